@@ -1,0 +1,92 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// What every module of ours is compiled with.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+/// A program is one line: its module has the rest, so that tests and benchmarks can have it too.
+func program(_ name: String, runs module: Target.Dependency) -> Target {
+    .executableTarget(
+        name: name, dependencies: [module], path: "Sources/Programs/\(name)", swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func library(_ name: String) -> Product { .library(name: name, targets: [name]) }
+
+// The floors of docs/architecture.md: an import points only down.
+let package = Package(
+    name: "cloud-api-adaptor",
+    products: [
+        .executable(name: "cloud-api-adaptor", targets: ["cloud-api-adaptor"]),
+        .executable(name: "agent-protocol-forwarder", targets: ["agent-protocol-forwarder"]),
+        .executable(name: "peerpodctl", targets: ["peerpodctl"]),
+        .executable(name: "fake-pod-vm", targets: ["fake-pod-vm"]),
+        // For the packages in Fuzz and Benchmarks.
+        library("LinuxIO"), library("TTRPC"), library("AgentTunnel"), library("PodVMBoot"), library("KataProtocol"),
+        library("RemoteHypervisor"), library("AgentProtocolForwarder"), library("JSON"), library("PodVMLifecycle"),
+        library("Telemetry"), library("Configuration"),
+    ],
+    targets: [
+        // C: what a library's macros and variadics hide from Swift, and nothing else.
+        .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CMicroHTTPD", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
+        .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
+
+        // 0: ground
+        module("LinuxIO", ["CLinux"]),
+        module("Telemetry", ["LinuxIO"]),
+        module("JSON", ["CJansson"]),
+        module("Configuration"),
+
+        // 1: transport
+        module("TTRPC", ["LinuxIO", "Telemetry"]),
+        module("HTTPTransport", ["CMicroHTTPD", "LinuxIO", "Telemetry"]),
+        module("AgentTunnel", ["COpenSSL", "LinuxIO", "Telemetry"]),
+
+        // 2: domain
+        module("PodVMLifecycle", ["JSON", "LinuxIO", "Telemetry"]),
+        module("PodVMBoot", ["CYAML", "CZlib", "JSON", "LinuxIO"]),
+        module("KataProtocol", ["LinuxIO", "TTRPC"]),
+
+        // 3: edges
+        module("RemoteHypervisor", ["KataProtocol", "LinuxIO", "PodVMLifecycle", "TTRPC", "Telemetry"]),
+        module("FakeCloud", ["JSON", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
+
+        // 4: programs
+        module(
+            "CloudAPIAdaptor",
+            [
+                "AgentTunnel", "Configuration", "FakeCloud", "HTTPTransport", "JSON", "KataProtocol", "LinuxIO",
+                "PodVMBoot", "PodVMLifecycle", "RemoteHypervisor", "TTRPC", "Telemetry",
+            ]),
+        module(
+            "AgentProtocolForwarder",
+            [
+                "AgentTunnel", "Configuration", "KataProtocol", "LinuxIO", "PodVMBoot", "TTRPC", "Telemetry",
+            ]),
+        module("PeerPodControl", ["Configuration", "JSON", "KataProtocol", "LinuxIO", "TTRPC"]),
+        module("FakePodVM", ["Configuration", "JSON", "KataProtocol", "LinuxIO", "TTRPC", "Telemetry"]),
+        program("cloud-api-adaptor", runs: "CloudAPIAdaptor"),
+        program("agent-protocol-forwarder", runs: "AgentProtocolForwarder"),
+        program("peerpodctl", runs: "PeerPodControl"),
+        program("fake-pod-vm", runs: "FakePodVM"),
+    ]
+)

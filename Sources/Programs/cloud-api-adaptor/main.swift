@@ -1,0 +1,1 @@
+// Runs the module of this program.

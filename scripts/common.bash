@@ -1,0 +1,123 @@
+# Sourced by the scripts beside it: where things are, how a step is shown, how a failure reads.
+
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# One scratch directory for each way of building, so that none throws away another's work.
+debug_scratch=$root/.build
+thread_scratch=$root/.build/thread-sanitizer
+release_scratch=$root/.build/static-release
+fuzz_scratch=$root/.build/fuzz
+logs=$root/.build/logs
+verbose=${VERBOSE:-}
+
+if [[ -t 1 ]]; then
+    bold=$'\e[1m' dim=$'\e[2m' green=$'\e[32m' red=$'\e[31m' yellow=$'\e[33m' plain=$'\e[0m' clear=$'\r\e[K'
+else
+    bold='' dim='' green='' red='' yellow='' plain='' clear=''
+fi
+
+say() { printf '%s\n' "$*"; }
+warn() { printf '%s%s%s\n' "$yellow" "$*" "$plain" >&2; }
+die() {
+    printf '%s%s%s\n' "$red" "$*" "$plain" >&2
+    exit 1
+}
+
+# The header comment of a script is its help.
+help_of() { sed -n '2,/^[^#]/{s/^# \{0,1\}//p;}' "$1"; }
+
+# Milliseconds on a clock, for durations.
+now() { printf '%s' $((${EPOCHREALTIME/[.,]/} / 1000)); }
+
+seconds_since() {
+    local elapsed=$(($(now) - $1))
+    printf '%d.%d s' $((elapsed / 1000)) $((elapsed % 1000 / 100))
+}
+
+# Puts a toolchain on the path that is installed but not on it.
+find_swift() {
+    command -v swift >/dev/null && return 0
+    local directory
+    for directory in "${SWIFT_HOME:-/nowhere}/usr/bin" /opt/swift/usr/bin "$HOME/.local/share/swiftly/bin"; do
+        if [[ -x $directory/swift ]]; then
+            PATH=$directory:$PATH
+            return 0
+        fi
+    done
+    return 1
+}
+
+failed_steps=()
+
+# step NAME COMMAND...: runs the command with its output in a log, shows that it goes on, and
+# how it ended. A failure is shown with what matters of the log, and remembered.
+step() {
+    local name=$1 started ticker='' status=0 log
+    shift
+    log=$logs/$(tr -cs 'A-Za-z0-9' '-' <<<"${name,,}" | sed 's/-$//').log
+    mkdir -p "$logs"
+    started=$(now)
+    if [[ -n $verbose ]]; then
+        say "${bold}▸ $name${plain}"
+        "$@" </dev/null 2>&1 | tee "$log" || status=$?
+    else
+        if [[ -t 1 ]]; then
+            show_progress "$name" "$started" "$log" &
+            ticker=$!
+        else
+            say "▸ $name ..."
+        fi
+        "$@" </dev/null >"$log" 2>&1 || status=$?
+        if [[ -n $ticker ]]; then
+            kill "$ticker" 2>/dev/null || true
+            wait "$ticker" 2>/dev/null || true
+        fi
+    fi
+    if ((status == 0)); then
+        say "${clear}${green}✓${plain} $name ${dim}$(seconds_since "$started")${plain}"
+        # What the test runner counted, and what it could not run here, belongs in the open.
+        if [[ -z $verbose ]]; then
+            sed -n -E '/(➜|Test .* skipped|Test run with .* (passed|failed)|^SKIP|passed, [0-9]+ failed)/s/^/    /p' "$log"
+        fi
+    else
+        say "${clear}${red}✗${plain} $name ${dim}$(seconds_since "$started"), exit status $status${plain}"
+        [[ -n $verbose ]] || explain_failure "$log"
+        failed_steps+=("$name")
+    fi
+    return "$status"
+}
+
+show_progress() {
+    local name=$1 started=$2 log=$3 line room
+    trap 'exit 0' TERM INT
+    while true; do
+        line=$(tail -n 1 "$log" 2>/dev/null | tr -d '\r' | sed 's/\x1b\[[0-9;]*[A-Za-z]//g' || true)
+        room=$(($(tput cols 2>/dev/null || printf 80) - ${#name} - 16))
+        ((room > 0)) || room=1
+        printf '%s▸ %s %s%s  %s%s' "$clear" "$name" "$dim" "$(seconds_since "$started")" "${line:0:room}" "$plain"
+        sleep 0.5
+    done
+}
+
+explain_failure() {
+    local log=$1 errors
+    errors=$(grep -E '(error:|✘|FAIL|SUMMARY: |WARNING: ThreadSanitizer|panic:)' "$log" | awk '!seen[$0]++' | head -n 40 || true)
+    if [[ -n $errors ]]; then
+        sed 's/^/    /' <<<"$errors"
+        say "    ${dim}...${plain}"
+    fi
+    tail -n 25 "$log" | sed 's/^/    /'
+    say "    ${dim}all of it: $log${plain}"
+}
+
+# Ends a script with its verdict.
+finish() {
+    local what=$1 started=$2
+    if ((${#failed_steps[@]} > 0)); then
+        say "${red}${bold}$what failed${plain} after $(seconds_since "$started"):"
+        printf '  - %s\n' "${failed_steps[@]}"
+        exit 1
+    fi
+    say "${green}${bold}$what passed${plain} in $(seconds_since "$started")."
+}

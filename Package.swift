@@ -88,5 +88,7 @@ let package = Package(
         program("agent-protocol-forwarder", runs: "AgentProtocolForwarder"),
         program("peerpodctl", runs: "PeerPodControl"),
         program("fake-pod-vm", runs: "FakePodVM"),
+
+        tests("TelemetryTests", ["Telemetry"]),
     ]
 )

@@ -1,0 +1,66 @@
+internal import Glibc
+
+/// A point in time as people write it, in UTC.
+///
+/// For logs and records only: the clock behind it may jump, so nothing is measured or
+/// waited for with it.
+public struct WallTime: Sendable, Hashable, Comparable, CustomStringConvertible {
+    /// Since 1 January 1970, leap seconds not counted.
+    public let millisecondsSinceEpoch: Int64
+
+    /// The time that many milliseconds after 1 January 1970.
+    public init(millisecondsSinceEpoch: Int64) { self.millisecondsSinceEpoch = millisecondsSinceEpoch }
+
+    /// The time that many seconds after 1 January 1970.
+    public init(secondsSinceEpoch: Int64) { millisecondsSinceEpoch = secondsSinceEpoch * 1000 }
+
+    /// The time it is.
+    public static var now: WallTime {
+        var time = timespec()
+        unsafe clock_gettime(CLOCK_REALTIME, &time)
+        return WallTime(millisecondsSinceEpoch: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
+    }
+
+    /// Whole seconds since 1 January 1970.
+    public var secondsSinceEpoch: Int64 { (millisecondsSinceEpoch - milliseconds) / 1000 }
+
+    /// RFC 3339 with milliseconds, such as `2026-08-21T09:05:07.042Z`.
+    public var description: String {
+        let (year, month, day) = date
+        return "\(Self.padded(year, 4))-\(Self.padded(month, 2))-\(Self.padded(day, 2))T\(clock)Z"
+    }
+
+    /// The time of day, such as `09:05:07.042`.
+    var clock: String {
+        let second = secondOfDay
+        let hour = Self.padded(second / 3600, 2)
+        return
+            "\(hour):\(Self.padded(second / 60 % 60, 2)):\(Self.padded(second % 60, 2)).\(Self.padded(milliseconds, 3))"
+    }
+
+    private var milliseconds: Int64 { ((millisecondsSinceEpoch % 1000) + 1000) % 1000 }
+    private var secondOfDay: Int64 { ((secondsSinceEpoch % 86400) + 86400) % 86400 }
+
+    /// The proleptic Gregorian date, counted in eras of 400 years that begin on 1 March,
+    /// so that the leap day is a year's last.
+    private var date: (year: Int64, month: Int64, day: Int64) {
+        let days = (secondsSinceEpoch - secondOfDay) / 86400 + 719_468
+        let era = (days >= 0 ? days : days - 146_096) / 146_097
+        let dayOfEra = days - era * 146_097
+        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let marchMonth = (5 * dayOfYear + 2) / 153
+        let month = marchMonth < 10 ? marchMonth + 3 : marchMonth - 9
+        let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+        return (year, month, dayOfYear - (153 * marchMonth + 2) / 5 + 1)
+    }
+
+    private static func padded(_ number: Int64, _ width: Int) -> String {
+        let digits = String(number)
+        return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
+    }
+
+    public static func < (left: WallTime, right: WallTime) -> Bool {
+        left.millisecondsSinceEpoch < right.millisecondsSinceEpoch
+    }
+}

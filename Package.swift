@@ -90,5 +90,6 @@ let package = Package(
         program("fake-pod-vm", runs: "FakePodVM"),
 
         tests("TelemetryTests", ["Telemetry"]),
+        tests("JSONTests", ["JSON"]),
     ]
 )

@@ -1,0 +1,23 @@
+/// A cloud that pod VMs can live in.
+///
+/// Both changes are idempotent under the VM's name, so a caller that crashed, or that never heard the answer, simply
+/// asks again. A cancelled task makes every call return soon, with ``ProviderError/Code/cancelled``.
+public protocol CloudProvider: Sendable {
+    /// Creates the sandbox's VM, or finds the one an earlier attempt made, and returns once its address is known.
+    ///
+    /// The guest need not be up, nor the cloud's own operation done: see ``awaitProvisioned(_:)``. Whatever is thrown,
+    /// the VM may exist; the caller deletes it by ``InstanceSpec/name``. No request of this call is sent after it
+    /// returned, so that a deletion that comes next stays the last word.
+    func createInstance(for sandbox: SandboxID, from spec: InstanceSpec) async throws(ProviderError) -> Instance
+
+    /// Returns when the cloud calls the VM done; throws when the operation that makes it has failed.
+    ///
+    /// This is waited for while the VM is already being dialled: only its failure matters.
+    func awaitProvisioned(_ instance: Instance) async throws(ProviderError)
+
+    /// Deletes a VM and all that was made with it. What is already gone, or never was, counts as deleted.
+    func deleteInstance(_ id: InstanceID) async throws(ProviderError)
+
+    /// Every VM that carries our tags and this node's name, for finding those that no sandbox owns.
+    func instances() async throws(ProviderError) -> [Instance]
+}

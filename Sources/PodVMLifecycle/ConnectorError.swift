@@ -1,0 +1,37 @@
+/// Why a pod could not be tied to its VM.
+public struct ConnectorError: Error {
+    /// What a caller may decide by.
+    public enum Code: String, Hashable, Sendable {
+        /// What the pod asked for cannot be done: its network namespace, its initdata, its size.
+        case invalidRequest = "invalid request"
+        /// The node has no room: memory, disk, descriptors.
+        case resourceExhausted = "resource exhausted"
+        /// The VM's end was not reached in time.
+        case unreachable = "unreachable"
+        /// The VM's end answered, but not as it must: a wrong certificate, an agent that does not serve.
+        case refused = "refused"
+        /// The caller's task was cancelled.
+        case cancelled = "cancelled"
+        /// Something else on this node failed.
+        case failed = "failed"
+    }
+
+    /// What happened, for deciding.
+    public let code: Code
+    /// What happened, on what, and what to try: a sentence without secrets.
+    public let message: String
+    /// What lies beneath, for the log.
+    public let cause: (any Error)?
+
+    /// Says what went wrong.
+    public init(_ code: Code, _ message: String, cause: (any Error)? = nil) {
+        self.code = code
+        self.message = message
+        self.cause = cause
+    }
+}
+
+extension ConnectorError: CustomStringConvertible {
+    /// The message and the cause, in one line.
+    public var description: String { message + (cause.map { " (\($0))" } ?? "") }
+}

@@ -1,0 +1,47 @@
+/// The VM to be made.
+public struct InstanceSpec: Hashable, Sendable, CustomStringConvertible {
+    /// Its name, under which it can be found and deleted whatever happens.
+    public var name: InstanceID
+    /// The pod's name in Kubernetes.
+    public var podName: String
+    /// The pod's namespace in Kubernetes.
+    public var podNamespace: String
+    /// What the pod wants of it.
+    public var requirements: Requirements
+    /// What it boots with: base64, at most 64 KiB. It holds keys.
+    public var userData: String
+    /// What every resource made for it carries, so that it can be told from others': see ``InstanceTags``.
+    public var tags: [String: String]
+
+    /// The names only: the user data is secret.
+    public var description: String { "VM \(name) of pod \(podNamespace)/\(podName)" }
+
+    /// Describes a VM.
+    public init(
+        name: InstanceID, podName: String, podNamespace: String, requirements: Requirements, userData: String,
+        tags: [String: String]
+    ) {
+        self.name = name
+        self.podName = podName
+        self.podNamespace = podNamespace
+        self.requirements = requirements
+        self.userData = userData
+        self.tags = tags
+    }
+}
+
+/// Names of the tags by which our resources are told from others'.
+public enum InstanceTags {
+    /// The cluster, as it is configured.
+    public static let cluster = "peerpods-cluster"
+    /// The node whose adaptor made it.
+    public static let node = "peerpods-node"
+    /// The pod's namespace.
+    public static let namespace = "peerpods-namespace"
+    /// The pod.
+    public static let pod = "peerpods-pod"
+    /// The sandbox.
+    public static let sandbox = "peerpods-sandbox"
+    /// When it was asked for, in seconds since 1970.
+    public static let created = "peerpods-created"
+}

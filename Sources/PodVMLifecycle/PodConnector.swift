@@ -1,0 +1,33 @@
+/// What ties a pod on this node to its VM: identity, boot document, network and tunnel.
+///
+/// Each sandbox has a directory (0700) of its own, which is there before ``prepare(_:in:vmName:)`` and is removed as a
+/// whole when the sandbox is gone; the record in it (`record.json`) is not the connector's.
+public protocol PodConnector: Sendable {
+    /// Does all that needs no cloud: looks at the pod's network, makes the identity, and the boot document within its
+    /// budget. Called once a sandbox; if it throws, ``disconnect(_:in:)`` follows and the directory goes.
+    func prepare(
+        _ request: SandboxRequest, in directory: String, vmName: InstanceID
+    ) async throws(ConnectorError) -> PreparedPod
+
+    /// What the VM boots with, in base64: the document that ``prepare(_:in:vmName:)`` made.
+    func userData(for sandbox: SandboxID, in directory: String) async throws(ConnectorError) -> String
+
+    /// Dials the VM until the agent has answered through the tunnel; listens on the agent socket from then on.
+    ///
+    /// It tries until it succeeds or its task is cancelled: the caller keeps the time. It throws by itself only
+    /// what trying again cannot mend.
+    func connect(_ sandbox: SandboxID, in directory: String, to instance: Instance) async throws(ConnectorError)
+
+    /// Takes tunnel, network and keys away. Idempotent and quick; also for what was never connected, or by an
+    /// earlier process.
+    func disconnect(_ sandbox: SandboxID, in directory: String) async
+}
+
+/// What kata is told about a pod that is prepared.
+public struct PreparedPod: Hashable, Sendable {
+    /// The unix socket on which the agent will be reached: in the sandbox's directory, at most 107 bytes.
+    public let agentSocketPath: String
+
+    /// Says where the agent will be reached.
+    public init(agentSocketPath: String) { self.agentSocketPath = agentSocketPath }
+}

@@ -1,0 +1,56 @@
+/// What a pod wants of its VM; `nil` where it does not say.
+public struct Requirements: Hashable, Sendable {
+    /// The cloud's name of a VM size (annotation `machine_type`).
+    public var machineType: String?
+    /// The image to boot, instead of the configured one (annotation `image`).
+    public var image: String?
+    /// Processors, at least 1 (annotation `default_vcpus`).
+    public var vcpus: Int?
+    /// Memory in MiB, at least 1 (annotation `default_memory`).
+    public var memoryMiB: Int?
+    /// Graphics processors, at least 1 (annotation `default_gpus`).
+    public var gpus: Int?
+
+    /// Says what is wanted.
+    public init(
+        machineType: String? = nil, image: String? = nil, vcpus: Int? = nil, memoryMiB: Int? = nil, gpus: Int? = nil
+    ) {
+        self.machineType = machineType
+        self.image = image
+        self.vcpus = vcpus
+        self.memoryMiB = memoryMiB
+        self.gpus = gpus
+    }
+}
+
+/// What kata asks for with CreateVM.
+public struct SandboxRequest: Sendable, CustomStringConvertible {
+    /// The sandbox to make.
+    public var id: SandboxID
+    /// The pod's name in Kubernetes.
+    public var podName: String
+    /// The pod's namespace in Kubernetes.
+    public var podNamespace: String
+    /// The pod's network namespace on this node, or empty where there is none.
+    public var networkNamespacePath: String
+    /// What the pod wants of its VM.
+    public var requirements: Requirements
+    /// The pod's initdata, as TOML text. It reaches the boot document and nothing else: no record, no log.
+    public var initdata: String?
+
+    /// The names only: the rest may be secret.
+    public var description: String { "sandbox \(id) of pod \(podNamespace)/\(podName)" }
+
+    /// Says what is asked for.
+    public init(
+        id: SandboxID, podName: String, podNamespace: String, networkNamespacePath: String = "",
+        requirements: Requirements = Requirements(), initdata: String? = nil
+    ) {
+        self.id = id
+        self.podName = podName
+        self.podNamespace = podNamespace
+        self.networkNamespacePath = networkNamespacePath
+        self.requirements = requirements
+        self.initdata = initdata
+    }
+}

@@ -1,0 +1,39 @@
+/// How a pod VM is named: from its pod and sandbox alone, so that a record is enough to find what a crash left behind.
+public enum VMName {
+    /// The longest name this makes, and the longest a host name's label may be.
+    public static let lengthLimit = 63
+
+    private static let podLimit = 48
+
+    /// `podvm-<pod, at most 48 characters>-<8 characters of the sandbox id>`, of `a-z0-9-` only.
+    ///
+    /// This is how the Go adaptor names VMs, whose sandbox ids are long hexadecimal numbers. The first characters of
+    /// any other id tell little ("sandbox-1", "sandbox-2"), so there the eight come from a hash of the whole.
+    public static func make(pod: String, sandbox: SandboxID) -> InstanceID {
+        let pod = String(decoding: pod.utf8.prefix(podLimit).map(allowed), as: UTF8.self)
+        return InstanceID(rawValue: "podvm-\(pod)-\(suffix(of: sandbox.rawValue))")
+    }
+
+    private static func suffix(of id: String) -> String {
+        let isHexadecimal = id.utf8.allSatisfy {
+            (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0)
+        }
+        if isHexadecimal && id.utf8.count >= 8 { return String(id.prefix(8)) }
+        let digits = String(hash(id.utf8), radix: 16)
+        return String(repeating: "0", count: 8 - digits.count) + digits
+    }
+
+    /// 64-bit FNV-1a, folded: chosen because it never changes from one build to the next, as Swift's own hash does.
+    private static func hash(_ bytes: String.UTF8View) -> UInt32 {
+        let hash = bytes.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+        return UInt32(truncatingIfNeeded: hash ^ (hash >> 32))
+    }
+
+    private static func allowed(_ byte: UInt8) -> UInt8 {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"): byte
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"): byte | 0x20
+        default: UInt8(ascii: "-")
+        }
+    }
+}

@@ -82,7 +82,7 @@ let package = Package(
             [
                 "AgentTunnel", "Configuration", "KataProtocol", "LinuxIO", "PodVMBoot", "TTRPC", "Telemetry",
             ]),
-        module("PeerPodControl", ["Configuration", "JSON", "KataProtocol", "LinuxIO", "TTRPC"]),
+        module("PeerPodControl", ["Configuration", "JSON", "KataProtocol", "LinuxIO", "TTRPC", "Telemetry"]),
         module("FakePodVM", ["Configuration", "JSON", "KataProtocol", "LinuxIO", "TTRPC", "Telemetry"]),
         program("cloud-api-adaptor", runs: "CloudAPIAdaptor"),
         program("agent-protocol-forwarder", runs: "AgentProtocolForwarder"),
@@ -91,5 +91,6 @@ let package = Package(
 
         tests("TelemetryTests", ["Telemetry"]),
         tests("JSONTests", ["JSON"]),
+        tests("PeerPodControlTests", ["JSON", "KataProtocol", "LinuxIO", "PeerPodControl", "TTRPC", "Telemetry"]),
     ]
 )

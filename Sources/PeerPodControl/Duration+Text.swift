@@ -1,0 +1,36 @@
+extension Duration {
+    /// In milliseconds.
+    var milliseconds: Double { self / .milliseconds(1) }
+
+    /// For people: "0.4 ms", "512 ms", "4.31 s", "2 min 05 s".
+    var text: String {
+        let milliseconds = self.milliseconds
+        if milliseconds < 9.95 { return "\(decimal(milliseconds, places: 1)) ms" }
+        if milliseconds < 999.5 { return "\(decimal(milliseconds, places: 0)) ms" }
+        let seconds = milliseconds / 1000
+        if seconds < 59.995 { return "\(decimal(seconds, places: 2)) s" }
+        let whole = Int(seconds.rounded())
+        return "\(whole / 60) min \(whole % 60 < 10 ? "0" : "")\(whole % 60) s"
+    }
+}
+
+/// A number of seconds as an age, in its largest unit: "12s", "5m", "3h", "20d". A clock that went back shows "0s".
+func ageText(seconds: Int64) -> String {
+    switch seconds {
+    case ..<0: "0s"
+    case ..<120: "\(seconds)s"
+    case ..<7200: "\(seconds / 60)m"
+    case ..<172_800: "\(seconds / 3600)h"
+    default: "\(seconds / 86400)d"
+    }
+}
+
+/// A number with a fixed count of decimal places.
+private func decimal(_ value: Double, places: Int) -> String {
+    var scale = 1
+    for _ in 0..<places { scale *= 10 }
+    let scaled = Int((value * Double(scale)).rounded())
+    guard places > 0 else { return "\(scaled)" }
+    let fraction = "\(scaled % scale)"
+    return "\(scaled / scale)." + String(repeating: "0", count: places - fraction.count) + fraction
+}

@@ -1,0 +1,37 @@
+/// A part of a pod's life as the shim sees it, in the order in which they come.
+enum Phase: String, CaseIterable, Sendable {
+    /// CreateVM: everything that needs no cloud.
+    case create
+    /// StartVM: from the request to the cloud until the agent has answered through the tunnel.
+    case start
+    /// From dialling the agent until the command runs.
+    case agent
+    /// The command itself, until its output is read to the end.
+    case run
+    /// From taking the container down until StopVM has answered.
+    case stop
+}
+
+/// When each phase of one pod began and how long it took.
+struct Timeline: Equatable, Sendable {
+    /// One phase, relative to the start of its pod.
+    struct Entry: Equatable, Sendable {
+        let phase: Phase
+        let start: Duration
+        let length: Duration
+    }
+
+    /// What has been measured, in order; a phase that was not reached has no entry.
+    private(set) var entries: [Entry] = []
+
+    /// From the pod's beginning to the end of its last phase.
+    var total: Duration { entries.map { $0.start + $0.length }.max() ?? .zero }
+
+    /// Adds a phase that has ended, well or not.
+    mutating func add(_ phase: Phase, from start: Duration, to end: Duration) {
+        entries.append(Entry(phase: phase, start: start, length: end - start))
+    }
+
+    /// How long the phase took; nil when it was not reached.
+    func length(of phase: Phase) -> Duration? { entries.first { $0.phase == phase }?.length }
+}

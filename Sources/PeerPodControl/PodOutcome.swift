@@ -1,0 +1,63 @@
+/// How one pod's run ended.
+struct PodOutcome: Sendable {
+    /// How far the command got.
+    enum Ending: Sendable {
+        /// The command ran and ended with this status.
+        case exited(status: Int32)
+        /// The pod was stopped because we were told to, before its command had ended.
+        case interrupted
+        /// Something of ours, of the adaptor or of the VM went wrong.
+        case failed(PodFailure)
+    }
+
+    let pod: String
+    let namespace: String
+    let sandbox: String
+    var timeline = Timeline()
+    var ending: Ending
+    /// What went wrong while the pod was taken down, whatever the ending. The first is what the report shows.
+    var troubles: [PodFailure] = []
+    /// How often the VM's kernel killed something of the container for want of memory.
+    var outOfMemoryKills = 0
+
+    /// What to tell of this pod as a failure: of the run, otherwise of the clean-up.
+    var failure: PodFailure? {
+        if case .failed(let failure) = ending { failure } else { troubles.first }
+    }
+}
+
+/// One call or step of the shim's that did not work.
+struct PodFailure: Error, Sendable {
+    /// What was attempted: a method (`hypervisor.Hypervisor/StartVM`) or a step ("reading stdout").
+    let operation: String
+    /// What went wrong, in one sentence, with the name of its code first if it has one.
+    let message: String
+    /// What a person can do about it; empty when the message says all there is.
+    let advice: String
+}
+
+/// The statuses that `peerpodctl` ends with when they are not the command's own.
+enum ExitStatus {
+    static let success: Int32 = 0
+    /// Something other than the command failed; docker and podman use the same.
+    static let failure: Int32 = 125
+    /// Stopped by Ctrl-C before the command had ended, as shells count it.
+    static let interrupted: Int32 = 130
+
+    /// One status for all pods: a failure of ours first, then an interruption, then the
+    /// first command in pod order that did not end with 0.
+    static func of(_ outcomes: [PodOutcome]) -> Int32 {
+        var statuses: [Int32] = []
+        for outcome in outcomes {
+            switch outcome.ending {
+            case .failed: return failure
+            case .interrupted: statuses.append(interrupted)
+            // A process can only end with eight bits; the agent has 32 to send.
+            case .exited(let status): statuses.append(status & 0xff)
+            }
+        }
+        if outcomes.contains(where: { !$0.troubles.isEmpty }) { return failure }
+        if statuses.contains(interrupted) { return interrupted }
+        return statuses.first { $0 != success } ?? success
+    }
+}

@@ -1,0 +1,59 @@
+extension EpollLoop {
+    /// Suspends until `instant`.
+    ///
+    /// - Throws: `CancellationError`, or ``LoopStopped``.
+    public func sleep(until instant: ContinuousClock.Instant) async throws {
+        let id = state.withLock { state in
+            defer { state.nextTag += 1 }
+            return state.nextTag
+        }
+        try await withTaskCancellationHandler {
+            try await Waiter.suspend { waiter in
+                let refusal: (any Error)? = state.withLock { state in
+                    if state.isStopped { return LoopStopped() }
+                    if Task.isCancelled { return CancellationError() }
+                    state.timers.insert(waiter, id: id, due: instant)
+                    return nil
+                }
+                if let refusal { waiter.resume(throwing: refusal) } else { noticeTimer() }
+            }
+        } onCancel: {
+            let waiter = state.withLock { state in state.timers.remove(id) }
+            if let waiter { waiter.resume(throwing: CancellationError()) }
+        }
+    }
+
+    /// Suspends for `duration`.
+    ///
+    /// - Throws: `CancellationError`, or ``LoopStopped``.
+    public func sleep(for duration: Duration) async throws {
+        try await sleep(until: ContinuousClock.now.advanced(by: duration))
+    }
+}
+
+/// Time ran out before the work was done; the work has been cancelled.
+public struct DeadlineExceeded: Error, Equatable, Sendable {
+    /// One of its kind.
+    public init() {}
+}
+
+/// Runs `body`, but no longer than until `deadline` (nil: as long as it takes).
+///
+/// Past the deadline `body` is cancelled and waited for: nothing of it is left behind.
+/// - Throws: ``DeadlineExceeded``, or what `body` threw.
+public func withDeadline<Result: Sendable>(
+    _ deadline: ContinuousClock.Instant?, on loop: EpollLoop,
+    _ body: @escaping @Sendable () async throws -> Result
+) async throws -> Result {
+    guard let deadline else { return try await body() }
+    return try await withThrowingTaskGroup(of: Result?.self) { group in
+        group.addTask { try await body() }
+        group.addTask {
+            try await loop.sleep(until: deadline)
+            return nil
+        }
+        defer { group.cancelAll() }
+        guard let first = try await group.next(), let result = first else { throw DeadlineExceeded() }
+        return result
+    }
+}

@@ -1,0 +1,132 @@
+internal import CLinux
+internal import Glibc
+
+/// A socket that others connect to.
+public final class Listener: Sendable {
+    /// Where it listens; for TCP with the port the kernel gave.
+    public let address: SocketAddress
+    private let stream: Stream
+    /// Which file is ours, so that a successor's is never removed.
+    private let file: FileIdentity?
+
+    private init(_ stream: Stream, at address: SocketAddress, file: FileIdentity?) {
+        self.stream = stream
+        self.address = address
+        self.file = file
+    }
+
+    deinit { close() }
+
+    /// Starts to listen.
+    ///
+    /// A Unix socket file that nobody serves any more is replaced; one that answers is left
+    /// alone. The file has `mode` from its first moment.
+    /// - Throws: ``SocketInUse``, or ``SystemCallError``.
+    public static func listen(
+        on address: SocketAddress, loop: EpollLoop, backlog: CInt = 1024, mode: UInt32 = 0o600,
+        sharesPort: Bool = false
+    ) throws -> Listener {
+        if case .unix(let path) = address { try removeStaleSocket(path) }
+        let fd = try unsafe address.withKernelForm { family, kernel, length throws(SystemCallError) in
+            let fd = OwnedFD(owning: try systemCall("socket") { clinux_socket(family) })
+            if family == AF_UNIX {
+                // Before bind, so that no moment exists in which others could connect.
+                _ = try systemCall("fchmod") { fchmod(fd.rawValue, mode) }
+            } else {
+                _ = try systemCall("setsockopt") { clinux_set_option(fd.rawValue, SOL_SOCKET, SO_REUSEADDR, 1) }
+                if sharesPort {
+                    _ = try systemCall("setsockopt") { clinux_set_option(fd.rawValue, SOL_SOCKET, SO_REUSEPORT, 1) }
+                }
+            }
+            _ = try systemCall("bind", on: address.description) { unsafe bind(fd.rawValue, kernel, length) }
+            _ = try systemCall("listen", on: address.description) { Glibc.listen(fd.rawValue, backlog) }
+            return fd
+        }
+        let (bound, file) = (boundAddress(fd.rawValue, asked: address), identity(of: address))
+        return Listener(try Stream(nonBlocking: fd, on: loop), at: bound, file: file)
+    }
+
+    /// The next connection.
+    ///
+    /// When descriptors or memory have run out it waits for some to come back: a listener
+    /// must not die of one crowded moment.
+    /// - Throws: ``StreamClosed`` after ``close()``, `CancellationError`, or ``SystemCallError``.
+    public func accept() async throws -> Stream {
+        while true {
+            do {
+                let fd = try stream.withDescriptor { listening in
+                    try tryingSystemCall("accept4", on: address.description) { Int(clinux_accept(listening)) }
+                }
+                if let fd { return try Stream(nonBlocking: OwnedFD(owning: CInt(fd)), on: stream.loop) }
+                try await stream.wait(for: .reading)
+            } catch let error as SystemCallError {
+                switch error.errno {
+                case ECONNABORTED, EPROTO, ENETDOWN, EHOSTDOWN, ENETUNREACH, EHOSTUNREACH: continue
+                case EMFILE, ENFILE, ENOBUFS, ENOMEM: try await stream.loop.sleep(for: .milliseconds(20))
+                default: throw error
+                }
+            }
+        }
+    }
+
+    /// Stops listening and removes the socket file, if it is still ours. Idempotent.
+    public func close() {
+        if stream.isClosed { return }
+        stream.close()
+        if case .unix(let path) = address, file != nil, file == FileIdentity(path) { _ = unsafe unlink(path) }
+    }
+
+    private static func identity(of address: SocketAddress) -> FileIdentity? {
+        if case .unix(let path) = address { FileIdentity(path) } else { nil }
+    }
+
+    private static func removeStaleSocket(_ path: String) throws {
+        guard let file = FileIdentity(path) else { return }
+        guard file.isSocket else { throw SystemCallError(call: "bind", errno: EADDRINUSE, subject: path) }
+        let answer = try unsafe SocketAddress.unix(path: path).withKernelForm {
+            family, kernel, length throws(SystemCallError) in
+            let fd = OwnedFD(owning: try systemCall("socket") { clinux_socket(family) })
+            return unsafe connect(fd.rawValue, kernel, length) == 0 ? 0 : errno
+        }
+        // Only a refusal says that nobody is there; a full backlog (EAGAIN) is somebody.
+        guard answer == ECONNREFUSED else { throw SocketInUse(path: path) }
+        _ = unsafe unlink(path)
+    }
+
+    private static func boundAddress(_ fd: CInt, asked: SocketAddress) -> SocketAddress {
+        guard case .tcp(let host, port: 0) = asked else { return asked }
+        var storage = sockaddr_in6()
+        var length = socklen_t(MemoryLayout<sockaddr_in6>.size)
+        unsafe withUnsafeMutablePointer(to: &storage) { pointer in
+            let generic = unsafe UnsafeMutableRawPointer(pointer).assumingMemoryBound(to: sockaddr.self)
+            _ = unsafe getsockname(fd, generic, &length)
+        }
+        // The port sits at the same place in both families.
+        return .tcp(host: host, port: UInt16(bigEndian: storage.sin6_port))
+    }
+}
+
+/// Another process serves the socket that was to be ours.
+public struct SocketInUse: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The socket file.
+    public let path: String
+    /// What is the matter, and what to do.
+    public var description: String {
+        "\(path) is served by a process that answers: stop it first, or choose another path"
+    }
+}
+
+/// Which file a path leads to.
+struct FileIdentity: Equatable {
+    private let device: UInt64
+    private let inode: UInt64
+    let isSocket: Bool
+
+    init?(_ path: String) {
+        var status = stat()
+        guard unsafe lstat(path, &status) == 0 else { return nil }
+        device = UInt64(status.st_dev)
+        inode = UInt64(status.st_ino)
+        isSocket = status.st_mode & S_IFMT == S_IFSOCK
+    }
+}

@@ -1,0 +1,127 @@
+internal import CLinux
+internal import Glibc
+
+/// A non-blocking descriptor on a loop: a socket, one end of a pipe, a pidfd.
+public final class Stream: ByteStream {
+    private struct State: ~Copyable {
+        var fd: OwnedFD?
+    }
+
+    /// The loop whose events resume those who wait.
+    public let loop: EpollLoop
+    private let watch: Watch
+    private let state: Lock<State>
+
+    /// Takes over `fd`, makes it non-blocking and has `loop` watch it.
+    public init(_ fd: consuming OwnedFD, on loop: EpollLoop) throws(SystemCallError) {
+        let number = fd.rawValue
+        _ = try systemCall("fcntl", on: "descriptor \(number)") { clinux_set_nonblocking(number) }
+        self.loop = loop
+        watch = try Watch(number, on: loop)
+        state = Lock(State(fd: fd))
+    }
+
+    /// Takes over a descriptor that is non-blocking from birth.
+    init(nonBlocking fd: consuming OwnedFD, on loop: EpollLoop) throws(SystemCallError) {
+        self.loop = loop
+        watch = try Watch(fd.rawValue, on: loop)
+        state = Lock(State(fd: fd))
+    }
+
+    deinit { watch.forget() }
+
+    /// Two connected Unix sockets.
+    public static func pair(on loop: EpollLoop) throws(SystemCallError) -> (Stream, Stream) {
+        var ends: [CInt] = [0, 0]
+        _ = try systemCall("socketpair") { unsafe clinux_socketpair(&ends) }
+        let near = OwnedFD(owning: ends[0])
+        let far = OwnedFD(owning: ends[1])
+        return (try Stream(nonBlocking: near, on: loop), try Stream(nonBlocking: far, on: loop))
+    }
+
+    /// Reads what is there: how many bytes, 0 at the end, nil when there is nothing yet.
+    public func tryRead(into buffer: UnsafeMutableRawBufferPointer) throws -> Int? {
+        try withDescriptor { fd in
+            try tryingSystemCall("read") { unsafe Glibc.read(fd, buffer.baseAddress, buffer.count) }
+        }
+    }
+
+    /// Writes what fits: how many bytes, nil when nothing fits now.
+    public func tryWrite(_ bytes: UnsafeRawBufferPointer) throws -> Int? {
+        try withDescriptor { fd in
+            try tryingSystemCall("send") {
+                let count = unsafe send(fd, bytes.baseAddress, bytes.count, CInt(MSG_NOSIGNAL))
+                // A pipe is no socket; its SIGPIPE is ignored in every program of ours.
+                return unsafe count == -1 && errno == ENOTSOCK ? Glibc.write(fd, bytes.baseAddress, bytes.count) : count
+            }
+        }
+    }
+
+    /// Suspends until an edge has come since the last wait; may return for nothing.
+    ///
+    /// - Throws: ``StreamClosed``, ``LoopStopped`` or `CancellationError`.
+    public func wait(for direction: Direction) async throws {
+        let fd = state.withLock { state in state.fd?.rawValue }
+        try await watch.wait(for: direction, on: fd)
+    }
+
+    /// Half-closes: the peer reads an end after what was written.
+    public func finishWriting() async throws { shutdownWriting() }
+
+    /// ``finishWriting()`` for those who cannot wait; on a pipe it closes.
+    public func shutdownWriting() {
+        let isSocket = try? withDescriptor { fd in shutdown(fd, CInt(SHUT_WR)) == 0 || errno != ENOTSOCK }
+        if isSocket == false { close() }
+    }
+
+    /// Closes the descriptor now; those who wait get ``StreamClosed``. Idempotent.
+    public func close() {
+        let fd = state.withLock { state in state.fd.take() }
+        if fd == nil { return }
+        watch.forget()
+        watch.fail(StreamClosed())
+    }
+
+    /// Whether ``close()`` was called.
+    public var isClosed: Bool { state.withLock { state in state.fd == nil } }
+
+    /// Lends out the descriptor, which stays open for as long as `body` runs.
+    ///
+    /// - Throws: ``StreamClosed``, or what `body` throws.
+    public func withDescriptor<Result>(_ body: (CInt) throws -> Result) throws -> Result {
+        try state.withLock { state throws in
+            guard let fd = state.fd?.rawValue else { throw StreamClosed() }
+            return try body(fd)
+        }
+    }
+}
+
+extension Stream {
+    /// Sends small writes at once (TCP_NODELAY); nothing on other descriptors.
+    public func setNoDelay() { setOption(CInt(IPPROTO_TCP), TCP_NODELAY, 1) }
+
+    /// Bounds how long a dead peer goes unseen: keep-alive probes, and no write unanswered for longer than `timeout`.
+    public func setKeepAlive(userTimeout timeout: Duration) {
+        let seconds = max(3, CInt(clamping: timeout.components.seconds))
+        setOption(SOL_SOCKET, SO_KEEPALIVE, 1)
+        setOption(CInt(IPPROTO_TCP), TCP_KEEPIDLE, max(1, seconds / 3))
+        setOption(CInt(IPPROTO_TCP), TCP_KEEPINTVL, max(1, seconds / 6))
+        setOption(CInt(IPPROTO_TCP), TCP_KEEPCNT, 4)
+        setOption(CInt(IPPROTO_TCP), TCP_USER_TIMEOUT, seconds.multipliedReportingOverflow(by: 1000).partialValue)
+    }
+
+    // A socket that refuses an option still carries bytes; the peer's death is then seen later.
+    private func setOption(_ level: CInt, _ name: CInt, _ value: CInt) {
+        _ = try? withDescriptor { fd in clinux_set_option(fd, level, name, value) }
+    }
+
+    /// The error a connection attempt ended with; 0 when it succeeded.
+    func pendingError() throws -> CInt {
+        try withDescriptor { fd in
+            var code: CInt = 0
+            var length = socklen_t(MemoryLayout<CInt>.size)
+            _ = try systemCall("getsockopt") { unsafe getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &length) }
+            return code
+        }
+    }
+}

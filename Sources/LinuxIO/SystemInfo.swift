@@ -1,0 +1,66 @@
+internal import CLinux
+internal import Glibc
+
+/// Facts about this machine and this process.
+public enum SystemInfo {
+    /// The effective user; 0 is root.
+    public static var userID: UInt32 { geteuid() }
+
+    /// Lets this process have as many descriptors as it may, and says how many that is.
+    @discardableResult
+    public static func raiseDescriptorLimit() -> Int {
+        var limit = rlimit()
+        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        guard unsafe getrlimit(resource, &limit) == 0 else { return 1024 }
+        limit.rlim_cur = limit.rlim_max
+        _ = unsafe setrlimit(resource, &limit)
+        return Int(clamping: limit.rlim_cur)
+    }
+
+    /// How many descriptors this process has open.
+    public static var openDescriptors: Int {
+        // The listing itself is one of them while it lasts.
+        ((try? Files.list("/proc/self/fd"))?.count ?? 1) - 1
+    }
+
+    /// Resident memory of a process in bytes; nil when there is no such process.
+    public static func residentBytes(of pid: Int32) -> Int? {
+        guard let bytes = try? DurableFile.read("/proc/\(pid)/statm", limit: 4096) else { return nil }
+        let fields = String(decoding: bytes, as: UTF8.self).split(separator: " ")
+        return fields.count > 1 ? Int(fields[1]).map { $0 * Int(sysconf(CInt(_SC_PAGESIZE))) } : nil
+    }
+
+    /// Processor time a process has used, in seconds; nil when there is no such process.
+    public static func processorSeconds(of pid: Int32) -> Double? {
+        guard let bytes = try? DurableFile.read("/proc/\(pid)/stat", limit: 4096),
+            let end = bytes.lastIndex(of: UInt8(ascii: ")"))
+        else { return nil }
+        let fields = String(decoding: bytes[(end + 1)...], as: UTF8.self).split(separator: " ")
+        guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else { return nil }
+        return (user + system) / Double(sysconf(CInt(_SC_CLK_TCK)))
+    }
+
+    /// The file this program was started from.
+    public static var executablePath: String {
+        unsafe text(of: Int(PATH_MAX)) { unsafe readlink("/proc/self/exe", $0, $1) }
+    }
+
+    /// The wall clock: seconds since 1970, and nanoseconds within the second.
+    public static var wallClock: (seconds: Int64, nanoseconds: Int) {
+        var time = timespec()
+        _ = unsafe clock_gettime(CLOCK_REALTIME, &time)
+        return (Int64(time.tv_sec), time.tv_nsec)
+    }
+
+    /// The machine's name.
+    public static var hostName: String { unsafe text(of: 256) { unsafe Int(gethostname($0, $1 - 1)) } }
+
+    /// What `fill` writes into a buffer of `size` bytes, up to the first NUL.
+    private static func text(of size: Int, _ fill: (UnsafeMutablePointer<CChar>, Int) -> Int) -> String {
+        var buffer = [CChar](repeating: 0, count: size)
+        _ = unsafe buffer.withUnsafeMutableBufferPointer { buffer in
+            unsafe buffer.baseAddress.map { unsafe fill($0, buffer.count) }
+        }
+        return String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+}

@@ -1,0 +1,106 @@
+/// A parent for work that comes one by one: each child can be cancelled alone, and all
+/// are waited for when the pool ends.
+///
+///     group.addTask { await pool.run() }
+///     let child = pool.start { await delete(vm) }
+public final class TaskPool: Sendable {
+    private let arrivals: AsyncStream<Child>
+    private let door: AsyncStream<Child>.Continuation
+
+    /// A pool that nobody runs yet; what is started meanwhile waits for ``run()``.
+    public init() { (arrivals, door) = AsyncStream.makeStream() }
+
+    /// Runs what is started until cancelled, then cancels every child and returns once all have ended.
+    public func run() async {
+        await withDiscardingTaskGroup { group in
+            for await child in arrivals { group.addTask { await child.run() } }
+            group.cancelAll()
+        }
+        // What came too late to run still has to say that it is over.
+        door.finish()
+        for await child in arrivals { child.abandon() }
+    }
+
+    /// Hands `body` to the pool. Once the pool has ended it does not run, and counts as finished.
+    @discardableResult
+    public func start(_ body: @escaping @Sendable () async -> Void) -> Child {
+        let child = Child(body)
+        if case .terminated = door.yield(child) { child.abandon() }
+        return child
+    }
+
+    /// One piece of work in a pool.
+    public final class Child: Sendable {
+        private let body: @Sendable () async -> Void
+        private let cancellation = Signal()
+        private let end = Signal()
+
+        fileprivate init(_ body: @escaping @Sendable () async -> Void) { self.body = body }
+
+        /// Cancels the work; idempotent, and no wait.
+        public func cancel() { cancellation.set() }
+
+        /// Returns once the work has ended (or will never begin), or the caller is cancelled.
+        public func finished() async { await end.wait() }
+
+        fileprivate func run() async {
+            let (body, cancellation) = (body, cancellation)
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await body() }
+                group.addTask { await cancellation.wait() }
+                await group.next()
+                group.cancelAll()
+            }
+            end.set()
+        }
+
+        fileprivate func abandon() { end.set() }
+    }
+}
+
+/// Something that happens once; any number of tasks may wait for it.
+public final class Signal: Sendable {
+    private struct State {
+        var isSet = false
+        var nextID = 0
+        var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
+    }
+
+    private let state = Lock(State())
+
+    /// A signal that is not set.
+    public init() {}
+
+    /// Whether it has happened.
+    public var isSet: Bool { state.withLock { $0.isSet } }
+
+    /// Makes it happen, and wakes all who wait. Idempotent.
+    public func set() {
+        let waiters = state.withLock { state in
+            state.isSet = true
+            defer { state.waiters = [:] }
+            return state.waiters
+        }
+        for waiter in waiters.values { waiter.resume() }
+    }
+
+    /// Suspends until it has happened or the caller is cancelled.
+    public func wait() async {
+        let id = state.withLock { state in
+            defer { state.nextID += 1 }
+            return state.nextID
+        }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { waiter in
+                let isOver = state.withLock { state in
+                    if state.isSet || Task.isCancelled { return true }
+                    state.waiters[id] = waiter
+                    return false
+                }
+                if isOver { waiter.resume() }
+            }
+        } onCancel: {
+            state.withLock { $0.waiters.removeValue(forKey: id) }?.resume()
+        }
+    }
+}

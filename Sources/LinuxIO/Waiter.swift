@@ -1,0 +1,19 @@
+/// A suspended task.
+///
+/// Safe, because whoever keeps one takes it out of its keeping place, under a lock, before
+/// resuming it: each is resumed exactly once. Checked continuations would prove the same at
+/// the price of an allocation for every wait.
+@safe struct Waiter {
+    private let continuation: UnsafeContinuation<Void, any Error>
+
+    /// Suspends the running task; `park` gets what resumes it.
+    static func suspend(_ park: (Waiter) -> Void) async throws {
+        try await unsafe withUnsafeThrowingContinuation { unsafe park(Waiter(continuation: $0)) }
+    }
+
+    private init(continuation: UnsafeContinuation<Void, any Error>) { unsafe self.continuation = continuation }
+
+    func resume() { unsafe continuation.resume() }
+
+    func resume(throwing error: any Error) { unsafe continuation.resume(throwing: error) }
+}

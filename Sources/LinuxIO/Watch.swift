@@ -1,0 +1,144 @@
+internal import CLinux
+internal import Glibc
+
+/// Which way bytes are to go.
+public enum Direction: Sendable {
+    case reading
+    case writing
+}
+
+/// What a loop knows of one descriptor: who waits for it, and edges that nobody waited for.
+///
+/// Reading is watched edge-triggered from birth, so a wait costs no system call. Writing
+/// is armed only while somebody waits: a Unix socket reports room after every message its
+/// peer takes, and being woken for each would double the cost of an idle writer.
+final class Watch: Sendable {
+    private enum Slot {
+        case idle
+        case edge
+        case waiting(Waiter)
+        case failed(any Error)
+    }
+
+    private struct State {
+        var reading = Slot.idle
+        var writing = Slot.idle
+
+        subscript(direction: Direction) -> Slot {
+            get { direction == .reading ? reading : writing }
+            set { direction == .reading ? (reading = newValue) : (writing = newValue) }
+        }
+    }
+
+    let tag: UInt64
+    private let loop: EpollLoop
+    private let state = Lock(State())
+
+    /// Registers `fd` with `loop`, which keeps the watch until ``forget()``.
+    init(_ fd: CInt, on loop: EpollLoop) throws(SystemCallError) {
+        self.loop = loop
+        tag = loop.state.withLock { state in
+            defer { state.nextTag += 1 }
+            return state.nextTag
+        }
+        let isStopped = loop.state.withLock { state in
+            state.watches[tag] = self
+            return state.isStopped
+        }
+        if isStopped { fail(LoopStopped()) }
+        do throws(SystemCallError) {
+            try register(fd, EPOLL_CTL_ADD, clinux_readable)
+        } catch {
+            forget()
+            throw error
+        }
+    }
+
+    /// Takes the watch out of its loop; events still under way for it are ignored.
+    func forget() { loop.state.withLock { $0.watches[tag] = nil } }
+
+    /// Suspends until the kernel reports `direction` ready, or has since the last wait.
+    ///
+    /// `fd` is what the watch was made for, to arm it for writing.
+    /// - Throws: `CancellationError`, or what ``fail(_:)`` was given.
+    func wait(for direction: Direction, on fd: CInt?) async throws {
+        if let fd, direction == .writing { try register(fd, EPOLL_CTL_MOD, clinux_readable | clinux_writable) }
+        try await withTaskCancellationHandler {
+            try await Waiter.suspend { park($0, direction) }
+        } onCancel: {
+            cancel(direction)
+        }
+    }
+
+    /// Hands an event of the kernel to those who wait, or keeps it for the next who will.
+    func settle(reading: Bool, writing: Bool) {
+        if reading { settle(.reading) }
+        if writing { settle(.writing) }
+    }
+
+    /// Resumes those who wait with `error`, and all who will.
+    func fail(_ error: any Error) {
+        for direction in [Direction.reading, .writing] {
+            let slot = state.withLock { state in
+                defer { state[direction] = .failed(error) }
+                return state[direction]
+            }
+            if case .waiting(let waiter) = slot { waiter.resume(throwing: error) }
+        }
+    }
+
+    private func park(_ waiter: Waiter, _ direction: Direction) {
+        let outcome: Result<Void, any Error>? = state.withLock { state in
+            switch state[direction] {
+            case .failed(let error):
+                return .failure(error)
+            case .edge:
+                state[direction] = .idle
+                return Task.isCancelled ? .failure(CancellationError()) : .success(())
+            case .idle:
+                // Cancelled before it parked: the handler has run and found nobody.
+                if Task.isCancelled { return .failure(CancellationError()) }
+                state[direction] = .waiting(waiter)
+                return nil
+            case .waiting:
+                preconditionFailure("two tasks wait for \(direction) on one descriptor")
+            }
+        }
+        switch outcome {
+        case .success: waiter.resume()
+        case .failure(let error): waiter.resume(throwing: error)
+        case nil: break
+        }
+    }
+
+    private func settle(_ direction: Direction) {
+        let waiter: Waiter? = state.withLock { state in
+            switch state[direction] {
+            case .waiting(let waiter):
+                state[direction] = .idle
+                return waiter
+            case .idle, .edge:
+                state[direction] = .edge
+                return nil
+            case .failed:
+                return nil
+            }
+        }
+        if let waiter { waiter.resume() }
+    }
+
+    private func cancel(_ direction: Direction) {
+        let waiter: Waiter? = state.withLock { state in
+            guard case .waiting(let waiter) = state[direction] else { return nil }
+            state[direction] = .idle
+            return waiter
+        }
+        if let waiter { waiter.resume(throwing: CancellationError()) }
+    }
+
+    private func register(_ fd: CInt, _ operation: CInt, _ mask: UInt32) throws(SystemCallError) {
+        _ = try systemCall("epoll_ctl", on: "descriptor \(fd)") {
+            clinux_epoll_set(loop.epoll.rawValue, operation, fd, mask | clinux_edge, tag)
+        }
+    }
+}

@@ -90,6 +90,7 @@ let package = Package(
         program("fake-pod-vm", runs: "FakePodVM"),
 
         tests("TelemetryTests", ["Telemetry"]),
+        tests("TTRPCTests", ["LinuxIO", "TTRPC", "Telemetry"]),
         tests("JSONTests", ["JSON"]),
         tests("PeerPodControlTests", ["JSON", "KataProtocol", "LinuxIO", "PeerPodControl", "TTRPC", "Telemetry"]),
     ]

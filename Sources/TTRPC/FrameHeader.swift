@@ -1,0 +1,48 @@
+/// The ten bytes in front of every payload. Any ten bytes are a header; whether it is
+/// one that makes sense is for the reader to judge.
+public struct FrameHeader: Equatable, Sendable {
+    /// How many bytes a header takes on the wire.
+    public static let size = 10
+
+    /// The payload's length in bytes, as claimed: up to 4 GiB - 1.
+    public var length: Int
+    public var stream: StreamID
+    public var kind: Frame.Kind
+    public var flags: Frame.Flags
+
+    /// Makes a header for a payload of `length` bytes.
+    public init(length: Int, stream: StreamID, kind: Frame.Kind, flags: Frame.Flags) {
+        self.length = length
+        self.stream = stream
+        self.kind = kind
+        self.flags = flags
+    }
+
+    /// Reads the header at the front of `bytes`, which must have at least ``size``.
+    public init(_ bytes: ArraySlice<UInt8>) { self.init(bytes.span) }
+
+    /// Reads the header at the front of `bytes`, which must have at least ``size``.
+    public init(_ bytes: [UInt8]) { self.init(bytes.span) }
+
+    init(_ bytes: borrowing Span<UInt8>) {
+        precondition(bytes.count >= FrameHeader.size, "a header of \(bytes.count) bytes")
+        func word(_ at: Int) -> UInt32 {
+            UInt32(bytes[at]) << 24 | UInt32(bytes[at + 1]) << 16 | UInt32(bytes[at + 2]) << 8 | UInt32(bytes[at + 3])
+        }
+        self.init(
+            length: Int(word(0)), stream: StreamID(rawValue: word(4)), kind: Frame.Kind(rawValue: bytes[8]),
+            flags: Frame.Flags(rawValue: bytes[9]))
+    }
+
+    /// Whether no peer that keeps to the protocol would send a payload so long.
+    public var isOversized: Bool { length > Frame.payloadLimit }
+
+    /// Appends the ten bytes to `bytes`.
+    public func encode(into bytes: inout [UInt8]) {
+        for word in [UInt32(length), stream.rawValue] {
+            for shift: UInt32 in [24, 16, 8, 0] { bytes.append(UInt8(truncatingIfNeeded: word >> shift)) }
+        }
+        bytes.append(kind.rawValue)
+        bytes.append(flags.rawValue)
+    }
+}

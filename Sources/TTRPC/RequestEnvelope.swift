@@ -1,0 +1,126 @@
+/// What a request frame carries: which method is called, with what, and how long the
+/// caller will wait.
+///
+/// {1 service string, 2 method string, 3 payload bytes, 4 timeout_nano int64,
+/// 5 metadata repeated {1 key, 2 value}}
+public struct RequestEnvelope: Equatable, Sendable {
+    /// The service's full name, such as `grpc.AgentService`.
+    public var service: String
+    /// The method's name within its service.
+    public var method: String
+    /// The request message, encoded; empty also when absent.
+    public var payload: [UInt8]
+    /// How long after its arrival the call is worth something; 0 or less is for ever.
+    public var timeoutNanoseconds: Int64
+    public var metadata: Metadata
+    /// Fields this version does not know, as they were on the wire.
+    public var unknownFields: [UInt8] = []
+
+    /// Makes a request.
+    public init(
+        service: String, method: String, payload: [UInt8] = [], timeoutNanoseconds: Int64 = 0,
+        metadata: Metadata = .init()
+    ) {
+        self.service = service
+        self.method = method
+        self.payload = payload
+        self.timeoutNanoseconds = timeoutNanoseconds
+        self.metadata = metadata
+    }
+
+    /// Reads an encoded request.
+    public init(parsing bytes: ArraySlice<UInt8>) throws(ProtobufError) {
+        self.init(service: "", method: "")
+        var reader = ProtobufReader(bytes)
+        while let field = try reader.next() {
+            switch field.number {
+            case 1: service = try field.string()
+            case 2: method = try field.string()
+            case 3: payload = Array(try field.bytes())
+            case 4: timeoutNanoseconds = try field.int64()
+            case 5:
+                let entry = try field.mapEntry()
+                metadata.add(entry.key, entry.value)
+            default: unknownFields.append(contentsOf: field.raw)
+            }
+        }
+    }
+
+    /// Reads an encoded request.
+    public init(parsing bytes: [UInt8]) throws(ProtobufError) { try self.init(parsing: bytes[...]) }
+
+    /// The request as a frame carries it, in field order.
+    public var encoded: [UInt8] {
+        var writer = ProtobufWriter()
+        encode(into: &writer)
+        return writer.bytes
+    }
+
+    func encode(into writer: inout ProtobufWriter) {
+        writer.string(1, service)
+        writer.string(2, method)
+        writer.bytes(3, payload)
+        writer.int(4, timeoutNanoseconds)
+        for entry in metadata.entries {
+            writer.message(5) {
+                $0.string(1, entry.key)
+                $0.string(2, entry.value)
+            }
+        }
+        writer.raw(unknownFields)
+    }
+}
+
+/// A ``RequestEnvelope`` that still lies where it was received, so that a server can
+/// find the method by its bytes and copy nothing but the payload.
+struct RequestLayout {
+    var service = 0..<0
+    var method = 0..<0
+    var payload = 0..<0
+    var timeoutNanoseconds: Int64 = 0
+    var metadata = Metadata()
+
+    init(_ bytes: borrowing Span<UInt8>) throws(ProtobufError) {
+        var offset = 0
+        while let token = try WireScanner.next(in: bytes, at: &offset) {
+            switch token.number {
+            case 1: service = try token.bytes()
+            case 2: method = try token.bytes()
+            case 3: payload = try token.bytes()
+            case 4: timeoutNanoseconds = Int64(bitPattern: try token.varint())
+            case 5: metadata.entries.append(try RequestLayout.entry(bytes.extracting(try token.bytes())))
+            default: break
+            }
+        }
+    }
+
+    private static func entry(_ bytes: borrowing Span<UInt8>) throws(ProtobufError) -> Metadata.Entry {
+        var entry = Metadata.Entry("", "")
+        var offset = 0
+        while let token = try WireScanner.next(in: bytes, at: &offset) {
+            switch token.number {
+            case 1: entry.key = String(decoding: copy(bytes.extracting(try token.bytes())), as: UTF8.self)
+            case 2: entry.value = String(decoding: copy(bytes.extracting(try token.bytes())), as: UTF8.self)
+            default: break
+            }
+        }
+        return entry
+    }
+}
+
+extension WireToken {
+    func bytes() throws(ProtobufError) -> Range<Int> {
+        guard kind == .bytes else { throw .unexpectedWireType(field: number) }
+        return content
+    }
+
+    func varint() throws(ProtobufError) -> UInt64 {
+        guard kind == .varint else { throw .unexpectedWireType(field: number) }
+        return scalar
+    }
+}
+
+/// An array of the bytes that `span` borrows.
+func copy(_ span: borrowing Span<UInt8>) -> [UInt8] {
+    unsafe span.withUnsafeBufferPointer { unsafe Array($0) }
+}

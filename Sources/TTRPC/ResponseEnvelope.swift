@@ -1,0 +1,55 @@
+/// What a response frame carries: the answer, or why there is none.
+///
+/// {1 status google.rpc.Status, 2 payload bytes}
+public struct ResponseEnvelope: Equatable, Sendable {
+    /// How the call ended; nil, or a status with the code OK, is success.
+    public var status: Status?
+    /// The response message, encoded.
+    public var payload: [UInt8]
+
+    /// Makes the answer of a call that succeeded.
+    public init(payload: [UInt8]) { self.init(status: nil, payload: payload) }
+
+    /// Makes the answer of a call that failed.
+    public init(_ status: Status) { self.init(status: status, payload: []) }
+
+    /// Makes an answer.
+    public init(status: Status?, payload: [UInt8]) {
+        self.status = status
+        self.payload = payload
+    }
+
+    /// Reads an encoded response.
+    public init(parsing bytes: ArraySlice<UInt8>) throws(ProtobufError) {
+        self.init(status: nil, payload: [])
+        var reader = ProtobufReader(bytes)
+        while let field = try reader.next() {
+            switch field.number {
+            case 1: status = try Status(parsing: field.bytes())
+            case 2: payload = Array(try field.bytes())
+            default: break
+            }
+        }
+    }
+
+    /// Reads an encoded response.
+    public init(parsing bytes: [UInt8]) throws(ProtobufError) { try self.init(parsing: bytes[...]) }
+
+    /// The response as a frame carries it, in field order.
+    public var encoded: [UInt8] {
+        var writer = ProtobufWriter()
+        encode(into: &writer)
+        return writer.bytes
+    }
+
+    /// The payload, or the status thrown if it is not success.
+    public func get() throws(Status) -> [UInt8] {
+        if let status, status.code != .ok { throw status }
+        return payload
+    }
+
+    func encode(into writer: inout ProtobufWriter) {
+        if let status { writer.message(1) { status.encode(into: &$0) } }
+        writer.bytes(2, payload)
+    }
+}

@@ -1,0 +1,83 @@
+import TTRPC
+import Testing
+
+@Suite("Frame decoder")
+struct FrameDecoderTests {
+    @Test("finds the same frames however the bytes are cut", arguments: [1, 2, 3, 9, 10, 11, 4096, 1 << 20])
+    func anyCut(chunk: Int) {
+        let sent = [
+            Frame(stream: 1, .request, payload: [1, 2, 3]),
+            Frame(stream: 3, .data, flags: [.remoteClosed, .noData]),
+            Frame(stream: 1, .response, payload: Array(repeating: 7, count: 5000)),
+            Frame(stream: 5, .request, flags: .remoteOpen),
+        ]
+        #expect(received(from: wire(sent), inChunksOf: chunk) == sent.map(FrameDecoder.Event.frame))
+    }
+
+    @Test("takes a payload of exactly the limit")
+    func longest() {
+        let sent = Frame(stream: 1, .request, payload: Array(repeating: 5, count: Frame.payloadLimit))
+        #expect(received(from: wire([sent, sent]), inChunksOf: 100_003) == [.frame(sent), .frame(sent)])
+    }
+
+    @Test("skips an oversized payload and finds the frame behind it", arguments: [1024, 4096, 1 << 20])
+    func oversized(chunk: Int) {
+        let length = Frame.payloadLimit + 1
+        let header = FrameHeader(length: length, stream: 5, kind: .request, flags: [])
+        let after = Frame(stream: 7, .request)
+        let bytes = wire(header) + Array(repeating: 0, count: length) + wire([after])
+        #expect(received(from: bytes, inChunksOf: chunk) == [.oversized(header), .frame(after)])
+    }
+
+    @Test("passes over kinds it does not know, also over oversized ones", arguments: [0, 100, Frame.payloadLimit + 7])
+    func unknownKind(length: Int) {
+        let header = FrameHeader(length: length, stream: 2, kind: Frame.Kind(rawValue: 9), flags: [])
+        let after = Frame(stream: 7, .request, payload: [1])
+        let bytes = wire(header) + Array(repeating: 0, count: length) + wire([after])
+        #expect(received(from: bytes, inChunksOf: 65_536) == [.frame(after)])
+    }
+
+    @Test("knows whether it is inside a frame")
+    func insideFrame() {
+        var decoder = FrameDecoder()
+        #expect(!decoder.isInsideFrame)
+        decoder.append([0])
+        #expect(decoder.isInsideFrame)
+        decoder.append([0, 0, 1, 0, 0, 0, 1, 1, 0])
+        #expect(decoder.next() == nil)
+        #expect(decoder.isInsideFrame)
+        decoder.append([9])
+        #expect(decoder.next() == .frame(Frame(stream: 1, .request, payload: [9])))
+        #expect(!decoder.isInsideFrame)
+    }
+
+    @Test("a header is ten big-endian bytes")
+    func header() {
+        let bytes: [UInt8] = [0x00, 0x40, 0x01, 0x02, 0x80, 0x00, 0x00, 0x05, 0x03, 0x05]
+        let header = FrameHeader(
+            length: 0x40_0102, stream: 0x8000_0005, kind: .data, flags: [.remoteClosed, .noData])
+        #expect(wire(header) == bytes)
+        #expect(FrameHeader(bytes) == header)
+        #expect(header.isOversized)
+    }
+
+    private func wire(_ frames: [Frame]) -> [UInt8] {
+        frames.reduce(into: []) { bytes, frame in frame.encode(into: &bytes) }
+    }
+
+    private func wire(_ header: FrameHeader) -> [UInt8] {
+        var bytes: [UInt8] = []
+        header.encode(into: &bytes)
+        return bytes
+    }
+
+    private func received(from bytes: [UInt8], inChunksOf size: Int) -> [FrameDecoder.Event] {
+        var decoder = FrameDecoder()
+        var events: [FrameDecoder.Event] = []
+        for start in stride(from: 0, to: bytes.count, by: size) {
+            decoder.append(bytes[start..<min(start + size, bytes.count)])
+            while let event = decoder.next() { events.append(event) }
+        }
+        return events
+    }
+}

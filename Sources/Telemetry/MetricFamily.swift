@@ -1,0 +1,123 @@
+internal import LinuxIO
+
+/// All that is counted under one name.
+///
+/// Its lock guards the samples alone and is held for a dictionary look-up at most.
+final class MetricFamily: Sendable {
+    enum Kind: Sendable {
+        case counter
+        case gauge
+        case reading(@Sendable () -> Double?)
+        case histogram([Double])
+
+        /// The kind, as Prometheus calls it.
+        var word: String {
+            switch self {
+            case .counter: "counter"
+            case .gauge, .reading: "gauge"
+            case .histogram: "histogram"
+            }
+        }
+    }
+
+    struct Sample: Sendable {
+        /// The count or the gauge; for a histogram the sum.
+        var value = 0.0
+        var count: UInt64 = 0
+        /// How many fell in each bucket alone; what is rendered adds them up.
+        var buckets: [UInt64]
+    }
+
+    let name: String
+    let help: String
+    let kind: Kind
+    let labels: [String]
+    private let samples: Lock<[[String]: Sample]>
+    private let emptySample: Sample
+
+    init(name: String, help: String, kind: Kind, labels: [String]) {
+        self.name = name
+        self.help = help
+        self.kind = kind
+        self.labels = labels
+        var bucketCount = 0
+        if case .histogram(let bounds) = kind { bucketCount = bounds.count }
+        let empty = Sample(buckets: Array(repeating: 0, count: bucketCount))
+        emptySample = empty
+        // Without labels there is one sample, and it is there from the start: a count of 0 is a fact.
+        samples = Lock(labels.isEmpty ? [[]: empty] : [:])
+    }
+
+    func change(_ values: [String], _ body: (inout Sample) -> Void) {
+        precondition(values.count == labels.count, "\(name) has the labels \(labels)")
+        samples.withLock { body(&$0[values, default: emptySample]) }
+    }
+
+    func render(into text: inout String) {
+        text += "# HELP \(name) \(Self.escaped(help, quotes: false))\n# TYPE \(name) \(kind.word)\n"
+        if case .reading(let read) = kind {
+            if let value = read() { text += "\(name) \(Self.number(value))\n" }
+            return
+        }
+        let sorted = samples.withLock { $0 }.sorted { $0.key.lexicographicallyPrecedes($1.key) }
+        for (values, sample) in sorted {
+            if case .histogram(let bounds) = kind {
+                render(sample, bounds, values, into: &text)
+            } else {
+                text += "\(name)\(labelSet(values)) \(Self.number(sample.value))\n"
+            }
+        }
+    }
+
+    private func render(_ sample: Sample, _ bounds: [Double], _ values: [String], into text: inout String) {
+        var below: UInt64 = 0
+        for (bound, count) in zip(bounds, sample.buckets) {
+            below += count
+            text += "\(name)_bucket\(labelSet(values, bound: Self.number(bound))) \(below)\n"
+        }
+        text += "\(name)_bucket\(labelSet(values, bound: "+Inf")) \(sample.count)\n"
+        text += "\(name)_sum\(labelSet(values)) \(Self.number(sample.value))\n"
+        text += "\(name)_count\(labelSet(values)) \(sample.count)\n"
+    }
+
+    private func labelSet(_ values: [String], bound: String? = nil) -> String {
+        var pairs = zip(labels, values).map { "\($0)=\"\(Self.escaped($1, quotes: true))\"" }
+        if let bound { pairs.append("le=\"\(bound)\"") }
+        return pairs.isEmpty ? "" : "{\(pairs.joined(separator: ","))}"
+    }
+
+    /// Whether Prometheus takes `text` for a metric's or a label's name.
+    static func isName(_ text: String) -> Bool {
+        guard let first = text.utf8.first, !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) else {
+            return false
+        }
+        return text.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
+                true
+            default: false
+            }
+        }
+    }
+
+    private static func escaped(_ text: String, quotes: Bool) -> String {
+        var escaped = ""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\\": escaped += "\\\\"
+            case "\n": escaped += "\\n"
+            case "\"" where quotes: escaped += "\\\""
+            default: escaped.unicodeScalars.append(scalar)
+            }
+        }
+        return escaped
+    }
+
+    private static func number(_ value: Double) -> String {
+        if value.isNaN { return "NaN" }
+        if value.isInfinite { return value < 0 ? "-Inf" : "+Inf" }
+        if let whole = Int64(exactly: value) { return String(whole) }
+        return "\(value)"
+    }
+}

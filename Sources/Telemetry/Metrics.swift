@@ -1,0 +1,107 @@
+internal import LinuxIO
+
+/// The counts and measures of a process, for Prometheus to read.
+///
+/// A metric is registered once, under its name, by who knows what it means; what
+/// comes back is a small value to count with. Labels have few possible values each: a
+/// phase, an outcome, never a pod.
+public final class Metrics: Sendable {
+    private let families = Lock<[MetricFamily]>([])
+
+    /// A registry without metrics.
+    public init() {}
+
+    /// A count that only grows. Its name ends in `_total`.
+    public func counter(_ name: String, _ help: String, labels: [String] = []) -> Counter {
+        Counter(family: register(name, help, .counter, labels))
+    }
+
+    /// A value that goes up and down.
+    public func gauge(_ name: String, _ help: String, labels: [String] = []) -> Gauge {
+        Gauge(family: register(name, help, .gauge, labels))
+    }
+
+    /// A value that is read when somebody asks for it; nil is left out.
+    public func gauge(_ name: String, _ help: String, read: @escaping @Sendable () -> Double?) {
+        _ = register(name, help, .reading(read), [])
+    }
+
+    /// How often a measure fell below each of `buckets`, its sum and its count.
+    public func histogram(
+        _ name: String, _ help: String, buckets: [Double] = Histogram.seconds, labels: [String] = []
+    ) -> Histogram {
+        precondition(buckets == buckets.sorted(), "the buckets of \(name) do not grow")
+        return Histogram(family: register(name, help, .histogram(buckets), labels))
+    }
+
+    /// All metrics in Prometheus' text format (version 0.0.4), in the order of registration.
+    public func render() -> String {
+        var text = ""
+        for family in families.withLock({ $0 }) { family.render(into: &text) }
+        return text
+    }
+
+    private func register(
+        _ name: String, _ help: String, _ kind: MetricFamily.Kind, _ labels: [String]
+    ) -> MetricFamily {
+        precondition(([name] + labels).allSatisfy(MetricFamily.isName), "\(name) or one of its labels is no name")
+        return families.withLock { families in
+            if let known = families.first(where: { $0.name == name }) {
+                precondition(known.labels == labels && known.kind.word == kind.word, "\(name) is registered otherwise")
+                return known
+            }
+            let family = MetricFamily(name: name, help: help, kind: kind, labels: labels)
+            families.append(family)
+            return family
+        }
+    }
+}
+
+/// A count that only grows.
+public struct Counter: Sendable {
+    fileprivate let family: MetricFamily
+
+    /// Adds to the count of these label values, given in the order of the labels.
+    public func increment(_ labels: String..., by amount: Double = 1) {
+        precondition(amount >= 0, "a counter only grows")
+        family.change(labels) { $0.value += amount }
+    }
+}
+
+/// A value that goes up and down.
+public struct Gauge: Sendable {
+    fileprivate let family: MetricFamily
+
+    /// Sets the value of these label values.
+    public func set(_ value: Double, _ labels: String...) { family.change(labels) { $0.value = value } }
+
+    /// Adds to the value of these label values; negative to take away.
+    public func add(_ amount: Double, _ labels: String...) { family.change(labels) { $0.value += amount } }
+}
+
+/// How a measure is distributed.
+public struct Histogram: Sendable {
+    /// Bounds for durations in seconds, from a millisecond to ten minutes.
+    public static let seconds: [Double] = [
+        0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600,
+    ]
+
+    fileprivate let family: MetricFamily
+
+    /// Counts a measure in.
+    public func observe(_ value: Double, _ labels: String...) { observe(value, labels) }
+
+    /// Counts a duration in, as seconds.
+    public func observe(_ duration: Duration, _ labels: String...) {
+        observe(duration / .seconds(1), labels)
+    }
+
+    private func observe(_ value: Double, _ labels: [String]) {
+        guard case .histogram(let bounds) = family.kind else { return }
+        family.change(labels) { sample in
+            sample.value += value
+            sample.count += 1
+            if let bucket = bounds.firstIndex(where: { value <= $0 }) { sample.buckets[bucket] += 1 }
+        }
+    }
+}

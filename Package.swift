@@ -54,7 +54,7 @@ let package = Package(
         module("LinuxIO", ["CLinux"]),
         module("Telemetry", ["LinuxIO"]),
         module("JSON", ["CJansson"]),
-        module("Configuration"),
+        module("Configuration", ["LinuxIO", "Telemetry"]),
 
         // 1: transport
         module("TTRPC", ["LinuxIO", "Telemetry"]),
@@ -89,6 +89,7 @@ let package = Package(
         program("peerpodctl", runs: "PeerPodControl"),
         program("fake-pod-vm", runs: "FakePodVM"),
 
+        tests("ConfigurationTests", ["Configuration", "Telemetry"]),
         tests("TelemetryTests", ["Telemetry"]),
         tests("TTRPCTests", ["LinuxIO", "TTRPC", "Telemetry"]),
         tests("JSONTests", ["JSON"]),

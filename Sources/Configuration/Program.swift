@@ -1,0 +1,134 @@
+/// A program of several commands, or of one and its variations.
+///
+/// Answers `help`, `help COMMAND` and `version` by itself, and turns what it cannot
+/// make sense of into a sentence on standard error and ``usageStatus``.
+public struct Program: Sendable {
+    /// One of a program's commands, whatever its options are.
+    public struct Entry: Sendable {
+        let word: String
+        let summary: String
+        let help: @Sendable () -> String
+        let run: @Sendable (_ arguments: [String], _ environment: [String: String]) throws(ConfigurationError) -> Int32?
+
+        /// The command that `word` selects; `body` runs it and returns the program's exit status.
+        public init<Options>(
+            _ word: String, _ command: Command<Options>,
+            _ body:
+                @escaping @Sendable (_ options: Options, _ operands: [String], _ environment: [String: String])
+                throws(ConfigurationError) -> Int32
+        ) {
+            self.word = word
+            summary = command.summary
+            help = { command.help }
+            run = { (arguments, environment) throws(ConfigurationError) in
+                switch try command.parse(arguments, environment: environment) {
+                case .help: nil
+                case .run(let options, let operands): try body(options, operands, environment)
+                }
+            }
+        }
+    }
+
+    /// Where a program says something.
+    public struct Output: Sendable {
+        let standard: @Sendable (String) -> Void
+        let error: @Sendable (String) -> Void
+
+        /// Output that goes to these two.
+        public init(standard: @escaping @Sendable (String) -> Void, error: @escaping @Sendable (String) -> Void) {
+            self.standard = standard
+            self.error = error
+        }
+    }
+
+    /// The program's name.
+    public let name: String
+    /// What `version` prints after the name.
+    public let version: String
+    /// What it is for, as a phrase.
+    public let summary: String
+    let entries: [Entry]
+    let main: Entry?
+    let output: Output
+    /// The exit status of a command line or an environment that makes no sense.
+    let usageStatus: Int32
+
+    /// A program of `entries`; `main` is what runs when no other is named.
+    public init(
+        _ name: String, version: String, summary: String, entries: [Entry], main: Entry? = nil,
+        usageStatus: Int32 = 1, output: Output
+    ) {
+        self.name = name
+        self.version = version
+        self.summary = summary
+        self.entries = entries
+        self.main = main
+        self.usageStatus = usageStatus
+        self.output = output
+    }
+
+    /// Runs what `arguments`, without the program's path, ask for; returns the exit status.
+    public func run(_ arguments: [String], environment: [String: String]) -> Int32 {
+        let word = arguments.first
+        if let entry = entries.first(where: { $0.word == word }) {
+            return run(entry, Array(arguments.dropFirst()), environment)
+        }
+        switch word {
+        case "help":
+            let topic = arguments.dropFirst().first
+            output.standard(entries.first { $0.word == topic }?.help() ?? help)
+            return 0
+        case "version":
+            output.standard("\(name) \(version)\n")
+            return 0
+        case let word?:
+            if let main { return run(main, arguments, environment) }
+            if ["-help", "--help", "-h", "--h"].contains(word) {
+                output.standard(help)
+                return 0
+            }
+            output.error("\(name): there is no command \"\(word)\"\n\n\(help)")
+            return usageStatus
+        case nil:
+            if let main { return run(main, arguments, environment) }
+            output.error(help)
+            return usageStatus
+        }
+    }
+
+    private func run(_ entry: Entry, _ arguments: [String], _ environment: [String: String]) -> Int32 {
+        let command = entry.word.isEmpty ? name : "\(name) \(entry.word)"
+        do throws(ConfigurationError) {
+            if let status = try entry.run(arguments, environment) { return status }
+            output.standard(entry.help())
+            return 0
+        } catch {
+            for problem in error.problems { output.error("\(command): \(problem)\n") }
+            output.error("Try \(command) -help for all flags.\n")
+            return usageStatus
+        }
+    }
+
+    /// What the program is and which commands it has.
+    public var help: String {
+        if let main, entries.isEmpty { return main.help() }
+        var text = main.map { $0.help() + "\n" } ?? ""
+        if main == nil {
+            text =
+                "Usage: \(name) COMMAND [flags]\n\n" + HelpText.wrapped(HelpText.sentence(summary), width: 80) + "\n\n"
+        }
+        let rows =
+            entries.map { ($0.word, $0.summary) } + [
+                ("help [COMMAND]", "say how a command is used"), ("version", "say which version this is"),
+            ]
+        let column = (rows.map(\.0.count).max() ?? 0) + 4
+        text += "Commands:\n"
+        for (word, summary) in rows {
+            let margin = String(repeating: " ", count: column)
+            let left = "  \(word)" + margin.dropFirst(word.count + 2)
+            let lines = HelpText.wrapped(summary, width: 80 - column).split(separator: "\n")
+            text += left + lines.joined(separator: "\n\(margin)") + "\n"
+        }
+        return text
+    }
+}

@@ -1,3 +1,5 @@
+internal import LinuxIO
+
 /// A program of several commands, or of one and its variations.
 ///
 /// Answers `help`, `help COMMAND` and `version` by itself, and turns what it cannot
@@ -39,6 +41,9 @@ public struct Program: Sendable {
             self.standard = standard
             self.error = error
         }
+
+        /// The process's own standard output and standard error.
+        public static let process = Output(standard: { StandardOutput.write($0) }, error: { StandardError.write($0) })
     }
 
     /// The program's name.
@@ -56,7 +61,7 @@ public struct Program: Sendable {
     /// A program of `entries`; `main` is what runs when no other is named.
     public init(
         _ name: String, version: String, summary: String, entries: [Entry], main: Entry? = nil,
-        usageStatus: Int32 = 1, output: Output
+        usageStatus: Int32 = 1, output: Output = .process
     ) {
         self.name = name
         self.version = version

@@ -1,3 +1,5 @@
+internal import LinuxIO
+
 /// Writes log lines, each with a level, a message and fields.
 ///
 /// A value: ``with(_:_:)`` makes a logger that adds a field to each of its lines, so
@@ -33,9 +35,9 @@ public struct Logger: Sendable {
             switch format {
             case .json: .json
             case .human: .human(colored: false)
-            case .automatic: ErrorOutput.isTerminal ? .human(colored: true) : .json
+            case .automatic: StandardError.isTerminal ? .human(colored: true) : .json
             }
-        output = Output(level: level, style: style, sink: ErrorOutput.write)
+        output = Output(level: level, style: style, sink: StandardError.write)
     }
 
     /// A logger of the lines at `level` and above, to `sink`.

@@ -1,4 +1,4 @@
-internal import Glibc
+internal import LinuxIO
 
 /// A point in time as people write it, in UTC.
 ///
@@ -16,9 +16,8 @@ public struct WallTime: Sendable, Hashable, Comparable, CustomStringConvertible 
 
     /// The time it is.
     public static var now: WallTime {
-        var time = timespec()
-        unsafe clock_gettime(CLOCK_REALTIME, &time)
-        return WallTime(millisecondsSinceEpoch: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
+        let (seconds, nanoseconds) = SystemInfo.wallClock
+        return WallTime(millisecondsSinceEpoch: seconds * 1000 + Int64(nanoseconds) / 1_000_000)
     }
 
     /// Whole seconds since 1 January 1970.

@@ -90,6 +90,7 @@ let package = Package(
         program("fake-pod-vm", runs: "FakePodVM"),
 
         tests("ConfigurationTests", ["Configuration", "Telemetry"]),
+        tests("LinuxIOTests", ["LinuxIO"]),
         tests("TelemetryTests", ["Telemetry"]),
         tests("TTRPCTests", ["LinuxIO", "TTRPC", "Telemetry"]),
         tests("JSONTests", ["JSON"]),

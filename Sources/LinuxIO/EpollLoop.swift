@@ -154,7 +154,8 @@ extension EpollLoop {
         guard let watch = state.withLock({ $0.watches[tag] }) else { return }  // Closed since the kernel saw it.
         watch.settle(
             reading: mask & (clinux_readable | clinux_broken) != 0,
-            writing: mask & (clinux_writable | clinux_broken) != 0)
+            writing: mask & (clinux_writable | clinux_broken) != 0,
+            hungUp: mask & clinux_hung_up != 0)
     }
 
     /// Makes a loop that sleeps on another thread look at its timers again.

@@ -155,6 +155,17 @@ public enum Files {
         }
     }
 
+    /// Gives a file or directory another name, replacing what has it.
+    public static func rename(_ path: String, to target: String) throws(SystemCallError) {
+        _ = try systemCall("rename", on: "\(path) to \(target)") { unsafe Glibc.rename(path, target) }
+        try DurableFile.syncDirectory(of: target)
+    }
+
+    /// Makes a symbolic link at `path` that leads to `target`.
+    public static func link(_ target: String, at path: String) throws(SystemCallError) {
+        _ = try systemCall("symlink", on: path) { unsafe symlink(target, path) }
+    }
+
     /// Whether anything has that name (a dangling link has not).
     public static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 

@@ -5,6 +5,8 @@ internal import Glibc
 public final class Stream: ByteStream {
     private struct State: ~Copyable {
         var fd: OwnedFD?
+        /// Whether the last read took all there was: the next would only hear EAGAIN.
+        var isDrained = false
     }
 
     /// The loop whose events resume those who wait.
@@ -40,9 +42,17 @@ public final class Stream: ByteStream {
     }
 
     /// Reads what is there: how many bytes, 0 at the end, nil when there is nothing yet.
+    ///
+    /// A read that did not fill its buffer has emptied the socket, so the next answers nil
+    /// without asking the kernel, until ``wait(for:)`` has seen a new edge (epoll(7), question
+    /// 9). Not once the peer has hung up: its end may have come with the edge of its last bytes.
     public func tryRead(into buffer: UnsafeMutableRawBufferPointer) throws -> Int? {
-        try withDescriptor { fd in
-            try tryingSystemCall("read") { unsafe Glibc.read(fd, buffer.baseAddress, buffer.count) }
+        try state.withLock { state throws in
+            guard let fd = state.fd?.rawValue else { throw StreamClosed() }
+            if state.isDrained { return nil }
+            let count = try tryingSystemCall("read") { unsafe Glibc.read(fd, buffer.baseAddress, buffer.count) }
+            if let count, count > 0, count < buffer.count { state.isDrained = !watch.hasHungUp }
+            return count
         }
     }
 
@@ -63,6 +73,7 @@ public final class Stream: ByteStream {
     public func wait(for direction: Direction) async throws {
         let fd = state.withLock { state in state.fd?.rawValue }
         try await watch.wait(for: direction, on: fd)
+        if direction == .reading { state.withLock { state in state.isDrained = false } }
     }
 
     /// Half-closes: the peer reads an end after what was written.
@@ -81,6 +92,9 @@ public final class Stream: ByteStream {
         watch.forget()
         watch.fail(StreamClosed())
     }
+
+    /// Whether the peer has finished writing, or the connection has broken.
+    public var hasHungUp: Bool { watch.hasHungUp }
 
     /// Whether ``close()`` was called.
     public var isClosed: Bool { state.withLock { state in state.fd == nil } }

@@ -12,6 +12,9 @@ struct TimerQueue {
     private var heap: [Entry] = []
     private var waiters: [UInt64: Waiter] = [:]
 
+    /// How many entries the heap has, leftovers included.
+    var size: Int { heap.count }
+
     /// Parks `waiter` under `id`, which its owner chose and uses once.
     mutating func insert(_ waiter: Waiter, id: UInt64, due: ContinuousClock.Instant) {
         waiters[id] = waiter

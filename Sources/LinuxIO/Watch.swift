@@ -23,6 +23,7 @@ final class Watch: Sendable {
     private struct State {
         var reading = Slot.idle
         var writing = Slot.idle
+        var hasHungUp = false
 
         subscript(direction: Direction) -> Slot {
             get { direction == .reading ? reading : writing }
@@ -70,8 +71,12 @@ final class Watch: Sendable {
         }
     }
 
+    /// Whether the peer has finished writing, or the connection has broken.
+    var hasHungUp: Bool { state.withLock { $0.hasHungUp } }
+
     /// Hands an event of the kernel to those who wait, or keeps it for the next who will.
-    func settle(reading: Bool, writing: Bool) {
+    func settle(reading: Bool, writing: Bool, hungUp: Bool) {
+        if hungUp { state.withLock { $0.hasHungUp = true } }
         if reading { settle(.reading) }
         if writing { settle(.writing) }
     }

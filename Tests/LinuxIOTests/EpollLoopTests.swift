@@ -1,0 +1,135 @@
+import Testing
+
+@testable import LinuxIO
+
+@Suite("Epoll loop")
+struct EpollLoopTests {
+    @Test("resumes a reader when its byte comes")
+    func resumes() throws {
+        let byte = try onLoop { loop in
+            let (near, far) = try Stream.pair(on: loop)
+            async let read = near.read(upTo: 10)
+            await loop.yield()
+            try await far.write([42])
+            return try await read
+        }
+        #expect(byte == [42])
+    }
+
+    @Test("lets one task read while another waits to write")
+    func bothWays() throws {
+        try onLoop { loop in
+            let (near, far) = try Stream.pair(on: loop)
+            let flood = [UInt8](repeating: 7, count: 1 << 20)
+            async let written: Void = near.write(flood)
+            async let answer = near.read(upTo: 1)
+            try await far.write([1])
+            #expect(try await answer == [1])
+            var received = 0
+            while received < flood.count { received += try await far.read(upTo: 65536).count }
+            try await written
+        }
+    }
+
+    @Test("ends a cancelled wait with CancellationError", arguments: [0, 1, 2, 5])
+    func cancelled(yields: Int) throws {
+        try onLoop { loop in
+            let (near, far) = try Stream.pair(on: loop)
+            await #expect(throws: CancellationError.self) {
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { try await near.wait(for: .reading) }
+                    for _ in 0..<yields { await loop.yield() }
+                    group.cancelAll()
+                    try await group.next()
+                }
+            }
+            // The stream is none the worse for it.
+            try await far.write([5])
+            #expect(try await near.read(upTo: 1) == [5])
+        }
+    }
+
+    @Test("fails what is parked on it when it stops, and what comes later")
+    func stopped() async throws {
+        let loop = try EpollLoop()
+        let (near, _) = try Stream.pair(on: loop)
+        let reader = Task(executorPreference: loop) { try await near.wait(for: .reading) }
+        let sleeper = Task(executorPreference: loop) { try await loop.sleep(for: .seconds(3600)) }
+        let stopper = Task(executorPreference: loop) { loop.stop() }
+        try loop.run()
+        await stopper.value
+        await #expect(throws: LoopStopped.self) { try await reader.value }
+        await #expect(throws: LoopStopped.self) { try await sleeper.value }
+        await #expect(throws: LoopStopped.self) { try await loop.sleep(for: .seconds(1)) }
+    }
+
+    @Test("a job from another thread wakes a loop that sleeps")
+    func wakes() throws {
+        let answer = try onLoop { loop in
+            let (near, far) = try Stream.pair(on: loop)
+            async let read = near.read(upTo: 10)
+            // A task without preference runs on the runtime's own threads.
+            let other = Task.detached { try await far.write([9]) }
+            try await other.value
+            return try await read
+        }
+        #expect(answer == [9])
+    }
+
+    @Test("wakes timers in the order of their moments, and cancelled ones never")
+    func timers() throws {
+        let order = try onLoop { loop in
+            let log = Lock<[Int]>([])
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for delay in [30, 10, 20] {
+                    group.addTask {
+                        try await loop.sleep(for: .milliseconds(delay))
+                        log.withLock { $0.append(delay) }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    do { try await loop.sleep(for: .seconds(3600)) } catch { log.withLock { $0.append(-1) } }
+                }
+                await loop.yield()
+                group.cancelAll()
+            }
+            return log.withLock { $0 }
+        }
+        #expect(order == [10, 20, 30, -1])
+    }
+
+    @Test("forgets a thousand cancelled timers before their time")
+    func timerLeftovers() throws {
+        try onLoop { loop in
+            for _ in 0..<1000 {
+                _ = try await withDeadline(.now + .seconds(3600), on: loop) { 1 }
+            }
+            #expect(loop.state.withLock { $0.timers.size } <= 130)
+        }
+    }
+
+    @Test("a deadline cancels the work and waits for it")
+    func deadline() throws {
+        try onLoop { loop in
+            let ended = Signal()
+            await #expect(throws: DeadlineExceeded.self) {
+                try await withDeadline(.now + .milliseconds(5), on: loop) {
+                    defer { ended.set() }
+                    try await loop.sleep(for: .seconds(3600))
+                }
+            }
+            #expect(ended.isSet)
+            #expect(try await withDeadline(nil, on: loop) { 7 } == 7)
+        }
+    }
+
+    @Test("a refused system call says which, and on what")
+    func systemCallError() {
+        #expect(throws: FileError.refused(SystemCallError(call: "open", errno: 2, subject: "/nowhere"))) {
+            try DurableFile.read("/nowhere", limit: 1)
+        }
+    }
+}

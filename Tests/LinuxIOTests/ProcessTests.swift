@@ -1,0 +1,195 @@
+import Testing
+
+@testable import LinuxIO
+
+@Suite("Child processes")
+struct ProcessTests {
+    @Test("gives the exit status to everybody who asks, as often as they ask")
+    func status() throws {
+        try onLoop { loop in
+            let child = try ChildProcess.start(shell("exit 3"), on: loop)
+            async let first = child.wait()
+            async let second = child.wait()
+            #expect(try await first == .exited(3))
+            #expect(try await second == .exited(3))
+            #expect(try await child.wait().shellStatus == 3)
+        }
+    }
+
+    @Test("pipes carry what goes in and what comes out")
+    func pipes() throws {
+        try onLoop { loop in
+            var options = shell("cat; echo done >&2")
+            (options.input, options.output, options.error) = (.pipe, .pipe, .pipe)
+            let child = try ChildProcess.start(options, on: loop)
+            try await child.input?.write(Array("hello".utf8))
+            try await child.input?.finishWriting()
+            #expect(try await child.output?.read(upTo: 100) == Array("hello".utf8))
+            #expect(try await child.error?.read(upTo: 100) == Array("done\n".utf8))
+            #expect(try await child.output?.read(upTo: 100) == [])
+            #expect(try await child.wait() == .exited(0))
+        }
+    }
+
+    @Test("environment and directory are as asked")
+    func surroundings() throws {
+        try onLoop { loop in
+            var options = shell("echo $PWD $COLOUR $HOME")
+            options.environment = ["COLOUR": "green", "PATH": "/usr/bin:/bin"]
+            options.workingDirectory = "/usr"
+            options.output = .pipe
+            let child = try ChildProcess.start(options, on: loop)
+            #expect(try await child.output?.read(upTo: 100) == Array("/usr green\n".utf8))
+            _ = try await child.wait()
+        }
+    }
+
+    @Test("a signal ends it, and says so")
+    func signals() throws {
+        try onLoop { loop in
+            let child = try ChildProcess.start(shell("sleep 1000"), on: loop)
+            child.signal(Signals.kill)
+            #expect(try await child.wait() == .signalled(9))
+            #expect(try await child.wait().shellStatus == 137)
+            child.signal(Signals.kill)
+        }
+    }
+
+    @Test("a missing program or directory is an error that names it")
+    func missing() throws {
+        try onLoop { loop in
+            #expect(throws: SystemCallError.self) {
+                try ChildProcess.start(.init(executable: "/nowhere/program"), on: loop)
+            }
+            var options = shell("true")
+            options.workingDirectory = "/nowhere"
+            #expect(throws: SystemCallError.self) { try ChildProcess.start(options, on: loop) }
+        }
+    }
+
+    @Test("the whole tree dies, also what has left its session and its parents")
+    func tree() throws {
+        try onLoop { loop in
+            var options = shell("sleep 1000 & setsid sh -c 'sleep 1000 & echo ready; wait' & wait")
+            options.output = .pipe
+            let child = try ChildProcess.start(options, on: loop)
+            #expect(try await child.output?.read(upTo: 6) == Array("ready\n".utf8))
+            let descendants = ProcessTree.descendants(of: child.pid)
+            #expect(descendants.count >= 3)
+            ProcessTree.killDescendants(of: child.pid)
+            child.signal(Signals.kill)
+            _ = try await child.wait()
+            // The pipe ends when the last of them has gone: nothing to guess, nothing to sleep for.
+            #expect(try await soon(on: loop) { try await child.output?.read(upTo: 1) } == [])
+        }
+    }
+
+    private func shell(_ script: String) -> ChildProcess.Options {
+        var options = ChildProcess.Options(executable: "/bin/sh", arguments: ["-c", script])
+        options.error = .null
+        return options
+    }
+}
+
+@Suite("Task pool")
+struct TaskPoolTests {
+    @Test("cancels one child and leaves the others alone")
+    func cancelOne() throws {
+        try onLoop { loop in
+            let pool = TaskPool()
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await pool.run() }
+                let (near, far) = try! Stream.pair(on: loop)  // swift-format-ignore: NeverUseForceTry
+                let doomed = pool.start { _ = try? await loop.sleep(for: .seconds(3600)) }
+                let reader = pool.start { _ = try? await near.read(upTo: 1) }
+                doomed.cancel()
+                await doomed.finished()
+                try? await far.write([1])
+                await reader.finished()
+                group.cancelAll()
+            }
+        }
+    }
+
+    @Test("ends with its children, and what comes later counts as finished")
+    func ends() throws {
+        try onLoop { loop in
+            let pool = TaskPool()
+            let ended = Signal()
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await pool.run() }
+                pool.start {
+                    _ = try? await loop.sleep(for: .seconds(3600))
+                    ended.set()
+                }
+                await loop.yield()
+                group.cancelAll()
+            }
+            #expect(ended.isSet)
+            let late = pool.start { Issue.record("ran after the end") }
+            await late.finished()
+        }
+    }
+}
+
+@Suite("Durable files")
+struct DurableFileTests {
+    @Test("replaces content whole, with the mode asked for")
+    func replaces() throws {
+        let directory = try TemporaryDirectory()
+        let path = "\(directory.path)/record"
+        try DurableFile.write([1, 2, 3], to: path)
+        try DurableFile.write([4], to: path, mode: 0o640)
+        #expect(try DurableFile.read(path, limit: 10) == [4])
+        #expect(Files.permissions(path) == 0o640)
+        #expect(try Files.list(directory.path) == ["record"])
+    }
+
+    @Test("keeps the old content, and nothing else, when the disk is full")
+    func fullDisk() throws {
+        let directory = try TemporaryDirectory()
+        let path = "\(directory.path)/record"
+        try DurableFile.write([1], to: path)
+        // /dev/full is a disk that is always full; the temporary file is a link to it... which
+        // O_EXCL must refuse rather than follow, so a directory in its place stands for "cannot write".
+        try Files.makeDirectory("\(path).new")
+        #expect(throws: SystemCallError.self) { try DurableFile.write([2], to: path) }
+        #expect(try DurableFile.read(path, limit: 10) == [1])
+    }
+
+    @Test("refuses a file that is longer than its reader accepts")
+    func limit() throws {
+        let directory = try TemporaryDirectory()
+        let path = "\(directory.path)/big"
+        try DurableFile.write([UInt8](repeating: 0, count: 100), to: path)
+        #expect(throws: FileError.tooLarge(path: path, limit: 99)) { try DurableFile.read(path, limit: 99) }
+        #expect(try DurableFile.read(path, limit: 100).count == 100)
+    }
+
+    @Test("removes trees without following links out of them")
+    func removeTree() throws {
+        let directory = try TemporaryDirectory()
+        try Files.makeDirectories("\(directory.path)/a/b/c")
+        try DurableFile.write([1], to: "\(directory.path)/a/b/file")
+        try DurableFile.write([1], to: "\(directory.path)/outside")
+        try Files.link("\(directory.path)/outside", at: "\(directory.path)/a/link")
+        try Files.link("\(directory.path)", at: "\(directory.path)/a/up")
+        try Files.removeTree("\(directory.path)/a")
+        #expect(try Files.list(directory.path) == ["outside"])
+    }
+
+    @Test("a lock is held by one, and free again when its owner is gone")
+    func locks() throws {
+        let directory = try TemporaryDirectory()
+        let path = "\(directory.path)/lock"
+        do {
+            let first = try FileLock.take(path)
+            #expect(first != nil)
+            let second = try FileLock.take(path)
+            #expect(second == nil)
+            _ = first?.descriptor
+        }
+        let third = try FileLock.take(path)
+        #expect(third != nil)
+    }
+}

@@ -19,7 +19,7 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 /// A program is one line: its module has the rest, so that tests and benchmarks can have it too.
 func program(_ name: String, runs module: Target.Dependency) -> Target {
     .executableTarget(
-        name: name, dependencies: [module], path: "Sources/Programs/\(name)", swiftSettings: strict)
+        name: name, dependencies: [module, "LinuxIO"], path: "Sources/Programs/\(name)", swiftSettings: strict)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {

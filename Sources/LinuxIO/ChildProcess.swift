@@ -19,6 +19,8 @@ public final class ChildProcess: Sendable {
         public var executable: String
         /// Without the program's own name.
         public var arguments: [String]
+        /// What the program is told it is called; nil: the executable's path.
+        public var name: String?
         /// nil: the parent's.
         public var environment: [String: String]?
         /// nil: the parent's.

@@ -6,12 +6,30 @@ public enum ProcessTree {
     /// Makes descendants whose parents die children of this process, rather than of init.
     public static func becomeSubreaper() { _ = clinux_prctl(PR_SET_CHILD_SUBREAPER, 1) }
 
-    /// Has the kernel kill this process when the thread that started it ends.
+    /// Has the kernel kill this process, or send it another signal, when the thread that started it ends.
     ///
     /// If the parent ended before the call, nothing would tell; so the caller says whom it expects.
-    public static func dieWithParent(_ expected: Int32? = nil) {
-        _ = clinux_prctl(PR_SET_PDEATHSIG, UInt(SIGKILL))
-        if let expected, getppid() != expected { _ = kill(getpid(), SIGKILL) }
+    public static func dieWithParent(_ expected: Int32? = nil, with signal: Int32 = Signals.kill) {
+        _ = clinux_prctl(PR_SET_PDEATHSIG, UInt(signal))
+        if let expected, getppid() != expected { _ = kill(getpid(), signal) }
+    }
+
+    /// Reaps the children of this process that have ended, but for those that somebody else waits for.
+    ///
+    /// A subreaper calls it on `SIGCHLD`, for it becomes the parent of processes that it never started.
+    public static func reapOrphans(except known: Set<Int32>) {
+        for child in ProcessTable.children(of: current) where child.isZombie && !known.contains(child.pid) {
+            _ = waitpid(child.pid, nil, WNOHANG)
+        }
+    }
+
+    /// Becomes another program: the process, its number and its parent stay.
+    ///
+    /// - Returns: only if there is no such program, or it cannot be run.
+    public static func become(_ executable: String, arguments: [String]) -> SystemCallError {
+        let list = CStrings([executable] + arguments)
+        _ = unsafe execv(executable, list.pointers)
+        return SystemCallError(call: "execv", errno: errno, subject: executable)
     }
 
     /// This process's number.
@@ -22,8 +40,7 @@ public enum ProcessTree {
 
     /// Whether a process of that number exists and is no zombie.
     public static func isAlive(_ pid: Int32) -> Bool {
-        guard let stat = ProcessStat(pid) else { return false }
-        return stat.state != "Z" && stat.state != "X"
+        ProcessRecord(pid: pid).map { !$0.isZombie } ?? false
     }
 
     /// Sends a signal; false when there is no such process (or it is not ours to signal).
@@ -31,22 +48,11 @@ public enum ProcessTree {
     public static func signal(_ pid: Int32, _ number: Int32) -> Bool { kill(pid, number) == 0 }
 
     /// When the process started, in clock ticks since boot: with the pid, a name that is never reused.
-    public static func startTime(of pid: Int32) -> UInt64? { ProcessStat(pid)?.startTime }
+    public static func startTime(of pid: Int32) -> UInt64? { ProcessRecord(pid: pid)?.startTime }
 
     /// Every living descendant of `pid`, without itself.
     public static func descendants(of pid: Int32) -> [Int32] {
-        var children: [Int32: [Int32]] = [:]
-        for entry in (try? Files.list("/proc")) ?? [] {
-            guard let candidate = Int32(entry), let stat = ProcessStat(candidate), stat.state != "Z" else { continue }
-            children[stat.parent, default: []].append(candidate)
-        }
-        var found: [Int32] = []
-        var open = [pid]
-        while let next = open.popLast() {
-            found += children[next] ?? []
-            open += children[next] ?? []
-        }
-        return found
+        ProcessTable.descendants(of: pid).filter { !$0.isZombie }.map(\.pid)
     }
 
     /// Kills every descendant of `pid`, those born meanwhile included; `pid` itself lives.
@@ -60,25 +66,5 @@ public enum ProcessTree {
             for process in fresh { signal(process, SIGSTOP) }
         }
         for process in known { signal(process, SIGKILL) }
-    }
-}
-
-/// The fields of /proc/<pid>/stat that we read.
-private struct ProcessStat {
-    let state: Character
-    let parent: Int32
-    let startTime: UInt64
-
-    init?(_ pid: Int32) {
-        guard let bytes = try? DurableFile.read("/proc/\(pid)/stat", limit: 4096) else { return nil }
-        // The name sits in parentheses and may hold anything, spaces and parentheses included.
-        guard let end = bytes.lastIndex(of: UInt8(ascii: ")")) else { return nil }
-        let fields = String(decoding: bytes[(end + 1)...], as: UTF8.self).split(separator: " ")
-        guard fields.count > 19, let state = fields[0].first, let parent = Int32(fields[1]),
-            let startTime = UInt64(fields[19])
-        else { return nil }
-        self.state = state
-        self.parent = parent
-        self.startTime = startTime
     }
 }

@@ -7,22 +7,42 @@ public enum ServiceManager {
     ///
     /// Without NOTIFY_SOCKET, or when nobody listens there, nothing happens.
     public static func notify(_ state: String, environment: [String: String] = Environment.all) {
-        guard var path = environment["NOTIFY_SOCKET"], !path.isEmpty else { return }
-        let isAbstract = path.hasPrefix("@")
-        if isAbstract { path.removeFirst() }
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let bytes = (isAbstract ? [0] : []) + Array(path.utf8)
-        guard bytes.count < SocketAddress.unixPathLimit else { return }
-        unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: bytes) }
-        let length = socklen_t(MemoryLayout<sa_family_t>.size + bytes.count + (isAbstract ? 0 : 1))
+        guard let path = environment["NOTIFY_SOCKET"], let (address, length) = kernelForm(of: path) else { return }
         let number = clinux_datagram()
         if number == -1 { return }
         let fd = OwnedFD(owning: number)
         let text = Array(state.utf8)
-        unsafe withUnsafeBytes(of: &address) { kernel in
+        unsafe withUnsafeBytes(of: address) { kernel in
             let generic = unsafe kernel.baseAddress?.assumingMemoryBound(to: sockaddr.self)
             _ = unsafe sendto(fd.rawValue, text, text.count, CInt(MSG_NOSIGNAL), generic, length)
         }
+    }
+
+    /// The other side: hears what services started with `NOTIFY_SOCKET` set to `path` say, a message each read.
+    ///
+    /// A path that begins with `@` is a name without a file, which vanishes with its listener.
+    public static func listen(at path: String, on loop: EpollLoop) throws(SystemCallError) -> Stream {
+        guard let (address, length) = kernelForm(of: path) else {
+            throw SystemCallError(call: "bind", errno: ENAMETOOLONG, subject: path)
+        }
+        let fd = OwnedFD(owning: try systemCall("socket") { clinux_datagram() })
+        let number = fd.rawValue
+        _ = try systemCall("bind", on: path) {
+            unsafe withUnsafeBytes(of: address) { kernel in
+                let generic = unsafe kernel.baseAddress?.assumingMemoryBound(to: sockaddr.self)
+                return unsafe bind(number, generic, length)
+            }
+        }
+        return try Stream(nonBlocking: fd, on: loop)
+    }
+
+    private static func kernelForm(of path: String) -> (sockaddr_un, socklen_t)? {
+        let isAbstract = path.hasPrefix("@")
+        let bytes = isAbstract ? [0] + Array(path.utf8.dropFirst()) : Array(path.utf8)
+        guard !bytes.isEmpty, bytes.count < SocketAddress.unixPathLimit else { return nil }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: bytes) }
+        return (address, socklen_t(MemoryLayout<sa_family_t>.size + bytes.count + (isAbstract ? 0 : 1)))
     }
 }

@@ -43,7 +43,7 @@ internal import Glibc
 
     func spawn() throws(SystemCallError) -> Int32 {
         let environment = options.environment ?? Environment.all
-        let arguments = CStrings([options.executable] + options.arguments)
+        let arguments = CStrings([options.name ?? options.executable] + options.arguments)
         let variables = CStrings(environment.map { "\($0.key)=\($0.value)" })
         var pid: pid_t = 0
         let code = unsafe posix_spawnp(
@@ -56,7 +56,7 @@ internal import Glibc
 }
 
 /// A NULL-terminated array of C strings, freed with its owner.
-@safe private final class CStrings {
+@safe final class CStrings {
     let pointers: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
     private let count: Int
 

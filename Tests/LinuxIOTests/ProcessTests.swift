@@ -97,9 +97,9 @@ struct TaskPoolTests {
     func cancelOne() throws {
         try onLoop { loop in
             let pool = TaskPool()
+            let (near, far) = try Stream.pair(on: loop)
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await pool.run() }
-                let (near, far) = try! Stream.pair(on: loop)  // swift-format-ignore: NeverUseForceTry
                 let doomed = pool.start { _ = try? await loop.sleep(for: .seconds(3600)) }
                 let reader = pool.start { _ = try? await near.read(upTo: 1) }
                 doomed.cancel()
@@ -145,13 +145,12 @@ struct DurableFileTests {
         #expect(try Files.list(directory.path) == ["record"])
     }
 
-    @Test("keeps the old content, and nothing else, when the disk is full")
+    @Test("keeps the old content, and nothing else, when it cannot write")
     func fullDisk() throws {
         let directory = try TemporaryDirectory()
         let path = "\(directory.path)/record"
         try DurableFile.write([1], to: path)
-        // /dev/full is a disk that is always full; the temporary file is a link to it... which
-        // O_EXCL must refuse rather than follow, so a directory in its place stands for "cannot write".
+        // A directory in the temporary file's place stands for every reason not to be able to write.
         try Files.makeDirectory("\(path).new")
         #expect(throws: SystemCallError.self) { try DurableFile.write([2], to: path) }
         #expect(try DurableFile.read(path, limit: 10) == [1])
@@ -178,18 +177,18 @@ struct DurableFileTests {
         #expect(try Files.list(directory.path) == ["outside"])
     }
 
+    private func isHeld(_ lock: borrowing FileLock?) -> Bool { lock != nil }
+
     @Test("a lock is held by one, and free again when its owner is gone")
     func locks() throws {
         let directory = try TemporaryDirectory()
         let path = "\(directory.path)/lock"
         do {
             let first = try FileLock.take(path)
-            #expect(first != nil)
-            let second = try FileLock.take(path)
-            #expect(second == nil)
-            _ = first?.descriptor
+            #expect(isHeld(first))
+            #expect(isHeld(try FileLock.take(path)) == false)
+            #expect(isHeld(first))
         }
-        let third = try FileLock.take(path)
-        #expect(third != nil)
+        #expect(isHeld(try FileLock.take(path)))
     }
 }

@@ -1,0 +1,114 @@
+#define _GNU_SOURCE
+#include "CLinux.h"
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+const unsigned int clinux_readable = EPOLLIN | EPOLLRDHUP, clinux_writable = EPOLLOUT;
+const unsigned int clinux_edge = EPOLLET, clinux_broken = EPOLLHUP | EPOLLERR;
+const unsigned int clinux_hung_up = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+int clinux_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
+
+int clinux_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
+
+int clinux_epoll_set(int epoll, int operation, int fd, unsigned int mask, unsigned long long tag) {
+    struct epoll_event event = {.events = mask, .data = {.u64 = tag}};
+    return epoll_ctl(epoll, operation, fd, &event);
+}
+
+int clinux_epoll_wait(int epoll, struct epoll_event *events, int count, long long nanoseconds) {
+    struct timespec timeout = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
+    return (int)syscall(SYS_epoll_pwait2, epoll, events, count, nanoseconds < 0 ? NULL : &timeout, NULL, 0);
+}
+
+unsigned long long clinux_event_tag(const struct epoll_event *event) { return event->data.u64; }
+
+unsigned int clinux_event_mask(const struct epoll_event *event) { return event->events; }
+
+int clinux_socket(int family) { return socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0); }
+
+int clinux_datagram(void) { return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0); }
+
+int clinux_socketpair(int ends[2]) {
+    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends);
+}
+
+int clinux_accept(int fd) { return accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK); }
+
+int clinux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+
+int clinux_set_nonblocking(int fd) {
+    int flags = fcntl(fd, F_GETFL);
+    return flags == -1 ? -1 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+int clinux_duplicate(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 3); }
+
+int clinux_set_option(int fd, int level, int name, int value) {
+    return setsockopt(fd, level, name, &value, sizeof value);
+}
+
+int clinux_open(const char *path, int flags, unsigned int mode) {
+    return open(path, flags | O_CLOEXEC, mode);
+}
+
+int clinux_pidfd_open(int pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+
+int clinux_reap(int pid, int *exited, int *code) {
+    siginfo_t info = {0};
+    if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG) == -1) return -1;
+    if (info.si_pid == 0) return 0;
+    *exited = info.si_code == CLD_EXITED;
+    *code = info.si_status;
+    return 1;
+}
+
+int clinux_signalfd(const sigset_t *signals) { return signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK); }
+
+int clinux_prctl(int option, unsigned long value) { return prctl(option, value, 0, 0, 0); }
+
+int clinux_spawn_chdir(posix_spawn_file_actions_t *actions, const char *path) {
+    return posix_spawn_file_actions_addchdir_np(actions, path);
+}
+
+const short clinux_spawn_flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+const short clinux_spawn_session = POSIX_SPAWN_SETSID;
+int clinux_exclusive_lock(int fd) {
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    return fcntl(fd, F_OFD_SETLK, &lock);
+}
+
+int clinux_readable_now(int fd) {
+    int count = 0;
+    return ioctl(fd, FIONREAD, &count) == -1 ? -1 : count;
+}
+
+int clinux_window_columns(int fd) {
+    struct winsize size = {0};
+    return ioctl(fd, TIOCGWINSZ, &size) == -1 ? -1 : size.ws_col;
+}
+
+char **clinux_environment(void) { return environ; }
+
+int clinux_terminal_open(void) { return posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC); }
+
+int clinux_terminal_unlock(int fd) {
+    int locked = 0;
+    return ioctl(fd, TIOCSPTLCK, &locked);
+}
+
+int clinux_terminal_number(int fd) {
+    unsigned int number = 0;
+    return ioctl(fd, TIOCGPTN, &number) == -1 ? -1 : (int)number;
+}
+
+int clinux_terminal_resize(int fd, unsigned short columns, unsigned short rows) {
+    struct winsize size = {.ws_row = rows, .ws_col = columns};
+    return ioctl(fd, TIOCSWINSZ, &size);
+}

@@ -156,6 +156,24 @@ extension ValueFormat where Value == [String: String] {
     }
 }
 
+extension ValueFormat where Value == [String: String] {
+    /// One `key=value` pair, taken as it is; the flag is repeated for more.
+    ///
+    /// For values that may hold commas, or spaces that count.
+    public static var entry: Self {
+        var format = Self(
+            placeholder: "K=V",
+            parse: { text throws(ValueError) in
+                guard let equals = text.firstIndex(of: "="), equals > text.startIndex else {
+                    throw ValueError(expected: "a pair such as owner=me")
+                }
+                return [String(text[..<equals]): String(text[text.index(after: equals)...])]
+            }, show: { $0.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ") })
+        format.append = { $0.merge($1) { _, later in later } }
+        return format
+    }
+}
+
 extension ValueFormat {
     /// One of a few words, in any case.
     public static func choice(_ choices: [(word: String, value: Value)]) -> Self where Value: Equatable {

@@ -1,1 +1,4 @@
-// Runs the module of this program.
+internal import LinuxIO
+internal import PeerPodControl
+
+Process.run(PeerPodControlCommand.main(arguments:environment:))

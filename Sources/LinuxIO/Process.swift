@@ -1,7 +1,7 @@
 internal import Glibc
 
 /// The process as its program sees it: what came in, and how it ends.
-public enum Program {
+public enum Process {
     /// Runs `main` with the arguments (without the program's own name) and the environment, and ends with its status.
     public static func run(_ main: ([String], [String: String]) -> Int32) -> Never {
         exit(main(Array(CommandLine.arguments.dropFirst()), Environment.all))

@@ -1,0 +1,30 @@
+import Configuration
+import Testing
+
+@Suite("Repeated pairs")
+struct EntryFormatTests {
+    private struct Options {
+        var annotations = ["kept": "until one is given"]
+    }
+
+    private let command = Command(
+        "tool", summary: "be a tool", defaults: Options(),
+        sections: [.init("Flags", [Setting("annotation", \Options.annotations, .entry, "What to note.")])])
+
+    private func annotations(_ arguments: String...) throws -> [String: String]? {
+        guard case .run(let options, _) = try command.parse(arguments, environment: [:]) else { return nil }
+        return options.annotations
+    }
+
+    @Test("a pair is taken as it is, and a later one with the same key wins")
+    func asItIs() throws {
+        #expect(
+            try annotations("-annotation", "a= x, y=z ", "-annotation=b=", "-annotation", "b=2")
+                == ["a": " x, y=z ", "b": "2"])
+    }
+
+    @Test("what is no pair is refused", arguments: ["owner", "=1", ""])
+    func noPair(text: String) {
+        #expect(throws: ConfigurationError.self) { try annotations("-annotation", text) }
+    }
+}

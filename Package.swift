@@ -93,6 +93,7 @@ let package = Package(
         tests("LinuxIOTests", ["LinuxIO"]),
         tests("TelemetryTests", ["Telemetry"]),
         tests("TTRPCTests", ["LinuxIO", "TTRPC", "Telemetry"]),
+        tests("KataProtocolTests", ["KataProtocol", "LinuxIO", "TTRPC"]),
         tests("JSONTests", ["JSON"]),
         tests("PeerPodControlTests", ["JSON", "KataProtocol", "LinuxIO", "PeerPodControl", "TTRPC", "Telemetry"]),
     ]

@@ -1,0 +1,161 @@
+public import TTRPC
+
+/// A protobuf message as a value.
+///
+/// A type says once which field has which number, and can then be read and written:
+///
+///     public struct StartVMRequest: Message {
+///         public var id = ""
+///         public init() {}
+///         public mutating func visit(_ fields: inout MessageFields) { fields.string(1, &id) }
+///     }
+///
+/// Fields a type does not name are dropped when it is read.
+public protocol Message: Equatable, Sendable {
+    /// The message of which every field has its default.
+    init()
+    /// Names each field with its number, in ascending order.
+    mutating func visit(_ fields: inout MessageFields)
+}
+
+extension Message {
+    /// Reads an encoded message.
+    public init(parsing bytes: [UInt8]) throws(ProtobufError) { try self.init(parsing: bytes[...]) }
+
+    /// Reads an encoded message.
+    public init(parsing bytes: ArraySlice<UInt8>) throws(ProtobufError) {
+        self.init()
+        try merge(bytes)
+    }
+
+    /// The message as it goes over the wire.
+    public var encoded: [UInt8] {
+        var fields = MessageFields.writing
+        var message = self
+        message.visit(&fields)
+        return fields.written
+    }
+
+    mutating func merge(_ bytes: ArraySlice<UInt8>) throws(ProtobufError) {
+        var reader = ProtobufReader(bytes)
+        while let field = try reader.next() {
+            var fields = MessageFields.reading(field)
+            visit(&fields)
+            if let error = fields.error { throw error }
+        }
+    }
+
+    /// Makes a message and fills it in.
+    public static func with(_ fill: (inout Self) -> Void) -> Self {
+        var message = Self()
+        fill(&message)
+        return message
+    }
+}
+
+/// What a message's fields are shown to: either it writes them all, or it puts the one
+/// field that was just read where it belongs.
+public struct MessageFields {
+    private var writer = ProtobufWriter()
+    private let field: ProtobufField?
+    fileprivate private(set) var error: ProtobufError?
+
+    fileprivate static var writing: MessageFields { MessageFields(field: nil) }
+    fileprivate static func reading(_ field: ProtobufField) -> MessageFields { MessageFields(field: field) }
+    fileprivate var written: [UInt8] { writer.bytes }
+
+    private init(field: ProtobufField?) { self.field = field }
+
+    /// A `string`.
+    public mutating func string(_ number: Int, _ value: inout String) {
+        access(
+            number, { writer in writer.string(number, value) },
+            { field throws(ProtobufError) in value = try field.string() })
+    }
+
+    /// A `repeated string`.
+    public mutating func strings(_ number: Int, _ values: inout [String]) {
+        access(
+            number, { writer in writer.strings(number, values) },
+            { field throws(ProtobufError) in values.append(try field.string()) })
+    }
+
+    /// A `bytes`.
+    public mutating func bytes(_ number: Int, _ value: inout [UInt8]) {
+        access(
+            number, { writer in writer.bytes(number, value) },
+            { field throws(ProtobufError) in value = Array(try field.bytes()) })
+    }
+
+    /// A `bool`.
+    public mutating func bool(_ number: Int, _ value: inout Bool) {
+        access(
+            number, { writer in writer.bool(number, value) },
+            { field throws(ProtobufError) in value = try field.bool() })
+    }
+
+    /// An `int32`, `int64`, `uint32` or `uint64`; what does not fit is cut off, as protobuf has it.
+    public mutating func integer<Integer: FixedWidthInteger>(_ number: Int, _ value: inout Integer) {
+        access(
+            number, { writer in writer.int(number, Int64(truncatingIfNeeded: value)) },
+            { field throws(ProtobufError) in value = Integer(truncatingIfNeeded: try field.uint64()) })
+    }
+
+    /// A repeated integer, packed or not.
+    public mutating func integers<Integer: FixedWidthInteger>(_ number: Int, _ values: inout [Integer]) {
+        access(
+            number, { writer in writer.packed(number, values.map { UInt64(truncatingIfNeeded: $0) }) },
+            { field throws(ProtobufError) in
+                values += try field.packedUInt64().map { Integer(truncatingIfNeeded: $0) }
+            })
+    }
+
+    /// An embedded message; absent is nil.
+    public mutating func message<Inner: Message>(_ number: Int, _ value: inout Inner?) {
+        access(
+            number, { writer in if let value { writer.embedded(number, value.encoded) } },
+            { field throws(ProtobufError) in
+                var inner = value ?? Inner()
+                try inner.merge(try field.bytes())
+                value = inner
+            })
+    }
+
+    /// A repeated message.
+    public mutating func messages<Inner: Message>(_ number: Int, _ values: inout [Inner]) {
+        access(
+            number, { writer in for value in values { writer.embedded(number, value.encoded) } },
+            { field throws(ProtobufError) in values.append(try Inner(parsing: try field.bytes())) })
+    }
+
+    /// A `map<string, string>`.
+    public mutating func map(_ number: Int, _ values: inout [String: String]) {
+        access(
+            number, { writer in writer.map(number, values) },
+            { field throws(ProtobufError) in
+                let entry = try field.mapEntry()
+                values[entry.key] = entry.value
+            })
+    }
+
+    private mutating func access(
+        _ number: Int, _ write: (inout ProtobufWriter) -> Void,
+        _ read: (ProtobufField) throws(ProtobufError) -> Void
+    ) {
+        guard let field else { return write(&writer) }
+        guard field.number == number, error == nil else { return }
+        do throws(ProtobufError) { try read(field) } catch { self.error = error }
+    }
+}
+
+extension ProtobufWriter {
+    fileprivate mutating func embedded(_ number: Int, _ encoded: [UInt8]) {
+        message(number) { $0.raw(encoded) }
+    }
+}
+
+/// A message without fields, such as `google.protobuf.Empty`.
+public struct Empty: Message {
+    public init() {}
+    public mutating func visit(_ fields: inout MessageFields) {}
+}

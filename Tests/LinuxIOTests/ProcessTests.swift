@@ -177,18 +177,20 @@ struct DurableFileTests {
         #expect(try Files.list(directory.path) == ["outside"])
     }
 
-    private func isHeld(_ lock: borrowing FileLock?) -> Bool { lock != nil }
-
     @Test("a lock is held by one, and free again when its owner is gone")
     func locks() throws {
         let directory = try TemporaryDirectory()
         let path = "\(directory.path)/lock"
-        do {
-            let first = try FileLock.take(path)
-            #expect(isHeld(first))
-            #expect(isHeld(try FileLock.take(path)) == false)
-            #expect(isHeld(first))
-        }
-        #expect(isHeld(try FileLock.take(path)))
+        var first = try FileLock.take(path)
+        let (isOurs, isFree) = (first != nil, try canTake(path))
+        #expect(isOurs && !isFree)
+        first = nil
+        let isFreeAgain = try canTake(path)
+        #expect(isFreeAgain)
+    }
+
+    private func canTake(_ path: String) throws -> Bool {
+        let lock = try FileLock.take(path)
+        return lock != nil
     }
 }

@@ -15,7 +15,8 @@ public protocol PodConnector: Sendable {
     /// Dials the VM until the agent has answered through the tunnel; listens on the agent socket from then on.
     ///
     /// It tries until it succeeds or its task is cancelled: the caller keeps the time. It throws by itself only
-    /// what trying again cannot mend.
+    /// what trying again cannot mend. Cancelled, it throws what its last try failed with, if it made one: that is what a
+    /// person wants to hear after a time-out.
     func connect(_ sandbox: SandboxID, in directory: String, to instance: Instance) async throws(ConnectorError)
 
     /// Takes tunnel, network and keys away. Idempotent and quick; also for what was never connected, or by an

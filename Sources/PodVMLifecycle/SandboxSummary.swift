@@ -2,6 +2,8 @@
 public struct SandboxSummary: Hashable, Sendable {
     /// Where a sandbox is in its life, in one word.
     public enum State: String, Hashable, Sendable, CaseIterable {
+        /// CreateVM is at work.
+        case preparing
         /// CreateVM is done, StartVM has not come.
         case prepared
         /// The cloud was asked for the VM.

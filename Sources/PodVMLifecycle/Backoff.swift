@@ -1,0 +1,20 @@
+/// How long to wait before trying again: a second at first, doubling to a minute, and never sooner than advised.
+struct Backoff {
+    static let first = Duration.seconds(1)
+    static let limit = Duration.seconds(60)
+
+    private var next = Backoff.first
+
+    /// The wait before the next try.
+    ///
+    /// - Parameters:
+    ///   - advised: The least that the one who is tried has asked for.
+    ///   - random: In `0..<1`. It shortens the wait by up to a half, or lengthens the advised one by up to a tenth, so
+    ///     that those who failed together do not come back together.
+    mutating func wait(advised: Duration? = nil, random: Double) -> Duration {
+        let own = next * (1 - random / 2)
+        next = min(next * 2, Self.limit)
+        guard let advised else { return own }
+        return max(own, advised * (1 + random / 10))
+    }
+}

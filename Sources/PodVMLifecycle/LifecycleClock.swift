@@ -1,0 +1,28 @@
+internal import LinuxIO
+internal import Telemetry
+
+/// Time, and chance, as the lifecycle sees them: the loop's in the daemon, a test's in tests.
+package protocol LifecycleClock: Sendable {
+    /// For measuring how long something takes.
+    var now: ContinuousClock.Instant { get }
+
+    /// The wall clock, in seconds since 1970.
+    var secondsSince1970: Int64 { get }
+
+    /// A number in `0..<1` that differs from one call to the next, for spreading out what would come all at once.
+    func random() -> Double
+
+    /// Suspends for that long. Throws if the task is cancelled, or time itself ends with the loop.
+    func sleep(for duration: Duration) async throws
+}
+
+/// The time of a loop.
+struct LoopClock: LifecycleClock {
+    let loop: EpollLoop
+
+    var now: ContinuousClock.Instant { .now }
+    var secondsSince1970: Int64 { WallTime.now.secondsSinceEpoch }
+
+    func random() -> Double { Double.random(in: 0..<1) }
+    func sleep(for duration: Duration) async throws { try await loop.sleep(for: duration) }
+}

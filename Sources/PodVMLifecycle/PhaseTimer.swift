@@ -1,0 +1,44 @@
+internal import LinuxIO
+internal import Telemetry
+
+/// Where a CreateVM or StartVM is, and how long it has been there.
+final class PhaseTimer: Sendable {
+    /// What may take long; the word is the phase's label in metrics.
+    enum Phase: String, Sendable {
+        case preparing = "prepare"
+        case creating = "create"
+        case connecting = "connect"
+    }
+
+    private let clock: any LifecycleClock
+    private let begun: ContinuousClock.Instant
+    private let marks: Lock<[(phase: Phase, begun: ContinuousClock.Instant)]>
+
+    /// Begins with a phase.
+    init(_ phase: Phase, clock: any LifecycleClock) {
+        self.clock = clock
+        begun = clock.now
+        marks = Lock([(phase, begun)])
+    }
+
+    /// The phase that was begun last.
+    var phase: Phase { marks.withLock { $0.last?.phase ?? .preparing } }
+
+    /// Since the first phase was begun.
+    var total: Duration { begun.duration(to: clock.now) }
+
+    func begin(_ phase: Phase) {
+        let now = clock.now
+        marks.withLock { $0.append((phase, now)) }
+    }
+
+    /// Counts each phase, and `total`, in.
+    func report(to histogram: Histogram) {
+        let now = clock.now
+        let marks = marks.withLock { $0 }
+        for (mark, end) in zip(marks, marks.dropFirst().map(\.begun) + [now]) {
+            histogram.observe(mark.begun.duration(to: end), mark.phase.rawValue)
+        }
+        histogram.observe(begun.duration(to: now), "total")
+    }
+}

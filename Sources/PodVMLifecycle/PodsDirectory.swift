@@ -1,0 +1,110 @@
+internal import Glibc
+internal import LinuxIO
+
+/// The pods directory on disk: a directory for each sandbox, with its record in it.
+///
+/// The record is the first file to come and the last to go, so a directory with more than nothing in it always says
+/// whose it is. One that does not is not ours, and is left alone: nobody's files are lost to a mistyped `-pods-dir`.
+struct PodsDirectory: RecordStore {
+    static let recordName = "record.json"
+
+    let path: String
+
+    func directory(of sandbox: SandboxID) -> String { "\(path)/\(sandbox)" }
+
+    private func record(of sandbox: SandboxID) -> String { "\(directory(of: sandbox))/\(Self.recordName)" }
+
+    func makeDirectory(of sandbox: SandboxID) throws(RecordError) {
+        let directory = directory(of: sandbox)
+        do throws(SystemCallError) {
+            try Files.makeDirectories(path)
+            try Files.makeDirectory(directory)
+            guard try Files.list(directory).isEmpty else {
+                throw SystemCallError(call: "mkdir", errno: ENOTEMPTY, subject: directory)
+            }
+        } catch {
+            throw RecordError(error)
+        }
+    }
+
+    func write(_ record: SandboxRecord) throws(RecordError) {
+        do throws(SystemCallError) {
+            try DurableFile.write(record.encoded, to: self.record(of: record.id))
+        } catch {
+            throw RecordError(error)
+        }
+    }
+
+    func remove(_ sandbox: SandboxID) throws(RecordError) {
+        let directory = directory(of: sandbox)
+        do throws(SystemCallError) {
+            guard Files.exists(directory) else { return }
+            for name in try Files.list(directory) where name != Self.recordName {
+                try Files.removeTree("\(directory)/\(name)")
+            }
+            try DurableFile.remove(record(of: sandbox))
+            try Files.removeTree(directory)
+        } catch {
+            throw RecordError(error)
+        }
+    }
+
+    func load() throws(RecordError) -> LoadedRecords {
+        var loaded = LoadedRecords()
+        let names: [String]
+        do throws(SystemCallError) {
+            try Files.makeDirectories(path)
+            names = try Files.list(path)
+        } catch {
+            throw RecordError(error)
+        }
+        for name in names {
+            guard let sandbox = try? SandboxID(validating: name), Files.isDirectory("\(path)/\(name)") else { continue }
+            do throws(RecordError) {
+                if let record = try load(sandbox) { loaded.records.append(record) }
+            } catch {
+                loaded.unreadable[sandbox] = error.description
+            }
+        }
+        return loaded
+    }
+
+    /// The sandbox's record, or nil for a directory that had nothing in it yet, or any more, and is removed.
+    private func load(_ sandbox: SandboxID) throws(RecordError) -> SandboxRecord? {
+        let path = record(of: sandbox)
+        let bytes: [UInt8]
+        do {
+            bytes = try DurableFile.read(path, limit: SandboxRecord.sizeLimit)
+        } catch  where error.isMissing {
+            try removeEmpty(directory(of: sandbox))
+            return nil
+        } catch {
+            throw RecordError("\(error)")
+        }
+        do {
+            let record = try SandboxRecord(parsing: bytes)
+            guard record.id == sandbox else { throw RecordError("sandbox: is not that of its directory") }
+            return record
+        } catch {
+            throw RecordError("\(path): \(error)")
+        }
+    }
+
+    private func removeEmpty(_ directory: String) throws(RecordError) {
+        do throws(SystemCallError) {
+            // A crash in the middle of the first write leaves the temporary file, and nothing else.
+            guard try Files.list(directory).allSatisfy({ $0 == "\(Self.recordName).new" }) else {
+                throw SystemCallError(call: "open", errno: ENOENT, subject: "\(directory)/\(Self.recordName)")
+            }
+            try Files.removeTree(directory)
+        } catch {
+            throw RecordError(error)
+        }
+    }
+}
+
+extension RecordError {
+    fileprivate init(_ error: SystemCallError) {
+        self.init(error.description, isForWantOfRoom: [ENOSPC, EDQUOT, ENOMEM].contains(error.errno))
+    }
+}

@@ -1,0 +1,59 @@
+internal import LinuxIO
+
+/// What CreateVM must be asked for, so that nothing fails on it later, when there is a VM already.
+struct RequestCheck {
+    /// What fits into a unix socket's address.
+    static let socketPathLimit = 107
+    /// Kubernetes allows no longer name.
+    private static let nameLimit = 253
+    private static let pathLimit = 4095
+    private static let referenceLimit = 2048
+
+    let request: SandboxRequest
+
+    /// - Throws: ``LifecycleError`` that names the fault.
+    func check(directory: String) throws(LifecycleError) {
+        if let fault = nameFault("pod name", request.podName) ?? nameFault("pod namespace", request.podNamespace)
+            ?? namespaceFault ?? requirementsFault ?? Self.socketFault("\(directory)/agent.ttrpc")
+        {
+            throw LifecycleError(.invalidArgument, "Sandbox \(request.id) cannot be created: \(fault)")
+        }
+    }
+
+    /// Why nobody could connect to a unix socket of that path.
+    static func socketFault(_ path: String) -> String? {
+        guard path.utf8.count > socketPathLimit else { return nil }
+        return "its agent socket's path \(path) has \(path.utf8.count) bytes and a unix socket's can have "
+            + "\(socketPathLimit); configure a shorter pods directory (-pods-dir)."
+    }
+
+    private func nameFault(_ what: String, _ name: String) -> String? {
+        if name.isEmpty { return "the \(what) is missing; kata sends it as an annotation." }
+        if name.utf8.count > Self.nameLimit { return "the \(what) has more than \(Self.nameLimit) bytes." }
+        if name.utf8.contains(where: { $0 < 0x20 || $0 == 0x7f }) { return "the \(what) has control characters." }
+        return nil
+    }
+
+    private var namespaceFault: String? {
+        let path = request.networkNamespacePath
+        if path.isEmpty { return nil }
+        guard path.utf8.first == UInt8(ascii: "/"), !path.utf8.contains(0), path.utf8.count <= Self.pathLimit else {
+            return "the network namespace's path is not an absolute path of at most \(Self.pathLimit) bytes."
+        }
+        return Files.exists(path) ? nil : "the pod's network namespace \(path) does not exist on this node."
+    }
+
+    private var requirementsFault: String? {
+        let wanted = request.requirements
+        for (what, text) in [("machine type", wanted.machineType), ("image", wanted.image)] {
+            guard let text else { continue }
+            if text.isEmpty || text.utf8.count > Self.referenceLimit || text.utf8.contains(where: { $0 < 0x20 }) {
+                return "the \(what) asked for is empty, too long or has control characters."
+            }
+        }
+        for (what, number) in [("vCPUs", wanted.vcpus), ("memory", wanted.memoryMiB), ("GPUs", wanted.gpus)] {
+            if let number, number < 1 { return "\(number) \(what) were asked for; leave it out or ask for 1 or more." }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,108 @@
+internal import LinuxIO
+internal import Telemetry
+
+extension SandboxSupervisor {
+    /// CreateVM: checks what is asked for and does all that needs no cloud.
+    ///
+    /// If it fails, or the caller's task is cancelled, nothing of the sandbox is left.
+    ///
+    /// - Returns: The path of the unix socket on which the agent will be reached.
+    /// - Throws: ``LifecycleError``.
+    public func create(_ request: SandboxRequest) async throws(LifecycleError) -> String {
+        try RequestCheck(request: request).check(directory: store.directory(of: request.id))
+        let attempt = Attempt()
+        let record = try register(request, attempt)
+        let log = logger(of: record)
+        // Log readers of the Go adaptor's own test suite look for this very sentence.
+        log.info("create a sandbox \(record.id) for pod \(record.podName) in namespace \(record.podNamespace)")
+        let directory = store.directory(of: record.id)
+        let outcome: Result<PreparedPod, any Error>
+        do {
+            outcome = .success(try await attempt.run { try await self.prepare(request, record, in: directory) })
+        } catch {
+            outcome = .failure(error)
+        }
+        let settled = settle(attempt, of: record.id, failed: outcome.isFailure)
+        if case .success(let pod) = outcome, !settled.isEnding { return pod.agentSocketPath }
+        await ending(of: record.id)?.quickPart.wait()
+        let failure = FailedAttempt(record, at: .preparing, attempt, outcome.failure, settled.unrecorded).error
+        log.warning("A sandbox could not be prepared", [LogField("error", failure.message)])
+        throw failure
+    }
+
+    private func prepare(
+        _ request: SandboxRequest, _ record: SandboxRecord, in directory: String
+    ) async throws -> PreparedPod {
+        let pod = try await connector.prepare(request, in: directory, vmName: record.state.vm)
+        if let fault = RequestCheck.socketFault(pod.agentSocketPath) { throw ConnectorError(.invalidRequest, fault) }
+        try Task.checkCancellation()
+        _ = try step(record.id) { $0.prepared() }
+        return pod
+    }
+
+    /// Enters the sandbox, on disk and in the table, unless it, or its VM's name, is there already.
+    private func register(_ request: SandboxRequest, _ attempt: Attempt) throws(LifecycleError) -> SandboxRecord {
+        let vm = VMName.make(pod: request.podName, sandbox: request.id)
+        let record = SandboxRecord(request, vm: vm, created: clock.secondsSince1970)
+        try table.withLock { table throws(LifecycleError) in
+            if let known = table.entries[request.id] { throw .exists(known.sandbox.record) }
+            if let reason = table.unreadable[request.id] { throw .unreadable(request.id, reason) }
+            if let owner = table.owner(of: vm) { throw .taken(vm, by: owner, for: request.id) }
+            do throws(RecordError) {
+                try store.makeDirectory(of: request.id)
+                do throws(RecordError) {
+                    table.entries[request.id] = .init(sandbox: try Sandbox(record, in: store), attempt: attempt)
+                } catch {
+                    try? store.remove(request.id)
+                    throw error
+                }
+            } catch {
+                throw .unrecorded(error, "Sandbox \(request.id) cannot be created")
+            }
+        }
+        count()
+        return record
+    }
+}
+
+extension LifecycleError {
+    fileprivate static func exists(_ record: SandboxRecord) -> LifecycleError {
+        switch record.state {
+        case .deleting, .gone:
+            LifecycleError(
+                .failedPrecondition,
+                "Sandbox \(record.id) is being deleted, with its VM \(record.state.vm); create it again when it is gone."
+            )
+        case .preparing, .prepared, .creating, .booting, .running:
+            LifecycleError(
+                .alreadyExists,
+                "Sandbox \(record.id) exists already, for pod \(record.podNamespace)/\(record.podName); it is "
+                    + "\(record.state.name). Stop it first, or use another id.")
+        }
+    }
+
+    fileprivate static func taken(
+        _ vm: InstanceID, by owner: SandboxRecord, for id: SandboxID
+    ) -> LifecycleError {
+        LifecycleError(
+            .alreadyExists,
+            "Sandbox \(id) would need a VM named \(vm), which is the name of sandbox \(owner.id)'s; it can be created "
+                + "when that one is gone.")
+    }
+
+    static func unreadable(_ id: SandboxID, _ reason: String) -> LifecycleError {
+        LifecycleError(
+            .failedPrecondition,
+            "Sandbox \(id) has a record that this version of the adaptor cannot read (\(reason)). Its VM, if there is "
+                + "one, must be deleted by hand, and then its directory.")
+    }
+
+    static func unrecorded(_ error: RecordError, _ what: String) -> LifecycleError {
+        LifecycleError(
+            error.isForWantOfRoom ? .resourceExhausted : .internal,
+            "\(what): its record could not be written (\(error)). "
+                + (error.isForWantOfRoom
+                    ? "Make room where the pods directory is." : "Check the pods directory (-pods-dir)."),
+            cause: error)
+    }
+}

@@ -1,0 +1,21 @@
+internal import LinuxIO
+
+extension SandboxSupervisor {
+    /// The name of a pod's VM, for those who attach storage to it.
+    ///
+    /// - Parameter wait: Whether to wait until there is one, for as long as the caller's task is not cancelled.
+    /// - Throws: ``LifecycleError``: not found, or cancelled.
+    public func instanceID(pod: String, namespace: String, wait: Bool) async throws(LifecycleError) -> String {
+        while true {
+            let (vm, arrival) = table.withLock { ($0.vm(ofPod: pod, in: namespace), $0.arrival) }
+            if let vm { return vm.rawValue }
+            guard wait else {
+                throw LifecycleError(.notFound, "Pod \(namespace)/\(pod) has no VM on this node (yet).")
+            }
+            await arrival.wait()
+            if Task.isCancelled {
+                throw LifecycleError(.cancelled, "Pod \(namespace)/\(pod) got no VM for as long as was waited.")
+            }
+        }
+    }
+}

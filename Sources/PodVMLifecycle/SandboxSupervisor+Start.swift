@@ -1,0 +1,110 @@
+internal import LinuxIO
+internal import Telemetry
+
+extension SandboxSupervisor {
+    /// StartVM: returns once the agent in the sandbox's VM has answered through the tunnel.
+    ///
+    /// Whatever fails, or if the caller's task is cancelled, or a stop comes: the VM is being deleted when this throws.
+    ///
+    /// - Throws: ``LifecycleError``. A refusal (not found, failed precondition) leaves the sandbox as it was.
+    public func start(_ id: SandboxID) async throws(LifecycleError) {
+        let attempt = Attempt()
+        let record = try beginStart(of: id, attempt)
+        metrics.starts.increment()
+        let log = logger(of: record)
+        log.info("Starting the VM")
+        let timer = PhaseTimer(.creating, clock: clock)
+        let outcome: Result<Void, any Error>
+        do {
+            outcome = .success(try await attempt.run { try await self.bringUp(record, timer) })
+        } catch {
+            outcome = .failure(error)
+        }
+        let settled = settle(attempt, of: id, failed: outcome.isFailure)
+        if outcome.isFailure || settled.isEnding {
+            let failed = FailedAttempt(record, at: timer.phase, attempt, outcome.failure, settled.unrecorded)
+            metrics.startFailures.increment(failed.error.code.rawValue)
+            log.error("The VM did not start", [LogField("error", failed.error.message)])
+            throw failed.error
+        }
+        timer.report(to: metrics.startSeconds)
+        log.info("The VM runs", [LogField("milliseconds", Int64(timer.total / .milliseconds(1)))])
+    }
+
+    private func beginStart(of id: SandboxID, _ attempt: Attempt) throws(LifecycleError) -> SandboxRecord {
+        let record = try table.withLock { table throws(LifecycleError) -> SandboxRecord in
+            if let reason = table.unreadable[id] { throw .unreadable(id, reason) }
+            guard var entry = table.entries[id] else {
+                throw LifecycleError(.notFound, "Sandbox \(id) is not known on this node; create it first.")
+            }
+            try commitStart(&entry.sandbox)
+            entry.attempt = attempt
+            table.entries[id] = entry
+            return entry.sandbox.record
+        }
+        count()
+        return record
+    }
+
+    private func commitStart(_ sandbox: inout Sandbox) throws(LifecycleError) {
+        let decision: Decision
+        do {
+            decision = try sandbox.state.start()
+        } catch {
+            throw LifecycleError(.failedPrecondition, error.sentence(on: sandbox.record.id))
+        }
+        do {
+            _ = try sandbox.commit(decision, in: store)
+        } catch {
+            throw .unrecorded(error, "Sandbox \(sandbox.record.id) cannot be started")
+        }
+    }
+
+    /// From the boot document to the agent's answer.
+    private func bringUp(_ record: SandboxRecord, _ timer: PhaseTimer) async throws {
+        let id = record.id
+        let directory = store.directory(of: id)
+        let spec = InstanceSpec(
+            name: record.state.vm, podName: record.podName, podNamespace: record.podNamespace,
+            requirements: record.requirements, userData: try await connector.userData(for: id, in: directory),
+            tags: tags(of: record))
+        try Task.checkCancellation()
+        let made = try await provider.createInstance(for: id, from: spec)
+        guard case .connect(let instance) = try step(id, { $0.created(at: made.addresses) }) else {
+            throw Attempt.Interrupted()
+        }
+        table.withLock { table in
+            table.arrival.set()
+            table.arrival = Signal()
+        }
+        timer.begin(.connecting)
+        logger(of: record).debug("The VM has an address", [LogField("address", instance.addresses.first ?? "none")])
+        let connection = Connection(
+            sandbox: id, directory: directory, instance: instance, provider: provider, connector: connector,
+            clock: clock, timeout: options.proxyTimeout)
+        try await connection.make()
+        try Task.checkCancellation()
+        _ = try step(id) { $0.answered() }
+    }
+
+    private func tags(of record: SandboxRecord) -> [String: String] {
+        var tags = options.tags
+        tags[InstanceTags.cluster] = options.cluster
+        tags[InstanceTags.node] = options.node
+        tags[InstanceTags.namespace] = record.podNamespace
+        tags[InstanceTags.pod] = record.podName
+        tags[InstanceTags.sandbox] = record.id.rawValue
+        tags[InstanceTags.created] = String(record.created)
+        return tags
+    }
+}
+
+extension SandboxState.StartRefusal {
+    fileprivate func sentence(on id: SandboxID) -> String {
+        switch self {
+        case .inProgress: "Sandbox \(id) is being created or started already; wait for that call."
+        case .running: "Sandbox \(id) is running already; it stays as it is."
+        case .stopped: "Sandbox \(id) was stopped and is being deleted; create another one."
+        }
+    }
+}

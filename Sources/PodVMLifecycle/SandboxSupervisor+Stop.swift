@@ -1,0 +1,130 @@
+internal import LinuxIO
+internal import Telemetry
+
+extension SandboxSupervisor {
+    /// StopVM: records that the sandbox ends, closes its tunnel, and answers; the VM's deletion goes on in the
+    /// background until the cloud has confirmed it, across restarts.
+    ///
+    /// Idempotent; a sandbox that is not known is stopped already. A start in progress is called off. Needs ``run()`` to
+    /// be running.
+    ///
+    /// - Throws: ``LifecycleError`` when the deletion could not be recorded (it goes on all the same, but a restart
+    ///   would forget it; the caller should ask again), or when the sandbox's record cannot be read.
+    public func stop(_ id: String) async throws(LifecycleError) {
+        // What cannot be a sandbox never was one.
+        guard let id = try? SandboxID(validating: id) else { return }
+        let (ending, unrecorded) = try recordStop(of: id)
+        await ending?.quickPart.wait()
+        guard let unrecorded else { return }
+        throw .unrecorded(
+            unrecorded, "Sandbox \(id) is being stopped and its VM deleted, but a restart would forget it")
+    }
+
+    /// The ending to wait for a moment for, if there is one, and why the stop could not be recorded, if so.
+    private func recordStop(of id: SandboxID) throws(LifecycleError) -> (Ending?, RecordError?) {
+        let stopped = try table.withLock { table throws(LifecycleError) -> (Attempt?, RecordError?, SandboxRecord)? in
+            if let reason = table.unreadable[id] { throw .unreadable(id, reason) }
+            guard var entry = table.entries[id] else { return nil }
+            let failure = entry.sandbox.abandon(entry.sandbox.state.stop(), in: store).failure
+            table.entries[id] = entry
+            return (entry.attempt, failure, entry.sandbox.record)
+        }
+        guard let (attempt, unrecorded, record) = stopped else { return (nil, nil) }
+        count()
+        metrics.stops.increment()
+        logger(of: record).info("Stopping", [LogField("during", attempt == nil ? "no call" : "a call in progress")])
+        if let attempt {
+            // Its caller begins the ending, as soon as it is safe to.
+            attempt.interrupt()
+            return (nil, unrecorded)
+        }
+        beginEnding(of: id)
+        return (ending(of: id), unrecorded)
+    }
+
+    /// The sandbox's ending, if one has begun.
+    func ending(of id: SandboxID) -> Ending? { table.withLock { $0.entries[id]?.ending } }
+
+    /// Begins the sandbox's ending in the background, if it has not begun and nobody is at work on the sandbox.
+    func beginEnding(of id: SandboxID) {
+        let ending = Ending()
+        let record = table.withLock { table -> SandboxRecord? in
+            guard var entry = table.entries[id], entry.ending == nil, entry.attempt == nil else { return nil }
+            entry.ending = ending
+            table.entries[id] = entry
+            if table.isOver { ending.quickPart.set() }
+            return entry.sandbox.record
+        }
+        guard let record else { return }
+        pool.start { await self.end(record, ending) }
+    }
+
+    /// Does all that ends a sandbox, as often as it takes; leaves it on record when cancelled.
+    private func end(_ record: SandboxRecord, _ ending: Ending) async {
+        let log = logger(of: record)
+        await connector.disconnect(record.id, in: store.directory(of: record.id))
+        if case .deleting(let vm) = record.state {
+            ending.quickPart.set()
+            guard await insist(on: "delete the VM", of: record, { try await self.provider.deleteInstance(vm) }) else {
+                return
+            }
+            metrics.deletions.increment()
+            log.info("The VM is deleted")
+            recordDeletion(of: record.id)
+        }
+        let isRemoved = await insist(on: "remove its directory", of: record) {
+            do {
+                try self.store.remove(record.id)
+            } catch {
+                ending.quickPart.set()
+                throw error
+            }
+        }
+        guard isRemoved else { return }
+        table.withLock { $0.entries[record.id] = nil }
+        count()
+        log.info("The sandbox is gone")
+        ending.quickPart.set()
+    }
+
+    private func recordDeletion(of id: SandboxID) {
+        table.withLock { table in
+            guard var entry = table.entries[id] else { return }
+            // If the disk refuses, the record still says that the VM is to be deleted: harmless, and true enough.
+            _ = entry.sandbox.abandon(entry.sandbox.state.deleted(), in: store)
+            entry.failure = nil
+            table.entries[id] = entry
+        }
+        count()
+    }
+
+    /// Tries until it works, with growing patience; false when cancelled before.
+    private func insist(
+        on what: String, of record: SandboxRecord, _ work: @Sendable () async throws -> Void
+    ) async -> Bool {
+        let log = logger(of: record)
+        var backoff = Backoff()
+        while !Task.isCancelled {
+            do {
+                try await work()
+                return true
+            } catch {
+                if Task.isCancelled { return false }
+                let fault = error as? ProviderError
+                if let fault { metrics.deletionFailures.increment(fault.code.description) }
+                let wait = backoff.wait(advised: fault?.advice.wait, random: clock.random())
+                table.withLock { $0.entries[record.id]?.failure = "\(error)" }
+                log.warning(
+                    "Could not \(what); trying again",
+                    [LogField("error", error), LogField("seconds", Int64(wait / .seconds(1)))])
+                guard (try? await clock.sleep(for: wait)) != nil else { return false }
+            }
+        }
+        return false
+    }
+}
+
+extension ProviderError.Advice {
+    /// The wait it asks for. That giving up is advised changes nothing here: a VM is never given up.
+    fileprivate var wait: Duration? { if case .retry(let wait) = self { wait } else { nil } }
+}

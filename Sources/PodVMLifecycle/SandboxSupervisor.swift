@@ -1,0 +1,159 @@
+public import LinuxIO
+public import Telemetry
+
+/// The sandboxes of this node: makes them, starts and stops their VMs, and sees to it that none is left without an
+/// owner, whatever fails.
+///
+/// Concurrency: every decision is made and recorded under `table`'s lock, so of two calls that come at once one is
+/// first. What a decision is for - asking the cloud, tying the tunnel - happens outside the lock and reports back
+/// with the next event. CreateVM and StartVM work in their caller's task; what must outlive the caller, the ending of a
+/// sandbox, is a child of ``run()``.
+public final class SandboxSupervisor: Sendable {
+    /// What an operator may set.
+    public struct Options: Sendable {
+        /// How long a VM's agent may take to answer, once the VM's address is known.
+        public var proxyTimeout: Duration
+        /// This node's name, for the VMs' tags.
+        public var node: String
+        /// The cluster's name, for the VMs' tags.
+        public var cluster: String
+        /// More tags for each VM.
+        public var tags: [String: String]
+
+        /// Five minutes, and names that are empty, unless told otherwise.
+        public init(
+            proxyTimeout: Duration = .seconds(300), node: String = "", cluster: String = "",
+            tags: [String: String] = [:]
+        ) {
+            self.proxyTimeout = proxyTimeout
+            self.node = node
+            self.cluster = cluster
+            self.tags = tags
+        }
+    }
+
+    let store: any RecordStore
+    let provider: any CloudProvider
+    let connector: any PodConnector
+    let clock: any LifecycleClock
+    let options: Options
+    let metrics: LifecycleMetrics
+    let pool = TaskPool()
+    let table = Lock(SandboxTable())
+    private let logger: Logger
+
+    /// A supervisor of the sandboxes in `podsDirectory` (made, 0700, when needed). Call ``load()`` before anything else.
+    public convenience init(
+        podsDirectory: String, provider: any CloudProvider, connector: any PodConnector, loop: EpollLoop,
+        logger: Logger = .silent, metrics: Metrics = Metrics(), options: Options = Options()
+    ) {
+        self.init(
+            store: PodsDirectory(path: podsDirectory), provider: provider, connector: connector,
+            clock: LoopClock(loop: loop), logger: logger, metrics: metrics, options: options)
+    }
+
+    /// A supervisor whose disk and time are given, for tests.
+    package init(
+        store: any RecordStore, provider: any CloudProvider, connector: any PodConnector, clock: any LifecycleClock,
+        logger: Logger = .silent, metrics: Metrics = Metrics(), options: Options = Options()
+    ) {
+        self.store = store
+        self.provider = provider
+        self.connector = connector
+        self.clock = clock
+        self.logger = logger
+        self.metrics = LifecycleMetrics(metrics)
+        self.options = options
+    }
+
+    /// Takes up what an earlier process left: running VMs stay on record, whatever was on its way goes.
+    ///
+    /// - Throws: ``LifecycleError`` when the pods directory cannot be made or listed. A record that cannot be read is
+    ///   logged, stays where it is and keeps nothing else from being taken up.
+    public func load() throws(LifecycleError) {
+        let loaded: LoadedRecords
+        do {
+            loaded = try store.load()
+        } catch {
+            throw LifecycleError(
+                error.isForWantOfRoom ? .resourceExhausted : .internal,
+                "The pods directory cannot be used: \(error). Check -pods-dir and its permissions.", cause: error)
+        }
+        for (id, reason) in loaded.unreadable.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            logger.error(
+                "A sandbox's record cannot be read; it is left as it is, as a VM may hang on it",
+                [LogField("sandbox", id), LogField("error", reason)])
+        }
+        table.withLock { $0.unreadable = loaded.unreadable }
+        for record in loaded.records {
+            var sandbox = Sandbox(recovered: record)
+            let failure = sandbox.abandon(sandbox.state.recovered(), in: store).failure
+            let log = logger(of: record)
+            if let failure { log.warning("A deletion could not be recorded", [LogField("error", failure)]) }
+            log.info("Found on record", [LogField("state", record.state.name)])
+            table.withLock { $0.entries[record.id] = SandboxTable.Entry(sandbox: sandbox) }
+            if sandbox.state.isEnding { beginEnding(of: record.id) }
+        }
+        count()
+    }
+
+    /// Works in the background - on deletions, with whatever patience they need - until cancelled.
+    ///
+    /// Then it stops at once and in order: what is not done stays on record, for the next process to do.
+    public func run() async {
+        await pool.run()
+        let endings = table.withLock { table in
+            table.isOver = true
+            return table.entries.values.compactMap(\.ending)
+        }
+        for ending in endings { ending.quickPart.set() }
+    }
+
+    /// All sandboxes that are not gone, the oldest first.
+    public func sandboxes() -> [SandboxSummary] { table.withLock { $0.summaries } }
+}
+
+extension SandboxSupervisor {
+    /// Carries out a step of a sandbox's life: decides and records it, and says what it is for. Nil when the sandbox
+    /// is not there.
+    func step(
+        _ id: SandboxID, _ decide: (SandboxState) -> Decision
+    ) throws(RecordError) -> SandboxState.Effect? {
+        let effect = try table.withLock { table throws(RecordError) -> SandboxState.Effect? in
+            guard var entry = table.entries[id] else { return nil }
+            let effect = try entry.sandbox.commit(decide(entry.sandbox.state), in: store)
+            table.entries[id] = entry
+            return effect
+        }
+        count()
+        return effect
+    }
+
+    /// Ends an attempt: if it failed, or its caller or a stop has called it off, the sandbox's ending begins.
+    ///
+    /// To be called in the caller's own task, whose cancellation it looks at.
+    func settle(_ attempt: Attempt, of id: SandboxID, failed: Bool) -> (isEnding: Bool, unrecorded: RecordError?) {
+        let isCalledOff = Task.isCancelled || attempt.isInterrupted
+        let result = table.withLock { table -> (isEnding: Bool, unrecorded: RecordError?) in
+            guard var entry = table.entries[id] else { return (true, nil) }
+            defer { table.entries[id] = entry }
+            entry.attempt = nil
+            guard failed || isCalledOff else { return (entry.sandbox.state.isEnding, nil) }
+            let state = entry.sandbox.state
+            let unrecorded = entry.sandbox.abandon(isCalledOff ? state.stop() : state.failed(), in: store).failure
+            return (true, unrecorded)
+        }
+        count()
+        if result.isEnding { beginEnding(of: id) }
+        return result
+    }
+
+    func count() {
+        table.withLock { table in metrics.count(table.summaries.map(\.state)) }
+    }
+
+    func logger(of record: SandboxRecord) -> Logger {
+        logger.with("sandbox", record.id).with("namespace", record.podNamespace).with("pod", record.podName)
+            .with("vm", record.state.vm)
+    }
+}

@@ -1,0 +1,62 @@
+internal import LinuxIO
+
+/// What the supervisor knows of its sandboxes; a value under its lock.
+struct SandboxTable {
+    struct Entry {
+        var sandbox: Sandbox
+        /// The CreateVM or StartVM in progress. Whoever runs it begins the ending that became due meanwhile: a deletion
+        /// must not overtake the creation it is to undo.
+        var attempt: Attempt?
+        /// The ending in progress, at most one.
+        var ending: Ending?
+        /// Why the ending's last try failed.
+        var failure: String?
+    }
+
+    var entries: [SandboxID: Entry] = [:]
+    /// Records that cannot be read, and why.
+    var unreadable: [SandboxID: String] = [:]
+    /// Set, and replaced by a fresh one, whenever there is a VM more.
+    var arrival = Signal()
+    /// Whether the background has stopped, so that no ending will get anywhere in this process.
+    var isOver = false
+
+    /// The sandbox whose VM has, or may have, that name.
+    func owner(of vm: InstanceID) -> SandboxRecord? {
+        entries.values.first { $0.sandbox.state.vm == vm }?.sandbox.record
+    }
+
+    /// The VM of a pod, if there is one; the newest, if an older one is not gone yet.
+    func vm(ofPod name: String, in namespace: String) -> InstanceID? {
+        entries.values.map(\.sandbox.record)
+            .filter { $0.podName == name && $0.podNamespace == namespace && $0.state.addresses != nil }
+            .max { $0.created < $1.created }?.state.vm
+    }
+
+    var summaries: [SandboxSummary] {
+        let known = entries.values.map { SandboxSummary($0.sandbox.record, failure: $0.failure) }
+        let unknown = unreadable.map { id, reason in
+            SandboxSummary(
+                id: id.rawValue, podName: "", podNamespace: "", state: .unreadable, vm: InstanceID(rawValue: ""),
+                created: 0, failure: reason)
+        }
+        return (known + unknown).sorted { ($0.created, $0.id) < ($1.created, $1.id) }
+    }
+}
+
+extension SandboxSummary {
+    init(_ record: SandboxRecord, failure: String?) {
+        let state: State =
+            switch record.state {
+            case .preparing: .preparing
+            case .prepared: .prepared
+            case .creating: .creating
+            case .booting: .booting
+            case .running: .running
+            case .deleting, .gone: .deleting
+            }
+        self.init(
+            id: record.id.rawValue, podName: record.podName, podNamespace: record.podNamespace, state: state,
+            vm: record.state.vm, address: record.state.addresses?.first, created: record.created, failure: failure)
+    }
+}

@@ -63,7 +63,7 @@ let package = Package(
 
         // 2: domain
         module("PodVMLifecycle", ["JSON", "LinuxIO", "Telemetry"]),
-        module("PodVMBoot", ["CYAML", "CZlib", "JSON", "LinuxIO"]),
+        module("PodVMBoot", ["CYAML", "CZlib", "JSON", "LinuxIO", "Telemetry"]),
         module("KataProtocol", ["LinuxIO", "TTRPC"]),
 
         // 3: edges
@@ -95,6 +95,7 @@ let package = Package(
         tests("TTRPCTests", ["LinuxIO", "TTRPC", "Telemetry"]),
         tests("KataProtocolTests", ["KataProtocol", "LinuxIO", "TTRPC"]),
         tests("JSONTests", ["JSON"]),
+        tests("PodVMBootTests", ["LinuxIO", "PodVMBoot", "Telemetry"]),
         tests("PeerPodControlTests", ["JSON", "KataProtocol", "LinuxIO", "PeerPodControl", "TTRPC", "Telemetry"]),
     ]
 )

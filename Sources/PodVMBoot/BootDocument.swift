@@ -1,0 +1,92 @@
+internal import JSON
+public import Telemetry
+
+/// What the node tells the pod VM's forwarder: apf.json.
+///
+/// The format is the Go cloud-api-adaptor's, and either side may be Go's: keys are found whatever their case, unknown
+/// ones are ignored, an array may be `null`, and what is empty is left out where Go leaves it out.
+public struct BootDocument: Equatable, Sendable {
+    /// The pod's network; nil where the node sets none up.
+    public var podNetwork: PodNetworkDescription?
+    /// The pod's namespace in Kubernetes.
+    public var podNamespace: String
+    /// The pod's name in Kubernetes.
+    public var podName: String
+    /// The forwarder's private key, PKCS#8 in PEM.
+    public var serverKey: Secret<String>?
+    /// The forwarder's certificate in PEM.
+    public var serverCertificate: String?
+    /// Whom the forwarder lets in: the client's certificate authority, or its one certificate, in PEM.
+    public var clientCA: String?
+    /// The lowest TLS version, `VersionTLS12` or `VersionTLS13`; nil leaves it to the forwarder.
+    public var minimumTLSVersion: String?
+    /// IANA names of the TLS 1.2 cipher suites allowed; empty leaves them to the forwarder.
+    public var cipherSuites: [String] = []
+
+    /// The longest document read, in bytes. User data carries no more than 48 KiB in all.
+    public static let sizeLimit = 64 << 10
+
+    /// A document without network and TLS.
+    public init(podName: String, podNamespace: String) {
+        self.podName = podName
+        self.podNamespace = podNamespace
+    }
+
+    /// Parses apf.json; throws ``BootError`` naming the key that is wrong.
+    public init(parsing bytes: [UInt8]) throws(BootError) {
+        guard !bytes.isEmpty else {
+            throw BootError(.malformed, "apf.json", "it is empty", advice: Self.advice)
+        }
+        do throws(JSONError) {
+            let limits = JSONLimits(size: Self.sizeLimit, depth: 16)
+            try self.init(reading: JSONNode(JSONValue(parsing: bytes, limits: limits), ignoresCase: true))
+        } catch {
+            throw BootError(
+                bytes.count > Self.sizeLimit ? .tooLarge : .malformed, "apf.json", error.description,
+                advice: Self.advice)
+        }
+    }
+
+    private static let advice = "it comes from the node, by way of the VM's user data: have the pod created anew"
+
+    private init(reading node: JSONNode) throws(JSONError) {
+        podNetwork = try node.optionalObject("pod-network").map { node throws(JSONError) in
+            try PodNetworkDescription(reading: node)
+        }
+        podNamespace = try node.string("pod-namespace")
+        podName = try node.string("pod-name")
+        serverKey = try node.nonEmptyString("tls-server-key").map(Secret.init)
+        serverCertificate = try node.nonEmptyString("tls-server-cert")
+        clientCA = try node.nonEmptyString("tls-client-ca")
+        minimumTLSVersion = try node.nonEmptyString("tls-min-version")
+        cipherSuites = try node.optionalStrings("tls-cipher-suites") ?? []
+        if (serverKey == nil) != (serverCertificate == nil) {
+            let (present, missing) =
+                serverKey == nil ? ("tls-server-cert", "tls-server-key") : ("tls-server-key", "tls-server-cert")
+            throw JSONError(path: missing, "expected a string, since \(present) is there, found nothing")
+        }
+    }
+
+    /// The document as Go would write it: indented by four, a newline at the end.
+    public var encoded: [UInt8] {
+        var object = JSONObject([
+            ("pod-network", podNetwork?.json ?? .null), ("pod-namespace", .string(podNamespace)),
+            ("pod-name", .string(podName)),
+        ])
+        let texts = [
+            ("tls-server-key", serverKey?.reveal()), ("tls-server-cert", serverCertificate),
+            ("tls-client-ca", clientCA),
+            ("tls-min-version", minimumTLSVersion),
+        ]
+        for case (let key, let text?) in texts where !text.isEmpty { object[key] = .string(text) }
+        if !cipherSuites.isEmpty { object["tls-cipher-suites"] = .array(cipherSuites.map(JSONValue.string)) }
+        return JSONValue.object(object).encoded(indent: 4) + [UInt8(ascii: "\n")]
+    }
+}
+
+extension JSONNode {
+    /// Go leaves an empty string out, so an empty one is as good as none.
+    fileprivate func nonEmptyString(_ key: String) throws(JSONError) -> String? {
+        try optionalString(key).flatMap { $0.isEmpty ? nil : $0 }
+    }
+}

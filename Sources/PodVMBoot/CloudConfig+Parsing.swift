@@ -1,0 +1,117 @@
+extension CloudConfig {
+    /// Reads what this module or the Go adaptor wrote, and nothing else that cloud-init would know.
+    ///
+    /// Throws ``BootError`` for a text that does not begin with the line `#cloud-config`, for a key other than
+    /// `write_files`, `path` and `content`, for a key or a path that comes twice, and for YAML that needs aliases, anchors
+    /// or tags.
+    public init(parsing bytes: [UInt8]) throws(BootError) {
+        guard bytes.count <= Self.sizeLimit else {
+            throw BootError(
+                .tooLarge, "user data", "\(bytes.count) bytes, more than the \(Self.sizeLimit) allowed",
+                advice: "have it carry less")
+        }
+        guard bytes.starts(with: "\(Self.firstLine)\n".utf8) else {
+            throw BootError(
+                .malformed, "user data", "its first line is not \(Self.firstLine), so it is no cloud-config",
+                advice: "check that the VM was made by a cloud-api-adaptor")
+        }
+        do throws(YAMLError) {
+            var parser = CloudConfigParser(bytes)
+            files = try parser.config()
+        } catch {
+            throw BootError(
+                .malformed, "user data", "line \(error.line): \(error.problem)",
+                advice: "the guest takes nothing but write_files with path and content")
+        }
+    }
+}
+
+/// The one shape of document there is, as a descent through its events.
+private struct CloudConfigParser: ~Copyable {
+    private var reader: YAMLReader
+
+    init(_ bytes: [UInt8]) { reader = YAMLReader(bytes) }
+
+    mutating func config() throws(YAMLError) -> [CloudConfig.File] {
+        try expect(.streamStart, or: "expected a document")
+        try expect(.documentStart, or: "expected write_files")
+        try expect(.mappingStart, or: "expected write_files")
+        var files: [CloudConfig.File]?
+        while let key = try nextKey() {
+            guard key == "write_files" else { throw unknown(key) }
+            guard files == nil else { throw error("write_files is there twice") }
+            files = try fileList()
+        }
+        guard let files else { throw error("expected write_files") }
+        try expect(.documentEnd, or: "expected the end")
+        try expect(.streamEnd, or: "expected the end, found another document")
+        return files
+    }
+
+    private mutating func fileList() throws(YAMLError) -> [CloudConfig.File] {
+        let start = try reader.next()
+        if case .scalar(let text, isPlain: true) = start, Self.isNull(text) { return [] }
+        guard start == .sequenceStart else { throw error("expected a list of files") }
+        var files: [CloudConfig.File] = []
+        var paths: Set<String> = []
+        while true {
+            switch try reader.next() {
+            case .sequenceEnd: return files
+            case .mappingStart:
+                let file = try file()
+                guard paths.insert(file.path).inserted else {
+                    throw error("the file \(String(file.path.prefix(128)).debugDescription) is there twice")
+                }
+                files.append(file)
+            default: throw error("expected a file with path and content")
+            }
+        }
+    }
+
+    private mutating func file() throws(YAMLError) -> CloudConfig.File {
+        var path: String?
+        var content: String?
+        while let key = try nextKey() {
+            switch key {
+            case "path":
+                guard path == nil else { throw error("path is there twice") }
+                path = try text()
+            case "content":
+                guard content == nil else { throw error("content is there twice") }
+                content = try text()
+            default: throw unknown(key)
+            }
+        }
+        guard let path, !path.isEmpty else { throw error("a file has no path") }
+        return CloudConfig.File(path: path, content: content ?? "")
+    }
+
+    /// The next key of a mapping, or nil at its end.
+    private mutating func nextKey() throws(YAMLError) -> String? {
+        switch try reader.next() {
+        case .mappingEnd: return nil
+        case .scalar(let key, _): return key
+        default: throw error("expected a key")
+        }
+    }
+
+    private mutating func text() throws(YAMLError) -> String {
+        guard case .scalar(let text, let isPlain) = try reader.next() else { throw error("expected text") }
+        return isPlain && Self.isNull(text) ? "" : text
+    }
+
+    private mutating func expect(_ event: YAMLReader.Event, or problem: String) throws(YAMLError) {
+        guard try reader.next() == event else { throw error(problem) }
+    }
+
+    private func error(_ problem: String) -> YAMLError { YAMLError(line: reader.line, problem: problem) }
+
+    /// With its indentation lost, content becomes keys; so only what looks like a key is shown.
+    private func unknown(_ key: String) -> YAMLError {
+        let isShown = key.utf8.count <= 32 && key.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
+        return error(isShown ? "the key \(key) is not known" : "a key that is not known")
+    }
+
+    /// What a plain scalar means when it says nothing (YAML 1.1, tag null).
+    private static func isNull(_ text: String) -> Bool { ["", "~", "null", "Null", "NULL"].contains(text) }
+}

@@ -1,0 +1,72 @@
+internal import CZlib
+
+/// Gzip (RFC 1952) of whole values.
+///
+/// This is the one file that says zlib's names; a stream lives no longer than one call.
+enum Gzip {
+    enum Failure: Error, Equatable { case malformed, tooLarge }
+
+    /// The same bytes always give the same result: no time, no file name.
+    static func compress(_ bytes: [UInt8]) -> [UInt8] {
+        // 16 more window bits than 15 ask for gzip's header.
+        let stream = unsafe Stream { stream, version, size in
+            unsafe deflateInit2_(
+                stream, Z_BEST_COMPRESSION, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY, version, size)
+        }
+        defer { unsafe deflateEnd(stream.pointer) }
+        let bound = unsafe Int(deflateBound(stream.pointer, UInt(bytes.count)))
+        var input = bytes
+        return unsafe input.withUnsafeMutableBufferPointer { input in
+            unsafe [UInt8](unsafeUninitializedCapacity: bound) { output, count in
+                unsafe stream.pointer.pointee.next_in = input.baseAddress
+                unsafe stream.pointer.pointee.avail_in = UInt32(input.count)
+                unsafe stream.pointer.pointee.next_out = output.baseAddress
+                unsafe stream.pointer.pointee.avail_out = UInt32(bound)
+                let result = unsafe deflate(stream.pointer, Z_FINISH)
+                precondition(result == Z_STREAM_END, "deflateBound is a bound")
+                count = unsafe Int(stream.pointer.pointee.total_out)
+            }
+        }
+    }
+
+    /// Unpacks all members, one after another as gzip and Go do, to no more than `limit` bytes in all.
+    static func decompress(_ bytes: [UInt8], limit: Int) throws(Failure) -> [UInt8] {
+        let stream = unsafe Stream { stream, version, size in unsafe inflateInit2_(stream, 15 + 16, version, size) }
+        defer { unsafe inflateEnd(stream.pointer) }
+        var input = bytes
+        var output: [UInt8] = []
+        var result = Z_OK
+        unsafe input.withUnsafeMutableBufferPointer { input in
+            unsafe stream.pointer.pointee.next_in = input.baseAddress
+            unsafe stream.pointer.pointee.avail_in = UInt32(input.count)
+            while result == Z_OK, output.count <= limit {
+                output += unsafe [UInt8](unsafeUninitializedCapacity: 16 << 10) { buffer, count in
+                    unsafe stream.pointer.pointee.next_out = buffer.baseAddress
+                    unsafe stream.pointer.pointee.avail_out = UInt32(buffer.count)
+                    result = unsafe inflate(stream.pointer, Z_NO_FLUSH)
+                    count = unsafe buffer.count - Int(stream.pointer.pointee.avail_out)
+                }
+                if unsafe result == Z_STREAM_END && stream.pointer.pointee.avail_in > 0 {
+                    result = unsafe inflateReset(stream.pointer)
+                }
+            }
+        }
+        guard output.count <= limit else { throw .tooLarge }
+        guard result == Z_STREAM_END else { throw .malformed }
+        return output
+    }
+
+    /// A stream at an address of its own: zlib refuses one that has moved since it was made ready.
+    @safe private struct Stream: ~Copyable {
+        let pointer: UnsafeMutablePointer<z_stream>
+
+        init(_ prepare: (UnsafeMutablePointer<z_stream>, UnsafePointer<CChar>, Int32) -> Int32) {
+            unsafe pointer = .allocate(capacity: 1)
+            unsafe pointer.initialize(to: z_stream())
+            let result = unsafe prepare(pointer, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
+            precondition(result == Z_OK, "zlib is out of memory")
+        }
+
+        deinit { unsafe pointer.deallocate() }
+    }
+}

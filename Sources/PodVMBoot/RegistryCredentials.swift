@@ -1,0 +1,16 @@
+internal import JSON
+
+/// auth.json, as container tools know it: `{"auths": {"<registry>": {"auth": "<base64 of user:password>"}}}`.
+enum RegistryCredentials {
+    /// Throws ``BootError`` if `content` is no such document. What is wrong is named, never shown.
+    static func check(_ content: [UInt8]) throws(BootError) {
+        do throws(JSONError) {
+            let limits = JSONLimits(size: CloudConfig.sizeLimit, depth: 16)
+            _ = try JSONNode(JSONValue(parsing: content, limits: limits)).optionalObject("auths")
+        } catch {
+            throw BootError(
+                .malformed, GuestFile.registryCredentials.rawValue, error.description,
+                advice: "check the pod's image pull secrets")
+        }
+    }
+}

@@ -1,0 +1,70 @@
+/// User data, the one thing a cloud hands to a VM that it boots: a ``CloudConfig`` in base64, at most 64 KiB of it.
+public struct UserData: Sendable {
+    /// The longest user data that Azure takes, in base64 characters.
+    public static let limit = 65_536
+
+    /// What the forwarder is told.
+    public var document: BootDocument
+    /// auth.json, if there are credentials for image registries.
+    public var registryCredentials: [UInt8]?
+    /// What the workload's owner wants measured.
+    public var initdata: Initdata?
+    /// Whether the guest makes scratch space.
+    public var wantsScratchSpace = false
+
+    /// User data of a document alone.
+    public init(_ document: BootDocument) { self.document = document }
+
+    /// The files that the guest writes.
+    public var cloudConfig: CloudConfig {
+        var contents: [(GuestFile, String)] = [(.bootDocument, String(decoding: document.encoded, as: UTF8.self))]
+        if let registryCredentials {
+            contents.append((.registryCredentials, String(decoding: registryCredentials, as: UTF8.self)))
+        }
+        if let initdata { contents.append((.initdata, initdata.packed)) }
+        if wantsScratchSpace { contents.append((.scratchSpace, "")) }
+        return CloudConfig(files: contents.map { CloudConfig.File(path: $0.path, content: $1) })
+    }
+
+    /// The text for the cloud, in base64.
+    ///
+    /// Throws ``BootError`` (`too large`) with the size of each part if it is longer than ``limit``, and as
+    /// ``CloudConfig/encoded()`` does.
+    public func encoded() throws(BootError) -> String {
+        let config = cloudConfig
+        let text = try config.encoded()
+        guard Base64.length(of: text.count) <= Self.limit else { throw Self.tooLarge(text, of: config) }
+        return Base64.encode(text)
+    }
+
+    /// Reads user data, in base64 as the cloud hands it out or as plain text as it is on a disk.
+    public static func cloudConfig(in bytes: [UInt8]) throws(BootError) -> CloudConfig {
+        if bytes.starts(with: CloudConfig.firstLine.utf8) { return try CloudConfig(parsing: bytes) }
+        guard bytes.count <= CloudConfig.sizeLimit, let text = Base64.decode(bytes) else {
+            throw BootError(
+                .malformed, "user data", "it is neither a cloud-config nor the base64 of one",
+                advice: "check that the VM was made by a cloud-api-adaptor")
+        }
+        return try CloudConfig(parsing: text)
+    }
+
+    private static func tooLarge(_ text: [UInt8], of config: CloudConfig) -> BootError {
+        let parts = config.files.map {
+            (name: GuestFile(path: $0.path)?.rawValue ?? $0.path, size: $0.content.utf8.count)
+        }
+        .sorted { $0.size > $1.size }
+        let biggest = parts.first?.name ?? ""
+        let sizes = parts.map { "\($0.name) \($0.size)" }.joined(separator: ", ")
+        let advice =
+            switch GuestFile(rawValue: biggest) {
+            case .initdata: "make the initdata smaller: a shorter policy, or the policy by reference"
+            case .registryCredentials: "give the pod fewer image pull secrets"
+            default: "give the pod fewer routes and neighbours"
+            }
+        return BootError(
+            .tooLarge, "user data",
+            "\(Base64.length(of: text.count)) characters in base64, \(Base64.length(of: text.count) - limit) more than"
+                + " the \(limit) that the cloud takes; the biggest part is \(biggest) (bytes: \(sizes))",
+            advice: advice)
+    }
+}

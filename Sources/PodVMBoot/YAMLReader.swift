@@ -1,0 +1,85 @@
+internal import CYAML
+
+/// What is wrong with a YAML text, and where.
+struct YAMLError: Error, Equatable {
+    /// From 1.
+    let line: Int
+    /// A clause that shows nothing of the text.
+    let problem: String
+}
+
+/// Reads YAML as libyaml's stream of events, so that no more is kept than what is wanted.
+///
+/// Aliases, anchors and tags are refused: cloud-config needs none, and with them a short text can grow without bound.
+/// Safe, because the pointers never leave this file, the only one that says `yaml_`: the parser and the text it reads are
+/// freed together, with their owner.
+@safe struct YAMLReader: ~Copyable {
+    /// One step through a document.
+    enum Event: Equatable {
+        case streamStart, streamEnd, documentStart, documentEnd
+        case mappingStart, mappingEnd, sequenceStart, sequenceEnd
+        /// Text; `isPlain` if without quotes or `|`, so that it may stand for something other than text.
+        case scalar(String, isPlain: Bool)
+    }
+
+    private let parser: UnsafeMutablePointer<yaml_parser_t>
+    private let text: UnsafeMutableBufferPointer<UInt8>
+    /// The line of the event last read, from 1.
+    private(set) var line = 1
+
+    init(_ bytes: [UInt8]) {
+        // The parser keeps pointing at its input, so this must not move.
+        unsafe text = .allocate(capacity: max(1, bytes.count))
+        _ = unsafe text.initialize(from: bytes)
+        unsafe parser = .allocate(capacity: 1)
+        unsafe parser.initialize(to: yaml_parser_t())
+        let isReady = unsafe yaml_parser_initialize(parser)
+        precondition(isReady == 1, "libyaml is out of memory")
+        unsafe yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
+        unsafe yaml_parser_set_input_string(parser, text.baseAddress, bytes.count)
+    }
+
+    deinit {
+        unsafe yaml_parser_delete(parser)
+        unsafe parser.deallocate()
+        unsafe text.deallocate()
+    }
+
+    /// The next event; after `streamEnd` there is none to ask for.
+    mutating func next() throws(YAMLError) -> Event {
+        var event = unsafe yaml_event_t()
+        guard unsafe yaml_parser_parse(parser, &event) == 1 else {
+            let problem = unsafe parser.pointee.problem.map { unsafe String(cString: $0) } ?? "it cannot be read"
+            throw unsafe YAMLError(line: Int(parser.pointee.problem_mark.line) + 1, problem: problem)
+        }
+        defer { unsafe yaml_event_delete(&event) }
+        unsafe line = Int(event.start_mark.line) + 1
+        switch unsafe event.type {
+        case YAML_STREAM_START_EVENT: return .streamStart
+        case YAML_STREAM_END_EVENT: return .streamEnd
+        case YAML_DOCUMENT_START_EVENT: return .documentStart
+        case YAML_DOCUMENT_END_EVENT: return .documentEnd
+        case YAML_MAPPING_START_EVENT:
+            try refuse(unsafe event.data.mapping_start.anchor != nil || event.data.mapping_start.tag != nil)
+            return .mappingStart
+        case YAML_MAPPING_END_EVENT: return .mappingEnd
+        case YAML_SEQUENCE_START_EVENT:
+            try refuse(unsafe event.data.sequence_start.anchor != nil || event.data.sequence_start.tag != nil)
+            return .sequenceStart
+        case YAML_SEQUENCE_END_EVENT: return .sequenceEnd
+        case YAML_SCALAR_EVENT:
+            let scalar = unsafe event.data.scalar
+            try refuse(unsafe scalar.anchor != nil || scalar.tag != nil)
+            let bytes = unsafe UnsafeBufferPointer(start: scalar.value, count: scalar.length)
+            return unsafe .scalar(
+                String(decoding: bytes, as: UTF8.self), isPlain: scalar.style == YAML_PLAIN_SCALAR_STYLE)
+        default:
+            try refuse(true)
+            return .streamEnd
+        }
+    }
+
+    private func refuse(_ isUsed: Bool) throws(YAMLError) {
+        if isUsed { throw YAMLError(line: line, problem: "aliases, anchors and tags are not allowed") }
+    }
+}

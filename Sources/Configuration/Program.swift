@@ -33,8 +33,10 @@ public struct Program: Sendable {
 
     /// Where a program says something.
     public struct Output: Sendable {
-        let standard: @Sendable (String) -> Void
-        let error: @Sendable (String) -> Void
+        /// Takes what the program was asked for.
+        public let standard: @Sendable (String) -> Void
+        /// Takes what the program says about itself.
+        public let error: @Sendable (String) -> Void
 
         /// Output that goes to these two.
         public init(standard: @escaping @Sendable (String) -> Void, error: @escaping @Sendable (String) -> Void) {

@@ -6,8 +6,9 @@ public enum StandardOutput {
     /// Writes all of `text`; a reader that is gone is not an error here.
     public static func write(_ text: String) { writeAll(Array(text.utf8), to: STDOUT_FILENO) }
 
-    /// Writes all of `bytes`.
-    public static func write(_ bytes: [UInt8]) { writeAll(bytes, to: STDOUT_FILENO) }
+    /// Writes all of `bytes`; false when that cannot be done, as when the reader is gone.
+    @discardableResult
+    public static func write(_ bytes: [UInt8]) -> Bool { writeAll(bytes, to: STDOUT_FILENO) }
 
     /// Whether a person is likely to look at it.
     public static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
@@ -24,8 +25,9 @@ public enum StandardError {
     /// Writes all of `text`.
     public static func write(_ text: String) { writeAll(Array(text.utf8), to: STDERR_FILENO) }
 
-    /// Writes all of `bytes`.
-    public static func write(_ bytes: [UInt8]) { writeAll(bytes, to: STDERR_FILENO) }
+    /// Writes all of `bytes`; false when that cannot be done, as when the reader is gone.
+    @discardableResult
+    public static func write(_ bytes: [UInt8]) -> Bool { writeAll(bytes, to: STDERR_FILENO) }
 
     /// Whether a person is likely to look at it.
     public static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }
@@ -69,7 +71,8 @@ public final class StandardInput: Sendable {
     }
 }
 
-private func writeAll(_ bytes: [UInt8], to fd: CInt) {
+@discardableResult
+private func writeAll(_ bytes: [UInt8], to fd: CInt) -> Bool {
     var rest = bytes[...]
     while !rest.isEmpty {
         let count = unsafe rest.withUnsafeBytes { unsafe write(fd, $0.baseAddress, $0.count) }
@@ -80,7 +83,8 @@ private func writeAll(_ bytes: [UInt8], to fd: CInt) {
             var request = pollfd(fd: fd, events: Int16(POLLOUT), revents: 0)
             _ = unsafe poll(&request, 1, -1)
         } else if errno != EINTR {
-            return
+            return false
         }
     }
+    return true
 }

@@ -37,7 +37,7 @@ public struct Logger: Sendable {
             case .human: .human(colored: false)
             case .automatic: StandardError.isTerminal ? .human(colored: true) : .json
             }
-        output = Output(level: level, style: style, sink: StandardError.write)
+        output = Output(level: level, style: style, sink: { StandardError.write($0) })
     }
 
     /// A logger of the lines at `level` and above, to `sink`.

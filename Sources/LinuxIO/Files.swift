@@ -175,6 +175,13 @@ public enum Files {
     /// Whether it is a directory, or a link to one.
     public static func isDirectory(_ path: String) -> Bool { mode(path).map { $0 & S_IFMT == S_IFDIR } ?? false }
 
+    /// Whether two paths lead to one file, links followed; not when either leads nowhere.
+    public static func isSame(_ one: String, _ other: String) -> Bool {
+        var (first, second) = (stat(), stat())
+        guard unsafe stat(one, &first) == 0, unsafe stat(other, &second) == 0 else { return false }
+        return first.st_dev == second.st_dev && first.st_ino == second.st_ino
+    }
+
     /// The permission bits, following links; nil when missing.
     public static func permissions(_ path: String) -> UInt32? { mode(path).map { $0 & 0o7777 } }
 
@@ -194,7 +201,8 @@ public enum Files {
         return unsafe stat(path, &status) == 0 ? status.st_mode : nil
     }
 
-    private static func isLink(_ path: String) -> Bool {
+    /// Whether it is a symbolic link.
+    public static func isLink(_ path: String) -> Bool {
         var status = stat()
         return unsafe lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
     }

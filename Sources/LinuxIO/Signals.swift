@@ -11,6 +11,10 @@ public final class Signals: Sendable {
     public static let interrupt = SIGINT
     /// Stop, without being asked.
     public static let kill = SIGKILL
+    /// Stand still, without being asked, until continued or killed.
+    public static let stop = SIGSTOP
+    /// A child has ended.
+    public static let childEnded = SIGCHLD
 
     /// Blocks `numbers` on this thread and receives them from here on.
     ///

@@ -1,0 +1,63 @@
+package import LinuxIO
+
+/// The power of a fake VM: finds its processes from its directory alone, and takes it away.
+///
+/// Every process of a VM has the `power` file open under one number, from birth, and the
+/// file is locked for as long as any of them has. So it takes no record of process numbers,
+/// which others may have got by now, to know whether a VM lives and who belongs to it. What
+/// closed the descriptor is found as the descendant of one that has not: the VM's first
+/// process and its agent adopt what daemons leave behind.
+package struct MachinePower: Sendable {
+    private let directory: MachineDirectory
+
+    package init(of directory: MachineDirectory) { self.directory = directory }
+
+    /// Whether any process of the VM lives.
+    package var isOn: Bool {
+        guard Files.exists(directory.power) else { return false }
+        do {
+            // If it can be had, it is dropped again at once.
+            return switch try FileLock.take(directory.power) {
+            case .some: false
+            case .none: true
+            }
+        } catch {
+            return false
+        }
+    }
+
+    /// Kills the whole VM, and returns with its lock: from then on nothing of it lives, nor will.
+    ///
+    /// - Throws: `CancellationError`, or ``SystemCallError`` when the lock cannot be taken at all.
+    package func cut(on loop: EpollLoop) async throws -> FileLock? {
+        var pause = Duration.milliseconds(1)
+        while Files.exists(directory.power) {
+            if let lock = try FileLock.take(directory.power) { return lock }
+            let victims = processes()
+            // All stand still before any dies, so that none has children unseen.
+            for victim in victims { ProcessTree.signal(victim, Signals.stop) }
+            for victim in Set(processes()).union(victims) { ProcessTree.signal(victim, Signals.kill) }
+            try await loop.sleep(for: pause)
+            pause = min(pause * 2, .milliseconds(20))
+        }
+        return nil
+    }
+
+    private func processes() -> [Int32] {
+        // Asking one process and those below it is cheap; asking all is for when it is gone.
+        if let first = firstProcess, isOurs(first) {
+            return [first] + ProcessTree.descendants(of: first)
+        }
+        let holders = ProcessTable.all().filter { !$0.isZombie && isOurs($0.pid) }.map(\.pid)
+        return holders + holders.flatMap { ProcessTree.descendants(of: $0) }
+    }
+
+    private var firstProcess: Int32? {
+        guard let text = try? DurableFile.read(directory.processNumber, limit: 64) else { return nil }
+        return Int32(String(decoding: text, as: UTF8.self))
+    }
+
+    private func isOurs(_ pid: Int32) -> Bool {
+        Files.isSame("/proc/\(pid)/fd/\(MachineDirectory.powerDescriptor)", directory.power)
+    }
+}

@@ -1,0 +1,60 @@
+internal import CLinux
+internal import Glibc
+
+extension Files {
+    /// Puts `bytes` into a file at `offset`, making it with `mode` if it is not there; a link is refused.
+    public static func write(
+        _ bytes: some Sequence<UInt8>, to path: String, at offset: Int64, mode: UInt32 = 0o600
+    ) throws(SystemCallError) {
+        let flags = O_WRONLY | O_CREAT | O_NOFOLLOW
+        let fd = OwnedFD(owning: try systemCall("open", on: path) { unsafe clinux_open(path, flags, mode) })
+        let content = Array(bytes)
+        var written = 0
+        while written < content.count {
+            written += try systemCall("pwrite", on: path) {
+                unsafe content.withUnsafeBytes { buffer in
+                    let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[written...])
+                    return unsafe pwrite(fd.rawValue, rest.baseAddress, rest.count, off_t(offset) + off_t(written))
+                }
+            }
+        }
+    }
+
+    /// Gives a file or directory these permission bits.
+    public static func setPermissions(_ mode: UInt32, of path: String) throws(SystemCallError) {
+        _ = try systemCall("chmod", on: path) { unsafe chmod(path, mode) }
+    }
+
+    /// Gives a file or directory another name, replacing what has it; not durable before the directory is synced.
+    public static func move(_ path: String, to target: String) throws(SystemCallError) {
+        _ = try systemCall("rename", on: path) { unsafe Glibc.rename(path, target) }
+    }
+
+    /// How much room a file system has.
+    public struct Space: Equatable, Sendable {
+        /// Of one thing: how much there is, how much is free, and how much of that anybody may take.
+        public struct Count: Equatable, Sendable {
+            public let total: UInt64
+            public let free: UInt64
+            public let available: UInt64
+        }
+
+        /// Room for content.
+        public let bytes: Count
+        /// Room for names (inodes).
+        public let files: Count
+    }
+
+    /// The room on the file system that holds `path`; nil when nothing is there.
+    public static func space(at path: String) -> Space? {
+        var status = statvfs()
+        guard unsafe statvfs(path, &status) == 0 else { return nil }
+        let block = UInt64(status.f_frsize)
+        return Space(
+            bytes: Space.Count(
+                total: UInt64(status.f_blocks) * block, free: UInt64(status.f_bfree) * block,
+                available: UInt64(status.f_bavail) * block),
+            files: Space.Count(
+                total: UInt64(status.f_files), free: UInt64(status.f_ffree), available: UInt64(status.f_favail)))
+    }
+}

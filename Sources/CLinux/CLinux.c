@@ -1,5 +1,13 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -7,12 +15,15 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <fcntl.h>
 #include <unistd.h>
+
+_Static_assert(sizeof(struct clinux_event) == sizeof(struct epoll_event), "one layout under two names");
 
 const unsigned int clinux_readable = EPOLLIN | EPOLLRDHUP, clinux_writable = EPOLLOUT;
 const unsigned int clinux_edge = EPOLLET, clinux_broken = EPOLLHUP | EPOLLERR;
 const unsigned int clinux_hung_up = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+const int clinux_add = EPOLL_CTL_ADD, clinux_modify = EPOLL_CTL_MOD;
+
 int clinux_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
 
 int clinux_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
@@ -22,14 +33,10 @@ int clinux_epoll_set(int epoll, int operation, int fd, unsigned int mask, unsign
     return epoll_ctl(epoll, operation, fd, &event);
 }
 
-int clinux_epoll_wait(int epoll, struct epoll_event *events, int count, long long nanoseconds) {
+int clinux_epoll_wait(int epoll, struct clinux_event *events, int count, long long nanoseconds) {
     struct timespec timeout = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
     return (int)syscall(SYS_epoll_pwait2, epoll, events, count, nanoseconds < 0 ? NULL : &timeout, NULL, 0);
 }
-
-unsigned long long clinux_event_tag(const struct epoll_event *event) { return event->data.u64; }
-
-unsigned int clinux_event_mask(const struct epoll_event *event) { return event->events; }
 
 int clinux_socket(int family) { return socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0); }
 
@@ -54,6 +61,9 @@ int clinux_set_option(int fd, int level, int name, int value) {
     return setsockopt(fd, level, name, &value, sizeof value);
 }
 
+const int clinux_tcp = IPPROTO_TCP, clinux_no_delay = TCP_NODELAY, clinux_user_timeout = TCP_USER_TIMEOUT;
+const int clinux_keep_idle = TCP_KEEPIDLE, clinux_keep_interval = TCP_KEEPINTVL, clinux_keep_count = TCP_KEEPCNT;
+
 int clinux_open(const char *path, int flags, unsigned int mode) {
     return open(path, flags | O_CLOEXEC, mode);
 }
@@ -69,24 +79,24 @@ int clinux_reap(int pid, int *exited, int *code) {
     return 1;
 }
 
-int clinux_signalfd(const sigset_t *signals) { return signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK); }
+int clinux_signalfd(const void *signals) { return signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK); }
 
-int clinux_prctl(int option, unsigned long value) { return prctl(option, value, 0, 0, 0); }
+const int clinux_signal_size = sizeof(struct signalfd_siginfo);
 
-int clinux_spawn_chdir(posix_spawn_file_actions_t *actions, const char *path) {
+int clinux_become_subreaper(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
+
+int clinux_die_with_parent(int signal) { return prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0); }
+
+int clinux_spawn_chdir(void *actions, const char *path) {
     return posix_spawn_file_actions_addchdir_np(actions, path);
 }
 
 const short clinux_spawn_flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
 const short clinux_spawn_session = POSIX_SPAWN_SETSID;
+
 int clinux_exclusive_lock(int fd) {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     return fcntl(fd, F_OFD_SETLK, &lock);
-}
-
-int clinux_readable_now(int fd) {
-    int count = 0;
-    return ioctl(fd, FIONREAD, &count) == -1 ? -1 : count;
 }
 
 int clinux_window_columns(int fd) {

@@ -36,7 +36,7 @@ public final class EpollLoop: TaskExecutor, Sendable {
         wakeup = OwnedFD(owning: try systemCall("eventfd") { clinux_eventfd() })
         _ = try systemCall("epoll_ctl", on: "wake-up") {
             clinux_epoll_set(
-                epoll.rawValue, EPOLL_CTL_ADD, wakeup.rawValue, clinux_readable | clinux_edge, EpollLoop.wakeupTag)
+                epoll.rawValue, clinux_add, wakeup.rawValue, clinux_readable | clinux_edge, EpollLoop.wakeupTag)
         }
     }
 
@@ -65,7 +65,7 @@ public final class EpollLoop: TaskExecutor, Sendable {
     /// What waits for a descriptor or a moment when the loop stops is resumed with ``LoopStopped``.
     public func run() throws(SystemCallError) {
         state.withLock { $0.thread = pthread_self() }
-        var events = unsafe [epoll_event](repeating: epoll_event(), count: 128)
+        var events = [clinux_event](repeating: clinux_event(), count: 128)
         var running = true
         while running {
             for _ in 0..<EpollLoop.roundsBetweenPolls {
@@ -85,7 +85,7 @@ public final class EpollLoop: TaskExecutor, Sendable {
             }
             for index in 0..<Int(count) {
                 dispatch(
-                    unsafe clinux_event_tag(&events[index]), unsafe clinux_event_mask(&events[index]))
+                    events[index].tag, events[index].mask)
             }
             for timer in state.withLock({ $0.timers.takeDue() }) { timer.resume() }
         }

@@ -4,13 +4,13 @@ internal import Glibc
 /// Processes and those they started.
 public enum ProcessTree {
     /// Makes descendants whose parents die children of this process, rather than of init.
-    public static func becomeSubreaper() { _ = clinux_prctl(PR_SET_CHILD_SUBREAPER, 1) }
+    public static func becomeSubreaper() { _ = clinux_become_subreaper() }
 
     /// Has the kernel kill this process, or send it another signal, when the thread that started it ends.
     ///
     /// If the parent ended before the call, nothing would tell; so the caller says whom it expects.
     public static func dieWithParent(_ expected: Int32? = nil, with signal: Int32 = Signals.kill) {
-        _ = clinux_prctl(PR_SET_PDEATHSIG, UInt(signal))
+        _ = clinux_die_with_parent(signal)
         if let expected, getppid() != expected { _ = kill(getpid(), signal) }
     }
 

@@ -31,7 +31,7 @@ public final class Signals: Sendable {
     /// The next signal to arrive.
     public func next() async throws -> CInt {
         while true {
-            let info = try await stream.read(upTo: MemoryLayout<signalfd_siginfo>.size)
+            let info = try await stream.read(upTo: Int(clinux_signal_size))
             // The signal's number is the structure's first field.
             if info.count >= 4 {
                 return info[..<4].reversed().reduce(0) { $0 << 8 | CInt($1) }

@@ -112,16 +112,16 @@ public final class Stream: ByteStream {
 
 extension Stream {
     /// Sends small writes at once (TCP_NODELAY); nothing on other descriptors.
-    public func setNoDelay() { setOption(CInt(IPPROTO_TCP), TCP_NODELAY, 1) }
+    public func setNoDelay() { setOption(clinux_tcp, clinux_no_delay, 1) }
 
     /// Bounds how long a dead peer goes unseen: keep-alive probes, and no write unanswered for longer than `timeout`.
     public func setKeepAlive(userTimeout timeout: Duration) {
         let seconds = max(3, CInt(clamping: timeout.components.seconds))
         setOption(SOL_SOCKET, SO_KEEPALIVE, 1)
-        setOption(CInt(IPPROTO_TCP), TCP_KEEPIDLE, max(1, seconds / 3))
-        setOption(CInt(IPPROTO_TCP), TCP_KEEPINTVL, max(1, seconds / 6))
-        setOption(CInt(IPPROTO_TCP), TCP_KEEPCNT, 4)
-        setOption(CInt(IPPROTO_TCP), TCP_USER_TIMEOUT, seconds.multipliedReportingOverflow(by: 1000).partialValue)
+        setOption(clinux_tcp, clinux_keep_idle, max(1, seconds / 3))
+        setOption(clinux_tcp, clinux_keep_interval, max(1, seconds / 6))
+        setOption(clinux_tcp, clinux_keep_count, 4)
+        setOption(clinux_tcp, clinux_user_timeout, seconds.multipliedReportingOverflow(by: 1000).partialValue)
     }
 
     // A socket that refuses an option still carries bytes; the peer's death is then seen later.

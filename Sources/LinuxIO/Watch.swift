@@ -48,7 +48,7 @@ final class Watch: Sendable {
         }
         if isStopped { fail(LoopStopped()) }
         do throws(SystemCallError) {
-            try register(fd, EPOLL_CTL_ADD, clinux_readable)
+            try register(fd, clinux_add, clinux_readable)
         } catch {
             forget()
             throw error
@@ -63,7 +63,7 @@ final class Watch: Sendable {
     /// `fd` is what the watch was made for, to arm it for writing.
     /// - Throws: `CancellationError`, or what ``fail(_:)`` was given.
     func wait(for direction: Direction, on fd: CInt?) async throws {
-        if let fd, direction == .writing { try register(fd, EPOLL_CTL_MOD, clinux_readable | clinux_writable) }
+        if let fd, direction == .writing { try register(fd, clinux_modify, clinux_readable | clinux_writable) }
         try await withTaskCancellationHandler {
             try await Waiter.suspend { park($0, direction) }
         } onCancel: {

@@ -91,6 +91,7 @@ let package = Package(
 
         tests("ConfigurationTests", ["Configuration", "Telemetry"]),
         tests("LinuxIOTests", ["LinuxIO"]),
+        tests("AgentTunnelTests", ["AgentTunnel", "LinuxIO", "Telemetry"]),
         tests("TelemetryTests", ["Telemetry"]),
         tests("TTRPCTests", ["LinuxIO", "TTRPC", "Telemetry"]),
         tests("KataProtocolTests", ["KataProtocol", "LinuxIO", "TTRPC"]),

@@ -1,7 +1,59 @@
 #pragma once
-#include <openssl/ssl.h>
+#include <openssl/bio.h>
+#include <openssl/bn.h>
 #include <openssl/err.h>
-#include <openssl/x509v3.h>
-#include <openssl/pem.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
+#include <malloc.h>
+
+// OpenSSL's macros and variadic functions, which Swift cannot call. Each has one
+// typed stand-in here, under a name that says whose it is; nothing else is done.
+
+static inline EVP_PKEY *copenssl_make_p256_key(void) { return EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256"); }
+
+// The value is in OpenSSL's own configuration syntax: only constants and checked names may go in.
+static inline int copenssl_add_extension(X509 *certificate, X509 *issuer, int nid, const char *value) {
+    X509V3_CTX context;
+    X509V3_set_ctx(&context, issuer, certificate, NULL, NULL, 0);
+    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &context, nid, value);
+    if (extension == NULL) return 0;
+    int added = X509_add_ext(certificate, extension, -1);
+    X509_EXTENSION_free(extension);
+    return added;
+}
+
+static inline long copenssl_memory(BIO *bio, char **start) { return BIO_get_mem_data(bio, start); }
+
+static inline long copenssl_set_min_version(SSL_CTX *context, int version) {
+    return SSL_CTX_set_min_proto_version(context, version);
+}
+static inline long copenssl_set_mode(SSL_CTX *context) {
+    return SSL_CTX_set_mode(
+        context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+}
+static inline unsigned long long copenssl_set_options(SSL_CTX *context) {
+    return SSL_CTX_set_options(
+        context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+}
+static inline void copenssl_read_ahead(SSL_CTX *context) { SSL_CTX_set_read_ahead(context, 1); }
+static inline long copenssl_cache_sessions(SSL_CTX *context, int in_callback) {
+    return SSL_CTX_set_session_cache_mode(
+        context, in_callback ? SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL : SSL_SESS_CACHE_OFF);
+}
+static inline long copenssl_add_chain(SSL_CTX *context, X509 *certificate) {
+    return SSL_CTX_add1_chain_cert(context, certificate);
+}
+static inline int copenssl_trust_partial_chains(SSL_CTX *context) {
+    return X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), X509_V_FLAG_PARTIAL_CHAIN);
+}
+static inline long copenssl_set_server_name(SSL *ssl, const char *name) { return SSL_set_tlsext_host_name(ssl, name); }
+
+static inline void copenssl_clear_retry(BIO *bio) { BIO_clear_retry_flags(bio); }
+static inline void copenssl_retry_read(BIO *bio) { BIO_set_retry_read(bio); }
+
+static inline int copenssl_reason(unsigned long error) { return ERR_GET_REASON(error); }
+static inline int copenssl_is_ssl(unsigned long error) { return ERR_GET_LIB(error) == ERR_LIB_SSL; }

@@ -28,6 +28,8 @@ extension SystemCallError: CustomStringConvertible {
     public var isMissing: Bool { errno == ENOENT }
     /// Whether nobody listens where we knocked (`ECONNREFUSED`).
     public var isRefused: Bool { errno == ECONNREFUSED }
+    /// Whether the kernel waited in vain for an answer (`ETIMEDOUT`).
+    public var isTimeout: Bool { errno == ETIMEDOUT }
 }
 
 /// Runs one system call, again while signals interrupt it.

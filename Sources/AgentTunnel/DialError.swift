@@ -1,0 +1,71 @@
+public import LinuxIO
+
+/// Why no connection to a VM's forwarder came about.
+public struct DialError: Error, Equatable, Sendable {
+    /// What the last attempt ended with.
+    public enum Cause: Equatable, Sendable {
+        /// Nothing came back at all.
+        case unanswered
+        /// The VM is up, but nobody listens on the port.
+        case refused
+        /// The network knows no way there.
+        case unreachable(String)
+        /// A connection came about and broke before it could be used.
+        case broken(String)
+        /// The peer is not whom we expect, or does not accept us. Never tried twice.
+        case distrust(TLSError)
+    }
+
+    /// Where the forwarder should have been.
+    public let address: SocketAddress
+    /// How often it was tried.
+    public let attempts: Int
+    /// What the last attempt ended with.
+    public let cause: Cause
+
+    /// What a person should look at.
+    public var advice: String {
+        switch cause {
+        case .unanswered:
+            "the VM has not booted, or a network security group, a firewall or a missing route keeps the port from us"
+        case .refused: "the VM is up but its forwarder is not: look at the VM's console log"
+        case .unreachable: "check the routes between the node's and the pod VMs' subnets"
+        case .broken: "the forwarder stops or restarts, or something between takes the connection"
+        case .distrust(let error): error.advice
+        }
+    }
+}
+
+extension DialError: CustomStringConvertible {
+    /// Address, attempts, cause and advice, in one line.
+    public var description: String {
+        "\(address) after \(attempts) \(attempts == 1 ? "attempt" : "attempts"): \(cause); \(advice)"
+    }
+}
+
+extension DialError.Cause: CustomStringConvertible {
+    /// The cause in words.
+    public var description: String {
+        switch self {
+        case .unanswered: "no answer"
+        case .refused: "connection refused"
+        case .unreachable(let reason): "unreachable (\(reason))"
+        case .broken(let reason): "connection broke (\(reason))"
+        case .distrust(let error): "\(error.code): \(error.reason)"
+        }
+    }
+
+    /// Sorts what the kernel says of an attempt.
+    init(_ error: SystemCallError) {
+        self =
+            if error.isRefused {
+                .refused
+            } else if error.isTimeout {
+                .unanswered
+            } else if error.call == "connect" || error.call == "socket" {
+                .unreachable(error.description)
+            } else {
+                .broken(error.description)
+            }
+    }
+}

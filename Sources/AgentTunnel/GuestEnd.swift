@@ -1,0 +1,129 @@
+public import LinuxIO
+public import Telemetry
+
+/// The VM's end of the tunnel: one connection to the agent for each that comes from the node.
+///
+/// Whoever can reach the port may connect, so a connection counts for nothing until its TLS
+/// handshake is done: it has little time for that, and when too many try at once the one that
+/// has tried longest has to go.
+public struct GuestEnd: Sendable {
+    /// What strangers and the node may use.
+    public struct Limits: Sendable {
+        /// How long a handshake may take.
+        public var handshake = Duration.seconds(10)
+        /// Handshakes at once.
+        public var handshakes = 128
+        /// Connections at once, handshakes included.
+        public var connections = 4096
+        /// How long the agent may take to come up, from the first byte that is for it.
+        public var agentStart = Duration.seconds(150)
+        /// How long a broken path to the node may go unseen.
+        public var silence = Duration.seconds(30)
+
+        /// The usual ones.
+        public init() {}
+    }
+
+    /// Makes the filter for one connection's bytes to the agent; nil lets them pass.
+    public typealias FilterFactory = @Sendable () -> sending (any StreamFilter)?
+
+    private let listener: Listener
+    private let context: TLSContext?
+    private let agent: SocketAddress
+    private let makeFilter: FilterFactory
+    private let limits: Limits
+    private let loop: EpollLoop
+    private let logger: Logger
+
+    /// Serves `listener`, which the tunnel then owns.
+    ///
+    /// - Parameters:
+    ///   - context: nil serves in the clear, which is only right when told so.
+    ///   - agent: the agent's socket, dialled when a connection has bytes for it.
+    public init(
+        _ listener: Listener, security context: TLSContext?, agent: SocketAddress, limits: Limits = Limits(),
+        on loop: EpollLoop, logger: Logger = .silent, filter: @escaping FilterFactory = { nil }
+    ) {
+        self.listener = listener
+        self.context = context
+        self.agent = agent
+        self.limits = limits
+        self.loop = loop
+        self.logger = logger
+        makeFilter = filter
+    }
+
+    /// Serves until cancelled; then, everything is closed.
+    ///
+    /// - Throws: `CancellationError`, or `SystemCallError` when the port can no longer be served.
+    public func run() async throws {
+        defer { listener.close() }
+        let places = Places(limits.connections)
+        let strangers = Strangers(limit: limits.handshakes)
+        try await withThrowingDiscardingTaskGroup { group in
+            while true {
+                let near = try await listener.accept()
+                guard places.take() else {
+                    logger.warning("too many connections from the node")
+                    near.close()
+                    continue
+                }
+                group.addTask {
+                    defer { places.free() }
+                    await serve(near, strangers)
+                }
+            }
+        }
+    }
+
+    private func serve(_ near: Stream, _ strangers: Strangers) async {
+        defer { near.close() }
+        near.setNoDelay()
+        near.setKeepAlive(userTimeout: limits.silence)
+        do {
+            let node = try await authenticate(near, strangers)
+            let call = try await AgentCall(agent, on: loop, patience: limits.agentStart).answer(node)
+            guard let call else { return }
+            try await relay(node, call.agent, filter: makeFilter(), held: call.held)
+        } catch is CancellationError {
+        } catch {
+            logger.warning("connection from the node ended: \(error)")
+        }
+    }
+
+    private func authenticate(_ near: Stream, _ strangers: Strangers) async throws -> any ByteStream {
+        guard let context else { return near }
+        let ticket = strangers.enter(near)
+        defer { strangers.leave(ticket) }
+        return try await TLSStream.accept(
+            over: near, context: context, deadline: .now.advanced(by: limits.handshake))
+    }
+}
+
+/// Connections that have not yet shown who they are, oldest first.
+private final class Strangers: Sendable {
+    private struct State {
+        var next: UInt64 = 0
+        var waiting: [(ticket: UInt64, stream: Stream)] = []
+    }
+
+    private let state = Lock(State())
+    private let limit: Int
+
+    init(limit: Int) { self.limit = limit }
+
+    /// Lets one in; when that is one too many, the oldest is closed.
+    func enter(_ stream: Stream) -> UInt64 {
+        let (ticket, oldest) = state.withLock { state in
+            state.next += 1
+            state.waiting.append((state.next, stream))
+            return (state.next, state.waiting.count > limit ? state.waiting.removeFirst().stream : nil)
+        }
+        oldest?.close()
+        return ticket
+    }
+
+    func leave(_ ticket: UInt64) {
+        state.withLock { state in state.waiting.removeAll { $0.ticket == ticket } }
+    }
+}

@@ -1,0 +1,71 @@
+internal import COpenSSL
+
+/// The certificates of a PEM text, in order.
+///
+/// Safe, because the pointers are this value's own and freed with it.
+@safe struct CertificateList: ~Copyable {
+    private var certificates: [OpaquePointer]
+
+    /// - Throws: ``TLSError/Code/unusableIdentity`` when `pem` has no certificate, or a broken one.
+    static func parse(_ pem: String, _ subject: String) throws(TLSError) -> CertificateList {
+        let source = try PEMSource.open(pem)
+        var list = CertificateList()
+        while let certificate = unsafe PEM_read_bio_X509(source.pointer, nil, nil, nil) {
+            unsafe list.certificates.append(certificate)
+        }
+        // The reader always ends with an error: that there is no further PEM block is the good one.
+        let isAtEnd = copenssl_reason(ERR_peek_last_error()) == PEM_R_NO_START_LINE
+        defer { OpenSSLError.clear() }
+        if unsafe list.certificates.isEmpty || !isAtEnd {
+            throw OpenSSLError.last(subject, as: .unusableIdentity)
+        }
+        return list
+    }
+
+    private init() { unsafe certificates = [] }
+
+    deinit { for unsafecertificate in unsafe certificates { unsafe X509_free(certificate) } }
+
+    var count: Int { unsafe certificates.count }
+
+    subscript(index: Int) -> OpaquePointer { unsafe certificates[index] }
+}
+
+/// A private key read from PEM.
+///
+/// Safe, because the pointer is this value's own and freed with it.
+@safe struct PrivateKey: ~Copyable {
+    let pointer: OpaquePointer
+
+    /// - Throws: ``TLSError/Code/unusableIdentity`` when `pem` has no unencrypted key.
+    static func parse(_ pem: String) throws(TLSError) -> PrivateKey {
+        let source = try PEMSource.open(pem)
+        // Without a callback OpenSSL would ask the terminal for an encrypted key's password.
+        guard let pointer = unsafe PEM_read_bio_PrivateKey(source.pointer, nil, { _, _, _, _ in -1 }, nil) else {
+            defer { OpenSSLError.clear() }
+            throw OpenSSLError.last("private key", as: .unusableIdentity)
+        }
+        return unsafe PrivateKey(owning: pointer)
+    }
+
+    private init(owning pointer: OpaquePointer) { unsafe self.pointer = pointer }
+
+    deinit { unsafe EVP_PKEY_free(pointer) }
+}
+
+/// A text that OpenSSL can read from.
+@safe private struct PEMSource: ~Copyable {
+    let pointer: OpaquePointer
+
+    static func open(_ text: String) throws(TLSError) -> PEMSource {
+        guard let pointer = unsafe BIO_new(BIO_s_secmem()) else { throw OpenSSLError.last("reading PEM") }
+        let source = unsafe PEMSource(owning: pointer)
+        let bytes = Array(text.utf8)
+        unsafe _ = BIO_write(source.pointer, bytes, CInt(clamping: bytes.count))
+        return source
+    }
+
+    private init(owning pointer: OpaquePointer) { unsafe self.pointer = pointer }
+
+    deinit { unsafe BIO_free_all(pointer) }
+}

@@ -1,0 +1,150 @@
+internal import COpenSSL
+internal import Telemetry
+
+/// A certificate made here, with its private key.
+///
+/// Safe, because both pointers are this value's own, never leave this file and are
+/// freed with it; what goes out is PEM text.
+@safe struct SelfMadeCertificate: ~Copyable {
+    private let certificate: OpaquePointer
+    private let key: OpaquePointer
+
+    /// Makes a P-256 key and a certificate for it, signed by itself.
+    ///
+    /// `validity` is in seconds from now.
+    static func make(
+        _ template: CertificateTemplate, validity: ClosedRange<Int> = CertificateTemplate.validity
+    ) throws(TLSError) -> SelfMadeCertificate {
+        let made = try blank()
+        try unsafe made.fill(template, validity, issuer: made.certificate, signingKey: made.key)
+        return made
+    }
+
+    /// Makes a P-256 key and a certificate for it, signed by `issuer`.
+    static func make(
+        _ template: CertificateTemplate, validity: ClosedRange<Int> = CertificateTemplate.validity,
+        issuedBy issuer: borrowing SelfMadeCertificate
+    ) throws(TLSError) -> SelfMadeCertificate {
+        let made = try blank()
+        try unsafe made.fill(template, validity, issuer: issuer.certificate, signingKey: issuer.key)
+        return made
+    }
+
+    private static func blank() throws(TLSError) -> SelfMadeCertificate {
+        guard let key = unsafe copenssl_make_p256_key() else { throw OpenSSLError.last("making a key") }
+        guard let certificate = unsafe X509_new() else {
+            unsafe EVP_PKEY_free(key)
+            throw OpenSSLError.last("making a certificate")
+        }
+        return unsafe SelfMadeCertificate(certificate: certificate, key: key)
+    }
+
+    private init(certificate: OpaquePointer, key: OpaquePointer) {
+        unsafe self.certificate = certificate
+        unsafe self.key = key
+    }
+
+    private borrowing func fill(
+        _ template: CertificateTemplate, _ validity: ClosedRange<Int>, issuer: OpaquePointer,
+        signingKey: OpaquePointer
+    ) throws(TLSError) {
+        try SelfMadeCertificate.check(unsafe X509_set_version(certificate, Int(X509_VERSION_3)))
+        try setSerialNumber()
+        try setValidity(validity)
+        try setSubject(template)
+        try SelfMadeCertificate.check(unsafe X509_set_issuer_name(certificate, X509_get_subject_name(issuer)))
+        try SelfMadeCertificate.check(unsafe X509_set_pubkey(certificate, key))
+        for (kind, value) in template.extensions {
+            try SelfMadeCertificate.check(unsafe copenssl_add_extension(certificate, issuer, kind, value))
+        }
+        let length = unsafe X509_sign(certificate, signingKey, EVP_sha256())
+        try SelfMadeCertificate.check(length > 0 ? 1 : 0)
+    }
+
+    deinit {
+        unsafe X509_free(certificate)
+        unsafe EVP_PKEY_free(key)
+    }
+
+    /// The certificate and its key, both in PEM.
+    borrowing func certifiedKey() throws(TLSError) -> CertifiedKey {
+        CertifiedKey(certificate: try certificatePEM(), key: Secret(try keyPEM()))
+    }
+
+    /// The certificate in PEM.
+    borrowing func certificatePEM() throws(TLSError) -> String {
+        try unsafe PEM.text { unsafe PEM_write_bio_X509($0, certificate) }
+    }
+
+    private borrowing func keyPEM() throws(TLSError) -> String {
+        try unsafe PEM.text { unsafe PEM_write_bio_PrivateKey($0, key, nil, nil, 0, nil, nil) }
+    }
+
+    private borrowing func setSerialNumber() throws(TLSError) {
+        guard let number = unsafe BN_new() else { throw OpenSSLError.last("making a serial number") }
+        defer { unsafe BN_free(number) }
+        try SelfMadeCertificate.check(unsafe BN_rand(number, 128, BN_RAND_TOP_ANY, BN_RAND_BOTTOM_ANY))
+        guard let serial = unsafe BN_to_ASN1_INTEGER(number, nil) else {
+            throw OpenSSLError.last("making a serial number")
+        }
+        defer { unsafe ASN1_INTEGER_free(serial) }
+        try SelfMadeCertificate.check(unsafe X509_set_serialNumber(certificate, serial))
+    }
+
+    private borrowing func setValidity(_ validity: ClosedRange<Int>) throws(TLSError) {
+        let start = unsafe X509_gmtime_adj(X509_getm_notBefore(certificate), validity.lowerBound)
+        let end = unsafe X509_gmtime_adj(X509_getm_notAfter(certificate), validity.upperBound)
+        try SelfMadeCertificate.check(unsafe start != nil && end != nil ? 1 : 0)
+    }
+
+    private borrowing func setSubject(_ template: CertificateTemplate) throws(TLSError) {
+        let subject = unsafe X509_get_subject_name(certificate)
+        for (kind, value) in [("O", template.organization), ("CN", template.commonName)] {
+            guard let value else { continue }
+            try SelfMadeCertificate.check(
+                unsafe X509_NAME_add_entry_by_txt(subject, kind, MBSTRING_UTF8, value, -1, -1, 0))
+        }
+    }
+
+    private static func check(_ result: CInt) throws(TLSError) {
+        if result != 1 { throw OpenSSLError.last("making a certificate") }
+    }
+}
+
+extension CertificateTemplate {
+    /// X.509 extensions in OpenSSL's configuration syntax; the Go peers insist on each of them.
+    fileprivate var extensions: [(kind: CInt, value: String)] {
+        switch self {
+        case .authority:
+            [
+                (NID_basic_constraints, "critical,CA:TRUE"), (NID_key_usage, "critical,digitalSignature,keyCertSign"),
+                (NID_ext_key_usage, "serverAuth"), (NID_subject_key_identifier, "hash"),
+            ]
+        case .server(let name):
+            [
+                (NID_basic_constraints, "critical,CA:FALSE"), (NID_key_usage, "critical,digitalSignature"),
+                (NID_ext_key_usage, "serverAuth"), (NID_authority_key_identifier, "keyid"),
+                (NID_subject_alt_name, "DNS:\(name)"),
+            ]
+        case .client:
+            [
+                (NID_basic_constraints, "critical,CA:FALSE"), (NID_key_usage, "critical,digitalSignature"),
+                (NID_ext_key_usage, "clientAuth"),
+            ]
+        }
+    }
+}
+
+/// PEM text out of OpenSSL.
+private enum PEM {
+    static func text(_ write: (OpaquePointer) -> CInt) throws(TLSError) -> String {
+        // Secure memory is wiped when freed; a private key may be in it.
+        guard let sink = unsafe BIO_new(BIO_s_secmem()) else { throw OpenSSLError.last("writing PEM") }
+        defer { unsafe BIO_free_all(sink) }
+        guard unsafe write(sink) == 1 else { throw OpenSSLError.last("writing PEM") }
+        var start: UnsafeMutablePointer<CChar>?
+        let count = unsafe copenssl_memory(sink, &start)
+        let bytes = unsafe UnsafeRawBufferPointer(start: start, count: max(0, count))
+        return unsafe String(decoding: bytes, as: UTF8.self)
+    }
+}

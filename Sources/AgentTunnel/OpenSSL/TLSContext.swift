@@ -1,0 +1,145 @@
+internal import COpenSSL
+internal import Telemetry
+
+/// What all connections of one end have in common: whom it trusts, who it is, what it offers.
+///
+/// Sendable and safe, because the `SSL_CTX` is set up before anybody else has it, never
+/// changed later, counted by OpenSSL itself, and named nowhere but in this folder.
+@safe public final class TLSContext: @unchecked Sendable {
+    let pointer: OpaquePointer
+
+    /// The node's end.
+    ///
+    /// - Parameters:
+    ///   - authorities: PEM certificates to check the server with; nil takes the system's.
+    ///   - identity: what to show the server, if it asks.
+    ///   - verifiesPeer: false accepts any server. Only for experiments.
+    /// - Throws: ``TLSError``: unusable PEM, or a profile that cannot be offered.
+    public static func client(
+        trusting authorities: String?, identity: CertifiedKey?, profile: TLSProfile = .standard,
+        verifiesPeer: Bool = true
+    ) throws(TLSError) -> TLSContext {
+        guard authorities == nil || verifiesPeer else {
+            throw TLSError(.unusableProfile, "tls-skip-verify contradicts an authority to verify with")
+        }
+        let context = try unsafe TLSContext(TLS_client_method(), profile)
+        unsafe SSL_CTX_set_verify(context.pointer, verifiesPeer ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nil)
+        if let authorities {
+            try context.trust(authorities)
+        } else if verifiesPeer {
+            try context.check(
+                unsafe SSL_CTX_set_default_verify_paths(context.pointer), "the system's authorities",
+                .unusableIdentity)
+        }
+        if let identity { try context.use(identity) }
+        unsafe _ = copenssl_cache_sessions(context.pointer, 1)
+        unsafe SSL_CTX_sess_set_new_cb(context.pointer) { ssl, session in
+            unsafe TLSSessionCache.keep(session, from: ssl)
+        }
+        return context
+    }
+
+    /// The VM's end.
+    ///
+    /// - Parameter clientAuthorities: PEM certificates, one of which every client must
+    ///   show or be issued by; nil lets anybody in and is only right when told so.
+    /// - Throws: ``TLSError``: unusable PEM, or a profile that cannot be offered.
+    public static func server(
+        identity: CertifiedKey, clientAuthorities: String?, profile: TLSProfile = .standard
+    ) throws(TLSError) -> TLSContext {
+        let context = try unsafe TLSContext(TLS_server_method(), profile)
+        try context.use(identity)
+        if let clientAuthorities {
+            try context.trust(clientAuthorities)
+            unsafe SSL_CTX_set_verify(
+                context.pointer, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
+        }
+        // Sessions travel in tickets under a key of this context: the server remembers none.
+        unsafe _ = copenssl_cache_sessions(context.pointer, 0)
+        let purpose = Array("agent-tunnel".utf8)
+        try context.check(
+            unsafe SSL_CTX_set_session_id_context(context.pointer, purpose, UInt32(purpose.count)),
+            "session tickets", .failed)
+        unsafe _ = SSL_CTX_set_num_tickets(context.pointer, 1)
+        return context
+    }
+
+    private init(_ method: OpaquePointer?, _ profile: TLSProfile) throws(TLSError) {
+        guard let pointer = unsafe SSL_CTX_new(method) else { throw OpenSSLError.last("making a TLS context") }
+        unsafe self.pointer = pointer
+        unsafe _ = copenssl_set_mode(pointer)
+        unsafe _ = copenssl_set_options(pointer)
+        unsafe copenssl_read_ahead(pointer)
+        // Several records a system call.
+        unsafe SSL_CTX_set_default_read_buffer_len(pointer, 64 << 10)
+        try offer(profile)
+    }
+
+    deinit { unsafe SSL_CTX_free(pointer) }
+
+    /// OpenSSL's own name of a cipher suite; nil if it has none.
+    static func nameOfCipher(_ name: String) -> String? {
+        // Go took these two into its vocabulary before they had their final names.
+        let legacy = ["TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305", "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305"]
+        let standard = legacy.contains(name) ? name + "_SHA256" : name
+        guard let found = unsafe OPENSSL_cipher_name(standard) else { return nil }
+        let own = unsafe String(cString: found)
+        return own == "(NONE)" ? nil : own
+    }
+
+    private func offer(_ profile: TLSProfile) throws(TLSError) {
+        let version = profile.minimumVersion == .tls13 ? TLS1_3_VERSION : TLS1_2_VERSION
+        try check(unsafe CInt(copenssl_set_min_version(pointer, version)), "tls-min-version", .unusableProfile)
+        let names = profile.cipherSuites.compactMap(TLSContext.nameOfCipher)
+        let modern = names.filter { $0.hasPrefix("TLS_") }
+        let older = names.filter { !$0.hasPrefix("TLS_") }
+        // AES-128 first: it costs a quarter less, and nobody breaks it.
+        let suites = modern.isEmpty ? TLSContext.modernSuites : modern
+        try check(
+            unsafe SSL_CTX_set_ciphersuites(pointer, suites.joined(separator: ":")), "tls-cipher-suites",
+            .unusableProfile)
+        if !older.isEmpty {
+            try check(
+                unsafe SSL_CTX_set_cipher_list(pointer, older.joined(separator: ":")), "tls-cipher-suites",
+                .unusableProfile)
+        } else if !modern.isEmpty {
+            try check(
+                unsafe CInt(copenssl_set_min_version(pointer, TLS1_3_VERSION)), "tls-cipher-suites", .unusableProfile)
+        }
+    }
+
+    private static let modernSuites = [
+        "TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256",
+    ]
+
+    private func use(_ identity: CertifiedKey) throws(TLSError) {
+        let chain = try CertificateList.parse(identity.certificate, "certificate")
+        for index in 0..<chain.count {
+            let result =
+                unsafe index == 0
+                ? SSL_CTX_use_certificate(pointer, chain[index]) : CInt(copenssl_add_chain(pointer, chain[index]))
+            try check(result, "certificate", .unusableIdentity)
+        }
+        let key = try PrivateKey.parse(identity.key.reveal())
+        try check(unsafe SSL_CTX_use_PrivateKey(pointer, key.pointer), "private key", .unusableIdentity)
+        try check(unsafe SSL_CTX_check_private_key(pointer), "private key", .unusableIdentity)
+    }
+
+    private func trust(_ authorities: String) throws(TLSError) {
+        let list = try CertificateList.parse(authorities, "authority")
+        let store = unsafe SSL_CTX_get_cert_store(pointer)
+        for index in 0..<list.count {
+            try check(unsafe X509_STORE_add_cert(store, list[index]), "authority", .unusableIdentity)
+        }
+        // What is trusted is trusted, self-signed or not: the node's certificate is its own
+        // authority, and Go takes an intermediate one as well.
+        try check(unsafe copenssl_trust_partial_chains(pointer), "authority", .failed)
+    }
+
+    private func check(_ result: CInt, _ subject: String, _ code: TLSError.Code) throws(TLSError) {
+        if result != 1 {
+            defer { OpenSSLError.clear() }
+            throw OpenSSLError.last(subject, as: code)
+        }
+    }
+}

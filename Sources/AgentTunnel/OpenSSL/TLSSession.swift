@@ -1,0 +1,194 @@
+internal import COpenSSL
+internal import LinuxIO
+
+/// One TLS connection: OpenSSL's state machine between plain bytes and a ``TLSTransport``.
+///
+/// Safe, because the pointers are this value's own, never leave this file and are freed
+/// with it. Not thread-safe, as `SSL` is not: ``TLSStream`` keeps it under a lock.
+@safe struct TLSSession: ~Copyable {
+    private let ssl: OpaquePointer
+    private let transport: TLSTransport
+    /// Held because `ssl` points to it.
+    private let cache: TLSSessionCache?
+    private let peer: String
+    /// What ended the connection while bytes read before it had still to be handed out.
+    private var failure: (any Error)?
+
+    /// The node's end of a connection to `serverName`, which nil leaves unchecked.
+    static func client(
+        _ context: TLSContext, over transport: TLSTransport, serverName: String?, cache: TLSSessionCache
+    ) throws(TLSError) -> TLSSession {
+        let session = try TLSSession.make(context, over: transport, cache: cache)
+        if let serverName {
+            guard unsafe copenssl_set_server_name(session.ssl, serverName) == 1,
+                unsafe SSL_set1_host(session.ssl, serverName) == 1
+            else { throw OpenSSLError.last("server name '\(serverName)'") }
+        }
+        unsafe cache.listen(to: session.ssl)
+        unsafe cache.offer(to: session.ssl)
+        unsafe SSL_set_connect_state(session.ssl)
+        return session
+    }
+
+    /// The VM's end of a connection.
+    static func server(_ context: TLSContext, over transport: TLSTransport) throws(TLSError) -> TLSSession {
+        let session = try TLSSession.make(context, over: transport, cache: nil)
+        unsafe SSL_set_accept_state(session.ssl)
+        return session
+    }
+
+    private static func make(
+        _ context: TLSContext, over transport: TLSTransport, cache: TLSSessionCache?
+    ) throws(TLSError) -> TLSSession {
+        guard let ssl = unsafe SSL_new(context.pointer) else { throw OpenSSLError.last("making a TLS connection") }
+        let session = unsafe TLSSession(owning: ssl, transport, cache)
+        guard let bio = unsafe TransportBIO.make(over: transport) else {
+            throw OpenSSLError.last("making a TLS connection")
+        }
+        unsafe SSL_set_bio(ssl, bio, bio)
+        return session
+    }
+
+    private init(owning ssl: OpaquePointer, _ transport: TLSTransport, _ cache: TLSSessionCache?) {
+        unsafe self.ssl = ssl
+        self.transport = transport
+        self.cache = cache
+        peer = "TLS"
+    }
+
+    deinit {
+        // Without this OpenSSL holds the session that a later connection may resume for a broken one.
+        unsafe SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN)
+        unsafe SSL_free(ssl)
+    }
+
+    /// Goes on with the handshake: true when it is done, false when more must arrive first.
+    mutating func handshake() throws -> Bool {
+        OpenSSLError.clear()
+        let result = unsafe SSL_do_handshake(ssl)
+        if result == 1 { return true }
+        if let error = failure(after: result, "handshake") { throw error }
+        return false
+    }
+
+    /// Decrypts whatever has arrived, record after record, until `buffer` is full.
+    ///
+    /// How many bytes, 0 after the peer's goodbye, nil when nothing is there.
+    mutating func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int? {
+        if let failure { throw failure }
+        var count = 0
+        while count < buffer.count {
+            OpenSSLError.clear()
+            let room = CInt(clamping: buffer.count - count)
+            let result = unsafe SSL_read(ssl, buffer.baseAddress.map { unsafe $0 + count }, room)
+            if result > 0 {
+                count += Int(result)
+                continue
+            }
+            if unsafe SSL_get_error(ssl, result) == SSL_ERROR_ZERO_RETURN { return count }
+            if let error = failure(after: result, "reading") {
+                if count == 0 { throw error }
+                failure = error
+            }
+            return count == 0 ? nil : count
+        }
+        return count
+    }
+
+    /// Encrypts all of `bytes` into the transport.
+    mutating func write(_ bytes: UnsafeRawBufferPointer) throws {
+        var written = 0
+        while written < bytes.count {
+            OpenSSLError.clear()
+            let left = CInt(clamping: bytes.count - written)
+            let result = unsafe SSL_write(ssl, bytes.baseAddress.map { unsafe $0 + written }, left)
+            if result <= 0 {
+                throw failure(after: result, "writing") ?? TLSError(.failed, "\(peer): cannot write")
+            }
+            written += Int(result)
+        }
+    }
+
+    /// Encrypts a goodbye into the transport; reading goes on.
+    mutating func sayGoodbye() {
+        OpenSSLError.clear()
+        unsafe _ = SSL_shutdown(ssl)
+    }
+
+    /// Whether the server is known to have accepted our certificate.
+    ///
+    /// Takes in what has arrived, but no bytes of the application's.
+    mutating func isAccepted() throws -> Bool {
+        // Before TLS 1.3, and with a resumed session, the handshake itself says so.
+        if unsafe SSL_version(ssl) != TLS1_3_VERSION || isResumed { return true }
+        OpenSSLError.clear()
+        var byte: UInt8 = 0
+        let result = unsafe SSL_peek(ssl, &byte, 1)
+        if result <= 0, let error = failure(after: result, "handshake") { throw error }
+        return result > 0 || cache?.isEmpty == false
+    }
+
+    /// Whether this connection took up an earlier session.
+    var isResumed: Bool { unsafe SSL_session_reused(ssl) == 1 }
+
+    /// The version and the cipher suite agreed on, such as `TLSv1.3 TLS_AES_128_GCM_SHA256`.
+    var parameters: String {
+        let version = unsafe SSL_get_version(ssl).map { unsafe String(cString: $0) } ?? "?"
+        let cipher = unsafe SSL_CIPHER_standard_name(SSL_get_current_cipher(ssl)).map { unsafe String(cString: $0) }
+        return "\(version) \(cipher ?? "?")"
+    }
+
+    /// The error behind `result`; nil if it only means that more must arrive.
+    private func failure(after result: CInt, _ operation: String) -> (any Error)? {
+        switch unsafe SSL_get_error(ssl, result) {
+        case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: nil
+        case SSL_ERROR_SSL:
+            OpenSSLError.ofConnection("\(peer) \(operation)", verification: unsafe SSL_get_verify_result(ssl))
+        default:
+            transport.failure ?? TLSError(.connectionLost, "\(peer) \(operation): the peer hung up without a goodbye")
+        }
+    }
+}
+
+/// How OpenSSL reads and writes a ``TLSTransport``: a BIO of our own.
+///
+/// A plain socket BIO would cost a system call for every record written, and one more for
+/// every read that finds nothing; the transport gathers the former and knows the latter.
+@safe private enum TransportBIO {
+    /// Made once a process, as OpenSSL asks for.
+    private nonisolated(unsafe) static let method: OpaquePointer? = {
+        let method = unsafe BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "tunnel transport")
+        unsafe BIO_meth_set_read(method) { bio, buffer, count in
+            unsafe copenssl_clear_retry(bio)
+            let room = unsafe UnsafeMutableRawBufferPointer(start: buffer, count: Int(count))
+            guard let transport = unsafe transport(of: bio) else { return -1 }
+            guard let read = unsafe transport.receive(into: room) else {
+                if transport.failure == nil { unsafe copenssl_retry_read(bio) }
+                return -1
+            }
+            return CInt(read)
+        }
+        unsafe BIO_meth_set_write(method) { bio, bytes, count in
+            unsafe copenssl_clear_retry(bio)
+            unsafe transport(of: bio)?.gather(UnsafeRawBufferPointer(start: bytes, count: Int(count)))
+            return count
+        }
+        unsafe BIO_meth_set_ctrl(method) { _, command, _, _ in command == BIO_CTRL_FLUSH ? 1 : 0 }
+        unsafe BIO_meth_set_create(method) { bio in
+            unsafe BIO_set_init(bio, 1)
+            return 1
+        }
+        return unsafe method
+    }()
+
+    /// A BIO over `transport`, which the caller keeps alive for as long.
+    static func make(over transport: TLSTransport) -> OpaquePointer? {
+        guard let bio = unsafe BIO_new(method) else { return nil }
+        unsafe BIO_set_data(bio, Unmanaged.passUnretained(transport).toOpaque())
+        return unsafe bio
+    }
+
+    private static func transport(of bio: OpaquePointer?) -> TLSTransport? {
+        unsafe BIO_get_data(bio).map { unsafe Unmanaged<TLSTransport>.fromOpaque($0).takeUnretainedValue() }
+    }
+}

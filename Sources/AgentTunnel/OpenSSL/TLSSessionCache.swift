@@ -1,0 +1,54 @@
+internal import COpenSSL
+internal import LinuxIO
+
+/// The latest session with one server, for the next connection to take up.
+///
+/// A connection that resumes a session skips the certificates of both sides: it costs a
+/// tenth, and one message less. One cache belongs to one sandbox; what it holds is as
+/// good as the handshake that it came from, and never outlives the process.
+public final class TLSSessionCache: Sendable {
+    private let session = Lock<KeptSession?>(nil)
+
+    /// An empty cache.
+    public init() {}
+
+    /// Whether a next connection could resume.
+    public var isEmpty: Bool { session.withLock { session in !(session?.isResumable ?? false) } }
+
+    /// Gives `ssl` the session to try; it falls back to a full handshake by itself.
+    func offer(to ssl: OpaquePointer) {
+        session.withLock { session in
+            if session?.isResumable == true { unsafe _ = SSL_set_session(ssl, session?.pointer) }
+        }
+    }
+
+    /// OpenSSL's callback: takes over `session`, that is returns 1, if `ssl` has a cache.
+    static func keep(_ session: OpaquePointer?, from ssl: OpaquePointer?) -> CInt {
+        guard let session = unsafe session, let data = unsafe SSL_get_ex_data(ssl, TLSSessionCache.slot) else {
+            return 0
+        }
+        // The connection holds its cache for as long as it holds `ssl`.
+        let cache = unsafe Unmanaged<TLSSessionCache>.fromOpaque(data).takeUnretainedValue()
+        cache.session.withLock { $0 = unsafe KeptSession(session) }
+        return 1
+    }
+
+    /// Makes `ssl` report its sessions here. The caller keeps the cache alive as long as `ssl`.
+    func listen(to ssl: OpaquePointer) {
+        unsafe _ = SSL_set_ex_data(ssl, TLSSessionCache.slot, Unmanaged.passUnretained(self).toOpaque())
+    }
+
+    /// The slot that OpenSSL leaves to applications.
+    private static var slot: CInt { 0 }
+}
+
+/// One reference to a session. Safe, because it is counted, and ended with its owner.
+@safe private struct KeptSession: ~Copyable {
+    let pointer: OpaquePointer
+
+    init(_ pointer: OpaquePointer) { unsafe self.pointer = pointer }
+
+    deinit { unsafe SSL_SESSION_free(pointer) }
+
+    var isResumable: Bool { unsafe SSL_SESSION_is_resumable(pointer) == 1 }
+}

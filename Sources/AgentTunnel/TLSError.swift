@@ -1,0 +1,70 @@
+/// Why two ends do not trust, or do not understand, each other.
+public struct TLSError: Error, Equatable, Sendable {
+    /// What a caller may decide by. A struct, so that new codes break no `switch`.
+    public struct Code: Hashable, Sendable, CustomStringConvertible {
+        /// The code in words.
+        public let description: String
+
+        /// A certificate, a key or an authority of ours is not what it should be.
+        public static let unusableIdentity = Code(description: "unusable certificate or key")
+        /// A minimum version or cipher suite that we cannot offer.
+        public static let unusableProfile = Code(description: "unusable TLS profile")
+        /// The peer's certificate leads to no authority that we trust.
+        public static let untrustedPeer = Code(description: "untrusted peer")
+        /// The peer's certificate is not valid now.
+        public static let expiredPeer = Code(description: "peer's certificate is not valid now")
+        /// The peer's certificate is for another name.
+        public static let wrongName = Code(description: "peer's certificate has another name")
+        /// The peer showed no certificate though one is required.
+        public static let anonymousPeer = Code(description: "peer has no certificate")
+        /// The peer did not accept our certificate.
+        public static let refusedByPeer = Code(description: "our certificate was refused")
+        /// The two ends have no version or cipher suite in common.
+        public static let incompatible = Code(description: "no TLS version or cipher suite in common")
+        /// What the peer sends is not TLS.
+        public static let notTLS = Code(description: "peer does not speak TLS")
+        /// The connection ended without a goodbye.
+        public static let connectionLost = Code(description: "connection lost")
+        /// The peer broke the protocol, or the bytes were changed on the way.
+        public static let protocolViolation = Code(description: "TLS protocol violated")
+        /// OpenSSL did not do its part.
+        public static let failed = Code(description: "TLS failed")
+    }
+
+    /// What kind of failure it is.
+    public let code: Code
+    /// What was being done, and OpenSSL's reason.
+    public let reason: String
+
+    /// A failure of the kind `code`.
+    public init(_ code: Code, _ reason: String) {
+        self.code = code
+        self.reason = reason
+    }
+
+    /// Whether trying again with the same configuration must fail again.
+    public var isFinal: Bool { code != .connectionLost && code != .failed }
+
+    /// What a person should look at.
+    public var advice: String {
+        switch code {
+        case .unusableIdentity: "give PEM files that belong together: a certificate chain and its own key"
+        case .unusableProfile: "choose VersionTLS12 or VersionTLS13 and cipher suites by their IANA names"
+        case .untrustedPeer: "check that both ends were given the same authority, and that the address is the pod VM's"
+        case .expiredPeer: "check the clocks of node and pod VM, then the certificate's dates"
+        case .wrongName: "check that the address belongs to this pod's VM and that the certificate names it"
+        case .anonymousPeer: "give the other end its client certificate"
+        case .refusedByPeer: "check that the other end trusts our certificate, and its clock"
+        case .incompatible: "make tls-min-version and tls-cipher-suites overlap at both ends"
+        case .notTLS: "check the port, and that both ends agree about disable-tls"
+        case .connectionLost: "the other end or the path to it went away; try again"
+        case .protocolViolation: "something on the path changes the bytes, or the other end is at fault"
+        default: "see OpenSSL's reason"
+        }
+    }
+}
+
+extension TLSError: CustomStringConvertible {
+    /// The code, the reason and the advice, in one line.
+    public var description: String { "\(code): \(reason) (\(advice))" }
+}

@@ -1,0 +1,86 @@
+import LinuxIO
+import Telemetry
+import Testing
+
+@testable import AgentTunnel
+
+@Suite("Sandbox identities")
+struct SandboxIdentityTests {
+    @Test("the certificates are what the Go peers' rules ask for, in openssl's own words")
+    func contents() throws {
+        let identity = try SandboxIdentity.make(vmName: "podvm-nginx-0123abcd")
+        let server = try describe(identity.server.certificate)
+        #expect(server.contains("Subject: O = agent-protocol-forwarder, CN = podvm-nginx-0123abcd"))
+        #expect(server.contains("Issuer: O = agent-protocol-forwarder\n"))
+        #expect(server.contains("DNS:podvm-nginx-0123abcd\n"))
+        #expect(server.contains("TLS Web Server Authentication"))
+        #expect(server.contains("CA:FALSE"))
+        #expect(server.contains("NIST CURVE: P-256"))
+        let authority = try describe(identity.authority)
+        #expect(authority.contains("CA:TRUE"))
+        #expect(authority.contains("TLS Web Server Authentication"))
+        #expect(authority.contains("Certificate Sign"))
+        let client = try describe(identity.client.certificate)
+        #expect(client.contains("Subject: O = cloud-api-adaptor\n"))
+        #expect(client.contains("TLS Web Client Authentication"))
+        #expect(identity.server.key.reveal().hasPrefix("-----BEGIN PRIVATE KEY-----\n"))
+    }
+
+    @Test("openssl verifies the server by the authority, and the client by itself")
+    func verification() throws {
+        let directory = try TemporaryDirectory()
+        let identity = try SandboxIdentity.make(vmName: "podvm-a")
+        let authority = try directory.write(identity.authority, to: "ca")
+        let server = try directory.write(identity.server.certificate, to: "server")
+        let client = try directory.write(identity.client.certificate, to: "client")
+        let verify = ["verify", "-x509_strict"]
+        let isServer = ["-purpose", "sslserver", "-verify_hostname", "podvm-a", "-CAfile", authority, server]
+        #expect(try openssl(verify + isServer).contains(": OK"))
+        #expect(try openssl(["verify", "-purpose", "sslclient", "-CAfile", client, client]).contains(": OK"))
+        #expect(try !openssl(["verify", "-CAfile", authority, client]).contains(": OK"))
+    }
+
+    @Test("no two sandboxes share anything secret, and keys do not print")
+    func secrecy() throws {
+        let (one, other) = (try SandboxIdentity.make(vmName: "a"), try SandboxIdentity.make(vmName: "a"))
+        #expect(one.server.key.reveal() != other.server.key.reveal())
+        #expect(one.client.key.reveal() != one.server.key.reveal())
+        #expect(one.authority != other.authority)
+        #expect(!"\(one)".contains("PRIVATE KEY"))
+        var dumped = ""
+        dump(one, to: &dumped)
+        #expect(!dumped.contains("PRIVATE KEY"))
+    }
+
+    @Test("making one takes well under a millisecond or so")
+    func speed() throws {
+        let clock = ContinuousClock()
+        let fastest = try (0..<20).map { _ in try clock.measure { _ = try SandboxIdentity.make(vmName: "a") } }.min()
+        #expect(try #require(fastest) < .milliseconds(5))
+    }
+
+    @Test(
+        "a name that cannot stand in a certificate is refused",
+        arguments: ["", "a,DNS:evil", "a b", "a\0", String(repeating: "x", count: 64)])
+    func badName(name: String) {
+        let error = #expect(throws: TLSError.self) { try SandboxIdentity.make(vmName: name) }
+        #expect(error?.code == .unusableIdentity)
+    }
+
+    private func describe(_ certificate: String) throws -> String {
+        let directory = try TemporaryDirectory()
+        return try openssl(["x509", "-noout", "-text", "-in", try directory.write(certificate, to: "pem")])
+    }
+
+    private func openssl(_ arguments: [String]) throws -> String {
+        try onLoop { loop in
+            var options = ChildProcess.Options(executable: "/usr/bin/openssl", arguments: arguments)
+            options.output = .pipe
+            options.error = .null
+            let child = try ChildProcess.start(options, on: loop)
+            let output = try await child.output?.readToEnd() ?? []
+            _ = try await child.wait()
+            return String(decoding: output, as: UTF8.self)
+        }
+    }
+}

@@ -37,9 +37,8 @@ public struct GuestEnd: Sendable {
 
     /// Serves `listener`, which the tunnel then owns.
     ///
-    /// - Parameters:
-    ///   - context: nil serves in the clear, which is only right when told so.
-    ///   - agent: the agent's socket, dialled when a connection has bytes for it.
+    /// Without a `context` it serves in the clear, which is only right when told so. `agent`
+    /// is dialled when a connection has bytes for it, which then go through a `filter` of its own.
     public init(
         _ listener: Listener, security context: TLSContext?, agent: SocketAddress, limits: Limits = Limits(),
         on loop: EpollLoop, logger: Logger = .silent, filter: @escaping FilterFactory = { nil }

@@ -28,8 +28,8 @@ public struct NodeEnd: Sendable {
 
     /// Serves the agent socket `listener`, which the tunnel then owns.
     ///
-    /// - Parameter spare: a connection to the forwarder on which nothing was sent yet; the
-    ///   first to connect gets it, unless it has died by then.
+    /// `spare` is a connection to the forwarder on which nothing was sent yet: the first to
+    /// connect gets it, unless it has died by then.
     public init(
         _ listener: Listener, to dialler: Dialler, spare: (any ByteStream)? = nil, limits: Limits = Limits(),
         on loop: EpollLoop, logger: Logger = .silent

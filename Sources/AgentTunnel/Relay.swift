@@ -8,9 +8,8 @@ public import LinuxIO
 /// who has lost the peer of half a conversation should hear about it. Returns, or throws, with
 /// both streams closed.
 ///
-/// - Parameters:
-///   - filter: sees the bytes from `near` to `far`, if there is one.
-///   - held: bytes of `near` that were read before; they go first, through the filter.
+/// `filter` sees the bytes from `near` to `far`. `held` are such bytes that were read before;
+/// they go first, through the filter.
 /// - Throws: what the first failing direction failed with; `CancellationError` when cancelled.
 public func relay(
     _ near: any ByteStream, _ far: any ByteStream, filter: sending (any StreamFilter)? = nil, held: [UInt8] = []

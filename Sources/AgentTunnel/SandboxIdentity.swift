@@ -29,8 +29,8 @@ public struct SandboxIdentity: Sendable {
 
     /// Makes an identity for the VM called `vmName`.
     ///
-    /// - Parameter vmName: 1 to 63 of the characters `A-Za-z0-9.-`.
-    /// - Throws: ``TLSError`` with ``TLSError/Code/unusableIdentity`` for another name.
+    /// A name is 1 to 63 of the characters `A-Za-z0-9.-`.
+    /// - Throws: ``TLSError`` with ``TLSError/Code/unusableIdentity`` for another.
     public static func make(vmName: String) throws(TLSError) -> SandboxIdentity {
         guard CertificateTemplate.isServerName(vmName) else {
             throw TLSError(.unusableIdentity, "'\(vmName)' cannot be the name in a VM's certificate")

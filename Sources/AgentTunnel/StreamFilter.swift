@@ -5,10 +5,8 @@
 public protocol StreamFilter {
     /// Takes in the next bytes of the stream, cut anywhere.
     ///
-    /// - Parameters:
-    ///   - bytes: valid only during the call.
-    ///   - output: empty; what to forward instead, unless the verdict is ``FilterVerdict/unchanged``.
-    /// - Throws: ends the connection.
+    /// `bytes` are valid only during the call. `output` comes empty and takes what to forward
+    /// instead, unless the verdict is ``FilterVerdict/unchanged``. Throwing ends the connection.
     mutating func process(_ bytes: UnsafeRawBufferPointer, into output: inout [UInt8]) throws -> FilterVerdict
 }
 

@@ -29,10 +29,8 @@ public final class TLSStream: ByteStream {
 
     /// Makes `stream` the client's end of a TLS connection.
     ///
-    /// - Parameters:
-    ///   - serverName: the name to ask for and to check; nil checks only whose authority it is.
-    ///   - sessions: where to find, and leave, a session to resume.
-    ///   - deadline: when the handshake must be done.
+    /// `serverName` is asked for and checked; nil checks only whose authority it is. `sessions`
+    /// is where to find, and leave, a session to resume.
     /// - Throws: ``TLSError``, `SystemCallError`, `DeadlineExceeded`; `stream` is then closed.
     public static func connect(
         over stream: Stream, context: TLSContext, serverName: String?, sessions: TLSSessionCache = TLSSessionCache(),

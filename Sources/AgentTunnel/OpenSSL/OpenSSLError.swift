@@ -12,7 +12,7 @@ enum OpenSSLError {
 
     /// The failure that a handshake or a transfer ended with.
     ///
-    /// - Parameter verification: what `SSL_get_verify_result` says of the peer's certificate.
+    /// `verification` is what `SSL_get_verify_result` says of the peer's certificate.
     static func ofConnection(_ operation: String, verification: Int) -> TLSError {
         let error = ERR_peek_last_error()
         let reason = copenssl_is_ssl(error) != 0 ? copenssl_reason(error) : 0

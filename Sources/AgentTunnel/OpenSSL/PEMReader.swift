@@ -24,7 +24,9 @@ internal import COpenSSL
 
     private init() { unsafe certificates = [] }
 
-    deinit { for unsafecertificate in unsafe certificates { unsafe X509_free(certificate) } }
+    deinit {
+        for index in unsafe certificates.indices { unsafe X509_free(certificates[index]) }
+    }
 
     var count: Int { unsafe certificates.count }
 

@@ -10,10 +10,8 @@ internal import Telemetry
 
     /// The node's end.
     ///
-    /// - Parameters:
-    ///   - authorities: PEM certificates to check the server with; nil takes the system's.
-    ///   - identity: what to show the server, if it asks.
-    ///   - verifiesPeer: false accepts any server. Only for experiments.
+    /// The server is checked with the PEM certificates of `authorities`, or the system's, and
+    /// is shown `identity` if it asks. Not to verify it is for experiments only.
     /// - Throws: ``TLSError``: unusable PEM, or a profile that cannot be offered.
     public static func client(
         trusting authorities: String?, identity: CertifiedKey?, profile: TLSProfile = .standard,
@@ -41,8 +39,8 @@ internal import Telemetry
 
     /// The VM's end.
     ///
-    /// - Parameter clientAuthorities: PEM certificates, one of which every client must
-    ///   show or be issued by; nil lets anybody in and is only right when told so.
+    /// Every client must show one of the PEM certificates of `clientAuthorities`, or be issued
+    /// by one; nil lets anybody in and is only right when told so.
     /// - Throws: ``TLSError``: unusable PEM, or a profile that cannot be offered.
     public static func server(
         identity: CertifiedKey, clientAuthorities: String?, profile: TLSProfile = .standard

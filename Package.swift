@@ -89,6 +89,10 @@ let package = Package(
         program("peerpodctl", runs: "PeerPodControl"),
         program("fake-pod-vm", runs: "FakePodVM"),
 
+        .target(
+            name: "Doubles", dependencies: ["LinuxIO", "PodVMLifecycle"], path: "Tests/Doubles",
+            swiftSettings: strict),
+        tests("PodVMLifecycleTests", ["Doubles", "JSON", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
         tests("ConfigurationTests", ["Configuration", "Telemetry"]),
         tests("LinuxIOTests", ["LinuxIO"]),
         tests("AgentTunnelTests", ["AgentTunnel", "LinuxIO", "Telemetry"]),

@@ -39,4 +39,6 @@ final class Ending: Sendable {
     /// Set when nothing of the tunnel is left; for a sandbox without a VM, when nothing at all is left or the first
     /// try at that has failed.
     let quickPart = Signal()
+    /// Set when nothing is left of the sandbox.
+    let isDone = Signal()
 }

@@ -5,12 +5,10 @@ struct Backoff {
 
     private var next = Backoff.first
 
-    /// The wait before the next try.
+    /// The wait before the next try, never less than `advised`.
     ///
-    /// - Parameters:
-    ///   - advised: The least that the one who is tried has asked for.
-    ///   - random: In `0..<1`. It shortens the wait by up to a half, or lengthens the advised one by up to a tenth, so
-    ///     that those who failed together do not come back together.
+    /// `random`, in `0..<1`, shortens the wait by up to a half, or lengthens the advised one by up to a tenth, so that
+    /// those who failed together do not come back together.
     mutating func wait(advised: Duration? = nil, random: Double) -> Duration {
         let own = next * (1 - random / 2)
         next = min(next * 2, Self.limit)

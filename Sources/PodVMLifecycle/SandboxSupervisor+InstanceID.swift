@@ -3,7 +3,9 @@ internal import LinuxIO
 extension SandboxSupervisor {
     /// The name of a pod's VM, for those who attach storage to it.
     ///
-    /// - Parameter wait: Whether to wait until there is one, for as long as the caller's task is not cancelled.
+    /// With `wait` it waits until there is one, for as long as the caller's task is not cancelled.
+    ///
+    /// - Returns: ``InstanceID/rawValue``.
     /// - Throws: ``LifecycleError``: not found, or cancelled.
     public func instanceID(pod: String, namespace: String, wait: Bool) async throws(LifecycleError) -> String {
         while true {

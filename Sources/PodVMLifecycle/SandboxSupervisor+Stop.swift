@@ -85,6 +85,7 @@ extension SandboxSupervisor {
         count()
         log.info("The sandbox is gone")
         ending.quickPart.set()
+        ending.isDone.set()
     }
 
     private func recordDeletion(of id: SandboxID) {

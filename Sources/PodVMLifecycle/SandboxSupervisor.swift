@@ -149,7 +149,7 @@ extension SandboxSupervisor {
     }
 
     func count() {
-        table.withLock { table in metrics.count(table.summaries.map(\.state)) }
+        table.withLock { metrics.count($0.states) }
     }
 
     func logger(of record: SandboxRecord) -> Logger {

@@ -33,6 +33,11 @@ struct SandboxTable {
             .max { $0.created < $1.created }?.state.vm
     }
 
+    /// Each sandbox's state, in no order.
+    var states: [SandboxSummary.State] {
+        entries.values.map { .init($0.sandbox.state) } + unreadable.map { _ in .unreadable }
+    }
+
     var summaries: [SandboxSummary] {
         let known = entries.values.map { SandboxSummary($0.sandbox.record, failure: $0.failure) }
         let unknown = unreadable.map { id, reason in
@@ -46,17 +51,22 @@ struct SandboxTable {
 
 extension SandboxSummary {
     init(_ record: SandboxRecord, failure: String?) {
-        let state: State =
-            switch record.state {
-            case .preparing: .preparing
-            case .prepared: .prepared
-            case .creating: .creating
-            case .booting: .booting
-            case .running: .running
-            case .deleting, .gone: .deleting
-            }
         self.init(
-            id: record.id.rawValue, podName: record.podName, podNamespace: record.podNamespace, state: state,
-            vm: record.state.vm, address: record.state.addresses?.first, created: record.created, failure: failure)
+            id: record.id.rawValue, podName: record.podName, podNamespace: record.podNamespace,
+            state: State(record.state), vm: record.state.vm, address: record.state.addresses?.first,
+            created: record.created, failure: failure)
+    }
+}
+
+extension SandboxSummary.State {
+    init(_ state: SandboxState) {
+        switch state {
+        case .preparing: self = .preparing
+        case .prepared: self = .prepared
+        case .creating: self = .creating
+        case .booting: self = .booting
+        case .running: self = .running
+        case .deleting, .gone: self = .deleting
+        }
     }
 }

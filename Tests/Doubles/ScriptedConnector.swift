@@ -1,0 +1,61 @@
+internal import LinuxIO
+package import PodVMLifecycle
+
+/// A connector that ties nothing to nothing, whose every answer can be written before.
+package final class ScriptedConnector: PodConnector {
+    package enum Call: Hashable, Sendable {
+        case prepare
+        case userData
+        case connect
+        case disconnect
+    }
+
+    private let state = Lock((ready: Set<SandboxID>(), connected: Set<SandboxID>()))
+    package let calls = CallCounter<Call>()
+    /// What its calls do, instead of what they are asked.
+    package let preparation = Script([], whenCancelled: ConnectorError.gaveUp)
+    package let document = Script([], whenCancelled: ConnectorError.gaveUp)
+    package let connection = Script([], whenCancelled: ConnectorError.gaveUp)
+
+    package init() {}
+
+    /// The sandboxes that have something on this node.
+    package var prepared: Set<SandboxID> { state.withLock { $0.ready } }
+    /// The sandboxes whose agent is reached.
+    package var connected: Set<SandboxID> { state.withLock { $0.connected } }
+
+    package func prepare(
+        _ request: SandboxRequest, in directory: String, vmName: InstanceID
+    ) async throws(ConnectorError) -> PreparedPod {
+        calls.count(.prepare)
+        return try await preparation.play {
+            state.withLock { _ = $0.ready.insert(request.id) }
+            return PreparedPod(agentSocketPath: "\(directory)/agent.ttrpc")
+        }
+    }
+
+    package func userData(for sandbox: SandboxID, in directory: String) async throws(ConnectorError) -> String {
+        calls.count(.userData)
+        return try await document.play { "I2Nsb3VkLWNvbmZpZw==" }
+    }
+
+    package func connect(
+        _ sandbox: SandboxID, in directory: String, to instance: Instance
+    ) async throws(ConnectorError) {
+        calls.count(.connect)
+        try await connection.play { state.withLock { _ = $0.connected.insert(sandbox) } }
+    }
+
+    package func disconnect(_ sandbox: SandboxID, in directory: String) async {
+        calls.count(.disconnect)
+        state.withLock { state in
+            state.ready.remove(sandbox)
+            state.connected.remove(sandbox)
+        }
+    }
+}
+
+extension ConnectorError {
+    /// What a cancelled call throws.
+    package static let gaveUp = ConnectorError(.cancelled, "a scripted call was cancelled")
+}

@@ -1,0 +1,131 @@
+import Doubles
+import LinuxIO
+import PodVMLifecycle
+import Testing
+
+@testable import PodVMLifecycle
+
+@Suite("Restart")
+struct RestartTests {
+    /// What a shim does, in one life of the process after the other.
+    enum Story: String, CaseIterable, Sendable {
+        case wholeLife
+        case failedCreation
+        case lostAnswer
+        case deadAgent
+        case neverStarted
+
+        func script(_ node: Node) {
+            switch self {
+            case .wholeLife, .neverStarted: break
+            case .failedCreation: node.cloud.creation.append(.fail(.quota))
+            case .lostAnswer: node.cloud.creation.append(.workAndFail(.unreachable))
+            case .deadAgent: node.connector.connection.append(.fail(ConnectorError(.refused, "no agent")))
+            }
+        }
+
+        func tell(_ node: Node, until life: Life) async throws {
+            let supervisor = node.supervisor
+            let id = try request("a").id
+            guard await failure({ _ = try await supervisor.create(request("a")) }) == nil else { return }
+            if self != .neverStarted { _ = await failure { try await supervisor.start(id) } }
+            _ = await failure { try await supervisor.stop("a") }
+            await node.settled(or: life)
+        }
+    }
+
+    @Test(
+        "leaves no VM without an owner, wherever in its life the process is killed", arguments: Story.allCases,
+        Life.End.allCases)
+    func crash(story: Story, end: Life.End) async throws {
+        let whole = Life()
+        try await live(story, Node(life: whole), whole)
+        #expect(whole.steps >= 4)
+        for last in 1...whole.steps {
+            let life = Life(last: last, end)
+            let first = Node(life: life)
+            try await live(story, first, life)
+            #expect(life.isOver)
+
+            let second = Node(store: first.store, cloud: first.cloud)
+            try await second.run { supervisor in
+                await second.settled()
+                let owned = Set(
+                    supervisor.sandboxes().filter { $0.state == .running }.map(\.vm))
+                #expect(second.cloud.machines == owned, "killed at step \(last)")
+                #expect(second.states.allSatisfy { ["prepared", "running"].contains($0) }, "killed at step \(last)")
+                // The shim, or kubelet, comes back to it.
+                try await supervisor.stop("a")
+                await second.settled()
+                second.expectNothingLeft()
+            }
+        }
+    }
+
+    private func live(_ story: Story, _ node: Node, _ life: Life) async throws {
+        story.script(node)
+        try await node.run { _ in try await story.tell(node, until: life) }
+    }
+
+    @Test("keeps a VM that runs, its name and its address")
+    func running() async throws {
+        let node = Node()
+        try await node.run { supervisor in
+            _ = try await supervisor.create(request("a"))
+            try await supervisor.start(request("a").id)
+        }
+        let next = Node(store: node.store, cloud: node.cloud)
+        try await next.run { supervisor in
+            #expect(supervisor.sandboxes() == node.supervisor.sandboxes())
+            #expect(await failure { try await supervisor.start(request("a").id) }?.code == .failedPrecondition)
+            let vm = try #require(supervisor.sandboxes().first).vm
+            #expect(
+                try await supervisor.instanceID(pod: "nginx", namespace: "default", wait: true) == vm.rawValue)
+            try await supervisor.stop("a")
+            await next.settled()
+            next.expectNothingLeft()
+        }
+    }
+
+    @Test("lets what was only prepared be started")
+    func prepared() async throws {
+        let node = Node()
+        try await node.run { _ = try await $0.create(request("a")) }
+        let next = Node(store: node.store, cloud: node.cloud)
+        try await next.run { try await $0.start(request("a").id) }
+        #expect(next.states == ["running"])
+    }
+
+    @Test("names a record that it cannot read, leaves it alone, and serves all others")
+    func unreadable() async throws {
+        let log = LineRecorder()
+        let node = Node(logger: log.logger)
+        node.store.put(Array("{\"version\": 7}".utf8), for: try request("b").id)
+        try await node.run { supervisor in
+            _ = try await supervisor.create(request("a"))
+            for call in [
+                await failure { _ = try await supervisor.create(request("b")) },
+                await failure { try await supervisor.start(request("b").id) },
+                await failure { try await supervisor.stop("b") },
+            ] {
+                #expect(call?.code == .failedPrecondition)
+                #expect(call?.message.contains("version") == true)
+            }
+        }
+        #expect(node.states == ["unreadable", "prepared"])
+        #expect(node.store.directories.count == 2)
+        #expect(log.lines.contains { $0.contains("\"sandbox\":\"b\"") && $0.contains("\"level\":\"error\"") })
+    }
+}
+
+extension Node {
+    /// Returns once nothing that has begun to end is left, or the process is dead.
+    func settled(or life: Life) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await settled() }
+            group.addTask { await life.ended() }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+}

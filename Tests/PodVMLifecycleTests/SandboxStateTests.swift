@@ -1,0 +1,160 @@
+import Doubles
+import PodVMLifecycle
+import Testing
+
+@testable import PodVMLifecycle
+
+/// Every event in every state: what is not in a table here does not exist.
+@Suite("Sandbox state")
+struct SandboxStateTests {
+    static let vm = InstanceID(rawValue: "podvm-a-1")
+    static let instance = Instance(id: vm, addresses: ["10.0.0.4"])
+    static let states: [SandboxState] = [
+        .preparing(vm), .prepared(vm), .creating(vm), .booting(instance), .running(instance), .deleting(vm), .gone(vm),
+    ]
+
+    struct Row: Sendable, CustomTestStringConvertible {
+        let event: String
+        let apply: @Sendable (SandboxState) -> Decision
+        /// What comes of each state, in the order of `states`: the next state's index, and the effect.
+        let results: [(Int, SandboxState.Effect)]
+        var testDescription: String { event }
+    }
+
+    static let delete = SandboxState.Effect.deleteInstance(vm)
+
+    static let rows: [Row] = [
+        Row(
+            event: "prepared", apply: { $0.prepared() },
+            results: [
+                (1, .nothing), (1, .nothing), (2, .nothing), (3, .nothing), (4, .nothing), (5, .nothing), (6, .nothing),
+            ]),
+        Row(
+            event: "preparationFailed", apply: { $0.preparationFailed() },
+            results: [
+                (6, .release), (1, .nothing), (2, .nothing), (3, .nothing), (4, .nothing), (5, .nothing), (6, .nothing),
+            ]),
+        Row(
+            event: "created", apply: { $0.created(at: ["10.0.0.4"]) },
+            results: [
+                (5, delete), (5, delete), (3, .connect(instance)), (3, .nothing), (4, .nothing), (5, .nothing),
+                (5, delete),
+            ]),
+        Row(
+            event: "creationFailed", apply: { $0.creationFailed() },
+            results: [
+                (0, .nothing), (1, .nothing), (5, delete), (3, .nothing), (4, .nothing), (5, .nothing), (6, .nothing),
+            ]),
+        Row(
+            event: "answered", apply: { $0.answered() },
+            results: [
+                (0, .nothing), (1, .nothing), (2, .nothing), (4, .nothing), (4, .nothing), (5, .nothing), (6, .nothing),
+            ]),
+        Row(
+            event: "connectFailed", apply: { $0.connectFailed() },
+            results: [
+                (0, .nothing), (1, .nothing), (2, .nothing), (5, delete), (4, .nothing), (5, .nothing), (6, .nothing),
+            ]),
+        Row(
+            event: "failed", apply: { $0.failed() },
+            results: [
+                (6, .release), (6, .release), (5, delete), (5, delete), (5, delete), (5, delete), (6, .release),
+            ]),
+        Row(
+            event: "stop", apply: { $0.stop() },
+            results: [
+                (6, .release), (6, .release), (5, delete), (5, delete), (5, delete), (5, delete), (6, .release),
+            ]),
+        Row(
+            event: "deleted", apply: { $0.deleted() },
+            results: [
+                (0, .nothing), (1, .nothing), (2, .nothing), (3, .nothing), (4, .nothing), (6, .release), (6, .release),
+            ]),
+        Row(
+            event: "recovered", apply: { $0.recovered() },
+            results: [
+                (6, .release), (1, .nothing), (5, delete), (5, delete), (4, .nothing), (5, delete), (6, .release),
+            ]),
+    ]
+
+    @Test("leads where its drawing says, whatever the event", arguments: rows)
+    func table(row: Row) throws {
+        for (state, (next, effect)) in zip(Self.states, row.results) {
+            let (sandbox, got) = try committed(state, row.apply)
+            #expect(sandbox.state == Self.states[next], "\(row.event) in \(state.name)")
+            #expect(got == effect, "\(row.event) in \(state.name)")
+        }
+    }
+
+    @Test("starts what is prepared, and refuses to start anything else")
+    func start() throws {
+        let (sandbox, effect) = try committed(.prepared(Self.vm)) { try $0.start() }
+        #expect(sandbox.state == .creating(Self.vm))
+        #expect(effect == .createInstance(Self.vm))
+        let refusals: [SandboxState.StartRefusal?] = [
+            .inProgress, nil, .inProgress, .inProgress, .running, .stopped, .stopped,
+        ]
+        for case (let state, let refusal?) in zip(Self.states, refusals) {
+            #expect(throws: refusal, "\(state.name)") { try committed(state) { try $0.start() } }
+        }
+    }
+
+    @Test("never leaves a VM that may exist without a deletion to come", arguments: states)
+    func noOrphan(state: SandboxState) throws {
+        let mayExist =
+            switch state {
+            case .creating, .booting, .running, .deleting: true
+            case .preparing, .prepared, .gone: false
+            }
+        for row in Self.rows where row.event != "deleted" {
+            let (sandbox, _) = try committed(state, row.apply)
+            if case .gone = sandbox.state, mayExist { Issue.record("\(row.event) in \(state.name) forgets a VM") }
+        }
+    }
+
+    @Test("gives no effect out, and changes nothing, when the disk refuses")
+    func fullDisk() throws {
+        let store = MemoryStore()
+        var sandbox = try sandbox(.prepared(Self.vm), in: store)
+        store.fail(with: .full)
+        var effect: SandboxState.Effect?
+        let error = #expect(throws: RecordError.self) {
+            effect = try sandbox.commit(try sandbox.state.start(), in: store)
+        }
+        #expect(error?.isForWantOfRoom == true)
+        #expect(effect == nil)
+        #expect(sandbox.state == .prepared(Self.vm))
+    }
+
+    @Test("goes on deleting when the disk refuses, says so, and records it as soon as it can")
+    func abandoning() throws {
+        let store = MemoryStore()
+        var sandbox = try sandbox(.running(Self.instance), in: store)
+        store.fail(with: .full)
+        var (effect, failure) = sandbox.abandon(sandbox.state.stop(), in: store)
+        #expect(effect == Self.delete)
+        #expect(failure?.isForWantOfRoom == true)
+        #expect(try store.load().records.first?.state == .running(Self.instance))
+        store.fail(with: nil)
+        (effect, failure) = sandbox.abandon(sandbox.state.stop(), in: store)
+        #expect(failure == nil)
+        #expect(try store.load().records.first?.state == .deleting(Self.vm))
+    }
+
+    private func sandbox(_ state: SandboxState, in store: MemoryStore) throws -> Sandbox {
+        var record = SandboxRecord(try request("a"), vm: Self.vm, created: 1)
+        record.state = state
+        try store.makeDirectory(of: record.id)
+        return try Sandbox(record, in: store)
+    }
+
+    private func committed(
+        _ state: SandboxState, _ apply: (SandboxState) throws -> Decision
+    ) throws -> (Sandbox, SandboxState.Effect) {
+        let store = MemoryStore()
+        var sandbox = try sandbox(state, in: store)
+        let effect = try sandbox.commit(try apply(state), in: store)
+        #expect(try store.load().records == [sandbox.record], "what is on disk is what is in memory")
+        return (sandbox, effect)
+    }
+}

@@ -1,0 +1,295 @@
+import Doubles
+import LinuxIO
+import PodVMLifecycle
+import Testing
+
+@Suite("StartVM")
+struct StartTests {
+    let id: SandboxID
+    let vm: InstanceID
+
+    init() throws {
+        id = try request("a").id
+        vm = VMName.make(pod: "nginx", sandbox: id)
+    }
+
+    /// A node with one sandbox that is prepared, for as long as `body` takes.
+    private func run(
+        _ node: Node, _ body: @escaping @Sendable (SandboxSupervisor) async throws -> Void
+    ) async throws {
+        try await node.run { supervisor in
+            _ = try await supervisor.create(request("a"))
+            try await body(supervisor)
+        }
+    }
+
+    @Test("creates the VM, connects, and records each step before it takes it")
+    func good() async throws {
+        let node = Node()
+        try await run(node) { try await $0.start(id) }
+        #expect(node.states == ["running"])
+        #expect(node.store.writes == ["preparing", "prepared", "creating", "booting", "running"])
+        #expect(node.cloud.machines == [vm])
+        #expect(node.connector.connected == [id])
+        #expect(node.supervisor.sandboxes().first?.address == "10.0.0.4")
+    }
+
+    @Test("tags the VM with all that finds its owner")
+    func tags() async throws {
+        let node = Node()
+        try await run(node) { try await $0.start(id) }
+        let spec = try #require(node.cloud.created.first)
+        #expect(spec.name == vm)
+        #expect(spec.userData == "I2Nsb3VkLWNvbmZpZw==")
+        #expect(
+            spec.tags == [
+                "team": "blue", InstanceTags.cluster: "test", InstanceTags.node: "node-1", InstanceTags.sandbox: "a",
+                InstanceTags.pod: "nginx", InstanceTags.namespace: "default", InstanceTags.created: "1767225600",
+            ])
+    }
+
+    @Test("does not wait for the cloud to call the VM done")
+    func beforeProvisioned() async throws {
+        let node = Node()
+        node.cloud.provisioning.append(.wait(Signal()))
+        try await run(node) { try await $0.start(id) }
+        #expect(node.states == ["running"])
+    }
+
+    @Test("goes on dialling when the cloud calls the VM done first")
+    func provisionedFirst() async throws {
+        let node = Node()
+        let agentIsUp = Signal()
+        node.connector.connection.append(.wait(agentIsUp))
+        try await run(node) { supervisor in
+            async let started: Void = supervisor.start(id)
+            await node.connector.calls.reached(.connect)
+            await node.cloud.calls.reached(.awaitProvisioned)
+            agentIsUp.set()
+            try await started
+        }
+        #expect(node.states == ["running"])
+    }
+
+    @Test("refuses a sandbox that is not known")
+    func unknown() async throws {
+        let node = Node()
+        try await node.run { supervisor in
+            #expect(await failure { try await supervisor.start(id) }?.code == .notFound)
+        }
+        #expect(node.cloud.calls[.create] == 0)
+    }
+
+    @Test("refuses a second start, during the first and after it, without harm")
+    func twice() async throws {
+        let node = Node()
+        let cloudIsReady = Signal()
+        node.cloud.creation.append(.wait(cloudIsReady))
+        try await run(node) { supervisor in
+            async let started: Void = supervisor.start(id)
+            await node.cloud.calls.reached(.create)
+            #expect(await failure { try await supervisor.start(id) }?.code == .failedPrecondition)
+            cloudIsReady.set()
+            try await started
+            let error = await failure { try await supervisor.start(id) }
+            #expect(error?.code == .failedPrecondition)
+            #expect(error?.message.contains("running") == true)
+        }
+        #expect(node.states == ["running"])
+        #expect(node.cloud.created.count == 1)
+        #expect(node.cloud.deleted.isEmpty)
+    }
+
+    /// What can go wrong, and how it is told.
+    struct Trouble: Sendable, CustomTestStringConvertible {
+        let testDescription: String
+        let code: LifecycleError.Code
+        let words: String
+        let script: @Sendable (Node) -> Void
+    }
+
+    static let troubles = [
+        Trouble(
+            testDescription: "the cloud refuses", code: .resourceExhausted, words: "QuotaExceeded: 0 of 8 cores left",
+            script: { $0.cloud.creation.append(.fail(.quota)) }),
+        Trouble(
+            testDescription: "the cloud accepts, and its answer is lost", code: .unavailable, words: "not created",
+            script: { $0.cloud.creation.append(.workAndFail(.unreachable)) }),
+        Trouble(
+            testDescription: "the cloud's operation fails later", code: .internal, words: "AllocationFailed",
+            script: { node in
+                let failed = ProviderError(.operationFailed, .giveUp, during: "poll", "AllocationFailed")
+                node.cloud.provisioning.append(.fail(failed))
+                node.connector.connection.append(.wait(Signal()))
+            }),
+        Trouble(
+            testDescription: "the boot document is gone", code: .internal, words: "no such document",
+            script: { $0.connector.document.append(.fail(ConnectorError(.failed, "no such document"))) }),
+        Trouble(
+            testDescription: "the agent does not serve", code: .failedPrecondition, words: "NOT_SERVING",
+            script: {
+                $0.connector.connection.append(.fail(ConnectorError(.refused, "the agent says NOT_SERVING")))
+                $0.cloud.provisioning.append(.wait(Signal()))
+            }),
+        Trouble(
+            testDescription: "the disk is full before the cloud is asked", code: .resourceExhausted, words: "No space",
+            script: { $0.store.fail(with: .full, after: 2) }),
+        Trouble(
+            testDescription: "the disk is full when the VM is there", code: .resourceExhausted, words: "No space",
+            script: { $0.store.fail(with: .full, after: 3) }),
+        Trouble(
+            testDescription: "the disk is full when the agent answers", code: .resourceExhausted, words: "No space",
+            script: { $0.store.fail(with: .full, after: 4) }),
+    ]
+
+    @Test("deletes the VM and leaves nothing, saying why, whatever goes wrong", arguments: troubles)
+    func trouble(_ trouble: Trouble) async throws {
+        let node = Node()
+        trouble.script(node)
+        try await run(node) { supervisor in
+            let error = await failure { try await supervisor.start(id) }
+            #expect(error?.code == trouble.code)
+            #expect(error?.message.contains(trouble.words) == true, "\(error as Any)")
+            if error?.message.contains(vm.rawValue) == true {
+                #expect(error?.message.contains("is being deleted") == true, "\(error as Any)")
+            } else {
+                // It was never recorded that the cloud would be asked, so it was not asked.
+                #expect(node.cloud.calls[.create] == 0)
+                #expect(node.states == ["prepared"])
+                node.store.fail(with: nil)
+                try await supervisor.stop("a")
+            }
+            await node.settled()
+            node.expectNothingLeft()
+        }
+    }
+
+    @Test("gives up when the agent has not answered in time, with the last try's words")
+    func timeout() async throws {
+        let node = Node()
+        node.connector.connection.append(.wait(Signal()))
+        node.cloud.provisioning.append(.wait(Signal()))
+        try await run(node) { supervisor in
+            let call = Task { await failure { try await supervisor.start(id) } }
+            await node.clock.slept(1)
+            #expect(node.clock.naps == [.seconds(300)])
+            node.clock.advance(by: .seconds(299))
+            #expect(node.states == ["booting"])
+            node.clock.advance(by: .seconds(1))
+            let error = await call.value
+            #expect(error?.code == .deadlineExceeded)
+            #expect(error?.message.contains("10.0.0.4 did not answer within 300 s") == true, "\(error as Any)")
+            await node.settled()
+            node.expectNothingLeft()
+        }
+    }
+
+    /// Where a start can be when something comes in between.
+    enum Phase: String, CaseIterable, Sendable {
+        case document, creation, connection
+
+        /// Holds the start there until it is called off.
+        func hold(_ node: Node) async {
+            switch self {
+            case .document: node.connector.document.append(.wait(Signal()))
+            case .creation: node.cloud.creation.append(.wait(Signal()))
+            case .connection:
+                node.connector.connection.append(.wait(Signal()))
+                node.cloud.provisioning.append(.wait(Signal()))
+            }
+        }
+
+        func reached(_ node: Node) async {
+            switch self {
+            case .document: await node.connector.calls.reached(.userData)
+            case .creation: await node.cloud.calls.reached(.create)
+            case .connection: await node.connector.calls.reached(.connect)
+            }
+        }
+    }
+
+    @Test("has its VM deleted when its caller hangs up", arguments: Phase.allCases)
+    func hangUp(phase: Phase) async throws {
+        let node = Node()
+        await phase.hold(node)
+        try await run(node) { supervisor in
+            let call = Task { await failure { try await supervisor.start(id) } }
+            await phase.reached(node)
+            call.cancel()
+            let error = await call.value
+            #expect(error?.code == .cancelled)
+            #expect(error?.message.contains("hung up") == true)
+            await node.settled()
+            #expect(node.cloud.deleted == [vm])
+            node.expectNothingLeft()
+        }
+    }
+
+    @Test("is called off by a stop, which does not wait for it", arguments: Phase.allCases)
+    func stop(phase: Phase) async throws {
+        let node = Node()
+        await phase.hold(node)
+        try await run(node) { supervisor in
+            let call = Task { await failure { try await supervisor.start(id) } }
+            await phase.reached(node)
+            try await supervisor.stop("a")
+            let error = await call.value
+            #expect(error?.code == .cancelled)
+            #expect(error?.message.contains("stopped") == true)
+            await node.settled()
+            #expect(node.cloud.deleted == [vm])
+            node.expectNothingLeft()
+        }
+    }
+
+    @Test("deletes only after a creation that does not hear of its cancellation has ended")
+    func stubbornCreation() async throws {
+        let node = Node()
+        let answer = Signal()
+        node.cloud.creation.append(.waitStubbornly(answer))
+        try await run(node) { supervisor in
+            let call = Task { await failure { try await supervisor.start(id) } }
+            await node.cloud.calls.reached(.create)
+            try await supervisor.stop("a")
+            #expect(node.states == ["deleting"])
+            #expect(node.cloud.calls[.delete] == 0)
+            #expect(node.store.writes.last == "deleting", "a crash here must still end in a deletion")
+            answer.set()
+            #expect(await call.value?.code == .cancelled)
+            await node.settled()
+            #expect(node.cloud.created.count == 1)
+            node.expectNothingLeft()
+        }
+    }
+
+    @Test("loses against a stop that comes with the agent's answer")
+    func stopAtTheEnd() async throws {
+        let node = Node()
+        let answer = Signal()
+        node.connector.connection.append(.waitStubbornly(answer))
+        try await run(node) { supervisor in
+            let call = Task { await failure { try await supervisor.start(id) } }
+            await node.connector.calls.reached(.connect)
+            try await supervisor.stop("a")
+            answer.set()
+            #expect(await call.value?.code == .cancelled)
+            await node.settled()
+            node.expectNothingLeft()
+        }
+    }
+
+    @Test("cannot be had again after it failed")
+    func afterFailure() async throws {
+        let node = Node()
+        let cloudIsBack = Signal()
+        node.cloud.creation.append(.fail(.quota))
+        node.cloud.deletion.append(.wait(cloudIsBack))
+        try await run(node) { supervisor in
+            _ = await failure { try await supervisor.start(id) }
+            #expect(await failure { try await supervisor.start(id) }?.code == .failedPrecondition)
+            cloudIsBack.set()
+            await node.settled()
+            #expect(await failure { try await supervisor.start(id) }?.code == .notFound)
+        }
+    }
+}

@@ -1,0 +1,171 @@
+import Doubles
+import LinuxIO
+import PodVMLifecycle
+import Testing
+
+@Suite("StopVM")
+struct StopTests {
+    let id: SandboxID
+
+    init() throws { id = try request("a").id }
+
+    private func run(
+        _ node: Node, _ body: @escaping @Sendable (SandboxSupervisor) async throws -> Void
+    ) async throws {
+        try await node.run { supervisor in
+            _ = try await supervisor.create(request("a"))
+            try await supervisor.start(id)
+            try await body(supervisor)
+        }
+    }
+
+    @Test("is success for what is not known, and for what could never be", arguments: ["b", "", "../x", "a\0", "/"])
+    func unknown(text: String) async throws {
+        let node = Node()
+        try await run(node) { try await $0.stop(text) }
+        #expect(node.states == ["running"])
+    }
+
+    @Test("takes a sandbox that was never started away, without asking the cloud")
+    func neverStarted() async throws {
+        let node = Node()
+        try await node.run { supervisor in
+            _ = try await supervisor.create(request("a"))
+            try await supervisor.stop("a")
+            node.expectNothingLeft()
+        }
+        #expect(node.cloud.calls[.delete] == 0)
+    }
+
+    @Test("answers when the deletion is recorded and the tunnel closed, not when the VM is gone")
+    func answersAtOnce() async throws {
+        let node = Node()
+        let cloudIsBack = Signal()
+        node.cloud.deletion.append(.wait(cloudIsBack))
+        try await run(node) { supervisor in
+            try await supervisor.stop("a")
+            #expect(node.store.writes.last == "deleting")
+            #expect(node.connector.connected.isEmpty)
+            #expect(node.states == ["deleting"])
+            #expect(node.cloud.machines.count == 1)
+            cloudIsBack.set()
+            await node.settled()
+            node.expectNothingLeft()
+        }
+    }
+
+    @Test("can come any number of times")
+    func again() async throws {
+        let node = Node()
+        let cloudIsBack = Signal()
+        node.cloud.deletion.append(.wait(cloudIsBack))
+        try await run(node) { supervisor in
+            for _ in 0..<5 { try await supervisor.stop("a") }
+            #expect(node.cloud.calls[.delete] <= 1)
+            cloudIsBack.set()
+            await node.settled()
+            try await supervisor.stop("a")
+            #expect(node.cloud.deleted.count == 1)
+            node.expectNothingLeft()
+        }
+    }
+
+    @Test("asks the cloud again and again, more and more patiently, until the VM is gone")
+    func backoff() async throws {
+        let node = Node()
+        for _ in 0..<8 { node.cloud.deletion.append(.fail(.unreachable)) }
+        try await run(node) { supervisor in
+            try await supervisor.stop("a")
+            let seconds = [1, 2, 4, 8, 16, 32, 60, 60]
+            // The first nap was StartVM's, against its clock.
+            for (index, wait) in seconds.enumerated() {
+                await node.clock.slept(index + 2)
+                #expect(node.states == ["deleting"])
+                #expect(node.supervisor.sandboxes().first?.failure?.contains("unreachable") == true)
+                node.clock.advance(by: .seconds(wait))
+            }
+            await node.settled()
+            #expect(node.clock.naps.dropFirst() == seconds.map { .seconds($0) }[...])
+            node.expectNothingLeft()
+        }
+    }
+
+    @Test("waits as long as the cloud advises, and goes on even if it advises to give up")
+    func advice() async throws {
+        let node = Node()
+        node.cloud.deletion.append(.fail(ProviderError(.throttled, .retry(after: .seconds(90)), during: "DELETE")))
+        node.cloud.deletion.append(.fail(ProviderError(.rejected, .giveUp, during: "DELETE")))
+        try await run(node) { supervisor in
+            try await supervisor.stop("a")
+            await node.clock.slept(2)
+            node.clock.advance(by: .seconds(89))
+            #expect(node.cloud.calls[.delete] == 1)
+            node.clock.advance(by: .seconds(1))
+            await node.clock.slept(3)
+            node.clock.advance(by: .seconds(2))
+            await node.settled()
+            #expect(node.clock.naps.dropFirst() == [.seconds(90), .seconds(2)])
+            node.expectNothingLeft()
+        }
+    }
+
+    @Test("deletes the VM on a full disk as well, but says that a restart would forget it")
+    func fullDisk() async throws {
+        let node = Node()
+        let cloudIsBack = Signal()
+        node.cloud.deletion.append(.wait(cloudIsBack))
+        try await run(node) { supervisor in
+            node.store.fail(with: .full)
+            let error = await failure { try await supervisor.stop("a") }
+            #expect(error?.code == .resourceExhausted)
+            #expect(error?.message.contains("No space left") == true)
+            #expect(await failure { try await supervisor.stop("a") } != nil)
+            node.store.fail(with: nil)
+            try await supervisor.stop("a")
+            #expect(node.store.writes.last == "deleting")
+            cloudIsBack.set()
+            await node.settled()
+            node.expectNothingLeft()
+        }
+    }
+
+    @Test("tries again to remove what the disk does not give up")
+    func stubbornDirectory() async throws {
+        let node = Node()
+        try await run(node) { supervisor in
+            node.store.fail(with: .readOnly)
+            _ = await failure { try await supervisor.stop("a") }
+            await node.clock.slept(2)
+            #expect(node.cloud.machines.isEmpty)
+            #expect(node.states == ["deleting"])
+            node.store.fail(with: nil)
+            node.clock.advance(by: .seconds(1))
+            await node.settled()
+            node.expectNothingLeft()
+        }
+    }
+
+    @Test("leaves a deletion that is under way on record when the process is told to end")
+    func shutdown() async throws {
+        let node = Node()
+        node.cloud.deletion.append(.fail(.unreachable))
+        try await run(node) { supervisor in
+            try await supervisor.stop("a")
+            await node.clock.slept(2)
+        }
+        #expect(node.states == ["deleting"])
+        #expect(try node.store.load().records.map(\.state.name) == ["deleting"])
+        // The next process does it.
+        let next = Node(store: node.store, cloud: node.cloud)
+        try await next.run { _ in await next.settled() }
+        next.expectNothingLeft()
+    }
+
+    @Test("answers, and stays on record, when the background has already stopped")
+    func afterShutdown() async throws {
+        let node = Node()
+        try await run(node) { _ in }
+        try await node.supervisor.stop("a")
+        #expect(try node.store.load().records.map(\.state.name) == ["deleting"])
+    }
+}

@@ -96,6 +96,7 @@ let package = Package(
         tests("ConfigurationTests", ["Configuration", "Telemetry"]),
         tests("LinuxIOTests", ["LinuxIO"]),
         tests("AgentTunnelTests", ["AgentTunnel", "LinuxIO", "Telemetry"]),
+        tests("HTTPTransportTests", ["HTTPTransport", "LinuxIO"]),
         tests("TelemetryTests", ["Telemetry"]),
         tests("TTRPCTests", ["LinuxIO", "TTRPC", "Telemetry"]),
         tests("KataProtocolTests", ["KataProtocol", "LinuxIO", "TTRPC"]),

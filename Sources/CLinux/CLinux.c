@@ -22,7 +22,7 @@ _Static_assert(sizeof(struct clinux_event) == sizeof(struct epoll_event), "one l
 const unsigned int clinux_readable = EPOLLIN | EPOLLRDHUP, clinux_writable = EPOLLOUT;
 const unsigned int clinux_edge = EPOLLET, clinux_broken = EPOLLHUP | EPOLLERR;
 const unsigned int clinux_hung_up = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
-const int clinux_add = EPOLL_CTL_ADD, clinux_modify = EPOLL_CTL_MOD;
+const int clinux_add = EPOLL_CTL_ADD, clinux_modify = EPOLL_CTL_MOD, clinux_remove = EPOLL_CTL_DEL;
 
 int clinux_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
 

@@ -9,7 +9,7 @@
 // Masks of epoll_ctl(2), as the kernel takes them.
 extern const unsigned int clinux_readable, clinux_writable;
 extern const unsigned int clinux_edge, clinux_broken, clinux_hung_up;
-extern const int clinux_add, clinux_modify;
+extern const int clinux_add, clinux_modify, clinux_remove;
 
 /// What epoll reports: the mask, and the tag that was registered with the descriptor.
 struct clinux_event {

@@ -1,0 +1,234 @@
+internal import CMicroHTTPD
+internal import LinuxIO
+
+/// libmicrohttpd, driven from outside.
+///
+/// Safe, because this is the only file that says `MHD_`, and every call is made under one
+/// lock. The library calls back only from inside such a call, so what the callbacks touch,
+/// ``Inbox``, is under that lock as well.
+final class HTTPDaemon: Sendable {
+    /// Names a request that waits for its answer.
+    typealias RequestID = UInt64
+
+    private let state: Lock<Engine>
+
+    init(_ limits: HTTPServer.Limits) { state = Lock(Engine(limits)) }
+
+    /// What to watch for reading; it stays the daemon's.
+    var pollDescriptor: CInt { state.withLock { unsafe cmhd_epoll_descriptor($0.daemon) } }
+
+    /// Serves a connection; false when there are too many.
+    func adopt(_ connection: consuming OwnedFD) -> Bool {
+        // The library closes the descriptor, also when it refuses it.
+        let number = connection.disowned()
+        return state.withLock { unsafe cmhd_add($0.daemon, number) } == .YES
+    }
+
+    /// Does all that can be done now: the requests that have become whole, and when to come back
+    /// at the latest.
+    func run() -> (requests: [(RequestID, HTTPRequest)], wait: Duration?) {
+        state.withLock { engine in
+            unsafe MHD_run(engine.daemon)
+            let requests = engine.inbox.takeRequests()
+            var milliseconds: UInt64 = 0
+            guard unsafe MHD_get_timeout(engine.daemon, &milliseconds) == .YES else { return (requests, nil) }
+            return (requests, .milliseconds(Int64(clamping: milliseconds)))
+        }
+    }
+
+    /// Answers a request, if its connection still lives.
+    func answer(_ id: RequestID, _ response: HTTPResponse) {
+        state.withLock { engine in
+            engine.inbox.exchanges[id]?.answer(response)
+        }
+    }
+
+    /// Closes every connection; requests that nobody has answered get a 503.
+    func stop() { state.withLock { $0.stop() } }
+}
+
+/// The library's daemon, stopped with its owner.
+@safe private struct Engine: ~Copyable {
+    let inbox: Inbox
+    private(set) var handle: OpaquePointer?
+
+    var daemon: OpaquePointer? { unsafe handle }
+
+    init(_ limits: HTTPServer.Limits) {
+        inbox = Inbox(bodyLimit: limits.bodyBytes)
+        // The inbox outlives the daemon: both are this value's, and the daemon is stopped first.
+        unsafe handle = cmhd_start(
+            UInt32(clamping: limits.connections), limits.headerBytes,
+            UInt32(clamping: limits.idleTimeout.components.seconds), Unmanaged.passUnretained(inbox).toOpaque(),
+            begin, receive, complete)
+        // It fails for lack of memory or descriptors, before anything was served.
+        unsafe precondition(handle != nil, "libmicrohttpd does not start")
+    }
+
+    mutating func stop() {
+        guard let daemon = unsafe handle else { return }
+        inbox.isClosed = true
+        for exchange in inbox.exchanges.values { exchange.answer(.text("the server has stopped\n", status: 503)) }
+        unsafe MHD_run(daemon)  // What was answered last is no longer suspended, as stopping demands.
+        unsafe MHD_stop_daemon(daemon)
+        unsafe handle = nil
+    }
+
+    deinit { if let handle = unsafe handle { unsafe MHD_stop_daemon(handle) } }
+}
+
+/// Where the callbacks leave requests.
+private final class Inbox {
+    let bodyLimit: Int
+    /// Whether nobody takes requests any more.
+    var isClosed = false
+    var exchanges: [HTTPDaemon.RequestID: Exchange] = [:]
+    private var whole: [(HTTPDaemon.RequestID, HTTPRequest)] = []
+    private var nextID: HTTPDaemon.RequestID = 0
+
+    init(bodyLimit: Int) { self.bodyLimit = bodyLimit }
+
+    func register(_ exchange: Exchange) -> HTTPDaemon.RequestID {
+        defer { nextID += 1 }
+        exchanges[nextID] = exchange
+        return nextID
+    }
+
+    func deliver(_ id: HTTPDaemon.RequestID, _ request: HTTPRequest) { whole.append((id, request)) }
+
+    func takeRequests() -> [(HTTPDaemon.RequestID, HTTPRequest)] {
+        defer { whole = [] }
+        return whole
+    }
+}
+
+/// One request and its answer, from the first line to the last byte.
+@safe private final class Exchange {
+    enum Phase { case reading, refused, handled }
+
+    let target: String
+    var id: HTTPDaemon.RequestID = 0
+    var phase = Phase.reading
+    var isNew = true
+    var headers = HTTPHeaders()
+    var body: [UInt8] = []
+    /// How much of a refused body has come.
+    var surplus = 0
+    var response: HTTPResponse?
+    /// Set while the connection is suspended, when nothing but our answer ends it.
+    var connection: OpaquePointer?
+
+    init(target: String) { self.target = target }
+
+    /// Wakes the connection, for the library to fetch the answer; nothing when it is not suspended.
+    func answer(_ response: HTTPResponse) {
+        guard let connection = unsafe connection, self.response == nil else { return }
+        self.response = response
+        unsafe MHD_resume_connection(connection)
+    }
+}
+
+/// A request line has come: the target as sent, before the library decodes it.
+private func begin(
+    _ context: UnsafeMutableRawPointer?, _ target: UnsafePointer<CChar>?, _ connection: OpaquePointer?
+) -> UnsafeMutableRawPointer? {
+    guard let context = unsafe context, let target = unsafe target else { return nil }
+    let inbox = unsafe Unmanaged<Inbox>.fromOpaque(context).takeUnretainedValue()
+    let exchange = unsafe Exchange(target: String(cString: target))
+    exchange.id = inbox.register(exchange)
+    // Given back in `complete`, which the library calls once for each call of this.
+    return unsafe Unmanaged.passRetained(exchange).toOpaque()
+}
+
+/// The header has come, a part of the body, all of it, or our answer.
+private func receive(
+    _ context: UnsafeMutableRawPointer?, _ connection: OpaquePointer?, _ url: UnsafePointer<CChar>?,
+    _ method: UnsafePointer<CChar>?, _ version: UnsafePointer<CChar>?, _ data: UnsafePointer<CChar>?,
+    _ size: UnsafeMutablePointer<Int>?, _ slot: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
+) -> MHD_Result {
+    guard let context = unsafe context, let method = unsafe method, let size = unsafe size,
+        let pointer = unsafe slot?.pointee
+    else { return .NO }
+    let inbox = unsafe Unmanaged<Inbox>.fromOpaque(context).takeUnretainedValue()
+    let exchange = unsafe Unmanaged<Exchange>.fromOpaque(pointer).takeUnretainedValue()
+    if exchange.isNew {
+        exchange.isNew = false
+        unsafe MHD_get_connection_values_n(connection, .HEADER_KIND, collect, pointer)
+        // Refused now, the body need not even come; a length that is no number the library refuses.
+        let length = exchange.headers["Content-Length"].flatMap { Int($0) } ?? 0
+        return length > inbox.bodyLimit ? unsafe send(tooLarge, on: connection) : .YES
+    }
+    if let data = unsafe data, unsafe size.pointee > 0 {
+        guard exchange.phase == .reading, unsafe exchange.body.count + size.pointee <= inbox.bodyLimit else {
+            // Only a body of unknown length comes here. It is read on, so that the client hears
+            // why before it sees the end, but not for ever.
+            exchange.phase = .refused
+            exchange.body = []
+            unsafe exchange.surplus += size.pointee
+            unsafe size.pointee = 0
+            return exchange.surplus <= 8 * inbox.bodyLimit ? .YES : .NO
+        }
+        unsafe exchange.body.append(contentsOf: UnsafeRawBufferPointer(start: data, count: size.pointee))
+        unsafe size.pointee = 0
+        return .YES
+    }
+    if let response = exchange.response { return unsafe send(response, on: connection) }
+    switch exchange.phase {
+    case .refused: return unsafe send(tooLarge, on: connection)
+    case .handled: return .NO  // Resumed without an answer, which nobody does.
+    case .reading where inbox.isClosed: return .NO
+    case .reading:
+        exchange.phase = .handled
+        unsafe exchange.connection = connection
+        unsafe MHD_suspend_connection(connection)
+        let request = unsafe HTTPRequest(
+            method: String(cString: method), target: exchange.target, headers: exchange.headers, body: exchange.body)
+        exchange.body = []
+        inbox.deliver(exchange.id, request)
+        return .YES
+    }
+}
+
+/// One header field of the exchange that is the context.
+private func collect(
+    _ context: UnsafeMutableRawPointer?, _ kind: MHD_ValueKind, _ name: UnsafePointer<CChar>?, _ nameSize: Int,
+    _ value: UnsafePointer<CChar>?, _ valueSize: Int
+) -> MHD_Result {
+    guard let context = unsafe context, let name = unsafe name else { return .YES }
+    let exchange = unsafe Unmanaged<Exchange>.fromOpaque(context).takeUnretainedValue()
+    exchange.headers.add(
+        unsafe String(decoding: UnsafeRawBufferPointer(start: name, count: nameSize), as: UTF8.self),
+        unsafe String(
+            decoding: UnsafeRawBufferPointer(start: value, count: unsafe value == nil ? 0 : valueSize), as: UTF8.self))
+    return .YES
+}
+
+/// A request is over, answered or not.
+private func complete(
+    _ context: UnsafeMutableRawPointer?, _ connection: OpaquePointer?,
+    _ slot: UnsafeMutablePointer<UnsafeMutableRawPointer?>?, _ reason: MHD_RequestTerminationCode
+) {
+    guard let context = unsafe context, let pointer = unsafe slot?.pointee else { return }
+    let exchange = unsafe Unmanaged<Exchange>.fromOpaque(pointer).takeRetainedValue()
+    unsafe exchange.connection = nil
+    unsafe Unmanaged<Inbox>.fromOpaque(context).takeUnretainedValue().exchanges[exchange.id] = nil
+    unsafe slot?.pointee = nil
+}
+
+private let tooLarge = HTTPResponse.text("the body is too large\n", status: 413)
+
+/// Hands a response to the library; `MHD_NO` makes it close the connection.
+private func send(_ response: HTTPResponse, on connection: OpaquePointer?) -> MHD_Result {
+    let answer = unsafe response.body.withUnsafeBytes { body in
+        // The library copies the bytes, and so does not write to them.
+        unsafe MHD_create_response_from_buffer(
+            body.count, UnsafeMutableRawPointer(mutating: body.baseAddress), .RESPMEM_MUST_COPY)
+    }
+    guard let answer = unsafe answer else { return .NO }
+    defer { unsafe MHD_destroy_response(answer) }  // It is counted, and lives until it is sent.
+    for (name, value) in response.headers.fields {
+        // What cannot be a header - a line break - is left out rather than sent.
+        unsafe MHD_add_response_header(answer, name, value)
+    }
+    return unsafe MHD_queue_response(connection, UInt32(clamping: response.status), answer)
+}

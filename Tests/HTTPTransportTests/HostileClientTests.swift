@@ -1,0 +1,132 @@
+import HTTPTransport
+import LinuxIO
+import Testing
+
+@Suite("HTTP server and clients that behave badly")
+struct HostileClientTests {
+    @Test(
+        "refuses what is not HTTP, and serves the next",
+        arguments: [
+            "\u{0}\u{1}\u{2}\u{3}\r\n\r\n", "GET\r\n\r\n", "NOT HTTP AT ALL\r\n\r\n",
+            "\u{16}\u{3}\u{1}\u{2}\u{0}\r\n\r\n",
+            "GET / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+        ])
+    func garbage(text: String) throws {
+        var limits = HTTPServer.Limits()
+        limits.idleTimeout = .seconds(1)  // Some garbage could still become a request.
+        try withServer(limits) { address, loop in
+            var client = try await Client(address, loop)
+            try await client.send(text)
+            if let answer = try await client.answer() { #expect(answer.status.hasPrefix("4")) }
+            #expect(await client.isClosed())
+            try await isServed(address, loop)
+        }
+    }
+
+    @Test("says that a header is too long, and closes")
+    func longHeader() throws {
+        try withServer { address, loop in
+            for line in [
+                "GET /\(String(repeating: "a", count: 100_000))",
+                "GET / HTTP/1.1\r\nX: \(String(repeating: "a", count: 100_000))",
+            ] {
+                var client = try await Client(address, loop)
+                // The server may close before it has read everything.
+                try? await client.send(line + "\r\n\r\n")
+                if let answer = try await client.answer() { #expect(["414", "431", "413"].contains(answer.status)) }
+                #expect(await client.isClosed())
+            }
+            try await isServed(address, loop)
+        }
+    }
+
+    @Test("refuses a body that is too long before it comes")
+    func longBody() throws {
+        var limits = HTTPServer.Limits()
+        limits.bodyBytes = 100
+        try withServer(limits) { address, loop in
+            var client = try await Client(address, loop)
+            try await client.send("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 101\r\nExpect: 100-continue\r\n\r\n")
+            #expect(try await client.answer()?.status == "413")
+            var exact = try await Client(address, loop)
+            let body = String(repeating: "b", count: 100)
+            try await exact.send("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n" + body)
+            #expect(try await exact.answer()?.status == "200")
+        }
+    }
+
+    @Test("refuses a body of unknown length once it is too long, and does not read for ever")
+    func longChunkedBody() throws {
+        var limits = HTTPServer.Limits()
+        limits.bodyBytes = 100
+        try withServer(limits) { address, loop in
+            let head = "PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+            let chunk = "40\r\n" + String(repeating: "c", count: 64) + "\r\n"
+            var polite = try await Client(address, loop)
+            try await polite.send(head + chunk + chunk + "0\r\n\r\n")
+            #expect(try await polite.answer()?.status == "413")
+            var endless = try await Client(address, loop)
+            try? await endless.send(head + String(repeating: chunk, count: 1000))
+            #expect(await endless.isClosed())
+            try await isServed(address, loop)
+        }
+    }
+
+    @Test("closes a connection that falls silent in the middle of a request")
+    func silent() throws {
+        var limits = HTTPServer.Limits()
+        limits.idleTimeout = .seconds(1)
+        try withServer(limits) { address, loop in
+            var client = try await Client(address, loop)
+            try await client.send("GET / HTTP/1.1\r\nHo")
+            _ = try await client.answer()
+            #expect(await client.isClosed())
+        }
+    }
+
+    @Test("serves others beside 200 idle connections and one that drips")
+    func crowd() throws {
+        try withServer { address, loop in
+            var crowd: [Client] = []
+            for _ in 0..<200 { crowd.append(try await Client(address, loop)) }
+            var slow = try await Client(address, loop)
+            for byte in "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n" {
+                try await slow.send(String(byte))
+                try await isServed(address, loop)
+            }
+            #expect(try await slow.answer()?.body == "GET /slow\n")
+            withExtendedLifetime(crowd) {}
+        }
+    }
+
+    @Test("closes connections beyond the limit, and serves again once some are gone")
+    func tooMany() throws {
+        var limits = HTTPServer.Limits()
+        limits.connections = 4
+        try withServer(limits) { address, loop in
+            var held: [Client] = []
+            for _ in 0..<4 {
+                var client = try await Client(address, loop)
+                try await client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                #expect(try await client.answer()?.status == "200")
+                held.append(client)
+            }
+            var surplus = try await Client(address, loop)
+            #expect(await surplus.isClosed())
+            for client in held { client.stream.close() }
+            while true {
+                var client = try await Client(address, loop)
+                try? await client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                if try await client.answer()?.status == "200" { break }
+            }
+        }
+    }
+
+    private func isServed(_ address: SocketAddress, _ loop: EpollLoop) async throws {
+        var client = try await Client(address, loop)
+        try await client.send("GET /ok HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        #expect(try await client.answer()?.body == "GET /ok\n")
+    }
+}

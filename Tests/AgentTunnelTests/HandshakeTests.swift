@@ -1,4 +1,5 @@
 import LinuxIO
+import Telemetry
 import Testing
 
 @testable import AgentTunnel
@@ -175,6 +176,25 @@ struct HandshakeTests {
             try TLSContext.server(identity: identity.server, clientAuthorities: "")
         }
         #expect(error?.code == .unusableIdentity)
+    }
+
+    @Test("files of the user serve as well as an identity made here, and a missing one is named")
+    func userFiles() throws {
+        let directory = try TemporaryDirectory()
+        let certificate = try directory.write(identity.server.certificate, to: "tls.crt")
+        let key = try directory.write(identity.server.key.reveal(), to: "tls.key")
+        let authority = try directory.write(identity.authority, to: "ca.crt")
+        try onLoop { [identity] loop in
+            let server = try TLSContext.server(
+                identity: PEMFile.certifiedKey(certificate: certificate, key: key),
+                clientAuthorities: identity.client.certificate)
+            let client = try TLSContext.client(
+                trusting: PEMFile.certificates(at: authority), identity: identity.client)
+            _ = try await Handshake.run(client, server, on: loop).ends()
+        }
+        let error = #expect(throws: TLSError.self) { try PEMFile.certificates(at: directory.path + "/none") }
+        #expect(error?.code == .unusableIdentity)
+        #expect(error?.description.contains("/none") == true)
     }
 
     private func code(_ result: Result<TLSStream, any Error>) -> TLSError.Code? {

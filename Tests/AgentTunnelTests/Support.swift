@@ -91,3 +91,14 @@ extension ByteStream {
         return all
     }
 }
+
+/// Runs `body` while `service` runs beside it, which is cancelled afterwards.
+func alongside(
+    _ service: @escaping @Sendable () async throws -> Void, _ body: @escaping @Sendable () async throws -> Void
+) async throws {
+    try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { try await service() }
+        defer { group.cancelAll() }
+        try await body()
+    }
+}

@@ -1,0 +1,79 @@
+import LinuxIO
+import Testing
+
+@testable import AgentTunnel
+
+@Suite("The node's end")
+struct NodeEndTests {
+    @Test("the first client gets the connection that was kept ready")
+    func spare() throws {
+        try onLoop { loop in
+            var options = TestTunnel.Options()
+            options.hasSpare = true
+            options.guest.connections = 1  // A second connection would be refused.
+            try await TestTunnel.with(options, on: loop) { tunnel in
+                let client = try await tunnel.connect()
+                try await client.write([1])
+                #expect(try await client.readExactly(1) == [1])
+            }
+        }
+    }
+
+    @Test("a ready connection that has died meanwhile is replaced without the client noticing")
+    func deadSpare() throws {
+        try onLoop { loop in
+            let directory = try TemporaryDirectory()
+            let forwarder = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
+            let socket = try Listener.listen(on: directory.socket("agent.ttrpc"), loop: loop)
+            let dialler = Dialler(to: forwarder.address, security: nil, on: loop)
+            let spare = try await dialler.connect(deadline: .now + .seconds(5))
+            try await forwarder.accept().close()
+            try await loop.sleep(for: .milliseconds(5))
+            let node = NodeEnd(socket, to: dialler, spare: spare, on: loop)
+            try await alongside({ try await node.run() }) {
+                let client = try await Stream.connect(to: socket.address, on: loop)
+                let far = try await forwarder.accept()
+                try await client.write([1])
+                #expect(try await far.readExactly(1) == [1])
+            }
+        }
+    }
+
+    @Test("when the way to the VM breaks the client's connection closes, and the next one dials anew")
+    func connectionDies() throws {
+        try onLoop { loop in
+            let directory = try TemporaryDirectory()
+            let forwarder = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
+            let socket = try Listener.listen(on: directory.socket("agent.ttrpc"), loop: loop)
+            let node = NodeEnd(socket, to: Dialler(to: forwarder.address, security: nil, on: loop), on: loop)
+            try await alongside({ try await node.run() }) {
+                for _ in 0..<3 {
+                    let client = try await Stream.connect(to: socket.address, on: loop)
+                    let far = try await forwarder.accept()
+                    try await client.write([1])
+                    #expect(try await far.readExactly(1) == [1])
+                    far.close()
+                    #expect(try await client.readToEnd() == [])
+                }
+            }
+        }
+    }
+
+    @Test("a VM that cannot be reached costs its client the connection, and nobody else")
+    func unreachable() throws {
+        try onLoop { loop in
+            let directory = try TemporaryDirectory()
+            let closed = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
+            closed.close()
+            let socket = try Listener.listen(on: directory.socket("agent.ttrpc"), loop: loop)
+            var limits = NodeEnd.Limits()
+            limits.dialling = .milliseconds(30)
+            let dialler = Dialler(to: closed.address, security: nil, on: loop)
+            let node = NodeEnd(socket, to: dialler, limits: limits, on: loop)
+            try await alongside({ try await node.run() }) {
+                let client = try await Stream.connect(to: socket.address, on: loop)
+                #expect(try await client.readToEnd() == [])
+            }
+        }
+    }
+}

@@ -1,0 +1,240 @@
+import LinuxIO
+import Testing
+
+@testable import AgentTunnel
+
+@Suite("Tunnels")
+struct TunnelTests {
+    @Test("what goes in at one end comes out at the other, and back", arguments: [true, false])
+    func echo(isEncrypted: Bool) throws {
+        try onLoop { loop in
+            var options = TestTunnel.Options()
+            options.isEncrypted = isEncrypted
+            try await TestTunnel.with(options, on: loop) { tunnel in
+                let client = try await tunnel.connect()
+                for length in [1, 10, 5000] {
+                    try await client.write([UInt8](repeating: 9, count: length))
+                    #expect(try await client.readExactly(length).count == length)
+                }
+            }
+        }
+    }
+
+    @Test("64 MiB of random bytes arrive unchanged, in both directions at once", arguments: [true, false])
+    func bulk(isEncrypted: Bool) throws {
+        try onLoop { loop in
+            var options = TestTunnel.Options()
+            options.isEncrypted = isEncrypted
+            try await TestTunnel.with(options, on: loop) { tunnel in
+                let client = try await tunnel.connect()
+                let size = 64 << 20
+                async let sent = send(size, to: client)
+                var received = Checksum()
+                while received.count < size { received.add(try await client.readExactly(256 << 10)) }
+                #expect(try await sent == received)
+                client.shutdownWriting()
+                #expect(try await client.read(upTo: 1) == [])
+            }
+        }
+    }
+
+    @Test("a half-close travels both ways and takes nothing else with it")
+    func halfClose() throws {
+        try onLoop { loop in
+            try await TestTunnel.with(
+                on: loop,
+                agent: { stream in
+                    // Answers only once the request has ended, as a peer does that reads all first.
+                    let request = try await stream.readToEnd()
+                    try await stream.write(request + [0xFF])
+                    stream.shutdownWriting()
+                }
+            ) { tunnel in
+                let client = try await tunnel.connect()
+                try await client.write([1, 2])
+                client.shutdownWriting()
+                #expect(try await client.readToEnd() == [1, 2, 0xFF])
+            }
+        }
+    }
+
+    @Test("an agent that ends first is heard, while its client may still write")
+    func agentEndsFirst() throws {
+        try onLoop { loop in
+            let got = Lock<[UInt8]>([])
+            try await TestTunnel.with(
+                on: loop,
+                agent: { stream in
+                    let first = try await stream.readExactly(1)
+                    stream.shutdownWriting()
+                    let rest = try await stream.readToEnd()
+                    got.withLock { $0 = first + rest }
+                }
+            ) { tunnel in
+                let client = try await tunnel.connect()
+                try await client.write([1])
+                #expect(try await client.readToEnd() == [])
+                try await client.write([2, 3])
+                client.shutdownWriting()
+                try await until(on: loop) { got.withLock { $0 == [1, 2, 3] } }
+            }
+        }
+    }
+
+    @Test("an agent that dies takes its connection along, and the next one dials anew")
+    func agentDies() throws {
+        try onLoop { loop in
+            try await TestTunnel.with(on: loop, agent: { stream in _ = try await stream.readExactly(1) }) { tunnel in
+                for _ in 0..<3 {
+                    let client = try await tunnel.connect()
+                    try await client.write([1])
+                    #expect(try await client.readToEnd() == [])
+                    client.close()
+                }
+            }
+        }
+    }
+
+    @Test("a client that hangs up is heard by the agent")
+    func clientHangsUp() throws {
+        try onLoop { loop in
+            let ended = Signal()
+            try await TestTunnel.with(
+                on: loop,
+                agent: { stream in
+                    _ = try await stream.readToEnd()
+                    ended.set()
+                }
+            ) { tunnel in
+                let client = try await tunnel.connect()
+                try await client.write([1])
+                client.close()
+                await ended.wait()
+                #expect(ended.isSet)
+            }
+        }
+    }
+
+    @Test("a reader that does not read stops the writer, and no memory fills meanwhile")
+    func backPressure() throws {
+        try onLoop { loop in
+            try await TestTunnel.with(
+                on: loop, agent: { stream in try await stream.loop.sleep(for: .seconds(60)) }
+            ) { tunnel in
+                let before = resident()
+                let client = try await tunnel.connect()
+                let written = Counter()
+                await #expect(throws: DeadlineExceeded.self) {
+                    try await withDeadline(.now + .milliseconds(300), on: loop) {
+                        let chunk = [UInt8](repeating: 7, count: 64 << 10)
+                        while true {
+                            try await client.write(chunk)
+                            written.add(chunk.count)
+                        }
+                    }
+                }
+                // Sockets hold most of it; TCP's own buffers may grow to a few MiB.
+                #expect(written.value < 24 << 20)
+                #expect(resident() - before < 8 << 20)
+                #expect(BufferPool.shared.largeBlocksLent <= BufferPool.largeLimit)
+            }
+        }
+    }
+
+    @Test("a connection's filter changes what goes to the agent, and nothing that comes back")
+    func filter() throws {
+        try onLoop { loop in
+            var options = TestTunnel.Options()
+            options.filter = { Doubling() }
+            try await TestTunnel.with(options, on: loop) { tunnel in
+                let client = try await tunnel.connect()
+                try await client.write([1, 2, 3])
+                #expect(try await client.readExactly(6) == [1, 1, 2, 2, 3, 3])
+            }
+        }
+    }
+
+    @Test("a filter that refuses ends its connection only")
+    func refusingFilter() throws {
+        try onLoop { loop in
+            var options = TestTunnel.Options()
+            options.filter = { Refusing() }
+            try await TestTunnel.with(options, on: loop) { tunnel in
+                let (one, other) = (try await tunnel.connect(), try await tunnel.connect())
+                try await one.write([0xEE])
+                #expect(try await one.readToEnd() == [])
+                try await other.write([1])
+                #expect(try await other.readExactly(1) == [1])
+            }
+        }
+    }
+
+    @Test("no descriptor is left once the tunnel has ended")
+    func descriptors() throws {
+        try onLoop { loop in
+            let before = SystemInfo.openDescriptors
+            try await TestTunnel.with(on: loop) { tunnel in
+                for _ in 0..<20 {
+                    let client = try await tunnel.connect()
+                    try await client.write([1])
+                    _ = try await client.readExactly(1)
+                }
+            }
+            // Other tests run beside this one: what would leak here is several for each connection.
+            #expect(SystemInfo.openDescriptors < before + 60)
+        }
+    }
+
+    private func resident() -> Int { SystemInfo.residentBytes(of: ProcessTree.current) ?? 0 }
+
+    private func send(_ size: Int, to client: Stream) async throws -> Checksum {
+        let chunk = (0..<(1 << 20)).map { _ in UInt8.random(in: 0...255) }
+        var sum = Checksum()
+        var offset = 0
+        while sum.count < size {
+            // A different rotation each time, so that swapped chunks are noticed.
+            let part = Array(chunk[offset...] + chunk[..<offset])
+            try await client.write(part)
+            sum.add(part)
+            offset = (offset + 4099) % chunk.count
+        }
+        return sum
+    }
+}
+
+/// Adler-like, in words of 64 bits: notices lost, changed and reordered ones.
+struct Checksum: Equatable, Sendable {
+    private(set) var count = 0
+    private var sum: UInt64 = 0
+    private var position: UInt64 = 0
+
+    /// Takes whole words.
+    mutating func add(_ bytes: [UInt8]) {
+        unsafe bytes.withUnsafeBytes { buffer in
+            for offset in stride(from: 0, to: buffer.count, by: 8) {
+                sum = unsafe sum &+ buffer.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+                position = position &+ sum
+            }
+        }
+        count += bytes.count
+    }
+}
+
+private struct Doubling: StreamFilter {
+    mutating func process(_ bytes: UnsafeRawBufferPointer, into output: inout [UInt8]) -> FilterVerdict {
+        unsafe bytes.forEach { output += [$0, $0] }
+        return .replaced
+    }
+}
+
+private struct Refusing: StreamFilter {
+    mutating func process(_ bytes: UnsafeRawBufferPointer, into output: inout [UInt8]) throws -> FilterVerdict {
+        if unsafe bytes.contains(0xEE) { throw TLSError(.failed, "not this byte") }
+        return .unchanged
+    }
+}
+
+/// Lets the loop run until `condition` holds; the test's own deadline bounds it.
+func until(on loop: EpollLoop, _ condition: @Sendable () -> Bool) async throws {
+    while !condition() { try await loop.sleep(for: .milliseconds(1)) }
+}

@@ -88,12 +88,14 @@ func (a *agent) register(server *ttrpc.Server) {
 			return &versionCheckResponse{GrpcVersion: "0.0.1", AgentVersion: "ttrpc-peer"}, unmarshal(&checkRequest{})
 		},
 	})
-	server.Register(agentService, map[string]ttrpc.Method{
+	methods := map[string]ttrpc.Method{
 		"ReadStdout":    a.readStdout,
 		"WriteStdin":    writeStdin,
 		"WaitProcess":   a.waitProcess,
 		"SignalProcess": a.signalProcess,
-	})
+	}
+	a.registerPeer(server, methods)
+	server.Register(agentService, methods)
 }
 
 // readStdout answers with as many bytes as asked for, however many that are.

@@ -5,7 +5,7 @@
 //	ttrpc-peer client  --socket PATH --check NAME           one scripted check, results as JSON lines
 //	ttrpc-peer load    --socket PATH --scenario NAME ...    a measurement, as one JSON object
 //	ttrpc-peer tls     --serve | --dial ...                 a TLS end as the Go adaptor or forwarder makes it
-//	ttrpc-peer apf     --read | --write                     apf.json as the Go forwarder and adaptor see it
+//	ttrpc-peer apf     [--user-data] [--as-user-data]          apf.json as the Go programs read and write it
 package main
 
 import (
@@ -17,8 +17,11 @@ import (
 )
 
 var modes = map[string]func(arguments []string) error{
-	"agent": serveAgent,
-	"load":  generateLoad,
+	"agent":  serveAgent,
+	"client": runClient,
+	"load":   generateLoad,
+	"tls":    runTLS,
+	"apf":    runAPF,
 }
 
 func main() {

@@ -1,6 +1,10 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/containerd/ttrpc"
+)
 
 // Kata's messages, as far as the checks need them; field numbers as in its .proto files.
 // The library's reflection does the rest, as it does for generated code.
@@ -92,3 +96,31 @@ type writeStreamResponse struct {
 func (m *writeStreamResponse) Reset()         { *m = writeStreamResponse{} }
 func (m *writeStreamResponse) String() string { return fmt.Sprintf("%+v", *m) }
 func (*writeStreamResponse) ProtoMessage()    {}
+
+// What peer.Peer, a service of these tests alone, says.
+
+type countersResponse struct {
+	Blocked   uint32 `protobuf:"varint,1,opt,name=blocked,proto3"`
+	Cancelled uint32 `protobuf:"varint,2,opt,name=cancelled,proto3"`
+}
+
+func (m *countersResponse) Reset()         { *m = countersResponse{} }
+func (m *countersResponse) String() string { return fmt.Sprintf("%+v", *m) }
+func (*countersResponse) ProtoMessage()    {}
+
+type descriptionResponse struct {
+	Metadata    []*ttrpc.KeyValue `protobuf:"bytes,1,rep,name=metadata,proto3"`
+	RemainingMS int64             `protobuf:"varint,2,opt,name=remaining_ms,proto3"`
+}
+
+func (m *descriptionResponse) Reset()         { *m = descriptionResponse{} }
+func (m *descriptionResponse) String() string { return fmt.Sprintf("%+v", *m) }
+func (*descriptionResponse) ProtoMessage()    {}
+
+type methodName struct {
+	Name string `protobuf:"bytes,1,opt,name=name,proto3"`
+}
+
+func (m *methodName) Reset()         { *m = methodName{} }
+func (m *methodName) String() string { return fmt.Sprintf("%+v", *m) }
+func (*methodName) ProtoMessage()    {}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"google.golang.org/grpc/codes"
+)
+
+const hypervisorService = "hypervisor.Hypervisor"
+
+type versionMessage struct {
+	Version string `protobuf:"bytes,1,opt,name=version,proto3"`
+}
+
+func (m *versionMessage) Reset()         { *m = versionMessage{} }
+func (m *versionMessage) String() string { return fmt.Sprintf("%+v", *m) }
+func (*versionMessage) ProtoMessage()    {}
+
+type createVMRequest struct {
+	ID                   string            `protobuf:"bytes,1,opt,name=id,proto3"`
+	Annotations          map[string]string `protobuf:"bytes,2,rep,name=annotations,proto3" protobuf_key:"bytes,1,opt,name=key,proto3" protobuf_val:"bytes,2,opt,name=value,proto3"`
+	NetworkNamespacePath string            `protobuf:"bytes,3,opt,name=networkNamespacePath,proto3"`
+}
+
+func (m *createVMRequest) Reset()         { *m = createVMRequest{} }
+func (m *createVMRequest) String() string { return fmt.Sprintf("%+v", *m) }
+func (*createVMRequest) ProtoMessage()    {}
+
+type createVMResponse struct {
+	AgentSocketPath string `protobuf:"bytes,1,opt,name=agentSocketPath,proto3"`
+}
+
+func (m *createVMResponse) Reset()         { *m = createVMResponse{} }
+func (m *createVMResponse) String() string { return fmt.Sprintf("%+v", *m) }
+func (*createVMResponse) ProtoMessage()    {}
+
+type idRequest struct {
+	ID string `protobuf:"bytes,1,opt,name=id,proto3"`
+}
+
+func (m *idRequest) Reset()         { *m = idRequest{} }
+func (m *idRequest) String() string { return fmt.Sprintf("%+v", *m) }
+func (*idRequest) ProtoMessage()    {}
+
+type getInfoRequest struct {
+	PodName      string `protobuf:"bytes,1,opt,name=PodName,proto3"`
+	PodNamespace string `protobuf:"bytes,2,opt,name=PodNamespace,proto3"`
+	Wait         bool   `protobuf:"varint,3,opt,name=Wait,proto3"`
+}
+
+func (m *getInfoRequest) Reset()         { *m = getInfoRequest{} }
+func (m *getInfoRequest) String() string { return fmt.Sprintf("%+v", *m) }
+func (*getInfoRequest) ProtoMessage()    {}
+
+type getInfoResponse struct {
+	VMID string `protobuf:"bytes,1,opt,name=VMID,proto3"`
+}
+
+func (m *getInfoResponse) Reset()         { *m = getInfoResponse{} }
+func (m *getInfoResponse) String() string { return fmt.Sprintf("%+v", *m) }
+func (*getInfoResponse) ProtoMessage()    {}
+
+// once calls as kata's shim does: a connection for each call.
+func (s *suite) once(timeout time.Duration, service, method string, request, response interface{}) error {
+	client, err := dial(s.socket)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	return client.Call(ctx, service, method, request, response)
+}
+
+// createRequest has the annotations that kata's Go shim sends, and no others.
+func createRequest(id, namespacePath string) *createVMRequest {
+	const hypervisor = "io.katacontainers.config.hypervisor."
+	return &createVMRequest{
+		ID: id, NetworkNamespacePath: namespacePath,
+		Annotations: map[string]string{
+			"io.kubernetes.cri.sandbox-name":      "nginx",
+			"io.kubernetes.cri.sandbox-namespace": "default",
+			hypervisor + "machine_type":           "", hypervisor + "image": "",
+			hypervisor + "default_vcpus": "0", hypervisor + "default_memory": "0",
+			hypervisor + "default_gpus": "0", hypervisor + "default_gpu_model": "", hypervisor + "cc_init_data": "",
+		},
+	}
+}
+
+// hypervisor lives a pod's life as the shim does; -with is a network namespace that exists.
+func (s *suite) hypervisor() error {
+	const id = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	var version versionMessage
+	if err := s.once(time.Minute, hypervisorService, "Version", &versionMessage{Version: "0.0.0"}, &version); err != nil {
+		return err
+	}
+	s.expect(version.Version != "", "Version answers", "%+v", version)
+
+	for _, bad := range []string{"", "../x", "/", "a/b", "nul\x00", ".hidden", string(pattern(300))} {
+		err := s.once(time.Minute, hypervisorService, "CreateVM", createRequest(bad, s.other), &createVMResponse{})
+		s.expectStatus(err, codes.InvalidArgument, fmt.Sprintf("the sandbox id %.20q is refused", bad))
+	}
+	nameless := createRequest("nameless", s.other)
+	delete(nameless.Annotations, "io.kubernetes.cri.sandbox-name")
+	err := s.once(time.Minute, hypervisorService, "CreateVM", nameless, &createVMResponse{})
+	s.expectStatus(err, codes.InvalidArgument, "a sandbox without a pod's name is refused")
+	err = s.once(time.Minute, hypervisorService, "StartVM", &idRequest{ID: "nobody"}, &empty{})
+	s.expectStatus(err, codes.NotFound, "StartVM of an unknown sandbox is NOT_FOUND")
+	err = s.once(time.Second, hypervisorService, "StopVM", &idRequest{ID: "nobody"}, &empty{})
+	s.expectStatus(err, codes.OK, "StopVM of an unknown sandbox is done")
+
+	var created createVMResponse
+	if err := s.once(time.Minute, hypervisorService, "CreateVM", createRequest(id, s.other), &created); err != nil {
+		return err
+	}
+	s.expect(created.AgentSocketPath != "" && len(created.AgentSocketPath) <= 107,
+		"CreateVM answers with a path that fits a socket", "%q", created.AgentSocketPath)
+	err = s.once(time.Minute, hypervisorService, "CreateVM", createRequest(id, s.other), &createVMResponse{})
+	s.expectStatus(err, codes.AlreadyExists, "a second CreateVM for the same sandbox is refused")
+	if err := s.once(time.Minute, hypervisorService, "StartVM", &idRequest{ID: id}, &empty{}); err != nil {
+		return err
+	}
+	var info getInfoResponse
+	err = s.once(time.Minute, "podvminfo.PodVMInfo", "GetInfo", &getInfoRequest{PodName: "nginx", PodNamespace: "default"}, &info)
+	s.expect(err == nil && info.VMID != "", "the pod's VM is known by the pod's name", "%+v, %v", info, err)
+	err = s.once(100*time.Millisecond, "podvminfo.PodVMInfo", "GetInfo",
+		&getInfoRequest{PodName: "other", PodNamespace: "default", Wait: true}, &info)
+	s.expectStatus(err, codes.DeadlineExceeded, "waiting for another pod's VM ends with the deadline")
+
+	if err := s.once(time.Second, hypervisorService, "StopVM", &idRequest{ID: id}, &empty{}); err != nil {
+		return err
+	}
+	err = s.once(time.Second, hypervisorService, "StopVM", &idRequest{ID: id}, &empty{})
+	s.expectStatus(err, codes.OK, "StopVM once more is done")
+	return nil
+}

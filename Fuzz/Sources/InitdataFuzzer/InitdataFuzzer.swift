@@ -1,0 +1,18 @@
+internal import Fuzzing
+internal import PodVMBoot
+
+/// Packed initdata is unpacked within its limit or refused, and the text that was measured stays byte for byte.
+@main
+struct InitdataFuzzer {
+    static func main() {
+        Fuzzer.run { input in
+            if let unpacked = try? Initdata(packed: String(decoding: input, as: UTF8.self)) { examine(unpacked) }
+            if let initdata = try? Initdata(text: input) { examine(initdata) }
+        }
+    }
+
+    private static func examine(_ initdata: Initdata) {
+        require(initdata.text.count <= Initdata.sizeLimit)
+        require((try? Initdata(packed: initdata.packed)) == initdata, "\(initdata.text.count) bytes do not survive")
+    }
+}

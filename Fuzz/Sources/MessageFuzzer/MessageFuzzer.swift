@@ -1,0 +1,34 @@
+internal import Fuzzing
+internal import KataProtocol
+
+/// Each message of kata's, read from anything, is read the same when it is written and read again.
+@main
+struct MessageFuzzer {
+    static func main() {
+        Fuzzer.run { input in
+            guard let kind = input.first else { return }
+            let bytes = Array(input.dropFirst())
+            switch kind % 12 {
+            case 0: examine(bytes, as: CreateVMRequest.self)
+            case 1: examine(bytes, as: VMRequest.self)
+            case 2: examine(bytes, as: CreateContainerRequest.self)
+            case 3: examine(bytes, as: CreateSandboxRequest.self)
+            case 4: examine(bytes, as: ExecProcessRequest.self)
+            case 5: examine(bytes, as: GetInfoRequest.self)
+            case 6: examine(bytes, as: ReadStreamRequest.self)
+            case 7: examine(bytes, as: WriteStreamRequest.self)
+            case 8: examine(bytes, as: SignalProcessRequest.self)
+            case 9: examine(bytes, as: CreateVMResponse.self)
+            case 10: examine(bytes, as: WaitProcessResponse.self)
+            default: examine(bytes, as: ReadStreamResponse.self)
+            }
+        }
+    }
+
+    private static func examine<Kind: Message>(_ bytes: [UInt8], as kind: Kind.Type) {
+        guard let message = try? kind.init(parsing: bytes) else { return }
+        let written = message.encoded
+        require((try? kind.init(parsing: written)) == message, "\(message)")
+        require((try? kind.init(parsing: written))?.encoded == written, "\(message)")
+    }
+}

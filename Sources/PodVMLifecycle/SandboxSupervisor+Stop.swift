@@ -15,7 +15,8 @@ extension SandboxSupervisor {
         guard let id = try? SandboxID(validating: id) else { return }
         let (ending, unrecorded) = try recordStop(of: id)
         await ending?.quickPart.wait()
-        guard let unrecorded else { return }
+        // What is gone by now need not be remembered.
+        guard let unrecorded, table.withLock({ $0.entries[id] != nil }) else { return }
         throw .unrecorded(
             unrecorded, "Sandbox \(id) is being stopped and its VM deleted, but a restart would forget it")
     }
@@ -32,7 +33,7 @@ extension SandboxSupervisor {
         guard let (attempt, unrecorded, record) = stopped else { return (nil, nil) }
         count()
         metrics.stops.increment()
-        logger(of: record).info("Stopping", [LogField("during", attempt == nil ? "no call" : "a call in progress")])
+        logger(of: record).info("Stopping", [LogField("callsOff", attempt != nil)])
         if let attempt {
             // Its caller begins the ending, as soon as it is safe to.
             attempt.interrupt()
@@ -62,16 +63,17 @@ extension SandboxSupervisor {
     /// Does all that ends a sandbox, as often as it takes; leaves it on record when cancelled.
     private func end(_ record: SandboxRecord, _ ending: Ending) async {
         let log = logger(of: record)
-        await connector.disconnect(record.id, in: store.directory(of: record.id))
-        if case .deleting(let vm) = record.state {
-            ending.quickPart.set()
-            guard await insist(on: "delete the VM", of: record, { try await self.provider.deleteInstance(vm) }) else {
-                return
+        let isDeleted = await withTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                await self.connector.disconnect(record.id, in: self.store.directory(of: record.id))
+                if case .deleting = record.state { ending.quickPart.set() }
+                return true
             }
-            metrics.deletions.increment()
-            log.info("The VM is deleted")
-            recordDeletion(of: record.id)
+            // Not after it: should disconnecting hang, the VM must go all the same.
+            group.addTask { await self.delete(record) }
+            return await group.reduce(true) { $0 && $1 }
         }
+        guard isDeleted else { return }
         let isRemoved = await insist(on: "remove its directory", of: record) {
             do {
                 try self.store.remove(record.id)
@@ -86,6 +88,17 @@ extension SandboxSupervisor {
         log.info("The sandbox is gone")
         ending.quickPart.set()
         ending.isDone.set()
+    }
+
+    /// Deletes the VM if there may be one; false when cancelled before it is gone.
+    private func delete(_ record: SandboxRecord) async -> Bool {
+        guard case .deleting(let vm) = record.state else { return true }
+        let isDeleted = await insist(on: "delete the VM", of: record) { try await self.provider.deleteInstance(vm) }
+        guard isDeleted else { return false }
+        metrics.deletions.increment()
+        logger(of: record).info("The VM is deleted")
+        recordDeletion(of: record.id)
+        return true
     }
 
     private func recordDeletion(of id: SandboxID) {

@@ -1,4 +1,4 @@
-internal import LinuxIO
+package import LinuxIO
 package import PodVMLifecycle
 
 /// A connector that ties nothing to nothing, whose every answer can be written before.
@@ -17,7 +17,13 @@ package final class ScriptedConnector: PodConnector {
     package let document = Script([], whenCancelled: ConnectorError.gaveUp)
     package let connection = Script([], whenCancelled: ConnectorError.gaveUp)
 
+    /// What disconnecting waits for, so that it can be made to hang.
+    private let release = Lock<Signal?>(nil)
+
     package init() {}
+
+    /// Makes ``disconnect(_:in:)`` wait.
+    package func holdDisconnecting(until signal: Signal) { release.withLock { $0 = signal } }
 
     /// The sandboxes that have something on this node.
     package var prepared: Set<SandboxID> { state.withLock { $0.ready } }
@@ -48,6 +54,7 @@ package final class ScriptedConnector: PodConnector {
 
     package func disconnect(_ sandbox: SandboxID, in directory: String) async {
         calls.count(.disconnect)
+        await release.withLock { $0 }?.wait()
         state.withLock { state in
             state.ready.remove(sandbox)
             state.connected.remove(sandbox)

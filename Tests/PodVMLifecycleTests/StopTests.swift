@@ -129,6 +129,32 @@ struct StopTests {
         }
     }
 
+    @Test("has nothing to say about a full disk when all is gone at once")
+    func fullDiskNeverStarted() async throws {
+        let node = Node()
+        try await node.run { supervisor in
+            _ = try await supervisor.create(request("a"))
+            node.store.fail(with: .full)
+            try await supervisor.stop("a")
+            node.expectNothingLeft()
+        }
+    }
+
+    @Test("deletes the VM even if disconnecting hangs")
+    func hangingConnector() async throws {
+        let node = Node()
+        let networkIsBack = Signal()
+        try await run(node) { supervisor in
+            node.connector.holdDisconnecting(until: networkIsBack)
+            let call = Task { await failure { try await supervisor.stop("a") } }
+            await node.cloud.calls.reached(.delete)
+            networkIsBack.set()
+            #expect(await call.value == nil)
+            await node.settled()
+            node.expectNothingLeft()
+        }
+    }
+
     @Test("tries again to remove what the disk does not give up")
     func stubbornDirectory() async throws {
         let node = Node()

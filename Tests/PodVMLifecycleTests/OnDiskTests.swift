@@ -1,0 +1,94 @@
+import Doubles
+import LinuxIO
+import PodVMLifecycle
+import Testing
+
+@Suite("On a loop and a real disk")
+struct OnDiskTests {
+    /// A supervisor as the daemon has it, for as long as `body` takes.
+    private func run(
+        podsDirectory: String, cloud: ScriptedCloud = ScriptedCloud(),
+        _ body: @escaping @Sendable (SandboxSupervisor) async throws -> Void
+    ) throws {
+        try EpollLoop.run { loop in
+            let supervisor = SandboxSupervisor(
+                podsDirectory: podsDirectory, provider: cloud, connector: ScriptedConnector(), loop: loop)
+            try supervisor.load()
+            try await withThrowingTaskGroup { group in
+                group.addTask { await supervisor.run() }
+                try await body(supervisor)
+                group.cancelAll()
+            }
+        }
+    }
+
+    private func withTemporaryDirectory(_ body: (String) throws -> Void) throws {
+        let path = try Files.makeTemporaryDirectory(prefix: "/tmp/pods-")
+        defer { try? Files.removeTree(path) }
+        try body(path)
+    }
+
+    @Test("lives a whole life, and leaves an empty directory")
+    func wholeLife() throws {
+        try withTemporaryDirectory { path in
+            try run(podsDirectory: "\(path)/pods") { supervisor in
+                let socket = try await supervisor.create(request("a"))
+                #expect(socket == "\(path)/pods/a/agent.ttrpc")
+                try await supervisor.start(request("a").id)
+                #expect(Files.permissions("\(path)/pods/a") == 0o700)
+                #expect(Files.permissions("\(path)/pods/a/record.json") == 0o600)
+                try await supervisor.stop("a")
+                while !supervisor.sandboxes().isEmpty { await Task.yield() }
+                #expect(try Files.list("\(path)/pods").isEmpty)
+            }
+        }
+    }
+
+    @Test("is taken up by the next process, which deletes what the first promised to")
+    func nextProcess() throws {
+        try withTemporaryDirectory { path in
+            let cloud = ScriptedCloud()
+            cloud.deletion.append(.wait(Signal()))
+            try run(podsDirectory: path, cloud: cloud) { supervisor in
+                for id in ["a", "b"] {
+                    _ = try await supervisor.create(request(id))
+                    try await supervisor.start(request(id).id)
+                }
+                try await supervisor.stop("a")
+            }
+            #expect(cloud.machines.count == 2)
+            try run(podsDirectory: path, cloud: cloud) { supervisor in
+                while supervisor.sandboxes().count > 1 { await Task.yield() }
+                #expect(supervisor.sandboxes().map(\.id) == ["b"])
+                #expect(cloud.machines.count == 1)
+            }
+            #expect(try Files.list(path) == ["b"])
+        }
+    }
+
+    @Test("says what to check when the pods directory cannot be made")
+    func unusable() throws {
+        try withTemporaryDirectory { path in
+            try DurableFile.write([1], to: "\(path)/file")
+            let error = #expect(throws: LifecycleError.self) {
+                try run(podsDirectory: "\(path)/file/pods") { _ in }
+            }
+            #expect(error?.message.contains("-pods-dir") == true)
+            #expect(error?.message.contains("\(path)/file") == true)
+        }
+    }
+
+    @Test("fails CreateVM in a sentence when the pods directory has gone away")
+    func gone() throws {
+        try withTemporaryDirectory { path in
+            try run(podsDirectory: "\(path)/pods") { supervisor in
+                try Files.removeTree("\(path)/pods")
+                try DurableFile.write([1], to: "\(path)/pods")
+                let error = await failure { _ = try await supervisor.create(request("a")) }
+                #expect(error?.code == .internal)
+                #expect(error?.message.contains("\(path)/pods") == true, "\(error as Any)")
+                #expect(supervisor.sandboxes().isEmpty)
+            }
+        }
+    }
+}

@@ -278,6 +278,22 @@ struct StartTests {
         }
     }
 
+    @Test("has its VM deleted when its caller hangs up just before the agent answers")
+    func hangUpAtTheEnd() async throws {
+        let node = Node()
+        let answer = Signal()
+        node.connector.connection.append(.waitStubbornly(answer))
+        try await run(node) { supervisor in
+            let call = Task { await failure { try await supervisor.start(id) } }
+            await node.connector.calls.reached(.connect)
+            call.cancel()
+            answer.set()
+            #expect(await call.value?.code == .cancelled)
+            await node.settled()
+            node.expectNothingLeft()
+        }
+    }
+
     @Test("cannot be had again after it failed")
     func afterFailure() async throws {
         let node = Node()

@@ -1,0 +1,104 @@
+import JSON
+import KataProtocol
+import LinuxIO
+import TTRPC
+
+/// The adaptor with its fake cloud, as an operator would run it, in a directory of its own.
+struct AdaptorRig {
+    let tools: Tools
+    let directory: String
+    let adaptor: ChildProcess
+
+    var socket: SocketAddress { .unix(path: "\(directory)/hypervisor.sock") }
+    private var cloud: String { "\(directory)/cloud" }
+
+    static func start(_ tools: Tools, in directory: String, flags: [String] = []) async throws -> AdaptorRig {
+        var options = ChildProcess.Options(
+            executable: tools.program("cloud-api-adaptor"),
+            arguments: [
+                "fake", "-socket", "\(directory)/hypervisor.sock", "-pods-dir", "\(directory)/pods",
+                "-fake-state-dir", "\(directory)/cloud",
+            ] + flags)
+        options.environment = Environment.all.merging(["PROBE_PORT": "0"]) { $1 }
+        options.error = .file(path: "\(directory)/adaptor.log")
+        let adaptor = try ChildProcess.start(options, on: tools.loop)
+        let rig = AdaptorRig(tools: tools, directory: directory, adaptor: adaptor)
+        try await answers(rig.socket, on: tools.loop)
+        return rig
+    }
+
+    /// One call as the shim makes it: on a connection of its own.
+    func call<Request: Message, Response: Message>(
+        _ method: Method<Request, Response>, _ request: Request
+    ) async throws -> Response {
+        let stream = try await Stream.connect(to: socket, on: tools.loop)
+        let answer = try await Client.with(stream, on: tools.loop) { client in
+            try await client.call(method.service, method.name, request.encoded)
+        }
+        return try Response(parsing: answer)
+    }
+
+    /// What a pod's three calls took, in milliseconds.
+    struct Timing: Sendable {
+        var create = 0.0
+        var start = 0.0
+        /// The VM's own share of `start`: from the cloud being asked to its forwarder being up.
+        var boot = 0.0
+        var stop = 0.0
+    }
+
+    /// Starts one pod and leaves it running; returns its id too.
+    func startPod(_ number: Int) async throws -> (id: String, timing: Timing) {
+        let id = (0..<4).map { _ in
+            let digits = String(UInt64.random(in: .min ... .max), radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
+        }.joined()
+        var request = CreateVMRequest()
+        request.id = id
+        request.annotations = [
+            "io.kubernetes.cri.sandbox-name": "bench-\(number)", "io.kubernetes.cri.sandbox-namespace": "default",
+        ]
+        var named = VMRequest()
+        named.id = id
+        var timing = Timing()
+        let created = ContinuousClock.now
+        _ = try await call(Hypervisor.createVM, request)
+        let asked = ContinuousClock.now
+        timing.create = milliseconds(created, asked)
+        _ = try await call(Hypervisor.startVM, named)
+        timing.start = milliseconds(asked, .now)
+        timing.boot = try bootMilliseconds(of: "podvm-bench-\(number)-\(id.prefix(8))")
+        return (id, timing)
+    }
+
+    /// Stops a pod; how long that took in milliseconds.
+    func stopPod(_ id: String) async throws -> Double {
+        var named = VMRequest()
+        named.id = id
+        let asked = ContinuousClock.now
+        _ = try await call(Hypervisor.stopVM, named)
+        return milliseconds(asked, .now)
+    }
+
+    /// Returns once the cloud has no VM left.
+    func drained() async throws {
+        let end = ContinuousClock.now + .seconds(60)
+        while !(try Files.list(cloud).filter { !$0.hasPrefix(".") }.isEmpty) {
+            if ContinuousClock.now > end { throw Failure("VMs are left in \(cloud)") }
+            try await tools.loop.sleep(for: .milliseconds(50))
+        }
+    }
+
+    private func bootMilliseconds(of vm: String) throws -> Double {
+        let json = try JSONValue(parsing: DurableFile.read("\(cloud)/\(vm)/timeline.json", limit: 1 << 16))
+        guard let asked = json["asked"]?.integerValue, let ready = json["ready"]?.integerValue else {
+            throw Failure("the timeline of \(vm) is not whole")
+        }
+        return Double(ready - asked) / 1000
+    }
+
+    private func milliseconds(_ from: ContinuousClock.Instant, _ to: ContinuousClock.Instant) -> Double {
+        let components = from.duration(to: to).components
+        return Double(components.seconds) * 1000 + Double(components.attoseconds) / 1e15
+    }
+}

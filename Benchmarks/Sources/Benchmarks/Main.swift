@@ -1,0 +1,67 @@
+import JSON
+import LinuxIO
+
+/// benchmarks PROGRAMS PEER [--quick] [--only tunnel|pods] [--json FILE]
+@main
+enum Main {
+    static func main() {
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        do {
+            if arguments.first == "node-end", arguments.count == 4 {
+                try NodeEndProcess.run(directory: arguments[1], forwarder: arguments[2], socket: arguments[3])
+            } else {
+                try run(arguments)
+            }
+        } catch {
+            StandardError.write("benchmarks: \(error)\n")
+            Process.exit(1)
+        }
+    }
+
+    private static func run(_ arguments: [String]) throws {
+        guard arguments.count >= 2 else {
+            throw Failure("usage: benchmarks PROGRAMS PEER [--quick] [--only tunnel|pods] [--json FILE]; see scripts/bench")
+        }
+        func value(after flag: String) -> String? {
+            arguments.firstIndex(of: flag).flatMap { $0 + 1 < arguments.count ? arguments[$0 + 1] : nil }
+        }
+        let isQuick = arguments.contains("--quick")
+        let only = value(after: "--only")
+        let figures = try EpollLoop.run { loop in
+            let tools = Tools(
+                loop: loop, programs: arguments[0], peer: Peer(path: arguments[1], loop: loop),
+                rounds: isQuick ? 1 : 5, seconds: isQuick ? 0.5 : 2)
+            // Records are to live in memory, as under /run.
+            let directory = try Files.makeTemporaryDirectory(prefix: "/dev/shm/benchmark-")
+            defer { try? Files.removeTree(directory) }
+            var figures: [Figure] = []
+            if only != "pods" { figures += try await tunnel(tools, in: directory) }
+            if only != "tunnel" { figures += try await pods(tools, in: directory) }
+            return figures
+        }
+        StandardOutput.write(table(figures))
+        if let file = value(after: "--json") {
+            try DurableFile.write(JSONValue.array(figures.map(\.json)).encoded(indent: 2), to: file, mode: 0o644)
+        }
+    }
+
+    private static func tunnel(_ tools: Tools, in directory: String) async throws -> [Figure] {
+        let rig = try await TunnelRig.start(tools, in: directory)
+        return try await with(rig.children) {
+            let memory = MemoryBenchmark(tools: tools, rig: rig)
+            let idle = memory.idle()
+            let figures = try await TunnelBenchmark(tools: tools, rig: rig).run()
+            return figures + idle + (try await memory.afterLoad())
+        }
+    }
+
+    private static func pods(_ tools: Tools, in directory: String) async throws -> [Figure] {
+        let rig = try await AdaptorRig.start(tools, in: directory)
+        return try await with([rig.adaptor]) {
+            let idle = Figure(
+                group: "Memory, resident", name: "adaptor, idle", value: Double(resident(rig.adaptor.pid)) / 1e6,
+                unit: "MB", detail: "", goal: .atMost(14, "MB", original: "29.4 MB"))
+            return [idle] + (try await PodBenchmark(tools: tools, rig: rig).run())
+        }
+    }
+}

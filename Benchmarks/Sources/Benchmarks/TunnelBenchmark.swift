@@ -1,0 +1,140 @@
+import LinuxIO
+
+/// What the way through the tunnel costs, against the direct way, in one run: the two are
+/// measured in turns, and medians compared, since the machine is never quiet.
+struct TunnelBenchmark {
+    let tools: Tools
+    let rig: TunnelRig
+
+    private struct Scenario {
+        let name: String
+        var inFlight = 1
+        var size = 0
+    }
+
+    /// Both ways, several times; each the median of its runs.
+    private struct Pair {
+        let direct: [Peer.Measurement]
+        let tunnel: [Peer.Measurement]
+
+        func ratio(_ value: (Peer.Measurement) -> Double) -> Double {
+            median(tunnel.map(value)) / median(direct.map(value))
+        }
+
+        func detail(_ value: (Peer.Measurement) -> Double, _ unit: String) -> String {
+            "\(plain(median(tunnel.map(value)))) / \(plain(median(direct.map(value)))) \(unit)"
+        }
+    }
+
+    func run() async throws -> [Figure] {
+        var figures = try await latency()
+        figures += try await throughput()
+        figures += try await bulk()
+        figures += try await processorTime()
+        return figures
+    }
+
+    private func latency() async throws -> [Figure] {
+        let group = "Tunnel: latency, against the direct way"
+        let check = try await measure(Scenario(name: "check-seq"))
+        let small = try await measure(Scenario(name: "read", size: 4096))
+        let large = try await measure(Scenario(name: "read", size: 65536))
+        let connect = try await measure(Scenario(name: "connect"))
+        let mixed = try await measure(Scenario(name: "mixed"))
+        func figure(
+            _ name: String, _ pair: Pair, _ value: (Peer.Measurement) -> Double, _ limit: Double, original: String
+        ) -> Figure {
+            Figure(
+                group: group, name: name, value: pair.ratio(value), unit: "x", detail: pair.detail(value, "us"),
+                goal: .atMost(limit, "x", original: original))
+        }
+        return [
+            figure("Check, sequential, p50", check, \.p50, 2.0, original: "3.5 x"),
+            Figure(
+                group: group, name: "Check, sequential, p90", value: check.ratio(\.p90), unit: "x",
+                detail: check.detail(\.p90, "us"), goal: nil),
+            figure("Check, sequential, p99", check, \.p99, 1.8, original: "2.9 x"),
+            figure("ReadStdout 4 KiB, p50", small, \.p50, 2.1, original: "3.6 x"),
+            figure("ReadStdout 64 KiB, p50", large, \.p50, 2.2, original: "5.0 x"),
+            figure("connect + first Check, p50", connect, \.p50, 6, original: "3.3 x"),
+            Figure(
+                group: group, name: "connect + first Check, p99", value: median(connect.tunnel.map(\.p99)) / 1000,
+                unit: "ms", detail: connect.detail(\.p99, "us"), goal: .atMost(3, "ms", original: "")),
+            figure("Check behind eight 1 MiB reads, p50", mixed, \.p50, 1.2, original: "2 x"),
+        ]
+    }
+
+    private func throughput() async throws -> [Figure] {
+        var figures: [Figure] = []
+        for (inFlight, limit, original) in [(1, 0.45, ".29 x"), (16, 0.5, ".17 x"), (64, 0.75, ".20 x"), (256, 0.75, ".26 x")] {
+            let pair = try await measure(Scenario(name: "check-conc", inFlight: inFlight))
+            figures.append(
+                Figure(
+                    group: "Tunnel: Check calls a second, against the direct way", name: "\(inFlight) in flight",
+                    value: pair.ratio(\.rps), unit: "x", detail: pair.detail(\.rps, "RPC/s"),
+                    goal: .atLeast(limit, "x", original: original)))
+        }
+        return figures
+    }
+
+    private func bulk() async throws -> [Figure] {
+        let rows: [(name: String, inFlight: Int, size: Int, goal: Double, original: String)] = [
+            ("4 KiB, 8 in flight", 8, 4096, 0.55, ".18 x"), ("64 KiB, 8 in flight", 8, 65536, 0.65, ".20 x"),
+            ("1 MiB, 8 in flight", 8, 1 << 20, 0.7, ".26 x"), ("32 KiB, 1 in flight", 1, 32768, 0.5, ".23 x"),
+            ("32 KiB, 8 in flight", 8, 32768, 0.6, ".17 x"),
+        ]
+        var figures: [Figure] = []
+        for row in rows {
+            let pair = try await measure(Scenario(name: "read", inFlight: row.inFlight, size: row.size))
+            figures.append(
+                Figure(
+                    group: "Tunnel: reading, MB/s against the direct way", name: row.name, value: pair.ratio(\.mbps),
+                    unit: "x", detail: pair.detail(\.mbps, "MB/s"),
+                    goal: .atLeast(row.goal, "x", original: row.original)))
+        }
+        return figures
+    }
+
+    private func processorTime() async throws -> [Figure] {
+        let rows = [(1, 5.9, 5.6, "17.6 s", "16.7 s"), (16, 0.74, 0.63, "5.2 s", "4.4 s"), (256, 0.32, 0.31, "3.2 s", "2.5 s")]
+        var figures: [Figure] = []
+        for (inFlight, nodeGoal, guestGoal, nodeOriginal, guestOriginal) in rows {
+            var (node, guest): ([Double], [Double]) = ([], [])
+            for _ in 0..<tools.rounds {
+                let before = (seconds(rig.node), seconds(rig.forwarder))
+                let measured = try await tools.peer.load(
+                    "check-conc", on: rig.tunnelSocket, inFlight: inFlight, seconds: tools.seconds)
+                // The load generator's warm-up calls count for the ends, and so they do here.
+                let calls = measured.rps * tools.seconds + 200
+                node.append((seconds(rig.node) - before.0) / calls * 100_000)
+                guest.append((seconds(rig.forwarder) - before.1) / calls * 100_000)
+            }
+            for (end, values, goal, original) in [
+                ("node end", node, nodeGoal, nodeOriginal), ("VM end", guest, guestGoal, guestOriginal),
+            ] {
+                figures.append(
+                    Figure(
+                        group: "Tunnel: processor seconds for 100,000 calls", name: "\(end), \(inFlight) in flight",
+                        value: median(values), unit: "s", detail: "",
+                        goal: .atMost(goal, "s", original: original)))
+            }
+        }
+        return figures
+    }
+
+    private func seconds(_ child: ChildProcess) -> Double { SystemInfo.processorSeconds(of: child.pid) ?? .nan }
+
+    private func measure(_ scenario: Scenario) async throws -> Pair {
+        var (direct, tunnel): ([Peer.Measurement], [Peer.Measurement]) = ([], [])
+        for _ in 0..<tools.rounds {
+            for (socket, isTunnel) in [(rig.agentSocket, false), (rig.tunnelSocket, true)] {
+                let measured = try await tools.peer.load(
+                    scenario.name, on: socket, inFlight: scenario.inFlight, size: scenario.size,
+                    seconds: tools.seconds)
+                if isTunnel { tunnel.append(measured) } else { direct.append(measured) }
+            }
+        }
+        tools.progress("\(scenario.name) \(scenario.inFlight) in flight \(scenario.size) bytes")
+        return Pair(direct: direct, tunnel: tunnel)
+    }
+}

@@ -4,21 +4,23 @@ import LinuxIO
 /// benchmarks PROGRAMS PEER [--quick] [--only tunnel|pods] [--json FILE]
 @main
 enum Main {
-    static func main() {
-        let arguments = Array(CommandLine.arguments.dropFirst())
+    static func main() { Process.run { arguments, _ in run(arguments) } }
+
+    private static func run(_ arguments: [String]) -> Int32 {
         do {
             if arguments.first == "node-end", arguments.count == 4 {
                 try NodeEndProcess.run(directory: arguments[1], forwarder: arguments[2], socket: arguments[3])
             } else {
-                try run(arguments)
+                try measure(arguments)
             }
+            return 0
         } catch {
             StandardError.write("benchmarks: \(error)\n")
-            Process.exit(1)
+            return 1
         }
     }
 
-    private static func run(_ arguments: [String]) throws {
+    private static func measure(_ arguments: [String]) throws {
         guard arguments.count >= 2 else {
             throw Failure("usage: benchmarks PROGRAMS PEER [--quick] [--only tunnel|pods] [--json FILE]; see scripts/bench")
         }

@@ -68,7 +68,7 @@ enum NodeEndProcess {
             String(decoding: try DurableFile.read("\(directory)/\(name)", limit: 65536), as: UTF8.self)
         }
         let key = CertifiedKey(certificate: try text("client.pem"), key: Secret(try text("client.key")))
-        let context = try TLSContext.client(authority: try text("ca.pem"), identity: key)
+        let context = try TLSContext.client(trusting: try text("ca.pem"), identity: key)
         let address = try SocketAddress(parsing: forwarder)
         SystemInfo.raiseDescriptorLimit()
         try EpollLoop.run { loop in

@@ -28,6 +28,8 @@ public struct FrameDecoder: Sendable {
     private var buffer = ReceiveBuffer()
     /// How long the frame found last still lies at the front of the buffer.
     private var found = 0
+    /// How many headers have been seen.
+    private(set) var framesBegun = 0
 
     /// Starts between two frames.
     public init() {}
@@ -65,6 +67,7 @@ public struct FrameDecoder: Sendable {
                 guard buffer.count >= FrameHeader.size else { return nil }
                 let header = buffer.withBytes { FrameHeader($0) }
                 buffer.removeFirst(FrameHeader.size)
+                framesBegun &+= 1
                 if header.kind.isKnown, !header.isOversized {
                     state = .awaitingPayload(header)
                 } else {
@@ -99,22 +102,21 @@ public struct FrameDecoder: Sendable {
 }
 
 extension FrameDecoder {
-    /// How many bytes the buffer has to hold for the frame that has begun.
+    /// How many bytes the frame that has begun needs in the buffer.
     var wanted: Int {
         if case .awaitingPayload(let header) = state { header.length } else { 0 }
     }
 
-    /// How many bytes the buffer holds, or has room for.
-    var capacity: Int { buffer.capacity }
+    /// How many bytes the buffer holds.
+    var buffered: Int { buffer.count - found }
 
-    /// Lets `read` put bytes behind those that are there, and returns what it returns:
-    /// their number, or nil.
+    /// Lets `read` put bytes behind those that are there; returns what it returns.
     ///
-    /// The room is at most what the frame that has begun needs, or a window that grows with
-    /// the traffic up to ``ReceiveBuffer/windowLimit``.
+    /// The room is what the frame that has begun needs, but not more than `reservation`, or
+    /// a window that grows with the traffic up to ``ReceiveBuffer/windowLimit``.
     mutating func fill(
         reserving reservation: Int, _ read: (UnsafeMutableRawBufferPointer) throws -> Int?
-    ) rethrows -> (count: Int, isFull: Bool)? {
+    ) rethrows -> Int? {
         discardFound()
         return unsafe try buffer.fill(wanting: min(wanted, reservation), read)
     }

@@ -101,12 +101,19 @@ public struct ProtobufWriter: Sendable {
         number(UInt64(field) << 3 | type)
     }
 
-    private mutating func number(_ value: UInt64) {
+    private mutating func number(_ value: UInt64) { bytes.appendVarint(value) }
+}
+
+extension [UInt8] {
+    mutating func appendVarint(_ value: UInt64) {
         var rest = value
         while rest >= 0x80 {
-            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+            append(UInt8(truncatingIfNeeded: rest) | 0x80)
             rest >>= 7
         }
-        bytes.append(UInt8(rest))
+        append(UInt8(rest))
     }
 }
+
+/// How many bytes `value` takes as a varint.
+func varintLength(_ value: Int) -> Int { max(1, (Int.bitWidth - value.leadingZeroBitCount + 6) / 7) }

@@ -38,7 +38,7 @@ struct ReceiveBuffer: Sendable {
     /// Reads once into the room behind the bytes; grows it first if less than `wanted` fit in all.
     mutating func fill(
         wanting wanted: Int, _ read: (UnsafeMutableRawBufferPointer) throws -> Int?
-    ) rethrows -> (count: Int, isFull: Bool)? {
+    ) rethrows -> Int? {
         if used.count < wanted {
             if storage.count - used.lowerBound < wanted { resize(to: max(wanted, window)) }
         } else if storage.count - used.upperBound < window / 2 {
@@ -52,7 +52,7 @@ struct ReceiveBuffer: Sendable {
         guard let count else { return nil }
         used = used.lowerBound..<end + count
         if count == room { window = min(window * 2, ReceiveBuffer.windowLimit) }
-        return (count, count == room)
+        return count
     }
 
     mutating func trim() {

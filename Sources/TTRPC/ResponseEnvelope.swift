@@ -53,3 +53,20 @@ public struct ResponseEnvelope: Equatable, Sendable {
         writer.bytes(2, payload)
     }
 }
+
+/// A ``ResponseEnvelope`` that still lies where it was received.
+struct ResponseLayout {
+    var status: Status?
+    var payload = 0..<0
+
+    init(_ bytes: borrowing Span<UInt8>) throws(ProtobufError) {
+        var offset = 0
+        while let token = try WireScanner.next(in: bytes, at: &offset) {
+            switch token.number {
+            case 1: status = try Status(parsing: copy(bytes.extracting(try token.bytes()))[...])
+            case 2: payload = try token.bytes()
+            default: break
+            }
+        }
+    }
+}

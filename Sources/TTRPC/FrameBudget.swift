@@ -1,0 +1,53 @@
+internal import LinuxIO
+
+/// Memory for long frames, shared by all connections of a server.
+///
+/// First come, first served: a long frame is not starved by many short ones.
+final class FrameBudget: Sendable {
+    private struct State {
+        var available: Int
+        var queue: [UInt64] = []
+        var nextID: UInt64 = 0
+    }
+
+    private let state: Lock<State>
+    private let gate = Gate()
+    private let total: Int
+
+    init(_ bytes: Int) {
+        // Less could never take the longest frame, and its client would wait for ever.
+        total = max(bytes, Frame.payloadLimit)
+        state = Lock(State(available: total))
+    }
+
+    /// Suspends until `bytes` are free, and takes them.
+    func take(_ bytes: Int) async throws(CancellationError) {
+        let id = state.withLock { state in
+            state.nextID += 1
+            state.queue.append(state.nextID)
+            return state.nextID
+        }
+        while true {
+            let ticket = gate.ticket
+            let isTaken = state.withLock { state in
+                guard state.queue.first == id, state.available >= bytes else { return false }
+                state.queue.removeFirst()
+                state.available -= bytes
+                return true
+            }
+            if isTaken { return gate.open() }  // The next in the queue may have room, too.
+            if Task.isCancelled {
+                state.withLock { state in state.queue.removeAll { $0 == id } }
+                gate.open()
+                throw CancellationError()
+            }
+            await gate.wait(past: ticket)
+        }
+    }
+
+    /// Gives back what was taken.
+    func give(_ bytes: Int) {
+        state.withLock { $0.available += bytes }
+        gate.open()
+    }
+}

@@ -1,0 +1,93 @@
+internal import LinuxIO
+
+/// Messages of one stream that have arrived and not yet been received.
+final class MessageInbox: Sendable {
+    fileprivate struct State {
+        var messages: [[UInt8]] = []
+        var taken = 0
+        var bytes = 0
+        var end: Result<Void, any Error>?
+    }
+
+    private let state = Lock(State())
+    private let limit: Int
+    private let arrivals = Gate()
+    private let room = Gate()
+
+    /// `limit` in bytes; one message is taken whatever its length.
+    init(limit: Int) { self.limit = limit }
+
+    /// The next message; nil, or an error, once all have been taken and no more come.
+    func receive() async throws -> [UInt8]? {
+        while true {
+            let ticket = arrivals.ticket
+            let (message, end) = state.withLock { state in (state.take(), state.end) }
+            if let message {
+                room.open()
+                return message
+            }
+            if let end {
+                try end.get()
+                return nil
+            }
+            try Task.checkCancellation()
+            await arrivals.wait(past: ticket)
+        }
+    }
+
+    /// Adds a message; false when the inbox is full. One that comes after the end is dropped.
+    func put(_ message: [UInt8]) -> Bool {
+        let hasRoom = state.withLock { state in
+            if state.end != nil { return true }
+            guard state.bytes == 0 || state.bytes + message.count <= limit else { return false }
+            state.messages.append(message)
+            // An empty message takes memory, too.
+            state.bytes += message.count + 1
+            return true
+        }
+        if hasRoom { arrivals.open() }
+        return hasRoom
+    }
+
+    /// Adds a message whether there is room or not.
+    func putLast(_ message: [UInt8]) {
+        state.withLock { state in
+            state.messages.append(message)
+            state.bytes += message.count + 1
+        }
+    }
+
+    /// Adds a message, for which it waits until there is room.
+    func putWhenRoom(_ message: [UInt8]) async throws {
+        while true {
+            let ticket = room.ticket
+            if put(message) { return }
+            try Task.checkCancellation()
+            await room.wait(past: ticket)
+        }
+    }
+
+    /// Says that no more come, and why; only the first time counts.
+    func finish(throwing error: (any Error)? = nil) {
+        state.withLock { state in
+            if state.end == nil { state.end = error.map { .failure($0) } ?? .success(()) }
+        }
+        arrivals.open()
+        room.open()
+    }
+}
+
+extension MessageInbox.State {
+    fileprivate mutating func take() -> [UInt8]? {
+        guard taken < messages.count else { return nil }
+        let message = messages[taken]
+        messages[taken] = []
+        taken += 1
+        bytes -= message.count + 1
+        if taken == messages.count || taken > 1024 {
+            messages.removeFirst(taken)
+            taken = 0
+        }
+        return message
+    }
+}

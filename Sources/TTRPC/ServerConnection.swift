@@ -1,0 +1,167 @@
+internal import LinuxIO
+internal import Telemetry
+
+/// One client and its calls.
+final class ServerConnection: Sendable {
+    private let stream: any ByteStream
+    private let server: Server
+    private let calls: CallTable
+    private let queue: SendQueue
+    private let alarm: Alarm
+
+    init(_ stream: any ByteStream, server: Server) {
+        self.stream = stream
+        self.server = server
+        calls = CallTable(limits: server.limits)
+        queue = SendQueue(limit: server.limits.queuedResponseBytes)
+        alarm = Alarm(on: server.loop)
+    }
+
+    /// Returns once the connection has ended, whoever ended it, and all its calls with it.
+    func run() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.write() }
+            group.addTask { await self.alarm.run { self.ring($0) } }
+            do {
+                try await read(&group)
+            } catch is StreamClosed, is CancellationError {
+                // By the alarm, by the writer, or from outside: each has said why.
+            } catch {
+                server.logger.debug("A ttrpc connection failed.", [LogField("error", String(describing: error))])
+            }
+            queue.close()
+            calls.endStreams()
+            group.cancelAll()
+        }
+    }
+
+    private func write() async {
+        // A client that is gone; the reader finds that out by itself.
+        try? await queue.run(writingTo: stream)
+        stream.close()
+    }
+
+    private func ring(_ now: ContinuousClock.Instant) -> ContinuousClock.Instant? {
+        let due = calls.expire(by: now)
+        for stream in due.calls {
+            queue.sendNow { $0.appendResponse(stream, status: Status(.deadlineExceeded, "the call's time is over")) }
+        }
+        if due.isFrameLate {
+            server.logger.debug("A ttrpc client did not finish its frame in time: its connection is closed.")
+            stream.close()
+        }
+        return due.next
+    }
+
+    private func read(_ group: inout DiscardingTaskGroup) async throws {
+        var reader = FrameReader(stream, budget: server.budget) { [calls, alarm] pause in
+            if let due = calls.noteFrame(pause) { alarm.set(due) }
+        }
+        defer { reader.giveBack() }
+        while let found = try await reader.next() {
+            switch found {
+            case .oversized(let header): try await refuse(oversized: header)
+            case .frame(let header) where header.kind == .request:
+                do throws(Status) {
+                    let accepted = try reader.withPayload { (bytes) throws(Status) in try accept(header, bytes) }
+                    group.addTask { await self.perform(accepted) }
+                } catch {
+                    try await queue.send { $0.appendResponse(header.stream, status: error) }
+                }
+            case .frame(let header) where header.kind == .data:
+                // An unknown stream may be one that has just ended.
+                guard let inbox = calls.inbox(of: header.stream) else { continue }
+                try await deliver(reader.withPayload { copy($0) }, header, to: inbox)
+            case .frame: break  // A response to a server means nothing.
+            }
+        }
+    }
+}
+
+extension ServerConnection {
+    private struct Accepted {
+        let stream: StreamID
+        let route: Router.Route
+        let call: Call
+        let payload: [UInt8]
+        let inbox: MessageInbox?
+    }
+
+    private func accept(_ header: FrameHeader, _ bytes: borrowing Span<UInt8>) throws(Status) -> Accepted {
+        try calls.open(header.stream)
+        let request: RequestLayout
+        do throws(ProtobufError) {
+            request = try RequestLayout(bytes)
+        } catch {
+            throw Status(.invalidArgument, "the request is malformed: \(error)")
+        }
+        let route = try server.router.route(request, in: bytes)
+        let timeout = request.timeoutNanoseconds
+        let deadline = timeout > 0 ? ContinuousClock.now.advanced(by: .nanoseconds(timeout)) : nil
+        let payload = copy(bytes.extracting(request.payload))
+        var inbox: MessageInbox?
+        if case .streaming = route.handler {
+            let box = MessageInbox(limit: server.limits.streamInboxBytes)
+            // Without a payload, and with more to come, the request only opens the stream.
+            if !payload.isEmpty || !header.flags.contains(.remoteOpen) { _ = box.put(payload) }
+            if !header.flags.contains(.remoteOpen) { box.finish() }
+            inbox = box
+        }
+        try calls.admit(header.stream, bytes: payload.count, deadline: deadline, inbox: inbox)
+        if let deadline { alarm.set(deadline) }
+        let call = Call(
+            service: route.service, method: route.method, metadata: request.metadata, deadline: deadline)
+        return Accepted(stream: header.stream, route: route, call: call, payload: payload, inbox: inbox)
+    }
+
+    private func perform(_ accepted: Accepted) async {
+        let stream = accepted.stream
+        calls.begin(stream)
+        defer { calls.remove(stream) }
+        do {
+            switch accepted.route.handler {
+            case .unary(let serve):
+                let payload = try await serve(accepted.call, accepted.payload)
+                try await answer(stream) { $0.appendResponse(stream, payload: payload) }
+            case .streaming(let serve):
+                guard let inbox = accepted.inbox else { return }
+                let messages = ServerStream(stream, inbox: inbox, queue: queue, calls: calls)
+                try await serve(accepted.call, messages)
+                try await answer(stream) { messages.appendEnd(to: &$0) }
+            }
+        } catch {
+            let status = Status(describing: error)
+            // It fails when nobody is left to be told.
+            try? await answer(stream) { $0.appendResponse(stream, status: status) }
+        }
+    }
+
+    private func answer(_ stream: StreamID, _ append: (inout [UInt8]) -> Void) async throws {
+        guard calls.claimAnswer(stream) else { return }
+        try await queue.send(append)
+    }
+
+    private func refuse(oversized header: FrameHeader) async throws {
+        let text = "a frame of \(header.length) bytes is longer than \(Frame.payloadLimit)"
+        let status = Status(.resourceExhausted, text)
+        switch header.kind {
+        case .request:
+            try? calls.open(header.stream)
+            try await queue.send { $0.appendResponse(header.stream, status: status) }
+        case .data: calls.inbox(of: header.stream)?.finish(throwing: status)
+        default: break
+        }
+    }
+
+    private func deliver(_ message: [UInt8], _ header: FrameHeader, to inbox: MessageInbox) async throws {
+        if !header.flags.contains(.noData), !inbox.put(message) {
+            let limit = ContinuousClock.now.advanced(by: server.limits.streamStall)
+            do {
+                try await withDeadline(limit, on: server.loop) { try await inbox.putWhenRoom(message) }
+            } catch is DeadlineExceeded {
+                inbox.finish(throwing: Status(.resourceExhausted, "the stream's messages were not received in time"))
+            }
+        }
+        if header.flags.contains(.remoteClosed) { inbox.finish() }
+    }
+}

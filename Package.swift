@@ -101,6 +101,9 @@ let package = Package(
         tests("TTRPCTests", ["LinuxIO", "TTRPC", "Telemetry"]),
         tests("KataProtocolTests", ["KataProtocol", "LinuxIO", "TTRPC"]),
         tests("JSONTests", ["JSON"]),
+        tests(
+            "AgentProtocolForwarderTests",
+            ["AgentProtocolForwarder", "AgentTunnel", "KataProtocol", "LinuxIO", "PodVMBoot", "TTRPC", "Telemetry"]),
         tests("PodVMBootTests", ["LinuxIO", "PodVMBoot", "Telemetry"]),
         tests("PeerPodControlTests", ["JSON", "KataProtocol", "LinuxIO", "PeerPodControl", "TTRPC", "Telemetry"]),
     ]

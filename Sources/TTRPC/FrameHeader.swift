@@ -24,7 +24,8 @@ public struct FrameHeader: Equatable, Sendable {
     /// Reads the header at the front of `bytes`, which must have at least ``size``.
     public init(_ bytes: [UInt8]) { self.init(bytes.span) }
 
-    init(_ bytes: borrowing Span<UInt8>) {
+    /// Reads the header at the front of `bytes`, which must have at least ``size``.
+    package init(_ bytes: borrowing Span<UInt8>) {
         precondition(bytes.count >= FrameHeader.size, "a header of \(bytes.count) bytes")
         func word(_ at: Int) -> UInt32 {
             UInt32(bytes[at]) << 24 | UInt32(bytes[at + 1]) << 16 | UInt32(bytes[at + 2]) << 8 | UInt32(bytes[at + 3])

@@ -1,1 +1,4 @@
-// Runs the module of this program.
+internal import AgentProtocolForwarder
+internal import LinuxIO
+
+Process.run(ForwarderCommand.main(arguments:environment:))

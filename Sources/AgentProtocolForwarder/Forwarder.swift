@@ -1,0 +1,58 @@
+internal import AgentTunnel
+internal import LinuxIO
+internal import PodVMBoot
+internal import Telemetry
+
+/// The VM's daemon: the tunnel's end, with what the VM changes in the calls that come through it.
+struct Forwarder: Sendable {
+    private let listener: Listener
+    private let tunnel: GuestEnd
+    private let logger: Logger
+
+    /// Where it listens, with the port that it really has.
+    var address: SocketAddress { listener.address }
+
+    /// Listens; nobody is served before ``run()``. Throws the kernel's reason.
+    init(_ setup: ForwarderSetup, _ options: ForwarderOptions, on loop: EpollLoop, logger: Logger) throws {
+        listener = try Listener.listen(on: options.listen, loop: loop)
+        self.logger = logger
+        let frames = HeldFrames()
+        let podNamespace = options.podNamespace
+        tunnel = GuestEnd(
+            listener, security: setup.security, agent: .unix(path: options.agentSocket), on: loop, logger: logger
+        ) {
+            AgentCallRewriter(podNamespace: podNamespace, holdingIn: frames)
+        }
+    }
+
+    /// Serves until cancelled.
+    func run() async throws { try await tunnel.run() }
+
+    /// Serves until the first of `signals`, then closes all connections and returns; at the second, ends the process.
+    func run(until signals: Signals, environment: [String: String]) async throws {
+        let stop = Signal()
+        ServiceManager.notify("READY=1", environment: environment)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await run(until: stop) }
+            group.addTask {
+                let number = try await signals.next()
+                logger.info("stopping", [LogField("signal", number)])
+                ServiceManager.notify("STOPPING=1", environment: environment)
+                stop.set()
+                _ = try await signals.next()
+                Process.exit(with: 1)
+            }
+            try await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private func run(until stop: Signal) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await tunnel.run() }
+            group.addTask { await stop.wait() }
+            try await group.next()
+            group.cancelAll()
+        }
+    }
+}

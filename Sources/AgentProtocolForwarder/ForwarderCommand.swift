@@ -1,0 +1,56 @@
+internal import Configuration
+internal import LinuxIO
+internal import PodVMBoot
+internal import Telemetry
+
+/// `agent-protocol-forwarder`: what its arguments ask for.
+public enum ForwarderCommand {
+    /// Serves, or does what the first argument says; returns the exit status.
+    ///
+    /// `arguments` are without the program's path. The status is 0 after an orderly stop and 1 when it could not start, for
+    /// which there is then a sentence on standard error.
+    public static func main(arguments: [String], environment: [String: String]) -> Int32 {
+        program(output: .process) { Logger(level: $0, format: $1) }.run(arguments, environment: environment)
+    }
+
+    static func program(
+        output: Program.Output, logger: @escaping @Sendable (LogLevel, Logger.Format) -> Logger
+    ) -> Program {
+        let version = "\(ForwarderOptions.command.name) \(ProjectVersion.text)\n"
+        return Program(
+            ForwarderOptions.command.name, version: ProjectVersion.text, summary: ForwarderOptions.command.summary,
+            entries: [ProvisionCommand.entry(output)],
+            main: Program.Entry("", ForwarderOptions.command) { (options, _, environment) throws(ConfigurationError) in
+                if options.showsVersion {
+                    output.standard(version)
+                    return 0
+                }
+                return serve(options, environment, logger(options.logLevel, options.logFormat))
+            }, output: output)
+    }
+
+    private static func serve(_ options: ForwarderOptions, _ environment: [String: String], _ logger: Logger) -> Int32 {
+        do {
+            let setup = try ForwarderSetup(options)
+            let logger = logger.with("pod", setup.document.podName).with("namespace", setup.document.podNamespace)
+            if setup.security == nil {
+                logger.warning("TLS is off: whoever reaches \(options.listen) drives the agent")
+            }
+            if options.tls.skipsVerification { logger.warning("-tls-skip-verify has no effect: clients are verified") }
+            SystemInfo.raiseDescriptorLimit()
+            try EpollLoop.run { loop in
+                let signals = try Signals([Signals.terminate, Signals.interrupt], on: loop)
+                let forwarder = try Forwarder(setup, options, on: loop, logger: logger)
+                let values = ForwarderOptions.command.values(of: options).filter { !$0.value.isEmpty }
+                // The port may have been left to the kernel.
+                logger.info(
+                    "serving", values.map { LogField($0.name, $0.value) } + [LogField("listen", forwarder.address)])
+                try await forwarder.run(until: signals, environment: environment)
+            }
+            return 0
+        } catch {
+            logger.error("cannot serve: \(error)")
+            return 1
+        }
+    }
+}

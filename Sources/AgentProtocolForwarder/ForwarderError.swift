@@ -1,0 +1,14 @@
+/// Why the forwarder does not start.
+struct ForwarderError: Error, Equatable, CustomStringConvertible {
+    /// What is the matter, as a clause.
+    let reason: String
+    /// What to do about it, as a clause.
+    let advice: String
+
+    init(_ reason: String, advice: String) {
+        self.reason = reason
+        self.advice = advice
+    }
+
+    var description: String { "\(reason); \(advice)" }
+}

@@ -1,0 +1,101 @@
+internal import Configuration
+internal import LinuxIO
+internal import PodVMBoot
+internal import Telemetry
+
+/// What the forwarder is told on its command line.
+struct ForwarderOptions: Sendable {
+    var showsVersion = false
+    /// The boot document.
+    var config = GuestFile.bootDocument.path
+    /// Where the node connects to.
+    var listen = SocketAddress.tcp(host: "0.0.0.0", port: 15_150)
+    var agentSocket = "/run/kata-containers/agent.sock"
+    /// The network namespace that containers enter.
+    var podNamespace = "/run/netns/podns"
+    /// The tunnel's interface; empty is that of the default route.
+    var hostInterface = ""
+    var tls = TLSOptions()
+    var logLevel = LogLevel.info
+    var logFormat = Logger.Format.automatic
+
+    /// TLS as flags say it; what they leave out is up to the boot document.
+    struct TLSOptions: Sendable {
+        var isDisabled = false
+        var clientCA = ""
+        var certificate = ""
+        var key = ""
+        var skipsVerification = false
+        var minimumVersion = ""
+        var cipherSuites: [String] = []
+    }
+
+    /// The flags, those of the Go forwarder first.
+    static let command = Command(
+        "agent-protocol-forwarder", summary: "join the node's tunnel to the agent in this pod VM",
+        details: """
+            Reads the boot document that the node left in the VM's user data, then serves the node's end of the \
+            tunnel: each connection becomes one to kata's agent. Only clients that the boot document (or \
+            -ca-cert-file) vouches for are let in.
+            """,
+        defaults: ForwarderOptions(),
+        sections: [
+            .init(
+                "Flags",
+                [
+                    Setting("config", \.config, .path, "The boot document, apf.json."),
+                    Setting("listen", \.listen, .socketAddress, "Where the node connects to."),
+                    Setting("kata-agent-socket", \.agentSocket, .path, "The agent's socket."),
+                    Setting("pod-namespace", \.podNamespace, .path, "The network namespace that containers enter."),
+                    Setting(
+                        "host-interface", \.hostInterface, .string("NAME"),
+                        "The interface of the pod network's tunnel; that of the default route if empty."),
+                    Setting("version", \.showsVersion, .bool, "Say which version this is, and end."),
+                ]),
+            .init(
+                "TLS, stronger than what the boot document says",
+                [
+                    Setting("ca-cert-file", \.tls.clientCA, .path, "Certificates that vouch for clients, in PEM."),
+                    Setting("cert-file", \.tls.certificate, .path, "The certificate to show, in PEM."),
+                    Setting("cert-key", \.tls.key, .path, "Its private key, in PEM."),
+                    Setting(
+                        "tls-min-version", \.tls.minimumVersion, .string("VERSION"), "VersionTLS12 or VersionTLS13."),
+                    Setting(
+                        "tls-cipher-suites", \.tls.cipherSuites, .list, "TLS 1.2 cipher suites by their IANA names."),
+                    Setting(
+                        "tls-skip-verify", \.tls.skipsVerification, .bool,
+                        "Accepted for compatibility, without effect: clients are always verified."),
+                    Setting("disable-tls", \.tls.isDisabled, .bool, "Serve anybody, in the clear. For tests."),
+                ]),
+            .init(
+                "Logs",
+                [
+                    Setting("log-level", environment: "LOG_LEVEL", \.logLevel, .logLevel, "The least that is logged."),
+                    Setting(
+                        "log-format", environment: "LOG_FORMAT", \.logFormat, .logFormat,
+                        "How: text on a terminal, else JSON lines, unless named."),
+                ]),
+        ])
+}
+
+extension ValueFormat where Value == SocketAddress {
+    fileprivate static var socketAddress: Self {
+        Self(
+            placeholder: "ADDRESS:PORT",
+            parse: { text throws(ValueError) in
+                do throws(AddressError) {
+                    return try SocketAddress(parsing: text)
+                } catch {
+                    throw ValueError(expected: "a numeric IP address and a port, as in 0.0.0.0:15150")
+                }
+            }, show: { "\($0)" })
+    }
+}
+
+extension ValueFormat where Value == LogLevel {
+    fileprivate static var logLevel: Self { .choice(LogLevel.allCases.map { ("\($0)", $0) }) }
+}
+
+extension ValueFormat where Value == Logger.Format {
+    fileprivate static var logFormat: Self { .choice([("automatic", .automatic), ("human", .human), ("json", .json)]) }
+}

@@ -1,0 +1,133 @@
+internal import LinuxIO
+
+/// The memory that all connections together may fill with frames which wait to be whole.
+///
+/// A frame to be rewritten has to be held, up to 4 MiB of it, and whoever may connect may begin as many as it likes. Once
+/// the limit is reached the largest frame has to go, and its connection with it: the calls that are held for good reason
+/// are small, so those who fill the memory push out each other. What is rewritten counts until it has been sent on.
+public final class HeldFrames: Sendable {
+    private struct State {
+        var nextID = 0
+        var frames: [Int: [UInt8]] = [:]
+        var total = 0
+    }
+
+    /// The most bytes in all.
+    public let limit: Int
+    private let state = Lock(State())
+
+    /// 8 MiB leave room within what the forwarder may grow by: a copy being rewritten (4 MiB) and the tunnel's buffers.
+    public init(limit: Int = 8 << 20) { self.limit = limit }
+
+    /// How many bytes there are now.
+    public var bytes: Int { state.withLock { $0.total } }
+
+    /// Begins a frame that will have `size` bytes.
+    fileprivate func begin(size: Int) -> Int {
+        state.withLock { state in
+            state.nextID += 1
+            var frame: [UInt8] = []
+            // Room that nobody has written to costs nothing yet, and none of it will have to move.
+            frame.reserveCapacity(size)
+            state.frames[state.nextID] = frame
+            return state.nextID
+        }
+    }
+
+    fileprivate func append(_ bytes: UnsafeRawBufferPointer, to id: Int) throws(HeldFrameRefused) {
+        try state.withLock { state throws(HeldFrameRefused) in
+            guard let count = state.frames[id]?.count else { throw HeldFrameRefused(limit: limit) }
+            do throws(HeldFrameRefused) {
+                try makeRoom(for: bytes.count, in: &state, unless: count + bytes.count, of: id)
+            } catch {
+                // Its connection is about to end, but others need the room now.
+                state.frames[id] = nil
+                state.total -= count
+                throw error
+            }
+            unsafe state.frames[id]?.append(contentsOf: bytes)
+            state.total += bytes.count
+        }
+    }
+
+    fileprivate func take(_ id: Int) throws(HeldFrameRefused) -> [UInt8] {
+        try state.withLock { state throws(HeldFrameRefused) in
+            guard let frame = state.frames.removeValue(forKey: id) else { throw HeldFrameRefused(limit: limit) }
+            state.total -= frame.count
+            return frame
+        }
+    }
+
+    fileprivate func discard(_ id: Int) {
+        state.withLock { state in state.total -= state.frames.removeValue(forKey: id)?.count ?? 0 }
+    }
+
+    fileprivate func pin(_ count: Int) throws(HeldFrameRefused) {
+        try state.withLock { state throws(HeldFrameRefused) in
+            // What is on its way out was let in before; only frames still coming in can make room for it.
+            try makeRoom(for: count, in: &state, unless: 0, of: nil)
+            state.total += count
+        }
+    }
+
+    fileprivate func unpin(_ count: Int) { state.withLock { $0.total -= count } }
+
+    /// Lets the largest frames go until `count` more bytes fit; throws if the one that asks, with `size` bytes then, is it.
+    private func makeRoom(
+        for count: Int, in state: inout State, unless size: Int, of id: Int?
+    ) throws(HeldFrameRefused) {
+        while state.total + count > limit {
+            let largest = state.frames.filter { $0.key != id }.max { $0.value.count < $1.value.count }
+            guard let largest, largest.value.count >= size, !largest.value.isEmpty else {
+                throw HeldFrameRefused(limit: limit)
+            }
+            state.frames[largest.key] = nil
+            state.total -= largest.value.count
+        }
+    }
+}
+
+/// A call had to be held while too many others were, and was among the largest: its connection ends.
+public struct HeldFrameRefused: Error, Equatable, Sendable, CustomStringConvertible {
+    let limit: Int
+
+    public var description: String {
+        "calls that have to be rewritten are larger than the \(limit) bytes that may be held; send smaller ones, or fewer"
+            + " at once"
+    }
+}
+
+/// One connection's part of ``HeldFrames``, given back with its owner.
+final class HeldFrame {
+    private let frames: HeldFrames
+    private var id: Int?
+    private var pinned = 0
+
+    init(in frames: HeldFrames) { self.frames = frames }
+
+    deinit {
+        if let id { frames.discard(id) }
+        frames.unpin(pinned)
+    }
+
+    func begin(size: Int) { id = frames.begin(size: size) }
+
+    func append(_ bytes: UnsafeRawBufferPointer) throws(HeldFrameRefused) {
+        if let id { unsafe try frames.append(bytes, to: id) }
+    }
+
+    /// The whole frame, which then is the caller's.
+    func take() throws(HeldFrameRefused) -> [UInt8] {
+        guard let id else { return [] }
+        self.id = nil
+        return try frames.take(id)
+    }
+
+    /// Counts bytes that are on their way out; those counted before have left.
+    func pin(_ count: Int) throws(HeldFrameRefused) {
+        if pinned > 0 { frames.unpin(pinned) }
+        pinned = 0
+        if count > 0 { try frames.pin(count) }
+        pinned = count
+    }
+}

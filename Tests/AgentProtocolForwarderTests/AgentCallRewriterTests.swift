@@ -1,0 +1,173 @@
+import AgentProtocolForwarder
+import AgentTunnel
+import TTRPC
+import Testing
+
+@Suite("The rewriter of a connection")
+struct AgentCallRewriterTests {
+    private let container = Requests.frame("CreateContainer", Requests.createContainer(namespaces: []))
+    private let containerRewritten = Requests.frame(
+        "CreateContainer", Requests.createContainer(namespaces: [], last: Requests.appended))
+    private let sandbox = Requests.frame(
+        "CreateSandbox", Requests.createSandbox(dns: ["nameserver 1.1.1.1"]), stream: 3)
+    private let sandboxRewritten = Requests.frame("CreateSandbox", Requests.createSandbox(dns: []), stream: 3)
+
+    private static func raw(_ length: UInt32, _ kind: UInt8, _ payload: [UInt8]) -> [UInt8] {
+        var bytes: [UInt8] = []
+        FrameHeader(length: Int(length), stream: 5, kind: .init(rawValue: kind), flags: []).encode(into: &bytes)
+        return bytes + payload
+    }
+
+    /// Frames that pass as they are.
+    private static let passing: [[UInt8]] =
+        [
+            Requests.frame("WriteStdin", [UInt8](repeating: 0x61, count: 40_000), stream: 5),
+            Requests.frame("Check", [], service: "grpc.Health"), Requests.frame("CreateContainerX", []),
+            Requests.frame("Create", [1, 2, 3]), raw(0, 1, []), raw(0, 3, []), raw(4, 3, [1, 2, 3, 4]),
+            raw(3, 2, [1, 2, 3]),
+            raw(2, 77, [0x0A, 0x11]), raw(1, 1, [0x0A]), raw(2, 1, [0x0A, 0xFF]), raw(5, 1, [1, 2, 3, 4, 5]),
+            raw(200, 1, [UInt8](repeating: 0xFF, count: 200)), raw(200, 1, [UInt8](repeating: 0x0A, count: 200)),
+            Requests.frame(envelope: Requests.message { $0.bytes(3, [UInt8](repeating: 7, count: 5000)) }),
+        ]
+
+    private func filter(
+        _ bytes: [UInt8], inChunksOf size: Int, _ frames: HeldFrames = HeldFrames()
+    ) throws -> [UInt8] {
+        var rewriter = AgentCallRewriter(podNamespace: Requests.podNamespace, holdingIn: frames)
+        var result: [UInt8] = []
+        for start in stride(from: 0, to: bytes.count, by: size) {
+            let chunk = bytes[start..<min(start + size, bytes.count)]
+            var output: [UInt8] = []
+            switch try unsafe chunk.withUnsafeBytes({ try unsafe rewriter.process($0, into: &output) }) {
+            case .unchanged:
+                #expect(output.isEmpty)
+                result += chunk
+            case .replaced: result += output
+            }
+        }
+        return result
+    }
+
+    @Test(
+        "finds the calls to change however the bytes are cut, and changes no other byte",
+        arguments: [1, 2, 3, 7, 9, 10, 11, 12, 40, 50, 138, 139, 1000, 4096, 65_536, .max / 2])
+    func anyCut(size: Int) throws {
+        let bytes = Array(Self.passing.flatMap { [$0, container, sandbox] }.joined())
+        let wanted = Array(Self.passing.flatMap { [$0, containerRewritten, sandboxRewritten] }.joined())
+        #expect(try filter(bytes, inChunksOf: size) == wanted)
+    }
+
+    @Test("an oversized frame passes, and what follows it is found", arguments: [4096, 100_000])
+    func oversized(size: Int) throws {
+        let length = Frame.payloadLimit + 1
+        let frame = Self.raw(UInt32(length), 1, container + [UInt8](repeating: 0, count: length - container.count))
+        #expect(try filter(frame + sandbox, inChunksOf: size) == frame + sandboxRewritten)
+    }
+
+    @Test("gives back at once all that it need not hold, without copying it")
+    func noHolding() throws {
+        var rewriter = AgentCallRewriter(podNamespace: Requests.podNamespace)
+        var output: [UInt8] = []
+        let large = Requests.frame("WriteStdin", [UInt8](repeating: 0x61, count: 1 << 20))
+        let pieces = [
+            Array(large[..<100]), Array(large[100..<200_000]), Array(large[200_000...]) + large, Self.passing[2],
+        ]
+        for piece in pieces {
+            let verdict = try unsafe piece.withUnsafeBytes { try unsafe rewriter.process($0, into: &output) }
+            #expect({ if case .unchanged = verdict { true } else { false } }())
+        }
+    }
+
+    @Test("holds the two calls and nothing else, and lets go of what it held with the connection")
+    func holding() throws {
+        let frames = HeldFrames()
+        #expect(try filter(Array(container.dropLast()), inChunksOf: 100, frames) == [])
+        #expect(frames.bytes == 0, "the connection is over")
+        var rewriter = AgentCallRewriter(podNamespace: Requests.podNamespace, holdingIn: frames)
+        var output: [UInt8] = []
+        _ = try unsafe container.dropLast().withUnsafeBytes { try unsafe rewriter.process($0, into: &output) }
+        #expect(frames.bytes == container.count - 1)
+        _ = try unsafe container.suffix(1).withUnsafeBytes { try unsafe rewriter.process($0, into: &output) }
+        #expect(frames.bytes == containerRewritten.count, "it has yet to be sent")
+        output = []
+        _ = try unsafe Self.passing[0].withUnsafeBytes { try unsafe rewriter.process($0, into: &output) }
+        #expect(frames.bytes == 0)
+    }
+
+    @Test("among too many held calls the largest go, and with them their connections")
+    func budget() throws {
+        let frames = HeldFrames(limit: 100_000)
+        func start(_ count: Int) throws -> AgentCallRewriter {
+            let frame = Requests.frame("CreateContainer", Requests.createContainer(namespaces: [], padding: 200_000))
+            var rewriter = AgentCallRewriter(podNamespace: Requests.podNamespace, holdingIn: frames)
+            try feed(&rewriter, Array(frame[..<count]))
+            return rewriter
+        }
+        func feed(_ rewriter: inout AgentCallRewriter, _ bytes: [UInt8]) throws {
+            var output: [UInt8] = []
+            _ = try unsafe bytes.withUnsafeBytes { try unsafe rewriter.process($0, into: &output) }
+        }
+        var small = try start(30_000)
+        var large = try start(60_000)
+        #expect(throws: HeldFrameRefused.self) { _ = try start(70_000) }
+        #expect(frames.bytes == 90_000)
+        var middle = try start(50_000)
+        #expect(frames.bytes == 80_000)
+        #expect(throws: HeldFrameRefused.self) { try feed(&large, [0]) }
+        try feed(&small, [0])
+        try feed(&middle, [0])
+        #expect(frames.bytes == 80_002)
+        // A plain call of a sane size gets through whatever the others do.
+        #expect(try filter(container, inChunksOf: 64, frames) == containerRewritten)
+    }
+
+    @Test("sixty who each send nearly all of the largest frame hold no more than allowed")
+    func hostile() throws {
+        let frames = HeldFrames()
+        let start = Requests.frame("CreateContainer", [])
+        var header = FrameHeader(start)
+        header.length = Frame.payloadLimit
+        var bytes: [UInt8] = []
+        header.encode(into: &bytes)
+        bytes += start[FrameHeader.size...]
+        bytes += [UInt8](repeating: 0, count: Frame.payloadLimit - 1000)
+        var rewriters = (0..<60).map { _ in AgentCallRewriter(podNamespace: "/x", holdingIn: frames) }
+        var output: [UInt8] = []
+        var refused = Set<Int>()
+        for offset in stride(from: 0, to: bytes.count, by: 65_536) {
+            for index in rewriters.indices where !refused.contains(index) {
+                let chunk = bytes[offset..<min(offset + 65_536, bytes.count)]
+                do {
+                    _ = try unsafe chunk.withUnsafeBytes { try unsafe rewriters[index].process($0, into: &output) }
+                } catch is HeldFrameRefused {
+                    refused.insert(index)
+                }
+                #expect(frames.bytes <= frames.limit)
+            }
+        }
+        #expect(output.isEmpty)
+        #expect(refused.count < 60, "some of them are served")
+        rewriters = []
+        #expect(frames.bytes == 0)
+    }
+
+    @Test("any bytes come out the same however they are cut, and unchanged if they call nothing")
+    func anyBytes() throws {
+        for seed in 0..<60 {
+            var bytes: [UInt8] = []
+            for index in 0..<4 {
+                var frame = [container, sandbox, Self.passing[0], Self.passing[4], Self.passing[9], Self.passing[13]][
+                    (seed + index) % 6]
+                for _ in 0..<(seed % 5) { frame[Int.random(in: 0..<frame.count)] = .random(in: 0...255) }
+                bytes += frame.prefix(Int.random(in: 1...(frame.count * 2)))
+            }
+            let whole = try filter(bytes, inChunksOf: bytes.count)
+            for size in [1, 13, 999] { #expect(try filter(bytes, inChunksOf: size) == whole) }
+        }
+        for _ in 0..<200 {
+            let bytes = (0..<300).map { _ in UInt8.random(in: 0...255) & .random(in: 0...255) }
+            let result = try filter(bytes, inChunksOf: 17)
+            #expect(bytes.starts(with: result))
+        }
+    }
+}

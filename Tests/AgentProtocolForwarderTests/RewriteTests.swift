@@ -1,0 +1,142 @@
+import AgentProtocolForwarder
+import KataProtocol
+import TTRPC
+import Testing
+
+@Suite("What becomes of a call")
+struct RewriteTests {
+    private func rewrite(_ frame: [UInt8]) -> [UInt8] {
+        AgentCallRewriter.rewrite(frame, podNamespace: Requests.podNamespace)
+    }
+
+    private let ipc = Requests.namespace("ipc", "")
+    private let mount = Requests.namespace("mount", "/x")
+
+    @Test("a container without a network namespace gets the pod's, behind all else")
+    func appended() {
+        let sent = Requests.createContainer(namespaces: [ipc, mount])
+        let wanted = Requests.createContainer(namespaces: [ipc, mount], last: Requests.appended)
+        #expect(rewrite(Requests.frame("CreateContainer", sent)) == Requests.frame("CreateContainer", wanted))
+    }
+
+    @Test("a container with network namespaces keeps one, and it is the pod's")
+    func replaced() {
+        let foreign = Requests.namespace("network", "/proc/1/ns/net")
+        let sent = Requests.createContainer(namespaces: [ipc, foreign, mount, foreign])
+        let wanted = Requests.createContainer(namespaces: [ipc, Requests.replaced, mount])
+        #expect(rewrite(Requests.frame("CreateContainer", sent)) == Requests.frame("CreateContainer", wanted))
+    }
+
+    @Test("the agent reads what was meant")
+    func read() throws {
+        var request = CreateContainerRequest()
+        request.containerID = "c1"
+        request.oci = OCISpec()
+        request.oci?.linux = OCILinux()
+        request.oci?.annotations = ["a": String(repeating: "b", count: 1000)]
+        let frame = rewrite(Requests.frame("CreateContainer", request.encoded))
+        let envelope = try RequestEnvelope(parsing: frame[FrameHeader.size...])
+        #expect(envelope.metadata == ["containerd-namespace-ttrpc": "k8s.io"])
+        #expect(envelope.timeoutNanoseconds == 60_000_000_000)
+        var entry = OCINamespace()
+        (entry.type, entry.path) = ("network", Requests.podNamespace)
+        request.oci?.linux?.namespaces = [entry]
+        #expect(try CreateContainerRequest(parsing: envelope.payload) == request)
+    }
+
+    @Test("a sandbox loses the node's resolver and nothing else")
+    func sandbox() {
+        let sent = Requests.createSandbox(dns: ["nameserver 10.0.0.10", "search default"])
+        let wanted = Requests.createSandbox(dns: [])
+        #expect(rewrite(Requests.frame("CreateSandbox", sent)) == Requests.frame("CreateSandbox", wanted))
+        #expect(rewrite(Requests.frame("CreateSandbox", wanted)) == Requests.frame("CreateSandbox", wanted))
+    }
+
+    @Test("the lengths are right wherever they take a byte more")
+    func lengths() throws {
+        for padding in [0, 60, 100, 126, 127, 128, 129, 16_200, 16_250, 16_300, 16_383, 16_384, 2_097_100, 2_097_152] {
+            let sent = Requests.createContainer(namespaces: [], padding: padding)
+            let wanted = Requests.createContainer(namespaces: [], last: Requests.appended, padding: padding)
+            #expect(rewrite(Requests.frame("CreateContainer", sent)) == Requests.frame("CreateContainer", wanted))
+        }
+    }
+
+    @Test("the order of the envelope's fields does not matter, and of two the last one counts")
+    func order() {
+        let payload = Requests.createSandbox(dns: ["x"])
+        let cleared = Requests.createSandbox(dns: [])
+        func envelopes(_ payload: [UInt8]) -> [[UInt8]] {
+            [
+                Requests.message {
+                    $0.bytes(3, payload)
+                    $0.string(2, "CreateSandbox")
+                    $0.string(1, "grpc.AgentService")
+                },
+                Requests.message {
+                    $0.varint(4, 7)
+                    $0.string(1, "other")
+                    $0.string(2, "CreateSandbox")
+                    $0.string(1, "grpc.AgentService")
+                    $0.bytes(3, [0xFF])
+                    $0.bytes(3, payload)
+                    $0.string(1000, "unknown")
+                },
+            ]
+        }
+        for (sent, wanted) in zip(envelopes(payload), envelopes(cleared)) {
+            #expect(rewrite(Requests.frame(envelope: sent)) == Requests.frame(envelope: wanted))
+        }
+    }
+
+    @Test("a message in several pieces is taken as one")
+    func pieces() {
+        func linux(_ entry: [UInt8]) -> [UInt8] {
+            Requests.message { $0.message(8) { $0.message(6) { $0.raw(entry) } } }
+        }
+        let foreign = Requests.namespace("network", "/x")
+        let sent = Requests.message {
+            $0.bytes(6, linux(ipc))
+            $0.string(1, "c1")
+            $0.bytes(6, linux(foreign) + linux(mount))
+        }
+        let wanted = Requests.message {
+            $0.message(6) {
+                $0.message(8) { linux in
+                    for entry in [ipc, Requests.replaced, mount] { linux.message(6) { $0.raw(entry) } }
+                }
+            }
+            $0.string(1, "c1")
+        }
+        #expect(rewrite(Requests.frame("CreateContainer", sent)) == Requests.frame("CreateContainer", wanted))
+    }
+
+    @Test("what the agent has to refuse goes to it as it came")
+    func untouched() {
+        let container = Requests.createContainer(namespaces: [])
+        let frames = [
+            Requests.frame("CreateContainer", []),
+            Requests.frame("CreateContainer", Requests.message { $0.string(1, "c1") }),
+            Requests.frame("CreateContainer", Requests.message { $0.message(6) { $0.string(1, "1.0") } }),
+            Requests.frame("CreateContainer", Array(container.dropLast())),
+            Requests.frame("CreateContainer", Requests.message { $0.varint(6, 1) }),
+            Requests.frame("CreateContainer", Requests.message { $0.message(6) { $0.varint(8, 1) } }),
+            Requests.frame("CreateContainer", Requests.message { $0.message(6) { $0.message(8) { $0.varint(6, 1) } } }),
+            Requests.frame("CreateContainer", container, service: "grpc.AgentServices"),
+            Requests.frame("CreateContainers", container), Requests.frame("createContainer", container),
+            Requests.frame("StartContainer", container), Requests.frame(envelope: []),
+            Requests.frame(envelope: [0x0A]), [], [0, 0, 0],
+        ]
+        for frame in frames { #expect(rewrite(frame) == frame) }
+    }
+
+    @Test("a container that no longer fits with its namespace goes on as too large, for the agent to say so")
+    func oversized() throws {
+        let empty = Requests.frame("CreateContainer", Requests.createContainer(namespaces: [], padding: 3 << 20)).count
+        let padding = Frame.payloadLimit + FrameHeader.size - empty + (3 << 20) - 1
+        let sent = Requests.frame("CreateContainer", Requests.createContainer(namespaces: [], padding: padding))
+        try #require(!FrameHeader(sent).isOversized)
+        let header = FrameHeader(rewrite(sent))
+        #expect(header.isOversized)
+        #expect(header.stream == 1)
+    }
+}

@@ -11,6 +11,15 @@ public enum PeerPodControlCommand {
         Program(
             "peerpodctl", version: ProjectVersion.text,
             summary: "play the kata shim against a cloud-api-adaptor, and look at its sandboxes",
-            entries: [], usageStatus: ExitStatus.failure, output: output)
+            entries: [
+                .init("run", RunOptions.command) { options, command, _ throws(ConfigurationError) in
+                    let report = options.isJSON ? .json : options.report
+                    return RunCommand(plan: try options.plan(command), report: report).run()
+                },
+                .init("status", StatusOptions.command) { options, _, _ in
+                    StatusCommand(options: options, output: output).run()
+                },
+            ],
+            usageStatus: ExitStatus.failure, output: output)
     }
 }

@@ -27,9 +27,11 @@ struct Timeline: Equatable, Sendable {
     /// From the pod's beginning to the end of its last phase.
     var total: Duration { entries.map { $0.start + $0.length }.max() ?? .zero }
 
-    /// Adds a phase that has ended, well or not.
+    /// Adds a phase that has ended; of two pieces of one phase, one after the other, makes one.
     mutating func add(_ phase: Phase, from start: Duration, to end: Duration) {
-        entries.append(Entry(phase: phase, start: start, length: end - start))
+        // Taking the container down and StopVM are both the stop phase.
+        let begin = entries.last?.phase == phase ? entries.removeLast().start : start
+        entries.append(Entry(phase: phase, start: begin, length: end - begin))
     }
 
     /// How long the phase took; nil when it was not reached.

@@ -34,7 +34,11 @@ struct TextTable: Sendable {
 
 extension String {
     /// This text with a `?` for each control character, line ends included.
-    var withoutControlCharacters: String {
-        String(String.UnicodeScalarView(unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }))
+    var withoutControlCharacters: String { withoutControlCharacters(except: nil) }
+
+    /// This text with a `?` for each control character but one.
+    func withoutControlCharacters(except kept: Unicode.Scalar?) -> String {
+        let shown = unicodeScalars.map { $0.properties.generalCategory == .control && $0 != kept ? "?" : $0 }
+        return String(String.UnicodeScalarView(shown))
     }
 }

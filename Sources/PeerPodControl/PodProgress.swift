@@ -1,0 +1,55 @@
+internal import LinuxIO
+
+/// What is known of a pod while it lives: its timeline, and what went wrong on the side.
+///
+/// Concurrency: the tasks of one pod share it; everything is under its lock.
+final class PodProgress: Sendable {
+    private struct State {
+        var timeline = Timeline()
+        var phase: (Phase, start: Duration)?
+        var troubles: [PodFailure] = []
+        var outOfMemoryKills = 0
+
+        mutating func endPhase(_ now: Duration) {
+            if let phase { timeline.add(phase.0, from: phase.start, to: now) }
+            phase = nil
+        }
+    }
+
+    private let state = Lock(State())
+    private let start = ContinuousClock.now
+
+    /// The phase before ends here, well or not, and this one begins.
+    func enter(_ phase: Phase) {
+        let now = ContinuousClock.now - start
+        state.withLock { state in
+            state.endPhase(now)
+            state.phase = (phase, now)
+        }
+    }
+
+    /// Notes what went wrong, but does not change how the pod ended.
+    func note(_ trouble: PodFailure) { state.withLock { $0.troubles.append(trouble) } }
+
+    /// Notes that the VM's kernel killed a process for want of memory.
+    func noteOutOfMemory() { state.withLock { $0.outOfMemoryKills += 1 } }
+
+    /// All of it, as the outcome of the pod; the last phase ends here.
+    func outcome(of pod: PodIdentity, _ ending: PodOutcome.Ending) -> PodOutcome {
+        let now = ContinuousClock.now - start
+        return state.withLock { state in
+            state.endPhase(now)
+            return PodOutcome(
+                pod: pod.name, namespace: pod.namespace, sandbox: pod.sandbox, timeline: state.timeline,
+                ending: ending, troubles: state.troubles, outOfMemoryKills: state.outOfMemoryKills)
+        }
+    }
+}
+
+/// What a pod is called, by Kubernetes and by containerd.
+struct PodIdentity: Sendable {
+    let name: String
+    let namespace: String
+    /// The sandbox's id, and that of its only container.
+    let sandbox: String
+}

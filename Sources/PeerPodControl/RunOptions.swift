@@ -1,0 +1,103 @@
+internal import Configuration
+internal import LinuxIO
+
+/// What the flags of `peerpodctl run` fill in.
+struct RunOptions: Sendable {
+    enum ReportFormat: String, CaseIterable, Sendable { case auto, text, json, none }
+
+    var socket = HypervisorOptions.defaultSocket
+    var pods = 1
+    var concurrency = 10
+    var name = "peerpod"
+    var namespace = "default"
+    var annotations: [String: String] = [:]
+    var networkNamespacePath = "/proc/self/ns/net"
+    var timeout = Duration.seconds(600)
+    var policyFile = ""
+    var readsStandardInput = false
+    var isQuiet = false
+    var report = ReportFormat.auto
+    var isJSON = false
+
+    static let command = Command(
+        "peerpodctl run", summary: "run a command in a pod VM of its own, or in many, and tell how long each step took",
+        details: """
+            Does what kata's shim does: CreateVM, StartVM, one connection to the agent for the pod's life with a \
+            health check every 5 seconds, and StopVM at the end, whatever happened before.
+
+            The command's output is passed on; of several pods, each line has its pod's name before it. The report \
+            goes to standard error, as with time(1): for one pod a bar per phase, for several the percentiles.
+
+            Ctrl-C is passed to the commands; a second one ends the pods, and their VMs are deleted.
+
+            Ends with the command's own status. 125 means that something else failed (of several pods: any), 130 \
+            that it was interrupted before the command ran to its end. Of several commands, the first status \
+            other than 0 counts.
+            """,
+        operands: "-- COMMAND...", defaults: RunOptions(),
+        sections: [
+            .init(
+                "Flags",
+                [
+                    HypervisorOptions.socket(\.socket),
+                    Setting("pods", \.pods, .integer(in: 1...10_000), "How many pods."),
+                    Setting("concurrency", \.concurrency, .integer(in: 1...1000), "How many of them at a time."),
+                    Setting("name", \.name, .string("NAME"), "The pod's name; of several, what their names begin with."),
+                    Setting("namespace", \.namespace, .string("NAME"), "The pod's Kubernetes namespace."),
+                    Setting(
+                        "annotation", \.annotations, .entry,
+                        "An annotation for CreateVM, such as io.katacontainers.config.hypervisor.machine_type=SIZE. May "
+                            + "be repeated."),
+                    Setting(
+                        "netns", \.networkNamespacePath, .path,
+                        "The pod's network namespace. The default is the adaptor's own."),
+                    Setting(
+                        "timeout", \.timeout, .duration(in: .milliseconds(1) ... .seconds(86_400)),
+                        "How long StartVM may take, as kata's remote_hypervisor_timeout."),
+                    Setting("policy-file", \.policyFile, .path, "An agent policy (Rego) to set in the VM."),
+                    Setting(
+                        "stdin", \.readsStandardInput, .bool,
+                        "Pass standard input to the command. Only for one pod. Without it, the input is empty."),
+                    Setting("quiet", \.isQuiet, .bool, "Do not show what the commands print."),
+                    Setting(
+                        "report", \.report, .choice(ReportFormat.allCases.map { ($0.rawValue, $0) }),
+                        "What the report is: auto means text on a terminal and JSON in one line otherwise."),
+                    Setting("json", \.isJSON, .bool, "Short for -report json."),
+                ])
+        ])
+
+    /// The plan these options and the command after them make.
+    func plan(_ command: [String]) throws(ConfigurationError) -> RunPlan {
+        guard !command.isEmpty else {
+            throw ConfigurationError("there is no command to run: write it last, as in peerpodctl run -- uname -a")
+        }
+        guard !readsStandardInput || pods == 1 else {
+            throw ConfigurationError("-stdin is only for one pod, but -pods is \(pods)")
+        }
+        return RunPlan(
+            socket: socket, pods: pods, concurrency: min(concurrency, pods), name: name, namespace: namespace,
+            annotations: annotations, networkNamespacePath: networkNamespacePath, timeout: timeout,
+            policy: try policy(), readsStandardInput: readsStandardInput, showsOutput: !isQuiet, command: command)
+    }
+
+    private func policy() throws(ConfigurationError) -> String? {
+        guard !policyFile.isEmpty else { return nil }
+        do {
+            return String(decoding: try DurableFile.read(policyFile, limit: 1 << 20), as: UTF8.self)
+        } catch {
+            throw ConfigurationError("the file of -policy-file cannot be read: \(error)")
+        }
+    }
+}
+
+/// What the commands that speak with the adaptor have in common.
+enum HypervisorOptions {
+    static let defaultSocket = "/run/peerpod/hypervisor.sock"
+
+    /// Where the adaptor listens; it has the same variable.
+    static func socket<Options>(
+        _ field: any WritableKeyPath<Options, String> & Sendable
+    ) -> Setting<Options> {
+        Setting("socket", environment: "REMOTE_HYPERVISOR_ENDPOINT", field, .path, "The adaptor's hypervisor socket.")
+    }
+}

@@ -1,0 +1,129 @@
+internal import KataProtocol
+internal import LinuxIO
+internal import TTRPC
+
+/// One pod, treated as kata's Go shim treats it in remote mode.
+///
+///     CreateVM ─> StartVM ─> one agent connection: Check, CreateSandbox, … WaitProcess,
+///                            pings all the while ─> RemoveContainer, DestroySandbox ─> StopVM
+///
+/// Whatever happens on the way, StopVM comes last.
+struct ShimPod: Sendable {
+    let plan: RunPlan
+    let identity: PodIdentity
+    let control: PodControl
+    let output: PodOutput
+    let hypervisor: HypervisorSocket
+    let progress = PodProgress()
+
+    /// How long the agent's socket is dialled, as kata's `dial_timeout`.
+    private static let dialPatience = Duration.seconds(30)
+    /// How long StopVM may take to promise the end of the VM.
+    private static let stopPatience = Duration.seconds(60)
+
+    /// Runs the pod from beginning to end.
+    func run() async -> PodOutcome {
+        let mayHaveVM = Signal()
+        let ending = await untilStopped { try await live(mayHaveVM) }
+        if mayHaveVM.isSet { await stopVM() }
+        return progress.outcome(of: identity, ending)
+    }
+
+    /// Runs `live` until it ends or the pod shall end, and waits for it either way.
+    private func untilStopped(_ live: @escaping @Sendable () async throws -> Int32) async -> PodOutcome.Ending {
+        await withTaskGroup(of: PodOutcome.Ending.self) { group in
+            group.addTask {
+                do {
+                    return .exited(status: try await live())
+                } catch let failure as PodFailure {
+                    return .failed(failure)
+                } catch {
+                    return .interrupted
+                }
+            }
+            group.addTask {
+                await control.stop.wait()
+                return .interrupted
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? .interrupted
+        }
+    }
+
+    private func live(_ mayHaveVM: Signal) async throws -> Int32 {
+        progress.enter(.create)
+        let agentSocketPath = try await createVM(mayHaveVM)
+        progress.enter(.start)
+        _ = try await hypervisor.call(Hypervisor.startVM, .with { $0.id = identity.sandbox }, timeout: plan.timeout)
+        progress.enter(.agent)
+        let stream = try await dial(agentSocketPath)
+        return try await Client.with(stream, on: hypervisor.loop) { client in
+            let session = AgentSession(
+                client: client, loop: hypervisor.loop, plan: plan, identity: identity, control: control,
+                output: output, progress: progress)
+            return try await session.run()
+        }
+    }
+
+    private func createVM(_ mayHaveVM: Signal) async throws -> String {
+        do {
+            let answer = try await hypervisor.call(Hypervisor.createVM, createRequest)
+            mayHaveVM.set()
+            return answer.agentSocketPath
+        } catch let refusal as PodFailure {
+            throw refusal
+        } catch {
+            // We hung up, and do not know what had become of the call by then.
+            mayHaveVM.set()
+            throw error
+        }
+    }
+
+    /// The agent's socket is there once StartVM has answered, but kata's shim gives it time all the same.
+    private func dial(_ path: String) async throws -> Stream {
+        let deadline = ContinuousClock.now + Self.dialPatience
+        while true {
+            do {
+                return try await Stream.connect(to: .unix(path: path), on: hypervisor.loop, deadline: deadline)
+            } catch {
+                if Task.isCancelled { throw CancellationError() }
+                guard ContinuousClock.now < deadline, error is SystemCallError else {
+                    throw PodFailure(
+                        operation: "dialling the agent", message: "no connection to \(path): \(error)",
+                        advice: "StartVM has succeeded, so the adaptor's end of the tunnel should be there; see its log.")
+                }
+                try await hypervisor.loop.sleep(for: .milliseconds(100))
+            }
+        }
+    }
+
+    private func stopVM() async {
+        progress.enter(.stop)
+        do {
+            let request = VMRequest.with { $0.id = identity.sandbox }
+            _ = try await hypervisor.call(Hypervisor.stopVM, request, timeout: Self.stopPatience)
+        } catch {
+            let failure = PodFailure(Hypervisor.stopVM.fullName, error, on: hypervisor.path)
+            progress.note(
+                PodFailure(
+                    operation: failure.operation, message: failure.message,
+                    advice: "The VM of sandbox \(identity.sandbox) may still exist; peerpodctl status shows what the "
+                        + "adaptor has on record. \(failure.advice)"))
+        }
+    }
+
+    private var createRequest: CreateVMRequest {
+        // The shim always sends all of these; empty and "0" mean unset.
+        var annotations = [
+            Annotation.podName: identity.name, Annotation.podNamespace: identity.namespace,
+            Annotation.machineType: "", Annotation.image: "", Annotation.vcpus: "0", Annotation.memory: "0",
+            Annotation.gpus: "0", Annotation.gpuModel: "", Annotation.initdata: "",
+        ]
+        annotations.merge(plan.annotations) { _, given in given }
+        return .with {
+            $0.id = identity.sandbox
+            $0.annotations = annotations
+            $0.networkNamespacePath = plan.networkNamespacePath
+        }
+    }
+}

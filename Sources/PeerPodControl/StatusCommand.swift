@@ -1,0 +1,118 @@
+internal import Configuration
+internal import JSON
+internal import KataProtocol
+internal import LinuxIO
+internal import Telemetry
+
+/// What the flags of `peerpodctl status` fill in.
+struct StatusOptions: Sendable {
+    var socket = HypervisorOptions.defaultSocket
+    var watches = false
+    var interval = Duration.seconds(2)
+    var isJSON = false
+
+    static let command = Command(
+        "peerpodctl status", summary: "list the sandboxes that the node's adaptor has on record",
+        details: """
+            The address is where the VM is reached, once that is known; the age counts from CreateVM. With -watch the \
+            list is shown again and again until Ctrl-C; with -json too, each time as one line.
+            """,
+        defaults: StatusOptions(),
+        sections: [
+            .init(
+                "Flags",
+                [
+                    HypervisorOptions.socket(\.socket),
+                    Setting("watch", \.watches, .bool, "Go on showing them."),
+                    Setting(
+                        "interval", \.interval, .duration(in: .milliseconds(100) ... .seconds(3600)),
+                        "How often, with -watch."),
+                    Setting("json", \.isJSON, .bool, "A JSON array instead of a table, ids in full."),
+                ])
+        ])
+}
+
+/// `peerpodctl status`, once its flags are read.
+struct StatusCommand: Sendable {
+    let options: StatusOptions
+    let output: Program.Output
+
+    /// Shows the list once, or until interrupted; returns the exit status.
+    func run() -> Int32 {
+        Signals.ignoreBrokenPipes()
+        do {
+            return try EpollLoop.run { loop in
+                options.watches ? try await watch(on: loop) : await show(on: loop, isRepeated: false)
+            }
+        } catch {
+            output.error("peerpodctl status: \(error)\n")
+            return ExitStatus.failure
+        }
+    }
+
+    private func watch(on loop: EpollLoop) async throws -> Int32 {
+        let signals = try Signals([Signals.interrupt, Signals.terminate], on: loop)
+        return await withTaskGroup(of: Void.self) { group in
+            group.addTask { _ = try? await signals.next() }
+            group.addTask {
+                // An adaptor that is away is shown as that, and may come back.
+                repeat {
+                    _ = await show(on: loop, isRepeated: true)
+                } while (try? await loop.sleep(for: options.interval)) != nil
+            }
+            await group.next()
+            group.cancelAll()
+            return ExitStatus.success
+        }
+    }
+
+    func show(on loop: EpollLoop, isRepeated: Bool) async -> Int32 {
+        do {
+            let socket = HypervisorSocket(path: options.socket, loop: loop)
+            let list = try await socket.call(Sandboxes.list, Empty(), timeout: .seconds(10))
+            write(list.sandboxes, isRepeated: isRepeated)
+            return ExitStatus.success
+        } catch let failure as PodFailure {
+            let advice = failure.advice.isEmpty ? "" : "  \(failure.advice)\n"
+            output.error("peerpodctl status: \(failure.message)\n\(advice)".withoutControlCharacters(except: "\n"))
+            return ExitStatus.failure
+        } catch {
+            return ExitStatus.interrupted
+        }
+    }
+
+    private func write(_ sandboxes: [SandboxStatus], isRepeated: Bool) {
+        if options.isJSON {
+            let document = JSONValue.array(sandboxes.map(\.json))
+            output.standard(String(decoding: document.encoded(indent: isRepeated ? nil : 2), as: UTF8.self) + "\n")
+            return
+        }
+        var text = ""
+        // On a terminal the new list takes the place of the old one.
+        if isRepeated { text = StandardOutput.isTerminal ? "\u{1b}[H\u{1b}[2J" : "\(WallTime.now)\n" }
+        let lines = sandboxes.isEmpty ? ["no sandboxes"] : Self.table(of: sandboxes, now: WallTime.now).lines
+        output.standard(text + lines.map { $0 + "\n" }.joined())
+    }
+
+    static func table(of sandboxes: [SandboxStatus], now: WallTime) -> TextTable {
+        var table = TextTable(
+            ["SANDBOX", "STATE", "POD", "VM", "ADDRESS", "AGE"], aligned: [.left, .left, .left, .left, .left, .right])
+        for sandbox in sandboxes {
+            table.add([
+                String(sandbox.id.prefix(12)), sandbox.state, "\(sandbox.podNamespace)/\(sandbox.podName)", sandbox.vm,
+                sandbox.address.isEmpty ? "-" : sandbox.address,
+                ageText(seconds: now.secondsSinceEpoch - sandbox.created),
+            ])
+        }
+        return table
+    }
+}
+
+extension SandboxStatus {
+    fileprivate var json: JSONValue {
+        [
+            "id": .string(id), "pod": .string(podName), "namespace": .string(podNamespace), "state": .string(state),
+            "vm": .string(vm), "address": .string(address), "created": .integer(created),
+        ]
+    }
+}

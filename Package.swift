@@ -105,6 +105,8 @@ let package = Package(
             "AgentProtocolForwarderTests",
             ["AgentProtocolForwarder", "AgentTunnel", "KataProtocol", "LinuxIO", "PodVMBoot", "TTRPC", "Telemetry"]),
         tests("PodVMBootTests", ["LinuxIO", "PodVMBoot", "Telemetry"]),
-        tests("PeerPodControlTests", ["JSON", "KataProtocol", "LinuxIO", "PeerPodControl", "TTRPC", "Telemetry"]),
+        tests(
+            "PeerPodControlTests",
+            ["Configuration", "JSON", "KataProtocol", "LinuxIO", "PeerPodControl", "TTRPC", "Telemetry"]),
     ]
 )

@@ -4,8 +4,6 @@ internal import LinuxIO
 extension AgentSession {
     /// How much the shim reads or writes at a time.
     private static let pieceLength = 32 << 10
-    /// How long outputs may stay open after the command has ended: what it left running in the VM may hold them for ever.
-    private static let graceForOutputs = Duration.seconds(2)
 
     private enum Event {
         case commandEnded(Int32)
@@ -39,7 +37,7 @@ extension AgentSession {
                 case .commandEnded(let ended):
                     status = ended
                     group.addTask {
-                        try await loop.sleep(for: Self.graceForOutputs)
+                        try await loop.sleep(for: pace.graceForOutputs)
                         return .graceOver
                     }
                 case .outputEnded: openOutputs -= 1

@@ -13,14 +13,7 @@ struct AgentSession: Sendable {
     let control: PodControl
     let output: PodOutput
     let progress: PodProgress
-
-    /// The deadlines that kata's Go shim puts on its calls, and how often it asks whether the agent lives.
-    enum Pace {
-        static let call = Duration.seconds(60)
-        static let check = Duration.seconds(30)
-        static let createSandbox = Duration.seconds(300)
-        static let betweenChecks = Duration.seconds(5)
-    }
+    let pace: ShimPace
 
     /// Runs the pod's command and returns its status.
     ///
@@ -51,7 +44,7 @@ struct AgentSession: Sendable {
             .with {
                 $0.hostname = identity.name
                 $0.sandboxID = identity.sandbox
-            }, timeout: Pace.createSandbox)
+            }, timeout: pace.createSandbox)
         if let policy = plan.policy { _ = try await call(AgentService.setPolicy, .with { $0.policy = policy }) }
         _ = try await call(AgentService.createContainer, .container(identity, running: plan.command))
         _ = try await call(AgentService.startContainer, .with { $0.containerID = identity.sandbox })
@@ -72,13 +65,13 @@ struct AgentSession: Sendable {
     /// Asks every five seconds whether the agent is well. One failure is final, as it is for the shim.
     private func keepChecking() async throws -> Int32 {
         while true {
-            try await loop.sleep(for: Pace.betweenChecks)
+            try await loop.sleep(for: pace.betweenChecks)
             try await check()
         }
     }
 
     private func check() async throws {
-        let health = try await call(AgentService.check, HealthCheckRequest(), timeout: Pace.check)
+        let health = try await call(AgentService.check, HealthCheckRequest(), timeout: pace.check)
         guard health.status == HealthCheckResponse.serving else {
             throw PodFailure(
                 operation: AgentService.check.fullName, message: "the agent answers that it is not serving",
@@ -86,11 +79,20 @@ struct AgentSession: Sendable {
         }
     }
 
-    /// Makes one call.
+    /// Makes a call with the deadline that most have.
     ///
     /// - Throws: ``PodFailure``, or `CancellationError`.
     func call<Request: Message, Response: Message>(
-        _ method: Method<Request, Response>, _ request: Request, timeout: Duration? = Pace.call
+        _ method: Method<Request, Response>, _ request: Request
+    ) async throws -> Response {
+        try await call(method, request, timeout: pace.call)
+    }
+
+    /// Makes a call.
+    ///
+    /// - Throws: ``PodFailure``, or `CancellationError`.
+    func call<Request: Message, Response: Message>(
+        _ method: Method<Request, Response>, _ request: Request, timeout: Duration?
     ) async throws -> Response {
         do {
             return try await client.call(method, request, timeout: timeout, metadata: shimMetadata)

@@ -42,7 +42,8 @@ struct RunOptions: Sendable {
                     HypervisorOptions.socket(\.socket),
                     Setting("pods", \.pods, .integer(in: 1...10_000), "How many pods."),
                     Setting("concurrency", \.concurrency, .integer(in: 1...1000), "How many of them at a time."),
-                    Setting("name", \.name, .string("NAME"), "The pod's name; of several, what their names begin with."),
+                    Setting(
+                        "name", \.name, .string("NAME"), "The pod's name; of several, what their names begin with."),
                     Setting("namespace", \.namespace, .string("NAME"), "The pod's Kubernetes namespace."),
                     Setting(
                         "annotation", \.annotations, .entry,

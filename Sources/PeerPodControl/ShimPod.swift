@@ -14,12 +14,8 @@ struct ShimPod: Sendable {
     let control: PodControl
     let output: PodOutput
     let hypervisor: HypervisorSocket
+    var pace = ShimPace()
     let progress = PodProgress()
-
-    /// How long the agent's socket is dialled, as kata's `dial_timeout`.
-    private static let dialPatience = Duration.seconds(30)
-    /// How long StopVM may take to promise the end of the VM.
-    private static let stopPatience = Duration.seconds(60)
 
     /// Runs the pod from beginning to end.
     func run() async -> PodOutcome {
@@ -60,7 +56,7 @@ struct ShimPod: Sendable {
         return try await Client.with(stream, on: hypervisor.loop) { client in
             let session = AgentSession(
                 client: client, loop: hypervisor.loop, plan: plan, identity: identity, control: control,
-                output: output, progress: progress)
+                output: output, progress: progress, pace: pace)
             return try await session.run()
         }
     }
@@ -81,7 +77,7 @@ struct ShimPod: Sendable {
 
     /// The agent's socket is there once StartVM has answered, but kata's shim gives it time all the same.
     private func dial(_ path: String) async throws -> Stream {
-        let deadline = ContinuousClock.now + Self.dialPatience
+        let deadline = ContinuousClock.now + pace.dialAgent
         while true {
             do {
                 return try await Stream.connect(to: .unix(path: path), on: hypervisor.loop, deadline: deadline)
@@ -90,7 +86,7 @@ struct ShimPod: Sendable {
                 guard ContinuousClock.now < deadline, error is SystemCallError else {
                     throw PodFailure(
                         operation: "dialling the agent", message: "no connection to \(path): \(error)",
-                        advice: "StartVM has succeeded, so the adaptor's end of the tunnel should be there; see its log.")
+                        advice: "StartVM has succeeded, so the adaptor should listen there: see its log.")
                 }
                 try await hypervisor.loop.sleep(for: .milliseconds(100))
             }
@@ -101,7 +97,7 @@ struct ShimPod: Sendable {
         progress.enter(.stop)
         do {
             let request = VMRequest.with { $0.id = identity.sandbox }
-            _ = try await hypervisor.call(Hypervisor.stopVM, request, timeout: Self.stopPatience)
+            _ = try await hypervisor.call(Hypervisor.stopVM, request, timeout: pace.stopVM)
         } catch {
             let failure = PodFailure(Hypervisor.stopVM.fullName, error, on: hypervisor.path)
             progress.note(

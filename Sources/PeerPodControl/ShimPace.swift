@@ -1,0 +1,14 @@
+/// How long kata's Go shim waits for what, and how often it asks whether the agent is well.
+struct ShimPace: Sendable {
+    /// For most calls to the agent.
+    var call = Duration.seconds(60)
+    var check = Duration.seconds(30)
+    var createSandbox = Duration.seconds(300)
+    var betweenChecks = Duration.seconds(5)
+    /// How long the agent's socket is dialled: kata's `dial_timeout`.
+    var dialAgent = Duration.seconds(30)
+    /// For StopVM, which the shim gives the deadline of its own caller.
+    var stopVM = Duration.seconds(60)
+    /// How long outputs may stay open after the command has ended: what it left running may hold them for ever.
+    var graceForOutputs = Duration.seconds(2)
+}

@@ -1,0 +1,126 @@
+import Configuration
+import JSON
+import KataProtocol
+import LinuxIO
+import TTRPC
+import Telemetry
+import Testing
+
+@testable import PeerPodControl
+
+/// What a program said.
+private final class Said: Sendable {
+    private let texts = Lock((standard: "", error: ""))
+
+    var standard: String { texts.withLock { $0.standard } }
+    var error: String { texts.withLock { $0.error } }
+
+    var output: Program.Output {
+        .init(
+            standard: { text in self.texts.withLock { $0.standard += text } },
+            error: { text in self.texts.withLock { $0.error += text } })
+    }
+}
+
+@Suite("The command line")
+struct CommandLineTests {
+    private let said = Said()
+
+    private func run(_ arguments: String..., environment: [String: String] = [:]) -> Int32 {
+        PeerPodControlCommand.program(output: said.output).run(arguments, environment: environment)
+    }
+
+    @Test("refuses what makes no sense, with a sentence and 125")
+    func refusals() {
+        #expect(run("run") == 125)
+        #expect(said.error.contains("there is no command to run"))
+        #expect(run("run", "-pods", "2", "-stdin", "--", "cat") == 125)
+        #expect(said.error.contains("-stdin is only for one pod"))
+        #expect(run("run", "-pods", "0", "--", "true") == 125)
+        #expect(run("run", "-policy-file", "/nonexistent/policy", "--", "true") == 125)
+        #expect(said.error.contains("-policy-file cannot be read"))
+        #expect(run("frobnicate") == 125)
+        #expect(said.standard.isEmpty)
+    }
+
+    @Test("takes the command and its flags as they are, after its own")
+    func command() throws {
+        let arguments = [
+            "-name=web", "--annotation", "a=b,c", "--pods", "20", "-concurrency=50", "--", "ls", "-l", "--",
+        ]
+        guard case .run(let options, let command) = try RunOptions.command.parse(arguments, environment: [:]) else {
+            Issue.record("parsed as a call for help")
+            return
+        }
+        let plan = try options.plan(command)
+        #expect(plan.command == ["ls", "-l", "--"])
+        #expect(plan.annotations == ["a": "b,c"])
+        #expect(plan.concurrency == 20, "more at a time than there are makes no sense")
+        #expect(plan.podNames.first == "web-01" && plan.podNames.last == "web-20")
+    }
+
+    @Test("the help of run tells the exit statuses")
+    func help() {
+        #expect(run("help", "run") == 0)
+        #expect(said.standard.contains("125"))
+        #expect(said.standard.contains("REMOTE_HYPERVISOR_ENDPOINT"))
+    }
+
+    @Test("version tells the project's version")
+    func version() {
+        #expect(run("version") == 0)
+        #expect(said.standard == "peerpodctl \(ProjectVersion.text)\n")
+    }
+
+    @Test("status without an adaptor asks whether one runs, names the socket and fails")
+    func noAdaptor() throws {
+        let directory = try TemporaryDirectory()
+        #expect(run("status", environment: ["REMOTE_HYPERVISOR_ENDPOINT": directory.path + "/none.sock"]) == 125)
+        #expect(said.error.contains("nobody answers on the socket \(directory.path)/none.sock"))
+        #expect(said.error.contains("Is the adaptor running?"))
+        #expect(said.standard.isEmpty)
+    }
+
+    @Test("status shows every sandbox in a table, oldest first as the adaptor lists them, or as JSON")
+    func status() throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path + "/hypervisor.sock"
+        let said = said
+        try EpollLoop.run { loop in
+            let listener = try Listener.listen(on: .unix(path: path), loop: loop)
+            let sandbox = SandboxStatus.with {
+                $0.id = String(repeating: "0a", count: 32)
+                $0.podName = "web"
+                $0.podNamespace = "shop"
+                $0.state = "running"
+                $0.vm = "podvm-web-0a0a0a0a"
+                $0.address = "10.0.0.4"
+                $0.created = WallTime.now.secondsSinceEpoch - 300
+            }
+            let server = Server(
+                Service.services(of: [
+                    Sandboxes.list.handled { _, _ in .with { $0.sandboxes = [sandbox] } }
+                ]), on: loop)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await server.serve(listener) }
+                for isJSON in [false, true] {
+                    let command = StatusCommand(
+                        options: StatusOptions(socket: path, isJSON: isJSON), output: said.output)
+                    #expect(await command.show(on: loop, isRepeated: false) == 0)
+                }
+                group.cancelAll()
+            }
+        }
+        let parts = said.standard.split(separator: "[", maxSplits: 1)
+        #expect(
+            parts[0] == """
+                SANDBOX       STATE    POD       VM                  ADDRESS   AGE
+                0a0a0a0a0a0a  running  shop/web  podvm-web-0a0a0a0a  10.0.0.4   5m
+
+                """)
+        let document = try JSONValue(parsing: Array("[\(parts[1])".utf8))
+        let first = try JSONNode(try #require(document.arrayValue?.first))
+        #expect(try first.string("id").count == 64)
+        #expect(try first.string("state") == "running")
+    }
+}

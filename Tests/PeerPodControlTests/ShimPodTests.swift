@@ -1,0 +1,269 @@
+import KataProtocol
+import LinuxIO
+import TTRPC
+import Testing
+
+@testable import PeerPodControl
+
+/// Runs one pod against `node`; `meanwhile` may interfere.
+private func runPod(
+    on node: StandInNode, _ loop: EpollLoop, annotations: [String: String] = [:], policy: String? = nil,
+    timeout: Duration = .seconds(600), output: PodOutput = .none, pace: ShimPace = ShimPace(),
+    meanwhile: @escaping @Sendable (PodControl) async -> Void = { _ in }
+) async throws -> PodOutcome {
+    let plan = RunPlan(
+        socket: node.socket, pods: 1, concurrency: 1, name: "web", namespace: "shop", annotations: annotations,
+        networkNamespacePath: "/run/netns/web", timeout: timeout, policy: policy, readsStandardInput: false,
+        showsOutput: true, command: ["echo", "hello"])
+    let control = PodControl()
+    return try await node.serve {
+        let pod = ShimPod(
+            plan: plan,
+            identity: PodIdentity(name: "web", namespace: "shop", sandbox: randomSandboxID()), control: control,
+            output: output, hypervisor: HypervisorSocket(path: node.socket, loop: loop), pace: pace)
+        return await withTaskGroup(of: PodOutcome?.self) { group in
+            group.addTask {
+                await meanwhile(control)
+                return nil
+            }
+            let outcome = await pod.run()
+            group.cancelAll()
+            return outcome
+        }
+    }
+}
+
+extension PodOutcome {
+    fileprivate var status: Int32? { if case .exited(let status) = ending { status } else { nil } }
+    fileprivate var isInterrupted: Bool { if case .interrupted = ending { true } else { false } }
+}
+
+@Suite("The shim")
+struct ShimPodTests {
+    @Test("calls in the order of a plain pod, one connection a hypervisor call and one for the agent")
+    func order() throws {
+        try EpollLoop.run { loop in
+            let node = try StandInNode(on: loop)
+            let outcome = try await runPod(on: node, loop)
+            #expect(outcome.status == 0)
+            #expect(outcome.troubles.isEmpty)
+            #expect(outcome.timeline.entries.map(\.phase) == Phase.allCases)
+            let calls = node.calls
+            #expect(
+                calls.prefix(7) == [
+                    "CreateVM", "StartVM", "Check", "GetGuestDetails", "CreateSandbox", "CreateContainer",
+                    "StartContainer",
+                ])
+            #expect(
+                Set(calls.dropFirst(7).dropLast(3)) == [
+                    "WaitProcess", "GetOOMEvent", "ReadStdout", "ReadStderr", "CloseStdin",
+                ])
+            #expect(calls.suffix(3) == ["RemoveContainer", "DestroySandbox", "StopVM"])
+            #expect(node.hypervisorConnections == 3)
+            #expect(node.agentConnections == 1)
+            #expect(node.metadata.allSatisfy { $0["containerd-namespace-ttrpc"] == "k8s.io" })
+        }
+    }
+
+    @Test("says in CreateVM all that a shim says, and no more")
+    func createRequest() throws {
+        try EpollLoop.run { loop in
+            let node = try StandInNode(on: loop)
+            _ = try await runPod(on: node, loop, annotations: [Annotation.machineType: "Standard_DC4es_v5"])
+            let request = try node.request(of: Hypervisor.createVM)
+            #expect(request.id.count == 64 && request.id.allSatisfy { $0.isHexDigit && !$0.isUppercase })
+            #expect(request.networkNamespacePath == "/run/netns/web")
+            #expect(
+                request.annotations == [
+                    "io.kubernetes.cri.sandbox-name": "web", "io.kubernetes.cri.sandbox-namespace": "shop",
+                    "io.katacontainers.config.hypervisor.machine_type": "Standard_DC4es_v5",
+                    "io.katacontainers.config.hypervisor.image": "",
+                    "io.katacontainers.config.hypervisor.default_vcpus": "0",
+                    "io.katacontainers.config.hypervisor.default_memory": "0",
+                    "io.katacontainers.config.hypervisor.default_gpus": "0",
+                    "io.katacontainers.config.hypervisor.default_gpu_model": "",
+                    "io.katacontainers.config.hypervisor.cc_init_data": "",
+                ])
+            #expect(try node.request(of: Hypervisor.stopVM).id == request.id)
+            let container = try node.request(of: AgentService.createContainer)
+            #expect(container.containerID == request.id)
+            #expect(container.execID == request.id)
+            #expect(container.oci?.process?.arguments == ["echo", "hello"])
+        }
+    }
+
+    @Test("gives StartVM its deadline, and WaitProcess none")
+    func deadlines() throws {
+        try EpollLoop.run { loop in
+            let node = try StandInNode(on: loop)
+            let begin = ContinuousClock.now
+            _ = try await runPod(on: node, loop, timeout: .seconds(77))
+            let deadline = try #require(node.deadline(of: "StartVM"))
+            #expect(begin + .seconds(77) <= deadline && deadline <= .now + .seconds(77))
+            #expect(node.deadline(of: "WaitProcess") == nil)
+            #expect(node.deadline(of: "ReadStdout") == nil)
+            #expect(try #require(node.deadline(of: "CreateSandbox")) > begin + .seconds(200))
+        }
+    }
+
+    @Test("sets a policy only if one is given, before the container")
+    func policy() throws {
+        try EpollLoop.run { loop in
+            let node = try StandInNode(on: loop)
+            _ = try await runPod(on: node, loop, policy: "package agent_policy")
+            #expect(node.calls[5...6] == ["SetPolicy", "CreateContainer"])
+            #expect(try node.request(of: AgentService.setPolicy).policy == "package agent_policy")
+        }
+    }
+
+    @Test("passes every byte of both outputs on, and the command's own status")
+    func outputs() throws {
+        let noise = (0..<40).map { piece in (0..<(32 << 10)).map { UInt8(truncatingIfNeeded: $0 &* (piece + 3)) } }
+        try EpollLoop.run { loop in
+            let node = try StandInNode(on: loop) {
+                $0.output = noise
+                $0.errorOutput = [Array("oh\n".utf8), Array("dear".utf8)]
+                $0.status = 42
+            }
+            let recording = Recording()
+            let outcome = try await runPod(on: node, loop, output: recording.sink)
+            #expect(outcome.status == 42)
+            #expect(recording.output == Array(noise.joined()))
+            #expect(recording.error == Array("oh\ndear".utf8))
+        }
+    }
+
+    @Test("does not wait for ever for outputs that the command's children hold open")
+    func openOutputs() throws {
+        try EpollLoop.run { loop in
+            let node = try StandInNode(on: loop) { $0.leavesOutputsOpen = true }
+            let outcome = try await runPod(on: node, loop, pace: ShimPace(graceForOutputs: .milliseconds(20)))
+            #expect(outcome.status == 0)
+            #expect(node.calls.last == "StopVM")
+        }
+    }
+
+    @Test("ends the pod when nobody reads its output any more")
+    func brokenPipe() throws {
+        try EpollLoop.run { loop in
+            let node = try StandInNode(on: loop) {
+                $0.output = [[1], [2], [3]]
+                $0.runsUntilSignalled = true
+            }
+            let closed = PodOutput(standard: { _ in false }, error: { _ in true }, finish: {})
+            #expect(try await runPod(on: node, loop, output: closed).isInterrupted)
+            #expect(node.calls.last == "StopVM")
+        }
+    }
+
+    @Test("calls StopVM after a StartVM that failed, and tells code, words and phase")
+    func startFails() throws {
+        try EpollLoop.run { loop in
+            let node = try StandInNode(on: loop) {
+                $0.startVM = { throw Status(.resourceExhausted, "no quota; ask for more") }
+            }
+            let outcome = try await runPod(on: node, loop)
+            let failure = try #require(outcome.failure)
+            #expect(failure.operation == "hypervisor.Hypervisor/StartVM")
+            #expect(failure.message == "RESOURCE_EXHAUSTED: no quota; ask for more")
+            #expect(node.calls == ["CreateVM", "StartVM", "StopVM"])
+            #expect(outcome.timeline.entries.map(\.phase) == [.create, .start, .stop])
+        }
+    }
+
+    @Test("does not stop what was never created")
+    func createFails() throws {
+        try EpollLoop.run { loop in
+            let node = try StandInNode(on: loop) { $0.createVM = { throw Status(.invalidArgument, "no name") } }
+            let outcome = try await runPod(on: node, loop)
+            #expect(outcome.failure?.message == "INVALID_ARGUMENT: no name")
+            #expect(node.calls == ["CreateVM"])
+        }
+    }
+
+    @Test("tells what may be left behind when StopVM fails, though the command went well")
+    func stopFails() throws {
+        try EpollLoop.run { loop in
+            let node = try StandInNode(on: loop) { $0.stopVM = { throw Status(.unavailable, "disk full") } }
+            let outcome = try await runPod(on: node, loop)
+            #expect(outcome.status == 0)
+            #expect(outcome.failure?.message == "UNAVAILABLE: disk full")
+            #expect(outcome.failure?.advice.contains("may still exist") == true)
+            #expect(ExitStatus.of([outcome]) == 125)
+        }
+    }
+
+    @Test("hangs up on a StartVM that is interrupted, and then stops the sandbox")
+    func interruptedStart() throws {
+        try EpollLoop.run { loop in
+            let node = try StandInNode(on: loop) { $0.startVM = { try await loop.sleep(for: .seconds(3600)) } }
+            let outcome = try await runPod(on: node, loop) { control in
+                await node.startWasCalled.wait()
+                control.interrupt(Signals.interrupt)
+            }
+            #expect(outcome.isInterrupted)
+            #expect(node.calls == ["CreateVM", "StartVM", "StopVM"])
+            #expect(node.hangUps == ["StartVM"])
+        }
+    }
+
+    @Test("passes an interrupt on to a command that runs, and returns what becomes of it")
+    func interruptedCommand() throws {
+        try EpollLoop.run { loop in
+            let node = try StandInNode(on: loop) { $0.runsUntilSignalled = true }
+            let outcome = try await runPod(on: node, loop) { control in
+                await node.commandRuns.wait()
+                // StartContainer is answered before the shim knows that the command runs.
+                while !node.calls.contains("WaitProcess") { await loop.yield() }
+                control.interrupt(Signals.interrupt)
+            }
+            #expect(outcome.status == 130)
+            #expect(try node.request(of: AgentService.signalProcess).signal == 2)
+            #expect(node.calls.suffix(3) == ["RemoveContainer", "DestroySandbox", "StopVM"])
+        }
+    }
+
+    @Test("ends the pod on the second interrupt, with StopVM alone")
+    func secondInterrupt() throws {
+        try EpollLoop.run { loop in
+            let node = try StandInNode(on: loop) { $0.runsUntilSignalled = true }
+            let outcome = try await runPod(on: node, loop) { control in
+                await node.commandRuns.wait()
+                control.stop.set()
+            }
+            #expect(outcome.isInterrupted)
+            #expect(node.calls.last == "StopVM")
+            #expect(!node.calls.contains("RemoveContainer"))
+        }
+    }
+
+    @Test("asks the agent again and again whether it is well, and believes the first no")
+    func pings() throws {
+        try EpollLoop.run { loop in
+            let node = try StandInNode(on: loop) {
+                $0.runsUntilSignalled = true
+                $0.health = { checks in checks < 3 ? HealthCheckResponse.serving : HealthCheckResponse.notServing }
+            }
+            let outcome = try await runPod(on: node, loop, pace: ShimPace(betweenChecks: .milliseconds(5)))
+            #expect(outcome.failure?.operation == "grpc.Health/Check")
+            #expect(outcome.failure?.message.contains("not serving") == true)
+            #expect(node.calls.count { $0 == "Check" } == 4)
+            #expect(node.calls.last == "StopVM")
+        }
+    }
+
+    @Test("gives a pod up whose agent goes away, and never dials it again")
+    func agentDies() throws {
+        try EpollLoop.run { loop in
+            let node = try StandInNode(on: loop) { $0.runsUntilSignalled = true }
+            let outcome = try await runPod(on: node, loop) { _ in
+                await node.commandRuns.wait()
+                node.killAgent()
+            }
+            #expect(outcome.failure != nil)
+            #expect(outcome.status == nil)
+            #expect(node.agentConnections == 1)
+            #expect(node.calls.last == "StopVM")
+        }
+    }
+}

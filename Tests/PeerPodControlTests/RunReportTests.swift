@@ -20,10 +20,10 @@ import Testing
     func bars() {
         let report = RunReport(outcomes: [outcome("web", .exited(status: 3))], concurrency: 1, elapsed: .seconds(1))
         #expect(
-            report.lines(width: 42) == [
+            report.lines(width: 40) == [
                 "pod default/web, sandbox abababababab: ended with status 3 after 1.00 s",
-                "  create  ██                      100 ms",
-                "  start     ████████████████████  900 ms",
+                "  create  ██                    100 ms",
+                "  start     ██████████████████  900 ms",
             ])
     }
 

@@ -205,7 +205,7 @@ final class StandInNode: Sendable {
     }
 
     private func read(
-        _ output: WritableKeyPath<Notes, [[UInt8]]> & Sendable, _ request: ReadStreamRequest
+        _ output: any WritableKeyPath<Notes, [[UInt8]]> & Sendable, _ request: ReadStreamRequest
     ) async throws -> ReadStreamResponse {
         let piece = notes.withLock { notes in
             notes[keyPath: output].isEmpty ? nil : notes[keyPath: output].removeFirst()

@@ -108,5 +108,10 @@ let package = Package(
         tests(
             "PeerPodControlTests",
             ["Configuration", "JSON", "KataProtocol", "LinuxIO", "PeerPodControl", "TTRPC", "Telemetry"]),
+        tests(
+            "PeerTests",
+            [
+                "AgentProtocolForwarder", "AgentTunnel", "JSON", "KataProtocol", "LinuxIO", "PodVMBoot", "TTRPC", "Telemetry",
+            ]),
     ]
 )

@@ -1,0 +1,57 @@
+import LinuxIO
+import PodVMBoot
+import Telemetry
+import Testing
+
+/// Our boot document, read and written by Go's encoding/json with the tags of the Go programs.
+@Suite(.enabled(if: GoPeer.isAvailable, GoPeer.need))
+struct BootDocumentPeerTests {
+    private static func full() throws -> BootDocument {
+        var network = PodNetworkDescription(
+            podAddress: try #require(IPPrefix("10.244.0.19/24")),
+            hardwareAddress: try #require(HardwareAddress("0a:58:0a:f4:00:13")), interface: "eth0",
+            nodeAddress: try #require(IPPrefix("10.0.0.4/24")), mtu: 1450)
+        network.vxlanPort = 4789
+        network.vxlanID = 555_001
+        var document = BootDocument(podName: "nginx-Grüße", podNamespace: "default")
+        document.podNetwork = network
+        document.serverKey = Secret("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
+        document.serverCertificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+        document.clientCA = document.serverCertificate
+        document.minimumTLSVersion = "VersionTLS12"
+        document.cipherSuites = ["TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"]
+        return document
+    }
+
+    private func passed(_ input: [UInt8], _ flags: [String] = []) throws -> [UInt8] {
+        let peer = try GoPeer()
+        let run = try onLoop { loop in try await peer.run(["apf"] + flags, input: input, on: loop) }
+        #expect(run.status == .exited(0), "\(run.errorText)")
+        return run.output
+    }
+
+    @Test("what we write is what Go reads, and what Go writes is what we read")
+    func bothDirections() throws {
+        let document = try BootDocumentPeerTests.full()
+        #expect(try BootDocument(parsing: passed(document.encoded)) == document)
+        let bare = BootDocument(podName: "nginx", podNamespace: "default")
+        #expect(try BootDocument(parsing: passed(bare.encoded)) == bare)
+    }
+
+    @Test("Go would write it as we do, but for the newline at the end")
+    func sameBytes() throws {
+        let encoded = try BootDocumentPeerTests.full().encoded
+        #expect(String(decoding: try passed(encoded), as: UTF8.self) + "\n" == String(decoding: encoded, as: UTF8.self))
+    }
+
+    @Test("Go finds our document in our user data, and we find Go's in its own")
+    func userData() throws {
+        let document = try BootDocumentPeerTests.full()
+        let ours = Array(try UserData(document).encoded().utf8)
+        #expect(try BootDocument(parsing: passed(ours, ["-user-data"])) == document)
+        let theirs = try passed(document.encoded, ["-as-user-data"])
+        let files = try UserData.cloudConfig(in: theirs).files
+        #expect(files.map(\.path) == ["/run/peerpod/apf.json"])
+        #expect(try BootDocument(parsing: Array(files.first?.content.utf8 ?? "".utf8)) == document)
+    }
+}

@@ -1,0 +1,126 @@
+import JSON
+import LinuxIO
+import Testing
+
+/// Tests/Peers/ttrpc-peer: containerd's own ttrpc, and Go's crypto/tls and encoding/json.
+struct GoPeer: Sendable {
+    /// Why a test that needs it cannot run here.
+    static let need: Comment = "needs Debian's golang-go and golang-github-containerd-ttrpc-dev (scripts/setup test)"
+
+    /// Whether it can be built on this machine.
+    static let isAvailable = Files.exists(library + "/server.go") && compiler != nil
+
+    private static let libraries = "/usr/share/gocode"
+    private static let library = libraries + "/src/github.com/containerd/ttrpc"
+    private static let compiler: String? = (Environment.all["PATH"] ?? "/usr/bin:/bin").split(separator: ":")
+        .map { $0 + "/go" }.first { Files.isExecutable($0) }
+
+    /// Built by the first test that asks, for all of them.
+    private static let built = Result { try build() }
+
+    /// The program.
+    let path: String
+
+    init() throws { path = try GoPeer.built.get() }
+
+    private static func build(thisFile: String = #filePath) throws -> String {
+        let tests = Files.parent(of: Files.parent(of: thisFile))
+        let scratch = Files.parent(of: tests) + "/.build/peers"
+        try Files.makeDirectories(scratch)
+        var options = ChildProcess.Options(
+            executable: compiler ?? "go", arguments: ["build", "-o", scratch + "/ttrpc-peer", "."])
+        options.workingDirectory = tests + "/Peers/ttrpc-peer"
+        options.environment = Environment.all.merging([
+            "GOPATH": libraries, "GO111MODULE": "off", "GOFLAGS": "", "CGO_ENABLED": "0", "GOCACHE": scratch + "/cache",
+        ]) { _, ours in ours }
+        let complete = options
+        let run = try EpollLoop.run { loop in try await ProgramRun.of(complete, on: loop) }
+        guard run.status == .exited(0) else { throw PeerFailure("go build: \(run.errorText)") }
+        return scratch + "/ttrpc-peer"
+    }
+
+    /// Runs one mode of the program to its end.
+    func run(_ arguments: [String], input: [UInt8]? = nil, on loop: EpollLoop) async throws -> ProgramRun {
+        let options = ChildProcess.Options(executable: path, arguments: arguments)
+        return try await ProgramRun.of(options, input: input, on: loop)
+    }
+
+    /// Runs one of its checks against `socket`, and takes over what it finds.
+    func check(
+        _ name: String, _ socket: SocketAddress, with other: String = "", on loop: EpollLoop,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws {
+        let arguments = ["client", "-socket", socket.description, "-check", name, "-with", other]
+        let run = try await run(arguments, on: loop)
+        #expect(run.status == .exited(0), "\(name): \(run.errorText)", sourceLocation: sourceLocation)
+        for line in run.output.split(separator: UInt8(ascii: "\n")) {
+            let finding = try JSONValue(parsing: Array(line))
+            let (expectation, found) = (finding["expect"]?.stringValue ?? "", finding["found"]?.stringValue ?? "")
+            #expect(
+                finding["ok"]?.boolValue == true, "\(name): \(expectation), but found: \(found)",
+                sourceLocation: sourceLocation)
+        }
+    }
+
+    /// Runs its agent on `socket` for as long as `body` takes.
+    func withAgent<Result>(
+        at socket: SocketAddress, on loop: EpollLoop, _ body: () async throws -> Result
+    ) async throws -> Result {
+        var options = ChildProcess.Options(executable: path, arguments: ["agent", "-socket", socket.description])
+        options.error = .pipe
+        let agent = try ChildProcess.start(options, on: loop)
+        defer { agent.signal(9) }
+        // Its first words are that it listens.
+        guard let words = try await agent.error?.read(upTo: 1024), !words.isEmpty else {
+            throw PeerFailure("the agent ended before it served: \(try await agent.wait())")
+        }
+        return try await body()
+    }
+}
+
+/// A program that ran to its end, and what it said.
+struct ProgramRun: Sendable {
+    let status: ChildProcess.ExitStatus
+    let output: [UInt8]
+    let error: [UInt8]
+
+    var errorText: String { String(decoding: error, as: UTF8.self) }
+
+    static func of(
+        _ options: ChildProcess.Options, input: [UInt8]? = nil, on loop: EpollLoop,
+        whileRunning watch: @escaping @Sendable (String) async -> Void = { _ in }
+    ) async throws -> ProgramRun {
+        var options = options
+        options.input = input == nil ? .null : .pipe
+        options.output = .pipe
+        options.error = .pipe
+        let child = try ChildProcess.start(options, on: loop)
+        // Not to survive a test that is cancelled.
+        defer { child.signal(9) }
+        async let output = readToEnd(child.output)
+        async let error = readToEnd(child.error, watch)
+        if let input {
+            try await child.input?.write(input)
+            child.input?.close()
+        }
+        return try await ProgramRun(status: child.wait(), output: output, error: error)
+    }
+
+    private static func readToEnd(
+        _ stream: Stream?, _ watch: @Sendable (String) async -> Void = { _ in }
+    ) async throws -> [UInt8] {
+        var all: [UInt8] = []
+        while let bytes = try await stream?.read(upTo: 64 << 10), !bytes.isEmpty {
+            all += bytes
+            await watch(String(decoding: bytes, as: UTF8.self))
+        }
+        return all
+    }
+}
+
+/// A peer that could not play its part.
+struct PeerFailure: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) { self.description = description }
+}

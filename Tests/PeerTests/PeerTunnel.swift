@@ -1,0 +1,42 @@
+import AgentTunnel
+import LinuxIO
+
+/// Both ends of our tunnel, encrypted, to whatever serves the agent's socket.
+struct PeerTunnel: Sendable {
+    let directory: TemporaryDirectory
+    /// Where the agent is to listen.
+    var agent: SocketAddress { directory.socket("agent.sock") }
+    /// Where the shim connects to.
+    var socket: SocketAddress { directory.socket("agent.ttrpc") }
+
+    /// Runs a tunnel for as long as `body` takes.
+    static func with(
+        on loop: EpollLoop, filter: @escaping GuestEnd.FilterFactory = { nil },
+        _ body: (PeerTunnel) async throws -> Void
+    ) async throws {
+        let tunnel = PeerTunnel(directory: try TemporaryDirectory())
+        let identity = try SandboxIdentity.make(vmName: "podvm-peer")
+        let guestListener = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
+        let forwarder = guestListener.address
+        let guest = GuestEnd(
+            guestListener,
+            security: try .server(identity: identity.server, clientAuthorities: identity.client.certificate),
+            agent: tunnel.agent, on: loop, filter: filter)
+        let security = ClientSecurity(
+            context: try .client(trusting: identity.authority, identity: identity.client), serverName: "podvm-peer")
+        let node = NodeEnd(
+            try Listener.listen(on: tunnel.socket, loop: loop),
+            to: Dialler(to: forwarder, security: security, on: loop),
+            limits: roomy, on: loop)
+        try await alongside(guest.run) {
+            try await alongside(node.run) { try await body(tunnel) }
+        }
+    }
+
+    /// Room for a thousand idle connections beside the one that matters.
+    private static var roomy: NodeEnd.Limits {
+        var limits = NodeEnd.Limits()
+        limits.connections = 2048
+        return limits
+    }
+}

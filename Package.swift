@@ -103,7 +103,10 @@ let package = Package(
         tests("JSONTests", ["JSON"]),
         tests(
             "AgentProtocolForwarderTests",
-            ["AgentProtocolForwarder", "AgentTunnel", "KataProtocol", "LinuxIO", "PodVMBoot", "TTRPC", "Telemetry"]),
+            [
+                "AgentProtocolForwarder", "AgentTunnel", "Configuration", "KataProtocol", "LinuxIO", "PodVMBoot",
+                "TTRPC", "Telemetry",
+            ]),
         tests("PodVMBootTests", ["LinuxIO", "PodVMBoot", "Telemetry"]),
         tests(
             "PeerPodControlTests",

@@ -1,0 +1,31 @@
+import AgentTunnel
+import LinuxIO
+import Testing
+
+@Suite("The process")
+struct ForwarderProcessTests {
+    /// The program, which the build puts beside the tests.
+    private static let program = "\(Files.parent(of: SystemInfo.executablePath))/agent-protocol-forwarder"
+
+    @Test(
+        "tells the service manager when it is ready and when it stops, and ends with 0 at a signal",
+        .enabled(if: Files.isExecutable(program), "agent-protocol-forwarder is not built"))
+    func lifetime() throws {
+        let guest = try Guest()
+        try guest.write(SandboxIdentity.make(vmName: Guest.vmName))
+        let path = guest.path
+        try onLoop { loop in
+            let manager = try ServiceManager.listen(at: "@\(path)/notify", on: loop)
+            var options = ChildProcess.Options(
+                executable: Self.program, arguments: ["-config", "\(path)/apf.json", "-listen", "127.0.0.1:0"])
+            options.environment = ["NOTIFY_SOCKET": "@\(path)/notify"]
+            options.error = .null
+            let child = try ChildProcess.start(options, on: loop)
+            #expect(String(decoding: try await manager.read(upTo: 100), as: UTF8.self) == "READY=1")
+            child.signal(Signals.terminate)
+            #expect(String(decoding: try await manager.read(upTo: 100), as: UTF8.self) == "STOPPING=1")
+            #expect(try await child.wait() == .exited(0))
+        }
+        withExtendedLifetime(guest) {}
+    }
+}

@@ -136,11 +136,10 @@ public final class LocalCloud: CloudProvider {
     }
 
     /// Every VM that has a directory, also one that is not finished or has stopped.
-    public func instances() async throws(ProviderError) -> [Instance] {
+    public func instances() async throws(ProviderError) -> [ListedInstance] {
         do {
             return try Files.list(options.stateDirectory).filter(LocalCloud.isName).map { name in
-                let addresses = directoryOf(name).machine.map { [$0.address] } ?? []
-                return Instance(id: InstanceID(rawValue: name), addresses: addresses)
+                ListedInstance(id: InstanceID(rawValue: name), tags: directoryOf(name).machine?.tags ?? [:])
             }
         } catch {
             throw ProviderError(.operationFailed, .giveUp, during: "list VMs", cause: error)

@@ -18,6 +18,6 @@ public protocol CloudProvider: Sendable {
     /// Deletes a VM and all that was made with it. What is already gone, or never was, counts as deleted.
     func deleteInstance(_ id: InstanceID) async throws(ProviderError)
 
-    /// Every VM that carries our tags and this node's name, for finding those that no sandbox owns.
-    func instances() async throws(ProviderError) -> [Instance]
+    /// Every VM that may be this node's, with its tags, for finding those that no sandbox owns.
+    func instances() async throws(ProviderError) -> [ListedInstance]
 }

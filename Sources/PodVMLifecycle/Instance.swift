@@ -10,6 +10,20 @@ public struct InstanceID: Hashable, Sendable, RawRepresentable, CustomStringConv
     public init(rawValue: String) { self.rawValue = rawValue }
 }
 
+/// A VM that a cloud has, as it lists it.
+public struct ListedInstance: Hashable, Sendable {
+    /// Its name.
+    public let id: InstanceID
+    /// What it carries; ours have those of ``InstanceTags``.
+    public let tags: [String: String]
+
+    /// Names a VM and says what it carries.
+    public init(id: InstanceID, tags: [String: String]) {
+        self.id = id
+        self.tags = tags
+    }
+}
+
 /// A VM that a cloud has brought.
 public struct Instance: Hashable, Sendable {
     /// Its name: the one ``InstanceSpec/name`` asked for.

@@ -112,11 +112,19 @@ extension SandboxSupervisor {
         count()
     }
 
-    /// Tries until it works, with growing patience; false when cancelled before.
     private func insist(
         on what: String, of record: SandboxRecord, _ work: @Sendable () async throws -> Void
     ) async -> Bool {
-        let log = logger(of: record)
+        await insist(on: what, logger(of: record), work) { error in
+            self.table.withLock { $0.entries[record.id]?.failure = "\(error)" }
+        }
+    }
+
+    /// Tries until it works, with growing patience; false when cancelled before.
+    func insist(
+        on what: String, _ log: Logger, _ work: @Sendable () async throws -> Void,
+        noting: @Sendable (any Error) -> Void = { _ in }
+    ) async -> Bool {
         var backoff = Backoff()
         while !Task.isCancelled {
             do {
@@ -127,7 +135,7 @@ extension SandboxSupervisor {
                 let fault = error as? ProviderError
                 if let fault { metrics.deletionFailures.increment(fault.code.description) }
                 let wait = backoff.wait(advised: fault?.advice.wait, random: clock.random())
-                table.withLock { $0.entries[record.id]?.failure = "\(error)" }
+                noting(error)
                 log.warning(
                     "Could not \(what); trying again",
                     [LogField("error", error), LogField("seconds", Int64(wait / .seconds(1)))])

@@ -40,7 +40,7 @@ public final class SandboxSupervisor: Sendable {
     let metrics: LifecycleMetrics
     let pool = TaskPool()
     let table = Lock(SandboxTable())
-    private let logger: Logger
+    let logger: Logger
 
     /// A supervisor of the sandboxes in `podsDirectory` (made, 0700, when needed). Call ``load()`` before anything else.
     public convenience init(

@@ -18,6 +18,8 @@ struct SandboxTable {
     var unreadable: [SandboxID: String] = [:]
     /// Set, and replaced by a fresh one, whenever there is a VM more.
     var arrival = Signal()
+    /// VMs without an owner whose deletion is on its way.
+    var orphans: Set<InstanceID> = []
     /// Whether the background has stopped, so that no ending will get anywhere in this process.
     var isOver = false
 

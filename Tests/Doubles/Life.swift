@@ -104,7 +104,7 @@ package struct MortalCloud: CloudProvider {
         try await cloud.deleteInstance(id)
     }
 
-    package func instances() async throws(ProviderError) -> [Instance] {
+    package func instances() async throws(ProviderError) -> [ListedInstance] {
         if life.isOver { throw .unreachable }
         return try await cloud.instances()
     }

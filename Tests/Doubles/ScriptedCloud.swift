@@ -26,6 +26,9 @@ package final class ScriptedCloud: CloudProvider {
 
     /// The VMs that there are.
     package var machines: Set<InstanceID> { state.withLock { Set($0.machines.keys) } }
+    /// Puts a VM there that nobody here asked for.
+    package func place(_ spec: InstanceSpec) { state.withLock { $0.machines[spec.name] = spec } }
+
     /// What was asked for, in order.
     package var created: [InstanceSpec] { state.withLock { $0.created } }
     /// The names whose deletion was carried out, in order.
@@ -59,8 +62,8 @@ package final class ScriptedCloud: CloudProvider {
         }
     }
 
-    package func instances() async throws(ProviderError) -> [Instance] {
-        machines.map { Instance(id: $0, addresses: ["10.0.0.4"]) }
+    package func instances() async throws(ProviderError) -> [ListedInstance] {
+        state.withLock { $0.machines.map { ListedInstance(id: $0.key, tags: $0.value.tags) } }
     }
 }
 

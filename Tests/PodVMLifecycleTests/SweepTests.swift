@@ -1,0 +1,83 @@
+import Doubles
+import PodVMLifecycle
+import Telemetry
+import Testing
+
+@testable import PodVMLifecycle
+
+@Suite("Sweep")
+struct SweepTests {
+    @Test("deletes a VM of this node that no sandbox owns, and counts it")
+    func orphan() async throws {
+        let node = Node()
+        node.cloud.place(spec("podvm-lost-1", node: "node-1", sandbox: "lost"))
+        try await node.run { supervisor in
+            await supervisor.sweepOnce()
+            await node.cloud.calls.reached(.delete, 1)
+        }
+        #expect(node.cloud.deleted == [InstanceID(rawValue: "podvm-lost-1")])
+        #expect(node.metrics.render().contains("peerpods_orphaned_vms_total 1"))
+    }
+
+    @Test("leaves alone what is another node's, another cluster's, nobody's, or owned")
+    func others() async throws {
+        let node = Node()
+        node.cloud.place(spec("podvm-a", node: "node-2", sandbox: "x"))
+        node.cloud.place(spec("podvm-b", node: "node-1", sandbox: "x", cluster: "production"))
+        node.cloud.place(spec("podvm-c", node: "node-1", sandbox: "../x"))
+        var stranger = spec("podvm-d", node: "node-1", sandbox: "x")
+        stranger.tags = ["team": "blue"]
+        node.cloud.place(stranger)
+        try await node.run { supervisor in
+            _ = try await supervisor.create(request("owned"))
+            try await supervisor.start(try request("owned").id)
+            let before = node.cloud.machines
+            await supervisor.sweepOnce()
+            #expect(node.cloud.machines == before)
+            #expect(before.count == 5)
+        }
+        #expect(node.cloud.deleted.isEmpty)
+    }
+
+    @Test("a VM whose record cannot be read keeps its owner")
+    func unreadable() async throws {
+        let first = Node()
+        let id = try request("a").id
+        try await first.run { supervisor in
+            _ = try await supervisor.create(request("a"))
+            try await supervisor.start(id)
+        }
+        first.store.put([0x7b], for: id)
+        let second = Node(store: first.store, cloud: first.cloud)
+        try await second.run { supervisor in
+            await supervisor.sweepOnce()
+            #expect(supervisor.sandboxes().map(\.state) == [.unreadable])
+        }
+        #expect(second.cloud.machines.count == 1)
+    }
+
+    @Test("one deletion of an orphan at a time, however often it is seen")
+    func once() async throws {
+        let node = Node()
+        node.cloud.place(spec("podvm-lost-1", node: "node-1", sandbox: "lost"))
+        node.cloud.deletion.append(.fail(.unreachable))
+        try await node.run { supervisor in
+            await supervisor.sweepOnce()
+            await node.clock.slept(1)
+            await supervisor.sweepOnce()
+            #expect(node.cloud.deleted.isEmpty)
+            node.clock.advance(by: .seconds(120))
+            await node.cloud.calls.reached(.delete, 2)
+        }
+        #expect(node.cloud.deleted.count == 1)
+    }
+
+    private func spec(_ name: String, node: String, sandbox: String, cluster: String = "test") -> InstanceSpec {
+        InstanceSpec(
+            name: InstanceID(rawValue: name), podName: "nginx", podNamespace: "default", requirements: Requirements(),
+            userData: "",
+            tags: [
+                InstanceTags.node: node, InstanceTags.cluster: cluster, InstanceTags.sandbox: sandbox,
+            ])
+    }
+}

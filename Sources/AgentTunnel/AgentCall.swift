@@ -28,11 +28,26 @@ struct AgentCall {
     /// A node that hangs up before the agent is there no longer wants it: the answer is nil.
     /// - Throws: `SystemCallError` with what the agent's socket said last, or what the node's stream failed with.
     func answer(_ node: any ByteStream) async throws -> Answer? {
-        let first = try await node.read(upTo: 16 << 10)
+        let first = try await firstBytes(of: node)
         if first.isEmpty { return nil }
         // The usual case: the agent is there, and nothing need be watched meanwhile.
         if let agent = try? await Stream.connect(to: address, on: loop) { return Answer(agent: agent, held: first) }
         return try await persist(for: node, first)
+    }
+
+    /// What the node says first, in an array that is no larger than that; empty when it hangs up.
+    private func firstBytes(of node: any ByteStream) async throws -> [UInt8] {
+        while true {
+            if let bytes = try AgentCall.whatIsThere(in: node) { return bytes }
+            try await node.wait(for: .reading)
+        }
+    }
+
+    private static func whatIsThere(in node: any ByteStream) throws -> [UInt8]? {
+        let room = BufferPool.shared.borrow()
+        let first = unsafe UnsafeMutableRawBufferPointer(rebasing: room.bytes.prefix(holdLimit))
+        guard let count = try unsafe node.tryRead(into: first) else { return nil }
+        return unsafe Array(first[..<count])
     }
 
     private func persist(for node: any ByteStream, _ first: [UInt8]) async throws -> Answer? {

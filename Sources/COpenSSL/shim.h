@@ -8,7 +8,6 @@
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
-#include <malloc.h>
 
 // OpenSSL's macros and variadic functions, which Swift cannot call. Each has one
 // typed stand-in here, under a name that says whose it is; nothing else is done.
@@ -40,9 +39,15 @@ static inline unsigned long long copenssl_set_options(SSL_CTX *context) {
         context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
 }
 static inline void copenssl_read_ahead(SSL_CTX *context) { SSL_CTX_set_read_ahead(context, 1); }
-static inline long copenssl_cache_sessions(SSL_CTX *context, int in_callback) {
-    return SSL_CTX_set_session_cache_mode(
-        context, in_callback ? SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL : SSL_SESS_CACHE_OFF);
+// The client keeps its sessions elsewhere, from the new-session callback on.
+static inline void copenssl_cache_client_sessions(SSL_CTX *context) {
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+}
+// A ticket then only names a session that the server has kept.
+static inline void copenssl_cache_server_sessions(SSL_CTX *context, long limit) {
+    SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER);
+    SSL_CTX_sess_set_cache_size(context, limit);
 }
 static inline long copenssl_add_chain(SSL_CTX *context, X509 *certificate) {
     return SSL_CTX_add1_chain_cert(context, certificate);

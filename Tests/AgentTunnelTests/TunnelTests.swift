@@ -169,6 +169,23 @@ struct TunnelTests {
         }
     }
 
+    @Test("connections that wait hold no buffers")
+    func idleBuffers() throws {
+        try onLoop { loop in
+            try await TestTunnel.with(on: loop) { tunnel in
+                var clients: [Stream] = []
+                for _ in 0..<40 {
+                    let client = try await tunnel.connect()
+                    try await client.write([1])
+                    #expect(try await client.readExactly(1) == [1])
+                    clients.append(client)
+                }
+                // Other tests borrow for moments.
+                try await until(on: loop) { BufferPool.shared.largeBlocksLent == 0 }
+            }
+        }
+    }
+
     @Test("no descriptor is left once the tunnel has ended")
     func descriptors() throws {
         try onLoop { loop in

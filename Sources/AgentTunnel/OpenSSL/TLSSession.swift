@@ -90,6 +90,8 @@ internal import LinuxIO
                 if count == 0 { throw error }
                 failure = error
             }
+            // Releasing buffers is the context's mode, but reading takes one for writing and keeps it.
+            unsafe _ = SSL_free_buffers(ssl)
             return count == 0 ? nil : count
         }
         return count

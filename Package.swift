@@ -114,7 +114,8 @@ let package = Package(
         tests(
             "PeerTests",
             [
-                "AgentProtocolForwarder", "AgentTunnel", "JSON", "KataProtocol", "LinuxIO", "PodVMBoot", "TTRPC", "Telemetry",
+                "AgentProtocolForwarder", "AgentTunnel", "JSON", "KataProtocol", "LinuxIO", "PodVMBoot", "TTRPC",
+                "Telemetry",
             ]),
     ]
 )

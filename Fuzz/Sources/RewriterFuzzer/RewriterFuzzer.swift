@@ -1,0 +1,117 @@
+internal import AgentProtocolForwarder
+internal import AgentTunnel
+internal import Fuzzing
+internal import TTRPC
+
+/// The forwarder's rewriter sees whatever the node sends: cuts must not matter, frames stay
+/// frames, only what is to change changes, and what else a request says comes out as it went in.
+@main
+struct RewriterFuzzer {
+    static let podNamespace = "/run/netns/podns"
+
+    static func main() {
+        Fuzzer.run { input in
+            examine(input)
+            // Hardly any bytes are a request by chance: these are, and have the input inside.
+            var dice = Dice(input)
+            examine(RequestMaker.frames(&dice))
+        }
+    }
+
+    private static func examine(_ input: [UInt8]) {
+        guard let whole = filtered([input]) else { fail("a small stream was refused") }
+        require(filtered(input.map { [$0] }) == whole, "in drips it is rewritten otherwise")
+        var dice = Dice(input.reversed())
+        require(filtered(dice.cut(input)) == whole, "in pieces it is rewritten otherwise")
+
+        let (before, after) = (frames(input), frames(whole))
+        require(before.count == after.count, "\(before.count) frames became \(after.count)")
+        for (old, new) in zip(before, after) { compare(old, new) }
+    }
+
+    /// What the agent gets, or nil if the connection was to end.
+    private static func filtered(_ pieces: [[UInt8]]) -> [UInt8]? {
+        let held = HeldFrames()
+        var output: [UInt8] = []
+        var rewriter = AgentCallRewriter(podNamespace: podNamespace, holdingIn: held)
+        for piece in pieces {
+            var replacement: [UInt8] = []
+            let verdict = unsafe piece.withUnsafeBytes { try? unsafe rewriter.process($0, into: &replacement) }
+            guard let verdict else { return nil }
+            switch verdict {
+            case .unchanged: output += piece
+            case .replaced: output += replacement
+            }
+        }
+        return output
+    }
+
+    private static func frames(_ bytes: [UInt8]) -> [FrameDecoder.Event] {
+        var decoder = FrameDecoder()
+        decoder.append(bytes)
+        var events: [FrameDecoder.Event] = []
+        while let event = decoder.next() { events.append(event) }
+        return events
+    }
+
+    private static func compare(_ old: FrameDecoder.Event, _ new: FrameDecoder.Event) {
+        guard case .frame(let before) = old, case .frame(let after) = new else {
+            return require(old == new, "\(old) became \(new)")
+        }
+        require(before.stream == after.stream && before.kind == after.kind && before.flags == after.flags)
+        guard before.kind == .request, let call = NamedCall(before.payload), call.isRewritten else {
+            return require(before.payload == after.payload, "a frame was changed that should pass")
+        }
+        guard let rewritten = NamedCall(after.payload) else { fail("\(before) became unreadable: \(after)") }
+        require(call.others == rewritten.others, "\(call) became \(rewritten)")
+        switch call.method {
+        case "CreateSandbox": SandboxRewrite.examine(call.payload, rewritten.payload)
+        default: ContainerRewrite.examine(call.payload, rewritten.payload)
+        }
+    }
+}
+
+/// A request's envelope whose names are plain; others the rewriter may judge as it likes.
+struct NamedCall {
+    var service = ""
+    var method = ""
+    var payload: [UInt8] = []
+    /// All but the payload, as it was on the wire.
+    var others: [[UInt8]] = []
+
+    var isRewritten: Bool {
+        service == "grpc.AgentService" && (method == "CreateSandbox" || method == "CreateContainer")
+    }
+
+    init?(_ envelope: [UInt8]) {
+        guard let fields = fields(of: envelope) else { return nil }
+        guard (fields.filter { $0.number == 1 }).count == 1, (fields.filter { $0.number == 2 }).count == 1 else {
+            return nil
+        }
+        for field in fields {
+            switch field.number {
+            case 1:
+                guard let text = try? field.string() else { return nil }
+                service = text
+            case 2:
+                guard let text = try? field.string() else { return nil }
+                method = text
+            case 3:
+                guard let bytes = try? field.bytes() else { return nil }
+                payload = Array(bytes)
+            default: break
+            }
+        }
+        others = fields.filter { $0.number != 3 }.map { Array($0.raw) }
+    }
+}
+
+/// The fields of a message in wire order; nil if it is none.
+func fields(of message: [UInt8]) -> [ProtobufField]? {
+    var reader = ProtobufReader(message)
+    var fields: [ProtobufField] = []
+    do {
+        while let field = try reader.next() { fields.append(field) }
+    } catch { return nil }
+    return fields
+}

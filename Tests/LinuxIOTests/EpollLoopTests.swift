@@ -111,6 +111,16 @@ struct EpollLoopTests {
         }
     }
 
+    @Test("does not wait for a timer that is late", arguments: [1, 30, 999, 1000, 1500, 90_000_000])
+    func lateTimer(milliseconds: Int) async throws {
+        try await Waiter.suspend { waiter in
+            var timers = TimerQueue()
+            timers.insert(waiter, id: 1, due: .now - .milliseconds(milliseconds))
+            #expect(timers.nanosecondsToNext() == 0)
+            for due in timers.takeDue() { due.resume() }
+        }
+    }
+
     @Test("a deadline cancels the work and waits for it")
     func deadline() throws {
         try onLoop { loop in

@@ -83,7 +83,7 @@ let package = Package(
                 "AgentTunnel", "Configuration", "KataProtocol", "LinuxIO", "PodVMBoot", "TTRPC", "Telemetry",
             ]),
         module("PeerPodControl", ["Configuration", "JSON", "KataProtocol", "LinuxIO", "TTRPC", "Telemetry"]),
-        module("FakePodVM", ["Configuration", "JSON", "KataProtocol", "LinuxIO", "TTRPC", "Telemetry"]),
+        module("FakePodVM", ["Configuration", "FakeCloud", "JSON", "KataProtocol", "LinuxIO", "TTRPC", "Telemetry"]),
         program("cloud-api-adaptor", runs: "CloudAPIAdaptor"),
         program("agent-protocol-forwarder", runs: "AgentProtocolForwarder"),
         program("peerpodctl", runs: "PeerPodControl"),
@@ -107,6 +107,10 @@ let package = Package(
                 "AgentProtocolForwarder", "AgentTunnel", "Configuration", "KataProtocol", "LinuxIO", "PodVMBoot",
                 "TTRPC", "Telemetry",
             ]),
+        tests(
+            "FakeCloudTests",
+            ["FakeCloud", "JSON", "KataProtocol", "LinuxIO", "PodVMLifecycle", "TTRPC", "Telemetry", "fake-pod-vm"]),
+        tests("FakePodVMTests", ["Configuration", "FakePodVM", "KataProtocol", "LinuxIO", "TTRPC", "Telemetry"]),
         tests("PodVMBootTests", ["LinuxIO", "PodVMBoot", "Telemetry"]),
         tests(
             "PeerPodControlTests",

@@ -26,35 +26,55 @@ package struct MachinePower: Sendable {
         }
     }
 
-    /// Kills the whole VM, and returns with its lock: from then on nothing of it lives, nor will.
+    /// Switches the VM off, and returns with its lock: from then on nothing of it lives, nor will.
     ///
+    /// Its first process is asked to, since as the parent of all the others it leaves no zombies. If it
+    /// does not answer soon, is stopped or dead, everything is killed from here.
+    /// - Returns: nil when the VM never had power.
     /// - Throws: `CancellationError`, or ``SystemCallError`` when the lock cannot be taken at all.
     package func cut(on loop: EpollLoop) async throws -> FileLock? {
+        let patience = ContinuousClock.now.advanced(by: MachinePower.patience)
+        var wasAsked = false
         var pause = Duration.milliseconds(1)
         while Files.exists(directory.power) {
             if let lock = try FileLock.take(directory.power) { return lock }
-            let victims = processes()
-            // All stand still before any dies, so that none has children unseen.
-            for victim in victims { ProcessTree.signal(victim, Signals.stop) }
-            for victim in Set(processes()).union(victims) { ProcessTree.signal(victim, Signals.kill) }
+            if let first = firstProcess, ContinuousClock.now < patience {
+                if !wasAsked { ProcessTree.signal(first, Signals.terminate) }
+                wasAsked = true
+            } else {
+                killAll()
+            }
             try await loop.sleep(for: pause)
             pause = min(pause * 2, .milliseconds(20))
         }
         return nil
     }
 
+    /// How long the first process may take to switch off by itself: it needs a few milliseconds.
+    private static let patience = Duration.seconds(2)
+
+    private func killAll() {
+        let victims = processes()
+        // All stand still before any dies, so that none has children unseen.
+        for victim in victims { ProcessTree.signal(victim, Signals.stop) }
+        for victim in Set(processes()).union(victims) { ProcessTree.signal(victim, Signals.kill) }
+    }
+
     private func processes() -> [Int32] {
         // Asking one process and those below it is cheap; asking all is for when it is gone.
-        if let first = firstProcess, isOurs(first) {
+        if let first = firstProcess {
             return [first] + ProcessTree.descendants(of: first)
         }
         let holders = ProcessTable.all().filter { !$0.isZombie && isOurs($0.pid) }.map(\.pid)
         return holders + holders.flatMap { ProcessTree.descendants(of: $0) }
     }
 
+    /// The VM's first process; nil when it has ended, for its number may be another's by now.
     private var firstProcess: Int32? {
-        guard let text = try? DurableFile.read(directory.processNumber, limit: 64) else { return nil }
-        return Int32(String(decoding: text, as: UTF8.self))
+        guard let text = try? DurableFile.read(directory.processNumber, limit: 64),
+            let pid = Int32(String(decoding: text, as: UTF8.self)), isOurs(pid)
+        else { return nil }
+        return pid
     }
 
     private func isOurs(_ pid: Int32) -> Bool {

@@ -60,5 +60,5 @@ package struct MachineRecord: Equatable, Sendable {
 
 extension Duration {
     /// Whole milliseconds.
-    var milliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
+    package var milliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
 }

@@ -1,1 +1,4 @@
-// Runs the module of this program.
+internal import FakePodVM
+internal import LinuxIO
+
+Process.run(FakePodVMCommand.main(arguments:environment:))

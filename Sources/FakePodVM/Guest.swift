@@ -1,0 +1,165 @@
+internal import FakeCloud
+internal import LinuxIO
+internal import Telemetry
+
+/// What runs in a fake VM: what systemd is to a pod VM's image.
+///
+///     boot delay ─> provision ─> status "running" ─┬─> forwarder, started again when it fails
+///                                                  └─> agent
+final class Guest: Sendable {
+    private let machine: MachineRecord
+    private let directory: MachineDirectory
+    private let loop: EpollLoop
+    private let logger: Logger
+    private let timeline: Timeline
+    /// Numbers of processes that somebody waits for already.
+    private let awaited = Lock<Set<Int32>>([])
+
+    /// As `RestartSec=` of the forwarder's unit in the image.
+    private static let restartDelay = Duration.seconds(5)
+    /// Relative to the VM's directory, for the path of a Unix socket may have no more than 107 bytes.
+    private static let agentSocket = "run/agent.sock"
+
+    init(_ machine: MachineRecord, in directory: MachineDirectory, on loop: EpollLoop, logger: Logger) {
+        self.machine = machine
+        self.directory = directory
+        self.loop = loop
+        self.logger = logger
+        timeline = Timeline(of: machine, in: directory)
+    }
+
+    /// Boots, and runs until it is cancelled or dies of the fault it is to have.
+    func run() async throws {
+        timeline.mark(.poweredOn)
+        try report(.booting)
+        logger.info("powered on at \(machine.address), without any isolation")
+        try await loop.sleep(for: machine.bootDelay)
+        if machine.failure == .provisioning { throw Failure("the fake cloud was told to fail") }
+        if machine.failure == .neverBoots { return try await Signal().waitForEver() }
+        timeline.mark(.booted)
+        try Files.makeDirectories(directory.guest + "/peerpod")
+        try await provision()
+        timeline.mark(.provisioned)
+        try report(.running)
+        try await runServices()
+    }
+
+    /// Says why the VM will never be of use; its processes end.
+    func fail(_ reason: String) {
+        logger.error("the VM failed: \(reason)")
+        try? report(.failed(reason))
+    }
+
+    /// Reaps those that lost their parents and became our children.
+    func reapOrphans() { ProcessTree.reapOrphans(except: awaited.withLock { $0 }) }
+
+    private func provision() async throws {
+        let arguments = ["provision", "-user-data", directory.userData, "-root", directory.guest + "/peerpod"]
+        let end = try await run(options(machine.forwarder, arguments))
+        if end != .exited(0) { throw Failure("provisioning ended with \(end): see \(directory.console)") }
+    }
+
+    private func runServices() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.runAgent() }
+            group.addTask { try await self.runForwarder() }
+            // A machine without programs is still on.
+            group.addTask { try await Signal().waitForEver() }
+            if machine.failure == .guestDies {
+                group.addTask {
+                    try await self.loop.sleep(for: self.machine.life)
+                    throw Failure("the fake cloud was told to kill it")
+                }
+            }
+            defer { group.cancelAll() }
+            // The first to fail ends them all; `waitForAll` would wait for the others first.
+            while try await group.next() != nil {}
+        }
+    }
+
+    private func runAgent() async throws {
+        guard machine.failure != .noAgent else { return }
+        var arguments = [
+            "agent", "-socket", Guest.agentSocket, "-copies", "run/copies", "-parent", "\(ProcessTree.current)",
+        ]
+        if machine.failure == .agentUnwell { arguments.append("-not-serving") }
+        if machine.failure == .agentDies { arguments += ["-die-after", "\(machine.life.milliseconds)ms"] }
+        let (agent, end) = try await runAndName(options(SystemInfo.executablePath, arguments))
+        logger.warning("the agent ended with \(end)", [LogField("pid", "\(agent)")])
+        // Its containers were its children, and are now ours.
+        for child in ProcessTable.children(of: ProcessTree.current)
+        where !awaited.withLock({ $0.contains(child.pid) }) {
+            ProcessTree.killDescendants(of: child.pid)
+            ProcessTree.signal(child.pid, Signals.kill)
+        }
+    }
+
+    private func runForwarder() async throws {
+        guard machine.failure != .noForwarder else { return }
+        // A name without a file, for a path might be too long.
+        let notifications = "@fake-pod-vm-\(ProcessTree.current)"
+        let heard = try ServiceManager.listen(at: notifications, on: loop)
+        defer { heard.close() }
+        var service = options(
+            SystemInfo.executablePath,
+            [
+                "tether", "-parent", "\(ProcessTree.current)", "--", machine.forwarder,
+                "-config", directory.guest + "/peerpod/apf.json",
+                "-listen", "\(machine.address):\(machine.port)",
+                "-kata-agent-socket", Guest.agentSocket,
+                "-pod-namespace", directory.guest + "/podns",
+            ])
+        service.environment = Environment.all.merging(["NOTIFY_SOCKET": notifications]) { _, new in new }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                while true {
+                    let text = String(decoding: try await heard.read(upTo: 4096), as: UTF8.self)
+                    if text.split(separator: "\n").contains("READY=1") { self.timeline.mark(.ready) }
+                }
+            }
+            defer { group.cancelAll() }
+            while true {
+                let end = try await run(service)
+                if end == .exited(0) { return logger.info("the forwarder has ended") }
+                logger.warning("the forwarder ended with \(end); it is started again in \(Guest.restartDelay)")
+                try await loop.sleep(for: Guest.restartDelay)
+            }
+        }
+    }
+
+    private func options(_ executable: String, _ arguments: [String]) -> ChildProcess.Options {
+        var options = ChildProcess.Options(executable: executable, arguments: arguments)
+        options.workingDirectory = directory.path
+        return options
+    }
+
+    private func run(_ options: ChildProcess.Options) async throws -> ChildProcess.ExitStatus {
+        try await runAndName(options).end
+    }
+
+    private func runAndName(
+        _ options: ChildProcess.Options
+    ) async throws -> (pid: Int32, end: ChildProcess.ExitStatus) {
+        let child = try ChildProcess.start(options, on: loop)
+        awaited.withLock { _ = $0.insert(child.pid) }
+        defer { awaited.withLock { _ = $0.remove(child.pid) } }
+        return (child.pid, try await child.wait())
+    }
+
+    private func report(_ status: GuestStatus) throws {
+        try directory.replace(directory.status, with: "\(status)")
+    }
+
+    private struct Failure: Error, CustomStringConvertible {
+        let description: String
+        init(_ description: String) { self.description = description }
+    }
+}
+
+extension Signal {
+    /// Waits for what never happens, until cancelled.
+    fileprivate func waitForEver() async throws {
+        await wait()
+        try Task.checkCancellation()
+    }
+}

@@ -1,0 +1,194 @@
+import KataProtocol
+import LinuxIO
+import TTRPC
+import Testing
+
+@testable import FakePodVM
+
+@Suite struct AgentTests {
+    @Test("serves health checks, or says that it does not")
+    func health() throws {
+        try AgentFixture.run { agent in
+            let health = try await agent.call(AgentService.check, .init())
+            #expect(health.status == HealthCheckResponse.serving)
+            let version = try await agent.call(AgentService.version, .init())
+            #expect(version.agentVersion.contains("no isolation"))
+        }
+        try AgentFixture.run(AgentFaults(isUnwell: true)) { agent in
+            let health = try await agent.call(AgentService.check, .init())
+            #expect(health.status == HealthCheckResponse.notServing)
+        }
+    }
+
+    @Test("says that it is a stand-in")
+    func details() throws {
+        try AgentFixture.run { agent in
+            let details = try await agent.call(AgentService.getGuestDetails, .init())
+            #expect(details.agent?.version.contains("stand-in") == true)
+        }
+    }
+
+    @Test("answers UNIMPLEMENTED to what it has not", arguments: ["PauseContainer", "AddSwap", "Nonsense"])
+    func unimplemented(method: String) throws {
+        try AgentFixture.run { agent in
+            let status = await #expect(throws: Status.self) {
+                _ = try await agent.client.call(AgentService.service, method, [])
+            }
+            #expect(status?.code == .unimplemented)
+        }
+    }
+
+    @Test("knows no container or process that was not made")
+    func unknown() throws {
+        try AgentFixture.run { agent in
+            let container = await agent.failure(of: AgentService.startContainer, .with { $0.containerID = "x" })
+            #expect(container == Status(.notFound, "Invalid container id"))
+            try await agent.start(["sleep", "1000"])
+            let process = await agent.failure(of: AgentService.waitProcess, .process("c1", "x"))
+            #expect(process == Status(.notFound, "Invalid exec id"))
+            let twice = await agent.failure(of: AgentService.createContainer, agent.create(["true"]))
+            #expect(twice?.code == .alreadyExists)
+        }
+    }
+
+    @Test("kills all of a container that is removed, and forgets it")
+    func removal() throws {
+        try AgentFixture.run { agent in
+            try await agent.start(["sh", "-c", "sleep 1000 & echo $!; exec sleep 1000"])
+            let text = String(decoding: try #require(try await agent.read()), as: UTF8.self)
+            let background = try #require(Int32(text.dropLast()))
+            #expect(ProcessTree.isAlive(background))
+            async let status = agent.wait()
+            _ = try await agent.call(AgentService.removeContainer, .with { $0.containerID = "c1" })
+            #expect(try await status == 137)
+            #expect(!ProcessTree.isAlive(background))
+            #expect(await agent.failure(of: AgentService.waitProcess, .process("c1", "c1"))?.code == .notFound)
+            try await agent.start(["true"])
+            #expect(try await agent.wait() == 0)
+        }
+    }
+
+    @Test("kills all containers with the sandbox")
+    func sandbox() throws {
+        try AgentFixture.run { agent in
+            _ = try await agent.call(AgentService.createSandbox, .with { $0.sandboxID = "s1" })
+            for id in ["c1", "c2"] { try await agent.start(["sleep", "1000"], id: id) }
+            async let first = agent.wait("c1", id: "c1")
+            async let second = agent.wait("c2", id: "c2")
+            _ = try await agent.call(AgentService.destroySandbox, Empty())
+            #expect(try await [first, second] == [137, 137])
+        }
+    }
+
+    @Test("counts what a container uses")
+    func stats() throws {
+        try AgentFixture.run { agent in
+            try await agent.start(["sleep", "1000"])
+            let stats = try await agent.call(AgentService.statsContainer, .with { $0.containerID = "c1" })
+            #expect(stats.cgroup?.pids?.current == 1)
+            #expect((stats.cgroup?.memory?.usage?.usage ?? 0) > 0)
+        }
+    }
+
+    @Test("remembers interfaces and routes")
+    func network() throws {
+        try AgentFixture.run { agent in
+            let interface = NetworkInterface.with {
+                $0.name = "eth0"
+                $0.hardwareAddress = "02:00:00:00:00:01"
+            }
+            let updated = try await agent.call(AgentService.updateInterface, .with { $0.interface = interface })
+            #expect(updated == interface)
+            let routes = Routes.with { $0.routes = [.with { $0.gateway = "10.0.0.1" }] }
+            let replaced = try await agent.call(AgentService.updateRoutes, .with { $0.routes = routes })
+            #expect(replaced == routes)
+            let interfaces = try await agent.call(AgentService.listInterfaces, Empty()).interfaces
+            #expect(interfaces == [interface])
+            let listed = try await agent.call(AgentService.listRoutes, Empty())
+            #expect(listed == routes)
+        }
+    }
+
+    @Test("accepts what there is nothing to do about")
+    func accepted() throws {
+        try AgentFixture.run { agent in
+            _ = try await agent.call(AgentService.setPolicy, .with { $0.policy = "package agent_policy" })
+            _ = try await agent.call(AgentService.setGuestDateTime, .with { $0.seconds = 1 })
+            _ = try await agent.call(AgentService.onlineCPUMem, .init())
+            _ = try await agent.call(AgentService.reseedRandomDev, .with { $0.data = [1, 2, 3] })
+            let metrics = try await agent.call(AgentService.getMetrics, Empty()).metrics
+            #expect(metrics.contains("containers 0"))
+            let usage = try await agent.call(AgentService.getVolumeStats, .with { $0.path = "/tmp" }).usage
+            #expect(usage.map(\.unit) == [1, 2] && usage[0].total > 0)
+        }
+    }
+
+    @Test("has no news of memory running out, and lets the caller stop waiting")
+    func outOfMemory() throws {
+        try AgentFixture.run { agent in
+            let waiting = Task(executorPreference: agent.loop) {
+                try await agent.call(AgentService.getOOMEvent, Empty())
+            }
+            let health = try await agent.call(AgentService.check, .init())
+            #expect(health.status == HealthCheckResponse.serving)
+            waiting.cancel()
+            await #expect(throws: (any Error).self) { try await waiting.value }
+        }
+    }
+}
+
+@Suite struct CopyFileTests {
+    private func request(_ path: String, _ text: String, at offset: Int64 = 0, of size: Int64) -> CopyFileRequest {
+        .with {
+            $0.path = path
+            $0.fileSize = size
+            $0.fileMode = 0o100640
+            $0.offset = offset
+            $0.data = Array(text.utf8)
+        }
+    }
+
+    @Test("puts a file together from its pieces, and shows it only whole")
+    func pieces() throws {
+        try AgentFixture.run { agent in
+            _ = try await agent.call(AgentService.copyFile, request("/etc/app/config", "hello ", of: 11))
+            #expect(!Files.exists(agent.copies + "/etc/app/config"))
+            _ = try await agent.call(AgentService.copyFile, request("/etc/app/config", "world", at: 6, of: 11))
+            let content = try DurableFile.read(agent.copies + "/etc/app/config", limit: 100)
+            #expect(String(decoding: content, as: UTF8.self) == "hello world")
+            #expect(Files.permissions(agent.copies + "/etc/app/config") == 0o640)
+        }
+    }
+
+    @Test("refuses paths that lead out", arguments: ["", "/", ".", "../x", "/a/../../x", "/a/..", "a\0b"])
+    func escapes(path: String) throws {
+        try AgentFixture.run { agent in
+            let failure = await agent.failure(of: AgentService.copyFile, request(path, "x", of: 1))
+            #expect(failure?.code == .invalidArgument)
+            #expect(!Files.exists(agent.copies))
+        }
+    }
+
+    @Test("goes through no link that stands in its directory, and makes none")
+    func links() throws {
+        try AgentFixture.run { agent in
+            try Files.makeDirectories(agent.copies)
+            try Files.link("/tmp", at: agent.copies + "/out")
+            let through = await agent.failure(of: AgentService.copyFile, request("/out/x", "x", of: 1))
+            #expect(through?.code == .invalidArgument)
+            var link = request("/link", "/etc", of: 4)
+            link.fileMode = 0o120777
+            #expect(await agent.failure(of: AgentService.copyFile, link)?.code == .unimplemented)
+        }
+    }
+
+    @Test("makes directories")
+    func directories() throws {
+        try AgentFixture.run { agent in
+            var directory = request("/var/data", "", of: 0)
+            directory.fileMode = 0o040700
+            _ = try await agent.call(AgentService.copyFile, directory)
+            #expect(Files.isDirectory(agent.copies + "/var/data"))
+        }
+    }
+}

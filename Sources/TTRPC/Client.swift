@@ -85,7 +85,7 @@ public final class Client: Sendable {
     ) async throws -> [UInt8] {
         let deadline = timeout.map { ContinuousClock.now.advanced(by: $0) }
         let envelope = try Client.encode(service, method, request, timeout, metadata)
-        try await queue.waitForRoom()
+        try await waitForRoom()
         let slot = Lock<StreamID?>(nil)
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
@@ -113,7 +113,7 @@ public final class Client: Sendable {
     ) async throws -> ClientStream {
         let deadline = timeout.map { ContinuousClock.now.advanced(by: $0) }
         let envelope = try Client.encode(service, method, request ?? [], timeout, metadata)
-        try await queue.waitForRoom()
+        try await waitForRoom()
         let inbox = MessageInbox(limit: Client.inboxBytes)
         let flags: Frame.Flags = sendsMore ? .remoteOpen : .remoteClosed
         let stream = try start(.stream(inbox, deadline: deadline), flags: flags, envelope).get()
@@ -133,6 +133,15 @@ extension Client {
         ).encoded
         try Frame.checkLength(of: envelope)
         return envelope
+    }
+
+    private func waitForRoom() async throws {
+        try Task.checkCancellation()
+        do {
+            try await queue.waitForRoom()
+        } catch is StreamClosed {
+            throw state.withLock { $0.end } ?? Status(.unavailable, "the connection is closed")
+        }
     }
 
     /// Takes the next id and sends the request under it: in one step, since ids must grow on the wire.

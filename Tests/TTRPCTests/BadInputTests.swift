@@ -166,6 +166,7 @@ struct BadInputTests {
             let started = ContinuousClock.now
             var id: UInt32 = 1
             // One byte after the other of a frame that would take minutes.
+            try await slow.write([0, 1, 0, 0, 0, 0, 0, 1, 1, 0])
             while (try? await slow.write([0])) != nil {
                 try await peer.request(id, payload: [7])
                 #expect(try await peer.response().envelope.get() == [7])

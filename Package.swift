@@ -99,6 +99,9 @@ let package = Package(
         tests("HTTPTransportTests", ["HTTPTransport", "LinuxIO"]),
         tests("TelemetryTests", ["Telemetry"]),
         tests("TTRPCTests", ["LinuxIO", "TTRPC", "Telemetry"]),
+        tests(
+            "RemoteHypervisorTests",
+            ["Doubles", "KataProtocol", "LinuxIO", "PodVMLifecycle", "RemoteHypervisor", "TTRPC", "Telemetry"]),
         tests("KataProtocolTests", ["KataProtocol", "LinuxIO", "TTRPC"]),
         tests("JSONTests", ["JSON"]),
         tests(

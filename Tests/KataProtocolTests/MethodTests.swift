@@ -3,9 +3,9 @@ import LinuxIO
 import TTRPC
 import Testing
 
-@Suite("Typed clients")
-struct TypedClientTests {
-    @Test("call a method by its name and its messages")
+@Suite("Methods")
+struct MethodTests {
+    @Test("are called with their own messages")
     func call() throws {
         let handlers = [
             Hypervisor.startVM.handled { _, request in
@@ -15,12 +15,12 @@ struct TypedClientTests {
             Health.check.handled { _, _ in .with { $0.status = HealthCheckResponse.serving } },
         ]
         try talking(to: handlers) { client in
-            let hypervisor = HypervisorClient(client)
-            try await hypervisor.startVM(.with { $0.id = "s1" }, timeout: .seconds(9))
+            let started = try await client.call(Hypervisor.startVM, .with { $0.id = "s1" }, timeout: .seconds(9))
+            #expect(started == Empty())
             await #expect(throws: Status(.notFound, "no s2")) {
-                try await hypervisor.startVM(.with { $0.id = "s2" })
+                try await client.call(Hypervisor.startVM, .with { $0.id = "s2" })
             }
-            let health = try await AgentClient(client).check()
+            let health = try await client.call(Health.check, HealthCheckRequest())
             #expect(health.status == HealthCheckResponse.serving)
         }
     }

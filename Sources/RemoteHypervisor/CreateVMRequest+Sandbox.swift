@@ -1,0 +1,87 @@
+public import KataProtocol
+public import PodVMLifecycle
+public import TTRPC
+
+extension SandboxRequest {
+    /// What an encoded `CreateVMRequest`, from whomever, asks for.
+    ///
+    /// - Throws: INVALID_ARGUMENT with a sentence that names the fault.
+    public init(parsingCreateVM bytes: [UInt8]) throws(Status) {
+        let request: CreateVMRequest
+        do throws(ProtobufError) {
+            request = try CreateVMRequest(parsing: bytes)
+        } catch {
+            throw Status(.invalidArgument, "The request is malformed: \(error).")
+        }
+        try self.init(request)
+    }
+
+    /// What kata's shim asks for with CreateVM.
+    ///
+    /// - Throws: INVALID_ARGUMENT with a sentence that names the fault.
+    public init(_ request: CreateVMRequest) throws(Status) {
+        let id: SandboxID
+        do throws(LifecycleError) { id = try SandboxID(validating: request.id) } catch { throw Status(error) }
+        let annotations = Annotations(request.annotations)
+        self.init(
+            id: id,
+            podName: CRIOName.podName(in: try annotations.required(Annotation.podName, "the pod's name")),
+            podNamespace: try annotations.required(Annotation.podNamespace, "the pod's namespace"),
+            networkNamespacePath: request.networkNamespacePath,
+            requirements: Requirements(
+                machineType: annotations.text(Annotation.machineType),
+                image: annotations.text(Annotation.image),
+                vcpus: try annotations.number(Annotation.vcpus, "number of vCPUs"),
+                memoryMiB: try annotations.number(Annotation.memory, "number of MiB"),
+                gpus: try annotations.number(Annotation.gpus, "number of GPUs")),
+            initdata: annotations.text(Annotation.initdata))
+    }
+}
+
+/// The annotations of one request, read as kata means them.
+private struct Annotations {
+    /// More of anything is a mistake, and no arithmetic with less can overflow.
+    private static let numberLimit = 1 << 30
+    /// How much of a value that cannot be used is quoted.
+    private static let quoteLimit = 64
+
+    private let values: [String: String]
+
+    init(_ values: [String: String]) { self.values = values }
+
+    /// A value, or nil where the shim has written that there is none.
+    func text(_ key: String) -> String? {
+        guard let value = values[key], !value.isEmpty, value != "0" else { return nil }
+        return value
+    }
+
+    func required(_ key: String, _ what: String) throws(Status) -> String {
+        guard let value = values[key], !value.isEmpty else {
+            throw Status(
+                .invalidArgument, "The request does not say \(what): the annotation \(key) is missing or empty.")
+        }
+        return value
+    }
+
+    func number(_ key: String, _ what: String) throws(Status) -> Int? {
+        guard let text = text(key) else { return nil }
+        guard let number = Int(text), 0...Annotations.numberLimit ~= number else {
+            let quote = text.count > Annotations.quoteLimit ? "\(text.prefix(Annotations.quoteLimit))…" : text
+            throw Status(
+                .invalidArgument,
+                "The annotation \(key) is \"\(quote)\", which is no \(what): write a whole number, as in 2.")
+        }
+        // "00" is as unset as "0".
+        return number == 0 ? nil : number
+    }
+}
+
+/// The sandbox names of CRI-O: `k8s_<pod>_<namespace>_<uid>_<attempt>`.
+private enum CRIOName {
+    /// The pod's name in such a name, or the whole of any other: no name in Kubernetes has a `_`.
+    static func podName(in name: String) -> String {
+        let parts = name.split(separator: "_", omittingEmptySubsequences: false)
+        guard parts.count == 5, parts[0] == "k8s", !parts[1].isEmpty else { return name }
+        return String(parts[1])
+    }
+}

@@ -1,0 +1,110 @@
+internal import KataProtocol
+public import PodVMLifecycle
+public import TTRPC
+public import Telemetry
+
+/// What the adaptor serves on its socket: kata's `hypervisor.Hypervisor`, `podvminfo.PodVMInfo`, and a list of
+/// sandboxes for people.
+///
+/// A harness: wire in, a ``SandboxSupervisor``'s command, wire out. A caller that hangs up, or whose time is over,
+/// cancels the task that its command runs in, and so the command.
+public struct HypervisorService: Sendable {
+    /// What kata's own adaptor answers; its shim only asks to see whether somebody is there.
+    private static let version = "0.0.0"
+
+    private let supervisor: SandboxSupervisor
+    private let logger: Logger
+
+    private init(_ supervisor: SandboxSupervisor, _ logger: Logger) {
+        self.supervisor = supervisor
+        self.logger = logger
+    }
+
+    /// The services of `supervisor`, for a server.
+    public static func services(of supervisor: SandboxSupervisor, logger: Logger = .silent) -> [Service] {
+        let service = HypervisorService(supervisor, logger)
+        return Service.services(of: [
+            Hypervisor.version.handled { _, _ in .with { $0.version = version } },
+            Hypervisor.createVM.handled { call, request in
+                let path = try await service.logged(call, sandbox: request.id) { () throws(Status) in
+                    try await service.create(SandboxRequest(request))
+                }
+                return .with { $0.agentSocketPath = path }
+            },
+            Hypervisor.startVM.handled { call, request in
+                try await service.logged(call, sandbox: request.id) { () throws(Status) in
+                    try await service.start(request.id)
+                }
+                return Empty()
+            },
+            Hypervisor.stopVM.handled { call, request in
+                try await service.logged(call, sandbox: request.id) { () throws(Status) in
+                    try await service.stop(request.id)
+                }
+                return Empty()
+            },
+            PodVMInfo.getInfo.handled { _, request in try await service.info(request) },
+            Sandboxes.list.handled { _, _ in service.list },
+        ])
+    }
+
+    private func create(_ request: SandboxRequest) async throws(Status) -> String {
+        do throws(LifecycleError) { return try await supervisor.create(request) } catch { throw Status(error) }
+    }
+
+    private func start(_ id: String) async throws(Status) {
+        do throws(LifecycleError) {
+            try await supervisor.start(SandboxID(validating: id))
+        } catch {
+            throw Status(error)
+        }
+    }
+
+    private func stop(_ id: String) async throws(Status) {
+        do throws(LifecycleError) { try await supervisor.stop(id) } catch { throw Status(error) }
+    }
+
+    private func info(_ request: GetInfoRequest) async throws(Status) -> GetInfoResponse {
+        guard !request.podName.isEmpty, !request.podNamespace.isEmpty else {
+            throw Status(
+                .invalidArgument, "A pod is named by its name and its namespace; the request lacks one of them.")
+        }
+        do throws(LifecycleError) {
+            let vm = try await supervisor.instanceID(
+                pod: request.podName, namespace: request.podNamespace, wait: request.wait)
+            return .with { $0.vmID = vm }
+        } catch {
+            throw Status(error)
+        }
+    }
+
+    private var list: SandboxList {
+        .with { list in
+            list.sandboxes = supervisor.sandboxes().map { summary in
+                .with {
+                    $0.id = summary.id
+                    $0.podName = summary.podName
+                    $0.podNamespace = summary.podNamespace
+                    $0.state = summary.state.rawValue
+                    $0.vm = summary.vm.rawValue
+                    $0.address = summary.address ?? ""
+                    $0.created = summary.created
+                }
+            }
+        }
+    }
+
+    /// The lifecycle logs what it does; what it was asked, and refused, is said here.
+    private func logged<Answer>(
+        _ call: Call, sandbox: String, _ body: () async throws(Status) -> Answer
+    ) async throws(Status) -> Answer {
+        let log = logger.with("sandbox", sandbox)
+        log.debug("\(call.method)")
+        do throws(Status) {
+            return try await body()
+        } catch {
+            log.info("\(call.method) did not succeed", [LogField("error", error.description)])
+            throw error
+        }
+    }
+}

@@ -1,0 +1,24 @@
+internal import PodVMLifecycle
+internal import TTRPC
+
+extension Status {
+    /// What kata is told when a sandbox did not do as asked; its message ends up in the pod's events.
+    init(_ error: LifecycleError) { self.init(Code(error.code), error.message) }
+}
+
+extension Status.Code {
+    init(_ code: LifecycleError.Code) {
+        self =
+            switch code {
+            case .invalidArgument: .invalidArgument
+            case .alreadyExists: .alreadyExists
+            case .notFound: .notFound
+            case .failedPrecondition: .failedPrecondition
+            case .cancelled: .cancelled
+            case .deadlineExceeded: .deadlineExceeded
+            case .resourceExhausted: .resourceExhausted
+            case .unavailable: .unavailable
+            case .internal: .internal
+            }
+    }
+}

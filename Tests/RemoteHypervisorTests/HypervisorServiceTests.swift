@@ -1,0 +1,185 @@
+import Doubles
+import KataProtocol
+import LinuxIO
+import PodVMLifecycle
+import TTRPC
+import Testing
+
+@Suite("Hypervisor service")
+struct HypervisorServiceTests {
+    @Test("a pod's life: created, started, listed, found, stopped")
+    func life() throws {
+        try TestNode.run { node in
+            let version = try await node.call(Hypervisor.version, .with { $0.version = "1" })
+            #expect(version.version == "0.0.0")
+            let created = try await node.call(Hypervisor.createVM, .plain())
+            #expect(created.agentSocketPath == "\(node.directory)/pods/s1/agent.ttrpc")
+            _ = try await node.call(Hypervisor.startVM, .of("s1"), timeout: .seconds(60))
+            let list = try await node.call(Sandboxes.list, Empty()).sandboxes
+            let status = try #require(list.first)
+            #expect(list.count == 1)
+            #expect(status.id == "s1" && status.podName == "nginx" && status.podNamespace == "default")
+            #expect(status.state == "running" && status.address == "10.0.0.4" && status.created > 1_600_000_000)
+            let pod = GetInfoRequest.with { ($0.podName, $0.podNamespace) = ("nginx", "default") }
+            #expect(try await node.call(PodVMInfo.getInfo, pod).vmID == status.vm)
+            _ = try await node.call(Hypervisor.stopVM, .of("s1"), timeout: .seconds(1))
+            await node.cloud.calls.reached(.delete)
+            try await eventually(on: node.loop) { node.supervisor.sandboxes().isEmpty }
+            #expect(node.cloud.machines.isEmpty)
+        }
+    }
+
+    @Test("what the lifecycle refuses is told with its code and its sentence")
+    func refusals() throws {
+        try TestNode.run { node in
+            _ = try await node.call(Hypervisor.createVM, .plain())
+            let duplicate = try await node.status(of: Hypervisor.createVM, .plain())
+            #expect(duplicate.code == .alreadyExists && duplicate.message.contains("s1"))
+            #expect(try await node.status(of: Hypervisor.startVM, .of("s2")).code == .notFound)
+            #expect(try await node.status(of: Hypervisor.startVM, .of("../x")).code == .invalidArgument)
+            #expect(try await node.status(of: Hypervisor.startVM, .of("s1")).code == .ok)
+            #expect(try await node.status(of: Hypervisor.startVM, .of("s1")).code == .failedPrecondition)
+            let nobody = try await node.status(
+                of: PodVMInfo.getInfo, .with { ($0.podName, $0.podNamespace) = ("nobody", "default") })
+            #expect(nobody.code == .notFound)
+            #expect(try await node.status(of: PodVMInfo.getInfo, GetInfoRequest()).code == .invalidArgument)
+        }
+    }
+
+    @Test("a network namespace that does not exist is refused before anything is made")
+    func missingNamespace() throws {
+        try TestNode.run { node in
+            var create = CreateVMRequest.plain()
+            create.networkNamespacePath = "\(node.directory)/no-such-netns"
+            let status = try await node.status(of: Hypervisor.createVM, create)
+            #expect(status.code == .invalidArgument && status.message.contains("no-such-netns"))
+            #expect(node.supervisor.sandboxes().isEmpty)
+            #expect(node.connector.calls[.prepare] == 0)
+        }
+    }
+
+    @Test("StopVM succeeds twice, for a stranger, for what is no id, and before StartVM")
+    func stops() throws {
+        try TestNode.run { node in
+            for id in ["stranger", "", "../x", "a\0b", String(repeating: "a", count: 5000)] {
+                #expect(try await node.status(of: Hypervisor.stopVM, .of(id)).code == .ok)
+            }
+            _ = try await node.call(Hypervisor.createVM, .plain())
+            #expect(try await node.status(of: Hypervisor.stopVM, .of("s1")).code == .ok)
+            #expect(try await node.status(of: Hypervisor.stopVM, .of("s1")).code == .ok)
+            try await eventually(on: node.loop) { node.supervisor.sandboxes().isEmpty }
+        }
+    }
+
+    @Test("StopVM during StartVM wins")
+    func stopDuringStart() throws {
+        try TestNode.run { node in
+            node.connector.connection.append(.wait(Signal()))
+            _ = try await node.call(Hypervisor.createVM, .plain())
+            async let start = node.status(of: Hypervisor.startVM, .of("s1"))
+            await node.connector.calls.reached(.connect)
+            #expect(try await node.status(of: Hypervisor.stopVM, .of("s1"), timeout: .seconds(1)).code == .ok)
+            #expect(try await start.code == .cancelled)
+            await node.cloud.calls.reached(.delete)
+        }
+    }
+
+    /// Where StartVM can be when its caller is lost.
+    enum Phase: CaseIterable {
+        case creating, connecting
+    }
+
+    @Test("a shim that hangs up during StartVM gets its VM deleted", arguments: Phase.allCases)
+    func hangUp(phase: Phase) throws {
+        try TestNode.run { node in
+            _ = try await node.call(Hypervisor.createVM, .plain())
+            try await startAndWait(node, phase) { connection in connection.close() }
+            await node.cloud.calls.reached(.delete)
+            try await eventually(on: node.loop) { node.supervisor.sandboxes().isEmpty }
+        }
+    }
+
+    @Test("a deadline during StartVM gets its VM deleted, and DEADLINE_EXCEEDED told", arguments: Phase.allCases)
+    func deadline(phase: Phase) throws {
+        try TestNode.run { node in
+            _ = try await node.call(Hypervisor.createVM, .plain())
+            try await startAndWait(node, phase, timeout: 30_000_000) { connection in
+                var decoder = FrameDecoder()
+                while true {
+                    if case .frame(let frame) = decoder.next() {
+                        let envelope = try ResponseEnvelope(parsing: frame.payload)
+                        #expect(envelope.status?.code == .deadlineExceeded)
+                        return
+                    }
+                    let bytes = try await connection.read(upTo: 4096)
+                    try #require(!bytes.isEmpty)
+                    decoder.append(bytes)
+                }
+            }
+            await node.cloud.calls.reached(.delete)
+            try await eventually(on: node.loop) { node.supervisor.sandboxes().isEmpty }
+        }
+    }
+
+    @Test("a shim that hangs up during CreateVM leaves nothing")
+    func hangUpDuringCreate() throws {
+        try TestNode.run { node in
+            node.connector.preparation.append(.wait(Signal()))
+            let connection = try await node.connect()
+            try await connection.write(wire(Hypervisor.createVM, CreateVMRequest.plain()))
+            await node.connector.calls.reached(.prepare)
+            connection.close()
+            try await eventually(on: node.loop) { node.supervisor.sandboxes().isEmpty }
+            #expect(node.cloud.calls[.create] == 0)
+        }
+    }
+
+    @Test("GetInfo waits for the VM, and gives up with its caller")
+    func waiting() throws {
+        try TestNode.run { node in
+            let pod = GetInfoRequest.with { ($0.podName, $0.podNamespace, $0.wait) = ("nginx", "default", true) }
+            let late = try await node.status(of: PodVMInfo.getInfo, pod, timeout: .milliseconds(20))
+            #expect(late.code == .deadlineExceeded)
+            async let info = node.call(PodVMInfo.getInfo, pod)
+            _ = try await node.call(Hypervisor.createVM, .plain())
+            _ = try await node.call(Hypervisor.startVM, .of("s1"))
+            #expect(try await info.vmID.hasPrefix("podvm-nginx-"))
+        }
+    }
+
+    private func startAndWait(
+        _ node: TestNode, _ phase: Phase, timeout: Int64 = 0, _ body: (Stream) async throws -> Void
+    ) async throws {
+        switch phase {
+        case .creating: node.cloud.creation.append(.wait(Signal()))
+        case .connecting: node.connector.connection.append(.wait(Signal()))
+        }
+        let connection = try await node.connect()
+        try await connection.write(wire(Hypervisor.startVM, .of("s1"), timeout: timeout))
+        switch phase {
+        case .creating: await node.cloud.calls.reached(.create)
+        case .connecting: await node.connector.calls.reached(.connect)
+        }
+        try await body(connection)
+    }
+}
+
+/// The bytes of a call.
+func wire<Request: Message, Response: Message>(
+    _ method: Method<Request, Response>, _ request: Request, timeout: Int64 = 0
+) -> [UInt8] {
+    let envelope = RequestEnvelope(
+        service: method.service, method: method.name, payload: request.encoded, timeoutNanoseconds: timeout)
+    var bytes: [UInt8] = []
+    Frame(stream: 1, .request, payload: envelope.encoded).encode(into: &bytes)
+    return bytes
+}
+
+/// Until `condition` holds; fails the test when it takes absurdly long.
+func eventually(on loop: EpollLoop, _ condition: @Sendable () throws -> Bool) async throws {
+    let limit = ContinuousClock.now.advanced(by: .seconds(20))
+    while try !condition() {
+        try #require(ContinuousClock.now < limit, "it never came true")
+        try await loop.sleep(for: .milliseconds(1))
+    }
+}

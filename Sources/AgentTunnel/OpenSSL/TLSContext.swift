@@ -59,7 +59,10 @@ internal import Telemetry
         try context.check(
             unsafe SSL_CTX_set_session_id_context(context.pointer, purpose, UInt32(purpose.count)),
             "session tickets", .failed)
-        unsafe _ = SSL_CTX_set_num_tickets(context.pointer, 1)
+        // One ticket for each full handshake, which is the only kind that asks for a certificate: a
+        // session can be resumed again and again, and a further ticket would only wake the client.
+        unsafe _ = SSL_CTX_set_num_tickets(context.pointer, 0)
+        unsafe SSL_CTX_set_cert_cb(context.pointer, { ssl, _ in unsafe SSL_set_num_tickets(ssl, 1) }, nil)
         return context
     }
 

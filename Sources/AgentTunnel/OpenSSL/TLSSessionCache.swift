@@ -18,7 +18,11 @@ public final class TLSSessionCache: Sendable {
     /// Gives `ssl` the session to try; it falls back to a full handshake by itself.
     func offer(to ssl: OpaquePointer) {
         session.withLock { session in
-            if session?.isResumable == true { unsafe _ = SSL_set_session(ssl, session?.pointer) }
+            guard session?.isResumable == true else { return }
+            // A copy, since OpenSSL takes what was used once for used up.
+            let copy = unsafe SSL_SESSION_dup(session?.pointer)
+            unsafe _ = SSL_set_session(ssl, copy)
+            unsafe SSL_SESSION_free(copy)
         }
     }
 

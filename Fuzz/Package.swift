@@ -30,6 +30,7 @@ let package = Package(
         fuzzer("ProtobufFuzzer", of: "TTRPC"),
         fuzzer("EnvelopeFuzzer", of: "TTRPC"),
         fuzzer("MessageFuzzer", of: "KataProtocol", "TTRPC"),
+        fuzzer("ServerFuzzer", of: "LinuxIO", "TTRPC"),
         fuzzer("RewriterFuzzer", of: "AgentProtocolForwarder", "AgentTunnel", "TTRPC"),
         fuzzer("BootDocumentFuzzer", of: "PodVMBoot"),
         fuzzer("CloudConfigFuzzer", of: "PodVMBoot"),

@@ -38,7 +38,7 @@ struct GoClientTests {
         _ = SystemInfo.raiseDescriptorLimit()
         try onLoop { loop in
             try await PeerTunnel.with(on: loop) { tunnel in
-                try await peer.withAgent(at: tunnel.agent, on: loop) {
+                try await peer.withAgent(at: tunnel.agent, on: loop) { _ in
                     try await peer.check(check, tunnel.socket, on: loop)
                 }
             }
@@ -71,7 +71,7 @@ struct GoClientTests {
             let held = HeldFrames()
             let filter: GuestEnd.FilterFactory = { AgentCallRewriter(podNamespace: podNamespace, holdingIn: held) }
             try await PeerTunnel.with(on: loop, filter: filter) { tunnel in
-                try await peer.withAgent(at: tunnel.agent, on: loop) {
+                try await peer.withAgent(at: tunnel.agent, on: loop) { _ in
                     try await peer.check(check, tunnel.socket, with: podNamespace, on: loop)
                 }
             }

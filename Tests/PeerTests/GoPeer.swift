@@ -45,13 +45,13 @@ struct GoPeer: Sendable {
         return try await ProgramRun.of(options, input: input, on: loop)
     }
 
-    /// Runs one of its checks against `socket`, and takes over what it finds.
+    /// Runs one of its checks against `address`, and takes over what it finds.
     func check(
-        _ name: String, _ socket: SocketAddress, with other: String = "", on loop: EpollLoop,
+        _ name: String, _ address: SocketAddress, with other: String = "", flags: [String] = [], on loop: EpollLoop,
         sourceLocation: SourceLocation = #_sourceLocation
     ) async throws {
-        let arguments = ["client", "-socket", socket.description, "-check", name, "-with", other]
-        let run = try await run(arguments, on: loop)
+        let arguments = ["client", "-socket", address.description, "-check", name, "-with", other]
+        let run = try await run(arguments + flags, on: loop)
         #expect(run.status == .exited(0), "\(name): \(run.errorText)", sourceLocation: sourceLocation)
         for line in run.output.split(separator: UInt8(ascii: "\n")) {
             let finding = try JSONValue(parsing: Array(line))
@@ -62,19 +62,22 @@ struct GoPeer: Sendable {
         }
     }
 
-    /// Runs its agent on `socket` for as long as `body` takes.
+    /// Runs its agent on `address` for as long as `body`, which is told the real one, takes.
     func withAgent<Result>(
-        at socket: SocketAddress, on loop: EpollLoop, _ body: () async throws -> Result
+        at address: SocketAddress, flags: [String] = [], on loop: EpollLoop,
+        _ body: (SocketAddress) async throws -> Result
     ) async throws -> Result {
-        var options = ChildProcess.Options(executable: path, arguments: ["agent", "-socket", socket.description])
+        var options = ChildProcess.Options(
+            executable: path, arguments: ["agent", "-socket", address.description] + flags)
         options.error = .pipe
         let agent = try ChildProcess.start(options, on: loop)
         defer { agent.signal(9) }
-        // Its first words are that it listens.
-        guard let words = try await agent.error?.read(upTo: 1024), !words.isEmpty else {
-            throw PeerFailure("the agent ended before it served: \(try await agent.wait())")
+        // Its first words are where it listens, once it does.
+        let words = String(decoding: try await agent.error?.read(upTo: 1024) ?? [], as: UTF8.self)
+        guard let last = words.split(whereSeparator: \.isWhitespace).last, words.hasPrefix("serving ") else {
+            throw PeerFailure("the agent does not serve: \(words)")
         }
-        return try await body()
+        return try await body(last.hasPrefix("/") ? address : SocketAddress(parsing: String(last)))
     }
 }
 

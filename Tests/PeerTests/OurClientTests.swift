@@ -13,7 +13,7 @@ struct OurClientTests {
         let peer = try GoPeer()
         try onLoop { loop in
             try await PeerTunnel.with(on: loop) { tunnel in
-                try await peer.withAgent(at: tunnel.agent, on: loop) {
+                try await peer.withAgent(at: tunnel.agent, on: loop) { _ in
                     let stream = try await Stream.connect(to: throughTunnel ? tunnel.socket : tunnel.agent, on: loop)
                     try await Client.with(stream, on: loop) { client in try await body(client, loop) }
                 }
@@ -85,7 +85,7 @@ struct OurClientTests {
         let peer = try GoPeer()
         try onLoop { loop in
             try await PeerTunnel.with(on: loop) { tunnel in
-                try await peer.withAgent(at: tunnel.agent, on: loop) {
+                try await peer.withAgent(at: tunnel.agent, on: loop) { _ in
                     let socket = throughTunnel ? tunnel.socket : tunnel.agent
                     try await Client.with(Stream.connect(to: socket, on: loop), on: loop) { staying in
                         try await Client.with(Stream.connect(to: socket, on: loop), on: loop) { leaving in

@@ -1,7 +1,6 @@
 import AgentTunnel
 import JSON
 import LinuxIO
-import Telemetry
 import Testing
 
 /// Go's crypto/tls, set up as the Go adaptor dials and the Go forwarder listens, with our certificates.
@@ -9,38 +8,11 @@ import Testing
 struct TLSPeerTests {
     private static let name = "podvm-nginx-0123abcd"
 
-    /// One sandbox's identity in files, as flags of the Go programs.
-    private struct Papers: Sendable {
-        let directory: TemporaryDirectory
-        let identity: SandboxIdentity
-
-        init(for name: String = TLSPeerTests.name) throws {
-            directory = try TemporaryDirectory()
-            identity = try SandboxIdentity.make(vmName: name)
-        }
-
-        func client(trusting authority: String? = nil) throws -> [String] {
-            try flags(trusting: authority ?? identity.authority, identity.client)
-        }
-
-        func server(trusting authority: String? = nil) throws -> [String] {
-            try flags(trusting: authority ?? identity.client.certificate, identity.server)
-        }
-
-        private func flags(trusting authority: String, _ own: CertifiedKey) throws -> [String] {
-            [
-                "-ca", try directory.write(authority, to: "ca.crt"),
-                "-certificate", try directory.write(own.certificate, to: "own.crt"),
-                "-key", try directory.write(own.key.reveal(), to: "own.key"),
-            ]
-        }
-    }
-
     @Test("Go's client trusts our server, and is trusted by it", arguments: ["1.2", "1.3"])
     func goDials(version: String) throws {
         let peer = try GoPeer()
         try onLoop { loop in
-            let papers = try Papers()
+            let papers = try Papers(for: TLSPeerTests.name)
             let context = try TLSContext.server(
                 identity: papers.identity.server, clientAuthorities: papers.identity.client.certificate,
                 profile: try TLSProfile(minimumVersion: "VersionTLS12"))
@@ -58,7 +30,7 @@ struct TLSPeerTests {
     func goRefuses() throws {
         let peer = try GoPeer()
         try onLoop { loop in
-            let (papers, others) = (try Papers(), try Papers())
+            let (papers, others) = (try Papers(for: TLSPeerTests.name), try Papers(for: TLSPeerTests.name))
             let context = try TLSContext.server(
                 identity: papers.identity.server, clientAuthorities: papers.identity.client.certificate)
             let wrongName = try await TLSPeerTests.dial(
@@ -80,7 +52,7 @@ struct TLSPeerTests {
     func goListens(version: String) throws {
         let peer = try GoPeer()
         try onLoop { loop in
-            let papers = try Papers()
+            let papers = try Papers(for: TLSPeerTests.name)
             let context = try TLSContext.client(
                 trusting: papers.identity.authority, identity: papers.identity.client,
                 profile: try TLSProfile(minimumVersion: "VersionTLS12"))
@@ -103,7 +75,7 @@ struct TLSPeerTests {
     func weRefuse() throws {
         let peer = try GoPeer()
         try onLoop { loop in
-            let (papers, others) = (try Papers(), try Papers())
+            let (papers, others) = (try Papers(for: TLSPeerTests.name), try Papers(for: TLSPeerTests.name))
             let context = try TLSContext.client(
                 trusting: papers.identity.authority, identity: papers.identity.client)
             for (flags, name) in [

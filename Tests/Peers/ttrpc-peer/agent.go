@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"flag"
-	"net"
+	"fmt"
 	"os"
 	"os/signal"
 	"sync"
@@ -33,10 +33,12 @@ type agent struct {
 
 func serveAgent(arguments []string) error {
 	flags := flag.NewFlagSet("agent", flag.ExitOnError)
-	socket := flags.String("socket", "", "the unix socket to listen on")
+	socket := flags.String("socket", "", "the unix socket, or with TLS the HOST:PORT, to listen on")
+	var security tlsEnd
+	security.register(flags)
 	flags.Parse(arguments)
 
-	listener, err := net.Listen("unix", *socket)
+	listener, err := security.listenOn(*socket)
 	if err != nil {
 		return err
 	}
@@ -52,7 +54,7 @@ func serveAgent(arguments []string) error {
 		<-stop
 		server.Close()
 	}()
-	println("serving") // stderr; whoever started us waits for it
+	fmt.Fprintln(os.Stderr, "serving", listener.Addr()) // whoever started us waits for it
 	if err := server.Serve(context.Background(), listener); err != ttrpc.ErrServerClosed {
 		return err
 	}

@@ -92,7 +92,7 @@ func (s *suite) deadline() error {
 // cancels them.
 func (s *suite) hangup() error {
 	const calls = 10
-	leaving, err := dial(s.socket)
+	leaving, err := s.dial()
 	if err != nil {
 		return err
 	}

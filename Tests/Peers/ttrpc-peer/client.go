@@ -19,12 +19,13 @@ import (
 
 // suite is one run of one check; what it finds wrong goes out as a JSON line each.
 type suite struct {
-	socket  string
-	other   string // what the check's own flags say
-	client  *ttrpc.Client
-	lines   *json.Encoder
-	name    string
-	results int
+	socket   string
+	security tlsEnd
+	other    string // what the check needs to know besides
+	client   *ttrpc.Client
+	lines    *json.Encoder
+	name     string
+	results  int
 }
 
 // result is one line of a check's output: what was expected, and whether it was so.
@@ -60,21 +61,24 @@ var checks = map[string]func(*suite) error{
 
 func runClient(arguments []string) error {
 	flags := flag.NewFlagSet("client", flag.ExitOnError)
-	socket := flags.String("socket", "", "the unix socket to connect to")
+	socket := flags.String("socket", "", "the unix socket, or with TLS the HOST:PORT, to connect to")
 	name := flags.String("check", "", strings.Join(checkNames(), ", "))
 	other := flags.String("with", "", "what the check needs to know besides (see there)")
+	var security tlsEnd
+	security.register(flags)
 	flags.Parse(arguments)
 
 	check := checks[*name]
 	if check == nil {
 		return fmt.Errorf("no check '%s': there are %s", *name, strings.Join(checkNames(), ", "))
 	}
-	client, err := dial(*socket)
+	s := &suite{socket: *socket, security: security, other: *other, lines: json.NewEncoder(os.Stdout), name: *name}
+	client, err := s.dial()
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	s := &suite{socket: *socket, other: *other, client: client, lines: json.NewEncoder(os.Stdout), name: *name}
+	s.client = client
 	if err := check(s); err != nil {
 		s.expect(false, "the check runs to its end", "%v", err)
 	}
@@ -155,8 +159,18 @@ func (s *suite) until(expectation string, isSo func(*countersResponse) bool) {
 	s.expect(err == nil && isSo(last), expectation, "%+v, %v", last, err)
 }
 
+// dial opens one more connection.
+func (s *suite) dial() (*ttrpc.Client, error) {
+	connection, err := s.security.connectTo(s.socket)
+	if err != nil {
+		return nil, err
+	}
+	return ttrpc.NewClient(connection), nil
+}
+
+// dialRaw opens one for bytes of our own making.
 func (s *suite) dialRaw() (net.Conn, error) {
-	connection, err := net.Dial("unix", s.socket)
+	connection, err := s.security.connectTo(s.socket)
 	if err == nil {
 		err = connection.SetDeadline(time.Now().Add(30 * time.Second))
 	}

@@ -212,7 +212,7 @@ func (s *suite) idle() error {
 		}
 	}
 	start := time.Now()
-	newcomer, err := dial(s.socket)
+	newcomer, err := s.dial()
 	if err != nil {
 		return err
 	}

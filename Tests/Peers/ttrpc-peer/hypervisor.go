@@ -64,7 +64,7 @@ func (*getInfoResponse) ProtoMessage()    {}
 
 // once calls as kata's shim does: a connection for each call.
 func (s *suite) once(timeout time.Duration, service, method string, request, response interface{}) error {
-	client, err := dial(s.socket)
+	client, err := s.dial()
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 )
 
 // tlsEnd is one end of the tunnel as the Go programs make it: the adaptor dials, the forwarder
@@ -39,12 +40,7 @@ func runTLS(arguments []string) error {
 	flags := flag.NewFlagSet("tls", flag.ExitOnError)
 	flags.StringVar(&end.dial, "dial", "", "HOST:PORT to connect to, as the adaptor does")
 	flags.StringVar(&end.serve, "serve", "", "HOST:PORT to listen on, as the forwarder does; the port is told on stderr")
-	flags.StringVar(&end.ca, "ca", "", "PEM file of who is trusted")
-	flags.StringVar(&end.certificate, "certificate", "", "PEM file of our own certificate")
-	flags.StringVar(&end.key, "key", "", "PEM file of its key (PKCS#8)")
-	flags.StringVar(&end.serverName, "server-name", "", "the name that the server must have (dial)")
-	flags.StringVar(&end.minVersion, "min", "", "1.2 or 1.3")
-	flags.StringVar(&end.maxVersion, "max", "", "1.2 or 1.3")
+	end.register(flags)
 	flags.Parse(arguments)
 
 	configuration, err := end.configuration()
@@ -61,6 +57,39 @@ func runTLS(arguments []string) error {
 		return err
 	}
 	return json.NewEncoder(os.Stdout).Encode(report)
+}
+
+func (end *tlsEnd) register(flags *flag.FlagSet) {
+	flags.StringVar(&end.ca, "ca", "", "PEM file of who is trusted")
+	flags.StringVar(&end.certificate, "certificate", "", "PEM file of our own certificate")
+	flags.StringVar(&end.key, "key", "", "PEM file of its key (PKCS#8)")
+	flags.StringVar(&end.serverName, "server-name", "", "the name that the server must have (dial)")
+	flags.StringVar(&end.minVersion, "min", "", "1.2 or 1.3")
+	flags.StringVar(&end.maxVersion, "max", "", "1.2 or 1.3")
+}
+
+// listenOn listens on a unix socket, or with TLS, as the forwarder does, on HOST:PORT.
+func (end *tlsEnd) listenOn(address string) (net.Listener, error) {
+	if strings.HasPrefix(address, "/") {
+		return net.Listen("unix", address)
+	}
+	configuration, err := end.configuration()
+	if err != nil {
+		return nil, err
+	}
+	return tls.Listen("tcp", address, configuration)
+}
+
+// connectTo dials a unix socket, or with TLS, as the adaptor does, HOST:PORT.
+func (end *tlsEnd) connectTo(address string) (net.Conn, error) {
+	if strings.HasPrefix(address, "/") {
+		return net.Dial("unix", address)
+	}
+	configuration, err := end.configuration()
+	if err != nil {
+		return nil, err
+	}
+	return tls.Dial("tcp", address, configuration)
 }
 
 func (end *tlsEnd) configuration() (*tls.Config, error) {

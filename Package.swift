@@ -97,6 +97,12 @@ let package = Package(
         tests("LinuxIOTests", ["LinuxIO"]),
         tests("AgentTunnelTests", ["AgentTunnel", "LinuxIO", "Telemetry"]),
         tests("HTTPTransportTests", ["HTTPTransport", "LinuxIO"]),
+        tests(
+            "CloudAPIAdaptorTests",
+            [
+                "AgentTunnel", "CloudAPIAdaptor", "Configuration", "HTTPTransport", "KataProtocol", "LinuxIO", "PodVMBoot",
+                "PodVMLifecycle", "TTRPC", "Telemetry",
+            ]),
         tests("TelemetryTests", ["Telemetry"]),
         tests("TTRPCTests", ["LinuxIO", "TTRPC", "Telemetry"]),
         tests(

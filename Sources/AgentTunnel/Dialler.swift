@@ -59,10 +59,12 @@ public struct Dialler: Sendable {
         self.patience = patience
     }
 
-    /// Connects, trying until `deadline`, and at least once.
+    /// Connects, trying until `deadline`, and at least once; tells `note` why each attempt but the last failed.
     ///
     /// - Throws: ``DialError``, or `CancellationError`.
-    public func connect(deadline: ContinuousClock.Instant) async throws -> any ByteStream {
+    public func connect(
+        deadline: ContinuousClock.Instant, noting note: @Sendable (DialError) -> Void = { _ in }
+    ) async throws -> any ByteStream {
         var pause = patience.firstPause
         var attempts = 0
         while true {
@@ -80,7 +82,9 @@ public struct Dialler: Sendable {
                 cause = .unanswered
             }
             let next = ContinuousClock.now.advanced(by: pause * Double.random(in: 0.75...1))
-            if next >= deadline { throw DialError(address: address, attempts: attempts, cause: cause) }
+            let failure = DialError(address: address, attempts: attempts, cause: cause)
+            if next >= deadline { throw failure }
+            note(failure)
             try await loop.sleep(until: next)
             pause = min(pause * 1.5, patience.longestPause)
         }

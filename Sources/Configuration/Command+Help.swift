@@ -27,6 +27,7 @@ extension Command {
         let value = setting.isSecret ? "" : setting.show(defaults)
         if !value.isEmpty, !(setting.isSwitch && value == "false") { notes.append("default \(value)") }
         var help = setting.help
+        if !setting.legend.isEmpty { help += " One of \(setting.legend)." }
         if !notes.isEmpty { help += " [\(notes.joined(separator: ", "))]" }
         let lines = HelpText.wrapped(help, width: Self.width - Self.indent).split(separator: "\n")
         let margin = String(repeating: " ", count: Self.indent)

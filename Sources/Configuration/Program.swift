@@ -29,6 +29,14 @@ public struct Program: Sendable {
                 }
             }
         }
+
+        /// A command that is known but cannot be run, whatever is said with it; `reason` is a sentence.
+        public init(_ word: String, summary: String, unavailable reason: String) {
+            self.word = word
+            self.summary = summary
+            help = { reason + "\n" }
+            run = { (_, _) throws(ConfigurationError) in throw ConfigurationError(reason) }
+        }
     }
 
     /// Where a program says something.

@@ -22,6 +22,8 @@ public struct Setting<Options: Sendable>: Sendable {
     let isSecret: Bool
     /// What stands for the value in help.
     let placeholder: String
+    /// What is accepted, where the placeholder cannot say it.
+    let legend: String
 
     /// Reads a value into its field; `isFirst` until one was given, when there is only the default to replace.
     let set: @Sendable (_ text: String, _ options: inout Options, _ isFirst: Bool) throws(ValueError) -> Void
@@ -40,6 +42,7 @@ public struct Setting<Options: Sendable>: Sendable {
         isAppending = format.append != nil
         isSecret = format.isSecret
         placeholder = format.placeholder
+        legend = format.legend
         set = { (text, options, isFirst) throws(ValueError) in
             let value = try format.parse(text)
             if let append = format.append, !isFirst {
@@ -63,6 +66,7 @@ public struct Setting<Options: Sendable>: Sendable {
         isAppending = other.isAppending
         isSecret = other.isSecret
         placeholder = other.placeholder
+        legend = other.legend
         self.set = set
         self.show = show
     }

@@ -4,6 +4,8 @@ public import Telemetry
 public struct ValueFormat<Value: Sendable>: Sendable {
     /// What stands for the value in help, such as `PATH`.
     var placeholder: String
+    /// What is accepted, where the placeholder cannot say it.
+    var legend = ""
     var isSwitch = false
     var isSecret = false
     let parse: @Sendable (String) throws(ValueError) -> Value
@@ -46,9 +48,12 @@ extension ValueFormat where Value == String {
 
 extension ValueFormat where Value == Secret<String> {
     /// Text that is never shown.
-    public static var secret: Self {
+    public static var secret: Self { secret("SECRET") }
+
+    /// Text that is never shown, called `placeholder` in help.
+    public static func secret(_ placeholder: String) -> Self {
         var format = Self(
-            placeholder: "SECRET", parse: { text throws(ValueError) in Secret(text) },
+            placeholder: placeholder, parse: { text throws(ValueError) in Secret(text) },
             show: { $0.reveal().isEmpty ? "" : "\($0)" })
         format.isSecret = true
         return format
@@ -178,8 +183,9 @@ extension ValueFormat {
     /// One of a few words, in any case.
     public static func choice(_ choices: [(word: String, value: Value)]) -> Self where Value: Equatable {
         let words = choices.map(\.word)
-        return Self(
-            placeholder: words.joined(separator: "|"),
+        let all = words.joined(separator: "|")
+        var format = Self(
+            placeholder: all.count <= 30 ? all : "WORD",
             parse: { text throws(ValueError) in
                 let word = text.trimmed.lowercased()
                 guard let choice = choices.first(where: { $0.word.lowercased() == word }) else {
@@ -188,6 +194,8 @@ extension ValueFormat {
                 }
                 return choice.value
             }, show: { value in choices.first { $0.value == value }?.word ?? "\(value)" })
+        if format.placeholder != all { format.legend = words.joined(separator: ", ") }
+        return format
     }
 }
 

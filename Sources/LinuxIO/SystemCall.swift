@@ -26,6 +26,8 @@ extension SystemCallError: CustomStringConvertible {
 
     /// Whether the named thing is not there (`ENOENT`).
     public var isMissing: Bool { errno == ENOENT }
+    /// Whether something is full: the disk, a quota, the memory.
+    public var isForWantOfRoom: Bool { [ENOSPC, EDQUOT, ENOMEM].contains(errno) }
     /// Whether nobody listens where we knocked (`ECONNREFUSED`).
     public var isRefused: Bool { errno == ECONNREFUSED }
     /// Whether the kernel waited in vain for an answer (`ETIMEDOUT`).

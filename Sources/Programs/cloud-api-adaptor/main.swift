@@ -1,1 +1,4 @@
-// Runs the module of this program.
+internal import CloudAPIAdaptor
+internal import LinuxIO
+
+Process.run(CloudAPIAdaptorCommand.main(arguments:environment:))

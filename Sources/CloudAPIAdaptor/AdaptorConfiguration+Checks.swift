@@ -1,0 +1,44 @@
+internal import Configuration
+internal import PodVMBoot
+internal import Telemetry
+
+extension AdaptorConfiguration {
+    /// Looks at what no single setting shows: texts, files, and what goes together.
+    ///
+    /// - Throws: ``ConfigurationError`` with a sentence for each thing that is wrong.
+    func connectorOptions() throws(ConfigurationError) -> AgentConnector.Options {
+        var problems: [String] = []
+        var security: TunnelSecurity?
+        do throws(ConfigurationError) {
+            security = try TunnelSecurity(tls)
+        } catch {
+            problems += error.problems
+        }
+        var packed: Initdata?
+        if !initdata.reveal().isEmpty {
+            do throws(BootError) {
+                packed = try Initdata(packed: initdata.reveal())
+            } catch {
+                problems.append("-initdata: \(error)")
+            }
+        }
+        for subnet in network.podSubnets where IPPrefix(subnet) == nil {
+            problems.append("-pod-subnet-cidrs: \"\(subnet)\" is no network such as 10.0.0.0/8")
+        }
+        guard let security, problems.isEmpty else { throw ConfigurationError(problems) }
+        return AgentConnector.Options(
+            forwarderPort: UInt16(clamping: forwarderPort), security: security, initdata: packed,
+            wantsScratchSpace: wantsScratchSpace)
+    }
+
+    /// What is allowed, but probably not what is wanted.
+    var warnings: [String] {
+        var warnings: [String] = []
+        if tls.isDisabled { warnings.append("-disable-tls: agent connections to pod VMs are in the clear") }
+        if tls.skipsVerification, !tls.isDisabled {
+            warnings.append("-tls-skip-verify: whoever has a pod VM's address is taken for that VM")
+        }
+        if !pauseImage.isEmpty { warnings.append("-pause-image has no effect any more") }
+        return warnings
+    }
+}

@@ -1,0 +1,145 @@
+internal import AgentTunnel
+internal import Configuration
+internal import LinuxIO
+internal import PodVMBoot
+internal import PodVMLifecycle
+internal import Telemetry
+
+/// Ties a pod to its VM: boot document, keys and tunnel.
+///
+/// What it knows of a sandbox is in the sandbox's directory, so that any process can go on
+/// where another stopped; only the tunnel itself is in memory.
+struct AgentConnector: PodConnector {
+    /// What all pods of this node have in common.
+    struct Options: Sendable {
+        let forwarderPort: UInt16
+        let security: TunnelSecurity
+        /// For pods that bring none of their own.
+        let initdata: Initdata?
+        let wantsScratchSpace: Bool
+    }
+
+    let options: Options
+    let tunnels: TunnelHost
+    let loop: EpollLoop
+    let logger: Logger
+
+    /// How long the connection that waits for kata may take. Without it, kata's first one takes a little longer.
+    private static let spareTime = Duration.seconds(2)
+
+    func prepare(
+        _ request: SandboxRequest, in directory: String, vmName: InstanceID
+    ) async throws(ConnectorError) -> PreparedPod {
+        try NetworkNamespace.check(request.networkNamespacePath)
+        let files = SandboxFiles(in: directory)
+        do {
+            var document = BootDocument(podName: request.podName, podNamespace: request.podNamespace)
+            let keys = try options.security.makeKeys(vmName: vmName.rawValue, for: &document)
+            var userData = UserData(document)
+            userData.initdata = try request.initdata.map { try Initdata(text: Array($0.utf8)) } ?? options.initdata
+            userData.wantsScratchSpace = options.wantsScratchSpace
+            try files.write(userData: try userData.encoded())
+            try files.write(keys)
+        } catch {
+            throw ConnectorError(preparing: error)
+        }
+        return PreparedPod(agentSocketPath: files.socket)
+    }
+
+    func userData(for sandbox: SandboxID, in directory: String) async throws(ConnectorError) -> String {
+        do {
+            return try SandboxFiles(in: directory).readUserData()
+        } catch {
+            throw ConnectorError(
+                .failed, "What the VM is to boot with cannot be read: create the pod anew", cause: error)
+        }
+    }
+
+    func connect(
+        _ sandbox: SandboxID, in directory: String, to instance: Instance
+    ) async throws(ConnectorError) {
+        let obstacle = Lock<AgentProbe.Obstacle?>(nil)
+        do {
+            let dialler = try dialler(to: instance, SandboxFiles(in: directory))
+            try await AgentProbe(dialler: dialler, loop: loop).awaitService { latest in
+                obstacle.withLock { $0 = latest }
+            }
+            try await open(sandbox, in: directory, dialler)
+        } catch let error as ConnectorError {
+            throw error
+        } catch let fault as AgentProbe.Obstacle {
+            throw ConnectorError(fault)
+        } catch is CancellationError {
+            if let obstacle = obstacle.withLock({ $0 }) { throw ConnectorError(obstacle) }
+            throw ConnectorError(.cancelled, "Reaching the agent in the pod VM was called off")
+        } catch {
+            throw ConnectorError(.failed, "The agent socket cannot be served", cause: error)
+        }
+    }
+
+    func disconnect(_ sandbox: SandboxID, in directory: String) async {
+        await tunnels.close(sandbox)
+        SandboxFiles(in: directory).removeAll()
+    }
+
+    private func dialler(to instance: Instance, _ files: SandboxFiles) throws(ConnectorError) -> Dialler {
+        guard let host = instance.addresses.first else {
+            throw ConnectorError(.failed, "The cloud gave the VM \(instance.id) no address")
+        }
+        do {
+            let security = try options.security.clientSecurity(try files.readKeys())
+            return Dialler(to: .tcp(host: host, port: options.forwarderPort), security: security, on: loop)
+        } catch {
+            throw ConnectorError(.failed, "The tunnel's keys cannot be used: create the pod anew", cause: error)
+        }
+    }
+
+    /// Serves the agent socket. A connection waits for kata's first already; it cannot be the one
+    /// that the agent was asked on, since kata counts a connection's calls from one.
+    private func open(_ sandbox: SandboxID, in directory: String, _ dialler: Dialler) async throws {
+        let files = SandboxFiles(in: directory)
+        let logger = logger.with("sandbox", sandbox)
+        var spare: (any ByteStream)?
+        do {
+            spare = try await dialler.connect(deadline: .now.advanced(by: Self.spareTime))
+        } catch let error as DialError {
+            logger.warning("No second connection to the pod VM", [LogField("error", error)])
+        }
+        do {
+            let listener = try Listener.listen(on: .unix(path: files.socket), loop: loop)
+            await tunnels.open(NodeEnd(listener, to: dialler, spare: spare, on: loop, logger: logger), for: sandbox)
+        } catch {
+            spare?.close()
+            throw error
+        }
+        do {
+            try files.removeUserData()
+        } catch {
+            logger.warning("The boot document stays until the pod is gone", [LogField("error", error)])
+        }
+    }
+}
+
+extension ConnectorError {
+    /// What keeps a pod from being prepared.
+    fileprivate init(preparing error: any Error) {
+        switch error {
+        case let error as BootError: self.init(.invalidRequest, "\(error)")
+        case let error as SystemCallError:
+            self.init(
+                error.isForWantOfRoom ? .resourceExhausted : .failed,
+                "The pod's files cannot be written: \(error)", cause: error)
+        default: self.init(.failed, "The tunnel's keys cannot be made: \(error)", cause: error)
+        }
+    }
+
+    fileprivate init(_ obstacle: AgentProbe.Obstacle) {
+        let code: Code =
+            switch obstacle {
+            case .unreached(let error): if case .distrust = error.cause { .refused } else { .unreachable }
+            case .silent: .unreachable
+            case .unwell: .refused
+            }
+        self.init(code, obstacle.explanation)
+    }
+}

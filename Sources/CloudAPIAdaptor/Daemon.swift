@@ -1,0 +1,121 @@
+internal import Configuration
+internal import HTTPTransport
+internal import LinuxIO
+internal import PodVMLifecycle
+internal import RemoteHypervisor
+internal import Telemetry
+
+/// The adaptor, once it is configured: its services, and when they end.
+struct Daemon: Sendable {
+    /// Makes the cloud that pod VMs live in.
+    typealias ProviderFactory = @Sendable (EpollLoop, Logger) throws -> any CloudProvider
+
+    let configuration: AdaptorConfiguration
+    let connectorOptions: AgentConnector.Options
+    let environment: [String: String]
+    let logger: Logger
+    let makeProvider: ProviderFactory
+
+    /// How long the services may take to end. What is not done by then stays on record.
+    private static let farewellTime = Duration.seconds(5)
+    /// How often the cloud is looked through for VMs of ours that nobody owns.
+    private static let sweepInterval = Duration.seconds(300)
+
+    /// Serves until a signal comes; returns the exit status.
+    ///
+    /// Pod VMs stay when it ends: the next process takes them up from their records.
+    func run(on loop: EpollLoop) async throws -> Int32 {
+        let signals = try Signals([Signals.terminate, Signals.interrupt], on: loop)
+        Signals.ignoreBrokenPipes()
+        SystemInfo.raiseDescriptorLimit()
+        let services = try start(on: loop)
+        ServiceManager.notify("READY=1", environment: environment)
+        let stop = Signal()
+        return try await withThrowingTaskGroup(of: Int32?.self) { group in
+            group.addTask {
+                try await run(services, until: stop)
+                return 0
+            }
+            group.addTask {
+                try await heed(signals, stop, on: loop)
+                return 1
+            }
+            defer { group.cancelAll() }
+            return try await group.next().flatMap { $0 } ?? 0
+        }
+    }
+
+    /// Everything that has to be there before anybody may connect, in an order in which nothing
+    /// is served before it is ready.
+    private func start(on loop: EpollLoop) throws -> [@Sendable () async throws -> Void] {
+        let metrics = Metrics()
+        ProcessMetrics.register(in: metrics)
+        let provider = try makeProvider(loop, logger)
+        let tunnels = TunnelHost(logger: logger)
+        let connector = AgentConnector(options: connectorOptions, tunnels: tunnels, loop: loop, logger: logger)
+        let supervisor = SandboxSupervisor(
+            podsDirectory: configuration.podsDirectory, provider: provider, connector: connector, loop: loop,
+            logger: logger, metrics: metrics,
+            options: .init(proxyTimeout: configuration.proxyTimeout, node: configuration.nodeName))
+        // First, so that a second adaptor finds the socket in use before it touches any record.
+        let hypervisor = try HypervisorServer.listen(
+            on: configuration.socketPath, serving: HypervisorService.services(of: supervisor, logger: logger),
+            loop: loop, logger: logger)
+        try supervisor.load()
+        let endpoints = ProbeEndpoints(
+            hypervisorSocket: configuration.socketPath, supervisor: supervisor, metrics: metrics, loop: loop)
+        // Shared, so that a new process may be probed while the old one is still going.
+        let probes = try HTTPServer(
+            on: try Listener.listen(
+                on: .tcp(host: "127.0.0.1", port: UInt16(clamping: configuration.probePort)), loop: loop,
+                sharesPort: true),
+            loop: loop, logger: logger, handler: endpoints.answer)
+        metrics.gauge("peerpods_tunnels", "Agent sockets that are served.") { Double(tunnels.count) }
+        logger.info(
+            "Serving", [LogField("socket", configuration.socketPath), LogField("probes", probes.address)])
+        return [
+            { await supervisor.run() }, { await supervisor.sweep(every: Self.sweepInterval) }, { await tunnels.run() },
+            { try await hypervisor.run() }, { try await probes.run() },
+        ]
+    }
+
+    /// Runs every service until `stop`, or until one fails, which ends them all.
+    private func run(_ services: [@Sendable () async throws -> Void], until stop: Signal) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for service in services { group.addTask { try await service() } }
+            group.addTask { await stop.wait() }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+        logger.info("Stopped; sandboxes stay on record")
+    }
+
+    /// Begins the end with the first signal; returns when a second comes, or the end takes too long.
+    private func heed(_ signals: Signals, _ stop: Signal, on loop: EpollLoop) async throws {
+        let first = try await signals.next()
+        logger.info("Stopping", [LogField("signal", Int(first))])
+        ServiceManager.notify("STOPPING=1", environment: environment)
+        stop.set()
+        do {
+            let second = try await withDeadline(.now.advanced(by: Self.farewellTime), on: loop) {
+                try await signals.next()
+            }
+            logger.warning("Stopping at once", [LogField("signal", Int(second))])
+        } catch is DeadlineExceeded {
+            logger.error("Stopping took too long")
+        }
+        Process.exit(with: 1)
+    }
+}
+
+/// What a process can say of itself.
+private enum ProcessMetrics {
+    static func register(in metrics: Metrics) {
+        let start = Double(WallTime.now.millisecondsSinceEpoch) / 1000
+        metrics.gauge("process_start_time_seconds", "When it started, in Unix time.") { start }
+        metrics.gauge("process_resident_memory_bytes", "Resident memory.") {
+            SystemInfo.residentBytes(of: ProcessTree.current).map(Double.init)
+        }
+        metrics.gauge("process_open_fds", "Open descriptors.") { Double(SystemInfo.openDescriptors) }
+    }
+}

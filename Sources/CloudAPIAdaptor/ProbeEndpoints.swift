@@ -1,0 +1,48 @@
+internal import HTTPTransport
+internal import LinuxIO
+internal import PodVMLifecycle
+internal import Telemetry
+
+/// What the kubelet, Prometheus and people ask the adaptor over HTTP.
+struct ProbeEndpoints: Sendable {
+    let hypervisorSocket: String
+    let supervisor: SandboxSupervisor
+    let metrics: Metrics
+    let loop: EpollLoop
+
+    /// How long the hypervisor socket may take to accept a connection.
+    private static let patience = Duration.seconds(1)
+
+    func answer(_ request: HTTPRequest) async -> HTTPResponse {
+        guard ["GET", "HEAD"].contains(request.method) else {
+            var refusal = HTTPResponse.text("only GET is served here\n", status: 405)
+            refusal.headers["Allow"] = "GET, HEAD"
+            return refusal
+        }
+        switch request.path {
+        case "/startup": return await startup()
+        case "/healthz": return health()
+        case "/metrics":
+            return HTTPResponse(
+                status: 200, headers: ["Content-Type": "text/plain; version=0.0.4; charset=utf-8"],
+                body: Array(metrics.render().utf8))
+        default: return .text("not found: there are /startup, /healthz and /metrics\n", status: 404)
+        }
+    }
+
+    /// Whether kata's shims would be served now.
+    private func startup() async -> HTTPResponse {
+        do {
+            let connection = try await Stream.connect(
+                to: .unix(path: hypervisorSocket), on: loop, deadline: .now.advanced(by: Self.patience))
+            connection.close()
+            return .text("ok\n")
+        } catch {
+            return .text(
+                "the hypervisor socket \(hypervisorSocket) does not accept connections: \(error)\n", status: 500)
+        }
+    }
+
+    /// That this runs says that the loop does; that it returns, that the supervisor's lock is free.
+    private func health() -> HTTPResponse { .text("ok, \(supervisor.sandboxes().count) sandboxes\n") }
+}

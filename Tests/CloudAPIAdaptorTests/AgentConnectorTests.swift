@@ -1,0 +1,309 @@
+import AgentTunnel
+import KataProtocol
+import LinuxIO
+import PodVMBoot
+import PodVMLifecycle
+import Synchronization
+import TTRPC
+import Telemetry
+import Testing
+
+@testable import CloudAPIAdaptor
+
+/// A connector, its sandbox and the sandbox's VM, on one loop.
+private struct Scene: Sendable {
+    let directory = try? TemporaryDirectory()
+    let vm: TestVM
+    let connector: AgentConnector
+    let loop: EpollLoop
+    let sandbox: SandboxID
+    var instance: Instance { Instance(id: InstanceID(rawValue: "podvm-web-1"), addresses: ["127.0.0.1"]) }
+    var path: String { directory?.path ?? "" }
+    var files: [String] { (try? Files.list(path))?.sorted() ?? [] }
+
+    init(
+        on loop: EpollLoop, hasAgent: Bool = true, _ change: (inout AdaptorConfiguration) -> Void = { _ in }
+    ) throws {
+        self.loop = loop
+        sandbox = try SandboxID(validating: "s1")
+        vm = try TestVM(in: directory?.path ?? "", hasAgent: hasAgent, on: loop)
+        var configuration = AdaptorConfiguration()
+        configuration.forwarderPort = Int(vm.port)
+        change(&configuration)
+        connector = AgentConnector(
+            options: try configuration.connectorOptions(), tunnels: TunnelHost(logger: .silent), loop: loop,
+            logger: .silent)
+    }
+
+    /// The connector of a process that comes after the first.
+    var successor: AgentConnector {
+        AgentConnector(
+            options: connector.options, tunnels: TunnelHost(logger: .silent), loop: loop, logger: .silent)
+    }
+
+    func request(netns: String = "", initdata: String? = nil) -> SandboxRequest {
+        SandboxRequest(
+            id: sandbox, podName: "web", podNamespace: "default", networkNamespacePath: netns, initdata: initdata)
+    }
+
+    func prepare() async throws -> BootDocument {
+        _ = try await connector.prepare(request(), in: path, vmName: instance.id)
+        return try TestVM.document(in: try await connector.userData(for: sandbox, in: path))
+    }
+
+    /// One health check through the agent socket.
+    func check() async throws -> UInt32 {
+        let stream = try await LinuxIO.Stream.connect(to: .unix(path: path + "/agent.ttrpc"), on: loop)
+        return try await Client.with(stream, on: loop) { client in
+            let answer = try await client.call(
+                Health.check.service, Health.check.name, [], timeout: .seconds(5))
+            return try HealthCheckResponse(parsing: answer).status
+        }
+    }
+}
+
+/// Runs `body` beside what it starts in the group, which then ends.
+private func scene(
+    hasAgent: Bool = true, _ change: @escaping @Sendable (inout AdaptorConfiguration) -> Void = { _ in },
+    _ body: @escaping @Sendable (Scene, TaskPool) async throws -> Void
+) throws {
+    try onLoop { loop in
+        let scene = try Scene(on: loop, hasAgent: hasAgent, change)
+        let pool = TaskPool()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await pool.run() }
+            group.addTask { await scene.connector.tunnels.run() }
+            defer { group.cancelAll() }
+            try await body(scene, pool)
+        }
+    }
+}
+
+@Suite("The connector prepares")
+struct PreparationTests {
+    @Test("what the VM boots with, and keys that only root reads")
+    func document() throws {
+        try scene { scene, _ in
+            let pod = try await scene.connector.prepare(
+                scene.request(netns: "/proc/self/ns/net"), in: scene.path, vmName: scene.instance.id)
+            #expect(pod.agentSocketPath == scene.path + "/agent.ttrpc")
+            let text = try await scene.connector.userData(for: scene.sandbox, in: scene.path)
+            #expect(text.utf8.count <= UserData.limit)
+            let document = try TestVM.document(in: text)
+            #expect(document.podName == "web")
+            #expect(document.podNamespace == "default")
+            #expect(document.serverCertificate?.hasPrefix("-----BEGIN CERTIFICATE-----") == true)
+            #expect(document.clientCA?.hasPrefix("-----BEGIN CERTIFICATE-----") == true)
+            for file in ["identity.json", "user-data"] {
+                #expect(Files.permissions("\(scene.path)/\(file)") == 0o600)
+            }
+        }
+    }
+
+    @Test("initdata of the pod rather than the node's, and scratch space when told to")
+    func initdata() throws {
+        let packed = try Initdata(text: Array("node = 1\n".utf8)).packed
+        try scene({
+            $0.initdata = Secret(packed)
+            $0.wantsScratchSpace = true
+        }) { scene, _ in
+            for (own, expected) in [(nil, "node = 1\n"), ("pod = 1\n", "pod = 1\n")] {
+                _ = try await scene.connector.prepare(
+                    scene.request(initdata: own), in: scene.path, vmName: scene.instance.id)
+                let text = try await scene.connector.userData(for: scene.sandbox, in: scene.path)
+                let files = try UserData.cloudConfig(in: Array(text.utf8)).files
+                let content = try #require(files.first { $0.path == GuestFile.initdata.path }?.content)
+                #expect(try Initdata(packed: content).text == Array(expected.utf8))
+                #expect(files.contains { $0.path == GuestFile.scratchSpace.path })
+            }
+        }
+    }
+
+    @Test(
+        "no pod whose network namespace is none",
+        arguments: [
+            ("netns", "absolute"), ("/nowhere/netns", "not there"), ("/tmp", "directory"), ("/a\0b", "absolute"),
+        ])
+    func namespace(path: String, words: String) throws {
+        try scene { scene, _ in
+            let error = await #expect(throws: ConnectorError.self) {
+                try await scene.connector.prepare(
+                    scene.request(netns: path), in: scene.path, vmName: scene.instance.id)
+            }
+            #expect(error?.code == .invalidRequest)
+            #expect(error?.message.contains(words) == true)
+            #expect(scene.files.filter { $0 != "vm-agent.sock" }.isEmpty)
+        }
+    }
+
+    @Test("no pod whose initdata does not fit, and says how much too long it is")
+    func tooLong() throws {
+        try scene { scene, _ in
+            var generator = SystemRandomNumberGenerator()
+            let noise = (0..<60_000).map { _ in
+                "0123456789abcdefghijklmnopqrstuvwxyz".randomElement(using: &generator) ?? "x"
+            }
+            let error = await #expect(throws: ConnectorError.self) {
+                try await scene.connector.prepare(
+                    scene.request(initdata: String(noise)), in: scene.path, vmName: scene.instance.id)
+            }
+            #expect(error?.code == .invalidRequest)
+            #expect(error?.message.contains("make the initdata smaller") == true)
+        }
+    }
+
+    @Test("nothing where it cannot write")
+    func unwritable() throws {
+        try scene { scene, _ in
+            let error = await #expect(throws: ConnectorError.self) {
+                try await scene.connector.prepare(
+                    scene.request(), in: scene.path + "/missing", vmName: scene.instance.id)
+            }
+            #expect(error?.code == .failed)
+        }
+    }
+}
+
+@Suite("The connector connects")
+struct ConnectionTests {
+    @Test("once the agent serves, with a connection that waits for kata")
+    func serving() throws {
+        try scene { scene, pool in
+            let document = try await scene.prepare()
+            pool.start { try? await scene.vm.run(document) }
+            try await scene.connector.connect(scene.sandbox, in: scene.path, to: scene.instance)
+            #expect(Files.permissions(scene.path + "/agent.ttrpc") == 0o600)
+            #expect(!Files.exists(scene.path + "/user-data"), "the VM's key is not needed any more")
+            for _ in 0..<3 { #expect(try await scene.check() == HealthCheckResponse.serving) }
+            await scene.connector.disconnect(scene.sandbox, in: scene.path)
+            #expect(scene.files.filter { $0 != "vm-agent.sock" }.isEmpty)
+            #expect(scene.connector.tunnels.count == 0)
+            await scene.connector.disconnect(scene.sandbox, in: scene.path)
+        }
+    }
+
+    @Test("in the clear when told so")
+    func clear() throws {
+        try scene({ $0.tls.isDisabled = true }) { scene, pool in
+            let document = try await scene.prepare()
+            #expect(document.serverKey == nil && document.clientCA == nil)
+            pool.start { try? await scene.vm.run(document) }
+            try await scene.connector.connect(scene.sandbox, in: scene.path, to: scene.instance)
+            #expect(try await scene.check() == HealthCheckResponse.serving)
+        }
+    }
+
+    @Test("in another process than the one that prepared")
+    func successor() throws {
+        try scene { scene, pool in
+            let document = try await scene.prepare()
+            pool.start { try? await scene.vm.run(document) }
+            let successor = scene.successor
+            pool.start { await successor.tunnels.run() }
+            #expect(try await !successor.userData(for: scene.sandbox, in: scene.path).isEmpty)
+            try await successor.connect(scene.sandbox, in: scene.path, to: scene.instance)
+            #expect(try await scene.check() == HealthCheckResponse.serving)
+        }
+    }
+
+    @Test("as soon as an agent that was not well serves")
+    func recovering() throws {
+        try scene { scene, pool in
+            let document = try await scene.prepare()
+            scene.vm.health.withLock { $0 = HealthCheckResponse.notServing }
+            pool.start { try? await scene.vm.run(document) }
+            pool.start {
+                while scene.vm.connections.withLock({ $0 }) == 0 { await scene.loop.yield() }
+                scene.vm.health.withLock { $0 = HealthCheckResponse.serving }
+            }
+            try await scene.connector.connect(scene.sandbox, in: scene.path, to: scene.instance)
+        }
+    }
+
+    @Test("not while the agent is not well, and says so")
+    func unwell() throws {
+        try scene { scene, pool in
+            let document = try await scene.prepare()
+            scene.vm.health.withLock { $0 = HealthCheckResponse.notServing }
+            pool.start { try? await scene.vm.run(document) }
+            let error = try await called(off: scene) { scene.vm.connections.withLock { $0 } > 0 }
+            #expect(error.code == .refused)
+            #expect(error.message.contains("does not serve (status 2)"))
+        }
+    }
+
+    @Test("not while there is no agent, and says so")
+    func noAgent() throws {
+        try scene(hasAgent: false) { scene, pool in
+            let document = try await scene.prepare()
+            pool.start { try? await scene.vm.run(document) }
+            let start = ContinuousClock.now
+            let error = try await called(off: scene) { ContinuousClock.now - start > .milliseconds(600) }
+            #expect(error.code == .unreachable)
+            #expect(error.message.contains("the agent behind it does not"), "\(error)")
+        }
+    }
+
+    @Test("not while nobody listens, and says so")
+    func nobody() throws {
+        try scene({ $0.forwarderPort = 1 }) { scene, _ in
+            _ = try await scene.prepare()
+            let start = ContinuousClock.now
+            let error = try await called(off: scene) { ContinuousClock.now - start > .milliseconds(100) }
+            #expect(error.code == .unreachable)
+            #expect(error.message.contains("127.0.0.1:1 after"))
+            #expect(error.message.contains("connection refused"))
+        }
+    }
+
+    @Test("not with a VM that is another, and says so")
+    func impostor() throws {
+        try scene { scene, pool in
+            _ = try await scene.prepare()
+            var other = BootDocument(podName: "web", podNamespace: "default")
+            let identity = try SandboxIdentity.make(vmName: "podvm-web-1")
+            (other.serverKey, other.serverCertificate) = (identity.server.key, identity.server.certificate)
+            let document = other
+            pool.start { try? await scene.vm.run(document) }
+            let start = ContinuousClock.now
+            let error = try await called(off: scene) { ContinuousClock.now - start > .milliseconds(300) }
+            #expect(error.code == .refused)
+            #expect(error.message.contains("untrusted peer"), "\(error)")
+        }
+    }
+
+    @Test("and a VM that goes takes kata's connections with it")
+    func dying() throws {
+        try scene { scene, pool in
+            let document = try await scene.prepare()
+            let guest = pool.start { try? await scene.vm.run(document) }
+            try await scene.connector.connect(scene.sandbox, in: scene.path, to: scene.instance)
+            let kata = try await LinuxIO.Stream.connect(to: .unix(path: scene.path + "/agent.ttrpc"), on: scene.loop)
+            _ = try await scene.check()
+            guest.cancel()
+            await guest.finished()
+            #expect(try await kata.read(upTo: 1).isEmpty)
+        }
+    }
+
+    /// What connecting ends with when it is called off as soon as `condition` holds.
+    private func called(
+        off scene: Scene, when condition: @escaping @Sendable () -> Bool
+    ) async throws -> ConnectorError {
+        try await withThrowingTaskGroup(of: ConnectorError?.self) { group in
+            group.addTask {
+                do throws(ConnectorError) {
+                    try await scene.connector.connect(scene.sandbox, in: scene.path, to: scene.instance)
+                    return nil
+                } catch {
+                    return error
+                }
+            }
+            while !condition() { try await scene.loop.sleep(for: .milliseconds(10)) }
+            // One more round, for the answer to arrive.
+            try await scene.loop.sleep(for: .milliseconds(50))
+            group.cancelAll()
+            return try #require(try await group.next() ?? nil)
+        }
+    }
+}

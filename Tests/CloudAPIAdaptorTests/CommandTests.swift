@@ -1,0 +1,125 @@
+import Configuration
+import Synchronization
+import Testing
+
+@testable import CloudAPIAdaptor
+
+/// Runs the program, and keeps what it says.
+func run(_ arguments: [String], environment: [String: String] = [:]) -> (status: Int32, output: String, error: String) {
+    let texts = Mutex((output: "", error: ""))
+    let program = CloudAPIAdaptorCommand.program(
+        output: .init(
+            standard: { text in texts.withLock { $0.output += text } },
+            error: { text in texts.withLock { $0.error += text } }))
+    let status = program.run(arguments, environment: environment)
+    return texts.withLock { (status, $0.output, $0.error) }
+}
+
+@Suite("cloud-api-adaptor's command line")
+struct CommandTests {
+    @Test("without a provider it shows help on standard error and fails", arguments: [[], ["aws"], ["-socket", "x"]])
+    func noProvider(arguments: [String]) {
+        let (status, output, error) = run(arguments)
+        #expect(status == 1)
+        #expect(output.isEmpty)
+        #expect(error.contains("Usage: cloud-api-adaptor COMMAND"))
+    }
+
+    @Test("help and version succeed", arguments: [["help"], ["version"], ["fake", "-help"], ["fake", "--help"]])
+    func help(arguments: [String]) {
+        let (status, output, error) = run(arguments)
+        #expect(status == 0)
+        #expect(output.contains("cloud-api-adaptor"))
+        #expect(error.isEmpty)
+    }
+
+    @Test("azure says that it is not there, whatever it is told")
+    func azure() {
+        let (status, output, error) = run(["azure", "-subscriptionid", "x", "-h"])
+        #expect(status == 1)
+        #expect(output.isEmpty)
+        #expect(error.hasPrefix("cloud-api-adaptor azure: this build has no Azure provider yet"))
+    }
+
+    @Test("help names every setting, no line longer than 80")
+    func helpText() {
+        let help = run(["fake", "-help"]).output
+        for setting in AdaptorConfiguration.settings {
+            #expect(help.contains("\n  -\(setting.name)"))
+            if let variable = setting.environment { #expect(help.contains(variable)) }
+        }
+        #expect(help.split(separator: "\n").allSatisfy { $0.count <= 80 })
+    }
+
+    @Test("flags, variables and defaults are the Go adaptor's")
+    func reference() throws {
+        let reference: [(flag: String, variable: String?, value: String)] = [
+            ("socket", "REMOTE_HYPERVISOR_ENDPOINT", "/run/peerpod/hypervisor.sock"),
+            ("pods-dir", "PODS_DIR", "/run/peerpod/pods"), ("pause-image", "PAUSE_IMAGE", ""),
+            ("forwarder-port", "FORWARDER_PORT", "15150"), ("ca-cert-file", "CACERT_FILE", ""),
+            ("cert-file", "CERT_FILE", ""), ("cert-key", "CERT_KEY", ""),
+            ("tls-skip-verify", "TLS_SKIP_VERIFY", "false"), ("tls-min-version", "TLS_MIN_VERSION", ""),
+            ("tls-cipher-suites", "TLS_CIPHER_SUITES", ""), ("proxy-timeout", "PROXY_TIMEOUT", "5m"),
+            ("tunnel-type", "TUNNEL_TYPE", "vxlan"), ("vxlan-port", "VXLAN_PORT", "4789"),
+            ("initdata", "INITDATA", ""), ("cloud-config-verify", "CLOUD_CONFIG_VERIFY", "false"),
+            ("peerpods-limit-per-node", "PEERPODS_LIMIT_PER_NODE", "10"),
+            ("enable-scratch-space", "ENABLE_SCRATCH_SPACE", "false"),
+            ("ext-network-via-podvm", "EXTERNAL_NETWORK_VIA_PODVM", "false"),
+            ("pod-subnet-cidrs", "POD_SUBNET_CIDRS", ""), ("disable-tls", nil, "false"), ("host-interface", nil, ""),
+            ("vxlan-min-id", nil, "555000"),
+        ]
+        let values = Dictionary(
+            uniqueKeysWithValues: FakeProvider.command.values(of: FakeProvider()).map { ($0.name, $0.value) })
+        for (flag, variable, value) in reference {
+            let setting = try #require(AdaptorConfiguration.settings.first { $0.name == flag }, "\(flag)")
+            #expect(setting.environment == variable)
+            #expect(values[flag] == value, "\(flag)")
+        }
+    }
+
+    @Test(
+        "a value that is not accepted is a sentence",
+        arguments: [
+            (["-forwarder-port", "0"], "-forwarder-port"), (["-vxlan-port", "65536"], "-vxlan-port"),
+            (["-vxlan-min-id", "16777216"], "-vxlan-min-id"), (["-tunnel-type", "ipip"], "only vxlan"),
+            (["-proxy-timeout", "300"], "300s or 300m"), (["-proxy-timeout", "0s"], "from 1ms"),
+            (["-peerpods-limit-per-node", "many"], "a whole number"), (["-log-level", "loud"], "one of debug"),
+            (["-probe-port", "65536"], "from 0 to 65535"), (["-initdata", "%%%"], "base64"),
+            (["-initdata", "aGVsbG8="], "gzip"),
+            (["-pod-subnet-cidrs", "10.0.0.0/8,10.0.0.0"], "\"10.0.0.0\" is no network"),
+            (["-tls-min-version", "VersionTLS11"], "VersionTLS12 or VersionTLS13"),
+            (
+                ["-tls-min-version", "VersionTLS13", "-tls-cipher-suites", "TLS_AES_128_GCM_SHA256"],
+                "tls-cipher-suites"
+            ),
+            (["-tls-cipher-suites", "ROT13"], "ROT13"), (["-ca-cert-file", "/nowhere"], "/nowhere"),
+            (["-tls-skip-verify", "-ca-cert-file", "/nowhere"], "contradicts -ca-cert-file"),
+            (["-cert-file", "/nowhere"], "-cert-file and -cert-key go together"),
+            (["-fake-failure", "rain"], "quota-exceeded"), (["surplus"], "takes only flags"),
+        ])
+    func refused(arguments: [String], words: String) {
+        let (status, output, error) = run(["fake"] + arguments)
+        #expect(status == 1)
+        #expect(output.isEmpty)
+        #expect(error.hasPrefix("cloud-api-adaptor fake: "))
+        #expect(error.contains(words), "\(error)")
+    }
+
+    @Test("an initdata that is not accepted is not shown")
+    func initdata() {
+        let (_, _, error) = run(["fake"], environment: ["INITDATA": "c2VjcmV0"])
+        #expect(error.contains("initdata"))
+        #expect(!error.contains("c2VjcmV0"))
+    }
+
+    @Test("what is allowed but unwise is a warning")
+    func warnings() {
+        var configuration = AdaptorConfiguration()
+        #expect(configuration.warnings.isEmpty)
+        configuration.tls.skipsVerification = true
+        configuration.pauseImage = "pause:3"
+        #expect(configuration.warnings.count == 2)
+        configuration.tls.isDisabled = true
+        #expect(configuration.warnings.first?.hasPrefix("-disable-tls") == true)
+    }
+}

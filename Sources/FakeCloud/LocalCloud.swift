@@ -47,9 +47,13 @@ public final class LocalCloud: CloudProvider {
         do {
             try Files.makeDirectories(options.stateDirectory)
             for name in try Files.list(options.stateDirectory) {
-                // Half of a VM that its maker did not live to finish.
-                if name.hasPrefix(".") { try Files.removeTree("\(options.stateDirectory)/\(name)") }
-                if let record = directoryOf(name).machine { state.withLock { $0.addresses[name] = record.address } }
+                let directory = directoryOf(name)
+                if let record = directory.machine {
+                    state.withLock { $0.addresses[name] = record.address }
+                } else if !MachinePower(of: directory).isOn {
+                    // Half of a VM, whose maker or remover did not live to finish it.
+                    try Files.removeTree(directory.path)
+                }
             }
         } catch {
             throw ProviderError(.rejected, .giveUp, during: "open \(options.stateDirectory)", cause: error)

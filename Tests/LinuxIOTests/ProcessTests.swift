@@ -47,7 +47,7 @@ struct ProcessTests {
     @Test("a signal ends it, and says so")
     func signals() throws {
         try onLoop { loop in
-            let child = try ChildProcess.start(shell("sleep 1000"), on: loop)
+            let child = try ChildProcess.start(shell("exec sleep 1000"), on: loop)
             child.signal(Signals.kill)
             #expect(try await child.wait() == .signalled(9))
             #expect(try await child.wait().shellStatus == 137)

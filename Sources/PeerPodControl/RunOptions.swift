@@ -11,7 +11,7 @@ struct RunOptions: Sendable {
     var name = "peerpod"
     var namespace = "default"
     var annotations: [String: String] = [:]
-    var networkNamespacePath = "/proc/self/ns/net"
+    var networkNamespacePath = ""
     var timeout = Duration.seconds(600)
     var policyFile = ""
     var readsStandardInput = false
@@ -51,7 +51,7 @@ struct RunOptions: Sendable {
                             + "be repeated."),
                     Setting(
                         "netns", \.networkNamespacePath, .path,
-                        "The pod's network namespace. The default is the adaptor's own."),
+                        "The pod's network namespace, such as /run/netns/NAME. Without it, the pod has none."),
                     Setting(
                         "timeout", \.timeout, .duration(in: .milliseconds(1) ... .seconds(86_400)),
                         "How long StartVM may take, as kata's remote_hypervisor_timeout."),

@@ -100,8 +100,8 @@ let package = Package(
         tests(
             "CloudAPIAdaptorTests",
             [
-                "AgentTunnel", "CloudAPIAdaptor", "Configuration", "HTTPTransport", "KataProtocol", "LinuxIO", "PodVMBoot",
-                "PodVMLifecycle", "TTRPC", "Telemetry",
+                "AgentTunnel", "CloudAPIAdaptor", "Configuration", "Doubles", "HTTPTransport", "KataProtocol", "LinuxIO",
+                "PodVMBoot", "PodVMLifecycle", "TTRPC", "Telemetry",
             ]),
         tests("TelemetryTests", ["Telemetry"]),
         tests("TTRPCTests", ["LinuxIO", "TTRPC", "Telemetry"]),

@@ -57,10 +57,8 @@ struct AgentProbe: Sendable {
         try await Client.with(connection, on: loop) { client in
             while true {
                 do {
-                    let answer = try await client.call(
-                        Health.check.service, Health.check.name, HealthCheckRequest().encoded,
-                        timeout: Self.answerTime)
-                    let status = try HealthCheckResponse(parsing: answer).status
+                    let answer = try await client.call(Health.check, HealthCheckRequest(), timeout: Self.answerTime)
+                    let status = answer.status
                     if status == HealthCheckResponse.serving { return true }
                     note(.unwell(status))
                 } catch let error as CancellationError {

@@ -55,9 +55,7 @@ private struct Scene: Sendable {
     func check() async throws -> UInt32 {
         let stream = try await LinuxIO.Stream.connect(to: .unix(path: path + "/agent.ttrpc"), on: loop)
         return try await Client.with(stream, on: loop) { client in
-            let answer = try await client.call(
-                Health.check.service, Health.check.name, [], timeout: .seconds(5))
-            return try HealthCheckResponse(parsing: answer).status
+            try await client.call(Health.check, HealthCheckRequest(), timeout: .seconds(5)).status
         }
     }
 }

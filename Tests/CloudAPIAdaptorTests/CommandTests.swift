@@ -49,6 +49,7 @@ struct CommandTests {
             if let variable = setting.environment { #expect(help.contains(variable)) }
         }
         #expect(help.split(separator: "\n").allSatisfy { $0.count <= 80 })
+        #expect(help.contains("quota-exceeded"))
     }
 
     @Test("flags, variables and defaults are the Go adaptor's")

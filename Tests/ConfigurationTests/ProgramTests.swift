@@ -73,6 +73,18 @@ struct ProgramTests {
                 """)
     }
 
+    @Test("a command that is not there says so, whatever is said with it")
+    func unavailable() {
+        let said = Mutex("")
+        let program = Program(
+            "tool", version: "1", summary: "s",
+            entries: [.init("fly", summary: "fly (not yet)", unavailable: "it has no wings")],
+            output: .init(standard: { _ in }, error: { text in said.withLock { $0 += text } }))
+        #expect(program.run(["fly", "-high", "x"], environment: [:]) == 1)
+        #expect(said.withLock { $0 }.hasPrefix("tool fly: it has no wings\n"))
+        #expect(program.help.contains("fly (not yet)"))
+    }
+
     @Test("a main command takes every line that names no other")
     func main() {
         #expect(Stage().run(main: true).status == 42)

@@ -1,0 +1,56 @@
+import Doubles
+import HTTPTransport
+import LinuxIO
+import PodVMLifecycle
+import Telemetry
+import Testing
+
+@testable import CloudAPIAdaptor
+
+@Suite("The probes")
+struct ProbeEndpointsTests {
+    private func endpoints(_ socket: String, on loop: EpollLoop, metrics: Metrics = Metrics()) -> ProbeEndpoints {
+        let supervisor = SandboxSupervisor(
+            store: MemoryStore(), provider: ScriptedCloud(), connector: ScriptedConnector(), clock: ManualClock(),
+            metrics: metrics)
+        return ProbeEndpoints(hypervisorSocket: socket, supervisor: supervisor, metrics: metrics, loop: loop)
+    }
+
+    @Test("startup succeeds when the hypervisor socket accepts, and else says why it does not")
+    func startup() throws {
+        let directory = try TemporaryDirectory()
+        try onLoop { loop in
+            let path = directory.path + "/h.sock"
+            let endpoints = endpoints(path, on: loop)
+            let before = await endpoints.answer(HTTPRequest(method: "GET", target: "/startup"))
+            #expect(before.status == 500)
+            #expect(
+                String(decoding: before.body, as: UTF8.self).contains("\(path) does not accept connections: connect"))
+            let listener = try Listener.listen(on: .unix(path: path), loop: loop)
+            #expect(await endpoints.answer(HTTPRequest(method: "GET", target: "/startup?x=y")).status == 200)
+            listener.close()
+            #expect(await endpoints.answer(HTTPRequest(method: "GET", target: "/startup")).status == 500)
+        }
+    }
+
+    @Test("health and metrics answer, anything else does not")
+    func others() throws {
+        try onLoop { loop in
+            let metrics = Metrics()
+            metrics.counter("tries_total", "Tries.").increment()
+            let endpoints = endpoints("/nowhere", on: loop, metrics: metrics)
+            let health = await endpoints.answer(HTTPRequest(method: "GET", target: "/healthz"))
+            #expect(health.status == 200)
+            let answer = await endpoints.answer(HTTPRequest(method: "GET", target: "/metrics"))
+            #expect(answer.headers["content-type"]?.hasPrefix("text/plain; version=0.0.4") == true)
+            let text = String(decoding: answer.body, as: UTF8.self)
+            #expect(text.contains("\ntries_total 1\n"))
+            #expect(text.contains("peerpods_sandboxes"))
+            #expect(await endpoints.answer(HTTPRequest(method: "GET", target: "/")).status == 404)
+            #expect(await endpoints.answer(HTTPRequest(method: "HEAD", target: "/healthz")).status == 200)
+            let refused = await endpoints.answer(HTTPRequest(method: "PUT", target: "/metrics"))
+            #expect(refused.status == 405)
+            #expect(refused.headers["Allow"] == "GET, HEAD")
+        }
+    }
+}

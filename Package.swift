@@ -127,8 +127,8 @@ let package = Package(
         tests(
             "PeerTests",
             [
-                "AgentProtocolForwarder", "AgentTunnel", "JSON", "KataProtocol", "LinuxIO", "PodVMBoot", "TTRPC",
-                "Telemetry",
+                "AgentProtocolForwarder", "AgentTunnel", "Doubles", "JSON", "KataProtocol", "LinuxIO", "PodVMBoot",
+                "PodVMLifecycle", "RemoteHypervisor", "TTRPC", "Telemetry",
             ]),
     ]
 )

@@ -17,8 +17,11 @@ final class OurAgent: Sendable {
     /// Serves `listener` until cancelled.
     func serve(_ listener: Listener, on loop: EpollLoop) async throws {
         defer { listener.close() }
-        try await Server([health, agent, peer], on: loop).serve(listener)
+        try await Server(services, on: loop).serve(listener)
     }
+
+    /// All that it serves.
+    var services: [Service] { [health, agent, peer] }
 
     private var health: Service {
         Service(

@@ -56,6 +56,8 @@ var checks = map[string]func(*suite) error{
 	"idle":              (*suite).idle,
 	"rewrites":          (*suite).rewrites,
 	"hypervisor":        (*suite).hypervisor,
+	"start-hangup":      (*suite).startHangup,
+	"start-deadline":    (*suite).startDeadline,
 	"fidelity":          (*suite).fidelity,
 }
 

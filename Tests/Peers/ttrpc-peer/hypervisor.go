@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -62,6 +63,24 @@ func (m *getInfoResponse) Reset()         { *m = getInfoResponse{} }
 func (m *getInfoResponse) String() string { return fmt.Sprintf("%+v", *m) }
 func (*getInfoResponse) ProtoMessage()    {}
 
+// sandboxList is the answer of our own peerpod.v1.Sandboxes/List.
+type sandboxList struct {
+	Sandboxes []*sandbox `protobuf:"bytes,1,rep,name=sandboxes,proto3"`
+}
+
+func (m *sandboxList) Reset()         { *m = sandboxList{} }
+func (m *sandboxList) String() string { return fmt.Sprintf("%v", m.Sandboxes) }
+func (*sandboxList) ProtoMessage()    {}
+
+type sandbox struct {
+	ID    string `protobuf:"bytes,1,opt,name=id,proto3"`
+	State string `protobuf:"bytes,4,opt,name=state,proto3"`
+}
+
+func (m *sandbox) Reset()         { *m = sandbox{} }
+func (m *sandbox) String() string { return fmt.Sprintf("%+v", *m) }
+func (*sandbox) ProtoMessage()    {}
+
 // once calls as kata's shim does: a connection for each call.
 func (s *suite) once(timeout time.Duration, service, method string, request, response interface{}) error {
 	client, err := s.dial()
@@ -98,7 +117,7 @@ func (s *suite) hypervisor() error {
 	}
 	s.expect(version.Version != "", "Version answers", "%+v", version)
 
-	for _, bad := range []string{"", "../x", "/", "a/b", "nul\x00", ".hidden", string(pattern(300))} {
+	for _, bad := range []string{"", "../x", "/", "a/b", "nul\x00", ".hidden", strings.Repeat("a", 129)} {
 		err := s.once(time.Minute, hypervisorService, "CreateVM", createRequest(bad, s.other), &createVMResponse{})
 		s.expectStatus(err, codes.InvalidArgument, fmt.Sprintf("the sandbox id %.20q is refused", bad))
 	}
@@ -135,4 +154,63 @@ func (s *suite) hypervisor() error {
 	err = s.once(time.Second, hypervisorService, "StopVM", &idRequest{ID: id}, &empty{})
 	s.expectStatus(err, codes.OK, "StopVM once more is done")
 	return nil
+}
+
+// startHangup dies, as a shim does, while the cloud makes its VM: the cloud is to take for ever.
+func (s *suite) startHangup() error { return s.abandonedStart("hangs-up", (*suite).hangUpInStart) }
+
+// startDeadline gives up instead: the library's server side must see the deadline itself.
+func (s *suite) startDeadline() error { return s.abandonedStart("gives-up", (*suite).giveUpStart) }
+
+func (s *suite) abandonedStart(id string, abandon func(*suite, string) error) error {
+	if err := s.once(time.Minute, hypervisorService, "CreateVM", createRequest(id, s.other), &createVMResponse{}); err != nil {
+		return err
+	}
+	if err := abandon(s, id); err != nil {
+		return err
+	}
+	s.untilState(id, "")
+	err := s.once(time.Second, hypervisorService, "StopVM", &idRequest{ID: id}, &empty{})
+	s.expectStatus(err, codes.OK, "StopVM afterwards, as the shim does it, is done")
+	return nil
+}
+
+func (s *suite) hangUpInStart(id string) error {
+	client, err := s.dial()
+	if err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() {
+		ended <- client.Call(context.Background(), hypervisorService, "StartVM", &idRequest{ID: id}, &empty{})
+	}()
+	s.untilState(id, "creating")
+	client.Close()
+	s.expect(<-ended != nil, "a call without a connection fails", "success")
+	return nil
+}
+
+func (s *suite) giveUpStart(id string) error {
+	err := s.once(200*time.Millisecond, hypervisorService, "StartVM", &idRequest{ID: id}, &empty{})
+	s.expectStatus(err, codes.DeadlineExceeded, "StartVM ends with its deadline")
+	return nil
+}
+
+// untilState polls until a sandbox is in a state; "" is for gone.
+func (s *suite) untilState(id, state string) {
+	found := "?"
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end) && found != state; time.Sleep(2 * time.Millisecond) {
+		var list sandboxList
+		if err := s.once(time.Minute, "peerpod.v1.Sandboxes", "List", &empty{}, &list); err != nil {
+			found = err.Error()
+			break
+		}
+		found = ""
+		for _, sandbox := range list.Sandboxes {
+			if sandbox.ID == id {
+				found = sandbox.State
+			}
+		}
+	}
+	s.expect(found == state, fmt.Sprintf("the sandbox comes to be %q", state), "%q", found)
 }

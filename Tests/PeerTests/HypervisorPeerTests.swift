@@ -1,0 +1,72 @@
+import Doubles
+import LinuxIO
+import PodVMLifecycle
+import RemoteHypervisor
+import Testing
+
+/// containerd's client, as kata's Go shim uses it, on the adaptor's own socket.
+@Suite(.enabled(if: GoPeer.isAvailable, GoPeer.need))
+struct HypervisorPeerTests {
+    /// An adaptor's socket with a lifecycle on a real disk, and a cloud that does as told.
+    private struct Node: Sendable {
+        let cloud = ScriptedCloud()
+        let connector = ScriptedConnector()
+        let directory: TemporaryDirectory
+        let server: HypervisorServer
+        let supervisor: SandboxSupervisor
+
+        init(on loop: EpollLoop) throws {
+            directory = try TemporaryDirectory()
+            supervisor = SandboxSupervisor(
+                podsDirectory: directory.path + "/p", provider: cloud, connector: connector, loop: loop)
+            try supervisor.load()
+            server = try HypervisorServer.listen(
+                on: directory.path + "/hypervisor.sock",
+                serving: HypervisorService.services(of: supervisor) + OurAgent().services, loop: loop)
+        }
+
+        func check(_ name: String, by peer: GoPeer, on loop: EpollLoop) async throws {
+            try await alongside(supervisor.run) {
+                try await alongside(server.run) {
+                    try await peer.check(name, .unix(path: server.path), with: "/proc/self/ns/net", on: loop)
+                }
+            }
+        }
+    }
+
+    @Test("a pod lives its life, and wrong requests are told what is wrong")
+    func life() throws {
+        let peer = try GoPeer()
+        try onLoop { loop in
+            let node = try Node(on: loop)
+            try await node.check("hypervisor", by: peer, on: loop)
+            #expect(node.cloud.created.count == 1)
+            #expect(node.cloud.deleted == node.cloud.created.map(\.name))
+            #expect(node.supervisor.sandboxes().isEmpty)
+        }
+    }
+
+    @Test("a shim that goes away during StartVM leaves no VM behind", arguments: ["start-hangup", "start-deadline"])
+    func abandonedStart(check: String) throws {
+        let peer = try GoPeer()
+        try onLoop { loop in
+            let node = try Node(on: loop)
+            node.cloud.creation.append(.wait(Signal()))
+            try await node.check(check, by: peer, on: loop)
+            #expect(node.cloud.machines.isEmpty)
+            #expect(node.cloud.calls[.delete] == 1, "the VM might exist: it has to be deleted")
+        }
+    }
+
+    @Test(
+        "whatever one client sends, others are served on the adaptor's socket",
+        arguments: ["frames", "stream-ids", "drip", "garbage", "idle", "oversized-request", "unknown"])
+    func hostile(check: String) throws {
+        let peer = try GoPeer()
+        _ = SystemInfo.raiseDescriptorLimit()
+        try onLoop { loop in
+            let node = try Node(on: loop)
+            try await node.check(check, by: peer, on: loop)
+        }
+    }
+}

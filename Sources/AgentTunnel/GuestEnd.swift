@@ -33,7 +33,7 @@ public struct GuestEnd: Sendable {
     private let makeFilter: FilterFactory
     private let limits: Limits
     private let loop: EpollLoop
-    private let logger: Logger
+    private let log: QuietLog
 
     /// Serves `listener`, which the tunnel then owns.
     ///
@@ -48,7 +48,7 @@ public struct GuestEnd: Sendable {
         self.agent = agent
         self.limits = limits
         self.loop = loop
-        self.logger = logger
+        log = QuietLog(logger)
         makeFilter = filter
     }
 
@@ -63,7 +63,7 @@ public struct GuestEnd: Sendable {
             while true {
                 let near = try await listener.accept()
                 guard places.take() else {
-                    logger.warning("too many connections from the node")
+                    log.warning("too many connections from the node")
                     near.close()
                     continue
                 }
@@ -86,7 +86,7 @@ public struct GuestEnd: Sendable {
             try await relay(node, call.agent, filter: makeFilter(), held: call.held)
         } catch is CancellationError {
         } catch {
-            logger.warning("connection from the node ended: \(error)")
+            log.warning("connection from the node ended: \(error)")
         }
     }
 

@@ -24,7 +24,7 @@ public struct NodeEnd: Sendable {
     private let spare: SpareConnection
     private let limits: Limits
     private let loop: EpollLoop
-    private let logger: Logger
+    private let log: QuietLog
 
     /// Serves the agent socket `listener`, which the tunnel then owns.
     ///
@@ -39,7 +39,7 @@ public struct NodeEnd: Sendable {
         self.spare = SpareConnection(spare)
         self.limits = limits
         self.loop = loop
-        self.logger = logger
+        log = QuietLog(logger)
     }
 
     /// Serves until cancelled; then, everything is closed.
@@ -55,7 +55,7 @@ public struct NodeEnd: Sendable {
             while true {
                 let near = try await listener.accept()
                 guard places.take() else {
-                    logger.warning("too many connections to the agent socket")
+                    log.warning("too many connections to the agent socket")
                     near.close()
                     continue
                 }
@@ -80,7 +80,7 @@ public struct NodeEnd: Sendable {
             near.close()
         } catch {
             near.close()
-            logger.warning("tunnel connection ended: \(error)")
+            log.warning("tunnel connection ended: \(error)")
         }
     }
 }

@@ -72,8 +72,6 @@ internal import Telemetry
         unsafe _ = copenssl_set_mode(pointer)
         unsafe _ = copenssl_set_options(pointer)
         unsafe copenssl_read_ahead(pointer)
-        // Several records a system call.
-        unsafe SSL_CTX_set_default_read_buffer_len(pointer, 64 << 10)
         try offer(profile)
     }
 

@@ -10,9 +10,11 @@ internal import LinuxIO
     private let transport: TLSTransport
     /// Held because `ssl` points to it.
     private let cache: TLSSessionCache?
-    private let peer: String
     /// What ended the connection while bytes read before it had still to be handed out.
     private var failure: (any Error)?
+
+    /// Encrypted bytes to ask the socket for at once.
+    private static let readSize = 128 << 10
 
     /// The node's end of a connection to `serverName`, which nil leaves unchecked.
     static func client(
@@ -53,7 +55,6 @@ internal import LinuxIO
         unsafe self.ssl = ssl
         self.transport = transport
         self.cache = cache
-        peer = "TLS"
     }
 
     deinit {
@@ -66,7 +67,11 @@ internal import LinuxIO
     mutating func handshake() throws -> Bool {
         OpenSSLError.clear()
         let result = unsafe SSL_do_handshake(ssl)
-        if result == 1 { return true }
+        if result == 1 {
+            // From now on many records a system call; a stranger gets no more than one needs.
+            unsafe SSL_set_default_read_buffer_len(ssl, TLSSession.readSize)
+            return true
+        }
         if let error = failure(after: result, "handshake") { throw error }
         return false
     }
@@ -105,7 +110,7 @@ internal import LinuxIO
             let left = CInt(clamping: bytes.count - written)
             let result = unsafe SSL_write(ssl, bytes.baseAddress.map { unsafe $0 + written }, left)
             if result <= 0 {
-                throw failure(after: result, "writing") ?? TLSError(.failed, "\(peer): cannot write")
+                throw failure(after: result, "writing") ?? TLSError(.failed, "cannot write")
             }
             written += Int(result)
         }
@@ -145,9 +150,9 @@ internal import LinuxIO
         switch unsafe SSL_get_error(ssl, result) {
         case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: nil
         case SSL_ERROR_SSL:
-            OpenSSLError.ofConnection("\(peer) \(operation)", verification: unsafe SSL_get_verify_result(ssl))
+            OpenSSLError.ofConnection("TLS \(operation)", verification: unsafe SSL_get_verify_result(ssl))
         default:
-            transport.failure ?? TLSError(.connectionLost, "\(peer) \(operation): the peer hung up without a goodbye")
+            transport.failure ?? TLSError(.connectionLost, "TLS \(operation): the peer hung up without a goodbye")
         }
     }
 }

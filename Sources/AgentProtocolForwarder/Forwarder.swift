@@ -32,6 +32,7 @@ struct Forwarder: Sendable {
     func run(until signals: Signals, environment: [String: String]) async throws {
         let stop = Signal()
         ServiceManager.notify("READY=1", environment: environment)
+        ProcessMemory.forgetStartUp()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await run(until: stop) }
             group.addTask {

@@ -30,6 +30,7 @@ struct Daemon: Sendable {
         SystemInfo.raiseDescriptorLimit()
         let services = try start(on: loop)
         ServiceManager.notify("READY=1", environment: environment)
+        ProcessMemory.forgetStartUp()
         let stop = Signal()
         return try await withThrowingTaskGroup(of: Int32?.self) { group in
             group.addTask {
@@ -45,6 +46,9 @@ struct Daemon: Sendable {
         }
     }
 
+    /// This node's name, by which it finds its own VMs again: the machine's, outside Kubernetes.
+    private var nodeName: String { configuration.nodeName.isEmpty ? SystemInfo.hostName : configuration.nodeName }
+
     /// Everything that has to be there before anybody may connect, in an order in which nothing
     /// is served before it is ready.
     private func start(on loop: EpollLoop) throws -> [@Sendable () async throws -> Void] {
@@ -56,7 +60,7 @@ struct Daemon: Sendable {
         let supervisor = SandboxSupervisor(
             podsDirectory: configuration.podsDirectory, provider: provider, connector: connector, loop: loop,
             logger: logger, metrics: metrics,
-            options: .init(proxyTimeout: configuration.proxyTimeout, node: configuration.nodeName))
+            options: .init(proxyTimeout: configuration.proxyTimeout, node: nodeName))
         // First, so that a second adaptor finds the socket in use before it touches any record.
         let hypervisor = try HypervisorServer.listen(
             on: configuration.socketPath, serving: HypervisorService.services(of: supervisor, logger: logger),

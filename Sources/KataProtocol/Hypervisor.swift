@@ -5,17 +5,24 @@ public enum Hypervisor {
     /// The service's name on the wire.
     public static let service = "hypervisor.Hypervisor"
 
+    /// Whether somebody is there, and of which version.
     public static let version = Method<HypervisorVersion, HypervisorVersion>(service, "Version")
+    /// Makes a VM known and gets ready for it.
     public static let createVM = Method<CreateVMRequest, CreateVMResponse>(service, "CreateVM")
+    /// Makes the VM; answers once its agent does.
     public static let startVM = Method<VMRequest, Empty>(service, "StartVM")
+    /// Has the VM deleted; succeeds for one that is not there.
     public static let stopVM = Method<VMRequest, Empty>(service, "StopVM")
 }
 
 /// Both ways: which version of the service one speaks.
 public struct HypervisorVersion: Message {
+    /// The version, as text.
     public var version = ""
 
+    /// All fields unset.
     public init() {}
+    /// Names each field with its number.
     public mutating func visit(_ fields: inout MessageFields) { fields.string(1, &version) }
 }
 
@@ -28,8 +35,10 @@ public struct CreateVMRequest: Message {
     /// Where the pod's network namespace is mounted.
     public var networkNamespacePath = ""
 
+    /// All fields unset.
     public init() {}
 
+    /// Names each field with its number.
     public mutating func visit(_ fields: inout MessageFields) {
         fields.string(1, &id)
         fields.map(2, &annotations)
@@ -42,7 +51,9 @@ public struct CreateVMResponse: Message {
     /// A unix socket on the node.
     public var agentSocketPath = ""
 
+    /// All fields unset.
     public init() {}
+    /// Names each field with its number.
     public mutating func visit(_ fields: inout MessageFields) { fields.string(1, &agentSocketPath) }
 }
 
@@ -51,7 +62,9 @@ public struct VMRequest: Message {
     /// The sandbox's id.
     public var id = ""
 
+    /// All fields unset.
     public init() {}
+    /// Names each field with its number.
     public mutating func visit(_ fields: inout MessageFields) { fields.string(1, &id) }
 }
 
@@ -63,14 +76,19 @@ public enum Annotation {
 
     /// The pod's name; from CRI-O `k8s_<pod>_<namespace>_<uid>_<attempt>`.
     public static let podName = "io.kubernetes.cri.sandbox-name"
+    /// The pod's namespace.
     public static let podNamespace = "io.kubernetes.cri.sandbox-namespace"
     /// The instance size to take.
     public static let machineType = hypervisor + "machine_type"
+    /// The image to boot.
     public static let image = hypervisor + "image"
+    /// How many processors.
     public static let vcpus = hypervisor + "default_vcpus"
     /// MiB.
     public static let memory = hypervisor + "default_memory"
+    /// How many graphics processors.
     public static let gpus = hypervisor + "default_gpus"
+    /// Which graphics processors.
     public static let gpuModel = hypervisor + "default_gpu_model"
     /// Initdata as plain TOML: the shim has decoded it.
     public static let initdata = hypervisor + "cc_init_data"

@@ -156,6 +156,8 @@ extension ProtobufWriter {
 
 /// A message without fields, such as `google.protobuf.Empty`.
 public struct Empty: Message {
+    /// All fields unset.
     public init() {}
+    /// Names each field with its number.
     public mutating func visit(_ fields: inout MessageFields) {}
 }

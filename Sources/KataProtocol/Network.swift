@@ -1,17 +1,26 @@
 /// A network interface in the guest.
 public struct NetworkInterface: Message {
+    /// The device's name.
     public var device = ""
+    /// Its name.
     public var name = ""
+    /// Its addresses.
     public var addresses: [IPAddress] = []
+    /// The longest packet, in bytes.
     public var mtu: UInt64 = 0
+    /// Its MAC address.
     public var hardwareAddress = ""
+    /// Its place on the guest's bus.
     public var devicePath = ""
     /// `veth`, `vlan`, … as netlink calls it.
     public var type = ""
+    /// Flags as netlink has them.
     public var flags: UInt32 = 0
 
+    /// All fields unset.
     public init() {}
 
+    /// Names each field with its number.
     public mutating func visit(_ fields: inout MessageFields) {
         fields.string(1, &device)
         fields.string(2, &name)
@@ -28,12 +37,15 @@ public struct NetworkInterface: Message {
 public struct IPAddress: Message {
     /// 0 IPv4, 1 IPv6.
     public var family: UInt32 = 0
+    /// The address, as text.
     public var address = ""
     /// The prefix length, as text.
     public var mask = ""
 
+    /// All fields unset.
     public init() {}
 
+    /// Names each field with its number.
     public mutating func visit(_ fields: inout MessageFields) {
         fields.integer(1, &family)
         fields.string(2, &address)
@@ -43,17 +55,25 @@ public struct IPAddress: Message {
 
 /// A route in the guest.
 public struct Route: Message {
+    /// Where it leads, with prefix length; empty is everywhere.
     public var destination = ""
+    /// The next hop.
     public var gateway = ""
+    /// The interface it leads through.
     public var device = ""
+    /// The preferred source address.
     public var source = ""
+    /// The scope as netlink has it.
     public var scope: UInt32 = 0
     /// 0 IPv4, 1 IPv6.
     public var family: UInt32 = 0
+    /// Flags as netlink has them.
     public var flags: UInt32 = 0
 
+    /// All fields unset.
     public init() {}
 
+    /// Names each field with its number.
     public mutating func visit(_ fields: inout MessageFields) {
         fields.string(1, &destination)
         fields.string(2, &gateway)
@@ -67,32 +87,44 @@ public struct Route: Message {
 
 /// Several routes.
 public struct Routes: Message {
+    /// The routes.
     public var routes: [Route] = []
 
+    /// All fields unset.
     public init() {}
+    /// Names each field with its number.
     public mutating func visit(_ fields: inout MessageFields) { fields.messages(1, &routes) }
 }
 
 /// Several interfaces.
 public struct NetworkInterfaces: Message {
+    /// The interfaces.
     public var interfaces: [NetworkInterface] = []
 
+    /// All fields unset.
     public init() {}
+    /// Names each field with its number.
     public mutating func visit(_ fields: inout MessageFields) { fields.messages(1, &interfaces) }
 }
 
 /// Sets up an interface.
 public struct UpdateInterfaceRequest: Message {
+    /// The interface as it is to be.
     public var interface: NetworkInterface?
 
+    /// All fields unset.
     public init() {}
+    /// Names each field with its number.
     public mutating func visit(_ fields: inout MessageFields) { fields.message(1, &interface) }
 }
 
 /// Replaces the routes.
 public struct UpdateRoutesRequest: Message {
+    /// The routes there are to be.
     public var routes: Routes?
 
+    /// All fields unset.
     public init() {}
+    /// Names each field with its number.
     public mutating func visit(_ fields: inout MessageFields) { fields.message(1, &routes) }
 }

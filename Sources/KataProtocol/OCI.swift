@@ -1,16 +1,25 @@
 /// The parts of an OCI runtime specification that a stand-in agent acts on, or a client
 /// has to give.
 public struct OCISpec: Message {
+    /// The version of the specification.
     public var version = ""
+    /// The first process.
     public var process: OCIProcess?
+    /// Where its files are.
     public var root: OCIRoot?
+    /// The host's name inside.
     public var hostname = ""
+    /// What is mounted inside.
     public var mounts: [OCIMount] = []
+    /// What else was said about it.
     public var annotations: [String: String] = [:]
+    /// What only Linux has.
     public var linux: OCILinux?
 
+    /// All fields unset.
     public init() {}
 
+    /// Names each field with its number.
     public mutating func visit(_ fields: inout MessageFields) {
         fields.string(1, &version)
         fields.message(2, &process)
@@ -24,18 +33,25 @@ public struct OCISpec: Message {
 
 /// A process to run.
 public struct OCIProcess: Message {
+    /// Whether it has a terminal.
     public var terminal = false
+    /// The terminal's size.
     public var consoleSize: OCIBox?
+    /// Who it runs as.
     public var user: OCIUser?
     /// The program and its arguments.
     public var arguments: [String] = []
     /// `NAME=value` each.
     public var environment: [String] = []
+    /// Where it starts.
     public var workingDirectory = ""
+    /// Whether it can gain privileges.
     public var noNewPrivileges = false
 
+    /// All fields unset.
     public init() {}
 
+    /// Names each field with its number.
     public mutating func visit(_ fields: inout MessageFields) {
         fields.bool(1, &terminal)
         fields.message(2, &consoleSize)
@@ -49,11 +65,15 @@ public struct OCIProcess: Message {
 
 /// A terminal's size in characters.
 public struct OCIBox: Message {
+    /// Lines.
     public var height: UInt32 = 0
+    /// Columns.
     public var width: UInt32 = 0
 
+    /// All fields unset.
     public init() {}
 
+    /// Names each field with its number.
     public mutating func visit(_ fields: inout MessageFields) {
         fields.integer(1, &height)
         fields.integer(2, &width)
@@ -62,13 +82,19 @@ public struct OCIBox: Message {
 
 /// Who a process runs as.
 public struct OCIUser: Message {
+    /// The user's number.
     public var uid: UInt32 = 0
+    /// The group's number.
     public var gid: UInt32 = 0
+    /// More groups.
     public var additionalGIDs: [UInt32] = []
+    /// The user's name.
     public var name = ""
 
+    /// All fields unset.
     public init() {}
 
+    /// Names each field with its number.
     public mutating func visit(_ fields: inout MessageFields) {
         fields.integer(1, &uid)
         fields.integer(2, &gid)
@@ -79,11 +105,15 @@ public struct OCIUser: Message {
 
 /// Where a container's files are.
 public struct OCIRoot: Message {
+    /// The directory that is its `/`.
     public var path = ""
+    /// Whether it may not write there.
     public var readOnly = false
 
+    /// All fields unset.
     public init() {}
 
+    /// Names each field with its number.
     public mutating func visit(_ fields: inout MessageFields) {
         fields.string(1, &path)
         fields.bool(2, &readOnly)
@@ -92,13 +122,19 @@ public struct OCIRoot: Message {
 
 /// A mount inside a container.
 public struct OCIMount: Message {
+    /// Where, inside.
     public var destination = ""
+    /// What, from outside.
     public var source = ""
+    /// The file system, or `bind`.
     public var type = ""
+    /// As mount(8) takes them.
     public var options: [String] = []
 
+    /// All fields unset.
     public init() {}
 
+    /// Names each field with its number.
     public mutating func visit(_ fields: inout MessageFields) {
         fields.string(1, &destination)
         fields.string(2, &source)
@@ -109,12 +145,17 @@ public struct OCIMount: Message {
 
 /// What only Linux has.
 public struct OCILinux: Message {
+    /// What it may use.
     public var resources: OCIResources?
+    /// The control group.
     public var cgroupsPath = ""
+    /// Its namespaces.
     public var namespaces: [OCINamespace] = []
 
+    /// All fields unset.
     public init() {}
 
+    /// Names each field with its number.
     public mutating func visit(_ fields: inout MessageFields) {
         fields.message(4, &resources)
         fields.string(5, &cgroupsPath)
@@ -129,8 +170,10 @@ public struct OCINamespace: Message {
     /// What to join; empty makes a new one.
     public var path = ""
 
+    /// All fields unset.
     public init() {}
 
+    /// Names each field with its number.
     public mutating func visit(_ fields: inout MessageFields) {
         fields.string(1, &type)
         fields.string(2, &path)
@@ -139,11 +182,15 @@ public struct OCINamespace: Message {
 
 /// What a container may use.
 public struct OCIResources: Message {
+    /// Memory.
     public var memory: OCIMemory?
+    /// Processor time.
     public var cpu: OCICPU?
 
+    /// All fields unset.
     public init() {}
 
+    /// Names each field with its number.
     public mutating func visit(_ fields: inout MessageFields) {
         fields.message(2, &memory)
         fields.message(3, &cpu)
@@ -152,12 +199,17 @@ public struct OCIResources: Message {
 
 /// Limits on memory, in bytes.
 public struct OCIMemory: Message {
+    /// The most that may be used.
     public var limit: Int64 = 0
+    /// What it should always have.
     public var reservation: Int64 = 0
+    /// Memory and swap together.
     public var swap: Int64 = 0
 
+    /// All fields unset.
     public init() {}
 
+    /// Names each field with its number.
     public mutating func visit(_ fields: inout MessageFields) {
         fields.integer(1, &limit)
         fields.integer(2, &reservation)
@@ -167,15 +219,19 @@ public struct OCIMemory: Message {
 
 /// Limits on processor time.
 public struct OCICPU: Message {
+    /// Its weight beside others.
     public var shares: UInt64 = 0
     /// Microseconds of each ``period``.
     public var quota: Int64 = 0
     /// Microseconds.
     public var period: UInt64 = 0
+    /// On which it may run, such as `0-3`.
     public var processors = ""
 
+    /// All fields unset.
     public init() {}
 
+    /// Names each field with its number.
     public mutating func visit(_ fields: inout MessageFields) {
         fields.integer(1, &shares)
         fields.integer(2, &quota)

@@ -3,21 +3,28 @@ public enum Sandboxes {
     /// The service's name on the wire.
     public static let service = "peerpod.v1.Sandboxes"
 
+    /// All sandboxes.
     public static let list = Method<Empty, SandboxList>(service, "List")
 }
 
 /// All sandboxes on record, oldest first.
 public struct SandboxList: Message {
+    /// The sandboxes.
     public var sandboxes: [SandboxStatus] = []
 
+    /// All fields unset.
     public init() {}
+    /// Names each field with its number.
     public mutating func visit(_ fields: inout MessageFields) { fields.messages(1, &sandboxes) }
 }
 
 /// One sandbox, as it is at the moment.
 public struct SandboxStatus: Message {
+    /// The sandbox's id.
     public var id = ""
+    /// The pod's name.
     public var podName = ""
+    /// The pod's namespace.
     public var podNamespace = ""
     /// A word for people: `prepared`, `creating`, `booting`, `running`, `deleting`.
     public var state = ""
@@ -28,8 +35,10 @@ public struct SandboxStatus: Message {
     /// When it was created, in seconds of Unix time.
     public var created: Int64 = 0
 
+    /// All fields unset.
     public init() {}
 
+    /// Names each field with its number.
     public mutating func visit(_ fields: inout MessageFields) {
         fields.string(1, &id)
         fields.string(2, &podName)

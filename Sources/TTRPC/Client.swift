@@ -210,6 +210,7 @@ extension Client {
 
     private func write() async {
         try? await queue.run(writingTo: stream)
+        queue.close()
         stream.close()
     }
 

@@ -7,9 +7,13 @@ public struct Frame: Equatable, Sendable {
     /// The longest payload a peer may send: 4 MiB (PROTOCOL.md, "Message Frame").
     public static let payloadLimit = 4 << 20
 
+    /// Which call it belongs to.
     public var stream: StreamID
+    /// What it is for.
     public var kind: Kind
+    /// What it says of the sender's half.
     public var flags: Flags
+    /// What it carries; at most ``payloadLimit`` bytes.
     public var payload: [UInt8]
 
     /// Makes a frame.
@@ -32,7 +36,9 @@ extension Frame {
     /// What a frame is for. A struct, since later versions may name more kinds, which
     /// a receiver has to ignore.
     public struct Kind: RawRepresentable, Hashable, Sendable {
+        /// The number on the wire.
         public let rawValue: UInt8
+        /// Any number will do.
         public init(rawValue: UInt8) { self.rawValue = rawValue }
 
         /// Starts a stream: a ``RequestEnvelope``.
@@ -48,7 +54,9 @@ extension Frame {
 
     /// What the sender says about its half of the stream.
     public struct Flags: OptionSet, Hashable, Sendable {
+        /// The number on the wire.
         public let rawValue: UInt8
+        /// Any number will do.
         public init(rawValue: UInt8) { self.rawValue = rawValue }
 
         /// The sender has no more data for this stream.
@@ -62,11 +70,15 @@ extension Frame {
 
 /// A request and everything sent on its behalf; odd, since clients start them all.
 public struct StreamID: Hashable, Sendable {
+    /// The number on the wire.
     public let rawValue: UInt32
+    /// Any number will do.
     public init(rawValue: UInt32) { self.rawValue = rawValue }
 }
 
 extension StreamID: ExpressibleByIntegerLiteral, CustomStringConvertible {
+    /// An id written as a number.
     public init(integerLiteral value: UInt32) { self.init(rawValue: value) }
+    /// The number.
     public var description: String { "\(rawValue)" }
 }

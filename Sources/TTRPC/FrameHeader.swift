@@ -6,8 +6,11 @@ public struct FrameHeader: Equatable, Sendable {
 
     /// The payload's length in bytes, as claimed: up to 4 GiB - 1.
     public var length: Int
+    /// Which call the frame belongs to.
     public var stream: StreamID
+    /// What the frame is for.
     public var kind: Frame.Kind
+    /// What it says of the sender's half.
     public var flags: Frame.Flags
 
     /// Makes a header for a payload of `length` bytes.

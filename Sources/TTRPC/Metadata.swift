@@ -3,7 +3,9 @@
 public struct Metadata: Equatable, Sendable {
     /// One key with one value.
     public struct Entry: Hashable, Sendable {
+        /// What the value is of.
         public var key: String
+        /// The value, as text.
         public var value: String
 
         /// Makes an entry; neither part is restricted on the wire.
@@ -30,6 +32,7 @@ public struct Metadata: Equatable, Sendable {
 }
 
 extension Metadata: ExpressibleByDictionaryLiteral {
+    /// Entries in the order they are written.
     public init(dictionaryLiteral elements: (String, String)...) {
         self.init(elements.map { Entry($0.0, $0.1) })
     }

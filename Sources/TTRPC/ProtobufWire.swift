@@ -17,6 +17,7 @@ public enum ProtobufError: Error, Equatable, Sendable {
 }
 
 extension ProtobufError: CustomStringConvertible {
+    /// What is wrong, as part of a sentence.
     public var description: String {
         switch self {
         case .truncated: "the message ends inside a field"

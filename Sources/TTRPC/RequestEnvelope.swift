@@ -12,6 +12,7 @@ public struct RequestEnvelope: Equatable, Sendable {
     public var payload: [UInt8]
     /// How long after its arrival the call is worth something; 0 or less is for ever.
     public var timeoutNanoseconds: Int64
+    /// What the caller says beside the request.
     public var metadata: Metadata
     /// Fields this version does not know, as they were on the wire.
     public var unknownFields: [UInt8] = []

@@ -36,8 +36,10 @@ final class ServerConnection: Sendable {
     }
 
     private func write() async {
-        // A client that is gone; the reader finds that out by itself.
+        // It fails when the client is gone.
         try? await queue.run(writingTo: stream)
+        // The reader may wait for either: for frames to come, or for its own to leave.
+        queue.close()
         stream.close()
     }
 

@@ -21,25 +21,44 @@ public struct Status: Error, Equatable, Sendable {
 
     /// A gRPC status code; ttrpc borrows all of them.
     public struct Code: RawRepresentable, Hashable, Sendable {
+        /// The number on the wire.
         public let rawValue: Int32
+        /// Any number will do.
         public init(rawValue: Int32) { self.rawValue = rawValue }
 
+        /// No error.
         public static let ok = Code(rawValue: 0)
+        /// The caller has given up, or was made to.
         public static let cancelled = Code(rawValue: 1)
+        /// An error that says no more than its message.
         public static let unknown = Code(rawValue: 2)
+        /// The request is wrong, whatever the state.
         public static let invalidArgument = Code(rawValue: 3)
+        /// Time ran out.
         public static let deadlineExceeded = Code(rawValue: 4)
+        /// It is not there.
         public static let notFound = Code(rawValue: 5)
+        /// It is there already.
         public static let alreadyExists = Code(rawValue: 6)
+        /// The caller may not.
         public static let permissionDenied = Code(rawValue: 7)
+        /// Something has run out: room, a quota, a limit.
         public static let resourceExhausted = Code(rawValue: 8)
+        /// The state does not allow it.
         public static let failedPrecondition = Code(rawValue: 9)
+        /// Something else came between.
         public static let aborted = Code(rawValue: 10)
+        /// Beyond the end.
         public static let outOfRange = Code(rawValue: 11)
+        /// There is no such service or method.
         public static let unimplemented = Code(rawValue: 12)
+        /// A mistake in the program.
         public static let `internal` = Code(rawValue: 13)
+        /// Not now; later it may work.
         public static let unavailable = Code(rawValue: 14)
+        /// Data is lost.
         public static let dataLoss = Code(rawValue: 15)
+        /// The caller has not said who it is.
         public static let unauthenticated = Code(rawValue: 16)
     }
 }
@@ -58,6 +77,7 @@ extension Status.Code: CustomStringConvertible {
 }
 
 extension Status: CustomStringConvertible {
+    /// The code and the message.
     public var description: String { message.isEmpty ? "\(code)" : "\(code): \(message)" }
 }
 

@@ -255,4 +255,26 @@ struct BadInputTests {
             #expect(ids.count == 200)
         }
     }
+
+    @Test("a client that reads nothing stops being read, and can still hang up", arguments: [2, 1])
+    func deaf(firstID: UInt32) throws {
+        try EpollLoop.run { loop in
+            let (near, far) = try Stream.pair(on: loop)
+            let make: Service.Unary = { _, _ in [UInt8](repeating: 1, count: 64 << 10) }
+            var limits = ServerLimits.standard
+            limits.callsPerConnection = 50
+            let server = Server([.test(["Make": make])], on: loop, limits: limits)
+            async let serving: Void = server.serve(far)
+            // Refusals when the id is even, bulk otherwise.
+            let peer = TestPeer(near)
+            do {
+                try await withDeadline(.now.advanced(by: .milliseconds(200)), on: loop) {
+                    for id in stride(from: firstID, to: .max, by: 2) { try await peer.request(id, "Make") }
+                }
+                Issue.record("all was taken")
+            } catch is DeadlineExceeded {}
+            near.close()
+            await serving
+        }
+    }
 }

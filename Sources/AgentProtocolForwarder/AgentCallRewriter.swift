@@ -44,7 +44,8 @@ public struct AgentCallRewriter: StreamFilter {
     public mutating func process(
         _ bytes: UnsafeRawBufferPointer, into output: inout [UInt8]
     ) throws -> FilterVerdict {
-        try held.pin(0)
+        // Whoever shows us more has sent on what we put out before.
+        held.settle()
         var walk = unsafe Walk(bytes)
         while !walk.isAtEnd {
             switch state {
@@ -62,7 +63,6 @@ public struct AgentCallRewriter: StreamFilter {
         }
         guard walk.isChanged else { return .unchanged }
         walk.flush(&output)
-        try held.pin(output.count)
         return .replaced
     }
 

@@ -53,7 +53,7 @@ enum CallRewrite {
         }
         out.close(mark)
         out.raw(frame[payload.raw.endIndex...])
-        return out.frame
+        return out.frame()
     }
 
     private static func clearDNS(_ request: ArraySlice<UInt8>, _ out: inout SplicedMessage) throws(ProtobufError)

@@ -38,6 +38,7 @@ public enum ForwarderCommand {
             }
             if options.tls.skipsVerification { logger.warning("-tls-skip-verify has no effect: clients are verified") }
             SystemInfo.raiseDescriptorLimit()
+            SystemInfo.returnFreedMemory()
             try EpollLoop.run { loop in
                 let signals = try Signals([Signals.terminate, Signals.interrupt], on: loop)
                 let forwarder = try Forwarder(setup, options, on: loop, logger: logger)

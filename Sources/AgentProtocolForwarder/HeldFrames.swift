@@ -4,7 +4,7 @@ internal import LinuxIO
 ///
 /// A frame to be rewritten has to be held, up to 4 MiB of it, and whoever may connect may begin as many as it likes. Once
 /// the limit is reached the largest frame has to go, and its connection with it: the calls that are held for good reason
-/// are small, so those who fill the memory push out each other. What is rewritten counts until it has been sent on.
+/// are small, so those who fill the memory push out each other. A frame counts until it has been sent on, rewritten or not.
 public final class HeldFrames: Sendable {
     private struct State {
         var nextID = 0
@@ -16,8 +16,9 @@ public final class HeldFrames: Sendable {
     public let limit: Int
     private let state = Lock(State())
 
-    /// 8 MiB leave room within what the forwarder may grow by: a copy being rewritten (4 MiB) and the tunnel's buffers.
-    public init(limit: Int = 8 << 20) { self.limit = limit }
+    /// 6 MiB let any one frame through, and leave room for its rewritten copy and for the tunnel's buffers within the
+    /// 16 MiB that the forwarder may grow by.
+    public init(limit: Int = 6 << 20) { self.limit = limit }
 
     /// How many bytes there are now.
     public var bytes: Int { state.withLock { $0.total } }
@@ -50,10 +51,10 @@ public final class HeldFrames: Sendable {
         }
     }
 
+    /// Hands out the whole frame, which counts on until ``forget(_:)``.
     fileprivate func take(_ id: Int) throws(HeldFrameRefused) -> [UInt8] {
         try state.withLock { state throws(HeldFrameRefused) in
             guard let frame = state.frames.removeValue(forKey: id) else { throw HeldFrameRefused(limit: limit) }
-            state.total -= frame.count
             return frame
         }
     }
@@ -62,25 +63,16 @@ public final class HeldFrames: Sendable {
         state.withLock { state in state.total -= state.frames.removeValue(forKey: id)?.count ?? 0 }
     }
 
-    fileprivate func pin(_ count: Int) throws(HeldFrameRefused) {
-        try state.withLock { state throws(HeldFrameRefused) in
-            // What is on its way out was let in before; only frames still coming in can make room for it.
-            try makeRoom(for: count, in: &state, unless: 0, of: nil)
-            state.total += count
-        }
-    }
+    /// Stops counting what was taken out.
+    fileprivate func forget(_ count: Int) { state.withLock { $0.total -= count } }
 
-    fileprivate func unpin(_ count: Int) { state.withLock { $0.total -= count } }
-
-    /// Lets the largest frames go until `count` more bytes fit; throws if the one that asks, with `size` bytes then, is it.
+    /// Lets the largest frames go until `count` more bytes fit; throws if frame `id`, with `size` bytes then, is the largest.
     private func makeRoom(
-        for count: Int, in state: inout State, unless size: Int, of id: Int?
+        for count: Int, in state: inout State, unless size: Int, of id: Int
     ) throws(HeldFrameRefused) {
         while state.total + count > limit {
             let largest = state.frames.filter { $0.key != id }.max { $0.value.count < $1.value.count }
-            guard let largest, largest.value.count >= size, !largest.value.isEmpty else {
-                throw HeldFrameRefused(limit: limit)
-            }
+            guard let largest, largest.value.count >= size else { throw HeldFrameRefused(limit: limit) }
             state.frames[largest.key] = nil
             state.total -= largest.value.count
         }
@@ -101,13 +93,14 @@ public struct HeldFrameRefused: Error, Equatable, Sendable, CustomStringConverti
 final class HeldFrame {
     private let frames: HeldFrames
     private var id: Int?
-    private var pinned = 0
+    /// Bytes of frames that are whole, but maybe not yet sent on.
+    private var leaving = 0
 
     init(in frames: HeldFrames) { self.frames = frames }
 
     deinit {
         if let id { frames.discard(id) }
-        frames.unpin(pinned)
+        frames.forget(leaving)
     }
 
     func begin(size: Int) { id = frames.begin(size: size) }
@@ -116,18 +109,18 @@ final class HeldFrame {
         if let id { unsafe try frames.append(bytes, to: id) }
     }
 
-    /// The whole frame, which then is the caller's.
+    /// The whole frame, which then is the caller's to send on.
     func take() throws(HeldFrameRefused) -> [UInt8] {
         guard let id else { return [] }
         self.id = nil
-        return try frames.take(id)
+        let frame = try frames.take(id)
+        leaving += frame.count
+        return frame
     }
 
-    /// Counts bytes that are on their way out; those counted before have left.
-    func pin(_ count: Int) throws(HeldFrameRefused) {
-        if pinned > 0 { frames.unpin(pinned) }
-        pinned = 0
-        if count > 0 { try frames.pin(count) }
-        pinned = count
+    /// All that was taken has been sent on.
+    func settle() {
+        if leaving > 0 { frames.forget(leaving) }
+        leaving = 0
     }
 }

@@ -4,7 +4,7 @@ internal import TTRPC
 ///
 /// Embedded messages are opened and closed, their lengths filled in at the end: nothing is measured beforehand and nothing
 /// held twice, however large it is and however deep the change.
-struct SplicedMessage {
+struct SplicedMessage: ~Copyable {
     private var bytes: [UInt8]
 
     /// Bytes kept free for a length; frames, and so lengths, are below 2^28.
@@ -41,15 +41,13 @@ struct SplicedMessage {
     }
 
     /// The frame, with its payload's length in the header.
-    var frame: [UInt8] {
-        consuming get {
-            var header = FrameHeader(bytes[..<FrameHeader.size])
-            header.length = bytes.count - FrameHeader.size
-            var encoded: [UInt8] = []
-            header.encode(into: &encoded)
-            for (index, byte) in encoded.enumerated() { bytes[index] = byte }
-            return bytes
-        }
+    consuming func frame() -> [UInt8] {
+        var header = FrameHeader(bytes[..<FrameHeader.size])
+        header.length = bytes.count - FrameHeader.size
+        var encoded: [UInt8] = []
+        header.encode(into: &encoded)
+        for (index, byte) in encoded.enumerated() { bytes[index] = byte }
+        return bytes
     }
 
     private mutating func append(_ number: UInt64) {

@@ -17,6 +17,15 @@ public enum SystemInfo {
         return Int(clamping: limit.rlim_cur)
     }
 
+    /// Has large blocks of memory go back to the kernel as soon as they are freed, now and always.
+    ///
+    /// Otherwise malloc learns from the first large block it frees to keep the next ones, and a daemon stays as large as
+    /// the largest thing it ever held.
+    public static func returnFreedMemory() {
+        // Naming a threshold (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD of mallopt(3)) ends its adjusting itself.
+        clinux_keep_at_most(256 << 10)
+    }
+
     /// How many descriptors this process has open.
     public static var openDescriptors: Int {
         // The listing itself is one of them while it lasts.

@@ -88,7 +88,7 @@ struct AgentCallRewriterTests {
         _ = try unsafe container.dropLast().withUnsafeBytes { try unsafe rewriter.process($0, into: &output) }
         #expect(frames.bytes == container.count - 1)
         _ = try unsafe container.suffix(1).withUnsafeBytes { try unsafe rewriter.process($0, into: &output) }
-        #expect(frames.bytes == containerRewritten.count, "it has yet to be sent")
+        #expect(frames.bytes == container.count, "it has yet to be sent")
         output = []
         _ = try unsafe Self.passing[0].withUnsafeBytes { try unsafe rewriter.process($0, into: &output) }
         #expect(frames.bytes == 0)

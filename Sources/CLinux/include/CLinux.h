@@ -50,6 +50,7 @@ extern const short clinux_spawn_flags, clinux_spawn_session;
 // glibc and Swift both say `environ`; here is one of them.
 char **clinux_environment(void);
 
+void clinux_keep_at_most(int bytes);
 int clinux_window_columns(int fd);
 int clinux_terminal_open(void);
 int clinux_terminal_unlock(int fd);

@@ -32,6 +32,7 @@ let package = Package(
         fuzzer("MessageFuzzer", of: "KataProtocol", "TTRPC"),
         fuzzer("ServerFuzzer", of: "LinuxIO", "TTRPC"),
         fuzzer("RewriterFuzzer", of: "AgentProtocolForwarder", "AgentTunnel", "TTRPC"),
+        fuzzer("HypervisorFuzzer", of: "KataProtocol", "LinuxIO", "PodVMLifecycle", "RemoteHypervisor", "TTRPC"),
         fuzzer("BootDocumentFuzzer", of: "PodVMBoot"),
         fuzzer("CloudConfigFuzzer", of: "PodVMBoot"),
         fuzzer("InitdataFuzzer", of: "PodVMBoot"),

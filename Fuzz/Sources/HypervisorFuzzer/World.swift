@@ -1,0 +1,85 @@
+internal import Fuzzing
+internal import LinuxIO
+internal import PodVMLifecycle
+internal import Synchronization
+
+/// A cloud and a network that take their time and fail as drawn.
+final class World: CloudProvider, PodConnector {
+    private struct State {
+        var fates: [UInt8]
+        var things: Set<String> = []
+    }
+
+    private let state: Mutex<State>
+    private let loop: EpollLoop
+
+    init(dice: inout Dice, loop: EpollLoop) {
+        state = Mutex(State(fates: dice.bytes(atMost: 12).reversed()))
+        self.loop = loop
+    }
+
+    /// What exists in the cloud and on the node.
+    var leftovers: Set<String> { state.withLock { $0.things } }
+
+    /// Lets the others go on for a while.
+    func pause(_ turns: Int) async { for _ in 0..<turns { await loop.yield() } }
+
+    func createInstance(for sandbox: SandboxID, from spec: InstanceSpec) async throws(ProviderError) -> Instance {
+        let fate = await nextFate()
+        if fate == .nothingDone { throw World.refused }
+        if Task.isCancelled { throw World.cancelled }
+        state.withLock { _ = $0.things.insert("VM \(spec.name)") }
+        if fate == .answerLost { throw World.refused }
+        return Instance(id: spec.name, addresses: ["10.0.0.4"])
+    }
+
+    func awaitProvisioned(_ instance: Instance) async throws(ProviderError) {
+        if await nextFate() == .nothingDone { throw World.refused }
+    }
+
+    func deleteInstance(_ id: InstanceID) async throws(ProviderError) {
+        _ = await nextFate()
+        state.withLock { _ = $0.things.remove("VM \(id)") }
+    }
+
+    func instances() async throws(ProviderError) -> [ListedInstance] { [] }
+
+    func prepare(
+        _ request: SandboxRequest, in directory: String, vmName: InstanceID
+    ) async throws(ConnectorError) -> PreparedPod {
+        state.withLock { _ = $0.things.insert("keys of \(request.id)") }
+        if await nextFate() == .nothingDone { throw World.broken }
+        return PreparedPod(agentSocketPath: directory + "/agent.ttrpc")
+    }
+
+    func userData(for sandbox: SandboxID, in directory: String) async throws(ConnectorError) -> String { "" }
+
+    func connect(_ sandbox: SandboxID, in directory: String, to instance: Instance) async throws(ConnectorError) {
+        if await nextFate() != .done { throw World.broken }
+        state.withLock { _ = $0.things.insert("tunnel of \(sandbox)") }
+    }
+
+    func disconnect(_ sandbox: SandboxID, in directory: String) async {
+        _ = await nextFate()
+        state.withLock { state in
+            state.things.remove("tunnel of \(sandbox)")
+            state.things.remove("keys of \(sandbox)")
+        }
+    }
+
+    private enum Fate { case done, nothingDone, answerLost }
+
+    private func nextFate() async -> Fate {
+        let drawn = state.withLock { $0.fates.popLast() ?? 0 }
+        await pause(Int(drawn >> 2) % 8)
+        switch drawn & 3 {
+        case 1: return .nothingDone
+        case 2: return .answerLost
+        default: return .done
+        }
+    }
+
+    private static let refused = ProviderError(.rejected, .giveUp, during: "a fuzzed call")
+    private static let cancelled = ProviderError(.cancelled, .giveUp, during: "a fuzzed call")
+    private static let broken = ConnectorError(.failed, "a fuzzed call")
+}

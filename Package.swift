@@ -118,7 +118,10 @@ let package = Package(
             ]),
         tests(
             "FakeCloudTests",
-            ["FakeCloud", "JSON", "KataProtocol", "LinuxIO", "PodVMLifecycle", "TTRPC", "Telemetry", "fake-pod-vm"]),
+            [
+                "FakeCloud", "JSON", "KataProtocol", "LinuxIO", "PodVMBoot", "PodVMLifecycle", "TTRPC", "Telemetry",
+                "agent-protocol-forwarder", "fake-pod-vm",
+            ]),
         tests("FakePodVMTests", ["Configuration", "FakePodVM", "KataProtocol", "LinuxIO", "TTRPC", "Telemetry"]),
         tests("PodVMBootTests", ["LinuxIO", "PodVMBoot", "Telemetry"]),
         tests(

@@ -21,6 +21,8 @@ public enum CloudAPIAdaptorCommand {
         provider, _, environment throws(ConfigurationError) in
         var cloud = provider.cloud
         cloud.forwarderPort = UInt16(clamping: provider.adaptor.forwarderPort)
+        // What the image of such VMs would have been built with.
+        if provider.adaptor.tls.isDisabled { cloud.forwarderFlags.append("-disable-tls") }
         let options = cloud
         return try serve(
             provider.adaptor, FakeProvider.command.values(of: provider), environment

@@ -26,6 +26,9 @@ struct FakeProvider: Sendable {
             "fake-programs-dir", environment: "FAKE_PROGRAMS_DIR", \.programsDirectory, .path,
             "Where fake-pod-vm and agent-protocol-forwarder are. Without it, beside this program."),
         Setting(
+            "fake-forwarder-flags", environment: "FAKE_FORWARDER_FLAGS", \.forwarderFlags, .list("FLAG,..."),
+            "Further flags of the VMs' forwarders, such as -cert-file=PATH."),
+        Setting(
             "fake-accept-delay", environment: "FAKE_ACCEPT_DELAY", \.acceptDelay, .duration(in: hours),
             "How long the cloud takes to accept a VM, and so to know its address."),
         Setting(

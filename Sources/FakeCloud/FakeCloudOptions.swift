@@ -8,6 +8,8 @@ public struct FakeCloudOptions: Equatable, Sendable {
     public var programsDirectory = ""
     /// The TCP port that forwarders listen on, each on its own VM's address.
     public var forwarderPort: UInt16 = 15150
+    /// Further flags of the forwarders, which a pod VM's image would have in a file.
+    public var forwarderFlags: [String] = []
     /// How long the cloud takes to accept a VM, and so to know its address.
     public var acceptDelay = Duration.zero
     /// How long a VM takes from power-on to the start of its programs.

@@ -196,7 +196,8 @@ extension LocalCloud {
         }
         let record = MachineRecord(
             name: name, address: address, port: options.forwarderPort, created: asked, bootDelay: options.bootDelay,
-            failure: failure, life: options.life, forwarder: forwarder, tags: spec.tags)
+            failure: failure, life: options.life, forwarder: forwarder,
+            forwarderFlags: options.forwarderFlags, tags: spec.tags)
         // All of it appears in one step: a directory with a name is a whole VM.
         let unfinished = MachineDirectory(
             try Files.makeTemporaryDirectory(prefix: "\(options.stateDirectory)/.new-"))

@@ -15,11 +15,14 @@ package struct MachineRecord: Equatable, Sendable {
     package var life: Duration
     /// The forwarder's program.
     package var forwarder: String
+    /// What it is told beyond what every VM's is.
+    package var forwarderFlags: [String]
     package var tags: [String: String]
 
     package init(
         name: String, address: String, port: UInt16, created: WallTime, bootDelay: Duration = .zero,
-        failure: FakeFailure = .none, life: Duration = .zero, forwarder: String, tags: [String: String] = [:]
+        failure: FakeFailure = .none, life: Duration = .zero, forwarder: String,
+        forwarderFlags: [String] = [], tags: [String: String] = [:]
     ) {
         self.name = name
         self.address = address
@@ -29,6 +32,7 @@ package struct MachineRecord: Equatable, Sendable {
         self.failure = failure
         self.life = life
         self.forwarder = forwarder
+        self.forwarderFlags = forwarderFlags
         self.tags = tags
     }
 
@@ -42,6 +46,7 @@ package struct MachineRecord: Equatable, Sendable {
         failure = FakeFailure(rawValue: try node.string("failure")) ?? .none
         life = .milliseconds(try node.integer("life"))
         forwarder = try node.string("forwarder")
+        forwarderFlags = try node.strings("forwarder-flags")
         tags = [:]
         for (key, value) in try node.object("tags").members.entries { tags[key] = value.stringValue }
     }
@@ -52,7 +57,8 @@ package struct MachineRecord: Equatable, Sendable {
             "name": .string(name), "address": .string(address), "port": .integer(Int64(port)),
             "created": .integer(created.millisecondsSinceEpoch), "boot-delay": .integer(bootDelay.milliseconds),
             "failure": .string(failure.rawValue), "life": .integer(life.milliseconds),
-            "forwarder": .string(forwarder), "tags": .object(tags),
+            "forwarder": .string(forwarder), "forwarder-flags": .array(forwarderFlags.map { .string($0) }),
+            "tags": .object(tags),
         ]
         return record.encoded(indent: 2)
     }

@@ -108,7 +108,7 @@ final class Guest: Sendable {
                 "-listen", "\(machine.address):\(machine.port)",
                 "-kata-agent-socket", Guest.agentSocket,
                 "-pod-namespace", directory.guest + "/podns",
-            ])
+            ] + machine.forwarderFlags)
         service.environment = Environment.all.merging(["NOTIFY_SOCKET": notifications]) { _, new in new }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {

@@ -12,7 +12,11 @@ struct CloudFixture: Sendable {
     /// Whether `fake-pod-vm` is where the build puts it.
     static var isBuilt: Bool { Files.isExecutable(built + "/fake-pod-vm") }
 
-    private static let built = Files.parent(of: SystemInfo.executablePath)
+    /// Whether the real forwarder is there as well.
+    static var isBuiltWhole: Bool { isBuilt && Files.isExecutable(built + "/agent-protocol-forwarder") }
+
+    /// Where the build puts programs.
+    static let built = Files.parent(of: SystemInfo.executablePath)
 
     /// Runs `body` on a fresh loop with a fresh cloud directory, and leaves neither a process nor a file of it.
     static func run(_ body: @escaping @Sendable (CloudFixture) async throws -> Void) throws {
@@ -37,10 +41,12 @@ struct CloudFixture: Sendable {
         return try LocalCloud(options, on: loop)
     }
 
-    func create(_ name: String, in cloud: LocalCloud) async throws -> Instance {
+    func create(
+        _ name: String, in cloud: LocalCloud, userData: String = "dXNlciBkYXRh"
+    ) async throws -> Instance {
         let spec = InstanceSpec(
             name: InstanceID(rawValue: name), podName: "pod", podNamespace: "default", requirements: Requirements(),
-            userData: "dXNlciBkYXRh", tags: [InstanceTags.pod: "pod"])
+            userData: userData, tags: [InstanceTags.pod: "pod"])
         return try await cloud.createInstance(for: SandboxID(validating: "sandbox-1"), from: spec)
     }
 
@@ -62,11 +68,11 @@ struct CloudFixture: Sendable {
     }
 
     /// Connects to a socket that another process is about to listen on.
-    func connect(to path: String) async throws -> Stream {
+    func connect(to address: SocketAddress) async throws -> Stream {
         let limit = ContinuousClock.now.advanced(by: .seconds(10))
         while true {
             do {
-                return try await Stream.connect(to: .unix(path: path), on: loop)
+                return try await Stream.connect(to: address, on: loop)
             } catch  where ContinuousClock.now < limit {
                 try await loop.sleep(for: .milliseconds(5))
             }

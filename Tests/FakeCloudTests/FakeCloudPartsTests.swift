@@ -41,6 +41,7 @@ import Testing
         name: "podvm-a", address: "127.20.0.1", port: 15150,
         created: WallTime(millisecondsSinceEpoch: 1_700_000_000_123), bootDelay: .milliseconds(250),
         failure: .agentDies, life: .seconds(3), forwarder: "/opt/forwarder",
+        forwarderFlags: ["-disable-tls"],
         tags: ["peerpods-pod": "web", "peerpods-node": "n \"1\""])
 
     @Test("reads what it wrote")

@@ -90,6 +90,29 @@ struct LocalCloudFaultTests {
         }
     }
 
+    @Test(
+        "leaves out what it is told to leave out",
+        arguments: [(FakeFailure.noForwarder, "sleep"), (.noAgent, "fake-pod-vm"), (.agentDies, "fake-pod-vm")])
+    func withoutPrograms(failure: FakeFailure, name: String) throws {
+        try CloudFixture.run { fixture in
+            let cloud = try fixture.cloud {
+                $0.failure = failure
+                $0.life = .milliseconds(50)
+            }
+            let vm = try await fixture.create("podvm-a", in: cloud)
+            try await cloud.awaitProvisioned(vm)
+            let directory = cloud.directoryOf("podvm-a")
+            // Of a whole VM there are three: its first process, the agent, and what the forwarder's script became.
+            let first = try fixture.firstProcess(of: directory)
+            try await fixture.eventually("all but one run") {
+                let all = fixture.processes(of: directory)
+                return all.count == 2
+                    && fixture.processes(of: directory, named: name) == (name == "sleep" ? [] : [first])
+            }
+            #expect(MachinePower(of: directory).isOn)
+        }
+    }
+
     @Test("does not start without its programs, and says which is missing")
     func programsMissing() throws {
         try CloudFixture.run { fixture in

@@ -178,7 +178,7 @@ struct LocalCloudPowerTests {
         try await cloud.awaitProvisioned(vm)
         let directory = cloud.directoryOf(vm.id.rawValue)
         let socket = directory.guest + "/agent.sock"
-        let stream = try await fixture.connect(to: socket)
+        let stream = try await fixture.connect(to: .unix(path: socket))
         try await Client.with(stream, on: fixture.loop) { client in
             let script = "setsid sh -c 'sleep 1000 & setsid sleep 1001 &'; exec sleep 1002"
             let create = CreateContainerRequest.with {

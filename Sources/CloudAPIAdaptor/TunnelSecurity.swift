@@ -52,8 +52,9 @@ struct TunnelSecurity: Sendable {
             : attempt("-cert-file, -cert-key") { () throws(TLSError) in
                 try PEMFile.certifiedKey(certificate: settings.certificateFile, key: settings.keyFile)
             }
-        // A first context, only to have OpenSSL's word on the files and the suites.
-        if problems.isEmpty {
+        // A first context, only to have OpenSSL's word on what the operator gave. Without that there is
+        // nothing to check, and OpenSSL, which takes megabytes, may sleep until the first pod.
+        if problems.isEmpty, authority != nil || client != nil || !settings.cipherSuites.isEmpty {
             let (authority, client, profile, verifies) = (authority, client, profile, verifies)
             _ = attempt("the TLS settings") { () throws(TLSError) in
                 try TLSContext.client(

@@ -18,15 +18,22 @@ public struct LogField: Sendable, Equatable {
     /// The value.
     public let value: Value
 
-    /// A field whose text is the value's description; numbers and Booleans stay what they are in JSON.
+    /// A field whose text is the value's description.
     public init(_ key: String, _ value: some CustomStringConvertible) {
         self.key = key
-        self.value =
-            switch value {
-            case let number as any FixedWidthInteger: Int64(exactly: number).map(Value.integer) ?? .text("\(value)")
-            case let truth as Bool: .bool(truth)
-            default: .text(value.description)
-            }
+        self.value = .text(value.description)
+    }
+
+    /// A field that is a number in JSON, too.
+    public init(_ key: String, _ value: some FixedWidthInteger) {
+        self.key = key
+        self.value = Int64(exactly: value).map(Value.integer) ?? .text("\(value)")
+    }
+
+    /// A field that is a Boolean in JSON, too.
+    public init(_ key: String, _ value: Bool) {
+        self.key = key
+        self.value = .bool(value)
     }
 
     /// A field that says what an error says.

@@ -53,10 +53,15 @@ public struct Logger: Sendable {
 
     /// This logger with one more field on each line; a field of the same key is replaced.
     public func with(_ key: String, _ value: some CustomStringConvertible) -> Logger {
+        output == nil ? self : with(LogField(key, value))
+    }
+
+    /// This logger with one more field on each line; a field of the same key is replaced.
+    public func with(_ field: LogField) -> Logger {
         guard output != nil else { return self }
         var copy = self
-        copy.context.removeAll { $0.key == key }
-        copy.context.append(LogField(key, value))
+        copy.context.removeAll { $0.key == field.key }
+        copy.context.append(field)
         return copy
     }
 

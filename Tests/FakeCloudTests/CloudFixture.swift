@@ -69,7 +69,7 @@ struct CloudFixture: Sendable {
 
     /// Connects to a socket that another process is about to listen on.
     func connect(to address: SocketAddress) async throws -> Stream {
-        let limit = ContinuousClock.now.advanced(by: .seconds(10))
+        let limit = ContinuousClock.now.advanced(by: .seconds(30))
         while true {
             do {
                 return try await Stream.connect(to: address, on: loop)
@@ -79,16 +79,16 @@ struct CloudFixture: Sendable {
         }
     }
 
-    /// Waits for what another process is about to do, up to ten seconds.
+    /// Waits for what another process is about to do, up to thirty seconds.
     func eventually(
         _ what: String, sourceLocation: SourceLocation = #_sourceLocation, _ isSo: () throws -> Bool
     ) async throws {
-        let limit = ContinuousClock.now.advanced(by: .seconds(10))
+        let limit = ContinuousClock.now.advanced(by: .seconds(30))
         while ContinuousClock.now < limit {
             if try isSo() { return }
             try await loop.sleep(for: .milliseconds(5))
         }
-        Issue.record("in ten seconds it did not come to this: \(what)", sourceLocation: sourceLocation)
+        Issue.record("in thirty seconds it did not come to this: \(what)", sourceLocation: sourceLocation)
     }
 
     private func makePrograms() throws {

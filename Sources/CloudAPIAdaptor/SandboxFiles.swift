@@ -8,6 +8,9 @@ internal import Telemetry
 ///     agent.ttrpc     the agent socket
 ///     identity.json   what the tunnel is made with (0600): see TunnelKeys
 ///     user-data       what the VM boots with (0600): gone once its agent has answered
+///
+/// They are whole once the sandbox's record says that it is prepared, and the record alone is
+/// synced: what a power cut would take of them, it takes with the pod.
 struct SandboxFiles: Sendable {
     let socket: String
     private let identity: String
@@ -27,11 +30,16 @@ struct SandboxFiles: Sendable {
         object["authority"] = keys.authority.map(JSONValue.string)
         object["certificate"] = keys.client.map { .string($0.certificate) }
         object["key"] = keys.client.map { .string($0.key.reveal()) }
-        try DurableFile.write(JSONValue.object(object).encoded(indent: 2), to: identity)
+        try Self.write(JSONValue.object(object).encoded(indent: 2), to: identity)
     }
 
     func write(userData text: String) throws(SystemCallError) {
-        try DurableFile.write(Array(text.utf8), to: userData)
+        try Self.write(Array(text.utf8), to: userData)
+    }
+
+    private static func write(_ bytes: [UInt8], to path: String) throws(SystemCallError) {
+        try Files.removeTree(path)
+        try Files.write(bytes, to: path, at: 0, mode: 0o600)
     }
 
     /// Throws ``FileError`` or ``JSONError``.
@@ -51,10 +59,10 @@ struct SandboxFiles: Sendable {
     }
 
     /// The VM's own key need not be on the node for longer than the VM takes to boot.
-    func removeUserData() throws(SystemCallError) { try DurableFile.remove(userData) }
+    func removeUserData() throws(SystemCallError) { try Files.removeTree(userData) }
 
     /// Removes all of it; what cannot be removed goes with the directory.
     func removeAll() {
-        for path in [userData, identity, socket] { try? DurableFile.remove(path) }
+        for path in [userData, identity, socket] { try? Files.removeTree(path) }
     }
 }

@@ -15,14 +15,14 @@ struct PodOutcome: Sendable {
     let sandbox: String
     var timeline = Timeline()
     var ending: Ending
-    /// What went wrong while the pod was taken down, whatever the ending. The first is what the report shows.
+    /// What went wrong while the pod was taken down, whatever the ending.
     var troubles: [PodFailure] = []
     /// How often the VM's kernel killed something of the container for want of memory.
     var outOfMemoryKills = 0
 
-    /// What to tell of this pod as a failure: of the run, otherwise of the clean-up.
-    var failure: PodFailure? {
-        if case .failed(let failure) = ending { failure } else { troubles.first }
+    /// All that went wrong, in order.
+    var failures: [PodFailure] {
+        if case .failed(let failure) = ending { [failure] + troubles } else { troubles }
     }
 }
 

@@ -49,16 +49,13 @@ struct RunCommand: Sendable {
 
     private func show(_ summary: RunReport) {
         switch report {
-        case .none: break
+        case .none: write(summary.failureLines)
         case .json: StandardError.write(summary.json.encoded() + [UInt8(ascii: "\n")])
-        case .text: write(summary)
-        case .auto where StandardError.isTerminal: write(summary)
+        case .text: write(summary.lines(width: StandardOutput.columns ?? 80))
+        case .auto where StandardError.isTerminal: write(summary.lines(width: StandardOutput.columns ?? 80))
         case .auto: StandardError.write(summary.json.encoded() + [UInt8(ascii: "\n")])
         }
     }
 
-    private func write(_ summary: RunReport) {
-        let lines = summary.lines(width: StandardOutput.columns ?? 80)
-        StandardError.write(lines.map { $0 + "\n" }.joined())
-    }
+    private func write(_ lines: [String]) { StandardError.write(lines.map { $0 + "\n" }.joined()) }
 }

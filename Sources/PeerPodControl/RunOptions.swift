@@ -62,7 +62,8 @@ struct RunOptions: Sendable {
                     Setting("quiet", \.isQuiet, .bool, "Do not show what the commands print."),
                     Setting(
                         "report", \.report, .choice(ReportFormat.allCases.map { ($0.rawValue, $0) }),
-                        "What the report is: auto means text on a terminal and JSON in one line otherwise."),
+                        "What the report is: auto means text on a terminal and JSON in one line otherwise, none only failures."
+                    ),
                     Setting("json", \.isJSON, .bool, "Short for -report json."),
                 ])
         ])

@@ -15,17 +15,23 @@ struct RunReport: Sendable {
         } else {
             lines = [summary] + percentileTable.lines.map { "  " + $0 }
         }
+        return lines + failureLines
+    }
+
+    /// What went wrong, and nothing if nothing did.
+    var failureLines: [String] {
+        var lines: [String] = []
         for outcome in outcomes {
             if outcome.outOfMemoryKills > 0 {
                 lines.append("\(outcome.pod): the VM ran out of memory \(outcome.outOfMemoryKills) time(s)")
             }
-            if let failure = outcome.failure { lines += failure.lines(of: outcome.pod) }
+            for failure in outcome.failures { lines += failure.lines(of: outcome.pod) }
         }
         return lines
     }
 
     private var summary: String {
-        let failed = outcomes.count { $0.failure != nil }
+        let failed = outcomes.count { !$0.failures.isEmpty }
         let interrupted = outcomes.count { if case .interrupted = $0.ending { true } else { false } }
         let nonZero = outcomes.count { if case .exited(let status) = $0.ending { status != 0 } else { false } }
         var words = "\(outcomes.count) pods, \(concurrency) at a time, in \(elapsed.text): "
@@ -65,7 +71,7 @@ struct RunReport: Sendable {
                     ]))
             )
         }
-        let failed = outcomes.count { $0.failure != nil }
+        let failed = outcomes.count { !$0.failures.isEmpty }
         return [
             "pods": .array(outcomes.map(\.json)),
             "summary": [
@@ -108,8 +114,6 @@ extension PodOutcome {
             })
         object["totalMilliseconds"] = .milliseconds(timeline.total)
         if outOfMemoryKills > 0 { object["outOfMemoryKills"] = .integer(Int64(outOfMemoryKills)) }
-        var failures = troubles
-        if case .failed(let failure) = ending { failures.insert(failure, at: 0) }
         if !failures.isEmpty { object["failures"] = .array(failures.map(\.json)) }
         return .object(object)
     }

@@ -34,7 +34,7 @@ struct PodRunnerTests {
             let outcomes = try await node.serve { await runner.run() }
             #expect(outcomes.map(\.pod) == (1...12).map { $0 < 10 ? "web-0\($0)" : "web-\($0)" })
             #expect(Set(outcomes.map(\.sandbox)).count == 12)
-            #expect(outcomes.allSatisfy { $0.failure == nil })
+            #expect(outcomes.allSatisfy { $0.failures.isEmpty })
             #expect(running.withLock { $0.most } == 4)
             #expect(node.calls.count { $0 == "StopVM" } == 12)
         }
@@ -79,7 +79,7 @@ struct PodRunnerTests {
             let runner = PodRunner(
                 plan: plan(node, pods: 5, concurrency: 5), loop: loop, control: RunControl(), output: { _ in .none })
             let outcomes = try await node.serve { await runner.run() }
-            #expect(outcomes.count { $0.failure != nil } == 1)
+            #expect(outcomes.count { !$0.failures.isEmpty } == 1)
             #expect(node.calls.count { $0 == "StopVM" } == 5)
         }
     }

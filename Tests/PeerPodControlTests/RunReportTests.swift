@@ -58,6 +58,20 @@ import Testing
             ])
     }
 
+    @Test("a clean-up that failed as well is told after what failed first, since a VM may be left")
+    func failedTwice() {
+        var twice = outcome("web", .failed(refusal))
+        twice.troubles = [
+            PodFailure(operation: "hypervisor.Hypervisor/StopVM", message: "no answer", advice: "Look for the VM.")
+        ]
+        let report = RunReport(outcomes: [twice], concurrency: 1, elapsed: .seconds(1))
+        #expect(
+            report.failureLines == [
+                "web: hypervisor.Hypervisor/StartVM: RESOURCE_EXHAUSTED: no quota", "  Ask for more.",
+                "web: hypervisor.Hypervisor/StopVM: no answer", "  Look for the VM.",
+            ])
+    }
+
     @Test("the JSON has every pod with its phases, status and failures, and the percentiles")
     func json() throws {
         let report = RunReport(

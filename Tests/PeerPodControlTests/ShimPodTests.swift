@@ -163,7 +163,7 @@ struct ShimPodTests {
                 $0.startVM = { throw Status(.resourceExhausted, "no quota; ask for more") }
             }
             let outcome = try await runPod(on: node, loop)
-            let failure = try #require(outcome.failure)
+            let failure = try #require(outcome.failures.first)
             #expect(failure.operation == "hypervisor.Hypervisor/StartVM")
             #expect(failure.message == "RESOURCE_EXHAUSTED: no quota; ask for more")
             #expect(node.calls == ["CreateVM", "StartVM", "StopVM"])
@@ -176,7 +176,7 @@ struct ShimPodTests {
         try EpollLoop.run { loop in
             let node = try StandInNode(on: loop) { $0.createVM = { throw Status(.invalidArgument, "no name") } }
             let outcome = try await runPod(on: node, loop)
-            #expect(outcome.failure?.message == "INVALID_ARGUMENT: no name")
+            #expect(outcome.failures.first?.message == "INVALID_ARGUMENT: no name")
             #expect(node.calls == ["CreateVM"])
         }
     }
@@ -187,8 +187,8 @@ struct ShimPodTests {
             let node = try StandInNode(on: loop) { $0.stopVM = { throw Status(.unavailable, "disk full") } }
             let outcome = try await runPod(on: node, loop)
             #expect(outcome.status == 0)
-            #expect(outcome.failure?.message == "UNAVAILABLE: disk full")
-            #expect(outcome.failure?.advice.contains("may still exist") == true)
+            #expect(outcome.failures.first?.message == "UNAVAILABLE: disk full")
+            #expect(outcome.failures.first?.advice.contains("may still exist") == true)
             #expect(ExitStatus.of([outcome]) == 125)
         }
     }
@@ -245,8 +245,8 @@ struct ShimPodTests {
                 $0.health = { checks in checks < 3 ? HealthCheckResponse.serving : HealthCheckResponse.notServing }
             }
             let outcome = try await runPod(on: node, loop, pace: ShimPace(betweenChecks: .milliseconds(5)))
-            #expect(outcome.failure?.operation == "grpc.Health/Check")
-            #expect(outcome.failure?.message.contains("not serving") == true)
+            #expect(outcome.failures.first?.operation == "grpc.Health/Check")
+            #expect(outcome.failures.first?.message.contains("not serving") == true)
             #expect(node.calls.count { $0 == "Check" } == 4)
             #expect(node.calls.last == "StopVM")
         }
@@ -260,7 +260,7 @@ struct ShimPodTests {
                 await node.commandRuns.wait()
                 node.killAgent()
             }
-            #expect(outcome.failure != nil)
+            #expect(!outcome.failures.isEmpty)
             #expect(outcome.status == nil)
             #expect(node.agentConnections == 1)
             #expect(node.calls.last == "StopVM")

@@ -48,6 +48,11 @@ public struct Dialler: Sendable {
     private let security: ClientSecurity?
     private let loop: EpollLoop
     private let patience: Patience
+    /// Shared by the copies of this dialler.
+    private let turnstile = Turnstile(Dialler.attemptsAtOnce)
+
+    /// Fewer than the forwarder lets strangers try at once: a crowd of ours must not push itself out.
+    private static let attemptsAtOnce = 32
 
     /// Connects to `address`; without `security`, in the clear.
     public init(
@@ -71,7 +76,7 @@ public struct Dialler: Sendable {
             attempts += 1
             let cause: DialError.Cause
             do {
-                return try await attempt(until: deadline)
+                return try await turnstile.pass { try await attempt(until: deadline) }
             } catch let error as TLSError where error.isFinal {
                 throw DialError(address: address, attempts: attempts, cause: .distrust(error))
             } catch let error as TLSError {

@@ -11,8 +11,10 @@ public struct GuestEnd: Sendable {
     public struct Limits: Sendable {
         /// How long a handshake may take.
         public var handshake = Duration.seconds(10)
-        /// Handshakes at once.
+        /// Handshakes at once; beyond it the oldest is dropped, unless it is younger than ``grace``.
         public var handshakes = 128
+        /// What an honest handshake may take on a busy machine. A crowd of such may be four times ``handshakes``.
+        public var grace = Duration.seconds(1)
         /// Connections at once, handshakes included.
         public var connections = 4096
         /// How long the agent may take to come up, from the first byte that is for it.
@@ -58,7 +60,7 @@ public struct GuestEnd: Sendable {
     public func run() async throws {
         defer { listener.close() }
         let places = Places(limits.connections)
-        let strangers = Strangers(limit: limits.handshakes)
+        let strangers = Strangers(limit: limits.handshakes, grace: limits.grace)
         try await withThrowingDiscardingTaskGroup { group in
             while true {
                 let near = try await listener.accept()
@@ -103,20 +105,27 @@ public struct GuestEnd: Sendable {
 private final class Strangers: Sendable {
     private struct State {
         var next: UInt64 = 0
-        var waiting: [(ticket: UInt64, stream: Stream)] = []
+        var waiting: [(ticket: UInt64, since: ContinuousClock.Instant, stream: Stream)] = []
     }
 
     private let state = Lock(State())
     private let limit: Int
+    private let grace: Duration
 
-    init(limit: Int) { self.limit = limit }
+    init(limit: Int, grace: Duration) {
+        self.limit = limit
+        self.grace = grace
+    }
 
-    /// Lets one in; when that is one too many, the oldest is closed.
+    /// Lets one in; when that is one too many, the oldest is closed if it has had its time.
     func enter(_ stream: Stream) -> UInt64 {
+        let now = ContinuousClock.now
         let (ticket, oldest) = state.withLock { state in
             state.next += 1
-            state.waiting.append((state.next, stream))
-            return (state.next, state.waiting.count > limit ? state.waiting.removeFirst().stream : nil)
+            state.waiting.append((state.next, now, stream))
+            let isCrowded = state.waiting.count > limit && now - state.waiting[0].since >= grace
+            let isFull = state.waiting.count > limit * 4
+            return (state.next, isCrowded || isFull ? state.waiting.removeFirst().stream : nil)
         }
         oldest?.close()
         return ticket

@@ -95,6 +95,7 @@ struct GuestEndTests {
         try onLoop { loop in
             var options = TestTunnel.Options()
             options.guest.handshakes = 8
+            options.guest.grace = .zero
             try await TestTunnel.with(options, on: loop) { tunnel in
                 var strangers: [Stream] = []
                 for _ in 0..<100 {

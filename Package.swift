@@ -100,7 +100,8 @@ let package = Package(
         tests(
             "CloudAPIAdaptorTests",
             [
-                "AgentTunnel", "CloudAPIAdaptor", "Configuration", "Doubles", "HTTPTransport", "KataProtocol", "LinuxIO",
+                "AgentTunnel", "CloudAPIAdaptor", "Configuration", "Doubles", "HTTPTransport", "KataProtocol",
+                "LinuxIO",
                 "PodVMBoot", "PodVMLifecycle", "TTRPC", "Telemetry",
             ]),
         tests("TelemetryTests", ["Telemetry"]),

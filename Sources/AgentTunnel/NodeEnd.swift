@@ -3,15 +3,15 @@ public import Telemetry
 
 /// The node's end of one sandbox's tunnel.
 ///
-/// Each connection to the agent socket becomes one connection to the VM's forwarder, and
-/// the two share their fate. The tunnel does not read what it carries, so it cannot answer
+/// Each connection to the agent socket becomes, with its first byte, one connection to the VM's
+/// forwarder, and the two share their fate. The tunnel does not read what it carries, so it cannot answer
 /// calls in flight when the way to the VM breaks: it closes the shim's connection, which
 /// ttrpc's clients turn into an error for each of those calls. The next connection dials anew.
 public struct NodeEnd: Sendable {
     /// What one sandbox may use.
     public struct Limits: Sendable {
-        /// Connections at once; what comes beyond is closed.
-        public var connections = 512
+        /// Connections at once; what comes beyond is closed. Idle ones cost little: the VM has not heard of them.
+        public var connections = 2048
         /// How long a later connection may take to reach the forwarder.
         public var dialling = Duration.seconds(30)
 
@@ -69,6 +69,9 @@ public struct NodeEnd: Sendable {
 
     private func carry(_ near: Stream) async {
         do {
+            // An agent only answers. Whoever says nothing must not cost a handshake, nor, in a crowd, crowd out
+            // the handshakes of those who do.
+            try await near.wait(for: .reading)
             let far: any ByteStream
             if let waiting = spare.take(), waiting.isQuiet() {
                 far = waiting

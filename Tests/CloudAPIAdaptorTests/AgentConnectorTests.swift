@@ -277,10 +277,14 @@ struct ConnectionTests {
             let guest = pool.start { try? await scene.vm.run(document) }
             try await scene.connector.connect(scene.sandbox, in: scene.path, to: scene.instance)
             let kata = try await LinuxIO.Stream.connect(to: .unix(path: scene.path + "/agent.ttrpc"), on: scene.loop)
-            _ = try await scene.check()
+            var bytes: [UInt8] = []
+            let envelope = RequestEnvelope(service: Health.service, method: "Check")
+            Frame(stream: 1, .request, payload: envelope.encoded).encode(into: &bytes)
+            try await kata.write(bytes)
+            #expect(try await !kata.read(upTo: 1024).isEmpty)
             guest.cancel()
             await guest.finished()
-            #expect(try await kata.read(upTo: 1).isEmpty)
+            #expect(try await kata.read(upTo: 1024).isEmpty)
         }
     }
 

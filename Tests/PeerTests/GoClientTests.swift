@@ -27,7 +27,7 @@ struct GoClientTests {
     /// What the tunnel must let through as if it were not there.
     static let throughTunnel = [
         "unary", "sizes", "deadline", "hangup", "oversized-request", "blocked", "metadata", "statuses", "interleaved",
-        "unknown", "frames", "drip", "garbage", "fidelity",
+        "unknown", "frames", "drip", "garbage", "idle", "fidelity",
     ]
 
     @Test(

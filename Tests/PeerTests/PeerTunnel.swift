@@ -27,16 +27,9 @@ struct PeerTunnel: Sendable {
         let node = NodeEnd(
             try Listener.listen(on: tunnel.socket, loop: loop),
             to: Dialler(to: forwarder, security: security, on: loop),
-            limits: roomy, on: loop)
+            on: loop)
         try await alongside(guest.run) {
             try await alongside(node.run) { try await body(tunnel) }
         }
-    }
-
-    /// Room for a thousand idle connections beside the one that matters.
-    private static var roomy: NodeEnd.Limits {
-        var limits = NodeEnd.Limits()
-        limits.connections = 2048
-        return limits
     }
 }

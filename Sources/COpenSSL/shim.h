@@ -12,6 +12,20 @@
 // OpenSSL's macros and variadic functions, which Swift cannot call. Each has one
 // typed stand-in here, under a name that says whose it is; nothing else is done.
 
+// X509_set_pubkey would encode the key, and then decode it again through every provider, which
+// takes OpenSSL 3.0 five times as long as making the key. This key's form is known: a P-256 point.
+static inline int copenssl_set_p256_key(X509 *certificate, EVP_PKEY *key) {
+    unsigned char *point = NULL;
+    size_t length = EVP_PKEY_get1_encoded_public_key(key, &point);
+    if (length == 0) return 0;
+    // On success the point belongs to the certificate.
+    int result = X509_PUBKEY_set0_param(
+        X509_get_X509_PUBKEY(certificate), OBJ_nid2obj(NID_X9_62_id_ecPublicKey), V_ASN1_OBJECT,
+        OBJ_nid2obj(NID_X9_62_prime256v1), point, (int)length);
+    if (result != 1) OPENSSL_free(point);
+    return result;
+}
+
 static inline EVP_PKEY *copenssl_make_p256_key(void) { return EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256"); }
 
 // The value is in OpenSSL's own configuration syntax: only constants and checked names may go in.

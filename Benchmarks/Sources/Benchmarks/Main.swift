@@ -1,3 +1,4 @@
+import AgentTunnel
 import JSON
 import LinuxIO
 
@@ -10,6 +11,10 @@ enum Main {
         do {
             if arguments.first == "node-end", arguments.count == 4 {
                 try NodeEndProcess.run(directory: arguments[1], forwarder: arguments[2], socket: arguments[3])
+            } else if arguments.first == "identity" {
+                let start = ContinuousClock.now
+                for _ in 0..<1000 { _ = try SandboxIdentity.make(vmName: "podvm-x") }
+                StandardOutput.write("\(start.duration(to: .now) / 1000)\n")
             } else {
                 try measure(arguments)
             }

@@ -53,7 +53,7 @@ internal import Telemetry
         try setValidity(validity)
         try setSubject(template)
         try SelfMadeCertificate.check(unsafe X509_set_issuer_name(certificate, X509_get_subject_name(issuer)))
-        try SelfMadeCertificate.check(unsafe X509_set_pubkey(certificate, key))
+        try SelfMadeCertificate.check(unsafe copenssl_set_p256_key(certificate, key))
         for (kind, value) in template.extensions {
             try SelfMadeCertificate.check(unsafe copenssl_add_extension(certificate, issuer, kind, value))
         }

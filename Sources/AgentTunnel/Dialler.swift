@@ -32,8 +32,9 @@ public struct Dialler: Sendable {
         public var connect = Duration.milliseconds(500)
         /// One TLS handshake.
         public var handshake = Duration.seconds(10)
-        /// The pause after a first failed attempt; each further one is half as long again.
-        public var firstPause = Duration.milliseconds(5)
+        /// The shortest pause between attempts. A longer wait so far makes for longer pauses, a tenth
+        /// of it: whenever the VM comes up, the pause it falls into adds little to what it took.
+        public var firstPause = Duration.milliseconds(2)
         /// The longest pause.
         public var longestPause = Duration.milliseconds(200)
         /// How long a broken path may go unseen once connected.
@@ -70,7 +71,7 @@ public struct Dialler: Sendable {
     public func connect(
         deadline: ContinuousClock.Instant, noting note: @Sendable (DialError) -> Void = { _ in }
     ) async throws -> any ByteStream {
-        var pause = patience.firstPause
+        let start = ContinuousClock.now
         var attempts = 0
         while true {
             attempts += 1
@@ -86,12 +87,13 @@ public struct Dialler: Sendable {
             } catch is DeadlineExceeded {
                 cause = .unanswered
             }
-            let next = ContinuousClock.now.advanced(by: pause * Double.random(in: 0.75...1))
+            let now = ContinuousClock.now
+            let pause = min(max((now - start) / 10, patience.firstPause), patience.longestPause)
+            let next = now.advanced(by: pause * Double.random(in: 0.75...1))
             let failure = DialError(address: address, attempts: attempts, cause: cause)
             if next >= deadline { throw failure }
             note(failure)
             try await loop.sleep(until: next)
-            pause = min(pause * 1.5, patience.longestPause)
         }
     }
 

@@ -31,8 +31,9 @@ struct MemoryBenchmark {
         let count = 200
         let before = (resident(rig.node.pid), resident(rig.forwarder.pid))
         var streams: [Stream] = []
-        for _ in 0..<count { streams.append(try await Stream.connect(to: .unix(path: rig.tunnelSocket), on: tools.loop)) }
-        // The connection is there at once; its TLS follows. A check behind them all says it is done.
+        for _ in 0..<count { streams.append(try await connection()) }
+        // The VM is dialled with a connection's first byte, which begins a frame that never ends.
+        for stream in streams { try await stream.write([0]) }
         _ = try await tools.peer.load("check-seq", on: rig.tunnelSocket, seconds: 0.5)
         let node = Double(resident(rig.node.pid) - before.0) / Double(count) / 1000
         let guest = Double(resident(rig.forwarder.pid) - before.1) / Double(count) / 1000
@@ -51,7 +52,7 @@ struct MemoryBenchmark {
         let size = 4 << 20
         let request: [UInt8] = [0, 0x40, 0, 0, 0, 0, 0, 1, 1, 0] + createContainerHead
         var streams: [Stream] = []
-        for _ in 0..<60 { streams.append(try await Stream.connect(to: .unix(path: rig.tunnelSocket), on: tools.loop)) }
+        for _ in 0..<60 { streams.append(try await connection()) }
         let loop = tools.loop
         let held = streams
         // They may be held up for as long as the forwarder likes; what counts is what they cost.
@@ -72,13 +73,19 @@ struct MemoryBenchmark {
         return [
             Figure(
                 group: Self.group, name: "60 clients, each 4 MiB - 1 of a request, node end",
-                value: Double(grown.0) / 1e6, unit: "MB more", detail: "others served: Check p50 \(plain(check.p50)) us",
+                value: Double(grown.0) / 1e6, unit: "MB more",
+                detail: "others served: Check p50 \(plain(check.p50)) us",
                 goal: .atMost(16, "MB more", original: "+247 MB")),
             Figure(
                 group: Self.group, name: "60 clients, each 4 MiB - 1 of a request, VM end",
-                value: Double(grown.1) / 1e6, unit: "MB more", detail: "a CreateContainer, which is held to be rewritten",
+                value: Double(grown.1) / 1e6, unit: "MB more",
+                detail: "a CreateContainer, which is held to be rewritten",
                 goal: .atMost(16, "MB more", original: "+247 MB")),
         ]
+    }
+
+    private func connection() async throws -> Stream {
+        try await Stream.connect(to: .unix(path: rig.tunnelSocket), on: tools.loop)
     }
 
     private func megabytes(_ child: ChildProcess) -> Double { Double(resident(child.pid)) / 1e6 }

@@ -26,7 +26,8 @@ struct PodBenchmark {
                 Figure(
                     group: group, name: "StartVM less the VM's boot, \(atOnce) at once, p50", value: p(0.5, overhead),
                     unit: "ms",
-                    detail: "p90 \(plain(p(0.9, overhead))), max \(plain(p(1, overhead))), boot p50 \(plain(p(0.5, \.boot)))",
+                    detail: "p90 \(plain(p(0.9, overhead))), max \(plain(p(1, overhead))), "
+                        + "boot p50 \(plain(p(0.5, \.boot)))",
                     goal: .atMost(limit, "ms", original: original)))
             guard atOnce == 1 || atOnce == 16 else { continue }
             let goals = atOnce == 1 ? (3.0, "3.5 ms", 15.0, "143 ms") : (10.0, "23 ms", 60.0, "595 ms")

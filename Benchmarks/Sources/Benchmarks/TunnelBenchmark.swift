@@ -66,7 +66,8 @@ struct TunnelBenchmark {
 
     private func throughput() async throws -> [Figure] {
         var figures: [Figure] = []
-        for (inFlight, limit, original) in [(1, 0.45, ".29 x"), (16, 0.5, ".17 x"), (64, 0.75, ".20 x"), (256, 0.75, ".26 x")] {
+        let rows = [(1, 0.45, ".29 x"), (16, 0.5, ".17 x"), (64, 0.75, ".20 x"), (256, 0.75, ".26 x")]
+        for (inFlight, limit, original) in rows {
             let pair = try await measure(Scenario(name: "check-conc", inFlight: inFlight))
             figures.append(
                 Figure(
@@ -96,7 +97,9 @@ struct TunnelBenchmark {
     }
 
     private func processorTime() async throws -> [Figure] {
-        let rows = [(1, 5.9, 5.6, "17.6 s", "16.7 s"), (16, 0.74, 0.63, "5.2 s", "4.4 s"), (256, 0.32, 0.31, "3.2 s", "2.5 s")]
+        let rows = [
+            (1, 5.9, 5.6, "17.6 s", "16.7 s"), (16, 0.74, 0.63, "5.2 s", "4.4 s"), (256, 0.32, 0.31, "3.2 s", "2.5 s"),
+        ]
         var figures: [Figure] = []
         for (inFlight, nodeGoal, guestGoal, nodeOriginal, guestOriginal) in rows {
             var (node, guest): ([Double], [Double]) = ([], [])

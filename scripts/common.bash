@@ -78,7 +78,7 @@ step() {
         say "${clear}${green}✓${plain} $name ${dim}$(seconds_since "$started")${plain}"
         # What the test runner counted, and what it could not run here, belongs in the open.
         if [[ -z $verbose ]]; then
-            sed -n -E '/(➜|Test .* skipped|Test run with .* (passed|failed)|^SKIP|passed, [0-9]+ failed)/s/^/    /p' "$log"
+            sed -n -E -e '/(➜|Test .* skipped|^SKIP)/s/^/    /p' -e '/(Test run with .* (passed|failed)|passed, [0-9]+ failed)/p' "$log"
         fi
     else
         say "${clear}${red}✗${plain} $name ${dim}$(seconds_since "$started"), exit status $status${plain}"
@@ -105,9 +105,12 @@ explain_failure() {
     errors=$(grep -E '(error:|✘|FAIL|SUMMARY: |WARNING: ThreadSanitizer|panic:)' "$log" | awk '!seen[$0]++' | head -n 40 || true)
     if [[ -n $errors ]]; then
         sed 's/^/    /' <<<"$errors"
-        say "    ${dim}...${plain}"
     fi
-    tail -n 25 "$log" | sed 's/^/    /'
+    # Many errors speak for themselves; few want what came around them.
+    if (($(wc -l <<<"$errors") < 6)); then
+        say "    ${dim}...${plain}"
+        tail -n 25 "$log" | sed 's/^/    /'
+    fi
     say "    ${dim}all of it: $log${plain}"
 }
 

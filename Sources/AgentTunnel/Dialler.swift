@@ -75,6 +75,7 @@ public struct Dialler: Sendable {
         var attempts = 0
         while true {
             attempts += 1
+            let began = ContinuousClock.now
             let cause: DialError.Cause
             do {
                 return try await turnstile.pass { try await attempt(until: deadline) }
@@ -89,7 +90,9 @@ public struct Dialler: Sendable {
             }
             let now = ContinuousClock.now
             let pause = min(max((now - start) / 10, patience.firstPause), patience.longestPause)
-            let next = now.advanced(by: pause * Double.random(in: 0.75...1))
+            // From the attempt's beginning: one that nobody answered has been pause enough.
+            let paused = began.advanced(by: pause * Double.random(in: 0.75...1))
+            let next = max(paused, now.advanced(by: patience.firstPause))
             let failure = DialError(address: address, attempts: attempts, cause: cause)
             if next >= deadline { throw failure }
             note(failure)

@@ -75,6 +75,7 @@ enum NodeEndProcess {
             let listener = try Listener.listen(on: .unix(path: socket), loop: loop)
             let security = ClientSecurity(context: context, serverName: TunnelRig.vmName)
             let dialler = Dialler(to: address, security: security, on: loop)
+            ProcessMemory.forgetStartUp()
             try await NodeEnd(listener, to: dialler, on: loop).run()
         }
     }

@@ -22,9 +22,11 @@ final class AgentProcess: Sendable {
     private let plan: ProcessPlan
     private let started = Promise<Running>()
     private let ended = Promise<Int32>()
-    private let inputTurn = Turn()
-    private let outputTurn = Turn()
-    private let errorTurn = Turn()
+    // A shim may have several reads or writes of one stream under way; their bytes must neither mix
+    // nor overtake each other.
+    private let inputTurn = Turnstile(1)
+    private let outputTurn = Turnstile(1)
+    private let errorTurn = Turnstile(1)
 
     init(id: String, plan: ProcessPlan) {
         self.id = id
@@ -75,7 +77,7 @@ final class AgentProcess: Sendable {
         let running = try await started.value()
         let turn = output == .standard ? outputTurn : errorTurn
         guard let stream = output == .standard ? running.output : running.error else { throw Status.endOfStream }
-        return try await turn.take {
+        return try await turn.pass {
             do {
                 let bytes =
                     if let terminal = running.terminal { try await terminal.read(upTo: limit) } else {
@@ -93,7 +95,7 @@ final class AgentProcess: Sendable {
     func write(_ bytes: ArraySlice<UInt8>) async throws {
         let running = try await started.value()
         guard let stream = running.input else { throw Status(.failedPrecondition, "\(id) has no standard input") }
-        try await inputTurn.take {
+        try await inputTurn.pass {
             do {
                 try await stream.write(bytes)
             } catch is StreamClosed {
@@ -105,7 +107,7 @@ final class AgentProcess: Sendable {
     /// Ends its input; on a terminal, as a person would with Control-D.
     func closeInput() async throws {
         let running = try await started.value()
-        try await inputTurn.take {
+        try await inputTurn.pass {
             if running.terminal == nil {
                 running.input?.close()
             } else {

@@ -1,7 +1,5 @@
-internal import LinuxIO
-
 /// Lets a few through at once, and the others in the order they came.
-final class Turnstile: Sendable {
+package final class Turnstile: Sendable {
     private struct State {
         var free: Int
         var nextID: UInt64 = 0
@@ -10,12 +8,13 @@ final class Turnstile: Sendable {
 
     private let state: Lock<State>
 
-    init(_ count: Int) { state = Lock(State(free: count)) }
+    /// A turnstile with `count` places; 1 lets in one at a time.
+    package init(_ count: Int) { state = Lock(State(free: count)) }
 
     /// Runs `body` once there is room for it.
     ///
     /// - Throws: `CancellationError` when cancelled in the queue, or what `body` threw.
-    func pass<Result>(_ body: () async throws -> Result) async throws -> Result {
+    package func pass<Result>(_ body: () async throws -> Result) async throws -> Result {
         try await enter()
         defer { leave() }
         return try await body()

@@ -1,0 +1,38 @@
+import Testing
+
+@testable import LinuxIO
+
+@Suite("Turnstile")
+struct TurnstileTests {
+    @Test("lets in as many as it has places, the others in the order they came, and forgets who gives up")
+    func order() throws {
+        let seen = try onLoop { loop in
+            let turnstile = Turnstile(1)
+            let log = Lock<[Int]>([])
+            let hold = Signal()
+            let cancelled = Signal()
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { try? await turnstile.pass { await hold.wait() } }
+                await loop.yield()
+                for number in 1...3 {
+                    group.addTask {
+                        await withTaskGroup(of: Void.self) { inner in
+                            inner.addTask { try? await turnstile.pass { log.withLock { $0.append(number) } } }
+                            if number == 2 {
+                                await loop.yield()
+                                inner.cancelAll()
+                                await inner.waitForAll()
+                                cancelled.set()
+                            }
+                        }
+                    }
+                    await loop.yield()
+                }
+                await cancelled.wait()
+                hold.set()
+            }
+            return log.withLock { $0 }
+        }
+        #expect(seen == [1, 3])
+    }
+}

@@ -10,7 +10,7 @@ import Testing
 /// Runs a test's body on a loop of its own; what never comes fails it rather than hangs it.
 func onLoop<Result: Sendable>(_ body: @escaping @Sendable (EpollLoop) async throws -> Result) throws -> Result {
     try EpollLoop.run { loop in
-        try await withDeadline(.now + .seconds(30), on: loop) { try await body(loop) }
+        try await withDeadline(.now + .seconds(120), on: loop) { try await body(loop) }
     }
 }
 

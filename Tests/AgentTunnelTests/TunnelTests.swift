@@ -20,14 +20,14 @@ struct TunnelTests {
         }
     }
 
-    @Test("64 MiB of random bytes arrive unchanged, in both directions at once", arguments: [true, false])
+    @Test("16 MiB of random bytes arrive unchanged, in both directions at once", arguments: [true, false])
     func bulk(isEncrypted: Bool) throws {
         try onLoop { loop in
             var options = TestTunnel.Options()
             options.isEncrypted = isEncrypted
             try await TestTunnel.with(options, on: loop) { tunnel in
                 let client = try await tunnel.connect()
-                let size = 64 << 20
+                let size = 16 << 20
                 async let sent = send(size, to: client)
                 var received = Checksum()
                 while received.count < size { received.add(try await client.readExactly(256 << 10)) }

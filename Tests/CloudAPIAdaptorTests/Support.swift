@@ -11,7 +11,7 @@ final class TemporaryDirectory: Sendable {
 
 /// Runs `body` on a loop beside `services`, which are cancelled once it has returned; nothing takes longer than `limit`.
 func onLoop<Result: Sendable>(
-    within limit: Duration = .seconds(20),
+    within limit: Duration = .seconds(120),
     beside services: [@Sendable (EpollLoop) async throws -> Void] = [],
     _ body: @escaping @Sendable (EpollLoop) async throws -> Result
 ) throws -> Result {

@@ -69,7 +69,7 @@ struct CloudFixture: Sendable {
 
     /// Connects to a socket that another process is about to listen on.
     func connect(to address: SocketAddress) async throws -> Stream {
-        let limit = ContinuousClock.now.advanced(by: .seconds(30))
+        let limit = ContinuousClock.now.advanced(by: .seconds(120))
         while true {
             do {
                 return try await Stream.connect(to: address, on: loop)
@@ -83,7 +83,7 @@ struct CloudFixture: Sendable {
     func eventually(
         _ what: String, sourceLocation: SourceLocation = #_sourceLocation, _ isSo: () throws -> Bool
     ) async throws {
-        let limit = ContinuousClock.now.advanced(by: .seconds(30))
+        let limit = ContinuousClock.now.advanced(by: .seconds(120))
         while ContinuousClock.now < limit {
             if try isSo() { return }
             try await loop.sleep(for: .milliseconds(5))

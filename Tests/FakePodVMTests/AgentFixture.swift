@@ -29,7 +29,7 @@ struct AgentFixture: Sendable {
                 group.addTask { await agent.run() }
                 group.addTask { await server.serve(far) }
                 defer { group.cancelAll() }
-                try await withDeadline(.now + .seconds(30), on: loop) {
+                try await withDeadline(.now + .seconds(120), on: loop) {
                     try await Client.with(near, on: loop) { client in
                         try await body(AgentFixture(client: client, loop: loop, copies: copies.directory))
                     }

@@ -22,5 +22,5 @@ final class TemporaryDirectory: Sendable {
 func soon<Result: Sendable>(
     on loop: EpollLoop, _ body: @escaping @Sendable () async throws -> Result
 ) async throws -> Result {
-    try await withDeadline(.now + .seconds(20), on: loop, body)
+    try await withDeadline(.now + .seconds(120), on: loop, body)
 }

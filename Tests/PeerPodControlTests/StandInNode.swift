@@ -89,7 +89,7 @@ final class StandInNode: Sendable {
             hypervisor.close()
             agent.close()
         }
-        return try await withDeadline(.now + .seconds(30), on: loop) { [self] in
+        return try await withDeadline(.now + .seconds(120), on: loop) { [self] in
             try await withThrowingTaskGroup(of: Result?.self) { group in
                 group.addTask { [self] in
                     try await accept(hypervisor, hypervisorHandlers) { notes, _ in notes.hypervisorConnections += 1 }

@@ -19,6 +19,12 @@ public enum PeerPodControlCommand {
                 .init("status", StatusOptions.command) { options, _, _ in
                     StatusCommand(options: options, output: output).run()
                 },
+                .init("stop", StopOptions.command) { options, operands, _ throws(ConfigurationError) in
+                    if operands.isEmpty != options.stopsAll {
+                        throw ConfigurationError(["name the sandboxes to stop, or give -all: one of the two"])
+                    }
+                    return StopCommand(options: options, operands: operands, output: output).run()
+                },
             ],
             usageStatus: ExitStatus.failure, output: output)
     }

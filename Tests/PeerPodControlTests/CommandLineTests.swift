@@ -123,4 +123,50 @@ struct CommandLineTests {
         #expect(try first.string("id").count == 64)
         #expect(try first.string("state") == "running")
     }
+
+    @Test("stop ends the sandboxes that are named by the beginning of their ids, or all, and no others")
+    func stop() throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path + "/hypervisor.sock"
+        let (said, ids) = (said, ["0a0b", "0a0c", "1d"].map { $0 + String(repeating: "0", count: 60) })
+        let stopped = Lock<[String]>([])
+        try EpollLoop.run { loop in
+            let listener = try Listener.listen(on: .unix(path: path), loop: loop)
+            let server = Server(
+                Service.services(of: [
+                    Sandboxes.list.handled { _, _ in
+                        .with { $0.sandboxes = ids.map { id in SandboxStatus.with { $0.id = id } } }
+                    },
+                    Hypervisor.stopVM.handled { _, request in
+                        stopped.withLock { $0.append(request.id) }
+                        return Empty()
+                    },
+                ]), on: loop)
+            func stop(_ operands: String..., all: Bool = false) async -> Int32 {
+                let options = StopOptions(socket: path, stopsAll: all)
+                return await StopCommand(options: options, operands: operands, output: said.output).stop(on: loop)
+            }
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { try? await server.serve(listener) }
+                #expect(await stop("0a0") == 125)
+                #expect(await stop("1d", "ff") == 125)
+                #expect(await stop("") == 125)
+                #expect(stopped.withLock { $0 }.isEmpty)
+                #expect(await stop("1d", "0a0b", "0a0b0") == 0)
+                #expect(stopped.withLock { $0 } == [ids[2], ids[0]])
+                #expect(await stop(all: true) == 0)
+                #expect(stopped.withLock { $0.count } == 5)
+                group.cancelAll()
+            }
+        }
+        #expect(said.error.contains("several sandboxes"))
+        #expect(said.error.contains("no sandbox"))
+    }
+
+    @Test("stop wants names, or all, and not both")
+    func stopWithoutNames() {
+        #expect(run("stop") == 125)
+        #expect(run("stop", "-all", "0a") == 125)
+        #expect(said.error.contains("one of the two"))
+    }
 }

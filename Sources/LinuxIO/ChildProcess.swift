@@ -103,11 +103,6 @@ public final class ChildProcess: Sendable {
         status.withLock { known in if known == nil { _ = kill(pid, number) } }
     }
 
-    /// Sends a signal to the child's process group, which it leads if it has a session of its own.
-    public func signalGroup(_ number: Int32) {
-        status.withLock { known in if known == nil { _ = kill(-pid, number) } }
-    }
-
     private func reap() throws(SystemCallError) -> ExitStatus? {
         try status.withLock { known throws(SystemCallError) in
             if known != nil { return known }

@@ -1,6 +1,3 @@
-internal import CLinux
-internal import Glibc
-
 /// A process as /proc tells it.
 public struct ProcessRecord: Hashable, Sendable {
     /// The kernel's number for it; another process may get it once this one is reaped.
@@ -66,45 +63,15 @@ public enum ProcessTable {
     /// Every process that can be seen.
     public static func all() -> [ProcessRecord] { numbers(in: "/proc").compactMap { ProcessRecord(pid: $0) } }
 
-    /// One variable of the environment `pid` was started with; nil as well when it may not be read.
-    public static func environment(of pid: Int32, variable name: String) -> String? {
-        guard let text = read("/proc/\(pid)/environ") else { return nil }
-        let prefix = name + "="
-        return text.split(separator: "\0").first { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
-    }
-
     private static func numbers(in directory: String) -> [Int32] {
-        guard let handle = unsafe opendir(directory) else { return [] }
-        defer { unsafe closedir(handle) }
-        var numbers: [Int32] = []
-        while let entry = unsafe readdir(handle) {
-            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                unsafe String(cString: UnsafeRawPointer(pointer).assumingMemoryBound(to: CChar.self))
-            }
-            if let number = Int32(name) { numbers.append(number) }
-        }
-        return numbers
+        ((try? Files.list(directory)) ?? []).compactMap { Int32($0) }
     }
 
-    /// The text of a file of /proc, whose size is not known before it is read.
+    /// The text of a file of /proc; nil when its process has ended, or may not be read.
     fileprivate static func read(_ path: String) -> String? {
-        let number = unsafe clinux_open(path, O_RDONLY, 0)
-        if number == -1 { return nil }
-        let fd = OwnedFD(owning: number)
-        var bytes: [UInt8] = []
-        while true {
-            let offset = bytes.count
-            bytes += [UInt8](repeating: 0, count: 4096)
-            let count = unsafe bytes.withUnsafeMutableBytes { buffer in
-                unsafe Glibc.read(fd.rawValue, buffer.baseAddress?.advanced(by: offset), 4096)
-            }
-            if count == -1, errno == EINTR {
-                bytes.removeLast(4096)
-                continue
-            }
-            guard count >= 0 else { return nil }  // It ended while we looked.
-            bytes.removeLast(4096 - count)
-            if count == 0 { return String(decoding: bytes, as: UTF8.self) }
-        }
+        (try? DurableFile.read(path, limit: sizeLimit)).map { String(decoding: $0, as: UTF8.self) }
     }
+
+    /// More than any file has that is read here: a process's children are the longest.
+    private static let sizeLimit = 8 << 20
 }

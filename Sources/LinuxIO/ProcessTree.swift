@@ -47,9 +47,6 @@ public enum ProcessTree {
     @discardableResult
     public static func signal(_ pid: Int32, _ number: Int32) -> Bool { kill(pid, number) == 0 }
 
-    /// When the process started, in clock ticks since boot: with the pid, a name that is never reused.
-    public static func startTime(of pid: Int32) -> UInt64? { ProcessRecord(pid: pid)?.startTime }
-
     /// Every living descendant of `pid`, without itself.
     public static func descendants(of pid: Int32) -> [Int32] {
         ProcessTable.descendants(of: pid).filter { !$0.isZombie }.map(\.pid)

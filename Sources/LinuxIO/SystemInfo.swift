@@ -3,9 +3,6 @@ internal import Glibc
 
 /// Facts about this machine and this process.
 public enum SystemInfo {
-    /// The effective user; 0 is root.
-    public static var userID: UInt32 { geteuid() }
-
     /// Lets this process have as many descriptors as it may, and says how many that is.
     @discardableResult
     public static func raiseDescriptorLimit() -> Int {
@@ -41,12 +38,7 @@ public enum SystemInfo {
 
     /// Processor time a process has used, in seconds; nil when there is no such process.
     public static func processorSeconds(of pid: Int32) -> Double? {
-        guard let bytes = try? DurableFile.read("/proc/\(pid)/stat", limit: 4096),
-            let end = bytes.lastIndex(of: UInt8(ascii: ")"))
-        else { return nil }
-        let fields = String(decoding: bytes[(end + 1)...], as: UTF8.self).split(separator: " ")
-        guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else { return nil }
-        return (user + system) / Double(sysconf(CInt(_SC_CLK_TCK)))
+        ProcessRecord(pid: pid).map { Double($0.processorTime) / Double(sysconf(CInt(_SC_CLK_TCK))) }
     }
 
     /// The file this program was started from.

@@ -34,6 +34,12 @@ struct PodFailure: Error, Sendable {
     let message: String
     /// What a person can do about it; empty when the message says all there is.
     let advice: String
+
+    /// What a program says of it on standard error: the message, and the advice on a line of its own.
+    func text(of program: String) -> String {
+        let advice = advice.isEmpty ? "" : "  \(advice)\n"
+        return "\(program): \(message)\n\(advice)".withoutControlCharacters(except: "\n")
+    }
 }
 
 /// The statuses that `peerpodctl` ends with when they are not the command's own.

@@ -73,8 +73,7 @@ struct StatusCommand: Sendable {
             write(list.sandboxes, isRepeated: isRepeated)
             return ExitStatus.success
         } catch let failure as PodFailure {
-            let advice = failure.advice.isEmpty ? "" : "  \(failure.advice)\n"
-            output.error("peerpodctl status: \(failure.message)\n\(advice)".withoutControlCharacters(except: "\n"))
+            output.error(failure.text(of: "peerpodctl status"))
             return ExitStatus.failure
         } catch {
             return ExitStatus.interrupted

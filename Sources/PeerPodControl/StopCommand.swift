@@ -72,21 +72,16 @@ struct StopCommand: Sendable {
                     output.standard("\(id)\n")
                 } catch let failure as PodFailure {
                     // The others are not to wait for what is the matter with this one.
-                    report(failure)
+                    output.error(failure.text(of: "peerpodctl stop"))
                     status = ExitStatus.failure
                 }
             }
             return status
         } catch let failure as PodFailure {
-            report(failure)
+            output.error(failure.text(of: "peerpodctl stop"))
             return ExitStatus.failure
         } catch {
             return ExitStatus.interrupted
         }
-    }
-
-    private func report(_ failure: PodFailure) {
-        let advice = failure.advice.isEmpty ? "" : "  \(failure.advice)\n"
-        output.error("peerpodctl stop: \(failure.message)\n\(advice)".withoutControlCharacters(except: "\n"))
     }
 }

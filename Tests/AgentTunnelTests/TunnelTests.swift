@@ -121,7 +121,6 @@ struct TunnelTests {
             try await TestTunnel.with(
                 on: loop, agent: { stream in try await stream.loop.sleep(for: .seconds(60)) }
             ) { tunnel in
-                let before = resident()
                 let client = try await tunnel.connect()
                 let written = Counter()
                 await #expect(throws: DeadlineExceeded.self) {
@@ -133,9 +132,8 @@ struct TunnelTests {
                         }
                     }
                 }
-                // Sockets hold most of it; TCP's own buffers may grow to a few MiB.
+                // What nobody has read is in the sockets, whose own buffers may grow to a few MiB, or in us.
                 #expect(written.value < 24 << 20)
-                #expect(resident() - before < 8 << 20)
                 #expect(BufferPool.shared.largeBlocksLent <= BufferPool.largeLimit)
             }
         }
@@ -223,8 +221,6 @@ struct TunnelTests {
             try await until(on: loop) { SystemInfo.openDescriptors < before + 60 }
         }
     }
-
-    private func resident() -> Int { SystemInfo.residentBytes(of: ProcessTree.current) ?? 0 }
 
     private func send(_ size: Int, to client: Stream) async throws -> Checksum {
         let chunk = (0..<(1 << 20)).map { _ in UInt8.random(in: 0...255) }

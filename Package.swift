@@ -39,12 +39,14 @@ let package = Package(
         // For the packages in Fuzz and Benchmarks.
         library("LinuxIO"), library("TTRPC"), library("AgentTunnel"), library("PodVMBoot"), library("KataProtocol"),
         library("RemoteHypervisor"), library("AgentProtocolForwarder"), library("JSON"), library("PodVMLifecycle"),
-        library("Telemetry"), library("Configuration"),
+        library("Telemetry"), library("Configuration"), library("HTTPTransport"), library("AzureProvider"),
+        library("FakeCloud"),
     ],
     targets: [
         // C: what a library's macros and variadics hide from Swift, and nothing else.
         .target(name: "CLinux"),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CMicroHTTPD", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
@@ -58,7 +60,7 @@ let package = Package(
 
         // 1: transport
         module("TTRPC", ["LinuxIO", "Telemetry"]),
-        module("HTTPTransport", ["CMicroHTTPD", "LinuxIO", "Telemetry"]),
+        module("HTTPTransport", ["CCurl", "CMicroHTTPD", "LinuxIO", "Telemetry"]),
         module("AgentTunnel", ["COpenSSL", "LinuxIO", "Telemetry"]),
 
         // 2: domain
@@ -68,21 +70,27 @@ let package = Package(
 
         // 3: edges
         module("RemoteHypervisor", ["KataProtocol", "LinuxIO", "PodVMLifecycle", "TTRPC", "Telemetry"]),
-        module("FakeCloud", ["JSON", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
+        module("AzureProvider", ["Configuration", "HTTPTransport", "JSON", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
+        module("FakeCloud", ["AgentTunnel", "HTTPTransport", "JSON", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
 
         // 4: programs
         module(
             "CloudAPIAdaptor",
             [
-                "AgentTunnel", "Configuration", "FakeCloud", "HTTPTransport", "JSON", "KataProtocol", "LinuxIO",
-                "PodVMBoot", "PodVMLifecycle", "RemoteHypervisor", "TTRPC", "Telemetry",
+                "AgentTunnel", "AzureProvider", "Configuration", "FakeCloud", "HTTPTransport", "JSON", "KataProtocol",
+                "LinuxIO", "PodVMBoot", "PodVMLifecycle", "RemoteHypervisor", "TTRPC", "Telemetry",
             ]),
         module(
             "AgentProtocolForwarder",
             [
                 "AgentTunnel", "Configuration", "KataProtocol", "LinuxIO", "PodVMBoot", "TTRPC", "Telemetry",
             ]),
-        module("PeerPodControl", ["Configuration", "JSON", "KataProtocol", "LinuxIO", "TTRPC", "Telemetry"]),
+        module(
+            "PeerPodControl",
+            [
+                "AzureProvider", "Configuration", "FakeCloud", "HTTPTransport", "JSON", "KataProtocol", "LinuxIO",
+                "PodVMLifecycle", "TTRPC", "Telemetry",
+            ]),
         module("FakePodVM", ["Configuration", "FakeCloud", "JSON", "KataProtocol", "LinuxIO", "TTRPC", "Telemetry"]),
         program("cloud-api-adaptor", runs: "CloudAPIAdaptor"),
         program("agent-protocol-forwarder", runs: "AgentProtocolForwarder"),
@@ -96,7 +104,13 @@ let package = Package(
         tests("ConfigurationTests", ["Configuration", "Telemetry"]),
         tests("LinuxIOTests", ["LinuxIO"]),
         tests("AgentTunnelTests", ["AgentTunnel", "LinuxIO", "Telemetry"]),
-        tests("HTTPTransportTests", ["HTTPTransport", "LinuxIO"]),
+        tests("HTTPTransportTests", ["AgentTunnel", "HTTPTransport", "LinuxIO", "Telemetry"]),
+        tests(
+            "AzureProviderTests",
+            [
+                "AzureProvider", "Configuration", "Doubles", "FakeCloud", "HTTPTransport", "JSON", "LinuxIO",
+                "PodVMLifecycle", "Telemetry",
+            ]),
         tests(
             "CloudAPIAdaptorTests",
             [
@@ -120,8 +134,8 @@ let package = Package(
         tests(
             "FakeCloudTests",
             [
-                "FakeCloud", "JSON", "KataProtocol", "LinuxIO", "PodVMBoot", "PodVMLifecycle", "TTRPC", "Telemetry",
-                "agent-protocol-forwarder", "fake-pod-vm",
+                "FakeCloud", "HTTPTransport", "JSON", "KataProtocol", "LinuxIO", "PodVMBoot", "PodVMLifecycle", "TTRPC",
+                "Telemetry", "agent-protocol-forwarder", "fake-pod-vm",
             ]),
         tests("FakePodVMTests", ["Configuration", "FakePodVM", "KataProtocol", "LinuxIO", "TTRPC", "Telemetry"]),
         tests("PodVMBootTests", ["LinuxIO", "PodVMBoot", "Telemetry"]),

@@ -118,7 +118,7 @@ public final class LocalCloud: CloudProvider {
     }
 
     /// Kills a VM and all that came of it, and removes its directory.
-    public func deleteInstance(_ id: InstanceID) async throws(ProviderError) {
+    public func deleteInstance(_ id: InstanceID, of sandbox: SandboxID) async throws(ProviderError) {
         let name = id.rawValue
         // No VM of ours has another kind of name, so such a one is as gone as can be.
         guard LocalCloud.isName(name) else { return }

@@ -15,8 +15,9 @@ public protocol CloudProvider: Sendable {
     /// This is waited for while the VM is already being dialled: only its failure matters.
     func awaitProvisioned(_ instance: Instance) async throws(ProviderError)
 
-    /// Deletes a VM and all that was made with it. What is already gone, or never was, counts as deleted.
-    func deleteInstance(_ id: InstanceID) async throws(ProviderError)
+    /// Deletes the sandbox's VM and all that was made with it. What is already gone, or never was, counts as deleted;
+    /// a VM of that name that is another sandbox's is left alone, and counts as deleted too.
+    func deleteInstance(_ id: InstanceID, of sandbox: SandboxID) async throws(ProviderError)
 
     /// Every VM that may be this node's, with its tags, for finding those that no sandbox owns.
     func instances() async throws(ProviderError) -> [ListedInstance]

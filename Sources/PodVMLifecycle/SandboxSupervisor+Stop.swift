@@ -93,7 +93,9 @@ extension SandboxSupervisor {
     /// Deletes the VM if there may be one; false when cancelled before it is gone.
     private func delete(_ record: SandboxRecord) async -> Bool {
         guard case .deleting(let vm) = record.state else { return true }
-        let isDeleted = await insist(on: "delete the VM", of: record) { try await self.provider.deleteInstance(vm) }
+        let isDeleted = await insist(on: "delete the VM", of: record) {
+            try await self.provider.deleteInstance(vm, of: record.id)
+        }
         guard isDeleted else { return false }
         metrics.deletions.increment()
         logger(of: record).info("The VM is deleted")

@@ -24,29 +24,33 @@ extension SandboxSupervisor {
             }
             return
         }
-        for orphan in listed.filter(isOrphan) {
-            let isNew = table.withLock { $0.orphans.insert(orphan.id).inserted }
-            if isNew { pool.start { await self.deleteOrphan(orphan) } }
+        for vm in listed {
+            guard let sandbox = sandboxThatLost(vm) else { continue }
+            let isNew = table.withLock { $0.orphans.insert(vm.id).inserted }
+            if isNew { pool.start { await self.deleteOrphan(vm, of: sandbox) } }
         }
     }
 
-    /// Whether a VM that was listed a moment ago is ours and has no owner.
+    /// The sandbox that a VM was made for, if it is ours and was listed a moment ago, and has no owner.
     ///
     /// A VM's record is there before the cloud is asked for it, so one that is listed and has no record has lost it, or
     /// has just been deleted; asking for that again does no harm. A record that cannot be read still owns its VM.
-    private func isOrphan(_ vm: ListedInstance) -> Bool {
+    private func sandboxThatLost(_ vm: ListedInstance) -> SandboxID? {
         guard vm.tags[InstanceTags.node] == options.node, vm.tags[InstanceTags.cluster] == options.cluster,
             let text = vm.tags[InstanceTags.sandbox], let sandbox = try? SandboxID(validating: text)
-        else { return false }
-        return table.withLock { table in table.entries[sandbox] == nil && table.unreadable[sandbox] == nil }
+        else { return nil }
+        let isOwned = table.withLock { $0.entries[sandbox] != nil || $0.unreadable[sandbox] != nil }
+        return isOwned ? nil : sandbox
     }
 
-    private func deleteOrphan(_ vm: ListedInstance) async {
-        let log = logger.with("vm", vm.id).with("sandbox", vm.tags[InstanceTags.sandbox] ?? "")
+    private func deleteOrphan(_ vm: ListedInstance, of sandbox: SandboxID) async {
+        let log = logger.with("vm", vm.id).with("sandbox", sandbox)
             .with("pod", vm.tags[InstanceTags.pod] ?? "").with("namespace", vm.tags[InstanceTags.namespace] ?? "")
         log.warning("No sandbox owns this VM; deleting it")
         metrics.orphans.increment()
-        let isDeleted = await insist(on: "delete the VM", log, { try await self.provider.deleteInstance(vm.id) })
+        let isDeleted = await insist(on: "delete the VM", log) {
+            try await self.provider.deleteInstance(vm.id, of: sandbox)
+        }
         _ = table.withLock { $0.orphans.remove(vm.id) }
         if isDeleted { log.info("The VM is deleted") }
     }

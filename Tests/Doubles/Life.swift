@@ -99,9 +99,9 @@ package struct MortalCloud: CloudProvider {
         try await cloud.awaitProvisioned(instance)
     }
 
-    package func deleteInstance(_ id: InstanceID) async throws(ProviderError) {
+    package func deleteInstance(_ id: InstanceID, of sandbox: SandboxID) async throws(ProviderError) {
         if life.isOver { throw .unreachable }
-        try await cloud.deleteInstance(id)
+        try await cloud.deleteInstance(id, of: sandbox)
     }
 
     package func instances() async throws(ProviderError) -> [ListedInstance] {

@@ -52,7 +52,7 @@ package final class ScriptedCloud: CloudProvider {
         try await provisioning.play {}
     }
 
-    package func deleteInstance(_ id: InstanceID) async throws(ProviderError) {
+    package func deleteInstance(_ id: InstanceID, of sandbox: SandboxID) async throws(ProviderError) {
         calls.count(.delete)
         try await deletion.play {
             state.withLock { state in

@@ -9,6 +9,11 @@ struct CloudFixture: Sendable {
     let root: String
     let loop: EpollLoop
 
+    /// Whose VMs they all are.
+    static let sandbox: SandboxID = {
+        do { return try SandboxID(validating: "sandbox-1") } catch { preconditionFailure("\(error)") }
+    }()
+
     /// Whether `fake-pod-vm` is where the build puts it.
     static var isBuilt: Bool { Files.isExecutable(built + "/fake-pod-vm") }
 
@@ -28,7 +33,9 @@ struct CloudFixture: Sendable {
             let outcome: Result<Void, any Error>
             do { outcome = .success(try await body(fixture)) } catch { outcome = .failure(error) }
             let cloud = try fixture.cloud()
-            for instance in try await cloud.instances() { try await cloud.deleteInstance(instance.id) }
+            for instance in try await cloud.instances() {
+                try await cloud.deleteInstance(instance.id, of: CloudFixture.sandbox)
+            }
             try outcome.get()
         }
     }
@@ -47,7 +54,7 @@ struct CloudFixture: Sendable {
         let spec = InstanceSpec(
             name: InstanceID(rawValue: name), podName: "pod", podNamespace: "default", requirements: Requirements(),
             userData: userData, tags: [InstanceTags.pod: "pod"])
-        return try await cloud.createInstance(for: SandboxID(validating: "sandbox-1"), from: spec)
+        return try await cloud.createInstance(for: CloudFixture.sandbox, from: spec)
     }
 
     /// The number of a VM's first process.

@@ -73,11 +73,11 @@ struct LocalCloudTests {
         try CloudFixture.run { fixture in
             let cloud = try fixture.cloud()
             for name in ["podvm-unknown", "", "../vms", "/", "podvm-\0", String(repeating: "a", count: 200)] {
-                try await cloud.deleteInstance(InstanceID(rawValue: name))
+                try await cloud.deleteInstance(InstanceID(rawValue: name), of: CloudFixture.sandbox)
             }
             let vm = try await fixture.create("podvm-a", in: cloud)
-            try await cloud.deleteInstance(vm.id)
-            try await cloud.deleteInstance(vm.id)
+            try await cloud.deleteInstance(vm.id, of: CloudFixture.sandbox)
+            try await cloud.deleteInstance(vm.id, of: CloudFixture.sandbox)
         }
     }
 
@@ -103,7 +103,7 @@ struct LocalCloudTests {
             let processes = vms.flatMap { fixture.processes(of: cloud.directoryOf($0.id.rawValue)) }
             #expect(processes.count >= 20)
             try await withThrowingTaskGroup(of: Void.self) { group in
-                for vm in vms { group.addTask { try await cloud.deleteInstance(vm.id) } }
+                for vm in vms { group.addTask { try await cloud.deleteInstance(vm.id, of: CloudFixture.sandbox) } }
                 try await group.waitForAll()
             }
             #expect(processes.filter(ProcessTree.isAlive).isEmpty)
@@ -120,7 +120,7 @@ struct LocalCloudPowerTests {
             let cloud = try fixture.cloud()
             let vm = try await fixture.create("podvm-a", in: cloud)
             let processes = try await bootAndDaemonise(cloud, vm, fixture)
-            try await cloud.deleteInstance(vm.id)
+            try await cloud.deleteInstance(vm.id, of: CloudFixture.sandbox)
             #expect(processes.filter(ProcessTree.isAlive).isEmpty)
             #expect(!Files.exists(cloud.directoryOf("podvm-a").path))
             #expect(try await cloud.instances().isEmpty)
@@ -134,11 +134,11 @@ struct LocalCloudPowerTests {
             let vm = try await fixture.create("podvm-a", in: cloud)
             let processes = try await bootAndDaemonise(cloud, vm, fixture)
             let later = try fixture.cloud()
-            try await later.deleteInstance(vm.id)
+            try await later.deleteInstance(vm.id, of: CloudFixture.sandbox)
             #expect(processes.filter(ProcessTree.isAlive).isEmpty)
             #expect(!Files.exists(later.directoryOf("podvm-a").path))
             // The one that is its parent here still has to hear of its end.
-            try await cloud.deleteInstance(vm.id)
+            try await cloud.deleteInstance(vm.id, of: CloudFixture.sandbox)
         }
     }
 
@@ -150,7 +150,7 @@ struct LocalCloudPowerTests {
             let processes = try await bootAndDaemonise(cloud, vm, fixture)
             ProcessTree.signal(try fixture.firstProcess(of: cloud.directoryOf("podvm-a")), Signals.kill)
             try await fixture.eventually("all have died") { !processes.contains(where: ProcessTree.isAlive) }
-            try await cloud.deleteInstance(vm.id)
+            try await cloud.deleteInstance(vm.id, of: CloudFixture.sandbox)
         }
     }
 
@@ -166,7 +166,7 @@ struct LocalCloudPowerTests {
             for keeper in keepers { ProcessTree.signal(keeper, Signals.kill) }
             try await fixture.eventually("they are dead") { !keepers.contains(where: ProcessTree.isAlive) }
             #expect(processes.contains(where: ProcessTree.isAlive), "the daemons live on")
-            try await cloud.deleteInstance(vm.id)
+            try await cloud.deleteInstance(vm.id, of: CloudFixture.sandbox)
             #expect(processes.filter(ProcessTree.isAlive).isEmpty)
         }
     }

@@ -1,0 +1,179 @@
+public import Configuration
+internal import Telemetry
+
+extension AzureOptions {
+    /// Every flag of the Azure provider; names, variables and defaults that the Go adaptor has too are the same here.
+    public static let settings: [Setting<AzureOptions>] = account + endpoints + place + machine + access
+
+    private static let account: [Setting<AzureOptions>] = [
+        Setting(
+            "subscriptionid", environment: "AZURE_SUBSCRIPTION_ID", \.subscriptionID, .string("ID"),
+            "The subscription that pod VMs belong to. Required."),
+        Setting(
+            "tenantid", environment: "AZURE_TENANT_ID", \.tenantID, .string("ID"),
+            "The Microsoft Entra tenant that issues tokens; needed for a client secret and for workload identity."),
+        Setting(
+            "clientid", environment: "AZURE_CLIENT_ID", \.clientID, .string("ID"),
+            """
+            The application (client) id to act as. With a managed identity it selects a user-assigned one; without it, \
+            the node's system-assigned identity is taken.
+            """
+        ),
+        Setting(
+            "secret", environment: "AZURE_CLIENT_SECRET", \.clientSecret, .secret,
+            "The application's client secret. Without it, workload identity or a managed identity is taken."),
+        Setting(
+            "azure-credential", environment: "AZURE_CREDENTIAL", \.credential,
+            .choice(CredentialKind.allCases.map { ($0.rawValue, $0) }),
+            """
+            Which credential to use; automatic takes the first for which everything is given: client secret, workload \
+            identity, managed identity.
+            """
+        ),
+        Setting(
+            "azure-federated-token-file", environment: "AZURE_FEDERATED_TOKEN_FILE", \.federatedTokenFile, .path,
+            "Workload identity's token; the file is read anew whenever a token is asked for."),
+    ]
+
+    private static let endpoints: [Setting<AzureOptions>] = [
+        Setting(
+            "azure-cloud", environment: "AZURE_ENVIRONMENT", \.cloud, .cloud,
+            "Which Azure it is; the two endpoints below follow from it."),
+        Setting(
+            "azure-authority-host", environment: "AZURE_AUTHORITY_HOST", \.authorityHost, .endpoint,
+            "Where tokens are issued, instead of the cloud's https://login.microsoftonline.com or the like."),
+        Setting(
+            "azure-management-endpoint", environment: "AZURE_MANAGEMENT_ENDPOINT", \.managementEndpoint, .endpoint,
+            "Where Azure Resource Manager is, instead of the cloud's https://management.azure.com or the like."),
+        Setting(
+            "azure-metadata-endpoint", environment: "AZURE_IMDS_ENDPOINT", \.metadataEndpoint, .endpoint,
+            "Where this node's instance metadata service is; managed identity asks it for tokens."),
+        Setting(
+            "azure-ca-file", environment: "AZURE_CA_FILE", \.authorityFile, .path,
+            "Whom to trust as these endpoints, in PEM, instead of the system's certificate authorities."),
+    ]
+
+    private static let place: [Setting<AzureOptions>] = [
+        Setting(
+            "region", environment: "AZURE_REGION", \.region, .region,
+            "The region that pod VMs run in, such as westeurope. Required."),
+        Setting(
+            "resourcegroup", environment: "AZURE_RESOURCE_GROUP", \.resourceGroup, .string("NAME"),
+            "The resource group that pod VMs, their disks and network interfaces are made in. Required."),
+        Setting(
+            "zone", \.zones, .list("1,2,3"),
+            "Availability zones for pod VMs, tried in this order. Without it, Azure chooses."),
+        Setting(
+            "subnetid", environment: "AZURE_SUBNET_ID", \.subnetID, .string("ARM-ID"),
+            "The subnet that pod VMs join, as /subscriptions/.../virtualNetworks/NAME/subnets/NAME. Required."),
+        Setting(
+            "securitygroupid", environment: "AZURE_NSG_ID", \.securityGroupID, .string("ARM-ID"),
+            "A network security group for the pod VMs' network interfaces, beside the subnet's own."),
+        Setting(
+            "use-public-ip", environment: "USE_PUBLIC_IP", \.usesPublicIP, .bool,
+            "Give each pod VM a public address, and reach it there."),
+    ]
+
+    private static let machine: [Setting<AzureOptions>] = [
+        Setting(
+            "imageid", environment: "AZURE_IMAGE_ID", \.imageID, .string("ID"),
+            """
+            The pod VMs' image: the ARM id of a gallery image, of one of its versions or of a managed image, or \
+            /CommunityGalleries/NAME/Images/NAME/Versions/VERSION. Required.
+            """
+        ),
+        Setting(
+            "instance-size", environment: "AZURE_INSTANCE_SIZE", \.instanceSize, .string("SIZE"),
+            "The size of a pod VM that asks for none. The size also decides the technology: DCes and ECes are TDX."),
+        Setting(
+            "instance-sizes", environment: "AZURE_INSTANCE_SIZES", \.instanceSizes, .list("SIZE,..."),
+            """
+            Sizes that a pod may ask for, beside -instance-size; also what is tried, in this order, when a size cannot \
+            be had.
+            """
+        ),
+        Setting(
+            "root-volume-size", environment: "ROOT_VOLUME_SIZE", \.rootVolumeSize, .integer(in: 0...4095),
+            "The OS disk's size in GiB, if the image's own is too small; 0 leaves the image's."),
+        Setting(
+            "disable-cvm", environment: "DISABLECVM", \.isOrdinary, .bool,
+            "Make ordinary VMs, whose memory the cloud can read. For development only."),
+        Setting(
+            "enable-secure-boot", environment: "ENABLE_SECURE_BOOT", \.hasSecureBoot, .bool,
+            "Boot only what is signed."),
+        Setting(
+            "os-disk-encryption", environment: "AZURE_OS_DISK_ENCRYPTION", \.diskEncryption,
+            .choice(DiskEncryption.allCases.map { ($0.rawValue, $0) }),
+            """
+            What Azure encrypts of a confidential VM's disk: the vTPM's and firmware's state, the whole disk too (slower, \
+            and only with -enable-secure-boot), or nothing, because no such state is kept.
+            """
+        ),
+        Setting(
+            "user-assigned-identities", environment: "AZURE_USER_ASSIGNED_IDENTITIES", \.identities,
+            .list("ARM-ID,..."), "Managed identities that every pod VM gets. A pod's workload can use them."),
+        Setting(
+            "tags", environment: "TAGS", \.tags, .map, "Tags for the pod VMs and what is made with them."),
+    ]
+
+    private static let access: [Setting<AzureOptions>] = [
+        Setting(
+            "ssh-username", environment: "SSH_USERNAME", \.sshUsername, .string("NAME"),
+            "The pod VMs' administrator, whom Azure insists on."),
+        Setting(
+            "ssh-key-path", \.sshKeyPath, .path,
+            """
+            The administrator's public SSH key; $NAME in the path is taken from the environment. Without it, a key whose \
+            private half nobody has.
+            """
+        ),
+    ]
+}
+
+extension ValueFormat where Value == AzureCloud {
+    /// A cloud by its name in the Azure CLI, or by the longer one that Azure's SDKs have used.
+    fileprivate static var cloud: Self {
+        let names = AzureCloud.allCases.map(\.rawValue).joined(separator: ", ")
+        return Self(
+            placeholder: "CLOUD",
+            parse: { text throws(ValueError) in
+                switch text.lowercased() {
+                case "azurecloud", "azurepubliccloud": return .public
+                case "azureusgovernment", "azureusgovernmentcloud": return .usGovernment
+                case "azurechinacloud": return .china
+                default: throw ValueError(expected: "one of \(names)")
+                }
+            }, show: \.rawValue)
+    }
+}
+
+extension ValueFormat where Value == String {
+    /// A region as ARM writes it: the portal's `West Europe` is `westeurope`.
+    fileprivate static var region: Self {
+        Self(
+            placeholder: "REGION",
+            parse: { text throws(ValueError) in text.lowercased().filter { !$0.isWhitespace } }, show: { $0 })
+    }
+
+    /// A URL without a path; the `/` that some write at its end is taken off.
+    fileprivate static var endpoint: Self {
+        Self(
+            placeholder: "URL",
+            parse: { text throws(ValueError) in
+                var text = Substring(text)
+                while text.hasSuffix("/") { text = text.dropLast() }
+                guard let url = EndpointURL(String(text)) else {
+                    throw ValueError(expected: "a URL such as https://host or https://host:port")
+                }
+                return url.text
+            }, show: { $0 })
+    }
+}
+
+extension AzureOptions {
+    /// What the flag says, which is the opposite of what the code asks.
+    fileprivate var isOrdinary: Bool {
+        get { !isConfidential }
+        set { isConfidential = !newValue }
+    }
+}

@@ -1,0 +1,40 @@
+/// A URL that is only a scheme, a host and maybe a port: where a service is.
+package struct EndpointURL: Hashable, Sendable {
+    package let isSecure: Bool
+    /// A name, or an address; an IPv6 one in its brackets.
+    package let host: String
+    package let port: UInt16?
+
+    /// Nil when `text` is anything else: another scheme, a path, a user, a space.
+    package init?(_ text: String) {
+        let (scheme, rest) = (text.prefix { $0 != ":" }, text.drop { $0 != ":" })
+        guard rest.hasPrefix("://"), ["http", "https"].contains(scheme.lowercased()) else { return nil }
+        isSecure = scheme.lowercased() == "https"
+        let authority = rest.dropFirst(3)
+        let end = authority.hasPrefix("[") ? authority.firstIndex(of: "]").map(authority.index(after:)) : nil
+        let hostEnd = end ?? authority.firstIndex(of: ":") ?? authority.endIndex
+        host = String(authority[..<hostEnd])
+        let name = host.utf8.filter { $0 != UInt8(ascii: "[") && $0 != UInt8(ascii: "]") }
+        guard !name.isEmpty, name.allSatisfy(Self.isHostByte), host.hasPrefix("[") || !host.contains(":") else {
+            return nil
+        }
+        let tail = authority[hostEnd...]
+        if tail.isEmpty {
+            port = nil
+        } else {
+            guard tail.hasPrefix(":"), let number = UInt16(tail.dropFirst()), number > 0 else { return nil }
+            port = number
+        }
+    }
+
+    /// As it was meant: in lower case, without a `/` at the end.
+    package var text: String { "http\(isSecure ? "s" : "")://\(host.lowercased())" + (port.map { ":\($0)" } ?? "") }
+
+    private static func isHostByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: ":"): true
+        default: false
+        }
+    }
+}

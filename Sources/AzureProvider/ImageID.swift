@@ -1,0 +1,31 @@
+/// Where pod VMs' disks are copied from.
+package enum ImageID: Sendable {
+    /// A version in a gallery of ours, or a definition, of which Azure takes the latest version.
+    case gallery(ResourceID, version: String?)
+    /// A managed image, `.../Microsoft.Compute/images/NAME`.
+    case managed(ResourceID)
+    /// `/CommunityGalleries/GALLERY/Images/IMAGE/Versions/VERSION`, in anybody's gallery; the version may be `latest`.
+    case community(gallery: String, image: String, version: String)
+
+    /// Nil when `text` is none of these.
+    package init?(_ text: String) {
+        let segments = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        if segments.count == 7, segments[0].isEmpty, segments[1].lowercased() == "communitygalleries",
+            segments[3].lowercased() == "images", segments[5].lowercased() == "versions",
+            [segments[2], segments[4], segments[6]].allSatisfy(ResourceID.isName)
+        {
+            self = .community(gallery: segments[2], image: segments[4], version: segments[6])
+            return
+        }
+        guard let id = ResourceID(text) else { return nil }
+        if id.isOf("Microsoft.Compute/galleries/images/versions"), let image = id.parent {
+            self = .gallery(image, version: id.name)
+        } else if id.isOf("Microsoft.Compute/galleries/images") {
+            self = .gallery(id, version: nil)
+        } else if id.isOf("Microsoft.Compute/images") {
+            self = .managed(id)
+        } else {
+            return nil
+        }
+    }
+}

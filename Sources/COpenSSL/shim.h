@@ -27,6 +27,7 @@ static inline int copenssl_set_p256_key(X509 *certificate, EVP_PKEY *key) {
 }
 
 static inline EVP_PKEY *copenssl_make_p256_key(void) { return EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256"); }
+static inline EVP_PKEY *copenssl_make_ed25519_key(void) { return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"); }
 
 // The value is in OpenSSL's own configuration syntax: only constants and checked names may go in.
 static inline int copenssl_add_extension(X509 *certificate, X509 *issuer, int nid, const char *value) {

@@ -1,0 +1,122 @@
+internal import COpenSSL
+internal import LinuxIO
+
+/// A public SSH key as one line of `authorized_keys`: `ssh-ed25519 AAAA... peerpod`.
+public struct SSHPublicKey: Hashable, Sendable, CustomStringConvertible {
+    /// The line, without its end.
+    public let description: String
+
+    /// Azure takes no other kinds for a Linux VM.
+    private static let kinds = ["ssh-ed25519", "ssh-rsa"]
+
+    /// A new Ed25519 key whose private half is gone before this returns.
+    ///
+    /// For clouds that insist on a key where nobody is to log in.
+    public static func makeForNobody(comment: String = "peerpod") throws(SSHKeyError) -> SSHPublicKey {
+        guard let key = unsafe copenssl_make_ed25519_key() else {
+            throw SSHKeyError("cannot make an SSH key: \(OpenSSLError.last("Ed25519").reason)")
+        }
+        defer { unsafe EVP_PKEY_free(key) }
+        var raw = [UInt8](repeating: 0, count: 32)
+        var length = raw.count
+        guard unsafe EVP_PKEY_get_raw_public_key(key, &raw, &length) == 1, length == raw.count else {
+            throw SSHKeyError("cannot make an SSH key: \(OpenSSLError.last("Ed25519").reason)")
+        }
+        let blob = field(Array(kinds[0].utf8)) + field(raw)
+        return SSHPublicKey(line: "\(kinds[0]) \(base64(blob)) \(comment)")
+    }
+
+    /// The key that `text`, a `.pub` file, holds; `name` is what the error calls it.
+    public init(parsing text: String, from name: String) throws(SSHKeyError) {
+        let lines = text.split(whereSeparator: \.isNewline).filter { !$0.allSatisfy(\.isWhitespace) }
+        guard let line = lines.first else { throw SSHKeyError("\(name) is empty: it should hold a public SSH key") }
+        if text.contains("-----BEGIN") {
+            throw SSHKeyError("\(name) looks like a private key or a certificate: give the public key, NAME.pub")
+        }
+        guard lines.count == 1 else { throw SSHKeyError("\(name) has \(lines.count) lines: give one key, on one line") }
+        let words = line.split(whereSeparator: \.isWhitespace)
+        guard words.count >= 2, Self.kinds.contains(String(words[0])) else {
+            let kinds = Self.kinds.joined(separator: " or ")
+            throw SSHKeyError("\(name) does not begin with \(kinds) and a key, which is what Azure takes")
+        }
+        // What comes first in the key itself is its kind once more.
+        let kind = Self.field(Array(words[0].utf8))
+        guard let blob = Self.decoded(words[1]), blob.starts(with: kind), blob.count > kind.count else {
+            throw SSHKeyError("\(name): what follows \(words[0]) is not such a key; is a part of it missing?")
+        }
+        self.init(line: words.joined(separator: " "))
+    }
+
+    private init(line: String) { description = line }
+
+    /// The key in the file at `path`, in which `$NAME` and `${NAME}` stand for environment variables.
+    public static func read(_ path: String, environment: [String: String]) throws(SSHKeyError) -> SSHPublicKey {
+        let expanded = expand(path, environment)
+        let bytes: [UInt8]
+        do {
+            bytes = try DurableFile.read(expanded, limit: 64 << 10)
+        } catch {
+            throw SSHKeyError("cannot read the public SSH key: \(error)")
+        }
+        return try SSHPublicKey(parsing: String(decoding: bytes, as: UTF8.self), from: expanded)
+    }
+
+    /// What is odd about the file's rights, as a clause; nil when nothing is.
+    ///
+    /// The Go adaptor wants exactly 0600. A public key may be read by all; who may write it, may log in.
+    public static func modeWarning(_ path: String, environment: [String: String]) -> String? {
+        let expanded = expand(path, environment)
+        guard let mode = Files.permissions(expanded), mode != 0o600 else { return nil }
+        return "\(expanded) has mode 0\(String(mode, radix: 8)), not 0600"
+    }
+
+    /// `text` with what Go's `os.ExpandEnv` replaces replaced; an unset variable is empty.
+    static func expand(_ text: String, _ environment: [String: String]) -> String {
+        var (result, rest) = ("", Substring(text))
+        while let dollar = rest.firstIndex(of: "$") {
+            result += rest[..<dollar]
+            rest = rest[rest.index(after: dollar)...]
+            let isBraced = rest.hasPrefix("{")
+            let name = (isBraced ? rest.dropFirst() : rest).prefix { isBraced ? $0 != "}" : $0.isVariable }
+            rest = rest[name.endIndex...]
+            if isBraced { rest = rest.dropFirst() }
+            result += name.isEmpty ? (isBraced ? "" : "$") : environment[String(name)] ?? ""
+        }
+        return result + rest
+    }
+
+    /// SSH's `string`: length in four bytes, big-endian, and the bytes (RFC 4251, 5).
+    private static func field(_ bytes: [UInt8]) -> [UInt8] {
+        (0..<4).map { UInt8(truncatingIfNeeded: bytes.count >> (24 - 8 * $0)) } + bytes
+    }
+
+    private static func base64(_ bytes: [UInt8]) -> String {
+        // OpenSSL writes four letters for three bytes, and a zero after them.
+        var text = [UInt8](repeating: 0, count: (bytes.count + 2) / 3 * 4 + 1)
+        let length = unsafe EVP_EncodeBlock(&text, bytes, CInt(clamping: bytes.count))
+        return String(decoding: text.prefix(Int(length)), as: UTF8.self)
+    }
+
+    private static func decoded(_ text: Substring) -> [UInt8]? {
+        let letters = Array(text.utf8)
+        guard letters.count % 4 == 0, letters.count <= 64 << 10 else { return nil }
+        var bytes = [UInt8](repeating: 0, count: letters.count / 4 * 3)
+        let length = unsafe EVP_DecodeBlock(&bytes, letters, CInt(clamping: letters.count))
+        guard length == bytes.count else {
+            OpenSSLError.clear()
+            return nil
+        }
+        return bytes
+    }
+}
+
+/// Why there is no SSH key: a sentence that names the file and what it should be.
+public struct SSHKeyError: Error, Hashable, CustomStringConvertible {
+    public let description: String
+
+    init(_ description: String) { self.description = description }
+}
+
+extension Character {
+    fileprivate var isVariable: Bool { self == "_" || (isASCII && (isLetter || isNumber)) }
+}

@@ -23,6 +23,10 @@ int clinux_epoll_set(int epoll, int operation, int fd, unsigned int mask, unsign
 // Nanoseconds rather than epoll_wait's milliseconds; below zero waits for ever.
 int clinux_epoll_wait(int epoll, struct clinux_event *events, int count, long long nanoseconds);
 
+// A descriptor that becomes readable once, that many nanoseconds after it was set; 0 sets it back.
+int clinux_alarm_create(void);
+int clinux_alarm_set(int fd, long long nanoseconds);
+
 int clinux_socket(int family);
 int clinux_datagram(void);
 int clinux_socketpair(int ends[2]);

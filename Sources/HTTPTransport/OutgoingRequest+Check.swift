@@ -1,0 +1,74 @@
+/// What a URL says of where it leads.
+struct Origin: Hashable, Sendable, CustomStringConvertible {
+    let isSecure: Bool
+    /// As in the URL, in lower case; IPv6 in its brackets.
+    let host: String
+    let port: UInt16
+
+    /// `host:port`.
+    var description: String { "\(host):\(port)" }
+}
+
+extension OutgoingRequest {
+    /// Where the request goes, once all of it is known to be what it seems.
+    ///
+    /// What goes out is text with line breaks as its grammar, so a line break in a value would be
+    /// a field, or a request, that nobody asked for. A user in the URL is refused, because it would be sent
+    /// as a credential, and a fragment, because it would not be sent at all.
+    /// - Throws: ``HTTPError`` with ``HTTPError/Reason/malformedRequest``.
+    func origin() throws(HTTPError) -> Origin {
+        func refuse(_ why: String) -> HTTPError { HTTPError(.notSent, .malformedRequest, why) }
+        guard !method.isEmpty, method.utf8.allSatisfy(\.isToken) else {
+            throw refuse("the method \(method.debugDescription.prefix(40)) is no HTTP method")
+        }
+        for (name, value) in headers.fields {
+            guard !name.isEmpty, name.utf8.allSatisfy(\.isToken) else {
+                throw refuse("\(name.debugDescription.prefix(80)) cannot be a header's name")
+            }
+            guard value.utf8.allSatisfy(\.isFieldContent) else {
+                throw refuse("the value of header \(name) has a line break or another control character in it")
+            }
+        }
+        guard url.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+            throw refuse("the URL has a blank, a control character or one outside ASCII in it: percent-encode it")
+        }
+        let isSecure: Bool
+        let rest: Substring
+        if url.lowercased().hasPrefix("https://") {
+            (isSecure, rest) = (true, url.dropFirst(8))
+        } else if url.lowercased().hasPrefix("http://") {
+            (isSecure, rest) = (false, url.dropFirst(7))
+        } else {
+            throw refuse("the URL begins with neither https:// nor http://")
+        }
+        let authority = rest.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
+        guard !authority.contains("@") else { throw refuse("the URL has a user in it") }
+        guard !authority.contains("\\"), !url.contains("#") else { throw refuse("the URL has a # or \\ in it") }
+        var host = authority
+        var port: UInt16 = isSecure ? 443 : 80
+        if let colon = authority.lastIndex(of: ":"), !authority.hasSuffix("]") {
+            guard let number = UInt16(authority[authority.index(after: colon)...]), number > 0 else {
+                throw refuse("the URL's port is none")
+            }
+            (host, port) = (authority[..<colon], number)
+        }
+        guard !host.isEmpty else { throw refuse("the URL names no host") }
+        return Origin(isSecure: isSecure, host: host.lowercased(), port: port)
+    }
+
+}
+
+extension UInt8 {
+    /// Whether it may stand in a method's or a header's name (RFC 9110, 5.6.2).
+    fileprivate var isToken: Bool {
+        switch self {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"):
+            true
+        default: "!#$%&'*+-.^_`|~".utf8.contains(self)
+        }
+    }
+
+    /// Whether it may stand in a header's value (RFC 9110, 5.5).
+    fileprivate var isFieldContent: Bool { self >= 0x20 && self != 0x7F || self == 0x09 }
+}

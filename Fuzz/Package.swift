@@ -31,6 +31,7 @@ let package = Package(
         fuzzer("EnvelopeFuzzer", of: "TTRPC"),
         fuzzer("MessageFuzzer", of: "KataProtocol", "TTRPC"),
         fuzzer("ServerFuzzer", of: "LinuxIO", "TTRPC"),
+        fuzzer("HTTPAnswerFuzzer", of: "AgentProtocolForwarder"),
         fuzzer("RewriterFuzzer", of: "AgentProtocolForwarder", "AgentTunnel", "TTRPC"),
         fuzzer("HypervisorFuzzer", of: "KataProtocol", "LinuxIO", "PodVMLifecycle", "RemoteHypervisor", "TTRPC"),
         fuzzer("BootDocumentFuzzer", of: "PodVMBoot"),

@@ -108,6 +108,8 @@ struct ForwarderCommandTests {
             #expect(outcome.output.isEmpty)
             #expect(!Files.exists(root))
         }
-        #expect(run("provision").error.contains("-user-data is missing"))
+        let endpoint = run("provision", "-imds-endpoint", "https://169.254.169.254", "-root", root)
+        #expect(endpoint.status == 1)
+        #expect(endpoint.error.contains("is no endpoint: expected http:// and a numeric address"))
     }
 }

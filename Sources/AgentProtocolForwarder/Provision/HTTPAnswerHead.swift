@@ -1,0 +1,79 @@
+/// What the head of an HTTP answer says, of which little matters here.
+struct HTTPAnswerHead: Equatable {
+    let status: Int
+    /// The body's length; nil when it goes on to the connection's end.
+    var length: Int?
+
+    private static let version = Array("HTTP/1.".utf8)
+
+    /// Throws as soon as the first bytes are not those of an answer.
+    static func checkStart(_ bytes: [UInt8]) throws(HTTPAnswerError) {
+        let count = min(bytes.count, version.count)
+        guard bytes[..<count].elementsEqual(version[..<count]) else { throw .notHTTP }
+    }
+
+    /// Reads the status line and the header, without the empty line after them.
+    init(parsing head: ArraySlice<UInt8>) throws(HTTPAnswerError) {
+        var lines = head.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        // The last is what follows the last line's end.
+        lines.removeLast()
+        guard let first = lines.first else { throw .notHTTP }
+        status = try Self.status(first)
+        for line in lines.dropFirst() { try read(line.last == UInt8(ascii: "\r") ? line.dropLast() : line) }
+        // These have no body, whatever they say.
+        if status == 204 || status == 304 { length = 0 }
+    }
+
+    /// `HTTP/1.1 200 OK`, of which the words may be missing.
+    private static func status(_ line: ArraySlice<UInt8>) throws(HTTPAnswerError) -> Int {
+        let parts = line.split(maxSplits: 2, omittingEmptySubsequences: false) {
+            $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\r")
+        }
+        guard parts.count >= 2, parts[0].count == version.count + 1, parts[0].starts(with: version),
+            let minor = parts[0].last, isDigit(minor), parts[1].count == 3, let status = number(parts[1]),
+            (200...599).contains(status)
+        else { throw .notHTTP }
+        return status
+    }
+
+    private mutating func read(_ line: ArraySlice<UInt8>) throws(HTTPAnswerError) {
+        guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > line.startIndex,
+            line[..<colon].allSatisfy(Self.isNamePart)
+        else { throw .badHeader("a line is no field") }
+        let name = String(decoding: line[..<colon], as: UTF8.self).lowercased()
+        let value = Self.trimmed(line[(colon + 1)...])
+        switch name {
+        case "content-length":
+            guard let length = Self.number(value) else { throw .badHeader("Content-Length is no number") }
+            if let other = self.length, other != length { throw .badHeader("Content-Length is there twice") }
+            self.length = length
+        case "transfer-encoding", "content-encoding":
+            let coding = String(decoding: value.prefix(32), as: UTF8.self)
+            guard coding.lowercased() == "identity" else { throw .encoded(coding.debugDescription) }
+        default: break
+        }
+    }
+
+    private static func trimmed(_ value: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        let isBlank = { (byte: UInt8) in byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+        var value = value.drop(while: isBlank)
+        while let last = value.last, isBlank(last) { value.removeLast() }
+        return value
+    }
+
+    /// Digits and nothing else, few enough not to overflow.
+    private static func number(_ digits: ArraySlice<UInt8>) -> Int? {
+        guard (1...15).contains(digits.count), digits.allSatisfy(isDigit) else { return nil }
+        return digits.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) }
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
+
+    /// RFC 9110's token: what a field's name may be made of.
+    private static func isNamePart(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+        default: isDigit(byte) || "!#$%&'*+-.^_`|~".utf8.contains(byte)
+        }
+    }
+}

@@ -1,0 +1,91 @@
+/// Reads the answer of one HTTP/1.0 exchange, however its bytes are cut.
+///
+/// The pod VM's daemon asks one question of one service on its own link, so this is all the HTTP it has:
+/// no chunks, no compression, no redirects, no second answer on a connection. What is longer than it may be,
+/// or not HTTP, is refused with a sentence; nothing is guessed.
+public struct HTTPAnswerReader: Sendable {
+    /// A whole answer.
+    public struct Answer: Equatable, Sendable {
+        /// 200 and so on.
+        public let status: Int
+        public let body: [UInt8]
+    }
+
+    /// The longest status line and header, in bytes.
+    public static let headLimit = 16 << 10
+
+    private let bodyLimit: Int
+    private var bytes: [UInt8] = []
+    /// What the head says, once it is there, and where the body begins.
+    private var head: (HTTPAnswerHead, bodyStart: Int)?
+
+    /// A reader of an answer whose body has at most `bodyLimit` bytes.
+    public init(bodyLimit: Int) { self.bodyLimit = bodyLimit }
+
+    /// Takes in the next bytes; the answer, once it says of itself that it is whole.
+    public mutating func take(_ next: some Collection<UInt8>) throws(HTTPAnswerError) -> Answer? {
+        let seen = bytes.count
+        bytes += next
+        if head == nil { try readHead(from: seen) }
+        guard let (head, start) = head else { return nil }
+        guard let length = head.length else {
+            if bytes.count - start > bodyLimit { throw .tooLong(limit: bodyLimit) }
+            return nil
+        }
+        guard bytes.count - start >= length else { return nil }
+        return Answer(status: head.status, body: Array(bytes[start..<start + length]))
+    }
+
+    /// The answer, now that the connection has ended.
+    public func finish() throws(HTTPAnswerError) -> Answer {
+        guard let (head, start) = head else { throw bytes.isEmpty ? .silent : .cutShort }
+        if let length = head.length, bytes.count - start < length { throw .cutShort }
+        return Answer(status: head.status, body: Array(bytes[start...]))
+    }
+
+    private mutating func readHead(from seen: Int) throws(HTTPAnswerError) {
+        try HTTPAnswerHead.checkStart(bytes)
+        // The empty line may have begun in what came before.
+        var index = max(seen - 2, 0)
+        while index < bytes.count {
+            defer { index += 1 }
+            guard bytes[index] == UInt8(ascii: "\n"), index < Self.headLimit else { continue }
+            let rest = bytes[(index + 1)...].prefix(2)
+            let ending = rest.first == UInt8(ascii: "\n") ? 1 : rest.elementsEqual("\r\n".utf8) ? 2 : 0
+            guard ending > 0 else { continue }
+            let head = try HTTPAnswerHead(parsing: bytes[...index])
+            if let length = head.length, length > bodyLimit { throw .tooLong(limit: bodyLimit) }
+            self.head = (head, index + 1 + ending)
+            return
+        }
+        // Room for the two bytes that end a head of the full length.
+        if bytes.count > Self.headLimit + 2 { throw .headTooLong }
+    }
+}
+
+/// Why an answer cannot be used.
+public enum HTTPAnswerError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The connection ended without a byte.
+    case silent
+    /// The connection ended within the answer.
+    case cutShort
+    case notHTTP
+    case headTooLong
+    /// A line of the header is no field, or says what cannot be.
+    case badHeader(String)
+    /// The body comes in a form that an HTTP/1.0 client is not sent.
+    case encoded(String)
+    case tooLong(limit: Int)
+
+    public var description: String {
+        switch self {
+        case .silent: "the connection ended without an answer"
+        case .cutShort: "the connection ended within the answer"
+        case .notHTTP: "what answers does not speak HTTP"
+        case .headTooLong: "the answer's header has more than \(HTTPAnswerReader.headLimit) bytes"
+        case .badHeader(let what): "the answer's header is broken: \(what)"
+        case .encoded(let coding): "the answer is encoded (\(coding)), which nobody asked for"
+        case .tooLong(let limit): "the answer has more than the \(limit) bytes that it may have"
+        }
+    }
+}

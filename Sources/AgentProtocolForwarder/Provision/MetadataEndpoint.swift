@@ -1,0 +1,37 @@
+internal import Configuration
+internal import LinuxIO
+
+/// Where the VM's metadata service is: `http://ADDRESS[:PORT][/PREFIX]`.
+///
+/// The address is numeric, for who asks has no resolver yet; and in the clear, for the service is the VM's own host and
+/// nothing that it says is trusted with more than to start.
+struct MetadataEndpoint: Equatable, Sendable, CustomStringConvertible {
+    let address: SocketAddress
+    /// What comes before `/metadata`; empty, or begins with a slash and does not end with one.
+    let prefix: String
+
+    /// Azure's, the same in every VM.
+    static let azure = "http://169.254.169.254"
+
+    init(parsing text: String) throws(ConfigurationError) {
+        let refusal = ConfigurationError(
+            "-imds-endpoint \(text.debugDescription) is no endpoint: expected http:// and a numeric address, as in"
+                + " \(Self.azure)")
+        guard text.hasPrefix("http://"), text.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else { throw refusal }
+        let rest = text.dropFirst("http://".count)
+        let authority = rest.prefix { $0 != "/" }
+        var path = String(rest.dropFirst(authority.count))
+        while path.hasSuffix("/") { path.removeLast() }
+        guard !authority.isEmpty, !path.contains("?"), !path.contains("#") else { throw refusal }
+        let hasPort = authority.hasSuffix("]") ? false : authority.contains(":")
+        do {
+            address = try SocketAddress(parsing: hasPort ? String(authority) : "\(authority):80")
+        } catch {
+            throw refusal
+        }
+        prefix = path
+    }
+
+    /// Without the prefix, which may be a secret of a test's cloud.
+    var description: String { "\(address)" }
+}

@@ -1,0 +1,84 @@
+internal import LinuxIO
+
+/// Azure's instance metadata service (IMDS), as far as a pod VM asks it: for its user data.
+struct MetadataService: Sendable {
+    let endpoint: MetadataEndpoint
+    let loop: EpollLoop
+    /// How long one question may take.
+    var patience = Duration.seconds(10)
+
+    /// The oldest version that knows user data.
+    private static let path = "/metadata/instance/compute/userData?api-version=2021-01-01&format=text"
+    /// ARM takes 64 KiB before base64; twice that is none of ours.
+    private static let bodyLimit = 128 << 10
+
+    /// Asks once for the user data: base64 as the VM's maker gave it, still unchecked.
+    ///
+    /// - Throws: ``MetadataError``, or `CancellationError`.
+    func userData() async throws -> [UInt8] {
+        let answer: HTTPAnswerReader.Answer
+        do {
+            answer = try await withDeadline(.now.advanced(by: patience), on: loop) { try await ask() }
+        } catch is DeadlineExceeded {
+            throw MetadataError("it did not answer within \(patience)", mayPass: true)
+        } catch let error as SystemCallError {
+            throw MetadataError("\(error)", mayPass: true)
+        } catch let error as HTTPAnswerError {
+            throw MetadataError(error.description, mayPass: true)
+        }
+        guard answer.status == 200 else { throw MetadataError(answer) }
+        guard answer.body.contains(where: { $0 > UInt8(ascii: " ") }) else {
+            throw MetadataError("it has no user data for this VM", mayPass: true)
+        }
+        return answer.body
+    }
+
+    private func ask() async throws -> HTTPAnswerReader.Answer {
+        let stream = try await Stream.connect(to: endpoint.address, on: loop)
+        defer { stream.close() }
+        let question = """
+            GET \(endpoint.prefix)\(Self.path) HTTP/1.0\r
+            Host: \(endpoint.address)\r
+            Metadata: true\r
+            User-Agent: agent-protocol-forwarder\r
+            Connection: close\r
+            \r
+
+            """
+        try await stream.write(Array(question.utf8))
+        var reader = HTTPAnswerReader(bodyLimit: Self.bodyLimit)
+        while true {
+            let bytes = try await stream.read(upTo: 16 << 10)
+            if bytes.isEmpty { return try reader.finish() }
+            if let answer = try reader.take(bytes) { return answer }
+        }
+    }
+}
+
+/// Why the metadata service gave no user data.
+struct MetadataError: Error, Equatable, CustomStringConvertible {
+    /// What is the matter, as a clause about the service.
+    let description: String
+    /// Whether the same question may have another answer in a while.
+    let mayPass: Bool
+
+    init(_ description: String, mayPass: Bool) {
+        self.description = description
+        self.mayPass = mayPass
+    }
+
+    /// An answer that is none. The service says of itself: 404 and 410 while it is updated, 429 when asked too often.
+    init(_ answer: HTTPAnswerReader.Answer) {
+        var text = "it answered with status \(answer.status)"
+        switch answer.status {
+        case 404: text += " (no such thing, or being updated)"
+        case 410: text += " (being updated: back within 70 s)"
+        case 429: text += " (asked too often)"
+        default: break
+        }
+        // Its own words; they are not user data, which comes with 200.
+        let words = String(decoding: answer.body.prefix(200), as: UTF8.self)
+        if !words.isEmpty { text += ": \(words.debugDescription)" }
+        self.init(text, mayPass: [404, 408, 410, 429].contains(answer.status) || answer.status >= 500)
+    }
+}

@@ -1,0 +1,59 @@
+internal import Configuration
+internal import LinuxIO
+internal import PodVMBoot
+
+/// Where a VM's user data comes from.
+enum UserDataSource: Equatable, Sendable {
+    case file(String)
+    case metadata(MetadataEndpoint)
+
+    /// Where a configuration disk (label `cidata`) is mounted.
+    static let configurationDisk = "/media/cidata/user-data"
+
+    /// What the flags name; without any, the configuration disk if there is one, else Azure's metadata service.
+    static func choose(
+        file: String, endpoint: String, configurationDisk: String = configurationDisk
+    ) throws(ConfigurationError) -> UserDataSource {
+        if !file.isEmpty { return .file(file) }
+        if !endpoint.isEmpty { return .metadata(try MetadataEndpoint(parsing: endpoint)) }
+        if Files.exists(configurationDisk) { return .file(configurationDisk) }
+        return .metadata(try MetadataEndpoint(parsing: MetadataEndpoint.azure))
+    }
+
+    /// Reads it; `tell` hears what takes time.
+    func read(_ retry: MetadataRetry, tell: @escaping @Sendable (String) -> Void) throws -> [UInt8] {
+        switch self {
+        case .file(let path): return try DurableFile.read(path, limit: CloudConfig.sizeLimit)
+        case .metadata(let endpoint):
+            let name = "the metadata service at \(endpoint)"
+            do {
+                return try EpollLoop.run { loop in
+                    let service = MetadataService(endpoint: endpoint, loop: loop)
+                    return try await retry.userData(from: service) { tell("\(name): \($0)") }
+                }
+            } catch let error as MetadataError {
+                throw ForwarderError("\(name) gave no user data: \(error)", advice: AzureMachine.advice)
+            }
+        }
+    }
+}
+
+/// What tells an Azure VM from any other machine.
+enum AzureMachine {
+    /// The chassis' asset tag, the same in all of Azure's VMs.
+    private static let assetTag = "7783-7084-3265-9085-8269-3286-77"
+    private static let file = "/sys/class/dmi/id/chassis_asset_tag"
+
+    static var isHere: Bool {
+        guard let bytes = try? DurableFile.read(file, limit: 4096) else { return false }
+        return String(decoding: bytes, as: UTF8.self).hasPrefix(assetTag)
+    }
+
+    /// What to do when there is no user data.
+    static var advice: String {
+        isHere
+            ? "see that the VM was made by a cloud-api-adaptor, and that nothing between filters 169.254.169.254"
+            : "this is no Azure VM by its chassis' tag: give -user-data, -imds-endpoint, or a disk at"
+                + " \(UserDataSource.configurationDisk)"
+    }
+}

@@ -1,0 +1,200 @@
+import Configuration
+import LinuxIO
+import Testing
+
+@testable import AgentProtocolForwarder
+
+/// A metadata service that answers one connection after another with what it is given, and then with the last for ever.
+private final class ScriptedService: Sendable {
+    enum Answer: Sendable {
+        case text(String)
+        /// Reads the question and says nothing.
+        case nothing
+        /// As much as anybody takes.
+        case endless
+    }
+
+    let listener: Listener
+    let questions = Lock<[String]>([])
+    private let answers: [Answer]
+
+    init(_ answers: [Answer], on loop: EpollLoop) throws {
+        self.answers = answers
+        listener = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
+    }
+
+    func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            var number = 0
+            while true {
+                let stream = try await listener.accept()
+                let answer = answers[min(number, answers.count - 1)]
+                number += 1
+                group.addTask { try? await self.serve(stream, answer) }
+            }
+        }
+    }
+
+    private func serve(_ stream: LinuxIO.Stream, _ answer: Answer) async throws {
+        defer { stream.close() }
+        var question = ""
+        while !question.hasSuffix("\r\n\r\n"), case let bytes = try await stream.read(upTo: 4096), !bytes.isEmpty {
+            question += String(decoding: bytes, as: UTF8.self)
+        }
+        questions.withLock { $0.append(question) }
+        switch answer {
+        case .text(let text): try await stream.write(Array(text.utf8))
+        case .nothing: _ = try await stream.read(upTo: 1)
+        case .endless:
+            try await stream.write(Array("HTTP/1.0 200 OK\r\n\r\n".utf8))
+            let bytes = [UInt8](repeating: UInt8(ascii: "A"), count: 16 << 10)
+            while true { try await stream.write(bytes) }
+        }
+    }
+}
+
+@Suite("The metadata service")
+struct MetadataServiceTests {
+    private static let good = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nQUJD"
+
+    private struct Outcome: Sendable {
+        var userData: [UInt8]?
+        var error = ""
+        var told: [String] = []
+        var questions: [String] = []
+    }
+
+    /// Fetches user data from a service that answers so; `limit` is how long it may be asked again.
+    private func fetch(
+        _ answers: [ScriptedService.Answer], limit: Duration = .seconds(60), patience: Duration = .seconds(60)
+    ) throws -> Outcome {
+        try EpollLoop.run { loop in
+            let service = try ScriptedService(answers, on: loop)
+            return try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await service.run() }
+                defer { group.cancelAll() }
+                let endpoint = try MetadataEndpoint(parsing: "http://\(service.listener.address)/imds/x/")
+                var asked = MetadataService(endpoint: endpoint, loop: loop)
+                asked.patience = patience
+                let told = Lock<[String]>([])
+                var outcome = Outcome()
+                do {
+                    let retry = MetadataRetry(
+                        firstPause: .milliseconds(1), longestPause: .milliseconds(2), limit: limit)
+                    outcome.userData = try await retry.userData(from: asked) { text in told.withLock { $0.append(text) }
+                    }
+                } catch {
+                    outcome.error = "\(error)"
+                }
+                outcome.told = told.withLock { $0 }
+                outcome.questions = service.questions.withLock { $0 }
+                return outcome
+            }
+        }
+    }
+
+    @Test("is asked as Azure's wants it, and believed")
+    func asks() throws {
+        let outcome = try fetch([.text(Self.good)])
+        #expect(outcome.userData == Array("QUJD".utf8))
+        let question = try #require(outcome.questions.first)
+        #expect(
+            question.hasPrefix(
+                "GET /imds/x/metadata/instance/compute/userData?api-version=2021-01-01&format=text HTTP/1.0\r\n"))
+        #expect(question.contains("\r\nMetadata: true\r\n"))
+        #expect(!question.contains("X-Forwarded-For"))
+        #expect(outcome.told.isEmpty)
+    }
+
+    @Test(
+        "is asked again, aloud, when the answer may be another later",
+        arguments: [
+            ("HTTP/1.1 404 Not Found\r\n\r\n", "status 404"), ("HTTP/1.1 410 Gone\r\n\r\n", "back within 70 s"),
+            ("HTTP/1.1 429 Too Many\r\n\r\nslow down", "asked too often): \"slow down\""),
+            ("HTTP/1.1 500 Oops\r\n\r\n", "status 500"), ("HTTP/1.1 503 Oops\r\n\r\n", "status 503"),
+            ("", "ended without an answer"), ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nQUJD", "ended within"),
+            ("220 mail.example.com ESMTP\r\n", "does not speak HTTP"),
+            ("HTTP/1.1 200 OK\r\n\r\n", "no user data"), ("HTTP/1.1 200 OK\r\n\r\n \r\n", "no user data"),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nQUJD\r\n0\r\n\r\n", "encoded (\"chunked\")"),
+        ])
+    func asksAgain(answer: String, words: String) throws {
+        let outcome = try fetch([.text(answer), .text(answer), .text(Self.good)])
+        #expect(outcome.userData == Array("QUJD".utf8))
+        #expect(outcome.told.count == 2)
+        #expect(outcome.told.allSatisfy { $0.contains(words) && $0.contains("; asking again in ") }, "\(outcome.told)")
+    }
+
+    @Test("is not asked again when it would say the same", arguments: [400, 401, 403, 405])
+    func givesUp(status: Int) throws {
+        let body = #"{"error":"Bad request. Required metadata header not specified"}"#
+        let outcome = try fetch([.text("HTTP/1.1 \(status) No\r\n\r\n\(body)"), .text(Self.good)])
+        #expect(outcome.userData == nil)
+        #expect(outcome.error.contains("status \(status)"))
+        #expect(outcome.error.contains("Required metadata header"))
+        #expect(outcome.questions.count == 1)
+    }
+
+    @Test("that stays away is given up, with its last word")
+    func staysAway() throws {
+        let outcome = try fetch([.text("HTTP/1.1 503 Oops\r\n\r\n")], limit: .milliseconds(20))
+        #expect(outcome.userData == nil)
+        #expect(outcome.error.contains("status 503 (asked ") == true, "\(outcome.error)")
+        #expect(outcome.questions.count > 1)
+    }
+
+    @Test("that says nothing, or never ends, holds nobody up and fills no memory")
+    func hostile() throws {
+        let silent = try fetch([.nothing], limit: .zero, patience: .milliseconds(20))
+        #expect(silent.error.contains("did not answer within"))
+        let endless = try fetch([.endless], limit: .zero)
+        #expect(endless.error.contains("more than the 131072 bytes"))
+    }
+
+    @Test("that is not there is a sentence")
+    func absent() throws {
+        let error = #expect(throws: ForwarderError.self) {
+            // Nobody listens on the discard port of this machine's own network.
+            let source = UserDataSource.metadata(try MetadataEndpoint(parsing: "http://127.255.255.254:9"))
+            _ = try source.read(MetadataRetry(limit: .zero)) { _ in }
+        }
+        #expect(error?.reason.contains("the metadata service at 127.255.255.254:9 gave no user data") == true)
+        #expect(error?.advice.isEmpty == false)
+    }
+}
+
+@Suite("Where user data comes from")
+struct UserDataSourceTests {
+    @Test("is what the flags say, else the configuration disk, else Azure's metadata service")
+    func order() throws {
+        let disk = Files.parent(of: SystemInfo.executablePath)
+        let nowhere = disk + "/nowhere"
+        #expect(
+            try UserDataSource.choose(file: "/a", endpoint: "http://1.2.3.4", configurationDisk: disk) == .file("/a"))
+        let given = try UserDataSource.choose(file: "", endpoint: "http://1.2.3.4", configurationDisk: disk)
+        #expect(given == .metadata(try MetadataEndpoint(parsing: "http://1.2.3.4:80")))
+        #expect(try UserDataSource.choose(file: "", endpoint: "", configurationDisk: disk) == .file(disk))
+        let azure = try UserDataSource.choose(file: "", endpoint: "", configurationDisk: nowhere)
+        #expect(azure == .metadata(try MetadataEndpoint(parsing: "http://169.254.169.254")))
+    }
+
+    @Test("endpoints have a numeric address, and maybe a port and a prefix")
+    func endpoints() throws {
+        let whole = try MetadataEndpoint(parsing: "http://127.0.0.1:4711/imds/secret/")
+        #expect(whole.address == .tcp(host: "127.0.0.1", port: 4711))
+        #expect(whole.prefix == "/imds/secret")
+        #expect(!"\(whole)".contains("secret"))
+        #expect(try MetadataEndpoint(parsing: "http://[fd00::1]").address == .tcp(host: "fd00::1", port: 80))
+        #expect(try MetadataEndpoint(parsing: "http://[fd00::1]:81/").address == .tcp(host: "fd00::1", port: 81))
+    }
+
+    @Test(
+        "refuses what is no endpoint",
+        arguments: [
+            "", "169.254.169.254", "https://169.254.169.254", "http://", "http:///x", "http://metadata",
+            "http://1.2.3.4:x",
+            "http://1.2.3.4:70000", "http://1.2.3.4/a b", "http://1.2.3.4/\r\nX: y", "http://1.2.3.4/?q", "http://[::1",
+        ])
+    func refused(text: String) {
+        #expect(throws: ConfigurationError.self) { try MetadataEndpoint(parsing: text) }
+    }
+}

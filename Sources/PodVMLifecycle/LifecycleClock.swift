@@ -1,4 +1,4 @@
-internal import LinuxIO
+package import LinuxIO
 internal import Telemetry
 
 /// Time, and chance, as the lifecycle sees them: the loop's in the daemon, a test's in tests.
@@ -17,12 +17,14 @@ package protocol LifecycleClock: Sendable {
 }
 
 /// The time of a loop.
-struct LoopClock: LifecycleClock {
+package struct LoopClock: LifecycleClock {
     let loop: EpollLoop
 
-    var now: ContinuousClock.Instant { .now }
-    var secondsSince1970: Int64 { WallTime.now.secondsSinceEpoch }
+    package init(loop: EpollLoop) { self.loop = loop }
 
-    func random() -> Double { Double.random(in: 0..<1) }
-    func sleep(for duration: Duration) async throws { try await loop.sleep(for: duration) }
+    package var now: ContinuousClock.Instant { .now }
+    package var secondsSince1970: Int64 { WallTime.now.secondsSinceEpoch }
+
+    package func random() -> Double { Double.random(in: 0..<1) }
+    package func sleep(for duration: Duration) async throws { try await loop.sleep(for: duration) }
 }

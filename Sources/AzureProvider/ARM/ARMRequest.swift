@@ -13,6 +13,8 @@ package struct ARMRequest: Sendable {
     /// Beside those that every call has.
     package var headers: HTTPHeaders = [:]
     package var body: JSONValue?
+    /// How long one try may take.
+    package var timeLimit = Duration.seconds(60)
 
     package init(_ method: String, _ path: String, apiVersion: String, body: JSONValue? = nil) {
         self.method = method
@@ -20,6 +22,19 @@ package struct ARMRequest: Sendable {
         self.apiVersion = apiVersion
         self.body = body
     }
+
+    /// For people: `PUT virtualMachines/podvm-x`.
+    package var name: String {
+        "\(method) \(path.split(separator: "/").suffix(2).joined(separator: "/"))"
+    }
+
+    /// What follows the host, as it goes out.
+    var target: String {
+        "\(path)?\(PercentCoding.encoded([("api-version", apiVersion)] + query))"
+    }
+
+    /// Whether doing it twice is doing it once. PUT and DELETE name what they make or remove.
+    var isIdempotent: Bool { ["GET", "HEAD", "PUT", "DELETE"].contains(method) }
 }
 
 /// What ARM answered: always a 2xx.
@@ -30,4 +45,13 @@ package struct ARMAnswer: Sendable {
     package var body: JSONValue?
     /// `x-ms-request-id`, or what comes nearest.
     package var requestID: String?
+    /// Ours, which goes with looking at the operation, too.
+    package var clientRequestID: String?
+
+    package init(status: Int, headers: HTTPHeaders = [:], body: JSONValue? = nil, requestID: String? = nil) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.requestID = requestID
+    }
 }

@@ -1,0 +1,97 @@
+internal import JSON
+internal import PodVMLifecycle
+internal import Telemetry
+
+extension ARMClient {
+    /// Watches the operation that `answer` began, if it began one, until it ends well; throws when it does not, or when ARM
+    /// does not say how it ends within half an hour.
+    package func finish(_ answer: ARMAnswer, of request: ARMRequest) async throws(ARMError) {
+        guard var operation = ARMOperation(answer, of: request) else { return }
+        let begun = clock.now
+        var pauses = PollPauses()
+        var advised = operation.retryAfter
+        while true {
+            let call = call(for: operation)
+            guard begun.duration(to: clock.now) < limits.operation else {
+                throw call.error(
+                    .unanswered, "the operation still runs after \(limits.operation.components.seconds / 60) minutes")
+            }
+            try await rest(pauses.next(advised: advised, random: clock.random()), call)
+            switch try await look(operation) {
+            case .running(let retryAfter): advised = retryAfter
+            case .succeeded: return
+            case .failed(let error): throw error
+            case .vanished where operation.place != .resource:
+                // The resource knows how it ended.
+                operation.place = .resource
+                advised = nil
+            case .vanished:
+                throw call.error(
+                    .refused(status: 404), code: "ResourceNotFound",
+                    "the operation has ended, and what it was to make is not there")
+            }
+        }
+    }
+
+    /// One look at the operation.
+    package func look(_ operation: ARMOperation) async throws(ARMError) -> ARMOperation.Status {
+        let call = call(for: operation)
+        let answer: ARMAnswer
+        do throws(ARMError) {
+            answer = try await send(try checked(operation, call))
+        } catch {
+            switch operation.verdict(on: error) {
+            case let verdict?: return verdict
+            case nil: throw error
+            }
+        }
+        do throws(JSONError) {
+            return try operation.status(in: answer)
+        } catch {
+            var failure = call.error(.malformed, "the state of an operation: \(error)")
+            failure.ids.request = answer.requestID
+            throw failure
+        }
+    }
+
+    private func call(for operation: ARMOperation) -> ARMCall {
+        let id = operation.clientRequestID ?? ClientRequestID.make()
+        let name = "\(operation.request.name), its operation"
+        switch operation.place {
+        case .status(let url), .result(let url): return ARMCall(getting: url, named: name, id: id)
+        case .resource:
+            var request = ARMRequest("GET", operation.request.path, apiVersion: operation.request.apiVersion)
+            request.timeLimit = operation.request.timeLimit
+            return ARMCall(request, at: account.endpoint, id: id)
+        }
+    }
+
+    /// The call, unless it would bring our token to somebody else.
+    private func checked(_ operation: ARMOperation, _ call: ARMCall) throws(ARMError) -> ARMCall {
+        switch operation.place {
+        case .resource: return call
+        case .status(let url), .result(let url):
+            guard let whole = ARMLink.follow(url, at: account.endpoint) else {
+                throw call.error(
+                    .malformed,
+                    "the operation is said to be at \(Words.tidy(url, limit: 100)), which is not \(account.endpoint); our "
+                        + "token goes nowhere else")
+            }
+            return ARMCall(getting: whole, named: call.name, id: call.clientID)
+        }
+    }
+}
+
+/// When to look at an operation again: as ARM says, else every 2 s at first and every 15 s at last.
+struct PollPauses {
+    private var own = Duration.seconds(2)
+    private static let longestOwn = Duration.seconds(15)
+    /// A minute late is late enough to learn that a VM has failed.
+    private static let longest = Duration.seconds(60)
+
+    mutating func next(advised: Duration?, random: Double) -> Duration {
+        let pause = advised.map { min(max($0, .seconds(1)), Self.longest) } ?? own
+        own = min(own * 3 / 2, Self.longestOwn)
+        return pause * (1 + random / 10)
+    }
+}

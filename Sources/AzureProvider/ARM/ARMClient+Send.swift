@@ -1,0 +1,144 @@
+internal import HTTPTransport
+internal import JSON
+internal import PodVMLifecycle
+internal import Telemetry
+
+extension ARMClient {
+    /// Tries until there is an answer, or no use in going on.
+    func send(_ call: ARMCall) async throws(ARMError) -> ARMAnswer {
+        let begun = clock.now
+        var tries = 0
+        var hasNewToken = false
+        while true {
+            let turn = try await turn(of: call)
+            let token = try await token(for: call)
+            let failure: ARMFailure
+            switch await attempt(call, with: token, in: turn) {
+            case .success(let answer): return answer
+            case .failure(let it): failure = it
+            }
+            if Task.isCancelled || failure.error.kind == .cancelled { throw call.cancelled }
+            switch failure.error.status {
+            case 401 where !hasNewToken:
+                hasNewToken = true
+                credential.drop(token)
+                log(failure, "Azure refuses the token; getting another one.")
+            case 429:
+                // The pause is the throttle's, for all calls of the class.
+                guard begun.duration(to: clock.now) < limits.patience else { throw failure.error }
+                log(failure, "Azure asks for fewer calls.")
+            default:
+                tries += 1
+                let pause = ARMRetry.pause(
+                    after: failure, of: call, tries: tries, limit: limits.tries, random: clock.random())
+                guard let pause else { throw failure.error }
+                log(failure, "A call to Azure failed; trying again.")
+                try await rest(pause, call)
+            }
+        }
+    }
+
+    func rest(_ pause: Duration, _ call: ARMCall) async throws(ARMError) {
+        do { try await clock.sleep(for: pause) } catch { throw call.cancelled }
+    }
+
+    private func turn(of call: ARMCall) async throws(ARMError) -> ARMThrottle.Turn {
+        do {
+            let turn = try await throttle.turn(call.callClass)
+            metrics.waiting.observe(turn.waited, call.callClass.rawValue)
+            return turn
+        } catch {
+            throw call.cancelled
+        }
+    }
+
+    private func token(for call: ARMCall) async throws(ARMError) -> AccessToken {
+        do throws(CredentialError) {
+            return try await credential.token()
+        } catch {
+            if error.kind == .cancelled { throw call.cancelled }
+            var failure = call.error(.credential, code: error.code, error.description)
+            failure.retryAfter = error.retryAfter
+            throw failure
+        }
+    }
+
+    private func attempt(
+        _ call: ARMCall, with token: AccessToken, in turn: ARMThrottle.Turn
+    ) async -> Result<ARMAnswer, ARMFailure> {
+        let sent = clock.now
+        do throws(HTTPError) {
+            let response = try await sender.send(call.outgoing(with: token, limit: limits.answer))
+            count(call, response.status, since: sent)
+            throttle.learn(from: response, to: turn)
+            if response.status == 429 { metrics.throttled.increment(call.callClass.rawValue) }
+            return outcome(of: response, to: call, since: sent)
+        } catch {
+            count(call, nil, since: sent)
+            return .failure(ARMFailure(error: call.error(for: error), silence: error))
+        }
+    }
+
+    private func outcome(
+        of response: HTTPResponse, to call: ARMCall, since sent: ContinuousClock.Instant
+    ) -> Result<ARMAnswer, ARMFailure> {
+        let ids = RequestIDs(response.headers, client: call.clientID)
+        logger.debug(
+            "Azure answered.",
+            [
+                LogField("request", call.name), LogField("status", response.status),
+                LogField("milliseconds", Int64(sent.duration(to: clock.now) / .milliseconds(1))), LogField("ids", ids),
+            ])
+        var error: ARMError
+        do throws(ARMBody.Unreadable) {
+            let body = try ARMBody.read(response, limit: limits.answer, depth: limits.depth)
+            if (200..<300).contains(response.status) {
+                var answer = ARMAnswer(status: response.status, headers: response.headers, body: body)
+                answer.requestID = ids.request ?? ids.correlation ?? ids.client
+                answer.clientRequestID = call.clientID
+                return .success(answer)
+            }
+            error = call.error(.refused(status: response.status), "")
+            if let fault = ARMFault(body) {
+                error.take(fault)
+            } else if (300..<400).contains(response.status) {
+                error.message = "it sends us elsewhere, and our token stays here; check the endpoint"
+            } else {
+                error.message = "without a word of why"
+            }
+        } catch {
+            let isSuccess = (200..<300).contains(response.status)
+            let kind = isSuccess ? ARMError.Kind.malformed : .refused(status: response.status)
+            var failure = call.error(kind, isSuccess ? "HTTP \(response.status), but \(error)" : "\(error)")
+            failure.ids = ids
+            failure.retryAfter = ARMPause.advised(response.headers)
+            return .failure(ARMFailure(error: failure, response: response))
+        }
+        error.ids = ids
+        error.retryAfter = ARMPause.advised(response.headers)
+        return .failure(ARMFailure(error: error, response: response))
+    }
+
+    private func count(_ call: ARMCall, _ status: Int?, since sent: ContinuousClock.Instant) {
+        metrics.requests.increment(call.method, ARMMetrics.statusClass(status))
+        metrics.latency.observe(sent.duration(to: clock.now), call.method)
+    }
+
+    private func log(_ failure: ARMFailure, _ message: @autoclosure () -> String) {
+        logger.warning(
+            message(), [LogField("request", failure.error.operation), LogField("error", failure.error.detail)])
+    }
+}
+
+extension ARMCall {
+    var cancelled: ARMError { error(.cancelled, "") }
+
+    /// Why there is no answer.
+    fileprivate func error(for silence: HTTPError) -> ARMError {
+        switch silence.reason {
+        case .cancelled: cancelled
+        case .answerTooLarge: error(.malformed, silence.description)
+        default: error(silence.effect == .notSent ? .notSent : .unanswered, silence.description)
+        }
+    }
+}

@@ -1,0 +1,69 @@
+package import HTTPTransport
+internal import JSON
+internal import LinuxIO
+package import PodVMLifecycle
+package import Telemetry
+
+/// Calls Azure Resource Manager, for all pods of this node.
+///
+/// Each call waits for the node's share of what ARM allows, carries a token and an id, is tried again where that is safe, and
+/// ends with an answer of 2xx or an error that has ARM's words and ids. All of it happens in the caller's task: once a call has
+/// returned, nothing of it is sent any more.
+package final class ARMClient: Sendable {
+    package let account: AzureAccount
+    let sender: any HTTPSender
+    let credential: TokenSource
+    let clock: any LifecycleClock
+    let logger: Logger
+    let metrics: ARMMetrics
+    let throttle: ARMThrottle
+    let limits = ARMLimits()
+
+    package init(
+        _ account: AzureAccount, sender: any HTTPSender, credential: TokenSource, clock: any LifecycleClock,
+        logger: Logger, metrics: Metrics
+    ) {
+        self.account = account
+        self.sender = sender
+        self.credential = credential
+        self.clock = clock
+        self.logger = logger
+        self.metrics = ARMMetrics(metrics)
+        throttle = ARMThrottle(clock: clock)
+    }
+
+    /// Sends the request until there is an answer of 2xx, or there is no use in going on.
+    package func send(_ request: ARMRequest) async throws(ARMError) -> ARMAnswer {
+        try await send(ARMCall(request, at: account.endpoint, id: ClientRequestID.make()))
+    }
+}
+
+/// What bounds a call whose server never comes to an end.
+struct ARMLimits: Sendable {
+    /// An answer's bytes; a region's list of sizes has a few million.
+    var answer = 16 << 20
+    /// How deep its JSON may nest.
+    var depth = 64
+    /// Of one list.
+    var pages = 500
+    var elements = 200_000
+    /// How often a call is tried that fails otherwise than by 429.
+    var tries = 5
+    /// How long one call waits, in all, because ARM answers 429.
+    var patience = Duration.seconds(600)
+    /// How long an operation is watched.
+    var operation = Duration.seconds(1800)
+}
+
+/// The ids that we give to calls.
+enum ClientRequestID {
+    /// A random UUID (RFC 9562, version 4).
+    static func make() -> String {
+        var bytes = (0..<16).map { _ in UInt8.random(in: 0...255) }
+        bytes[6] = bytes[6] & 0x0f | 0x40
+        bytes[8] = bytes[8] & 0x3f | 0x80
+        let digits = bytes.map { $0 < 16 ? "0" + String($0, radix: 16) : String($0, radix: 16) }
+        return [digits[0..<4], digits[4..<6], digits[6..<8], digits[8..<10], digits[10...]]
+            .map { $0.joined() }.joined(separator: "-")
+    }
+}

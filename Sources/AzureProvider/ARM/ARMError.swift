@@ -1,0 +1,98 @@
+/// Why a call to Azure Resource Manager, or the operation that it began, did not succeed.
+package struct ARMError: Error, Sendable, CustomStringConvertible {
+    package enum Kind: Hashable, Sendable {
+        /// ARM answered, with this status.
+        case refused(status: Int)
+        /// ARM took the request, and failed at it later.
+        case operationFailed
+        /// Not a byte of the request has left: ARM has done nothing.
+        case notSent
+        /// The request has left, and no answer came, or none in time: ARM may have done all of it.
+        case unanswered
+        /// What came is no answer of ARM's.
+        case malformed
+        /// There is no token to call with.
+        case credential
+        case cancelled
+    }
+
+    package var kind: Kind
+    /// What was being done, and on what: `PUT virtualMachines/podvm-x`.
+    package var operation: String
+    /// ARM's code, or empty.
+    package var code: String
+    /// ARM's words, or ours.
+    package var message: String
+    /// The field or the resource that ARM complains about.
+    package var target: String?
+    /// The last of the nested details, which is the root cause.
+    package var innermost: (code: String, message: String)?
+    package var ids = RequestIDs()
+    /// How long ARM wants to be left alone.
+    package var retryAfter: Duration?
+
+    package init(_ kind: Kind, during operation: String, code: String = "", _ message: String) {
+        self.kind = kind
+        self.operation = operation
+        self.code = code
+        self.message = message
+    }
+
+    /// What support asks for.
+    package var requestID: String? { ids.request }
+
+    /// The status, if ARM answered.
+    package var status: Int? { if case .refused(let status) = kind { status } else { nil } }
+
+    /// Whether what was asked for is not there (404).
+    package var isNotFound: Bool { status == 404 }
+
+    /// Whether ARM named this code, in front or at the root of the details.
+    package func hasCode(_ code: String) -> Bool {
+        [self.code, innermost?.code ?? ""].contains { $0.lowercased() == code.lowercased() }
+    }
+
+    /// Operation, status, code, words, root cause and ids, in one line.
+    package var description: String { "\(operation): \(detail)" }
+
+    /// The same without the operation.
+    package var detail: String {
+        var parts: [String] = []
+        switch kind {
+        case .refused(let status): parts.append("HTTP \(status)")
+        case .operationFailed: parts.append("the operation failed")
+        case .notSent: parts.append("the request did not get out")
+        case .unanswered: parts.append("no answer")
+        case .malformed: parts.append("not an answer of Azure Resource Manager")
+        case .credential: parts.append("no token")
+        case .cancelled: parts.append("cancelled")
+        }
+        if !code.isEmpty { parts.append(code) }
+        if !message.isEmpty { parts.append(message) }
+        if let target { parts.append("target \(target)") }
+        if let innermost { parts.append("because of \(innermost.code): \(innermost.message)") }
+        let text = parts.joined(separator: ": ")
+        return ids.isEmpty ? text : "\(text) (\(ids))"
+    }
+}
+
+/// How Microsoft's support finds a request.
+package struct RequestIDs: Equatable, Sendable, CustomStringConvertible {
+    /// `x-ms-request-id`
+    package var request: String?
+    /// `x-ms-correlation-request-id`
+    package var correlation: String?
+    /// `x-ms-routing-request-id`: region, time and id of ARM's front end.
+    package var routing: String?
+    /// Ours: one for a call and all its repetitions.
+    package var client: String?
+
+    package init() {}
+
+    var isEmpty: Bool { request == nil && correlation == nil && routing == nil && client == nil }
+
+    package var description: String {
+        [("request id", request), ("correlation id", correlation), ("routing id", routing), ("client id", client)]
+            .compactMap { name, id in id.map { "\(name) \($0)" } }.joined(separator: ", ")
+    }
+}

@@ -1,0 +1,79 @@
+internal import HTTPTransport
+package import JSON
+
+/// What ARM says is wrong, in whichever of its shapes.
+package struct ARMFault: Equatable, Sendable {
+    package var code = ""
+    package var message = ""
+    package var target: String?
+    /// Code and message of the innermost of `details`, or of `innererror`, where there are any.
+    package var root: ARMFault.Root?
+
+    package struct Root: Equatable, Sendable {
+        package var code: String
+        package var message: String
+    }
+
+    /// Nil if `value` says nothing of an error.
+    ///
+    ///     {"error": {"code", "message", "target", "details": [{…}], "innererror": {…}}}
+    ///     {"code", "message"}                  some providers
+    ///     {"error": "…", "error_description"}  Entra ID's way, and the metadata service's
+    package init?(_ value: JSONValue?) {
+        guard let value else { return nil }
+        if let text = value.member("error")?.stringValue {
+            code = Words.tidy(text, limit: 128)
+            message = Words.tidy(value.member("error_description")?.stringValue ?? "")
+            return
+        }
+        let error = value.member("error") ?? value
+        guard let own = Root(error) else { return nil }
+        code = own.code
+        message = own.message
+        target = error.member("target")?.stringValue.map { Words.tidy($0, limit: 512) }
+        // The parser's limit on depth is this loop's, too.
+        var inner = Self.detail(of: error)
+        while let next = inner {
+            root = Root(next) ?? root
+            inner = Self.detail(of: next)
+        }
+    }
+
+    private static func detail(of error: JSONValue) -> JSONValue? {
+        error.member("details")?.arrayValue?.first { Root($0) != nil } ?? error.member("innererror")
+    }
+}
+
+extension ARMFault.Root {
+    /// Nil if there is neither code nor message.
+    fileprivate init?(_ error: JSONValue) {
+        let code = error.member("code").flatMap { $0.stringValue ?? $0.lenientInteger.map(String.init) }
+        let message = error.member("message")?.stringValue
+        if code == nil, message == nil { return nil }
+        self.code = Words.tidy(code ?? "", limit: 128)
+        self.message = Words.tidy(message ?? "")
+    }
+}
+
+extension ARMError {
+    /// Takes over what ARM said.
+    mutating func take(_ fault: ARMFault) {
+        code = fault.code
+        message = fault.message
+        target = fault.target
+        innermost = fault.root.map { ($0.code, $0.message) }
+    }
+}
+
+extension RequestIDs {
+    /// What an answer carries; `client` is ours.
+    init(_ headers: HTTPHeaders, client: String) {
+        func id(_ name: String) -> String? {
+            headers[name].flatMap { $0.isEmpty ? nil : Words.tidy($0, limit: 160) }
+        }
+        request = id("x-ms-request-id")
+        correlation = id("x-ms-correlation-request-id")
+        routing = id("x-ms-routing-request-id")
+        self.client = client
+    }
+}

@@ -1,0 +1,31 @@
+/// A URL that ARM gave us: a list's next page, an operation.
+///
+/// It goes out as it came, with our token, so it must lead to the very server that we chose.
+package enum ARMLink {
+    /// The longest that is followed; operations' have up to 4 KiB.
+    static let lengthLimit = 16 << 10
+
+    /// The whole URL; nil if it leads elsewhere or is none. One that begins with a slash is `endpoint`'s.
+    package static func follow(_ link: String, at endpoint: String) -> String? {
+        let bytes = link.utf8
+        // A control character, a space or a backslash means different servers to different readers.
+        guard bytes.count <= lengthLimit, bytes.allSatisfy({ $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "\\") })
+        else { return nil }
+        if link.hasPrefix("/") { return link.hasPrefix("//") ? nil : endpoint + link }
+        guard let own = origin(endpoint), let theirs = origin(link), own == theirs else { return nil }
+        return link
+    }
+
+    /// Scheme, host and port, in small letters, the port always there; nil with a user name, or without a host.
+    static func origin(_ url: String) -> String? {
+        guard let colon = url.firstIndex(of: ":"), url[colon...].hasPrefix("://") else { return nil }
+        let scheme = url[..<colon].lowercased()
+        guard let port = ["https": "443", "http": "80"][scheme] else { return nil }
+        let authority = url[url.index(colon, offsetBy: 3)...].prefix { !"/?#".contains($0) }.lowercased()
+        guard !authority.isEmpty, !authority.contains("@"), !authority.contains("%") else { return nil }
+        // A colon within brackets is an IPv6 address's.
+        let end = authority.lastIndex(of: "]") ?? authority.startIndex
+        let hasPort = authority[end...].contains(":")
+        return "\(scheme)://\(hasPort ? authority : "\(authority):\(port)")"
+    }
+}

@@ -1,0 +1,39 @@
+/// Where in Azure we work, and the paths of what is there.
+package struct AzureAccount: Sendable {
+    package let subscriptionID: String
+    package let resourceGroup: String
+    package let region: String
+    /// The clouds' own, or those that were given.
+    package let endpoints: AzureEndpoints
+
+    package init(_ options: AzureOptions) {
+        subscriptionID = options.subscriptionID
+        resourceGroup = options.resourceGroup
+        region = options.region
+        endpoints = AzureEndpoints(options)
+    }
+
+    /// `https://management.azure.com` and the like, without a slash at its end.
+    package var endpoint: String { endpoints.management }
+
+    /// `/subscriptions/{id}`
+    package var subscription: String { "/subscriptions/\(PercentCoding.encoded(subscriptionID))" }
+
+    /// `/subscriptions/{id}/resourceGroups/{name}`
+    package var group: String { "\(subscription)/resourceGroups/\(PercentCoding.encoded(resourceGroup))" }
+
+    /// A resource of our group, such as `resource("Microsoft.Compute", "virtualMachines", "podvm-x")`; without a name, all
+    /// of that type.
+    package func resource(_ provider: String, _ type: String, _ name: String? = nil) -> String {
+        let all = "\(group)/providers/\(provider)/\(type)"
+        return name.map { "\(all)/\(PercentCoding.encoded($0))" } ?? all
+    }
+
+    /// What a provider tells of the whole subscription, such as `inSubscription("Microsoft.Compute/skus")`.
+    package func inSubscription(_ what: String) -> String { "\(subscription)/providers/\(what)" }
+
+    /// What a provider tells of our region, such as `inRegion("Microsoft.Compute", "usages")`.
+    package func inRegion(_ provider: String, _ what: String) -> String {
+        inSubscription("\(provider)/locations/\(PercentCoding.encoded(region))/\(what)")
+    }
+}

@@ -1,0 +1,27 @@
+/// Text as a part of a URL or of a form.
+enum PercentCoding {
+    /// `text` with everything escaped that is not a letter, a digit or one of `-._~`, so that it is one segment of a path,
+    /// one name or one value whatever it holds (RFC 3986, §2.3).
+    static func encoded(_ text: String) -> String {
+        var encoded: [UInt8] = []
+        encoded.reserveCapacity(text.utf8.count)
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "~"):
+                encoded.append(byte)
+            default:
+                encoded += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            }
+        }
+        return String(decoding: encoded, as: UTF8.self)
+    }
+
+    /// `a=b&c=d`, for a query or for a body of type `application/x-www-form-urlencoded`.
+    static func encoded(_ fields: [(name: String, value: String)]) -> String {
+        fields.map { "\(encoded($0.name))=\(encoded($0.value))" }.joined(separator: "&")
+    }
+
+    private static let digits = Array("0123456789ABCDEF".utf8)
+}

@@ -1,0 +1,47 @@
+internal import HTTPTransport
+
+/// What Azure tells of how much more it would bear.
+enum QuotaHeaders {
+    /// One of Azure's buckets.
+    struct Remaining: Equatable {
+        var name: String
+        var count: Double
+        /// What it holds when it is full, where that is documented.
+        var known: Double?
+    }
+
+    private static let prefix = "x-ms-ratelimit-remaining-"
+    /// ARM's own, by region, subscription and principal.
+    private static let documented = [
+        "subscription-reads": 250.0, "subscription-writes": 200.0, "subscription-deletes": 200.0,
+        "subscription-global-reads": 3750.0, "subscription-global-writes": 3000.0,
+        "subscription-global-deletes": 3000.0, "tenant-reads": 250.0, "tenant-writes": 200.0, "tenant-deletes": 200.0,
+    ]
+
+    /// `x-ms-ratelimit-remaining-subscription-reads: 249`, and
+    /// `x-ms-ratelimit-remaining-resource: Microsoft.Compute/PutVMSubscriptionMaximum;1499,Microsoft.Compute/PutVMResource;11`,
+    /// of which those named `…Resource` are left out: they bound what is done to a single VM. What is odd is passed over.
+    static func remaining(_ headers: HTTPHeaders) -> [Remaining] {
+        var found: [Remaining] = []
+        for (field, value) in headers.fields {
+            let name = field.lowercased()
+            guard name.hasPrefix(prefix) else { continue }
+            let kind = String(name.dropFirst(prefix.count))
+            if kind == "resource" {
+                for policy in value.split(separator: ",").prefix(16) {
+                    let parts = policy.split(separator: ";")
+                    guard parts.count == 2, let count = count(parts[1]) else { continue }
+                    let policy = parts[0].lowercased().filter { $0 != " " }
+                    if !policy.hasSuffix("resource") { found.append(Remaining(name: policy, count: count)) }
+                }
+            } else if let count = count(value[...]) {
+                found.append(Remaining(name: kind, count: count, known: documented[kind]))
+            }
+        }
+        return found
+    }
+
+    private static func count(_ text: Substring) -> Double? {
+        Int64(text.filter { $0 != " " }).flatMap { $0 >= 0 ? Double($0) : nil }
+    }
+}

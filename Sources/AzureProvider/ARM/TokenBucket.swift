@@ -1,0 +1,102 @@
+/// How fast calls of one class may go: a bucket of so many calls, which fills again at a rate that halves when Azure refuses
+/// and grows again while it does not (additive increase, multiplicative decrease).
+///
+/// A value that knows no clock. Several nodes drain Azure's buckets together, so what Azure tells of them counts for more than
+/// what this one has taken.
+struct TokenBucket: Equatable {
+    typealias Instant = ContinuousClock.Instant
+
+    /// How many calls may go at once after a time of rest.
+    let size: Double
+    /// Calls a second at the most.
+    let topRate: Double
+
+    private(set) var rate: Double
+    private var tokens: Double
+    private var filled: Instant
+    /// Nothing goes before.
+    private(set) var opens: Instant
+    /// Grows with each refusal that tells something new. What was sent before it does not count against the new rate.
+    private(set) var epoch = 0
+    private var strikes = 0
+    /// In `0...1`: how empty Azure's own bucket was when it last said so.
+    private var pressure = 0.0
+    private var pressureSince: Instant
+
+    /// What Azure says of its buckets is old after that long: they fill from nothing in ten seconds to a minute.
+    static let memory = Duration.seconds(30)
+    /// However often we are refused, a call goes now and then: one in five to ten seconds, depending on the class.
+    private static let lowestShare = 0.02
+
+    init(size: Double, rate: Double, now: Instant) {
+        self.size = size
+        topRate = rate
+        self.rate = rate
+        tokens = size
+        filled = now
+        opens = now
+        pressureSince = now
+    }
+
+    /// Takes a call out of the bucket, or says how long to wait before asking again.
+    mutating func take(at now: Instant) -> Duration? {
+        if now < opens { return now.duration(to: opens) }
+        fill(at: now)
+        // What is lost in rounding must not cost another wait.
+        if tokens >= 0.999 {
+            tokens -= 1
+            return nil
+        }
+        return .seconds((1 - tokens) / currentRate(at: now))
+    }
+
+    /// Azure has refused a call (429) that was taken in `epoch`, and wants rest for `pause`.
+    ///
+    /// `random`, in `0..<1`, spreads out the nodes that were refused together, the wider the oftener it happens: Azure's pause
+    /// is the same for all of them.
+    mutating func refused(at now: Instant, takenIn epoch: Int, pause: Duration?, random: Double) {
+        let own = Duration.seconds(min(120, 2 << min(strikes, 6)))
+        let rest = pause ?? own
+        let end = now.advanced(by: rest + max(rest, own) * random)
+        // Of many that were refused at once, one is news; the others can only make the pause longer.
+        if epoch == self.epoch {
+            rate = max(topRate * Self.lowestShare, rate / 2)
+            strikes += 1
+            self.epoch += 1
+            opens = max(opens, end)
+        } else {
+            opens = max(opens, now.advanced(by: rest))
+        }
+        tokens = 1
+        filled = max(filled, opens)
+    }
+
+    /// Azure has served a call that was taken in `epoch`.
+    mutating func served(takenIn epoch: Int) {
+        guard epoch == self.epoch else { return }
+        strikes = 0
+        rate = min(topRate, rate + topRate / 20)
+    }
+
+    /// Azure's own bucket is this full, in `0...1`. Less than half full slows us down.
+    mutating func noticed(share: Double, at now: Instant) {
+        fill(at: now)
+        pressure = max(0, min(1, 1 - 2 * share))
+        pressureSince = now
+    }
+
+    private mutating func fill(at now: Instant) {
+        let ceiling = max(1, size * (1 - pressure(at: now)))
+        let elapsed = max(.zero, filled.duration(to: now)) / .seconds(1)
+        tokens = min(ceiling, tokens + elapsed * currentRate(at: now))
+        filled = max(filled, now)
+    }
+
+    private func currentRate(at now: Instant) -> Double {
+        max(topRate * Self.lowestShare, rate * (1 - pressure(at: now)))
+    }
+
+    private func pressure(at now: Instant) -> Double {
+        pressure * max(0, 1 - pressureSince.duration(to: now) / Self.memory)
+    }
+}

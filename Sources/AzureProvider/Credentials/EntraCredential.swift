@@ -1,0 +1,89 @@
+internal import HTTPTransport
+internal import LinuxIO
+internal import PodVMLifecycle
+internal import Telemetry
+
+/// An application of Microsoft Entra ID, which proves itself by a secret or by a token that somebody else gave it
+/// (OAuth 2.0 client credentials, RFC 6749 §4.4 and RFC 7523).
+struct EntraCredential: Credential {
+    enum Proof: Sendable {
+        case secret(Secret<String>)
+        /// Read anew every time: the kubelet writes it anew every hour.
+        case tokenFile(String)
+    }
+
+    private static let assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+    private static let fileLimit = 64 << 10
+
+    private let proof: Proof
+    private let clientID: String
+    private let tenantID: String
+    private let endpoints: AzureEndpoints
+    private let server: TokenServer
+    private let clock: any LifecycleClock
+
+    init(_ proof: Proof, _ options: AzureOptions, sender: any HTTPSender, clock: any LifecycleClock) {
+        self.proof = proof
+        clientID = options.clientID
+        tenantID = options.tenantID
+        endpoints = AzureEndpoints(options)
+        server = TokenServer(sender: sender, clock: clock)
+        self.clock = clock
+    }
+
+    var description: String {
+        let who = "application \(clientID) in tenant \(tenantID)"
+        return switch proof {
+        case .secret: "the client secret of \(who)"
+        case .tokenFile(let path): "the workload identity of \(who), by \(path)"
+        }
+    }
+
+    func token(_ effort: TokenEffort) async throws(CredentialError) -> AccessToken {
+        try await server.token(from: description, pauses: TokenServer.entraPauses, effort) {
+            () throws(CredentialError) in try request()
+        }
+    }
+
+    private func request() throws(CredentialError) -> TokenServer.Question {
+        var fields = [(name: "client_id", value: clientID), (name: "grant_type", value: "client_credentials")]
+        let secret: String
+        switch proof {
+        case .secret(let value):
+            secret = value.reveal()
+            fields.append((name: "client_secret", value: secret))
+        case .tokenFile(let path):
+            secret = try Self.assertion(in: path)
+            fields.append((name: "client_assertion_type", value: Self.assertionType))
+            fields.append((name: "client_assertion", value: secret))
+        }
+        fields.append((name: "scope", value: endpoints.scope))
+        let request = OutgoingRequest(
+            "POST", "\(endpoints.authority)/\(PercentCoding.encoded(tenantID))/oauth2/v2.0/token",
+            headers: ["Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"],
+            body: Array(PercentCoding.encoded(fields).utf8))
+        return TokenServer.Question(request: request, secret: Secret(secret))
+    }
+
+    private static func assertion(in path: String) throws(CredentialError) -> String {
+        let bytes: [UInt8]
+        do throws(FileError) {
+            bytes = try DurableFile.read(path, limit: fileLimit)
+        } catch {
+            throw CredentialError(
+                .incomplete,
+                "the workload identity's token cannot be read: \(error); is the pod's service account token mounted, and "
+                    + "is AZURE_FEDERATED_TOKEN_FILE its path?")
+        }
+        // A token is letters, digits and -_. ; what editors and shells put around it does not count.
+        let text = String(decoding: bytes, as: UTF8.self).split { $0.isWhitespace }
+        guard let token = text.first, text.count == 1 else {
+            throw CredentialError(
+                .incomplete,
+                "\(path), the workload identity's token, "
+                    + (text.isEmpty
+                        ? "is empty: it may be being written anew" : "holds more than one word, so no token"))
+        }
+        return String(token)
+    }
+}

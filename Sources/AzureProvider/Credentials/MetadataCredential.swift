@@ -1,0 +1,49 @@
+internal import HTTPTransport
+internal import PodVMLifecycle
+internal import Telemetry
+
+/// The identity of the VM that we run in, by its metadata service (IMDS): the VM's own, or a user-assigned one that the
+/// client id names.
+struct MetadataCredential: Credential {
+    private let clientID: String
+    private let endpoints: AzureEndpoints
+    private let isFallback: Bool
+    private let server: TokenServer
+
+    init(_ options: AzureOptions, sender: any HTTPSender, clock: any LifecycleClock) {
+        clientID = options.clientID
+        endpoints = AzureEndpoints(options)
+        isFallback = options.credential == .automatic
+        server = TokenServer(sender: sender, clock: clock)
+    }
+
+    var description: String {
+        let which = clientID.isEmpty ? "the system-assigned managed identity" : "the managed identity \(clientID)"
+        return "\(which), by \(endpoints.metadata)"
+    }
+
+    func token(_ effort: TokenEffort) async throws(CredentialError) -> AccessToken {
+        do throws(CredentialError) {
+            return try await server.token(from: description, pauses: TokenServer.metadataPauses, effort) {
+                () throws(CredentialError) in request()
+            }
+        } catch  where isFallback && error.kind == .unreachable {
+            var error = error
+            error.description +=
+                "; nothing else was given: for a client secret set AZURE_CLIENT_SECRET, AZURE_CLIENT_ID and "
+                + "AZURE_TENANT_ID, for workload identity AZURE_FEDERATED_TOKEN_FILE instead of the first"
+            throw error
+        }
+    }
+
+    private func request() -> TokenServer.Question {
+        var query = [(name: "api-version", value: "2018-02-01"), (name: "resource", value: endpoints.audience)]
+        if !clientID.isEmpty { query.append((name: "client_id", value: clientID)) }
+        var request = OutgoingRequest(
+            "GET", "\(endpoints.metadata)/metadata/identity/oauth2/token?\(PercentCoding.encoded(query))",
+            headers: ["Metadata": "true", "Accept": "application/json"])
+        // It is on this very host's link, and what it answers is a token.
+        request.usesProxy = false
+        return TokenServer.Question(request: request, secret: nil)
+    }
+}

@@ -1,0 +1,85 @@
+internal import HTTPTransport
+internal import JSON
+internal import PodVMLifecycle
+
+/// What a server said when it was asked for a token: Entra ID's numbers are numbers, the metadata service's are strings.
+package enum TokenAnswer {
+    /// Longer answers are no tokens.
+    static let sizeLimit = 256 << 10
+    /// No token of Azure's lives longer; a longer life is a mistake of somebody's clock.
+    private static let longestLife = 48 * 3600 as Int64
+
+    /// The token of a 200.
+    ///
+    /// `wallClock`, in seconds since 1970, is ours, and may be wrong: the end is reckoned by `expires_in` from when we asked,
+    /// and `expires_on` can only bring it nearer.
+    package static func token(
+        in body: [UInt8], asked: ContinuousClock.Instant, wallClock: Int64
+    ) throws(CredentialError) -> AccessToken {
+        let object = try members(of: body)
+        guard let text = object.member("access_token")?.stringValue, !text.isEmpty else {
+            throw .malformed("it has no access_token")
+        }
+        // It goes into a header, where a line's end would begin another one.
+        guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else {
+            throw .malformed("its access_token has characters that no header can carry")
+        }
+        if let type = object.member("token_type")?.stringValue, type.lowercased() != "bearer" {
+            throw .malformed("its token_type is not Bearer")
+        }
+        let seconds = try lifetime(object, wallClock: wallClock)
+        let refresh = object.member("refresh_in")?.lenientInteger.flatMap { 0 < $0 && $0 < seconds ? $0 : nil }
+        return AccessToken(
+            text, lifetime: .seconds(seconds), refreshIn: refresh.map { .seconds($0) }, asked: asked)
+    }
+
+    private static func lifetime(_ object: JSONValue, wallClock: Int64) throws(CredentialError) -> Int64 {
+        let relative = object.member("expires_in")?.lenientInteger
+        let absolute = object.member("expires_on")?.lenientInteger.flatMap { end -> Int64? in
+            let (left, overflow) = end.subtractingReportingOverflow(wallClock)
+            return overflow || left <= 0 ? nil : left
+        }
+        guard let seconds = [relative, absolute].compactMap(\.self).min() else {
+            throw .malformed("neither expires_in nor expires_on says how long it lives; is this host's clock right?")
+        }
+        guard seconds > 0 else { throw .malformed("it had expired when it came") }
+        return min(seconds, longestLife)
+    }
+
+    private static func members(of body: [UInt8]) throws(CredentialError) -> JSONValue {
+        let limits = JSONLimits(size: sizeLimit, depth: 16, allowsDuplicateKeys: true)
+        do throws(JSONError) {
+            let value = try JSONValue(parsing: body, limits: limits)
+            _ = try JSONNode(value)
+            return value
+        } catch {
+            throw .malformed("it is no JSON object (\(error))")
+        }
+    }
+
+    /// What the error of any other status says: `error`, the numbers of `error_codes`, and the description's first line.
+    package struct Refusal: Equatable, Sendable {
+        /// `invalid_client` and the like, or empty.
+        package var error = ""
+        /// The digits of Entra's `AADSTS7000215`.
+        package var codes: [Int64] = []
+        package var words = ""
+    }
+
+    /// Reads as much as there is.
+    package static func refusal(in body: [UInt8]) -> Refusal {
+        guard let object = try? members(of: body) else { return Refusal() }
+        let words = object.member("error_description")?.stringValue ?? ""
+        return Refusal(
+            error: object.member("error")?.stringValue.map { Words.tidy($0, limit: 64) } ?? "",
+            codes: object.member("error_codes")?.arrayValue?.prefix(8).compactMap(\.lenientInteger) ?? [],
+            words: Words.tidy(words.prefix { !$0.isNewline }, limit: 500))
+    }
+}
+
+extension CredentialError {
+    /// The first half of the sentence is whoever's who asked.
+    static func malformed(_ clause: String) -> CredentialError {
+        CredentialError(.malformed, "the answer is no token: \(clause)")
+    }
+}

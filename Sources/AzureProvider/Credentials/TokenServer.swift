@@ -1,0 +1,85 @@
+internal import HTTPTransport
+internal import PodVMLifecycle
+internal import Telemetry
+
+/// Asks a server for a token until it gives one, or it is clear that it will not.
+struct TokenServer: Sendable {
+    /// A request, and what of it must not be seen.
+    struct Question: Sendable {
+        var request: OutgoingRequest
+        var secret: Secret<String>?
+    }
+
+    /// Before each further try; 410, where the metadata service is being updated for up to 70 s, has longer ones.
+    struct Pauses: Sendable {
+        var usual: [Duration]
+        var gone: [Duration]
+        /// Whether 404 and 410 pass.
+        var isUpdated: Bool
+    }
+
+    /// The metadata service's, as Microsoft's documentation and azure-identity have them.
+    static let metadataPauses = Pauses(
+        usual: [.zero, .milliseconds(1600), .milliseconds(3200), .milliseconds(6400), .milliseconds(12_800)],
+        gone: [.zero, .seconds(5), .seconds(10), .seconds(20), .seconds(40)], isUpdated: true)
+    static let entraPauses = Pauses(
+        usual: [.milliseconds(800), .milliseconds(1600), .milliseconds(3200)], gone: [], isUpdated: false)
+
+    let sender: any HTTPSender
+    let clock: any LifecycleClock
+
+    /// `question` is asked anew for each try, for the sake of files that change.
+    func token(
+        from who: String, pauses: Pauses, _ effort: TokenEffort, question: () throws(CredentialError) -> Question
+    ) async throws(CredentialError) -> AccessToken {
+        var tries = 0
+        while true {
+            if Task.isCancelled { throw .cancelled }
+            var question = try question()
+            question.request.timeLimit = effort.timeLimit
+            question.request.responseLimit = TokenAnswer.sizeLimit
+            let asked = clock.now
+            let failure: TokenFailure
+            switch await send(question.request) {
+            case .success(let response) where response.status == 200:
+                return try token(in: response, from: who, asked: asked)
+            case .success(let response):
+                failure = TokenFailure(response, from: who, hiding: question.secret, isUpdated: pauses.isUpdated)
+            case .failure(let error):
+                if error.reason == .cancelled { throw .cancelled }
+                failure = TokenFailure(error, from: who)
+            }
+            tries += 1
+            let list = failure.isGone ? pauses.gone : pauses.usual
+            guard effort == .needed, tries <= min(failure.tries, list.count) else { throw failure.error }
+            try await rest(max(list[tries - 1], failure.error.retryAfter ?? .zero))
+        }
+    }
+
+    private func send(_ request: OutgoingRequest) async -> Result<HTTPResponse, HTTPError> {
+        do throws(HTTPError) { return .success(try await sender.send(request)) } catch { return .failure(error) }
+    }
+
+    private func token(
+        in response: HTTPResponse, from who: String, asked: ContinuousClock.Instant
+    ) throws(CredentialError) -> AccessToken {
+        do throws(CredentialError) {
+            return try TokenAnswer.token(in: response.body, asked: asked, wallClock: clock.secondsSince1970)
+        } catch {
+            var error = error
+            let type = response.headers["Content-Type"].map { Words.tidy($0, limit: 64) } ?? "no content type"
+            error.description =
+                "there is no token from \(who): \(error.description) (\(type)); is there a proxy between?"
+            throw error
+        }
+    }
+
+    private func rest(_ pause: Duration) async throws(CredentialError) {
+        if pause == .zero { return }
+        do {
+            try await clock.sleep(for: pause * (1 + clock.random() / 4))
+        } catch {
+            throw .cancelled
+        }
+    }
+}

@@ -1,0 +1,147 @@
+package import HTTPTransport
+internal import LinuxIO
+package import PodVMLifecycle
+package import Telemetry
+
+/// Gives out the token for ARM, and gets a new one when it is time.
+///
+/// Whoever first finds that a token is needed fetches it, in its own task; whoever comes meanwhile waits for that one, or
+/// is served the old one while it is valid. If the one who fetches is cancelled, the next in the queue takes over, so that
+/// nobody's cancellation is anybody else's failure.
+package final class TokenSource: Sendable {
+    /// After a refresh that failed, the old token is good for a while.
+    static let pauseBetweenRefreshes = Duration.seconds(30)
+
+    private struct State {
+        var current: AccessToken?
+        var flight: Flight?
+        var lastTry: ContinuousClock.Instant?
+    }
+
+    /// A request for a token that several may wait for.
+    private final class Flight: Sendable {
+        let landed = Signal()
+        /// Nil after landing: it was called off, and the next one may try.
+        let outcome = Lock<Result<AccessToken, CredentialError>?>(nil)
+    }
+
+    private enum Step {
+        case serve(AccessToken)
+        case fetch(Flight, TokenEffort)
+        case wait(Flight)
+    }
+
+    private let credential: any Credential
+    private let clock: any LifecycleClock
+    private let logger: Logger
+    private let requests: Counter
+    private let state = Lock(State())
+
+    /// The credential that the options ask for.
+    package convenience init(
+        _ options: AzureOptions, sender: any HTTPSender, clock: any LifecycleClock, logger: Logger, metrics: Metrics
+    ) {
+        self.init(
+            CredentialChain(options, sender: sender, clock: clock).credential, clock: clock, logger: logger,
+            metrics: metrics)
+    }
+
+    init(_ credential: any Credential, clock: any LifecycleClock, logger: Logger, metrics: Metrics) {
+        self.credential = credential
+        self.clock = clock
+        self.logger = logger
+        requests = metrics.counter(
+            "peerpods_azure_token_requests_total", "Requests for a token for Azure, by how they ended.",
+            labels: ["outcome"])
+    }
+
+    /// Who we are to Azure, for people.
+    package var description: String { credential.description }
+
+    /// A token that is valid now.
+    package func token() async throws(CredentialError) -> AccessToken {
+        while true {
+            if Task.isCancelled { throw .cancelled }
+            switch nextStep() {
+            case .serve(let token): return token
+            case .fetch(let flight, .needed): return try await fetch(flight, .needed).get()
+            case .fetch(let flight, .early):
+                if case .success(let token) = await fetch(flight, .early) { return token }
+            case .wait(let flight):
+                await flight.landed.wait()
+                if let outcome = flight.outcome.withLock({ $0 }) { return try outcome.get() }
+            }
+        }
+    }
+
+    /// Has a token that ARM refused replaced at the next call; nothing if that has been done.
+    package func drop(_ token: AccessToken) {
+        state.withLock { state in if state.current?.value == token.value { state.current = nil } }
+    }
+
+    private func nextStep() -> Step {
+        let now = clock.now
+        return state.withLock { state in
+            if let token = state.current, now < token.expires {
+                let isTooSoon = state.lastTry.map { $0.duration(to: now) < Self.pauseBetweenRefreshes } ?? false
+                guard now >= token.refreshes, state.flight == nil, !isTooSoon else { return .serve(token) }
+                return .fetch(Self.begin(&state, at: now), .early)
+            }
+            if let flight = state.flight { return .wait(flight) }
+            return .fetch(Self.begin(&state, at: now), .needed)
+        }
+    }
+
+    private static func begin(_ state: inout State, at now: ContinuousClock.Instant) -> Flight {
+        let flight = Flight()
+        state.flight = flight
+        state.lastTry = now
+        return flight
+    }
+
+    private func fetch(_ flight: Flight, _ effort: TokenEffort) async -> Result<AccessToken, CredentialError> {
+        let outcome: Result<AccessToken, CredentialError>
+        do throws(CredentialError) {
+            outcome = .success(try await credential.token(effort))
+        } catch {
+            outcome = .failure(Task.isCancelled ? .cancelled : error)
+        }
+        report(outcome, effort)
+        state.withLock { state in
+            state.flight = nil
+            if case .success(let token) = outcome { state.current = token }
+        }
+        if outcome.failure?.kind != .cancelled { flight.outcome.withLock { $0 = outcome } }
+        flight.landed.set()
+        return outcome
+    }
+
+    private func report(_ outcome: Result<AccessToken, CredentialError>, _ effort: TokenEffort) {
+        switch outcome {
+        case .success(let token):
+            requests.increment("success")
+            let lifetime = clock.now.duration(to: token.expires).components.seconds
+            logger.debug("Got a token for Azure.", [LogField("seconds", lifetime)])
+        case .failure(let error) where error.kind == .cancelled:
+            requests.increment("cancelled")
+        case .failure(let error):
+            requests.increment("failure")
+            if effort == .early {
+                logger.warning(
+                    "Azure's token could not be refreshed early; the old one still serves.",
+                    [
+                        LogField("error", error)
+                    ])
+            }
+        }
+    }
+}
+
+extension Result {
+    /// What went wrong, if it did.
+    fileprivate var failure: Failure? { if case .failure(let error) = self { error } else { nil } }
+}
+
+extension CredentialError {
+    static let cancelled = CredentialError(.cancelled, "cancelled while waiting for a token")
+}

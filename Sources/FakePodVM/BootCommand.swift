@@ -10,9 +10,9 @@ struct BootOptions: Sendable {
     static let command = Command(
         "fake-pod-vm boot", summary: "be a VM's first process, until it is switched off",
         details: """
-            The directory holds machine.json and user-data, as the fake cloud writes them. After the boot delay this \
-            provisions from the user data and runs a forwarder and an agent; SIGTERM switches off, killing all that \
-            came of it.
+            The directory holds machine.json, as the fake cloud writes it. After the boot delay this provisions from \
+            the user data that the machine's metadata service has, and runs a forwarder and an agent; SIGTERM \
+            switches off, killing all that came of it.
             """,
         defaults: BootOptions(),
         sections: [.init("Flags", [Setting("directory", \Self.directory, .path, "The VM's directory.")])])
@@ -27,7 +27,7 @@ enum BootCommand {
             let signals = try Signals([Signals.terminate, Signals.interrupt, Signals.childEnded], on: loop)
             // Whatever a program of this VM leaves behind comes to us, so that it ends with us.
             ProcessTree.becomeSubreaper()
-            let logger = Logger(level: .info).with("program", "boot").with("vm", machine.name)
+            let logger = Logger(level: .info).with("program", "boot").with("vm", machine.order.name)
             let guest = Guest(machine, in: directory, on: loop, logger: logger)
             await withTaskGroup(of: Void.self) { group in
                 group.addTask {

@@ -33,9 +33,9 @@ final class Guest: Sendable {
         timeline.mark(.poweredOn)
         try report(.booting)
         logger.info("powered on at \(machine.address), without any isolation")
-        try await loop.sleep(for: machine.bootDelay)
-        if machine.failure == .provisioning { throw Failure("the fake cloud was told to fail") }
-        if machine.failure == .neverBoots { return try await Signal().waitForEver() }
+        try await loop.sleep(for: machine.order.bootDelay)
+        if machine.order.fault == .provisioning { throw Failure("the fake cloud was told to fail") }
+        if machine.order.fault == .neverBoots { return try await Signal().waitForEver() }
         timeline.mark(.booted)
         try Files.makeDirectories(directory.guest + "/peerpod")
         try await provision()
@@ -54,7 +54,9 @@ final class Guest: Sendable {
     func reapOrphans() { ProcessTree.reapOrphans(except: awaited.withLock { $0 }) }
 
     private func provision() async throws {
-        let arguments = ["provision", "-user-data", directory.userData, "-root", directory.guest + "/peerpod"]
+        let arguments = [
+            "provision", "-imds-endpoint", machine.order.metadataEndpoint, "-root", directory.guest + "/peerpod",
+        ]
         let end = try await run(options(machine.forwarder, arguments))
         if end != .exited(0) { throw Failure("provisioning ended with \(end): see \(directory.console)") }
     }
@@ -65,9 +67,9 @@ final class Guest: Sendable {
             group.addTask { try await self.runForwarder() }
             // A machine without programs is still on.
             group.addTask { try await Signal().waitForEver() }
-            if machine.failure == .guestDies {
+            if machine.order.fault == .guestDies {
                 group.addTask {
-                    try await self.loop.sleep(for: self.machine.life)
+                    try await self.loop.sleep(for: self.machine.order.life)
                     throw Failure("the fake cloud was told to kill it")
                 }
             }
@@ -78,12 +80,12 @@ final class Guest: Sendable {
     }
 
     private func runAgent() async throws {
-        guard machine.failure != .noAgent else { return }
+        guard machine.order.fault != .noAgent else { return }
         var arguments = [
             "agent", "-socket", Guest.agentSocket, "-copies", "run/copies", "-parent", "\(ProcessTree.current)",
         ]
-        if machine.failure == .agentUnwell { arguments.append("-not-serving") }
-        if machine.failure == .agentDies { arguments += ["-die-after", "\(machine.life.milliseconds)ms"] }
+        if machine.order.fault == .agentUnwell { arguments.append("-not-serving") }
+        if machine.order.fault == .agentDies { arguments += ["-die-after", "\(machine.order.life.milliseconds)ms"] }
         let (agent, end) = try await runAndName(options(SystemInfo.executablePath, arguments))
         logger.warning("the agent ended with \(end)", [LogField("pid", "\(agent)")])
         // Its containers were its children, and are now ours.
@@ -95,7 +97,7 @@ final class Guest: Sendable {
     }
 
     private func runForwarder() async throws {
-        guard machine.failure != .noForwarder else { return }
+        guard machine.order.fault != .noForwarder else { return }
         // A name without a file, for a path might be too long.
         let notifications = "@fake-pod-vm-\(ProcessTree.current)"
         let heard = try ServiceManager.listen(at: notifications, on: loop)

@@ -1,128 +1,144 @@
 public import LinuxIO
-public import PodVMLifecycle
 public import Telemetry
 
-/// A cloud on this machine: each VM is a tree of processes that does what a pod VM does.
+/// Machines on this host: each is a tree of processes that does what a pod VM does.
 ///
-/// VMs outlive the process that made them, and a new one finds them by their directories:
+/// They outlive the process that made them, and a new one finds them by their directories:
 ///
-///     <state>/<name>/    see MachineDirectory
+///     <directory>/<name>/    see MachineDirectory
 ///
-/// Concurrency: `state` is what calls share, under its lock. Two adaptors may not use one
-/// state directory.
-public final class LocalCloud: CloudProvider {
+/// Concurrency: `state` is what calls share, under its lock. Two processes may not use one directory.
+public final class LocalMachines: Sendable {
+    /// Where machines live and what they run.
+    public struct Options: Equatable, Sendable {
+        /// A directory each, that outlives us as the machines do. Nothing else may be in here.
+        public var directory = "/run/peerpod/fake-cloud/machines"
+        /// Where `fake-pod-vm` and `agent-protocol-forwarder` are; empty: beside the running program.
+        public var programsDirectory = ""
+        /// The TCP port that forwarders listen on, each on its own machine's address.
+        public var forwarderPort: UInt16 = 15150
+        /// Further flags of the forwarders, which a pod VM's image would have in a file.
+        public var forwarderFlags: [String] = []
+
+        /// The defaults.
+        public init() {}
+    }
+
     private struct State {
-        /// VMs we started: a parent has to hear of its children's ends, or they stay as zombies.
+        /// Machines we started: a parent has to hear of its children's ends, or they stay as zombies.
         var children: [String: ChildProcess] = [:]
-        /// Addresses that are taken, by VM.
+        /// Addresses that are taken, by machine.
         var addresses: [String: String] = [:]
     }
 
-    private let options: FakeCloudOptions
+    private let options: Options
     private let loop: EpollLoop
     private let logger: Logger
-    private let lot: FaultLot
     private let machine: String
     private let forwarder: String
     private let state = Lock(State())
 
-    /// A cloud whose VMs live under ``FakeCloudOptions/stateDirectory``, those of earlier processes included.
+    /// Machines under ``Options/directory``, those of earlier processes included.
     ///
-    /// - Throws: ``ProviderError`` when its programs are missing or the directory cannot be used.
-    public init(_ options: FakeCloudOptions, on loop: EpollLoop, logger: Logger = .silent) throws(ProviderError) {
+    /// - Throws: ``MachineError`` when the programs are missing or the directory cannot be used.
+    public init(_ options: Options, on loop: EpollLoop, logger: Logger = .silent) throws(MachineError) {
         self.options = options
         self.loop = loop
         self.logger = logger
-        lot = FaultLot(options.faults)
-        let directory =
+        let programs =
             options.programsDirectory.isEmpty
             ? Files.parent(of: SystemInfo.executablePath) : options.programsDirectory
-        machine = directory + "/fake-pod-vm"
-        forwarder = directory + "/agent-protocol-forwarder"
+        machine = programs + "/fake-pod-vm"
+        forwarder = programs + "/agent-protocol-forwarder"
         for program in [machine, forwarder] where !Files.isExecutable(program) {
-            throw ProviderError(
-                .rejected, .giveUp, during: "look for the fake cloud's programs",
-                "\(program) is missing: build it, or say where the programs are")
+            throw MachineError(
+                "look for the programs of fake machines",
+                "\(program) is missing: build it, or say where the programs are"
+            )
         }
-        do {
-            try Files.makeDirectories(options.stateDirectory)
-            for name in try Files.list(options.stateDirectory) {
+        do throws(SystemCallError) {
+            try Files.makeDirectories(options.directory)
+            for name in try Files.list(options.directory) {
                 let directory = directoryOf(name)
                 if let record = directory.machine {
                     state.withLock { $0.addresses[name] = record.address }
                 } else if !MachinePower(of: directory).isOn {
-                    // Half of a VM, whose maker or remover did not live to finish it.
+                    // Half of a machine, whose maker or remover did not live to finish it.
                     try Files.removeTree(directory.path)
                 }
             }
         } catch {
-            throw ProviderError(.rejected, .giveUp, during: "open \(options.stateDirectory)", cause: error)
+            throw MachineError("open the directory of fake machines \(options.directory)", "\(error)")
         }
     }
 
-    /// Makes a VM and powers it on, or finds the one that has the name already.
-    public func createInstance(
-        for sandbox: SandboxID, from spec: InstanceSpec
-    ) async throws(ProviderError) -> Instance {
-        let name = spec.name.rawValue
-        let operation = "create VM \(name)"
-        guard LocalCloud.isName(name) else {
-            throw ProviderError(.rejected, .giveUp, during: operation, "a VM's name has 1 to 63 of a-z, 0-9 and -")
-        }
-        let asked = WallTime.now
-        try await sleep(options.acceptDelay, during: operation)
-        if let present = try find(name) { return present }
-        let failure = options.failure != .none && lot.draw() ? options.failure : .none
-        if let (code, advice) = failure.refusal {
-            throw ProviderError(code, advice, during: operation, "the fake cloud was told to refuse")
-        }
-        let instance: Instance
-        do {
-            instance = try make(name, spec, asked: asked, failure: failure)
-        } catch let error as ProviderError {
-            throw error
-        } catch {
-            throw ProviderError(.operationFailed, .giveUp, during: operation, cause: error)
-        }
-        logger.info("VM \(name) is powered on", [LogField("address", instance.addresses[0])])
-        if failure == .lostAnswer {
-            throw ProviderError(
-                .unreachable, .retry(after: .milliseconds(100)), during: operation,
-                "the fake cloud was told to lose the answer")
-        }
-        return instance
+    /// Every machine that has a directory, also one that has stopped.
+    package func names() throws(SystemCallError) -> [String] {
+        try Files.list(options.directory).filter(LocalMachines.isName)
     }
 
-    /// Returns once the guest calls itself provisioned; throws when it failed, or its VM has stopped.
-    public func awaitProvisioned(_ instance: Instance) async throws(ProviderError) {
-        let operation = "provision VM \(instance.id)"
-        let directory = directoryOf(instance.id.rawValue)
-        var pause = Duration.milliseconds(10)
-        while true {
-            switch directory.guestStatus {
-            case .running: return
-            case .failed(let reason): throw ProviderError(.operationFailed, .giveUp, during: operation, reason)
-            case .booting, nil:
-                if !MachinePower(of: directory).isOn {
-                    // It may have said its last word between the two looks.
-                    if case .failed(let reason) = directory.guestStatus {
-                        throw ProviderError(.operationFailed, .giveUp, during: operation, reason)
-                    }
-                    throw ProviderError(
-                        .operationFailed, .giveUp, during: operation, "the VM has stopped: see \(directory.console)")
-                }
+    /// A machine's directory, for those who want to know more of it: benchmarks, tests.
+    package func directoryOf(_ name: String) -> MachineDirectory {
+        MachineDirectory("\(options.directory)/\(name)")
+    }
+
+    private static func isName(_ name: String) -> Bool {
+        1...64 ~= name.utf8.count
+            && name.utf8.allSatisfy {
+                UInt8(ascii: "a")...UInt8(ascii: "z") ~= $0 || UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0
+                    || $0 == UInt8(ascii: "-")
             }
-            try await sleep(pause, during: operation)
-            pause = min(pause * 2, .milliseconds(250))
+    }
+
+    private static func check(_ name: String, _ operation: String) throws(MachineError) {
+        if isName(name) { return }
+        throw MachineError("\(operation) machine \(name.debugDescription)", "a name has 1 to 64 of a-z, 0-9 and -")
+    }
+}
+
+extension LocalMachines: MachineHost {
+    /// Takes a loopback address on which the forwarders' port is free.
+    package func reserveAddress(for name: String) async throws -> String {
+        try LocalMachines.check(name, "reserve an address for")
+        return try state.withLock { state throws(MachineError) in
+            if let address = state.addresses[name] { return address }
+            let taken = Set(state.addresses.values)
+            let plan = AddressPlan(name: name, stateDirectory: options.directory)
+            // Another cloud's machine may have it, on the same host.
+            guard let address = plan.choose(where: { !taken.contains($0) && isFree($0) }) else {
+                throw MachineError(
+                    "reserve an address for machine \(name)",
+                    "no loopback address has port \(options.forwarderPort) free: delete machines, or use another port")
+            }
+            state.addresses[name] = address
+            return address
         }
     }
 
-    /// Kills a VM and all that came of it, and removes its directory.
-    public func deleteInstance(_ id: InstanceID, of sandbox: SandboxID) async throws(ProviderError) {
-        let name = id.rawValue
-        // No VM of ours has another kind of name, so such a one is as gone as can be.
-        guard LocalCloud.isName(name) else { return }
+    /// Writes a machine down and powers it on; one that was never powered on gets its power.
+    package func powerOn(_ order: MachineOrder, at address: String) async throws {
+        try LocalMachines.check(order.name, "power on")
+        let directory = directoryOf(order.name)
+        do {
+            if directory.machine == nil {
+                try write(order, at: address)
+                state.withLock { $0.addresses[order.name] = address }
+            } else if Files.exists(directory.processNumber) {
+                return
+            }
+            try start(directory, order.name)
+        } catch {
+            throw MachineError("power on machine \(order.name)", "\(error)")
+        }
+        logger.info("Machine \(order.name) is powered on", [LogField("address", address)])
+    }
+
+    /// Kills a machine and all that came of it, and removes its directory.
+    package func remove(_ name: String) async throws {
+        // No machine of ours has another kind of name, so such a one is as gone as can be.
+        guard LocalMachines.isName(name) else { return }
         let directory = directoryOf(name)
+        let wasThere = Files.exists(directory.path)
         do {
             let lock = try await MachinePower(of: directory).cut(on: loop)
             if let child = state.withLock({ $0.children.removeValue(forKey: name) }) { _ = try await child.wait() }
@@ -130,109 +146,44 @@ public final class LocalCloud: CloudProvider {
             try Files.removeTree(directory.path)
             _ = consume lock
         } catch let error as CancellationError {
-            throw ProviderError(.cancelled, .giveUp, during: "delete VM \(name)", cause: error)
+            throw error
         } catch {
-            throw ProviderError(
-                .operationFailed, .retry(after: .milliseconds(100)), during: "delete VM \(name)", cause: error)
+            throw MachineError("remove machine \(name)", "\(error)")
         }
-        let wasOurs = state.withLock { $0.addresses.removeValue(forKey: name) != nil }
-        if wasOurs { logger.info("VM \(name) is gone") }
+        state.withLock { $0.addresses[name] = nil }
+        if wasThere { logger.info("Machine \(name) is gone") }
     }
 
-    /// Every VM that has a directory, also one that is not finished or has stopped.
-    public func instances() async throws(ProviderError) -> [ListedInstance] {
-        do {
-            return try Files.list(options.stateDirectory).filter(LocalCloud.isName).map { name in
-                ListedInstance(id: InstanceID(rawValue: name), tags: directoryOf(name).machine?.tags ?? [:])
-            }
-        } catch {
-            throw ProviderError(.operationFailed, .giveUp, during: "list VMs", cause: error)
-        }
-    }
-
-    /// A VM's directory, for those who want to know more of it: benchmarks, tests.
-    package func directoryOf(_ name: String) -> MachineDirectory {
-        MachineDirectory("\(options.stateDirectory)/\(name)")
-    }
-
-    private static func isName(_ name: String) -> Bool {
-        1...VMName.lengthLimit ~= name.utf8.count
-            && name.utf8.allSatisfy {
-                UInt8(ascii: "a")...UInt8(ascii: "z") ~= $0 || UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0
-                    || $0 == UInt8(ascii: "-")
-            }
-    }
-
-    private func sleep(_ duration: Duration, during operation: String) async throws(ProviderError) {
-        do {
-            if duration > .zero { try await loop.sleep(for: duration) }
-            try Task.checkCancellation()
-        } catch {
-            throw ProviderError(.cancelled, .giveUp, during: operation, cause: error)
-        }
+    /// What the guest last said of itself; a machine that has lost its power has failed.
+    package func status(of name: String) -> GuestStatus? {
+        guard LocalMachines.isName(name), Files.exists(directoryOf(name).record) else { return nil }
+        let directory = directoryOf(name)
+        // In this order, for a guest says its last word before its power goes.
+        let isOn = MachinePower(of: directory).isOn
+        let status = directory.guestStatus
+        if case .failed = status { return status }
+        return isOn ? status ?? .booting : .failed("the machine has stopped: see \(directory.console)")
     }
 }
 
-extension LocalCloud {
-    /// The VM that has the name already; one that was never powered on gets its power.
-    private func find(_ name: String) throws(ProviderError) -> Instance? {
-        let directory = directoryOf(name)
-        guard let record = directory.machine else { return nil }
-        do {
-            if !Files.exists(directory.processNumber) { try powerOn(directory, name) }
-        } catch {
-            throw ProviderError(.operationFailed, .giveUp, during: "power on VM \(name)", cause: error)
-        }
-        return Instance(id: InstanceID(rawValue: name), addresses: [record.address])
-    }
-
-    private func make(_ name: String, _ spec: InstanceSpec, asked: WallTime, failure: FakeFailure) throws -> Instance {
-        let directory = directoryOf(name)
-        try Files.removeTree(directory.path)  // Without a record it is no VM.
-        guard let address = takeAddress(for: name) else {
-            throw ProviderError(
-                .outOfCapacity, .giveUp, during: "create VM \(name)",
-                "no loopback address has port \(options.forwarderPort) free")
-        }
+extension LocalMachines {
+    /// All of it appears in one step: a directory with a name is a whole machine.
+    private func write(_ order: MachineOrder, at address: String) throws(SystemCallError) {
         let record = MachineRecord(
-            name: name, address: address, port: options.forwarderPort, created: asked, bootDelay: options.bootDelay,
-            failure: failure, life: options.life, forwarder: forwarder,
-            forwarderFlags: options.forwarderFlags, tags: spec.tags)
-        // All of it appears in one step: a directory with a name is a whole VM.
-        let unfinished = MachineDirectory(
-            try Files.makeTemporaryDirectory(prefix: "\(options.stateDirectory)/.new-"))
+            order, address: address, port: options.forwarderPort, created: .now, forwarder: forwarder,
+            forwarderFlags: options.forwarderFlags)
+        let directory = directoryOf(order.name)
+        try Files.removeTree(directory.path)  // Without a record it is no machine.
+        let unfinished = MachineDirectory(try Files.makeTemporaryDirectory(prefix: "\(options.directory)/.new-"))
         try Files.write(record.encoded, to: unfinished.record, at: 0)
-        try Files.write(spec.userData.utf8, to: unfinished.userData, at: 0)
         try Files.move(unfinished.path, to: directory.path)
-        try powerOn(directory, name)
-        return Instance(id: spec.name, addresses: [address])
     }
 
-    private func takeAddress(for name: String) -> String? {
-        state.withLock { state in
-            let taken = Set(state.addresses.values)
-            let address = AddressPlan(name: name, stateDirectory: options.stateDirectory).choose { address in
-                // Another cloud's VM may have it, on the same machine.
-                !taken.contains(address) && isFree(address)
-            }
-            state.addresses[name] = address
-            return address
-        }
-    }
-
-    private func isFree(_ address: String) -> Bool {
-        guard
-            let probe = try? Listener.listen(on: .tcp(host: address, port: options.forwarderPort), loop: loop)
-        else { return false }
-        probe.close()
-        return true
-    }
-
-    /// Starts the VM's first process, which holds the power from its first moment.
-    private func powerOn(_ directory: MachineDirectory, _ name: String) throws(SystemCallError) {
+    /// Starts the machine's first process, which holds the power from its first moment.
+    private func start(_ directory: MachineDirectory, _ name: String) throws(SystemCallError) {
         guard let lock = try FileLock.take(directory.power) else { return }
         var boot = ChildProcess.Options(executable: machine, arguments: ["boot", "-directory", directory.path])
-        boot.environment = LocalCloud.guestEnvironment
+        boot.environment = LocalMachines.guestEnvironment
         boot.workingDirectory = directory.path
         boot.output = .file(path: directory.console)
         boot.error = .file(path: directory.console)
@@ -241,6 +192,14 @@ extension LocalCloud {
         let child = try ChildProcess.start(boot, on: loop)
         state.withLock { $0.children[name] = child }
         try directory.replace(directory.processNumber, with: "\(child.pid)")
+    }
+
+    private func isFree(_ address: String) -> Bool {
+        guard
+            let probe = try? Listener.listen(on: .tcp(host: address, port: options.forwarderPort), loop: loop)
+        else { return false }
+        probe.close()
+        return true
     }
 
     /// What a guest gets of our environment: nothing that is secret or ours alone.

@@ -2,7 +2,7 @@ package import LinuxIO
 
 /// The directory that a fake VM is: all that is known of it, and all it writes.
 ///
-///     machine.json    what it is                      user-data      what it boots with; it holds keys
+///     machine.json    what it is; it names a metadata service that has keys
 ///     power           locked for as long as any of its processes lives
 ///     pid             of its first process            status         what its guest says of itself
 ///     timeline.json   when it did what                console.log    what its programs said
@@ -13,7 +13,6 @@ package struct MachineDirectory: Hashable, Sendable {
     package init(_ path: String) { self.path = path }
 
     package var record: String { path + "/machine.json" }
-    package var userData: String { path + "/user-data" }
     package var power: String { path + "/power" }
     package var processNumber: String { path + "/pid" }
     package var status: String { path + "/status" }

@@ -1,182 +1,207 @@
 import KataProtocol
 import LinuxIO
-import PodVMLifecycle
 import TTRPC
 import Telemetry
 import Testing
 
 @testable import FakeCloud
 
-@Suite(.enabled(if: CloudFixture.isBuilt, "fake-pod-vm is not built: run swift build first"))
-struct LocalCloudTests {
-    @Test("boots a VM that calls itself provisioned, with its programs running")
+@Suite(.enabled(if: MachineFixture.isBuilt, "fake-pod-vm is not built: run swift build first"))
+struct LocalMachinesTests {
+    @Test("boots a machine that calls itself provisioned, with its programs running")
     func boots() throws {
-        try CloudFixture.run { fixture in
-            let cloud = try fixture.cloud()
-            let vm = try await fixture.create("podvm-a", in: cloud)
-            try await cloud.awaitProvisioned(vm)
-            let directory = cloud.directoryOf("podvm-a")
+        try MachineFixture.run { fixture in
+            let machines = try fixture.machines()
+            #expect(machines.status(of: "podvm-a") == nil)
+            try await fixture.powerOn("podvm-a", in: machines)
+            try await fixture.awaitRunning("podvm-a", in: machines)
+            let directory = machines.directoryOf("podvm-a")
             try await fixture.eventually("three programs run") { fixture.processes(of: directory).count == 3 }
-            #expect(Files.permissions(directory.userData) == 0o600)
+            #expect(Files.permissions(directory.record) == 0o600)
             let provisioned = try DurableFile.read(directory.guest + "/peerpod/apf.json", limit: 100)
-            #expect(provisioned == Array("dXNlciBkYXRh".utf8))
-            let listed = ListedInstance(id: vm.id, tags: [InstanceTags.pod: "pod"])
-            #expect(try await cloud.instances() == [listed])
+            #expect(String(decoding: provisioned, as: UTF8.self) == "http://127.0.0.1:1/imds/x")
+            #expect(try machines.names() == ["podvm-a"])
         }
     }
 
-    @Test("finds the same VM when asked for it again, also by a later process")
+    @Test("finds the same machine when told to power it on again, also by a later process")
     func idempotent() throws {
-        try CloudFixture.run { fixture in
-            let first = try await fixture.create("podvm-a", in: fixture.cloud())
-            let later = try fixture.cloud()
-            let again = try await fixture.create("podvm-a", in: later)
-            #expect(first == again)
-            #expect(try await later.instances().map(\.id) == [first.id])
-            try await later.awaitProvisioned(again)
+        try MachineFixture.run { fixture in
+            let machines = try fixture.machines()
+            let address = try await fixture.powerOn("podvm-a", in: machines)
+            try await fixture.powerOn("podvm-a", in: machines)
+            let first = try fixture.firstProcess(of: machines.directoryOf("podvm-a"))
+            let later = try fixture.machines()
+            #expect(try await fixture.powerOn("podvm-a", in: later) == address)
+            #expect(try later.names() == ["podvm-a"])
+            #expect(try fixture.firstProcess(of: later.directoryOf("podvm-a")) == first)
+            try await fixture.awaitRunning("podvm-a", in: later)
         }
     }
 
-    @Test("powers on a VM that a crash left written down and never started")
+    @Test("powers on a machine that a crash left written down and never started")
     func interrupted() throws {
-        try CloudFixture.run { fixture in
-            let cloud = try fixture.cloud()
-            let directory = cloud.directoryOf("podvm-a")
+        try MachineFixture.run { fixture in
+            let machines = try fixture.machines()
+            let directory = machines.directoryOf("podvm-a")
             try Files.makeDirectories(directory.path)
             let record = MachineRecord(
-                name: "podvm-a", address: "127.20.0.9", port: 15150, created: .now,
+                MachineOrder(name: "podvm-a"), address: "127.20.0.9", port: 15150, created: .now,
                 forwarder: fixture.root + "/bin/agent-protocol-forwarder")
             try Files.write(record.encoded, to: directory.record, at: 0)
-            try Files.write("x".utf8, to: directory.userData, at: 0)
-            let vm = try await fixture.create("podvm-a", in: cloud)
-            #expect(vm.addresses == ["127.20.0.9"])
-            try await cloud.awaitProvisioned(vm)
+            let later = try fixture.machines()
+            #expect(try await fixture.powerOn("podvm-a", in: later) == "127.20.0.9")
+            try await fixture.awaitRunning("podvm-a", in: later)
         }
     }
 
-    @Test("clears away what is left of a VM whose making or removal was cut short")
+    @Test("clears away what is left of a machine whose making or removal was cut short")
     func leftovers() throws {
-        try CloudFixture.run { fixture in
-            let vms = fixture.root + "/vms"
+        try MachineFixture.run { fixture in
             for directory in [".new-abc", "podvm-half"] {
-                try Files.makeDirectories("\(vms)/\(directory)/run")
-                try Files.write("x".utf8, to: "\(vms)/\(directory)/status", at: 0)
+                try Files.makeDirectories("\(fixture.directory)/\(directory)/run")
+                try Files.write("x".utf8, to: "\(fixture.directory)/\(directory)/status", at: 0)
             }
-            let cloud = try fixture.cloud()
-            #expect(try Files.list(vms).isEmpty)
-            #expect(try await cloud.instances().isEmpty)
+            #expect(try fixture.machines().names().isEmpty)
+            #expect(try Files.list(fixture.directory).isEmpty)
         }
     }
 
-    @Test("deletes what is not there, or could not be, as if it had")
-    func deletesNothing() throws {
-        try CloudFixture.run { fixture in
-            let cloud = try fixture.cloud()
-            for name in ["podvm-unknown", "", "../vms", "/", "podvm-\0", String(repeating: "a", count: 200)] {
-                try await cloud.deleteInstance(InstanceID(rawValue: name), of: CloudFixture.sandbox)
+    @Test("removes what is not there, or could not be, as if it had")
+    func removesNothing() throws {
+        try MachineFixture.run { fixture in
+            let machines = try fixture.machines()
+            for name in ["podvm-unknown", "", "../machines", "/", "podvm-\0", String(repeating: "a", count: 200)] {
+                try await machines.remove(name)
+                #expect(machines.status(of: name) == nil)
             }
-            let vm = try await fixture.create("podvm-a", in: cloud)
-            try await cloud.deleteInstance(vm.id, of: CloudFixture.sandbox)
-            try await cloud.deleteInstance(vm.id, of: CloudFixture.sandbox)
+            try await fixture.powerOn("podvm-a", in: machines)
+            try await machines.remove("podvm-a")
+            try await machines.remove("podvm-a")
         }
     }
 
-    @Test("refuses names that no VM can have", arguments: ["", "..", "../x", "a/b", "A", "a\0", "podvm_a"])
+    @Test("an address that was reserved and never used is free again once its machine is removed")
+    func releases() throws {
+        try MachineFixture.run { fixture in
+            let machines = try fixture.machines()
+            let address = try await machines.reserveAddress(for: "podvm-a")
+            #expect(try await machines.reserveAddress(for: "podvm-a") == address)
+            #expect(try await machines.reserveAddress(for: "podvm-b") != address)
+            try await machines.remove("podvm-a")
+            #expect(try await machines.reserveAddress(for: "podvm-a") == address)
+        }
+    }
+
+    @Test("refuses names that no machine can have", arguments: ["", "..", "../x", "a/b", "A", "a\0", "podvm_a"])
     func badName(name: String) throws {
-        try CloudFixture.run { fixture in
-            let cloud = try fixture.cloud()
-            await #expect(throws: ProviderError.self) { try await fixture.create(name, in: cloud) }
-            #expect(try Files.list(fixture.root + "/vms").isEmpty)
+        try MachineFixture.run { fixture in
+            let machines = try fixture.machines()
+            await #expect(throws: MachineError.self) { try await machines.reserveAddress(for: name) }
+            let order = MachineOrder(name: name)
+            await #expect(throws: MachineError.self) { try await machines.powerOn(order, at: "127.20.0.1") }
+            #expect(try Files.list(fixture.directory).isEmpty)
         }
     }
 
-    @Test("has twenty VMs made at once, each at an address of its own, and none is left in the end")
+    @Test("has twenty machines made at once, each at an address of its own, and none is left in the end")
     func many() throws {
-        try CloudFixture.run { fixture in
-            let cloud = try fixture.cloud()
-            let vms = try await withThrowingTaskGroup(of: Instance.self) { group in
-                for number in 0..<20 { group.addTask { try await fixture.create("podvm-\(number)", in: cloud) } }
-                return try await group.reduce(into: []) { $0.append($1) }
+        try MachineFixture.run { fixture in
+            let machines = try fixture.machines()
+            let names = (0..<20).map { "podvm-\($0)" }
+            let addresses = try await withThrowingTaskGroup(of: String.self) { group in
+                for name in names { group.addTask { try await fixture.powerOn(name, in: machines) } }
+                return try await group.reduce(into: Set()) { $0.insert($1) }
             }
-            #expect(Set(vms.flatMap(\.addresses)).count == 20)
-            for vm in vms { try await cloud.awaitProvisioned(vm) }
-            let processes = vms.flatMap { fixture.processes(of: cloud.directoryOf($0.id.rawValue)) }
+            #expect(addresses.count == 20)
+            for name in names { try await fixture.awaitRunning(name, in: machines) }
+            let processes = names.flatMap { fixture.processes(of: machines.directoryOf($0)) }
             #expect(processes.count >= 20)
             try await withThrowingTaskGroup(of: Void.self) { group in
-                for vm in vms { group.addTask { try await cloud.deleteInstance(vm.id, of: CloudFixture.sandbox) } }
+                for name in names { group.addTask { try await machines.remove(name) } }
                 try await group.waitForAll()
             }
             #expect(processes.filter(ProcessTree.isAlive).isEmpty)
-            #expect(try Files.list(fixture.root + "/vms").isEmpty)
+            #expect(try Files.list(fixture.directory).isEmpty)
+        }
+    }
+
+    @Test("does not start without its programs, and says which is missing")
+    func programsMissing() throws {
+        try MachineFixture.run { fixture in
+            let error = #expect(throws: MachineError.self) {
+                try fixture.machines { $0.programsDirectory = fixture.root }
+            }
+            #expect(error?.reason.contains("fake-pod-vm") == true)
         }
     }
 }
 
-@Suite(.enabled(if: CloudFixture.isBuilt, "fake-pod-vm is not built: run swift build first"))
-struct LocalCloudPowerTests {
-    @Test("deletes a VM with every process that came of it, and its directory")
-    func deletes() throws {
-        try CloudFixture.run { fixture in
-            let cloud = try fixture.cloud()
-            let vm = try await fixture.create("podvm-a", in: cloud)
-            let processes = try await bootAndDaemonise(cloud, vm, fixture)
-            try await cloud.deleteInstance(vm.id, of: CloudFixture.sandbox)
+@Suite(.enabled(if: MachineFixture.isBuilt, "fake-pod-vm is not built: run swift build first"))
+struct MachinePowerTests {
+    @Test("removes a machine with every process that came of it, and its directory")
+    func removes() throws {
+        try MachineFixture.run { fixture in
+            let machines = try fixture.machines()
+            try await fixture.powerOn("podvm-a", in: machines)
+            let processes = try await bootAndDaemonise(machines, fixture)
+            try await machines.remove("podvm-a")
             #expect(processes.filter(ProcessTree.isAlive).isEmpty)
-            #expect(!Files.exists(cloud.directoryOf("podvm-a").path))
-            #expect(try await cloud.instances().isEmpty)
+            #expect(!Files.exists(machines.directoryOf("podvm-a").path))
+            #expect(try machines.names().isEmpty)
         }
     }
 
-    @Test("deletes a VM of a process that was killed, from its directory alone")
-    func deletesAfterCrash() throws {
-        try CloudFixture.run { fixture in
-            let cloud = try fixture.cloud()
-            let vm = try await fixture.create("podvm-a", in: cloud)
-            let processes = try await bootAndDaemonise(cloud, vm, fixture)
-            let later = try fixture.cloud()
-            try await later.deleteInstance(vm.id, of: CloudFixture.sandbox)
+    @Test("removes a machine of a process that was killed, from its directory alone")
+    func removesAfterCrash() throws {
+        try MachineFixture.run { fixture in
+            let machines = try fixture.machines()
+            try await fixture.powerOn("podvm-a", in: machines)
+            let processes = try await bootAndDaemonise(machines, fixture)
+            let later = try fixture.machines()
+            try await later.remove("podvm-a")
             #expect(processes.filter(ProcessTree.isAlive).isEmpty)
             #expect(!Files.exists(later.directoryOf("podvm-a").path))
             // The one that is its parent here still has to hear of its end.
-            try await cloud.deleteInstance(vm.id, of: CloudFixture.sandbox)
+            try await machines.remove("podvm-a")
         }
     }
 
     @Test("lets no program outlive a first process that was killed")
     func firstProcessKilled() throws {
-        try CloudFixture.run { fixture in
-            let cloud = try fixture.cloud()
-            let vm = try await fixture.create("podvm-a", in: cloud)
-            let processes = try await bootAndDaemonise(cloud, vm, fixture)
-            ProcessTree.signal(try fixture.firstProcess(of: cloud.directoryOf("podvm-a")), Signals.kill)
+        try MachineFixture.run { fixture in
+            let machines = try fixture.machines()
+            try await fixture.powerOn("podvm-a", in: machines)
+            let processes = try await bootAndDaemonise(machines, fixture)
+            ProcessTree.signal(try fixture.firstProcess(of: machines.directoryOf("podvm-a")), Signals.kill)
             try await fixture.eventually("all have died") { !processes.contains(where: ProcessTree.isAlive) }
-            try await cloud.deleteInstance(vm.id, of: CloudFixture.sandbox)
+            try await machines.remove("podvm-a")
         }
     }
 
     @Test("finds what is left when all that would have cleared up was killed at once")
     func allKeepersKilled() throws {
-        try CloudFixture.run { fixture in
-            let cloud = try fixture.cloud()
-            let vm = try await fixture.create("podvm-a", in: cloud)
-            let processes = try await bootAndDaemonise(cloud, vm, fixture)
-            let keepers = fixture.processes(of: cloud.directoryOf("podvm-a"), named: "fake-pod-vm")
+        try MachineFixture.run { fixture in
+            let machines = try fixture.machines()
+            try await fixture.powerOn("podvm-a", in: machines)
+            let processes = try await bootAndDaemonise(machines, fixture)
+            let keepers = fixture.processes(of: machines.directoryOf("podvm-a"), named: "fake-pod-vm")
             #expect(keepers.count == 2, "the first process and the agent")
             for keeper in keepers { ProcessTree.signal(keeper, Signals.stop) }
             for keeper in keepers { ProcessTree.signal(keeper, Signals.kill) }
             try await fixture.eventually("they are dead") { !keepers.contains(where: ProcessTree.isAlive) }
             #expect(processes.contains(where: ProcessTree.isAlive), "the daemons live on")
-            try await cloud.deleteInstance(vm.id, of: CloudFixture.sandbox)
+            try await machines.remove("podvm-a")
             #expect(processes.filter(ProcessTree.isAlive).isEmpty)
         }
     }
 
-    /// Boots a VM whose container leaves daemons behind, and returns all its processes.
+    /// Boots a machine whose container leaves daemons behind, and returns all its processes.
     private func bootAndDaemonise(
-        _ cloud: LocalCloud, _ vm: Instance, _ fixture: CloudFixture
+        _ machines: LocalMachines, _ fixture: MachineFixture
     ) async throws -> [Int32] {
-        try await cloud.awaitProvisioned(vm)
-        let directory = cloud.directoryOf(vm.id.rawValue)
+        try await fixture.awaitRunning("podvm-a", in: machines)
+        let directory = machines.directoryOf("podvm-a")
         let socket = directory.guest + "/agent.sock"
         let stream = try await fixture.connect(to: .unix(path: socket))
         try await Client.with(stream, on: fixture.loop) { client in

@@ -1,18 +1,12 @@
 import LinuxIO
-import PodVMLifecycle
 import Testing
 
 @testable import FakeCloud
 
-/// A fake cloud in a directory of its own, whose forwarder is a script: only the cloud itself is under test.
-struct CloudFixture: Sendable {
+/// Machines in a directory of their own, whose forwarder is a script: only what hosts them is under test.
+struct MachineFixture: Sendable {
     let root: String
     let loop: EpollLoop
-
-    /// Whose VMs they all are.
-    static let sandbox: SandboxID = {
-        do { return try SandboxID(validating: "sandbox-1") } catch { preconditionFailure("\(error)") }
-    }()
 
     /// Whether `fake-pod-vm` is where the build puts it.
     static var isBuilt: Bool { Files.isExecutable(built + "/fake-pod-vm") }
@@ -23,47 +17,59 @@ struct CloudFixture: Sendable {
     /// Where the build puts programs.
     static let built = Files.parent(of: SystemInfo.executablePath)
 
-    /// Runs `body` on a fresh loop with a fresh cloud directory, and leaves neither a process nor a file of it.
-    static func run(_ body: @escaping @Sendable (CloudFixture) async throws -> Void) throws {
-        let root = try Files.makeTemporaryDirectory(prefix: "/tmp/fake-cloud-")
+    /// Runs `body` on a fresh loop with a fresh directory of machines, and leaves neither a process nor a file of it.
+    static func run(_ body: @escaping @Sendable (MachineFixture) async throws -> Void) throws {
+        let root = try Files.makeTemporaryDirectory(prefix: "/tmp/machines-")
         defer { try? Files.removeTree(root) }
         try EpollLoop.run { loop in
-            let fixture = CloudFixture(root: root, loop: loop)
+            let fixture = MachineFixture(root: root, loop: loop)
             try fixture.makePrograms()
             let outcome: Result<Void, any Error>
             do { outcome = .success(try await body(fixture)) } catch { outcome = .failure(error) }
-            let cloud = try fixture.cloud()
-            for instance in try await cloud.instances() {
-                try await cloud.deleteInstance(instance.id, of: CloudFixture.sandbox)
-            }
+            let machines = try fixture.machines()
+            for name in try machines.names() { try await machines.remove(name) }
             try outcome.get()
         }
     }
 
-    func cloud(_ change: (inout FakeCloudOptions) -> Void = { _ in }) throws -> LocalCloud {
-        var options = FakeCloudOptions()
-        options.stateDirectory = root + "/vms"
+    /// Where the machines are.
+    var directory: String { root + "/machines" }
+
+    func machines(_ change: (inout LocalMachines.Options) -> Void = { _ in }) throws -> LocalMachines {
+        var options = LocalMachines.Options()
+        options.directory = directory
         options.programsDirectory = root + "/bin"
         change(&options)
-        return try LocalCloud(options, on: loop)
+        return try LocalMachines(options, on: loop)
     }
 
-    func create(
-        _ name: String, in cloud: LocalCloud, userData: String = "dXNlciBkYXRh"
-    ) async throws -> Instance {
-        let spec = InstanceSpec(
-            name: InstanceID(rawValue: name), podName: "pod", podNamespace: "default", requirements: Requirements(),
-            userData: userData, tags: [InstanceTags.pod: "pod"])
-        return try await cloud.createInstance(for: CloudFixture.sandbox, from: spec)
+    /// Makes a machine at the address that is reserved for it, which it returns.
+    @discardableResult
+    func powerOn(
+        _ name: String, in machines: LocalMachines, _ change: (inout MachineOrder) -> Void = { _ in }
+    ) async throws -> String {
+        var order = MachineOrder(name: name)
+        order.metadataEndpoint = "http://127.0.0.1:1/imds/x"
+        change(&order)
+        let address = try await machines.reserveAddress(for: name)
+        try await machines.powerOn(order, at: address)
+        return address
     }
 
-    /// The number of a VM's first process.
+    /// Waits until a guest calls itself provisioned.
+    func awaitRunning(
+        _ name: String, in machines: LocalMachines, sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws {
+        try await eventually("\(name) runs", sourceLocation: sourceLocation) { machines.status(of: name) == .running }
+    }
+
+    /// The number of a machine's first process.
     func firstProcess(of directory: MachineDirectory) throws -> Int32 {
         let text = try DurableFile.read(directory.processNumber, limit: 100)
         return try #require(Int32(String(decoding: text, as: UTF8.self)))
     }
 
-    /// The processes that are known by their descriptor to be of a VM.
+    /// The processes that are known by their descriptor to be of a machine.
     func processes(of directory: MachineDirectory, named name: String = "") -> [Int32] {
         ProcessTable.all().map(\.pid).filter { pid in
             let mark = "/proc/\(pid)/fd/\(MachineDirectory.powerDescriptor)"
@@ -100,10 +106,13 @@ struct CloudFixture: Sendable {
 
     private func makePrograms() throws {
         try Files.makeDirectories(root + "/bin")
-        try Files.link(CloudFixture.built + "/fake-pod-vm", at: root + "/bin/fake-pod-vm")
+        try Files.link(MachineFixture.built + "/fake-pod-vm", at: root + "/bin/fake-pod-vm")
         let script = """
             #!/bin/sh
-            [ "$1" = provision ] && exec cp "$3" "$5/apf.json"
+            if [ "$1" = provision ]; then
+                [ "$2" = -imds-endpoint ] && printf %s "$3" >"$5/apf.json"
+                exit
+            fi
             exec sleep 1000
             """
         try Files.write(script.utf8, to: root + "/bin/agent-protocol-forwarder", at: 0, mode: 0o755)

@@ -37,12 +37,17 @@ import Testing
 }
 
 @Suite struct MachineRecordTests {
-    private let record = MachineRecord(
-        name: "podvm-a", address: "127.20.0.1", port: 15150,
-        created: WallTime(millisecondsSinceEpoch: 1_700_000_000_123), bootDelay: .milliseconds(250),
-        failure: .agentDies, life: .seconds(3), forwarder: "/opt/forwarder",
-        forwarderFlags: ["-disable-tls"],
-        tags: ["peerpods-pod": "web", "peerpods-node": "n \"1\""])
+    private let record: MachineRecord = {
+        var order = MachineOrder(name: "podvm-a")
+        order.tags = ["peerpods-pod": "web", "peerpods-node": "n \"1\""]
+        order.bootDelay = .milliseconds(250)
+        order.fault = .agentDies
+        order.life = .seconds(3)
+        order.metadataEndpoint = "http://127.0.0.1:4711/imds/abc"
+        return MachineRecord(
+            order, address: "127.20.0.1", port: 15150, created: WallTime(millisecondsSinceEpoch: 1_700_000_000_123),
+            forwarder: "/opt/forwarder", forwarderFlags: ["-disable-tls"])
+    }()
 
     @Test("reads what it wrote")
     func roundTrip() throws {
@@ -57,24 +62,5 @@ import Testing
     @Test("keeps what a guest says of itself", arguments: [GuestStatus.booting, .running, .failed("no: disk")])
     func status(status: GuestStatus) {
         #expect(GuestStatus(parsing: status.description) == status)
-    }
-}
-
-@Suite struct FaultLotTests {
-    @Test("fails the first few and no more")
-    func first() {
-        var scope = FakeFaultScope()
-        scope.first = 2
-        let lot = FaultLot(scope)
-        #expect((0..<4).map { _ in lot.draw() } == [true, true, false, false])
-    }
-
-    @Test("fails all, none, or some of a hundred", arguments: [(100, 1000...1000), (0, 0...0), (50, 350...650)])
-    func percent(percent: Int, expected: ClosedRange<Int>) {
-        var scope = FakeFaultScope()
-        scope.percent = percent
-        let lot = FaultLot(scope)
-        let failed = (0..<1000).filter { _ in lot.draw() }.count
-        #expect(expected.contains(failed))
     }
 }

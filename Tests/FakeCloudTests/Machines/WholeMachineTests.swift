@@ -1,25 +1,26 @@
+import HTTPTransport
 import JSON
 import KataProtocol
 import LinuxIO
 import PodVMBoot
-import PodVMLifecycle
 import TTRPC
+import Telemetry
 import Testing
 
 @testable import FakeCloud
 
-@Suite(.enabled(if: CloudFixture.isBuiltWhole, "fake-pod-vm or agent-protocol-forwarder is not built"))
-struct WholeVMTests {
+@Suite(.enabled(if: MachineFixture.isBuiltWhole, "fake-pod-vm or agent-protocol-forwarder is not built"))
+struct WholeMachineTests {
     @Test("boots with the real forwarder, through which its agent runs a process")
-    func wholeVM() throws {
-        try CloudFixture.run { fixture in
-            let cloud = try fixture.cloud {
-                $0.programsDirectory = CloudFixture.built
+    func wholeMachine() throws {
+        try MachineFixture.run { fixture in
+            let machines = try fixture.machines {
+                $0.programsDirectory = MachineFixture.built
                 $0.forwarderFlags = ["-disable-tls"]
             }
             let userData = try UserData(BootDocument(podName: "pod", podNamespace: "default")).encoded()
-            let vm = try await fixture.create("podvm-a", in: cloud, userData: userData)
-            let stream = try await fixture.connect(to: .tcp(host: vm.addresses[0], port: 15150))
+            let address = try await boot("podvm-a", in: machines, userData: userData, fixture)
+            let stream = try await fixture.connect(to: .tcp(host: address, port: 15150))
             try await Client.with(stream, on: fixture.loop) { client in
                 let health = try await client.call(AgentService.check, .init())
                 #expect(health.status == HealthCheckResponse.serving)
@@ -36,7 +37,7 @@ struct WholeVMTests {
                 let output = try await client.call(AgentService.readStdout, read).data
                 #expect(output == Array("from the VM\n".utf8))
             }
-            let timeline = cloud.directoryOf("podvm-a").timeline
+            let timeline = machines.directoryOf("podvm-a").timeline
             let steps = ["asked", "powered-on", "booted", "provisioned", "ready"]
             try await fixture.eventually("every step has its time") {
                 try JSONValue(parsing: DurableFile.read(timeline, limit: 10_000)).objectValue?.keys == steps
@@ -49,13 +50,39 @@ struct WholeVMTests {
 
     @Test("fails at provisioning when its user data is nothing that a VM may boot with")
     func badUserData() throws {
-        try CloudFixture.run { fixture in
-            let cloud = try fixture.cloud { $0.programsDirectory = CloudFixture.built }
-            let vm = try await fixture.create("podvm-a", in: cloud, userData: "not base64!")
-            let error = await #expect(throws: ProviderError.self) { try await cloud.awaitProvisioned(vm) }
-            #expect(error?.detail.contains("provisioning") == true)
-            let console = try DurableFile.read(cloud.directoryOf("podvm-a").console, limit: 100_000)
+        try MachineFixture.run { fixture in
+            let machines = try fixture.machines { $0.programsDirectory = MachineFixture.built }
+            try await boot("podvm-a", in: machines, userData: "not base64!", fixture)
+            guard case .failed(let reason) = machines.status(of: "podvm-a") else {
+                Issue.record("it has not failed")
+                return
+            }
+            #expect(reason.contains("provisioning"))
+            let console = try DurableFile.read(machines.directoryOf("podvm-a").console, limit: 100_000)
             #expect(String(decoding: console, as: UTF8.self).contains("neither a cloud-config"))
+        }
+    }
+
+    /// Boots a machine beside a metadata service that has only user data; returns its address once it runs or has failed.
+    @discardableResult
+    private func boot(
+        _ name: String, in machines: LocalMachines, userData: String, _ fixture: MachineFixture
+    ) async throws -> String {
+        let listener = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: fixture.loop)
+        let server = try HTTPServer(on: listener, loop: fixture.loop, logger: .silent) { request in
+            request.path == "/imds/x/metadata/instance/compute/userData" && request.headers["Metadata"] == "true"
+                ? .text(userData) : .text("not here", status: 400)
+        }
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await server.run() }
+            defer { group.cancelAll() }
+            let address = try await fixture.powerOn(name, in: machines) {
+                $0.metadataEndpoint = "http://\(server.address)/imds/x"
+            }
+            try await fixture.eventually("it is provisioned, or has failed") {
+                machines.status(of: name) != .booting
+            }
+            return address
         }
     }
 }

@@ -1,6 +1,6 @@
 internal import Configuration
-internal import FakeCloud
 internal import LinuxIO
+internal import PodVMLifecycle
 internal import Telemetry
 
 /// The program `cloud-api-adaptor`.
@@ -14,34 +14,26 @@ public enum CloudAPIAdaptorCommand {
         Program(
             "cloud-api-adaptor", version: ProjectVersion.text,
             summary: "run each pod in a virtual machine of its own, in a cloud; for kata's remote hypervisor",
-            entries: [fake, azure], output: output)
+            entries: [azure], output: output)
     }
 
-    private static let fake = Program.Entry("fake", FakeProvider.command) {
-        provider, _, environment throws(ConfigurationError) in
-        var cloud = provider.cloud
-        cloud.forwarderPort = UInt16(clamping: provider.adaptor.forwarderPort)
-        // What the image of such VMs would have been built with.
-        if provider.adaptor.tls.isDisabled { cloud.forwarderFlags.append("-disable-tls") }
-        let options = cloud
-        return try serve(
-            provider.adaptor, FakeProvider.command.values(of: provider), environment
-        ) { loop, logger in try LocalCloud(options, on: loop, logger: logger) }
+    private static let azure = Program.Entry("azure", AzureConfiguration.command) {
+        configuration, _, environment throws(ConfigurationError) in
+        try serve(
+            configuration.adaptor, AzureConfiguration.command.values(of: configuration),
+            warnings: configuration.warnings, environment
+        ) { _, _ in throw ProviderError(.rejected, .giveUp, during: "open Azure", "it is not in this build") }
     }
-
-    private static let azure = Program.Entry(
-        "azure", summary: "run pod VMs in Azure (not in this build yet)",
-        unavailable: "this build has no Azure provider yet; cloud-api-adaptor fake runs pod VMs on this machine")
 
     /// Runs the daemon; what keeps it from starting is logged, and the status 1.
     private static func serve(
         _ configuration: AdaptorConfiguration, _ values: [(name: String, value: String)],
-        _ environment: [String: String], _ makeProvider: @escaping Daemon.ProviderFactory
+        warnings: [String], _ environment: [String: String], _ makeProvider: @escaping Daemon.ProviderFactory
     ) throws(ConfigurationError) -> Int32 {
         let options = try configuration.connectorOptions()
         let logger = Logger(level: configuration.logLevel, format: configuration.logFormat)
         logger.info("cloud-api-adaptor \(ProjectVersion.text)", values.map { LogField($0.name, $0.value) })
-        for warning in configuration.warnings { logger.warning(warning) }
+        for warning in warnings { logger.warning(warning) }
         let daemon = Daemon(
             configuration: configuration, connectorOptions: options, environment: environment, logger: logger,
             makeProvider: makeProvider)

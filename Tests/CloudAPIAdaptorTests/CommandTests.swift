@@ -25,7 +25,7 @@ struct CommandTests {
         #expect(error.contains("Usage: cloud-api-adaptor COMMAND"))
     }
 
-    @Test("help and version succeed", arguments: [["help"], ["version"], ["fake", "-help"], ["fake", "--help"]])
+    @Test("help and version succeed", arguments: [["help"], ["version"], ["azure", "-help"], ["azure", "--help"]])
     func help(arguments: [String]) {
         let (status, output, error) = run(arguments)
         #expect(status == 0)
@@ -33,23 +33,15 @@ struct CommandTests {
         #expect(error.isEmpty)
     }
 
-    @Test("azure says that it is not there, whatever it is told")
-    func azure() {
-        let (status, output, error) = run(["azure", "-subscriptionid", "x", "-h"])
-        #expect(status == 1)
-        #expect(output.isEmpty)
-        #expect(error.hasPrefix("cloud-api-adaptor azure: this build has no Azure provider yet"))
-    }
-
     @Test("help names every setting, no line longer than 80")
     func helpText() {
-        let help = run(["fake", "-help"]).output
+        let help = run(["azure", "-help"]).output
         for setting in AdaptorConfiguration.settings {
             #expect(help.contains("\n  -\(setting.name)"))
             if let variable = setting.environment { #expect(help.contains(variable)) }
         }
         #expect(help.split(separator: "\n").allSatisfy { $0.count <= 80 })
-        #expect(help.contains("quota-exceeded"))
+        #expect(help.contains("-fake-scenario"))
     }
 
     @Test("flags, variables and defaults are the Go adaptor's")
@@ -70,7 +62,9 @@ struct CommandTests {
             ("vxlan-min-id", nil, "555000"),
         ]
         let values = Dictionary(
-            uniqueKeysWithValues: FakeProvider.command.values(of: FakeProvider()).map { ($0.name, $0.value) })
+            uniqueKeysWithValues: AzureConfiguration.command.values(of: AzureConfiguration()).map {
+                ($0.name, $0.value)
+            })
         for (flag, variable, value) in reference {
             let setting = try #require(AdaptorConfiguration.settings.first { $0.name == flag }, "\(flag)")
             #expect(setting.environment == variable)
@@ -96,19 +90,19 @@ struct CommandTests {
             (["-tls-cipher-suites", "ROT13"], "ROT13"), (["-ca-cert-file", "/nowhere"], "/nowhere"),
             (["-tls-skip-verify", "-ca-cert-file", "/nowhere"], "contradicts -ca-cert-file"),
             (["-cert-file", "/nowhere"], "-cert-file and -cert-key go together"),
-            (["-fake-failure", "rain"], "quota-exceeded"), (["surplus"], "takes only flags"),
+            (["-fake-boot-delay", "rain"], "a duration"), (["surplus"], "takes only flags"),
         ])
     func refused(arguments: [String], words: String) {
-        let (status, output, error) = run(["fake"] + arguments)
+        let (status, output, error) = run(["azure", "-fake-cloud"] + arguments)
         #expect(status == 1)
         #expect(output.isEmpty)
-        #expect(error.hasPrefix("cloud-api-adaptor fake: "))
+        #expect(error.hasPrefix("cloud-api-adaptor azure: "))
         #expect(error.contains(words), "\(error)")
     }
 
     @Test("an initdata that is not accepted is not shown")
     func initdata() {
-        let (_, _, error) = run(["fake"], environment: ["INITDATA": "c2VjcmV0"])
+        let (_, _, error) = run(["azure", "-fake-cloud"], environment: ["INITDATA": "c2VjcmV0"])
         #expect(error.contains("initdata"))
         #expect(!error.contains("c2VjcmV0"))
     }

@@ -29,7 +29,8 @@ private struct RunningDaemon {
         var options = ChildProcess.Options(
             executable: Self.executable,
             arguments: [
-                "fake", "-socket", socket, "-pods-dir", directory + "/pods", "-fake-state-dir", directory + "/cloud",
+                "azure", "-fake-cloud", "-socket", socket, "-pods-dir", directory + "/pods", "-fake-state-dir",
+                directory + "/cloud",
                 "-fake-programs-dir", programs,
             ] + arguments)
         options.environment = ["NOTIFY_SOCKET": notifications, "PROBE_PORT": "0", "LOG_FORMAT": "json"]

@@ -1,0 +1,120 @@
+package import JSON
+
+/// A VM size, as the resource SKUs of one region describe it.
+package struct VMSize: Hashable, Sendable {
+    package let name: String
+    /// The quota family, which no name tells: `standardDCEV6Family`.
+    package var family = ""
+    package var vcpus = 0
+    /// Whole MiB of what Azure gives in GB, which may have a fraction.
+    package var memoryMiB = 0
+    package var gpus = 0
+    package var dataDiskLimit = 0
+    package var hasPremiumStorage = true
+    /// `TDX` or `SNP`; nil: not for confidential VMs.
+    package var confidentialType: String?
+    /// The zones of the region that have it and that the subscription may use.
+    package var zones: [String] = []
+    /// Why the subscription cannot use it anywhere in the region, in Azure's word; nil: it can.
+    package var restriction: String?
+
+    /// A size of which nothing but the name is known.
+    package init(name: String) {
+        self.name = name
+        confidentialType = VMSize.confidentialType(byName: name)
+    }
+
+    /// An element of the SKUs' list; nil if it is no VM size of `region`.
+    package init?(_ sku: JSONNode, in region: String) throws(JSONError) {
+        guard try sku.optionalString("resourceType")?.lowercased() == "virtualmachines" else { return nil }
+        let region = region.folded
+        let places = try sku.optionalObjects("locationInfo") ?? []
+        var zones: [String]?
+        for place in places where try place.optionalString("location")?.folded == region {
+            zones = try place.optionalStrings("zones") ?? []
+        }
+        let isListed = try sku.optionalStrings("locations")?.contains { $0.folded == region } ?? false
+        guard zones != nil || isListed else { return nil }
+        self.init(name: try sku.string("name"))
+        family = try sku.optionalString("family") ?? ""
+        self.zones = zones ?? []
+        try take(capabilities: try sku.optionalObjects("capabilities") ?? [])
+        try take(restrictions: try sku.optionalObjects("restrictions") ?? [], in: region)
+        self.zones.sort()
+    }
+
+    private mutating func take(capabilities: [JSONNode]) throws(JSONError) {
+        for capability in capabilities {
+            guard let value = try capability.optionalString("value") else { continue }
+            switch try capability.optionalString("name")?.lowercased() {
+            case "vcpus": vcpus = Int(value) ?? 0
+            // Of a size that leaves processors out, those that are there.
+            case "vcpusavailable": vcpus = Int(value).map { vcpus == 0 ? $0 : min($0, vcpus) } ?? vcpus
+            case "memorygb": memoryMiB = VMSize.mebibytes(gibibytes: value) ?? 0
+            case "gpus": gpus = Int(value) ?? 0
+            case "maxdatadiskcount": dataDiskLimit = Int(value) ?? 0
+            case "premiumio": hasPremiumStorage = value.lowercased() == "true"
+            case "confidentialcomputingtype": confidentialType = value
+            default: break
+            }
+        }
+    }
+
+    private mutating func take(restrictions: [JSONNode], in region: String) throws(JSONError) {
+        for found in restrictions {
+            let reason = try found.optionalString("reasonCode") ?? "restricted"
+            let where_ = try found.optionalObject("restrictionInfo")
+            var places = try where_?.optionalStrings("locations") ?? []
+            switch try found.optionalString("type")?.lowercased() {
+            case "location":
+                if places.isEmpty { places = try found.optionalStrings("values") ?? [] }
+                if places.contains(where: { $0.folded == region }) { restriction = reason }
+            case "zone":
+                guard places.isEmpty || places.contains(where: { $0.folded == region }) else { continue }
+                let closed = try where_?.optionalStrings("zones") ?? []
+                let had = zones
+                zones.removeAll(where: closed.contains)
+                // A region without zones is one thing, a size that may be used in none of them another.
+                if zones.isEmpty, !had.isEmpty { restriction = "\(reason) in every zone" }
+            default: continue
+            }
+        }
+    }
+
+    private static func mebibytes(gibibytes: String) -> Int? {
+        guard let number = Double(gibibytes), number.isFinite, 0..<1e9 ~= number else { return nil }
+        return Int((number * 1024).rounded(.down))
+    }
+
+    /// By the naming of sizes: DC and EC are confidential, `a` for AMD makes it SNP.
+    ///
+    /// For when the SKUs cannot be read, or do not say: no recorded answer shows their word for TDX.
+    static func confidentialType(byName name: String) -> String? {
+        let parts = name.lowercased().split(separator: "_")
+        guard parts.count >= 2, parts[0] == "standard" else { return nil }
+        var letters = parts[1]
+        guard letters.hasPrefix("dc") || letters.hasPrefix("ec") else { return nil }
+        letters.removeFirst(2)
+        letters = letters.drop { $0.isNumber }
+        if letters.hasPrefix("as") || letters.hasPrefix("ads") { return "SNP" }
+        if letters.hasPrefix("es") || letters.hasPrefix("eds") { return "TDX" }
+        return nil
+    }
+}
+
+extension VMSize {
+    /// Whether it has at least all of that.
+    package func fits(vcpus: Int?, memoryMiB: Int?, gpus: Int?) -> Bool {
+        self.vcpus >= vcpus ?? 0 && self.memoryMiB >= memoryMiB ?? 0 && self.gpus >= gpus ?? 0
+    }
+
+    /// The smaller first; a total order, in which the name has the last word.
+    package static func isSmaller(_ one: VMSize, _ other: VMSize) -> Bool {
+        (one.vcpus, one.memoryMiB, one.gpus, one.name) < (other.vcpus, other.memoryMiB, other.gpus, other.name)
+    }
+}
+
+extension String {
+    /// For comparing what Azure writes as it pleases: `East US`, `eastus`.
+    package var folded: String { lowercased().filter { $0 != " " } }
+}

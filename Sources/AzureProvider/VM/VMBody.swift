@@ -1,0 +1,113 @@
+internal import JSON
+internal import PodVMLifecycle
+
+/// The body of the PUT that makes a VM: a function of what is configured, what the pod wants, and where it is tried.
+struct VMBody: Sendable {
+    let options: AzureOptions
+    let spec: InstanceSpec
+    /// The VM size's name.
+    let size: String
+    /// Nil: the region decides.
+    let zone: String?
+    /// As `authorized_keys` has it. Azure wants one; nobody needs to hold its other half.
+    let sshPublicKey: String
+
+    private var resources: VMResources { VMResources(spec.name) }
+
+    /// The tags that the VM will have.
+    var tags: [String: String] { ResourceTags.merged(operators: options.tags, own: spec.tags) }
+
+    var json: JSONValue {
+        var body = fields(["location": .string(options.region)])
+        if let zone { body["zones"] = .array([.string(zone)]) }
+        body["tags"] = .object(JSONObject(tags.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) }))
+        if !options.identities.isEmpty { body["identity"] = identity }
+        body["properties"] = .object(properties)
+        return .object(body)
+    }
+
+    private var identity: JSONValue {
+        let identities = options.identities.map { ($0, JSONValue.object(JSONObject())) }
+        return ["type": "UserAssigned", "userAssignedIdentities": .object(JSONObject(identities))]
+    }
+
+    private var properties: JSONObject {
+        var properties = fields(["hardwareProfile": ["vmSize": .string(size)]])
+        if options.isConfidential { properties["securityProfile"] = securityProfile }
+        properties["storageProfile"] = .object(
+            fields(["imageReference": ImageReference(spec.requirements.image ?? options.imageID).body, "osDisk": disk]))
+        properties["osProfile"] = osProfile
+        properties["networkProfile"] = .object(
+            fields([
+                "networkApiVersion": .string(APIVersion.inlineNetwork),
+                "networkInterfaceConfigurations": .array([interface]),
+            ]))
+        let diagnostics: JSONValue = ["bootDiagnostics": ["enabled": true]]
+        properties["diagnosticsProfile"] = diagnostics
+        properties["userData"] = .string(spec.userData)
+        return properties
+    }
+
+    private var securityProfile: JSONValue {
+        // Without its vTPM a confidential VM has no evidence to show, and Azure refuses it.
+        [
+            "securityType": "ConfidentialVM",
+            "uefiSettings": ["secureBootEnabled": .bool(options.hasSecureBoot), "vTpmEnabled": true],
+        ]
+    }
+
+    private var disk: JSONValue {
+        var managed = fields(["storageAccountType": "Premium_LRS"])
+        if options.isConfidential {
+            let encryption: JSONValue = ["securityEncryptionType": .string(options.diskEncryption.rawValue)]
+            managed["securityProfile"] = encryption
+        }
+        var disk = fields([
+            "name": .string(resources.disk), "createOption": "FromImage", "caching": "ReadWrite",
+            "deleteOption": "Delete", "managedDisk": .object(managed),
+        ])
+        if options.rootVolumeSize > 0 { disk["diskSizeGB"] = .integer(Int64(options.rootVolumeSize)) }
+        return .object(disk)
+    }
+
+    private var osProfile: JSONValue {
+        let user = options.sshUsername
+        // Azure takes no other path.
+        let key: JSONValue = [
+            "path": .string("/home/\(user)/.ssh/authorized_keys"), "keyData": .string(sshPublicKey),
+        ]
+        return [
+            "computerName": .string(resources.vm), "adminUsername": .string(user),
+            "linuxConfiguration": ["disablePasswordAuthentication": true, "ssh": ["publicKeys": [key]]],
+        ]
+    }
+
+    private var interface: JSONValue {
+        var properties = fields(["primary": true, "deleteOption": "Delete"])
+        if !options.securityGroupID.isEmpty {
+            properties["networkSecurityGroup"] = .object(fields(["id": .string(options.securityGroupID)]))
+        }
+        let configuration: JSONValue = [
+            "name": .string(VMResources.addressConfiguration), "properties": .object(address),
+        ]
+        properties["ipConfigurations"] = .array([configuration])
+        return ["name": .string(resources.interface), "properties": .object(properties)]
+    }
+
+    private var address: JSONObject {
+        var address = fields(["primary": true, "subnet": ["id": .string(options.subnetID)]])
+        guard options.usesPublicIP else { return address }
+        // Standard, as a zonal VM can have no other.
+        let publicAddress: JSONValue = [
+            "name": .string(resources.publicAddress), "sku": ["name": "Standard", "tier": "Regional"],
+            "properties": ["deleteOption": "Delete", "publicIPAllocationMethod": "Static"],
+        ]
+        address["publicIPAddressConfiguration"] = publicAddress
+        return address
+    }
+
+    /// In this order.
+    private func fields(_ pairs: KeyValuePairs<String, JSONValue>) -> JSONObject {
+        JSONObject(pairs.map { ($0.key, $0.value) })
+    }
+}

@@ -113,8 +113,3 @@ extension VMSize {
         (one.vcpus, one.memoryMiB, one.gpus, one.name) < (other.vcpus, other.memoryMiB, other.gpus, other.name)
     }
 }
-
-extension String {
-    /// For comparing what Azure writes as it pleases: `East US`, `eastus`.
-    package var folded: String { lowercased().filter { $0 != " " } }
-}

@@ -30,26 +30,4 @@ enum ImageReference: Equatable, Sendable {
         case .sharedGallery(let id): ["sharedGalleryImageId": .string(id)]
         }
     }
-
-    /// What keeps this from naming an image, or nil.
-    var fault: String? {
-        switch self {
-        case .resource(let id):
-            let parts = ResourceID(id)
-            if let parts, parts.type(is: "Microsoft.Compute/galleries/images") { return nil }
-            if let parts, parts.type(is: "Microsoft.Compute/galleries/images/versions") { return nil }
-            if let parts, parts.type(is: "Microsoft.Compute/images") { return nil }
-            return "\"\(id)\" is no image: it is /subscriptions/<id>/resourceGroups/<name>/providers/Microsoft.Compute/"
-                + "images/<name>, or .../galleries/<name>/images/<name>/versions/<version>, or begins with "
-                + "/CommunityGalleries/."
-        case .communityGallery(let id), .sharedGallery(let id):
-            let parts = id.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
-            let names = parts.enumerated().filter { !$0.offset.isMultiple(of: 2) }.map(\.element)
-            let words = parts.enumerated().filter { $0.offset.isMultiple(of: 2) }.map { $0.element.lowercased() }
-            let isWhole = words.count == names.count && names.allSatisfy { !$0.isEmpty }
-            if isWhole, words.dropFirst() == ["images", "versions"] || words.dropFirst() == ["images"] { return nil }
-            return "\"\(id)\" is no gallery's image: it is /CommunityGalleries/<public name>/Images/<name>/Versions/"
-                + "<version>."
-        }
-    }
 }

@@ -1,0 +1,90 @@
+internal import PodVMLifecycle
+
+/// The search for a place for one VM: what is left to try, and what has been.
+///
+/// A value without time or cloud of its own: asked for the next candidate, told of failures, and in the end for the error.
+struct Placement: Sendable {
+    /// A try that came to nothing.
+    struct Failure: Sendable {
+        let candidate: Candidate
+        let error: ARMError
+        let remedy: Remedy
+    }
+
+    /// More tries than this take longer than a pod waits.
+    static let limit = 6
+
+    private let memory: FailureMemory
+    private let candidates: [Candidate]
+    private(set) var failures: [Failure] = []
+
+    init(_ candidates: [Candidate], memory: FailureMemory) {
+        self.candidates = candidates
+        self.memory = memory
+    }
+
+    /// What to try now; nil when there is nothing left that may help.
+    ///
+    /// Where everything is avoided, what is avoided for the shortest time is tried all the same, once: a memory that
+    /// has grown wrong must not keep pods from starting.
+    var next: Candidate? {
+        guard failures.count < Self.limit else { return nil }
+        guard let last = failures.last else {
+            return open(candidates) ?? candidates.min { until($0) < until($1) }
+        }
+        switch last.remedy.help {
+        case .later, .nothing: return nil
+        case .again where failures.count(where: { $0.candidate == last.candidate }) == 1: return last.candidate
+        case .again, .anotherZone, .anotherSize, .anotherFamily:
+            let tried = Set(failures.map(\.candidate))
+            return open(candidates.filter { !tried.contains($0) && !isRuledOut($0) })
+        }
+    }
+
+    /// A try has failed.
+    mutating func failed(_ candidate: Candidate, _ error: ARMError) {
+        let remedy = Remedy(error)
+        let isFirst = !failures.contains { $0.candidate == candidate }
+        failures.append(Failure(candidate: candidate, error: error, remedy: remedy))
+        // What is worth another try is not avoided yet.
+        if remedy.help == .again, isFirst { return }
+        memory.remember(candidate, remedy, code: error.innermost?.code ?? error.code)
+    }
+
+    private func open(_ candidates: [Candidate]) -> Candidate? { candidates.first { memory.block(of: $0) == nil } }
+
+    private func until(_ candidate: Candidate) -> ContinuousClock.Instant {
+        memory.block(of: candidate)?.until ?? .now
+    }
+
+    /// Whether a failure of this very search speaks against it, whatever others have learnt since.
+    private func isRuledOut(_ candidate: Candidate) -> Bool {
+        failures.contains { failure in
+            if case .anotherSize = failure.remedy.help { return failure.candidate.size.name == candidate.size.name }
+            return false
+        }
+    }
+}
+
+extension Placement {
+    /// The end of the search, with every try in it.
+    func error(during operation: String) -> ProviderError {
+        guard let last = failures.last else {
+            return ProviderError(.rejected, .giveUp, during: operation, "there is no size and zone to try")
+        }
+        var tries = failures.map { "\($0.candidate): \($0.error.detail)" }
+        if failures.count > 1 { tries = tries.enumerated().map { "try \($0 + 1), \($1)" } }
+        var detail = tries.joined(separator: "; ")
+        let tried = Set(failures.map(\.candidate))
+        if case .later = last.remedy.help {
+        } else if case .nothing = last.remedy.help {
+        } else {
+            for candidate in candidates where !tried.contains(candidate) {
+                guard let block = memory.block(of: candidate) else { continue }
+                detail += "; not tried: \(candidate), where \(block.code) came up not long ago"
+            }
+        }
+        if !last.remedy.hint.isEmpty { detail += ". \(last.remedy.hint)" }
+        return ProviderError(last.remedy.code, last.remedy.advice, during: operation, detail)
+    }
+}

@@ -1,0 +1,121 @@
+import JSON
+import PodVMLifecycle
+import Testing
+
+@testable import AzureProvider
+
+@Suite("A VM's body")
+struct VMBodyTests {
+    private func body(
+        _ change: (inout AzureOptions) -> Void = { _ in }, _ spec: InstanceSpec = Example.spec(), zone: String? = nil
+    ) -> JSONValue {
+        var options = Example.options
+        change(&options)
+        return VMBody(
+            options: options, spec: spec, size: "Standard_DC2es_v6", zone: zone, sshPublicKey: "ssh-ed25519 AAAA"
+        ).json
+    }
+
+    @Test("is that of a confidential VM, all of whose parts go with it")
+    func whole() throws {
+        let expected = try JSONValue(
+            parsing: Array(
+                """
+                {"location":"eastus","tags":{},"properties":{"hardwareProfile":{"vmSize":"Standard_DC2es_v6"},
+                "securityProfile":{"securityType":"ConfidentialVM","uefiSettings":{"secureBootEnabled":false,"vTpmEnabled":true}},
+                "storageProfile":{"imageReference":{"id":"\(Example.options.imageID)"},
+                "osDisk":{"name":"podvm-nginx-0a1b2c3d-disk","createOption":"FromImage","caching":"ReadWrite","deleteOption":"Delete",
+                "managedDisk":{"storageAccountType":"Premium_LRS","securityProfile":{"securityEncryptionType":"VMGuestStateOnly"}}}},
+                "osProfile":{"computerName":"podvm-nginx-0a1b2c3d","adminUsername":"peerpod","linuxConfiguration":
+                {"disablePasswordAuthentication":true,"ssh":{"publicKeys":[{"path":"/home/peerpod/.ssh/authorized_keys",
+                "keyData":"ssh-ed25519 AAAA"}]}}},
+                "networkProfile":{"networkApiVersion":"2020-11-01","networkInterfaceConfigurations":[{"name":"podvm-nginx-0a1b2c3d-net",
+                "properties":{"primary":true,"deleteOption":"Delete","ipConfigurations":[{"name":"ip-config","properties":
+                {"primary":true,"subnet":{"id":"\(Example.options.subnetID)"}}}]}}]},
+                "diagnosticsProfile":{"bootDiagnostics":{"enabled":true}},"userData":"I2Nsb3VkLWNvbmZpZw=="}}
+                """.utf8))
+        #expect(body() == expected)
+    }
+
+    @Test("has zone, identities, security group, public address and root size only where they are asked for")
+    func options() {
+        let body = body(
+            {
+                $0.identities = [
+                    "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/i"
+                ]
+                $0.securityGroupID = "nsg"
+                $0.usesPublicIP = true
+                $0.rootVolumeSize = 64
+                $0.hasSecureBoot = true
+                $0.diskEncryption = .diskWithVMGuestState
+            }, zone: "2")
+        #expect(body["zones"] == ["2"])
+        #expect(body["identity"]?["type"] == "UserAssigned")
+        #expect(body["identity"]?["userAssignedIdentities"]?.objectValue?.count == 1)
+        let properties = body["properties"]
+        let interface = properties?["networkProfile"]?["networkInterfaceConfigurations"]?.arrayValue?.first?[
+            "properties"]
+        #expect(interface?["networkSecurityGroup"]?["id"] == "nsg")
+        let address = interface?["ipConfigurations"]?.arrayValue?.first?["properties"]
+        #expect(
+            address?["publicIPAddressConfiguration"] == [
+                "name": "podvm-nginx-0a1b2c3d-net", "sku": ["name": "Standard", "tier": "Regional"],
+                "properties": ["deleteOption": "Delete", "publicIPAllocationMethod": "Static"],
+            ])
+        let disk = properties?["storageProfile"]?["osDisk"]
+        #expect(disk?["diskSizeGB"] == 64)
+        #expect(
+            disk?["managedDisk"]?["securityProfile"]?["securityEncryptionType"] == "DiskWithVMGuestState")
+        #expect(properties?["securityProfile"]?["uefiSettings"]?["secureBootEnabled"] == true)
+    }
+
+    @Test("says nothing of security without confidentiality")
+    func plain() {
+        let properties = body({ $0.isConfidential = false })["properties"]
+        #expect(properties?["securityProfile"] == nil)
+        #expect(properties?["storageProfile"]?["osDisk"]?["managedDisk"] == ["storageAccountType": "Premium_LRS"])
+    }
+
+    @Test("takes the pod's image in place of the configured one, from wherever it is")
+    func images() {
+        let community = "/CommunityGalleries/cococommunity-42/Images/peerpod/Versions/0.1.0"
+        let spec = Example.spec(Requirements(image: community))
+        #expect(
+            body({ _ in }, spec)["properties"]?["storageProfile"]?["imageReference"] == [
+                "communityGalleryImageId": .string(community)
+            ])
+        #expect(
+            ImageReference("/sharedGalleries/u/Images/i/Versions/latest").body.objectValue?.keys == [
+                "sharedGalleryImageId"
+            ])
+        #expect(ImageReference(" /subscriptions/x ").body == ["id": "/subscriptions/x"])
+    }
+
+    @Test("has the operator's tags and ours, and ours win whatever the case")
+    func tags() {
+        let body = body(
+            { $0.tags = ["team": "blue", "PeerPods-Sandbox": "theirs"] },
+            Example.spec(tags: [InstanceTags.sandbox: "a"]))
+        #expect(body["tags"] == ["team": "blue", "peerpods-sandbox": "a"])
+    }
+}
+
+@Suite("A resource's tags")
+struct ResourceTagsTests {
+    @Test("are refused beyond each of Azure's limits, with a sentence that names the limit")
+    func limits() {
+        let many = Dictionary(uniqueKeysWithValues: (0..<51).map { ("t\($0)", "") })
+        #expect(ResourceTags.faults(in: many) == ["there are 51 tags, ours included; a resource has at most 50."])
+        func fault(_ name: String, _ value: String = "") -> String { ResourceTags.faults(in: [name: value]).joined() }
+        #expect(fault(String(repeating: "n", count: 512)) == "")
+        #expect(fault(String(repeating: "n", count: 513)).contains("has 513 characters; at most 512"))
+        #expect(fault("a", String(repeating: "v", count: 256)) == "")
+        #expect(fault("a", String(repeating: "v", count: 257)).contains("has 257 characters; at most 256"))
+        #expect(fault("a/b").contains("has '/'"))
+        #expect(fault("a\nb").contains("control character"))
+        #expect(fault("") == "a tag has no name.")
+        #expect(fault("Azure-team").contains("keeps for itself"))
+        #expect(ResourceTags.faults(in: ["a": "", "A": ""]).joined().contains("there twice"))
+    }
+}

@@ -254,9 +254,9 @@ extension HTTPError.Reason {
         case CURLE_URL_MALFORMAT: self = .malformedRequest
         case CURLE_COULDNT_RESOLVE_HOST: self = .nameResolution
         case CURLE_COULDNT_RESOLVE_PROXY, CURLE_PROXY: self = .proxy
-        case CURLE_COULDNT_CONNECT: self = .connection
+        case CURLE_COULDNT_CONNECT, CURLE_SSL_CONNECT_ERROR: self = .connection
         case CURLE_OPERATION_TIMEDOUT: self = .deadline
-        case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER,
+        case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER,
             CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_INVALIDCERTSTATUS:
             self = .security
         case CURLE_OUT_OF_MEMORY, CURLE_FAILED_INIT: self = .client

@@ -1,5 +1,6 @@
 internal import CMicroHTTPD
 internal import LinuxIO
+internal import Telemetry
 
 /// libmicrohttpd, driven from outside.
 ///
@@ -12,7 +13,10 @@ final class HTTPDaemon: Sendable {
 
     private let state: Lock<Engine>
 
-    init(_ limits: HTTPServer.Limits) { state = Lock(Engine(limits)) }
+    /// - Throws: ``HTTPServer/UnusableCertificate``.
+    init(_ limits: HTTPServer.Limits, _ tls: HTTPServer.TLS?) throws(HTTPServer.UnusableCertificate) {
+        state = Lock(try Engine(limits, tls))
+    }
 
     /// What to watch for reading; it stays the daemon's.
     var pollDescriptor: CInt { state.withLock { unsafe cmhd_epoll_descriptor($0.daemon) } }
@@ -54,15 +58,20 @@ final class HTTPDaemon: Sendable {
 
     var daemon: OpaquePointer? { unsafe handle }
 
-    init(_ limits: HTTPServer.Limits) {
+    init(_ limits: HTTPServer.Limits, _ tls: HTTPServer.TLS?) throws(HTTPServer.UnusableCertificate) {
         inbox = Inbox(bodyLimit: limits.bodyBytes)
         // The inbox outlives the daemon: both are this value's, and the daemon is stopped first.
-        unsafe handle = cmhd_start(
-            UInt32(clamping: limits.connections), limits.headerBytes,
-            UInt32(clamping: limits.idleTimeout.components.seconds), Unmanaged.passUnretained(inbox).toOpaque(),
-            begin, receive, complete)
-        // It fails for lack of memory or descriptors, before anything was served.
-        unsafe precondition(handle != nil, "libmicrohttpd does not start")
+        let context = unsafe Unmanaged.passUnretained(inbox).toOpaque()
+        unsafe handle = withTexts(tls?.certificate, tls?.key.reveal()) { certificate, key in
+            unsafe cmhd_start(
+                UInt32(clamping: limits.connections), limits.headerBytes,
+                UInt32(clamping: limits.idleTimeout.components.seconds), certificate, key, context, begin, receive,
+                complete)
+        }
+        guard unsafe handle == nil else { return }
+        // Otherwise it fails for lack of memory or descriptors, before anything was served.
+        precondition(tls != nil, "libmicrohttpd does not start")
+        throw HTTPServer.UnusableCertificate()
     }
 
     mutating func stop() {
@@ -128,6 +137,21 @@ private final class Inbox {
     }
 }
 
+private func peer(of connection: OpaquePointer?) -> String {
+    unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(INET6_ADDRSTRLEN)) { text in
+        guard let start = text.baseAddress, let digits = unsafe cmhd_peer(connection, start) else { return "" }
+        return unsafe String(cString: digits)
+    }
+}
+
+/// Lends out two texts for C, or no text.
+private func withTexts<Result>(
+    _ first: String?, _ second: String?, _ body: (UnsafePointer<CChar>?, UnsafePointer<CChar>?) -> Result
+) -> Result {
+    guard let first, let second else { return body(nil, nil) }
+    return unsafe first.withCString { first in unsafe second.withCString { unsafe body(first, $0) } }
+}
+
 /// A request line has come: the target as sent, before the library decodes it.
 private func begin(
     _ context: UnsafeMutableRawPointer?, _ target: UnsafePointer<CChar>?, _ connection: OpaquePointer?
@@ -172,7 +196,10 @@ private func receive(
         unsafe size.pointee = 0
         return .YES
     }
-    if let response = exchange.response { return unsafe send(response, on: connection) }
+    if let response = exchange.response {
+        // Without an answer the library closes the connection.
+        return response == .disconnect ? .NO : unsafe send(response, on: connection)
+    }
     switch exchange.phase {
     case .refused: return unsafe send(tooLarge, on: connection)
     case .handled: return .NO  // Resumed without an answer, which nobody does.
@@ -182,7 +209,8 @@ private func receive(
         unsafe exchange.connection = connection
         unsafe MHD_suspend_connection(connection)
         let request = unsafe HTTPRequest(
-            method: String(cString: method), target: exchange.target, headers: exchange.headers, body: exchange.body)
+            method: String(cString: method), target: exchange.target, headers: exchange.headers, body: exchange.body,
+            peer: peer(of: connection))
         exchange.body = []
         inbox.deliver(exchange.id, request)
         return .YES

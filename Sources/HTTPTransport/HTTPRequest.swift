@@ -8,13 +8,18 @@ public struct HTTPRequest: Sendable, Equatable {
     public let headers: HTTPHeaders
     /// The whole body, within the server's limit.
     public let body: [UInt8]
+    /// The client's numeric address; empty on a Unix socket.
+    public let peer: String
 
     /// A request as a client would have sent it.
-    public init(method: String, target: String, headers: HTTPHeaders = [:], body: [UInt8] = []) {
+    public init(
+        method: String, target: String, headers: HTTPHeaders = [:], body: [UInt8] = [], peer: String = ""
+    ) {
         self.method = method
         self.target = target
         self.headers = headers
         self.body = body
+        self.peer = peer
     }
 
     /// The target up to the question mark, still percent-encoded.
@@ -56,6 +61,9 @@ public struct HTTPResponse: Sendable, Equatable {
         self.headers = headers
         self.body = body
     }
+
+    /// No answer at all: the server closes the connection without a byte.
+    public static let disconnect = HTTPResponse(status: 0)
 
     /// Plain text for people.
     public static func text(_ text: String, status: Int = 200) -> HTTPResponse {

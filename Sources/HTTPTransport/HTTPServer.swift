@@ -24,6 +24,25 @@ public final class HTTPServer: Sendable {
         public init() {}
     }
 
+    /// What a server proves its name with, in PEM: the certificate, followed by what leads to its authority, and its key.
+    public struct TLS: Sendable {
+        let certificate: String
+        let key: Secret<String>
+
+        /// Pairs the two; whether they fit shows when a server takes them.
+        public init(certificate: String, key: Secret<String>) {
+            self.certificate = certificate
+            self.key = key
+        }
+    }
+
+    /// The certificate and the key given for TLS cannot be read, or are not each other's.
+    public struct UnusableCertificate: Error, Equatable, Sendable, CustomStringConvertible {
+        /// What to look at.
+        public let description =
+            "the HTTP server cannot use its certificate: it or its key is no PEM, or they do not fit"
+    }
+
     /// Where it listens; for TCP with the port the kernel gave.
     public var address: SocketAddress { listener.address }
     private let listener: Listener
@@ -37,16 +56,16 @@ public final class HTTPServer: Sendable {
 
     /// A server of the connections that come to `listener`; each request is answered by `handler`.
     ///
-    /// - Throws: ``SystemCallError`` when descriptors have run out.
+    /// - Throws: ``SystemCallError`` when descriptors have run out, ``UnusableCertificate``.
     public init(
-        on listener: Listener, loop: EpollLoop, limits: Limits = Limits(), logger: Logger = .silent,
+        on listener: Listener, loop: EpollLoop, limits: Limits = Limits(), tls: TLS? = nil, logger: Logger = .silent,
         handler: @escaping @Sendable (HTTPRequest) async -> HTTPResponse
-    ) throws(SystemCallError) {
+    ) throws {
         self.listener = listener
         self.loop = loop
         self.logger = logger
         self.handler = handler
-        daemon = HTTPDaemon(limits)
+        daemon = try HTTPDaemon(limits, tls)
         readiness = try Stream(OwnedFD(duplicating: daemon.pollDescriptor), on: loop)
     }
 

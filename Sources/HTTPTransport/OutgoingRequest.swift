@@ -45,8 +45,9 @@ public struct HTTPError: Error, Hashable, Sendable, CustomStringConvertible {
         /// The URL or a header cannot be sent.
         case malformedRequest
         case nameResolution
+        /// Nobody listens there, or they hung up before TLS was agreed on.
         case connection
-        /// TLS: certificate, authority, protocol.
+        /// TLS: the certificate, its name, or its authority.
         case security
         case proxy
         case deadline

@@ -9,17 +9,22 @@ func withHTTPClient(
     _ options: HTTPClient.Options = .plain,
     _ body: @escaping @Sendable (HTTPClient, EpollLoop) async throws -> Void
 ) throws {
-    try EpollLoop.run { loop in
-        let client = try HTTPClient(options, on: loop)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await client.run() }
-            group.addTask {
-                try await withDeadline(.now.advanced(by: .seconds(20)), on: loop) { try await body(client, loop) }
-            }
-            try await group.next()
-            group.cancelAll()
-            await #expect(throws: CancellationError.self) { try await group.next() }
+    try EpollLoop.run { loop in try await withHTTPClient(options, on: loop) { try await body($0, loop) } }
+}
+
+/// The same on a loop that runs.
+func withHTTPClient(
+    _ options: HTTPClient.Options, on loop: EpollLoop, _ body: @escaping @Sendable (HTTPClient) async throws -> Void
+) async throws {
+    let client = try HTTPClient(options, on: loop)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { try await client.run() }
+        group.addTask {
+            try await withDeadline(.now.advanced(by: .seconds(20)), on: loop) { try await body(client) }
         }
+        try await group.next()
+        group.cancelAll()
+        await #expect(throws: CancellationError.self) { try await group.next() }
     }
 }
 

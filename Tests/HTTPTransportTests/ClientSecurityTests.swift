@@ -1,0 +1,99 @@
+import AgentTunnel
+import HTTPTransport
+import LinuxIO
+import Testing
+
+@Suite("HTTP client and TLS")
+struct ClientSecurityTests {
+    @Test("trusts a server whose authority it was given, and shares the connection")
+    func trusted() throws {
+        let body = [UInt8](repeating: 7, count: 300_000)
+        try SecureServer.run { request in
+            HTTPResponse(status: 200, headers: ["X-Peer": request.peer], body: request.body)
+        } _: { server, client in
+            for _ in 0..<3 {
+                let answer = try await client.send(.init("PUT", "https://localhost:\(server.port)/x", body: body))
+                #expect(answer.status == 200)
+                #expect(answer.headers["X-Peer"] == "127.0.0.1")
+                #expect(answer.body == body)
+            }
+        }
+    }
+
+    @Test("finds the authority by the environment too", arguments: ["CURL_CA_BUNDLE", "SSL_CERT_FILE"])
+    func environment(name: String) throws {
+        try SecureServer.run(trusted: false) { server, _ in
+            var options = HTTPClient.Options.plain
+            options.environment = [name: server.authorityFile]
+            try await withHTTPClient(options, on: server.loop) { client in
+                let answer = try await client.send(.init("GET", "https://localhost:\(server.port)/"))
+                #expect(answer.status == 200)
+            }
+        }
+    }
+
+    @Test("refuses a server of an unknown authority before it has sent a byte")
+    func untrusted() throws {
+        try SecureServer.run(trusted: false) { server, client in
+            let error = await #expect(throws: HTTPError.self) {
+                try await client.send(.init("GET", "https://localhost:\(server.port)/"))
+            }
+            #expect(error?.reason == .security)
+            #expect(error?.effect == .notSent)
+            #expect(error?.description.hasPrefix("localhost:\(server.port): ") == true)
+        }
+    }
+
+    @Test("refuses a server of another name")
+    func otherName() throws {
+        try SecureServer.run(as: "elsewhere") { server, client in
+            let error = await #expect(throws: HTTPError.self) {
+                try await client.send(.init("GET", "https://localhost:\(server.port)/"))
+            }
+            #expect(error?.reason == .security)
+            #expect(error?.effect == .notSent)
+        }
+    }
+
+    @Test("says that the file of authorities is of no use")
+    func noAuthority() throws {
+        var options = HTTPClient.Options.plain
+        options.authorityFile = "/nonexistent/ca.pem"
+        try SecureServer.run(trusted: false, options) { server, client in
+            let error = await #expect(throws: HTTPError.self) {
+                try await client.send(.init("GET", "https://localhost:\(server.port)/"))
+            }
+            #expect(error?.reason == .security)
+            #expect(error?.description.contains("/nonexistent/ca.pem") == true)
+        }
+    }
+
+    @Test("a server that hangs up instead of an answer leaves the effect open")
+    func disconnect() throws {
+        try SecureServer.run { _ in
+            .disconnect
+        } _: { server, client in
+            let error = await #expect(throws: HTTPError.self) {
+                try await client.send(.init("GET", "https://localhost:\(server.port)/"))
+            }
+            #expect(error?.reason == .brokenAnswer)
+            #expect(error?.effect == .unknown)
+        }
+    }
+
+    @Test("a server refuses a certificate that it cannot use")
+    func unusable() throws {
+        let (one, other) = (try SandboxIdentity.make(vmName: "a"), try SandboxIdentity.make(vmName: "b"))
+        try EpollLoop.run { loop in
+            for tls in [
+                HTTPServer.TLS(certificate: "none", key: one.server.key),
+                HTTPServer.TLS(certificate: one.server.certificate, key: other.server.key),
+            ] {
+                let listener = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
+                #expect(throws: HTTPServer.UnusableCertificate.self) {
+                    try HTTPServer(on: listener, loop: loop, tls: tls) { _ in .text("") }
+                }
+            }
+        }
+    }
+}

@@ -96,6 +96,8 @@ internal import LinuxIO
     private let errorText: UnsafeMutablePointer<CChar>
     private var headers = HTTPHeaders()
     private var headerBytes = 0
+    /// Whether the empty line after the header has come.
+    private var isHeaderWhole = false
     private var body: [UInt8] = []
     /// Why a callback put an end to it.
     private var refusal: (HTTPError.Reason, String)?
@@ -194,14 +196,22 @@ internal import LinuxIO
 
     /// The answer, or why there is none, once the library is done with it.
     func outcome(_ code: CURLcode) -> Result<HTTPResponse, HTTPError> {
-        if code == CURLE_OK {
-            let status = unsafe ccurl_get_long(handle, CURLINFO_RESPONSE_CODE)
+        let status = unsafe ccurl_get_long(handle, CURLINFO_RESPONSE_CODE)
+        // The library is content with a header that ends anywhere.
+        if code == CURLE_OK, isHeaderWhole, status >= 200 {
             return .success(HTTPResponse(status: status, headers: headers, body: body))
         }
         let effect = effect
+        let proxySaid = unsafe ccurl_get_long(handle, CURLINFO_HTTP_CONNECTCODE)
+        if effect == .notSent, proxySaid >= 300 {
+            return .failure(HTTPError(.notSent, .proxy, "\(origin): the proxy answered \(proxySaid) to CONNECT"))
+        }
         if let (reason, text) = refusal { return .failure(HTTPError(effect, reason, "\(origin): \(text)")) }
         let said = unsafe String(cString: errorText)
-        let text = unsafe said.isEmpty ? String(cString: curl_easy_strerror(code)) : said
+        let text =
+            unsafe code == CURLE_OK
+            ? "the connection ended within the answer's header"
+            : said.isEmpty ? String(cString: curl_easy_strerror(code)) : said
         return .failure(HTTPError(effect, HTTPError.Reason(code, effect), "\(origin): \(text)"))
     }
 
@@ -228,6 +238,9 @@ internal import LinuxIO
         if line.hasPrefix("HTTP/") {
             // Each 1xx has a header of its own, before that of the answer.
             headers = HTTPHeaders()
+            isHeaderWhole = false
+        } else if line == "\r\n" || line == "\n" {
+            isHeaderWhole = true
         } else if let colon = line.utf8.firstIndex(of: UInt8(ascii: ":")), colon > line.startIndex,
             line.utf8.first != UInt8(ascii: " "), line.utf8.first != UInt8(ascii: "\t")
         {

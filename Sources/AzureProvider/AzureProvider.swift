@@ -1,0 +1,83 @@
+public import HTTPTransport
+internal import JSON
+public import LinuxIO
+public import PodVMLifecycle
+public import Telemetry
+
+/// Azure as a cloud for pod VMs, over plain Azure Resource Manager calls.
+///
+/// Concurrency: every call works in its caller's task, so nothing of it is sent after it has returned. What calls share
+/// - sizes, the memory of failures, what is known of VMs on their way - is each behind a lock of its own.
+public final class AzureProvider: CloudProvider {
+    private let shop: Workshop
+
+    /// A provider for these options, which says nothing to Azure yet.
+    ///
+    /// `sshPublicKey` is what Azure puts into the VMs, as in `authorized_keys`.
+    ///
+    /// - Throws: ``ProviderError`` with every problem of the options in its detail, a sentence each.
+    public convenience init(
+        _ options: AzureOptions, sender: any HTTPSender, sshPublicKey: String, on loop: EpollLoop,
+        logger: Logger = .silent, metrics: Metrics = Metrics()
+    ) throws(ProviderError) {
+        try self.init(
+            options, sender: sender, sshPublicKey: sshPublicKey, clock: LoopClock(loop: loop), logger: logger,
+            metrics: metrics)
+    }
+
+    /// A provider whose time is given, for tests.
+    package init(
+        _ options: AzureOptions, sender: any HTTPSender, sshPublicKey: String, clock: any LifecycleClock,
+        logger: Logger = .silent, metrics: Metrics = Metrics()
+    ) throws(ProviderError) {
+        let problems = options.problems
+        guard problems.isEmpty else {
+            throw ProviderError(
+                .rejected, .giveUp, during: "configure the Azure provider", problems.joined(separator: "; "))
+        }
+        let token = TokenSource(options, sender: sender, clock: clock, logger: logger, metrics: metrics)
+        let arm = ARMClient(
+            AzureAccount(options), sender: sender, credential: token, clock: clock, logger: logger, metrics: metrics)
+        shop = Workshop(
+            options, arm: arm, sshPublicKey: sshPublicKey, clock: clock, logger: logger, metrics: metrics)
+    }
+
+    /// Keeps what is known of the region fresh, until cancelled. Without it everything works, with older knowledge.
+    public func run() async { await shop.sizes.run() }
+
+    /// Makes the sandbox's VM, or finds it, and returns once it has an address.
+    public func createInstance(
+        for sandbox: SandboxID, from spec: InstanceSpec
+    ) async throws(ProviderError) -> Instance {
+        let addresses = try await VMCreation(shop: shop, sandbox: sandbox, spec: spec).run()
+        return Instance(id: spec.name, addresses: addresses)
+    }
+
+    /// Returns once Azure calls the VM done.
+    ///
+    /// - Throws: ``ProviderError``; with the advice to retry at once when the VM may be had elsewhere, which
+    ///   ``createInstance(for:from:)`` then tries.
+    public func awaitProvisioned(_ instance: Instance) async throws(ProviderError) {
+        try await ProvisionWatch(shop: shop, id: instance.id).run()
+    }
+
+    /// Deletes the VM, its interface, disk and public address, and returns once Azure knows none of them.
+    public func deleteInstance(_ id: InstanceID, of sandbox: SandboxID) async throws(ProviderError) {
+        try await VMRemoval(shop: shop, id: id, sandbox: sandbox).run()
+    }
+
+    /// The VMs of the resource group that have a sandbox's tags.
+    public func instances() async throws(ProviderError) -> [ListedInstance] {
+        let nodes: [JSONNode]
+        do throws(ARMError) {
+            nodes = try await shop.machines.list()
+        } catch {
+            throw ProviderError(error, during: "list the VMs of resource group \(shop.options.resourceGroup)")
+        }
+        return nodes.compactMap { node in
+            // One odd element must not hide the others.
+            guard let machine = try? VirtualMachine(node), machine.tags[InstanceTags.sandbox] != nil else { return nil }
+            return ListedInstance(id: InstanceID(rawValue: machine.name), tags: machine.tags)
+        }
+    }
+}

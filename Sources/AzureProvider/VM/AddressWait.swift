@@ -1,0 +1,132 @@
+internal import JSON
+internal import PodVMLifecycle
+internal import Telemetry
+
+/// The wait for a VM's address, which comes long before the VM: it ends at once when the VM never will.
+struct AddressWait: Sendable {
+    /// How long a VM that Azure calls done may be without an address.
+    static let patienceAfterSuccess = Duration.seconds(30)
+    /// How long a VM may be without one at all.
+    static let patience = Duration.seconds(300)
+    private static let pauses = Duration.milliseconds(200) ... .seconds(3)
+    /// How often a VM is read of whose operation nothing is known, and the default for operations.
+    private static let readingPause = Duration.seconds(10)
+
+    let shop: Workshop
+    let id: InstanceID
+    /// The interface's name, if Azure has told it.
+    let interface: String?
+    /// When the VM was asked for.
+    let begun: ContinuousClock.Instant
+
+    private var operation: String { "create VM \(id)" }
+
+    /// What changes while it waits.
+    private struct Progress {
+        var interface: String?
+        var looks = 0
+        var pause: Duration
+        var nextReading: ContinuousClock.Instant
+        /// Since when Azure calls the VM done.
+        var settled: ContinuousClock.Instant?
+    }
+
+    func run() async throws(Setback) -> [String] {
+        let accepted = shop.clock.now
+        let firstPause = shop.vms[id]?.operation?.retryAfter ?? Self.readingPause
+        var progress = Progress(
+            interface: interface, pause: shop.addressTime.expected, nextReading: accepted.advanced(by: firstPause))
+        while true {
+            try await shop.rest(progress.pause, during: operation)
+            if let addresses = try await look(&progress) {
+                let time = accepted.duration(to: shop.clock.now)
+                shop.addressTime.learn(time, atFirstLook: progress.looks == 1)
+                shop.metrics.addressSeconds.observe(time)
+                return addresses
+            }
+            if shop.clock.now >= progress.nextReading { try await read(&progress) }
+            try checkPatience(progress, accepted)
+            progress.pause = nextPause(after: progress)
+        }
+    }
+
+    private func nextPause(after progress: Progress) -> Duration {
+        let own = progress.looks == 1 ? shop.addressTime.expected / 4 : progress.pause * 3 / 2
+        let pause = min(max(own, Self.pauses.lowerBound), Self.pauses.upperBound)
+        return pause * (1 + shop.clock.random() / 10)
+    }
+
+    /// A look at the interface.
+    private func look(_ progress: inout Progress) async throws(Setback) -> [String]? {
+        progress.looks += 1
+        let name = progress.interface ?? VMResources(id).interface
+        let found = try await azure { () throws(ARMError) -> NetworkInterface? in
+            guard let node = try await shop.interfaces.read(name) else { return nil }
+            return try shop.resources.read(node, "interface \(name)") { node throws(JSONError) in
+                try NetworkInterface(node)
+            }
+        }
+        // Azure may name it otherwise than it was told: then the VM knows.
+        if found == nil, progress.interface == nil, progress.looks.isMultiple(of: 2) { try await read(&progress) }
+        guard let found, let address = found.privateAddress else { return nil }
+        guard shop.options.usesPublicIP else { return [address] }
+        guard let publicName = found.publicAddress, let publicAddress = try await publicAddress(publicName) else {
+            return nil
+        }
+        return [publicAddress, address]
+    }
+
+    private func publicAddress(_ name: String) async throws(Setback) -> String? {
+        try await azure { () throws(ARMError) -> String? in
+            guard let node = try await shop.resources.get(.publicAddress, name) else { return nil }
+            return try shop.resources.read(node, "public address \(name)") { node throws(JSONError) in
+                NetworkInterface.address(try node.optionalObject("properties")?.optionalString("ipAddress"))
+            }
+        }
+    }
+
+    /// A look at how Azure gets on with the VM: by its operation, or by the VM itself.
+    private func read(_ progress: inout Progress) async throws(Setback) {
+        progress.nextReading = shop.clock.now.advanced(by: Self.readingPause)
+        if let running = shop.vms[id]?.operation {
+            switch try await azure({ () throws(ARMError) in try await shop.arm.look(running) }) {
+            case .failed(let error): throw .azure(error)
+            case .running(let retryAfter):
+                if let retryAfter { progress.nextReading = shop.clock.now.advanced(by: retryAfter) }
+                if progress.interface != nil { return }
+            case .succeeded, .vanished: shop.vms.update(id) { $0.operation = nil }
+            }
+        }
+        guard let machine = try await shop.machine(id) else {
+            // While its operation runs, Azure may not list it yet.
+            if shop.vms[id]?.operation != nil { return }
+            throw .azure(
+                ARMError(
+                    .operationFailed, during: "PUT virtualMachines/\(id)",
+                    "Azure calls the VM done, or knows nothing of its making any more, and there is no such VM"))
+        }
+        if let name = machine.interfaceName { progress.interface = name }
+        switch machine.provisioning {
+        case .failed, .canceled: throw .azure(try await shop.reason(of: id))
+        case .succeeded: progress.settled = progress.settled ?? shop.clock.now
+        case .running: break
+        }
+        if machine.isBeingDeleted {
+            throw .azure(
+                ARMError(.operationFailed, during: "PUT virtualMachines/\(id)", "somebody is deleting the VM"))
+        }
+    }
+
+    private func checkPatience(_ progress: Progress, _ accepted: ContinuousClock.Instant) throws(Setback) {
+        let now = shop.clock.now
+        let isLate = accepted.duration(to: now) > Self.patience
+        let isDone = progress.settled.map { $0.duration(to: now) > Self.patienceAfterSuccess } ?? false
+        guard isLate || isDone else { return }
+        let name = progress.interface ?? VMResources(id).interface
+        throw .azure(
+            ARMError(
+                .operationFailed, during: "PUT virtualMachines/\(id)",
+                "its network interface \(name) has no address \(accepted.duration(to: now).components.seconds) s after "
+                    + "Azure accepted the VM" + (isDone ? ", which it calls done" : "")))
+    }
+}

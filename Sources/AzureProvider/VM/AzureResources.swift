@@ -1,0 +1,99 @@
+internal import JSON
+
+/// A kind of resource that a pod VM consists of.
+enum ResourceKind: CaseIterable, Sendable {
+    case vm
+    case interface
+    case disk
+    case publicAddress
+
+    var provider: String {
+        switch self {
+        case .vm, .disk: "Microsoft.Compute"
+        case .interface, .publicAddress: "Microsoft.Network"
+        }
+    }
+
+    var type: String {
+        switch self {
+        case .vm: "virtualMachines"
+        case .disk: "disks"
+        case .interface: "networkInterfaces"
+        case .publicAddress: "publicIPAddresses"
+        }
+    }
+
+    var apiVersion: String {
+        switch self {
+        case .vm: APIVersion.compute
+        case .disk: APIVersion.disks
+        case .interface, .publicAddress: APIVersion.network
+        }
+    }
+
+    /// For people.
+    var word: String {
+        switch self {
+        case .vm: "VM"
+        case .disk: "disk"
+        case .interface: "network interface"
+        case .publicAddress: "public address"
+        }
+    }
+}
+
+/// Reads and removes single resources of our group.
+struct AzureResources: Sendable {
+    let arm: ARMClient
+
+    func request(_ method: String, _ kind: ResourceKind, _ name: String? = nil, body: JSONValue? = nil) -> ARMRequest {
+        ARMRequest(
+            method, arm.account.resource(kind.provider, kind.type, name), apiVersion: kind.apiVersion, body: body)
+    }
+
+    /// What there is under the name; nil when ARM itself says that there is nothing.
+    func get(_ kind: ResourceKind, _ name: String, expand: String? = nil) async throws(ARMError) -> JSONNode? {
+        var request = request("GET", kind, name)
+        if let expand { request.query = [("$expand", expand)] }
+        let answer: ARMAnswer
+        do throws(ARMError) {
+            answer = try await arm.send(request)
+        } catch {
+            if error.saysThatItIsGone { return nil }
+            throw error
+        }
+        return try answer.node(of: request)
+    }
+
+    func virtualMachine(_ name: String, expand: String? = nil) async throws(ARMError) -> VirtualMachine? {
+        guard let node = try await get(.vm, name, expand: expand) else { return nil }
+        return try read(node, "VM \(name)") { node throws(JSONError) in try VirtualMachine(node) }
+    }
+
+    func read<Value>(
+        _ node: JSONNode, _ what: String, _ parse: (JSONNode) throws(JSONError) -> Value
+    ) throws(ARMError) -> Value {
+        do throws(JSONError) {
+            return try parse(node)
+        } catch {
+            throw ARMError(.malformed, during: "GET \(what)", "\(error)")
+        }
+    }
+}
+
+extension ARMError {
+    /// A 404 in ARM's own words. One that a proxy wrote, or that means the whole subscription, is no proof.
+    var saysThatItIsGone: Bool {
+        isNotFound && !code.isEmpty && !hasCode("SubscriptionNotFound") && !hasCode("InvalidSubscriptionId")
+    }
+}
+
+extension ARMAnswer {
+    func node(of request: ARMRequest) throws(ARMError) -> JSONNode {
+        do throws(JSONError) {
+            return try JSONNode(body ?? .null)
+        } catch {
+            throw ARMError(.malformed, during: request.name, "\(error)")
+        }
+    }
+}

@@ -1,0 +1,117 @@
+internal import JSON
+internal import PodVMLifecycle
+internal import Telemetry
+
+/// The watch over a VM that is being dialled already, for the news that it will never come.
+struct ProvisionWatch: Sendable {
+    private static let pause = Duration.seconds(10)
+    private static let longestPause = Duration.seconds(60)
+
+    let shop: Workshop
+    let id: InstanceID
+
+    private var operation: String { "provision VM \(id)" }
+
+    /// Returns once Azure calls the VM done.
+    func run() async throws(ProviderError) {
+        do throws(Setback) {
+            try await shop.machines.waiting { () throws(Setback) in try await watch() }
+        } catch {
+            throw await failure(error)
+        }
+        shop.vms.updateIfKnown(id) { entry in
+            entry.operation = nil
+            entry.placement = nil
+        }
+    }
+
+    private func watch() async throws(Setback) {
+        var advised = shop.vms[id]?.operation?.retryAfter
+        var hasLooked = false
+        while true {
+            // Without an operation nothing is known of the VM, so the first look is at once.
+            let isKnown = shop.vms[id]?.operation != nil
+            if isKnown || hasLooked {
+                let pause = min(max(advised ?? Self.pause, .seconds(1)), Self.longestPause)
+                try await shop.rest(pause * (1 + shop.clock.random() / 10), during: operation)
+            }
+            hasLooked = true
+            do throws(Setback) {
+                if try await look(&advised) { return }
+            } catch {
+                guard case .azure(let fault) = error, fault.isOnlyBadTransport else { throw error }
+                // Nothing is wrong with the VM, as far as anybody knows: it is being dialled meanwhile.
+                advised = fault.retryAfter
+            }
+        }
+    }
+
+    /// Whether Azure calls the VM done; throws when it calls it failed.
+    private func look(_ advised: inout Duration?) async throws(Setback) -> Bool {
+        // While many VMs are on their way, one list tells of all; it is only not told why one has failed.
+        if let running = shop.vms[id]?.operation, !shop.machines.isCrowded {
+            switch try await azure({ () throws(ARMError) in try await shop.arm.look(running) }) {
+            case .running(let retryAfter):
+                advised = retryAfter
+                return false
+            case .failed(let error): throw .azure(error)
+            case .succeeded, .vanished: shop.vms.updateIfKnown(id) { $0.operation = nil }
+            }
+        }
+        guard let machine = try await shop.machine(id) else {
+            if shop.vms[id]?.operation != nil, shop.machines.isCrowded { return false }
+            throw .azure(
+                ARMError(
+                    .operationFailed, during: "PUT virtualMachines/\(id)",
+                    "Azure calls the VM done, or knows nothing of its making any more, and there is no such VM"))
+        }
+        switch machine.provisioning {
+        case .succeeded: return true
+        case .running: return false
+        case .failed, .canceled:
+            if let running = shop.vms[id]?.operation,
+                case .failed(let error) = try await azure({ () throws(ARMError) in try await shop.arm.look(running) })
+            {
+                throw .azure(error)
+            }
+            throw .azure(try await shop.reason(of: id))
+        }
+    }
+
+    /// What the lifecycle is told: to ask again at once if there is another place, and the whole story if not.
+    private func failure(_ setback: Setback) async -> ProviderError {
+        switch setback {
+        case .final(let error): return error
+        case .remains: return ProviderError(.operationFailed, .giveUp, during: operation)
+        case .azure(let fault):
+            guard fault.kind != .cancelled, let entry = shop.vms[id], var placement = entry.placement,
+                let candidate = entry.candidate
+            else { return ProviderError(fault, during: operation) }
+            placement.failed(candidate, fault)
+            let (failed, next) = (placement, placement.next)
+            shop.metrics.tries.increment(Remedy(fault).code.description)
+            shop.vms.updateIfKnown(id) { entry in
+                entry.placement = failed
+                entry.operation = nil
+                entry.hasFailed = true
+            }
+            let error = failed.error(during: operation)
+            guard let next else { return error }
+            shop.logger.warning(
+                "Azure gave up on the VM; it may be had elsewhere",
+                [LogField("vm", id), LogField("error", fault.detail), LogField("next", next)])
+            return ProviderError(error.code, .retry(after: .zero), during: operation, error.detail)
+        }
+    }
+}
+
+extension ARMError {
+    /// Whether it says nothing of what was asked about.
+    fileprivate var isOnlyBadTransport: Bool {
+        switch kind {
+        case .notSent, .unanswered, .malformed, .credential: true
+        case .refused(let status): status == 401 || status == 429 || status >= 500
+        case .operationFailed, .cancelled: false
+        }
+    }
+}

@@ -1,0 +1,167 @@
+internal import JSON
+internal import PodVMLifecycle
+internal import Telemetry
+
+/// One deleteInstance: the VM, if it is the sandbox's, and whatever was made with it, until nothing is left.
+struct VMRemoval: Sendable {
+    /// How long a PUT that nobody waited for may take to have its effect.
+    static let lostRequestTime = Duration.seconds(10)
+    /// How often a deletion that Azure took is looked after before it is asked for again.
+    private static let looks = 60
+
+    let shop: Workshop
+    let id: InstanceID
+    let sandbox: SandboxID
+
+    private var names: VMResources { VMResources(id) }
+    private var operation: String { "delete VM \(id)" }
+    private var log: Logger { shop.logger(of: id, sandbox) }
+
+    /// With `keepingEntry` what is known of the VM's tries stays known, for the next one.
+    func run(keepingEntry: Bool = false) async throws(ProviderError) {
+        // No VM of ours has another kind of name, so such a one is as gone as can be.
+        guard names.fault == nil else { return }
+        let begun = shop.clock.now
+        do throws(Setback) {
+            if try await removeMachine() {
+                try await removeLeftovers()
+                shop.metrics.removalSeconds.observe(begun.duration(to: shop.clock.now))
+                shop.memory.forgetQuota()
+            }
+        } catch {
+            switch error {
+            case .azure(let fault): throw ProviderError(fault, during: operation)
+            case .final(let error): throw error
+            case .remains: throw ProviderError(.operationFailed, .retry(after: .seconds(5)), during: operation)
+            }
+        }
+        if !keepingEntry { shop.vms.forget(id) }
+    }
+
+    /// False when a VM of the name is there that is not the sandbox's: then nothing under the name is.
+    private func removeMachine() async throws(Setback) -> Bool {
+        // What this process saw made, or read the tags of, need not be read again.
+        if shop.vms[id]?.owner != sandbox {
+            guard let machine = try await findMachine() else { return true }
+            guard machine.belongs(to: sandbox) else {
+                log.warning(
+                    "The VM of this name is not this sandbox's; it is left alone",
+                    [LogField("owner", machine.tags[InstanceTags.sandbox] ?? "unknown")])
+                return false
+            }
+        }
+        var request = shop.resources.request("DELETE", .vm, id.rawValue)
+        // Nothing in the guest is worth a graceful shutdown.
+        request.query = [("forceDeletion", "true")]
+        guard let answer = try await delete(request) else { return true }
+        try await awaitEnd(ARMOperation(answer, of: request))
+        return true
+    }
+
+    /// The VM, also if it appears only now: a PUT whose answer nobody waited for may be slower than we are.
+    private func findMachine() async throws(Setback) -> VirtualMachine? {
+        while true {
+            let found = try await azure { () throws(ARMError) in
+                try await shop.resources.virtualMachine(id.rawValue)
+            }
+            if let found { return found }
+            guard let lost = shop.vms[id]?.lost else { return nil }
+            let left = Self.lostRequestTime - lost.duration(to: shop.clock.now)
+            guard left > .zero else {
+                shop.vms.updateIfKnown(id) { $0.lost = nil }
+                return nil
+            }
+            try await shop.rest(min(left, .seconds(3)), during: operation)
+        }
+    }
+
+    /// Nil when there is nothing to delete.
+    private func delete(_ request: ARMRequest) async throws(Setback) -> ARMAnswer? {
+        do throws(ARMError) {
+            let answer = try await shop.arm.send(request)
+            return answer.status == 204 ? nil : answer
+        } catch {
+            if error.saysThatItIsGone { return nil }
+            throw .azure(error)
+        }
+    }
+
+    /// Returns once there is no such VM. Its absence is the proof; the operation tells only when to look, and of failure.
+    private func awaitEnd(_ running: ARMOperation?) async throws(Setback) {
+        let begun = shop.clock.now
+        var pause = shop.removalTime.expected
+        var running = running
+        for looks in 1...Self.looks {
+            try await shop.rest(pause * (1 + shop.clock.random() / 10), during: operation)
+            if let operation = running, looks > 1 {
+                switch try await azure({ () throws(ARMError) in try await shop.arm.look(operation) }) {
+                case .running(let retryAfter):
+                    pause = retryAfter ?? nextPause(after: pause)
+                    continue
+                case .failed(let error): throw .azure(error)
+                case .succeeded, .vanished: running = nil
+                }
+            }
+            let isThere = try await azure { () throws(ARMError) in
+                try await shop.resources.get(.vm, id.rawValue) != nil
+            }
+            if !isThere {
+                shop.removalTime.learn(begun.duration(to: shop.clock.now), atFirstLook: looks == 1)
+                return
+            }
+            pause = looks == 1 ? running?.retryAfter ?? shop.removalTime.expected / 2 : nextPause(after: pause)
+        }
+        throw .final(
+            ProviderError(
+                .operationFailed, .retry(after: .seconds(30)), during: operation,
+                "Azure took the deletion \(begun.duration(to: shop.clock.now).components.seconds) s ago, and the VM is still "
+                    + "there"))
+    }
+
+    private func nextPause(after pause: Duration) -> Duration { min(max(pause * 3 / 2, .seconds(1)), .seconds(15)) }
+
+    /// What Azure should have deleted with the VM, or what a VM that never came to be has left.
+    private func removeLeftovers() async throws(Setback) {
+        try await removeLeftover(.interface, names.interface)
+        try await removeLeftover(.disk, names.disk)
+        if shop.options.usesPublicIP { try await removeLeftover(.publicAddress, names.publicAddress) }
+    }
+
+    private func removeLeftover(_ kind: ResourceKind, _ name: String) async throws(Setback) {
+        guard let found = try await azure({ () throws(ARMError) in try await shop.resources.get(kind, name) }) else {
+            return
+        }
+        if let owner = owner(of: found, kind) {
+            log.warning("The \(kind.word) \(name) is in use by another; it is left alone", [LogField("owner", owner)])
+            return
+        }
+        log.info("Deleting the \(kind.word) \(name), which the VM has left behind")
+        let request = shop.resources.request("DELETE", kind, name)
+        if let answer = try await delete(request) {
+            try await azure { () throws(ARMError) in try await shop.arm.finish(answer, of: request) }
+        }
+        if try await azure({ () throws(ARMError) in try await shop.resources.get(kind, name) }) != nil {
+            throw .final(
+                ProviderError(
+                    .operationFailed, .retry(after: .seconds(10)), during: operation,
+                    "Azure says that it has deleted the \(kind.word) \(name), and it is still there"))
+        }
+    }
+
+    /// Who else has it: a VM of another name, or the sandbox that its tags name.
+    private func owner(of node: JSONNode, _ kind: ResourceKind) -> String? {
+        if let sandbox = node.members["tags"]?[InstanceTags.sandbox]?.stringValue, sandbox != self.sandbox.rawValue {
+            return sandbox
+        }
+        let machine: String? =
+            switch kind {
+            case .interface: node.members["properties"]?["virtualMachine"]?["id"]?.stringValue
+            case .disk: node.members["managedBy"]?.stringValue
+            case .vm, .publicAddress: nil
+            }
+        guard let machine, let name = ResourceID(machine)?.name, name.lowercased() != id.rawValue.lowercased() else {
+            return nil
+        }
+        return "VM \(name)"
+    }
+}

@@ -1,0 +1,89 @@
+internal import JSON
+internal import PodVMLifecycle
+
+/// A VM as ARM tells of it, as far as we look.
+struct VirtualMachine: Sendable {
+    let name: String
+    let tags: [String: String]
+    let provisioning: ProvisioningState
+    /// `Deleting` is one of the many states that are not an end.
+    let isBeingDeleted: Bool
+    /// The ids of its network interfaces; empty while there are none.
+    let interfaces: [String]
+    /// Why it failed, where the answer has its instance view.
+    let fault: (code: String, message: String)?
+
+    init(_ node: JSONNode) throws(JSONError) {
+        name = try node.string("name")
+        var tags: [String: String] = [:]
+        for (key, value) in try node.optionalObject("tags")?.members.entries ?? [] { tags[key] = value.stringValue }
+        self.tags = tags
+        let properties = try node.optionalObject("properties")
+        let state = try properties?.optionalString("provisioningState") ?? "Succeeded"
+        provisioning = ProvisioningState(state)
+        isBeingDeleted = state.lowercased() == "deleting"
+        var interfaces: [String] = []
+        for interface in try properties?.optionalObject("networkProfile")?.optionalObjects("networkInterfaces") ?? [] {
+            if let id = try interface.optionalString("id") { interfaces.append(id) }
+        }
+        self.interfaces = interfaces
+        fault = try properties.flatMap { properties throws(JSONError) in try Self.fault(properties) }
+    }
+
+    /// The status `ProvisioningState/failed/<code>` of an instance view.
+    private static func fault(_ properties: JSONNode) throws(JSONError) -> (code: String, message: String)? {
+        for status in try properties.optionalObject("instanceView")?.optionalObjects("statuses") ?? [] {
+            let code = try status.optionalString("code") ?? ""
+            let parts = code.split(separator: "/")
+            guard parts.count >= 2, parts[0].lowercased() == "provisioningstate", parts[1].lowercased() == "failed"
+            else {
+                continue
+            }
+            let message = try status.optionalString("message")
+            let display = try status.optionalString("displayStatus")
+            return (parts.count > 2 ? String(parts[2]) : "", message ?? display ?? "")
+        }
+        return nil
+    }
+
+    /// Whether the VM was made for that sandbox, which only its tags can tell.
+    func belongs(to sandbox: SandboxID) -> Bool { tags[InstanceTags.sandbox] == sandbox.rawValue }
+
+    /// The name of its one interface, which is the last part of an id.
+    var interfaceName: String? { interfaces.first.flatMap { ResourceID($0)?.name } }
+}
+
+/// A network interface as ARM tells of it, as far as we look.
+struct NetworkInterface: Sendable {
+    /// The primary configuration's address, once there is one.
+    let privateAddress: String?
+    /// The name of its public address, where it has one.
+    let publicAddress: String?
+    /// The id of the VM that it is attached to.
+    let vm: String?
+
+    init(_ node: JSONNode) throws(JSONError) {
+        let properties = try node.optionalObject("properties")
+        vm = try properties?.optionalObject("virtualMachine")?.optionalString("id")
+        var primary: JSONNode?
+        for configuration in try properties?.optionalObjects("ipConfigurations") ?? [] {
+            guard let details = try configuration.optionalObject("properties") else { continue }
+            let isPrimary = try details.optionalBool("primary") ?? false
+            if primary == nil || isPrimary { primary = details }
+            if isPrimary { break }
+        }
+        privateAddress = try Self.address(primary?.optionalString("privateIPAddress"))
+        publicAddress = try primary?.optionalObject("publicIPAddress")?.optionalString("id").flatMap {
+            ResourceID($0)?.name
+        }
+    }
+
+    /// An address, unless it says that there is none yet.
+    static func address(_ text: String?) -> String? {
+        guard let text, !text.isEmpty, text != "0.0.0.0", text != "::" else { return nil }
+        let isNumeric = text.utf8.allSatisfy {
+            "0123456789.:abcdefABCDEF".utf8.contains($0)
+        }
+        return isNumeric ? text : nil
+    }
+}

@@ -1,0 +1,66 @@
+internal import JSON
+internal import PodVMLifecycle
+internal import Telemetry
+
+/// What all work on VMs shares: Azure, time, memory, and what is configured.
+struct Workshop: Sendable {
+    let options: AzureOptions
+    let sshPublicKey: String
+    let arm: ARMClient
+    let resources: AzureResources
+    let clock: any LifecycleClock
+    let logger: Logger
+    let metrics: ProviderMetrics
+    let memory: FailureMemory
+    let sizes: SizeStore
+    let vms = VMTable()
+    /// Reads VMs, and their interfaces, for all who wait.
+    let machines: CrowdReader
+    let interfaces: CrowdReader
+    /// From the acceptance of a VM to the address on its interface.
+    let addressTime = TypicalTime(.milliseconds(500), within: .milliseconds(100) ... .seconds(10))
+    /// From the acceptance of a deletion to its end.
+    let removalTime = TypicalTime(.seconds(2), within: .milliseconds(200) ... .seconds(60))
+
+    init(
+        _ options: AzureOptions, arm: ARMClient, sshPublicKey: String, clock: any LifecycleClock, logger: Logger,
+        metrics: Metrics
+    ) {
+        self.options = options
+        self.sshPublicKey = sshPublicKey
+        self.arm = arm
+        self.clock = clock
+        self.logger = logger
+        resources = AzureResources(arm: arm)
+        memory = FailureMemory(clock: clock)
+        self.metrics = ProviderMetrics(metrics, memory: memory)
+        sizes = SizeStore(arm, clock: clock, logger: logger, metrics: metrics)
+        machines = CrowdReader(.vm, resources, clock: clock)
+        interfaces = CrowdReader(.interface, resources, clock: clock)
+    }
+
+    func logger(of id: InstanceID, _ sandbox: SandboxID) -> Logger {
+        logger.with("vm", id).with("sandbox", sandbox)
+    }
+
+    func rest(_ pause: Duration, during operation: String) async throws(Setback) {
+        do { try await clock.sleep(for: pause) } catch { throw .cancelled(during: operation) }
+    }
+
+    /// The VM now, read with others' if many are waited for.
+    func machine(_ id: InstanceID) async throws(Setback) -> VirtualMachine? {
+        try await azure { () throws(ARMError) in
+            guard let node = try await machines.read(id.rawValue) else { return nil }
+            return try resources.read(node, "VM \(id)") { node throws(JSONError) in try VirtualMachine(node) }
+        }
+    }
+
+    /// Why a VM that calls itself failed has failed; its operation, which would say, is not known.
+    func reason(of id: InstanceID) async throws(Setback) -> ARMError {
+        let machine = try await azure { () throws(ARMError) in
+            try await resources.virtualMachine(id.rawValue, expand: "instanceView")
+        }
+        let fault = machine?.fault ?? (code: "", message: "the VM's provisioning state is Failed")
+        return ARMError(.operationFailed, during: "PUT virtualMachines/\(id)", code: fault.code, fault.message)
+    }
+}

@@ -137,7 +137,7 @@ final class ScriptedARM: HTTPSender {
 
     /// A client of this Azure.
     func client(
-        _ clock: ManualClock, options: AzureOptions = ScriptedARM.options, logger: Logger = .silent,
+        _ clock: any LifecycleClock, options: AzureOptions = ScriptedARM.options, logger: Logger = .silent,
         metrics: Metrics = Metrics()
     ) -> ARMClient {
         ARMClient(

@@ -16,16 +16,11 @@ package enum ARMLink {
         return link
     }
 
-    /// Scheme, host and port, in small letters, the port always there; nil with a user name, or without a host.
-    static func origin(_ url: String) -> String? {
+    /// Where a URL leads, the port always there; nil with a user name, without a host, or with another scheme.
+    private static func origin(_ url: String) -> EndpointURL? {
         guard let colon = url.firstIndex(of: ":"), url[colon...].hasPrefix("://") else { return nil }
-        let scheme = url[..<colon].lowercased()
-        guard let port = ["https": "443", "http": "80"][scheme] else { return nil }
-        let authority = url[url.index(colon, offsetBy: 3)...].prefix { !"/?#".contains($0) }.lowercased()
-        guard !authority.isEmpty, !authority.contains("@"), !authority.contains("%") else { return nil }
-        // A colon within brackets is an IPv6 address's.
-        let end = authority.lastIndex(of: "]") ?? authority.startIndex
-        let hasPort = authority[end...].contains(":")
-        return "\(scheme)://\(hasPort ? authority : "\(authority):\(port)")"
+        let authority = url[url.index(colon, offsetBy: 3)...].prefix { !"/?#".contains($0) }
+        guard let place = EndpointURL("\(url[...colon])//\(authority)") else { return nil }
+        return place.port == nil ? EndpointURL("\(place.text):\(place.isSecure ? 443 : 80)") : EndpointURL(place.text)
     }
 }

@@ -1,0 +1,137 @@
+import Doubles
+import HTTPTransport
+import JSON
+import LinuxIO
+import Telemetry
+import Testing
+
+@testable import AzureProvider
+
+@Suite("A call that fails")
+struct ARMRetryTests {
+    private let arm = ScriptedARM()
+    private let clock = QuickClock()
+
+    private func request(_ method: String) -> ARMRequest {
+        ARMRequest(
+            method, AzureAccount(ScriptedARM.options).resource("Microsoft.Compute", "virtualMachines", "vm-1"),
+            apiVersion: "2024-07-01")
+    }
+
+    private func failure(_ method: String = "GET") async throws -> ARMError {
+        let (client, request) = (arm.client(clock), request(method))
+        return try #require(await #expect(throws: ARMError.self) { try await client.send(request) })
+    }
+
+    private func send(_ method: String) async throws {
+        _ = try await arm.client(clock).send(request(method))
+    }
+
+    @Test("for a reason that passes is repeated, the longer the later", arguments: [408, 500, 502, 503, 504])
+    func transient(status: Int) async throws {
+        arm.on("PUT", "/vm-1", .refusal(status, "InternalServerError"))
+        let error = try await failure("PUT")
+        #expect(error.kind == .refused(status: status))
+        #expect(arm.calls.count == 5)
+        #expect(clock.naps == [800, 1600, 3200, 6400].map { .milliseconds($0) })
+    }
+
+    @Test("with an advice to wait is repeated after that")
+    func retryAfter() async throws {
+        arm.on("DELETE", "/vm-1", .empty(503, [("Retry-After", "17")]), .empty(204))
+        try await send("DELETE")
+        #expect(clock.naps == [.seconds(17)])
+    }
+
+    @Test("because nobody answered is repeated when twice is as good as once", arguments: ["GET", "PUT", "DELETE"])
+    func unanswered(method: String) async throws {
+        arm.on(method, "/vm-1", .broken, .fail(HTTPError(.unknown, .deadline, "60 s")), .json(200, [:]))
+        try await send(method)
+        #expect(arm.calls.count == 3)
+    }
+
+    @Test("and may have done its work is not repeated when twice is not once", arguments: ["POST", "PATCH"])
+    func unsafe(method: String) async throws {
+        arm.on(method, "/vm-1", .broken)
+        #expect(try await failure(method).kind == .unanswered)
+        arm.on(method, "/vm-1", .empty(500))
+        #expect(try await failure(method).kind == .refused(status: 500))
+        #expect(arm.calls.count == 2)
+        arm.on(method, "/vm-1", .unreachable, .empty(503, [("Retry-After", "1")]), .json(200, [:]))
+        try await send(method)
+        #expect(arm.calls.count == 5, "what was not sent, and what ARM itself wants repeated, is repeated")
+    }
+
+    @Test("because ARM cannot be reached says that nothing was sent")
+    func unreachable() async throws {
+        arm.on("PUT", "/vm-1", .unreachable)
+        let error = try await failure("PUT")
+        #expect(error.kind == .notSent)
+        #expect(error.description.contains("management.test:443 refuses connections"))
+        #expect(arm.calls.count == 5)
+    }
+
+    @Test("for a reason that stays is not repeated", arguments: [400, 403, 404, 409, 412])
+    func lasting(status: Int) async throws {
+        arm.on("PUT", "/vm-1", .refusal(status, "No"))
+        #expect(try await failure("PUT").kind == .refused(status: status))
+        #expect(arm.calls.count == 1)
+        arm.on("PUT", "/vm-1", .fail(HTTPError(.notSent, .security, "certificate of somebody else")))
+        #expect(try await failure("PUT").kind == .notSent)
+        #expect(arm.calls.count == 2)
+    }
+
+    @Test("because of another operation is repeated")
+    func otherOperation() async throws {
+        arm.on("DELETE", "/vm-1", .refusal(409, "AnotherOperationInProgress"), .empty(204))
+        try await send("DELETE")
+        #expect(arm.calls.count == 2)
+    }
+
+    @Test("by 429 waits as long as it is told, and goes on until patience ends")
+    func throttled() async throws {
+        arm.on("PUT", "/vm-1", .refusal(429, "TooManyRequests", "slow", [("Retry-After", "12")]), .json(200, [:]))
+        try await send("PUT")
+        #expect(clock.naps == [.seconds(12)])
+
+        arm.on("PUT", "/vm-1", .refusal(429, "OperationNotAllowed", "slow", [("Retry-After", "60")]))
+        let error = try await failure("PUT")
+        #expect(error.kind == .refused(status: 429))
+        #expect(error.retryAfter == .seconds(60))
+        #expect(arm.calls.count == 2 + 11)
+    }
+
+    @Test(
+        "with odd advice does as without",
+        arguments: ["-5", "0", "soon", "", "1e9", "99999999999999999999999", "NaN", "5; 6"])
+    func oddAdvice(value: String) async throws {
+        arm.on("GET", "/vm-1", .empty(503, [("Retry-After", value)]), .json(200, [:]))
+        try await send("GET")
+        #expect(clock.naps == [.milliseconds(800)])
+    }
+
+    @Test("with advice to wait for a year waits ten minutes")
+    func longAdvice() async throws {
+        arm.on("GET", "/vm-1", .empty(503, [("Retry-After", "31536000")]), .json(200, [:]))
+        try await send("GET")
+        #expect(clock.naps == [.seconds(600)])
+    }
+
+    @Test("is counted by method and status, with latency and waiting")
+    func metrics() async throws {
+        let metrics = Metrics()
+        arm.on(
+            "GET", "/vm-1", .empty(503), .empty(429), .broken, .json(200, [:]))
+        _ = try await arm.client(clock, metrics: metrics).send(request("GET"))
+        let text = metrics.render()
+        for (status, count) in [("2xx", 1), ("5xx", 1), ("429", 1), ("none", 1)] {
+            #expect(
+                text.contains("peerpods_azure_requests_total{method=\"GET\",status=\"\(status)\"} \(count)\n"),
+                "\(status)")
+        }
+        #expect(text.contains("peerpods_azure_throttled_total{class=\"reads\"} 1\n"))
+        #expect(text.contains("peerpods_azure_request_seconds_count{method=\"GET\"} 4\n"))
+        #expect(text.contains("peerpods_azure_wait_seconds_count{class=\"reads\"} 4\n"))
+        #expect(text.contains("peerpods_azure_token_requests_total{outcome=\"success\"} 1\n"))
+    }
+}

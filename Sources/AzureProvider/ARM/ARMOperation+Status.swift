@@ -9,11 +9,12 @@ extension ARMOperation {
         switch place {
         case .status:
             if answer.status == 204 { return .succeeded }
-            if answer.status == 202, answer.body == nil { return .running(retryAfter: retryAfter) }
-            let body = try JSONNode(answer.body ?? .null)
-            let text = try body.optionalString("status") ?? answer.body?.member("status")?.stringValue
-            guard let state = text.map({ ProvisioningState($0) }) ?? answer.body.flatMap({ ProvisioningState(of: $0) })
-            else { throw JSONError(path: "status", "expected a string, found nothing") }
+            let text = try JSONNode(answer.body ?? [:]).optionalString("status")
+            let state = text.map { ProvisioningState($0) } ?? answer.body.flatMap { ProvisioningState(of: $0) }
+            guard let state else {
+                if answer.status == 202 { return .running(retryAfter: retryAfter) }
+                throw JSONError(path: "status", "expected a string, found nothing")
+            }
             return status(state, answer, retryAfter)
         case .result:
             if answer.status == 202 { return .running(retryAfter: retryAfter) }

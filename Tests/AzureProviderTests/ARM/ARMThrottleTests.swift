@@ -1,0 +1,176 @@
+import Doubles
+import HTTPTransport
+import LinuxIO
+import Testing
+
+@testable import AzureProvider
+
+@Suite("The throttle")
+struct ARMThrottleTests {
+    private let clock = QuickClock()
+
+    private func times(_ count: Int, _ callClass: CallClass, _ throttle: ARMThrottle) async throws -> Duration {
+        let begun = clock.now
+        for _ in 0..<count { _ = try await throttle.turn(callClass) }
+        return begun.duration(to: clock.now)
+    }
+
+    private func learn(_ throttle: ARMThrottle, _ callClass: CallClass, _ status: Int, _ headers: HTTPHeaders)
+        async throws
+    {
+        throttle.learn(from: HTTPResponse(status: status, headers: headers), to: try await throttle.turn(callClass))
+    }
+
+    @Test("does not hold up a node that has been at rest, in any class")
+    func burst() async throws {
+        let throttle = ARMThrottle(clock: clock)
+        for callClass in CallClass.allCases { #expect(try await times(50, callClass, throttle) == .zero) }
+        #expect(clock.naps.isEmpty)
+    }
+
+    @Test("lets a busy node call at its share's rate, and each class by itself")
+    func rate() async throws {
+        let throttle = ARMThrottle(clock: clock)
+        let writes = try await times(100 + 90, .writes, throttle)
+        #expect(writes > .milliseconds(9900) && writes < .milliseconds(10100))
+        #expect(try await times(100, .deletions, throttle) == .zero)
+        #expect(try await times(1, .reads, throttle) == .zero)
+    }
+
+    @Test("stops a class for as long as Azure asks, and only that class")
+    func pause() async throws {
+        let throttle = ARMThrottle(clock: clock)
+        try await learn(throttle, .writes, 429, ["Retry-After": "17"])
+        #expect(try await times(1, .reads, throttle) == .zero)
+        #expect(try await times(1, .writes, throttle) == .seconds(17))
+    }
+
+    @Test("takes up its pace step by step after a pause")
+    func recovery() async throws {
+        let throttle = ARMThrottle(clock: clock)
+        try await learn(throttle, .writes, 429, ["Retry-After": "10"])
+        let slow = try await times(10, .writes, throttle)
+        #expect(slow > .seconds(10 + 1.9) && slow < .seconds(10 + 2.1), "half of nine a second, one at once")
+        for _ in 0..<50 { try await learn(throttle, .writes, 200, [:]) }
+        let quick = try await times(90, .writes, throttle)
+        #expect(quick > .seconds(9.9) && quick < .seconds(10.1), "nine a second")
+    }
+
+    @Test("counts many refusals at once as one")
+    func oneNews() async throws {
+        let throttle = ARMThrottle(clock: clock)
+        var turns: [ARMThrottle.Turn] = []
+        for _ in 0..<20 { turns.append(try await throttle.turn(.writes)) }
+        for turn in turns { throttle.learn(from: HTTPResponse(status: 429, headers: ["Retry-After": "5"]), to: turn) }
+        let time = try await times(46, .writes, throttle)
+        #expect(time > .seconds(14.9) && time < .seconds(15.1), "5 s, then 45 at half the pace")
+    }
+
+    @Test("spreads out nodes that were refused together")
+    func jitter() async throws {
+        var ends: Set<Duration> = []
+        for chance in [0, 0.25, 0.5, 0.75] {
+            let clock = QuickClock(chance: chance)
+            let throttle = ARMThrottle(clock: clock)
+            throttle.learn(
+                from: HTTPResponse(status: 429, headers: ["Retry-After": "10"]), to: try await throttle.turn(.writes))
+            _ = try await throttle.turn(.writes)
+            ends.insert(clock.slept)
+        }
+        #expect(ends == [.seconds(10), .milliseconds(12500), .seconds(15), .milliseconds(17500)])
+    }
+
+    @Test("slows down as Azure's bucket empties, and forgets that after half a minute")
+    func pressure() async throws {
+        let throttle = ARMThrottle(clock: clock)
+        try await learn(throttle, .writes, 200, ["x-ms-ratelimit-remaining-subscription-writes": "150"])
+        #expect(try await times(50, .writes, throttle) == .zero, "there is plenty")
+
+        try await learn(throttle, .writes, 200, ["x-ms-ratelimit-remaining-subscription-writes": "0"])
+        let wait = try await times(3, .writes, throttle)
+        #expect(wait > .seconds(2), "there is nothing left")
+
+        clock.pass(.seconds(45))
+        #expect(try await times(50, .writes, throttle) == .zero)
+    }
+
+    @Test("does not take one VM's own limit for the subscription's")
+    func resourceQuota() async throws {
+        let throttle = ARMThrottle(clock: clock)
+        try await learn(
+            throttle, .reads, 200,
+            ["x-ms-ratelimit-remaining-resource": "Microsoft.Compute/GetVMSubscriptionMaximum;23999,M/GetVMResource;0"])
+        #expect(try await times(50, .reads, throttle) == .zero)
+    }
+
+    @Test("lets calls go in the order in which they came")
+    func order() async throws {
+        let clock = ManualClock()
+        let throttle = ARMThrottle(clock: clock)
+        throttle.learn(
+            from: HTTPResponse(status: 429, headers: ["Retry-After": "10"]), to: try await throttle.turn(.writes))
+        let order = Lock<[Int]>([])
+        let first = Task {
+            _ = try await throttle.turn(.writes)
+            order.withLock { $0.append(1) }
+        }
+        await clock.slept(1)
+        let second = Task {
+            _ = try await throttle.turn(.writes)
+            order.withLock { $0.append(2) }
+        }
+        clock.advance(by: .seconds(10))
+        await clock.slept(2)
+        clock.advance(by: .seconds(1))
+        try await first.value
+        try await second.value
+        #expect(order.withLock { $0 } == [1, 2])
+    }
+
+    /// A simulation without tasks: each node begins with one call a class within ten minutes, against the bucket that ARM has
+    /// for all of them together (200, and 10 more a second), whose level ARM tells.
+    @Test("keeps a thousand nodes from being refused much")
+    func crowd() {
+        var dice = Dice(seed: 7)
+        let start = ContinuousClock.now
+        var azure = 200.0
+        var served = 0
+        var refused = 0
+        var nodes = (0..<1000).map { _ in
+            (bucket: TokenBucket(size: 100, rate: 9, now: start), due: dice.roll() * 600, left: 5)
+        }
+        for tick in 0..<20_000 where nodes.contains(where: { $0.left > 0 }) {
+            let time = Double(tick) / 10
+            let now = start.advanced(by: .seconds(time))
+            azure = min(200, azure + 1)
+            for index in nodes.indices where nodes[index].left > 0 && nodes[index].due <= time {
+                if let wait = nodes[index].bucket.take(at: now) {
+                    nodes[index].due = time + wait / .seconds(1)
+                } else if azure >= 1 {
+                    azure -= 1
+                    served += 1
+                    nodes[index].bucket.served(takenIn: nodes[index].bucket.epoch)
+                    nodes[index].bucket.noticed(share: azure / 200, at: now)
+                    nodes[index].left -= 1
+                    nodes[index].due = time + dice.roll() * 60
+                } else {
+                    refused += 1
+                    nodes[index].bucket.refused(
+                        at: now, takenIn: nodes[index].bucket.epoch, pause: .seconds(10), random: dice.roll())
+                }
+            }
+        }
+        #expect(served == 5000)
+        #expect(refused < 500, "\(refused) of \(served + refused)")
+    }
+}
+
+/// Chance that is the same every time.
+private struct Dice {
+    private var state: UInt64
+    init(seed: UInt64) { state = seed }
+    mutating func roll() -> Double {
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return Double(state >> 33) / Double(1 << 31)
+    }
+}

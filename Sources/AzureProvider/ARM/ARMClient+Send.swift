@@ -23,7 +23,7 @@ extension ARMClient {
                 hasNewToken = true
                 credential.drop(token)
                 log(failure, "Azure refuses the token; getting another one.")
-            case 429:
+            case 429 where !ARMRetry.isAboutAnother(failure.error):
                 // The pause is the throttle's, for all calls of the class.
                 guard begun.duration(to: clock.now) < limits.patience else { throw failure.error }
                 log(failure, "Azure asks for fewer calls.")
@@ -70,13 +70,24 @@ extension ARMClient {
         do throws(HTTPError) {
             let response = try await sender.send(call.outgoing(with: token, limit: limits.answer))
             count(call, response.status, since: sent)
-            throttle.learn(from: response, to: turn)
-            if response.status == 429 { metrics.throttled.increment(call.callClass.rawValue) }
-            return outcome(of: response, to: call, since: sent)
+            let outcome = outcome(of: response, to: call, since: sent)
+            learn(from: outcome, response, to: turn)
+            return outcome
         } catch {
             count(call, nil, since: sent)
             return .failure(ARMFailure(error: call.error(for: error), silence: error))
         }
+    }
+
+    private func learn(
+        from outcome: Result<ARMAnswer, ARMFailure>, _ response: HTTPResponse, to turn: ARMThrottle.Turn
+    ) {
+        guard case .failure(let failure) = outcome, response.status == 429, !ARMRetry.isAboutAnother(failure.error)
+        else {
+            return throttle.served(turn, response.headers)
+        }
+        metrics.throttled.increment(turn.callClass.rawValue)
+        throttle.refused(turn, response.headers)
     }
 
     private func outcome(

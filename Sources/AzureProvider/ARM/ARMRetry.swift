@@ -37,6 +37,10 @@ enum ARMRetry {
         // A body that breaks off may come whole the next time; one that does not is none of ARM's.
         if failure.error.kind == .malformed { return call.isIdempotent && tries < 2 }
         if statuses.contains(response.status) { return call.isIdempotent || failure.error.retryAfter != nil }
-        return call.isIdempotent && passingCodes.contains { failure.error.hasCode($0) }
+        return call.isIdempotent && isAboutAnother(failure.error)
     }
+
+    /// Whether it is not that there are too many calls, but that somebody else works on the same thing: the network provider
+    /// says that with 429, too.
+    static func isAboutAnother(_ error: ARMError) -> Bool { passingCodes.contains { error.hasCode($0) } }
 }

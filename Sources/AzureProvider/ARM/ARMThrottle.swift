@@ -40,11 +40,8 @@ final class ARMThrottle: Sendable {
         return try await queues[callClass, default: Turnstile(1)].pass {
             while true {
                 try Task.checkCancellation()
-                let now = clock.now
-                let (wait, isPause, epoch) = lanes.withLock { lanes in
-                    lanes.change(callClass, at: now) { lane in
-                        (lane.bucket.take(at: now), lane.bucket.opens > now, lane.bucket.epoch)
-                    }
+                let (wait, isPause, epoch, now) = change(callClass) { lane, now in
+                    (lane.bucket.take(at: now), lane.bucket.opens > now, lane.bucket.epoch, now)
                 }
                 guard let wait else { return Turn(callClass: callClass, epoch: epoch, waited: begun.duration(to: now)) }
                 try await clock.sleep(for: isPause ? wait : min(wait, Self.longestNap))
@@ -52,23 +49,28 @@ final class ARMThrottle: Sendable {
         }
     }
 
-    /// Learns from an answer.
-    func learn(from response: HTTPResponse, to turn: Turn) {
-        let now = clock.now
-        lanes.withLock { lanes in
-            lanes.change(turn.callClass, at: now) { lane in
-                if response.status == 429 {
-                    lane.bucket.refused(
-                        at: now, takenIn: turn.epoch, pause: ARMPause.advised(response.headers),
-                        random: clock.random())
-                } else {
-                    lane.bucket.served(takenIn: turn.epoch)
-                }
-                if let share = lane.share(of: QuotaHeaders.remaining(response.headers)) {
-                    lane.bucket.noticed(share: share, at: now)
-                }
-            }
+    /// Azure refused the call because of how many there were.
+    func refused(_ turn: Turn, _ headers: HTTPHeaders) {
+        change(turn.callClass) { lane, now in
+            _ = lane.share(of: QuotaHeaders.remaining(headers))
+            lane.bucket.refused(
+                at: now, takenIn: turn.epoch, pause: ARMPause.advised(headers), random: clock.random())
         }
+    }
+
+    /// Azure answered otherwise.
+    func served(_ turn: Turn, _ headers: HTTPHeaders) {
+        change(turn.callClass) { lane, now in
+            let share = lane.share(of: QuotaHeaders.remaining(headers))
+            lane.bucket.served(at: now, takenIn: turn.epoch, share: share, random: clock.random())
+        }
+    }
+
+    private func change<Result>(
+        _ callClass: CallClass, _ body: (inout Lane, ContinuousClock.Instant) -> Result
+    ) -> Result {
+        let now = clock.now
+        return lanes.withLock { body(&$0[callClass, default: Lane(bucket: callClass.bucket(at: now))], now) }
     }
 }
 
@@ -83,14 +85,6 @@ extension ARMThrottle.Lane {
             if fullest > 0 { least = min(least ?? 1, quota.count / fullest) }
         }
         return least
-    }
-}
-
-extension [CallClass: ARMThrottle.Lane] {
-    fileprivate mutating func change<Result>(
-        _ callClass: CallClass, at now: ContinuousClock.Instant, _ body: (inout ARMThrottle.Lane) -> Result
-    ) -> Result {
-        body(&self[callClass, default: ARMThrottle.Lane(bucket: callClass.bucket(at: now))])
     }
 }
 

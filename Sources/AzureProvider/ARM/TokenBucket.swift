@@ -1,4 +1,4 @@
-/// How fast calls of one class may go: a bucket of so many calls, which fills again at a rate that halves when Azure refuses
+/// How fast calls of one class may go: a bucket of so many calls, which fills again at a rate that falls to a quarter when Azure refuses
 /// and grows again while it does not (additive increase, multiplicative decrease).
 ///
 /// A value that knows no clock. Several nodes drain Azure's buckets together, so what Azure tells of them counts for more than
@@ -24,9 +24,9 @@ struct TokenBucket: Equatable {
     private var pressureSince: Instant
 
     /// What Azure says of its buckets is old after that long: they fill from nothing in ten seconds to a minute.
-    static let memory = Duration.seconds(30)
-    /// However often we are refused, a call goes now and then: one in five to ten seconds, depending on the class.
-    private static let lowestShare = 0.02
+    static let memory = Duration.seconds(60)
+    /// However often we are refused, a call goes now and then: in half a minute or so.
+    private static let lowestShare = 0.005
 
     init(size: Double, rate: Double, now: Instant) {
         self.size = size
@@ -52,18 +52,17 @@ struct TokenBucket: Equatable {
 
     /// Azure has refused a call (429) that was taken in `epoch`, and wants rest for `pause`.
     ///
-    /// `random`, in `0..<1`, spreads out the nodes that were refused together, the wider the oftener it happens: Azure's pause
-    /// is the same for all of them.
+    /// Azure's pause is the same for all nodes that it refused together. `random`, in `0..<1`, spreads them out, over the longer
+    /// the oftener it happens: a thousand nodes need minutes for what one does in seconds.
     mutating func refused(at now: Instant, takenIn epoch: Int, pause: Duration?, random: Double) {
-        let own = Duration.seconds(min(120, 2 << min(strikes, 6)))
-        let rest = pause ?? own
-        let end = now.advanced(by: rest + max(rest, own) * random)
+        let rest = pause ?? .seconds(min(60, 2 << strikes))
         // Of many that were refused at once, one is news; the others can only make the pause longer.
         if epoch == self.epoch {
-            rate = max(topRate * Self.lowestShare, rate / 2)
-            strikes += 1
+            let spread = max(rest, .seconds(min(480, 40 << strikes)))
+            opens = max(opens, now.advanced(by: rest + spread * random))
+            rate = max(topRate * Self.lowestShare, rate / 4)
+            strikes = min(strikes + 1, 8)
             self.epoch += 1
-            opens = max(opens, end)
         } else {
             opens = max(opens, now.advanced(by: rest))
         }
@@ -71,18 +70,20 @@ struct TokenBucket: Equatable {
         filled = max(filled, opens)
     }
 
-    /// Azure has served a call that was taken in `epoch`.
-    mutating func served(takenIn epoch: Int) {
-        guard epoch == self.epoch else { return }
-        strikes = 0
-        rate = min(topRate, rate + topRate / 20)
-    }
-
-    /// Azure's own bucket is this full, in `0...1`. Less than half full slows us down.
-    mutating func noticed(share: Double, at now: Instant) {
+    /// Azure has served a call that was taken in `epoch`; its own bucket is this full, in `0...1`, if it said so.
+    ///
+    /// Less than half full slows us down, and the emptier it is, the longer the rest before the next call may be: again by
+    /// chance, for all nodes see the same level.
+    mutating func served(at now: Instant, takenIn epoch: Int, share: Double? = nil, random: Double) {
+        if epoch == self.epoch {
+            strikes = max(0, strikes - 1)
+            if share ?? 1 > 0.25 { rate = min(topRate, rate + topRate / 20) }
+        }
+        guard let share else { return }
         fill(at: now)
         pressure = max(0, min(1, 1 - 2 * share))
         pressureSince = now
+        opens = max(opens, now.advanced(by: .seconds(30) * (pressure * pressure * random)))
     }
 
     private mutating func fill(at now: Instant) {

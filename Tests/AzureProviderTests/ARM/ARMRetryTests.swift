@@ -81,11 +81,14 @@ struct ARMRetryTests {
         #expect(arm.calls.count == 2)
     }
 
-    @Test("because of another operation is repeated")
-    func otherOperation() async throws {
-        arm.on("DELETE", "/vm-1", .refusal(409, "AnotherOperationInProgress"), .empty(204))
-        try await send("DELETE")
+    @Test("because of another operation is repeated, and holds up nobody else", arguments: [409, 429])
+    func otherOperation(status: Int) async throws {
+        arm.on("DELETE", "/vm-1", .refusal(status, "AnotherOperationInProgress"), .empty(204))
+        let client = arm.client(clock)
+        _ = try await client.send(request("DELETE"))
         #expect(arm.calls.count == 2)
+        #expect(clock.naps == [.milliseconds(800)])
+        #expect(try await client.throttle.turn(.deletions).waited == .zero)
     }
 
     @Test("by 429 waits as long as it is told, and goes on until patience ends")

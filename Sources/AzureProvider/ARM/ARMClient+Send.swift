@@ -30,7 +30,7 @@ extension ARMClient {
             default:
                 tries += 1
                 let pause = ARMRetry.pause(
-                    after: failure, of: call, tries: tries, limit: limits.tries, random: clock.random())
+                    after: failure, of: call, tries: tries, random: clock.random(), now: clock.wallTime)
                 guard let pause else { throw failure.error }
                 log(failure, "A call to Azure failed; trying again.")
                 try await rest(pause, call)
@@ -39,6 +39,7 @@ extension ARMClient {
     }
 
     func rest(_ pause: Duration, _ call: ARMCall) async throws(ARMError) {
+        if pause == .zero { return }
         do { try await clock.sleep(for: pause) } catch { throw call.cancelled }
     }
 
@@ -122,11 +123,11 @@ extension ARMClient {
             let kind = isSuccess ? ARMError.Kind.malformed : .refused(status: response.status)
             var failure = call.error(kind, isSuccess ? "HTTP \(response.status), but \(error)" : "\(error)")
             failure.ids = ids
-            failure.retryAfter = ARMPause.advised(response.headers)
+            failure.retryAfter = ARMPause.advised(response.headers, now: clock.wallTime)
             return .failure(ARMFailure(error: failure, response: response))
         }
         error.ids = ids
-        error.retryAfter = ARMPause.advised(response.headers)
+        error.retryAfter = ARMPause.advised(response.headers, now: clock.wallTime)
         return .failure(ARMFailure(error: error, response: response))
     }
 
@@ -139,6 +140,11 @@ extension ARMClient {
         logger.warning(
             message(), [LogField("request", failure.error.operation), LogField("error", failure.error.detail)])
     }
+}
+
+extension LifecycleClock {
+    /// What headers with a date are held against.
+    var wallTime: WallTime { WallTime(secondsSinceEpoch: secondsSince1970) }
 }
 
 extension ARMCall {

@@ -47,8 +47,6 @@ struct ARMLimits: Sendable {
     /// Of one list.
     var pages = 500
     var elements = 200_000
-    /// How often a call is tried that fails otherwise than by 429.
-    var tries = 5
     /// How long one call waits, in all, because ARM answers 429.
     var patience = Duration.seconds(600)
     /// How long an operation is watched.

@@ -1,4 +1,5 @@
 internal import HTTPTransport
+internal import Telemetry
 
 /// One try of a call that came to nothing.
 struct ARMFailure: Error {
@@ -8,36 +9,31 @@ struct ARMFailure: Error {
     var silence: HTTPError?
 }
 
-/// Which failures are worth another try, and when (azure-core's retry policy, ARM's RPC addendum). 401 and 429 have their own
-/// ways.
+/// Which failures are worth another try, and when. 401 and 429 have their own ways.
 enum ARMRetry {
-    private static let statuses: Set<Int> = [408, 500, 502, 503, 504]
+    private static let policy = RetryPolicy()
     /// Said with 409 and the like when somebody else is at it.
     private static let passingCodes = ["AnotherOperationInProgress", "RetryableErrorDueToAnotherOperation"]
-    private static let longestOwnPause = Duration.seconds(30)
 
     /// The pause before the next try; nil when there should be none. `tries` counts those there were.
-    static func pause(after failure: ARMFailure, of call: ARMCall, tries: Int, limit: Int, random: Double) -> Duration?
-    {
-        guard tries < limit, isWorthIt(failure, call, tries) else { return nil }
-        let own = min(longestOwnPause, .milliseconds(800 << min(tries - 1, 10))) * (1 - random / 2)
-        guard let advised = failure.error.retryAfter else { return own }
-        return max(own, advised * (1 + random / 4))
-    }
-
-    private static func isWorthIt(_ failure: ARMFailure, _ call: ARMCall, _ tries: Int) -> Bool {
+    static func pause(
+        after failure: ARMFailure, of call: ARMCall, tries: Int, random: Double, now: WallTime
+    ) -> Duration? {
+        let outcome: Result<HTTPResponse, HTTPError>
         if let silence = failure.silence {
-            switch silence.reason {
-            case .nameResolution, .connection, .proxy, .deadline, .brokenAnswer:
-                return silence.effect == .notSent || call.isIdempotent
-            case .malformedRequest, .security, .answerTooLarge, .cancelled, .client: return false
-            }
+            outcome = .failure(silence)
+        } else if failure.error.kind == .malformed {
+            // A body that breaks off may come whole the next time; one that does not is none of ARM's.
+            guard tries < 2 else { return nil }
+            outcome = .failure(HTTPError(.unknown, .brokenAnswer, failure.error.message))
+        } else if let response = failure.response {
+            let status = isAboutAnother(failure.error) ? 503 : response.status
+            outcome = .success(HTTPResponse(status: status, headers: response.headers))
+        } else {
+            return nil
         }
-        guard let response = failure.response else { return false }
-        // A body that breaks off may come whole the next time; one that does not is none of ARM's.
-        if failure.error.kind == .malformed { return call.isIdempotent && tries < 2 }
-        if statuses.contains(response.status) { return call.isIdempotent || failure.error.retryAfter != nil }
-        return call.isIdempotent && isAboutAnother(failure.error)
+        return policy.delay(
+            after: tries, for: outcome, isIdempotent: call.isIdempotent, random: random, now: now)
     }
 
     /// Whether it is not that there are too many calls, but that somebody else works on the same thing: the network provider

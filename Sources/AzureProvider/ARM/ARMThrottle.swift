@@ -54,7 +54,8 @@ final class ARMThrottle: Sendable {
         change(turn.callClass) { lane, now in
             _ = lane.share(of: QuotaHeaders.remaining(headers))
             lane.bucket.refused(
-                at: now, takenIn: turn.epoch, pause: ARMPause.advised(headers), random: clock.random())
+                at: now, takenIn: turn.epoch, pause: ARMPause.advised(headers, now: clock.wallTime),
+                random: clock.random())
         }
     }
 

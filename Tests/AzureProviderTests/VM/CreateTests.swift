@@ -1,0 +1,243 @@
+import AzureProvider
+import Doubles
+import HTTPTransport
+import JSON
+import LinuxIO
+import PodVMLifecycle
+import Testing
+
+@Suite("Creating a VM on Azure")
+struct CreateTests {
+    private typealias Fixture = ProviderFixture
+    private static let name = "podvm-nginx-0a1b2c3d"
+
+    @Test("asks for it once, never to change one, and returns as soon as its interface has an address")
+    func good() async throws {
+        let azure = try Fixture()
+        azure.accept()
+        azure.address(.refusal(404, "ResourceNotFound"), .json(200, Fixture.interface("")), Fixture.hasAddress)
+        azure.arm.on("GET", Fixture.vm, .json(200, Fixture.machine(nic: Self.name + "-net")))
+        #expect(try await azure.create() == ["10.0.0.4"])
+        let put = try #require(azure.arm.requests.first { $0.method == "PUT" })
+        #expect(put.headers["If-None-Match"] == "*")
+        #expect(put.url.hasSuffix("\(Fixture.vm)?api-version=2024-07-01"))
+        #expect(azure.clock.slept < .seconds(2))
+    }
+
+    @Test("costs a pod that starts two calls, and one that stops four")
+    func economy() async throws {
+        let azure = try Fixture()
+        azure.accept()
+        azure.address(Fixture.hasAddress)
+        _ = try await azure.create()
+        #expect(azure.calls == ["PUT \(Self.name)", "GET \(Self.name)-net"])
+        azure.arm.on("DELETE", Fixture.vm, .empty(202, [Fixture.running]))
+        azure.arm.on("GET", Fixture.nic, .refusal(404, "ResourceNotFound"))
+        try await azure.provider.deleteInstance(Example.vm, of: azure.sandbox)
+        #expect(
+            azure.calls.dropFirst(2) == [
+                "DELETE \(Self.name)", "GET \(Self.name)", "GET \(Self.name)-net", "GET \(Self.name)-disk",
+            ])
+        #expect(azure.arm.calls.count { $0.contains("/skus") } == 1)
+    }
+
+    @Test("takes the interface from the VM, should Azure name it otherwise")
+    func otherName() async throws {
+        let azure = try Fixture()
+        azure.accept()
+        azure.arm.on("GET", Fixture.vm, .json(200, Fixture.machine(nic: "nic-7f")))
+        azure.arm.on("GET", "/networkInterfaces/nic-7f", .json(200, Fixture.interface("10.0.0.9")))
+        #expect(try await azure.create() == ["10.0.0.9"])
+    }
+
+    @Test("waits for the public address where that is dialled, and takes no 0.0.0.0 for one")
+    func publicAddress() async throws {
+        let azure = try Fixture { $0.usesPublicIP = true }
+        azure.accept()
+        azure.address(
+            .json(200, Fixture.interface("0.0.0.0")), .json(200, Fixture.interface("10.0.0.4", publicIP: "ip")))
+        azure.arm.on(
+            "GET", "/publicIPAddresses/ip", .json(200, ["properties": [:]]),
+            .json(200, ["properties": ["ipAddress": "20.1.2.3"]]))
+        #expect(try await azure.create() == ["20.1.2.3", "10.0.0.4"])
+    }
+
+    @Test("adopts the VM that an earlier request has made, whose answer was lost")
+    func adopted() async throws {
+        for answer in [ScriptedARM.Reply.refusal(412, "PreconditionFailed"), .refusal(409, "Conflict"), .broken] {
+            let azure = try Fixture()
+            azure.arm.on("PUT", Fixture.vm, answer)
+            azure.arm.on("GET", Fixture.vm, .json(200, Fixture.machine(nic: Self.name + "-net")))
+            azure.address(Fixture.hasAddress)
+            #expect(try await azure.create() == ["10.0.0.4"])
+        }
+    }
+
+    @Test("leaves a VM of the name alone that is another's, and says whose")
+    func foreign() async throws {
+        for owner in ["ffffffff", nil] {
+            let azure = try Fixture()
+            azure.arm.on("PUT", Fixture.vm, .refusal(412, "PreconditionFailed"))
+            azure.arm.on("GET", Fixture.vm, .json(200, Fixture.machine("Succeeded", sandbox: owner)))
+            let error = await azure.failure { _ = try await azure.create() }
+            #expect(error?.code == .rejected && error?.advice == .giveUp)
+            #expect(error?.detail.contains(owner.map { "sandbox \($0)" } ?? "somebody who is not us") == true)
+            #expect(error?.detail.contains("left alone") == true)
+            try await azure.provider.deleteInstance(Example.vm, of: azure.sandbox)
+            #expect(!azure.calls.contains { $0.hasPrefix("DELETE") })
+        }
+    }
+
+    @Test("clears away what a failed try of an earlier process left, and makes the VM anew")
+    func remains() async throws {
+        let azure = try Fixture()
+        azure.arm.on(
+            "PUT", Fixture.vm, .refusal(412, "PreconditionFailed"), .json(201, Fixture.machine(), [Fixture.running]))
+        azure.arm.on(
+            "GET", Fixture.vm, .json(200, Fixture.machine("Failed")), .refusal(404, "ResourceNotFound"))
+        azure.arm.on("DELETE", Fixture.vm, .empty(204))
+        azure.address(.refusal(404, "ResourceNotFound"), Fixture.hasAddress)
+        #expect(try await azure.create() == ["10.0.0.4"])
+        #expect(azure.calls.filter { $0.hasPrefix("DELETE") } == ["DELETE \(Self.name)"])
+    }
+
+    @Test("ends at once when the operation fails while the address is awaited, and tries another size")
+    func operationFails() async throws {
+        let azure = try Fixture { $0.instanceSizes = ["Standard_EC2es_v6"] }
+        azure.accept()
+        azure.arm.on(
+            "GET", Fixture.operation, Fixture.status("Failed", "AllocationFailed"), Fixture.status("InProgress"))
+        azure.arm.on("DELETE", Fixture.vm, .empty(204))
+        // Until it is asked for the second time there is no interface.
+        let missing = ScriptedARM.Reply.refusal(404, "ResourceNotFound")
+        azure.arm.on(
+            "GET", Fixture.nic, missing, missing, missing, missing, missing, missing, missing, missing, missing,
+            missing,
+            missing, missing, Fixture.hasAddress)
+        azure.arm.on("GET", Fixture.vm, .json(200, Fixture.machine()))
+        #expect(try await azure.create() == ["10.0.0.4"])
+        #expect(azure.places == ["Standard_DC2es_v6", "Standard_EC2es_v6"])
+        // The next pod does not try what has just failed.
+        azure.arm.on("PUT", "/virtualMachines/podvm-other-1", .json(201, Fixture.machine(), [Fixture.running]))
+        azure.arm.on("GET", "/networkInterfaces/podvm-other-1-net", Fixture.hasAddress)
+        var spec = azure.spec
+        spec.name = InstanceID(rawValue: "podvm-other-1")
+        _ = try await azure.provider.createInstance(for: azure.sandbox, from: spec)
+        #expect(azure.places.last == "Standard_EC2es_v6")
+    }
+
+    @Test("says of each try what failed, with ARM's code, words and request id")
+    func told() async throws {
+        let azure = try Fixture { $0.zones = ["1", "2"] }
+        azure.arm.on(
+            "PUT", Fixture.vm, .refusal(409, "SkuNotAvailable", "none in 1", [("x-ms-request-id", "r1")]),
+            .refusal(409, "SkuNotAvailable", "none in 2", [("x-ms-request-id", "r2")]))
+        let error = try #require(await azure.failure { _ = try await azure.create() })
+        #expect(error.code == .outOfCapacity)
+        for words in [
+            "Standard_DC2es_v6 in zone 1: HTTP 409: SkuNotAvailable: none in 1 (request id r1",
+            "Standard_DC2es_v6 in zone 2: HTTP 409: SkuNotAvailable: none in 2 (request id r2",
+        ] { #expect(error.detail.contains(words)) }
+        #expect(azure.places == ["Standard_DC2es_v6/1", "Standard_DC2es_v6/2"])
+    }
+
+    @Test("gives up on a VM that Azure calls done and that is not there, or never gets an address")
+    func odd() async throws {
+        let gone = try Fixture()
+        gone.accept()
+        gone.arm.on("GET", Fixture.operation, Fixture.status("Succeeded"))
+        let lost = await gone.failure { _ = try await gone.create() }
+        #expect(lost?.code == .operationFailed && lost?.detail.contains("there is no such VM") == true)
+
+        let mute = try Fixture()
+        mute.accept()
+        mute.arm.on("GET", Fixture.operation, Fixture.status("Succeeded"))
+        mute.arm.on("GET", Fixture.vm, .json(200, Fixture.machine("Succeeded", nic: Self.name + "-net")))
+        mute.arm.on("DELETE", Fixture.vm, .empty(204))
+        mute.address(.json(200, Fixture.interface(nil)))
+        let silent = await mute.failure { _ = try await mute.create() }
+        #expect(silent?.detail.contains("has no address") == true)
+    }
+
+    @Test("goes by the VM when its operation vanishes")
+    func vanished() async throws {
+        let azure = try Fixture()
+        azure.accept()
+        azure.arm.on("GET", Fixture.operation, .refusal(404, "NotFound"))
+        azure.arm.on("GET", Fixture.vm, .json(200, Fixture.machine("Failed")))
+        let error = await azure.failure { _ = try await azure.create() }
+        #expect(error?.detail.contains("provisioning state is Failed") == true)
+    }
+
+    @Test("refuses before Azure is asked: tags, image, name, size")
+    func refused() async throws {
+        let azure = try Fixture()
+        func detail(_ change: (inout InstanceSpec) -> Void) async -> String {
+            var spec = azure.spec
+            change(&spec)
+            let changed = spec
+            return await azure.failure {
+                _ = try await azure.provider.createInstance(for: azure.sandbox, from: changed)
+            }?.detail ?? ""
+        }
+        #expect(await detail { $0.tags["a/b"] = "" }.contains("Azure allows none of"))
+        #expect(await detail { $0.requirements.image = "ubuntu" }.contains("is no ARM id of an image"))
+        #expect(await detail { $0.name = InstanceID(rawValue: "../x") }.contains("has only a-z, 0-9 and -"))
+        #expect(await detail { $0.requirements.machineType = "Standard_X" }.contains("requested instance type"))
+        #expect(azure.bodies.isEmpty)
+    }
+
+    @Test("goes by the names of sizes when they cannot be read, but for those that must be compared")
+    func withoutSizes() async throws {
+        let azure = try Fixture(nil)
+        azure.accept()
+        azure.address(Fixture.hasAddress)
+        #expect(try await azure.create() == ["10.0.0.4"])
+        let error = await azure.failure { _ = try await azure.create(Requirements(vcpus: 4)) }
+        // The search of this VM has begun already; that of another one needs the list.
+        #expect(error == nil)
+        var spec = azure.spec(Requirements(vcpus: 4))
+        spec.name = InstanceID(rawValue: "podvm-other-1")
+        let other = spec
+        let refusal = await azure.failure {
+            _ = try await azure.provider.createInstance(for: azure.sandbox, from: other)
+        }
+        #expect(refusal?.code == .unauthorized && refusal?.detail.contains("AuthorizationFailed") == true)
+    }
+
+    @Test("sends nothing after it was cancelled, wherever it was")
+    func cancelled() async throws {
+        for path in [Fixture.vm, Fixture.nic] {
+            let azure = try Fixture()
+            azure.accept()
+            azure.arm.on(path == Fixture.vm ? "PUT" : "GET", path, .hang)
+            let work = Task { await azure.failure { _ = try await azure.create() } }
+            let call =
+                (path == Fixture.vm ? "PUT " : "GET ")
+                + "/subscriptions/\(Example.options.subscriptionID)/resourceGroups/pods/providers/"
+                + (path == Fixture.vm ? "Microsoft.Compute" : "Microsoft.Network") + path
+            await azure.arm.arrivals.reached(call)
+            work.cancel()
+            #expect(await work.value?.code == .cancelled)
+            let count = azure.arm.requests.count
+            await Task.yield()
+            #expect(azure.arm.requests.count == count)
+        }
+    }
+
+    @Test("is not begun with options that cannot work, and all of them are told")
+    func options() {
+        var options = AzureOptions()
+        options.region = "eastus"
+        do {
+            _ = try AzureProvider(
+                options, sender: ScriptedARM(), sshPublicKey: "", clock: LeapingClock())
+            Issue.record("it was begun")
+        } catch {
+            #expect(error.code == .rejected)
+            for flag in ["-subscriptionid", "-resourcegroup", "-subnetid", "-imageid"] {
+                #expect(error.detail.contains(flag))
+            }
+        }
+    }
+}

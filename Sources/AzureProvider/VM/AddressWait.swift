@@ -8,7 +8,7 @@ struct AddressWait: Sendable {
     static let patienceAfterSuccess = Duration.seconds(30)
     /// How long a VM may be without one at all.
     static let patience = Duration.seconds(300)
-    private static let pauses = Duration.milliseconds(200) ... .seconds(3)
+    private static let pauses = Duration.milliseconds(20) ... .seconds(3)
     /// How often a VM is read of whose operation nothing is known, and the default for operations.
     private static let readingPause = Duration.seconds(10)
 
@@ -37,7 +37,7 @@ struct AddressWait: Sendable {
         var progress = Progress(
             interface: interface, pause: shop.addressTime.expected, nextReading: accepted.advanced(by: firstPause))
         while true {
-            try await shop.rest(progress.pause, during: operation)
+            if progress.pause > .zero { try await shop.rest(progress.pause, during: operation) }
             if let addresses = try await look(&progress) {
                 let time = accepted.duration(to: shop.clock.now)
                 shop.addressTime.learn(time, atFirstLook: progress.looks == 1)
@@ -51,7 +51,7 @@ struct AddressWait: Sendable {
     }
 
     private func nextPause(after progress: Progress) -> Duration {
-        let own = progress.looks == 1 ? shop.addressTime.expected / 4 : progress.pause * 3 / 2
+        let own = progress.looks == 1 ? shop.addressTime.expected / 8 : progress.pause * 2
         let pause = min(max(own, Self.pauses.lowerBound), Self.pauses.upperBound)
         return pause * (1 + shop.clock.random() / 10)
     }
@@ -60,8 +60,13 @@ struct AddressWait: Sendable {
     private func look(_ progress: inout Progress) async throws(Setback) -> [String]? {
         progress.looks += 1
         let name = progress.interface ?? VMResources(id).interface
+        let looks = progress.looks
         let found = try await azure { () throws(ARMError) -> NetworkInterface? in
-            guard let node = try await shop.interfaces.read(name) else { return nil }
+            // The first look is timed to be the last; only who has to go on looking joins the others.
+            let node =
+                looks == 1
+                ? try await shop.resources.get(.interface, name) : try await shop.interfaces.read(name)
+            guard let node else { return nil }
             return try shop.resources.read(node, "interface \(name)") { node throws(JSONError) in
                 try NetworkInterface(node)
             }

@@ -24,7 +24,7 @@ final class CrowdReader: Sendable {
     /// Fewer than these are quicker served one by one, however short the list.
     static let fewest = 4
     /// How long the first to ask waits for others.
-    static let gatheringTime = Duration.milliseconds(200)
+    static let gatheringTime = Duration.milliseconds(100)
 
     private let kind: ResourceKind
     private let resources: AzureResources

@@ -12,7 +12,8 @@ public protocol CloudProvider: Sendable {
 
     /// Returns when the cloud calls the VM done; throws when the operation that makes it has failed.
     ///
-    /// This is waited for while the VM is already being dialled: only its failure matters.
+    /// This is waited for while the VM is already being dialled: only its failure matters. If the advice is to retry
+    /// at once, ``createInstance(for:from:)`` may be called again, and makes the VM elsewhere.
     func awaitProvisioned(_ instance: Instance) async throws(ProviderError)
 
     /// Deletes the sandbox's VM and all that was made with it. What is already gone, or never was, counts as deleted;

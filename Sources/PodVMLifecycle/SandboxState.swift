@@ -7,7 +7,9 @@
 ///         v                       v                  v                     v                     │
 ///        gone <───────────────── gone <──deleted── deleting <──────────────┴─────────────────────┘
 ///
-/// Whatever goes wrong once the cloud has been asked leads to `deleting`, by name: a request that failed may have been
+/// One way leads back: from `booting` to `creating`, when the cloud gives a VM up that it can bring elsewhere.
+///
+/// Whatever else goes wrong once the cloud has been asked leads to `deleting`, by name: a request that failed may have been
 /// accepted all the same. What comes late (a creation's answer after a stop) changes nothing.
 package enum SandboxState: Equatable, Sendable {
     // Each case holds what that state has, and nothing that it might have.
@@ -17,7 +19,7 @@ package enum SandboxState: Equatable, Sendable {
     case prepared(InstanceID)
     /// The cloud is being asked; the VM may exist. Leads to `booting` or `deleting`.
     case creating(InstanceID)
-    /// The VM has an address, the agent has not answered. Leads to `running` or `deleting`.
+    /// The VM has an address, the agent has not answered. Leads to `running` or `deleting`, or back to `creating`.
     case booting(Instance)
     /// The agent has answered. Leads to `deleting`.
     case running(Instance)
@@ -107,6 +109,14 @@ extension SandboxState {
         switch self {
         case .creating(let vm): Decision(.deleting(vm), then: .deleteInstance(vm))
         case .preparing, .prepared, .booting, .running, .deleting, .gone: unchanged
+        }
+    }
+
+    /// The cloud has given up the VM that it had begun to make, and can be asked again at once.
+    package func givenUp() -> Decision {
+        switch self {
+        case .booting(let instance): Decision(.creating(instance.id), then: .createInstance(instance.id))
+        case .preparing, .prepared, .creating, .running, .deleting, .gone: unchanged
         }
     }
 

@@ -63,14 +63,34 @@ extension SandboxSupervisor {
     /// From the boot document to the agent's answer.
     private func bringUp(_ record: SandboxRecord, _ timer: PhaseTimer) async throws {
         let id = record.id
-        let directory = store.directory(of: id)
+        let userData = try await connector.userData(for: id, in: store.directory(of: id))
         let spec = InstanceSpec(
             name: record.state.vm, podName: record.podName, podNamespace: record.podNamespace,
-            requirements: record.requirements, userData: try await connector.userData(for: id, in: directory),
-            tags: tags(of: record))
+            requirements: record.requirements, userData: userData, tags: tags(of: record))
         try Task.checkCancellation()
-        let made = try await provider.createInstance(for: id, from: spec)
-        guard case .connect(let instance) = try step(id, { $0.created(at: made.addresses) }) else {
+        for tries in 1... {
+            let instance = try await create(record, spec, timer)
+            do {
+                try await connect(record, to: instance)
+                break
+            } catch let error as ProviderError where error.advice == .retry(after: .zero) && tries < Self.tryLimit {
+                guard case .createInstance = try step(id, { $0.givenUp() }) else { throw Attempt.Interrupted() }
+                logger(of: record).warning("The cloud gave the VM up; asking again", [LogField("error", error)])
+                timer.begin(.creating)
+            }
+        }
+        try Task.checkCancellation()
+        _ = try step(id) { $0.answered() }
+    }
+
+    /// How often the cloud is asked for a VM that it then gives up.
+    private static var tryLimit: Int { 6 }
+
+    private func create(
+        _ record: SandboxRecord, _ spec: InstanceSpec, _ timer: PhaseTimer
+    ) async throws -> Instance {
+        let made = try await provider.createInstance(for: record.id, from: spec)
+        guard case .connect(let instance) = try step(record.id, { $0.created(at: made.addresses) }) else {
             throw Attempt.Interrupted()
         }
         table.withLock { table in
@@ -79,12 +99,14 @@ extension SandboxSupervisor {
         }
         timer.begin(.connecting)
         logger(of: record).debug("The VM has an address", [LogField("address", instance.addresses.first ?? "none")])
+        return instance
+    }
+
+    private func connect(_ record: SandboxRecord, to instance: Instance) async throws {
         let connection = Connection(
-            sandbox: id, directory: directory, instance: instance, provider: provider, connector: connector,
-            clock: clock, timeout: options.proxyTimeout)
+            sandbox: record.id, directory: store.directory(of: record.id), instance: instance, provider: provider,
+            connector: connector, clock: clock, timeout: options.proxyTimeout)
         try await connection.make()
-        try Task.checkCancellation()
-        _ = try step(id) { $0.answered() }
     }
 
     private func tags(of record: SandboxRecord) -> [String: String] {

@@ -46,6 +46,12 @@ struct SandboxStateTests {
                 (0, .nothing), (1, .nothing), (5, delete), (3, .nothing), (4, .nothing), (5, .nothing), (6, .nothing),
             ]),
         Row(
+            event: "givenUp", apply: { $0.givenUp() },
+            results: [
+                (0, .nothing), (1, .nothing), (2, .nothing), (2, .createInstance(vm)), (4, .nothing), (5, .nothing),
+                (6, .nothing),
+            ]),
+        Row(
             event: "answered", apply: { $0.answered() },
             results: [
                 (0, .nothing), (1, .nothing), (2, .nothing), (4, .nothing), (4, .nothing), (5, .nothing), (6, .nothing),

@@ -71,6 +71,34 @@ struct StartTests {
         #expect(node.states == ["running"])
     }
 
+    @Test("asks the cloud again when it gives the VM up and advises to, and records that")
+    func givenUp() async throws {
+        let node = Node()
+        node.cloud.provisioning.append(
+            .fail(ProviderError(.outOfCapacity, .retry(after: .zero), during: "poll", "ZonalAllocationFailed")))
+        node.connector.connection.append(.wait(Signal()))
+        try await run(node) { try await $0.start(id) }
+        #expect(node.states == ["running"])
+        #expect(node.cloud.calls[.create] == 2)
+        #expect(
+            node.store.writes == ["preparing", "prepared", "creating", "booting", "creating", "booting", "running"])
+    }
+
+    @Test("does not ask again for ever, nor when the advice is to wait")
+    func givenUpForGood() async throws {
+        for (advice, tries) in [(ProviderError.Advice.retry(after: .zero), 6), (.retry(after: .seconds(60)), 1)] {
+            let node = Node()
+            for _ in 0..<9 {
+                node.cloud.provisioning.append(.fail(ProviderError(.outOfCapacity, advice, during: "poll", "none")))
+                node.connector.connection.append(.wait(Signal()))
+            }
+            try await run(node) { supervisor in
+                #expect(await failure { try await supervisor.start(id) }?.code == .resourceExhausted)
+            }
+            #expect(node.cloud.calls[.create] == tries)
+        }
+    }
+
     @Test("refuses a sandbox that is not known")
     func unknown() async throws {
         let node = Node()

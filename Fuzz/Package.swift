@@ -34,6 +34,7 @@ let package = Package(
         fuzzer("HTTPAnswerFuzzer", of: "AgentProtocolForwarder"),
         fuzzer("RewriterFuzzer", of: "AgentProtocolForwarder", "AgentTunnel", "TTRPC"),
         fuzzer("HypervisorFuzzer", of: "KataProtocol", "LinuxIO", "PodVMLifecycle", "RemoteHypervisor", "TTRPC"),
+        fuzzer("AzureAnswerFuzzer", of: "AzureProvider", "HTTPTransport"),
         fuzzer("BootDocumentFuzzer", of: "PodVMBoot"),
         fuzzer("CloudConfigFuzzer", of: "PodVMBoot"),
         fuzzer("InitdataFuzzer", of: "PodVMBoot"),

@@ -1,15 +1,15 @@
-package import HTTPTransport
-package import JSON
+internal import HTTPTransport
+internal import JSON
 
 /// The body of an answer.
-package enum ARMBody {
+enum ARMBody {
     /// Why it is no answer of ARM's.
-    package struct Unreadable: Error, Equatable, Sendable, CustomStringConvertible {
-        package let description: String
+    struct Unreadable: Error, Equatable, Sendable, CustomStringConvertible {
+        let description: String
     }
 
     /// Nil when there is none.
-    package static func read(_ response: HTTPResponse, limit: Int, depth: Int = 64) throws(Unreadable) -> JSONValue? {
+    static func read(_ response: HTTPResponse, limit: Int, depth: Int = 64) throws(Unreadable) -> JSONValue? {
         var body = response.body
         // A byte order mark, with which some of .NET's writers begin.
         if body.starts(with: [0xef, 0xbb, 0xbf]) { body.removeFirst(3) }

@@ -38,13 +38,13 @@ extension ARMClient {
 }
 
 /// One page of a list: `{"value": [{…}], "nextLink": "https://…"}`.
-package struct ARMPage {
-    package let elements: [JSONNode]
+struct ARMPage {
+    let elements: [JSONNode]
     /// Verbatim; nil on the last page.
-    package let next: String?
+    let next: String?
 
     /// Places in errors count from the list's beginning, of which `before` elements have been read.
-    package init(_ body: JSONValue?, after before: Int = 0) throws(JSONError) {
+    init(_ body: JSONValue?, after before: Int = 0) throws(JSONError) {
         guard let body else { throw JSONError(path: "", "it has no body") }
         let values = try JSONNode(body).array("value")
         var elements: [JSONNode] = []

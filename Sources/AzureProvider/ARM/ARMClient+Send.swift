@@ -12,6 +12,7 @@ extension ARMClient {
         while true {
             let turn = try await turn(of: call)
             let token = try await token(for: call)
+            if Task.isCancelled { throw call.cancelled }
             let failure: ARMFailure
             switch await attempt(call, with: token, in: turn) {
             case .success(let answer): return answer

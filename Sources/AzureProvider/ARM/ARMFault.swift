@@ -1,17 +1,17 @@
 internal import HTTPTransport
-package import JSON
+internal import JSON
 
 /// What ARM says is wrong, in whichever of its shapes.
-package struct ARMFault: Equatable, Sendable {
-    package var code = ""
-    package var message = ""
-    package var target: String?
+struct ARMFault: Equatable, Sendable {
+    var code = ""
+    var message = ""
+    var target: String?
     /// Code and message of the innermost of `details`, or of `innererror`, where there are any.
-    package var root: ARMFault.Root?
+    var root: ARMFault.Root?
 
-    package struct Root: Equatable, Sendable {
-        package var code: String
-        package var message: String
+    struct Root: Equatable, Sendable {
+        var code: String
+        var message: String
     }
 
     /// Nil if `value` says nothing of an error.
@@ -19,7 +19,7 @@ package struct ARMFault: Equatable, Sendable {
     ///     {"error": {"code", "message", "target", "details": [{…}], "innererror": {…}}}
     ///     {"code", "message"}                  some providers
     ///     {"error": "…", "error_description"}  Entra ID's way, and the metadata service's
-    package init?(_ value: JSONValue?) {
+    init?(_ value: JSONValue?) {
         guard let value else { return nil }
         if let text = value.member("error")?.stringValue {
             code = Words.tidy(text, limit: 128)

@@ -1,12 +1,12 @@
 /// A URL that ARM gave us: a list's next page, an operation.
 ///
 /// It goes out as it came, with our token, so it must lead to the very server that we chose.
-package enum ARMLink {
+enum ARMLink {
     /// The longest that is followed; operations' have up to 4 KiB.
     static let lengthLimit = 16 << 10
 
     /// The whole URL; nil if it leads elsewhere or is none. One that begins with a slash is `endpoint`'s.
-    package static func follow(_ link: String, at endpoint: String) -> String? {
+    static func follow(_ link: String, at endpoint: String) -> String? {
         let bytes = link.utf8
         // A control character, a space or a backslash means different servers to different readers.
         guard bytes.count <= lengthLimit, bytes.allSatisfy({ $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "\\") })

@@ -1,9 +1,9 @@
 internal import HTTPTransport
-package import JSON
+internal import JSON
 
 extension ARMOperation {
     /// What an answer of 2xx at its place means.
-    package func status(in answer: ARMAnswer) throws(JSONError) -> Status {
+    func status(in answer: ARMAnswer) throws(JSONError) -> Status {
         let retryAfter = ARMPause.advised(answer.headers)
         let isDeletion = request.method == "DELETE"
         switch place {

@@ -25,12 +25,13 @@ enum QuotaHeaders {
         var found: [Remaining] = []
         for (field, value) in headers.fields {
             let name = field.lowercased()
-            guard name.hasPrefix(prefix) else { continue }
+            // Names are kept; longer ones are nobody's.
+            guard name.hasPrefix(prefix), name.utf8.count <= 128 else { continue }
             let kind = String(name.dropFirst(prefix.count))
             if kind == "resource" {
                 for policy in value.split(separator: ",").prefix(16) {
                     let parts = policy.split(separator: ";")
-                    guard parts.count == 2, let count = count(parts[1]) else { continue }
+                    guard parts.count == 2, parts[0].utf8.count <= 128, let count = count(parts[1]) else { continue }
                     let policy = parts[0].lowercased().filter { $0 != " " }
                     if !policy.hasSuffix("resource") { found.append(Remaining(name: policy, count: count)) }
                 }

@@ -3,7 +3,7 @@ internal import JSON
 internal import PodVMLifecycle
 
 /// What a server said when it was asked for a token: Entra ID's numbers are numbers, the metadata service's are strings.
-package enum TokenAnswer {
+enum TokenAnswer {
     /// Longer answers are no tokens.
     static let sizeLimit = 256 << 10
     /// No token of Azure's lives longer; a longer life is a mistake of somebody's clock.
@@ -13,7 +13,7 @@ package enum TokenAnswer {
     ///
     /// `wallClock`, in seconds since 1970, is ours, and may be wrong: the end is reckoned by `expires_in` from when we asked,
     /// and `expires_on` can only bring it nearer.
-    package static func token(
+    static func token(
         in body: [UInt8], asked: ContinuousClock.Instant, wallClock: Int64
     ) throws(CredentialError) -> AccessToken {
         let object = try members(of: body)
@@ -58,16 +58,16 @@ package enum TokenAnswer {
     }
 
     /// What the error of any other status says: `error`, the numbers of `error_codes`, and the description's first line.
-    package struct Refusal: Equatable, Sendable {
+    struct Refusal: Equatable, Sendable {
         /// `invalid_client` and the like, or empty.
-        package var error = ""
+        var error = ""
         /// The digits of Entra's `AADSTS7000215`.
-        package var codes: [Int64] = []
-        package var words = ""
+        var codes: [Int64] = []
+        var words = ""
     }
 
     /// Reads as much as there is.
-    package static func refusal(in body: [UInt8]) -> Refusal {
+    static func refusal(in body: [UInt8]) -> Refusal {
         guard let object = try? members(of: body) else { return Refusal() }
         let words = object.member("error_description")?.stringValue ?? ""
         return Refusal(

@@ -25,6 +25,9 @@ struct TokenServer: Sendable {
     static let entraPauses = Pauses(
         usual: [.milliseconds(800), .milliseconds(1600), .milliseconds(3200)], gone: [], isUpdated: false)
 
+    /// Who waits for the token has others who wait in turn; for longer than this they should know.
+    private static let longestPause = Duration.seconds(60)
+
     let sender: any HTTPSender
     let clock: any LifecycleClock
 
@@ -51,8 +54,11 @@ struct TokenServer: Sendable {
             }
             tries += 1
             let list = failure.isGone ? pauses.gone : pauses.usual
-            guard effort == .needed, tries <= min(failure.tries, list.count) else { throw failure.error }
-            try await rest(max(list[tries - 1], failure.error.retryAfter ?? .zero))
+            let advised = failure.error.retryAfter ?? .zero
+            guard effort == .needed, tries <= min(failure.tries, list.count), advised <= Self.longestPause else {
+                throw failure.error
+            }
+            try await rest(max(list[tries - 1], advised))
         }
     }
 

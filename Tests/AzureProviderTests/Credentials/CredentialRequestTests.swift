@@ -182,6 +182,15 @@ struct CredentialRequestTests {
         #expect(clock.naps == [.seconds(7), .milliseconds(1600)])
     }
 
+    @Test("that has to wait for long says so in place of waiting")
+    func longPause() async throws {
+        azure.on("POST", "/oauth2/v2.0/token", .empty(429, [("Retry-After", "300")]))
+        let error = await #expect(throws: CredentialError.self) { try await source().token() }
+        #expect(error?.kind == .unreachable)
+        #expect(error?.retryAfter == .seconds(300))
+        #expect(clock.naps.isEmpty)
+    }
+
     @Test(
         "whose answer is no token says so, and what it was",
         arguments: [

@@ -6,7 +6,7 @@ extension AzureOptions {
     ///
     /// Only what the settings show by themselves. Whether Azure agrees is the preflight's question.
     public var problems: [String] {
-        missing + malformed + combinations + sshProblems + TagCheck.problems(of: tags)
+        missing + malformed + combinations + sshProblems + tagProblems
     }
 
     /// What is allowed, but probably not what is meant.
@@ -27,10 +27,8 @@ extension AzureOptions {
                 warnings.append("\(Self.name("os-disk-encryption")) has no effect with -disable-cvm")
             }
         }
-        if credential == .automatic, !clientSecret.reveal().isEmpty, tenantID.isEmpty || clientID.isEmpty {
-            warnings.append(
-                "\(Self.name("secret")) is not used: it needs \(Self.name("tenantid")) and \(Self.name("clientid")) too"
-            )
+        if !isConfidential, hasSecureBoot {
+            warnings.append("\(Self.name("enable-secure-boot")) has no effect with -disable-cvm")
         }
         return warnings
     }
@@ -42,18 +40,16 @@ extension AzureOptions {
             ("subnetid", subnetID, "the ARM id of the subnet that pod VMs join"),
             ("imageid", imageID, "the id of the pod VMs' image"), ("instance-size", instanceSize, "a VM size"),
         ]
-        switch credential {
-        case .clientSecret:
-            required += [
-                ("tenantid", tenantID, "for a client secret"), ("clientid", clientID, "for a client secret"),
-                ("secret", clientSecret.reveal(), "for a client secret"),
-            ]
-        case .workloadIdentity:
-            required += [
-                ("tenantid", tenantID, "for workload identity"), ("clientid", clientID, "for workload identity"),
-                ("azure-federated-token-file", federatedTokenFile, "for workload identity"),
-            ]
-        case .automatic, .managedIdentity: break
+        // Whoever gave a secret or a token file does not mean the node's identity.
+        let hasSecret = credential == .clientSecret || credential == .automatic && !clientSecret.reveal().isEmpty
+        let hasFile = credential == .workloadIdentity || credential == .automatic && !federatedTokenFile.isEmpty
+        if hasSecret || hasFile {
+            let what = hasSecret ? "for a client secret" : "for workload identity"
+            required += [("tenantid", tenantID, what), ("clientid", clientID, what)]
+            required.append(
+                hasSecret
+                    ? ("secret", clientSecret.reveal(), what) : ("azure-federated-token-file", federatedTokenFile, what)
+            )
         }
         return required.filter { $0.1.isEmpty }.map { flag, _, what in "\(Self.name(flag)) is not set: \(what)" }
     }
@@ -85,7 +81,8 @@ extension AzureOptions {
             "imageid", imageID, unless: ImageID(imageID) != nil,
             """
             /subscriptions/S/resourceGroups/G/providers/Microsoft.Compute/galleries/G/images/I/versions/V (or without \
-            the version, or .../images/I), nor /CommunityGalleries/G/Images/I/Versions/V
+            the version, or .../images/I), nor /CommunityGalleries/G/Images/I/Versions/V nor \
+            /SharedGalleries/G/Images/I/Versions/V
             """)
         for identity in identities {
             refuse(
@@ -108,6 +105,20 @@ extension AzureOptions {
             \(Self.name("enable-secure-boot")) too
             """
         ]
+    }
+
+    /// How many tags say whose a VM is, and may come to say.
+    private static let ownTags = 10
+
+    private var tagProblems: [String] {
+        var problems = ResourceTags.faults(in: tags)
+        let room = ResourceTags.countLimit - Self.ownTags
+        if (room + 1...ResourceTags.countLimit).contains(tags.count) {
+            problems.append(
+                "there are \(tags.count) tags; a resource has at most \(ResourceTags.countLimit), and \(Self.ownTags) are "
+                    + "kept for ours.")
+        }
+        return problems.map { "\(Self.name("tags")): \($0)" }
     }
 
     private var sshProblems: [String] {

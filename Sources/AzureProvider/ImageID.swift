@@ -6,15 +6,22 @@ package enum ImageID: Sendable {
     case managed(ResourceID)
     /// `/CommunityGalleries/GALLERY/Images/IMAGE/Versions/VERSION`, in anybody's gallery; the version may be `latest`.
     case community(gallery: String, image: String, version: String)
+    /// The same in a gallery that its owner shares with this subscription or tenant: `/SharedGalleries/...`.
+    case shared(gallery: String, image: String, version: String)
 
     /// Nil when `text` is none of these.
     package init?(_ text: String) {
         let segments = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-        if segments.count == 7, segments[0].isEmpty, segments[1].lowercased() == "communitygalleries",
+        if segments.count == 7, segments[0].isEmpty,
+            ["communitygalleries", "sharedgalleries"].contains(segments[1].lowercased()),
             segments[3].lowercased() == "images", segments[5].lowercased() == "versions",
             [segments[2], segments[4], segments[6]].allSatisfy(ResourceID.isName)
         {
-            self = .community(gallery: segments[2], image: segments[4], version: segments[6])
+            let isShared = segments[1].lowercased() == "sharedgalleries"
+            self =
+                isShared
+                ? .shared(gallery: segments[2], image: segments[4], version: segments[6])
+                : .community(gallery: segments[2], image: segments[4], version: segments[6])
             return
         }
         guard let id = ResourceID(text) else { return nil }

@@ -30,6 +30,9 @@ package struct ResourceID: Sendable, CustomStringConvertible {
     /// The provider and the types, without names: `Microsoft.Network/virtualNetworks/subnets`.
     package var type: String { ([provider] + parts.map(\.type)).joined(separator: "/") }
 
+    /// The outermost's first: `["V", "N"]`.
+    package var names: [String] { parts.map(\.name) }
+
     /// The last part's name.
     package var name: String { parts[parts.count - 1].name }
 

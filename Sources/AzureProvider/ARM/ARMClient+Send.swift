@@ -23,17 +23,17 @@ extension ARMClient {
             case 401 where !hasNewToken:
                 hasNewToken = true
                 credential.drop(token)
-                log(failure, "Azure refuses the token; getting another one.")
+                log(failure, "Azure refuses the token; getting another one")
             case 429 where !ARMRetry.isAboutAnother(failure.error):
                 // The pause is the throttle's, for all calls of the class.
                 guard begun.duration(to: clock.now) < limits.patience else { throw failure.error }
-                log(failure, "Azure asks for fewer calls.")
+                log(failure, "Azure asks for fewer calls")
             default:
                 tries += 1
                 let pause = ARMRetry.pause(
                     after: failure, of: call, tries: tries, random: clock.random(), now: clock.wallTime)
                 guard let pause else { throw failure.error }
-                log(failure, "A call to Azure failed; trying again.")
+                log(failure, "a call to Azure failed; trying again")
                 try await rest(pause, call)
             }
         }
@@ -97,7 +97,7 @@ extension ARMClient {
     ) -> Result<ARMAnswer, ARMFailure> {
         let ids = RequestIDs(response.headers, client: call.clientID)
         logger.debug(
-            "Azure answered.",
+            "Azure answered",
             [
                 LogField("request", call.name), LogField("status", response.status),
                 LogField("milliseconds", Int64(sent.duration(to: clock.now) / .milliseconds(1))), LogField("ids", ids),

@@ -79,6 +79,26 @@ package final class TokenSource: Sendable {
         state.withLock { state in if state.current?.value == token.value { state.current = nil } }
     }
 
+    /// Has a token ready at all times, and renews it when it is time, so that no pod waits for that; until cancelled.
+    ///
+    /// Without it everything works: then it is the next call that renews the token.
+    package func run() async {
+        var afterFailure = Self.pauseBetweenRefreshes
+        while !Task.isCancelled {
+            var pause = Self.pauseBetweenRefreshes
+            do throws(CredentialError) {
+                pause = max(pause, clock.now.duration(to: try await token().refreshes))
+                afterFailure = Self.pauseBetweenRefreshes
+            } catch {
+                if error.kind == .cancelled { return }
+                logger.warning("there is no token for Azure", [LogField("error", error)])
+                pause = max(afterFailure, error.retryAfter ?? .zero)
+                afterFailure = min(afterFailure * 2, .seconds(300))
+            }
+            do { try await clock.sleep(for: pause) } catch { return }
+        }
+    }
+
     private func nextStep() -> Step {
         let now = clock.now
         return state.withLock { state in
@@ -121,14 +141,14 @@ package final class TokenSource: Sendable {
         case .success(let token):
             requests.increment("success")
             let lifetime = clock.now.duration(to: token.expires).components.seconds
-            logger.debug("Got a token for Azure.", [LogField("seconds", lifetime)])
+            logger.debug("got a token for Azure", [LogField("seconds", lifetime)])
         case .failure(let error) where error.kind == .cancelled:
             requests.increment("cancelled")
         case .failure(let error):
             requests.increment("failure")
             if effort == .early {
                 logger.warning(
-                    "Azure's token could not be refreshed early; the old one still serves.",
+                    "Azure's token could not be refreshed early; the old one still serves",
                     [
                         LogField("error", error)
                     ])

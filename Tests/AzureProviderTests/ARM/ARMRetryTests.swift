@@ -104,6 +104,45 @@ struct ARMRetryTests {
         #expect(arm.calls.count == 2 + 11)
     }
 
+    @Test("by 429 holds up all calls of its class, and no others")
+    func throttledTogether() async throws {
+        arm.on("PUT", "/vm-1", .refusal(429, "TooManyRequests", "slow", [("Retry-After", "12")]), .json(200, [:]))
+        arm.on("GET", "/vm-1", .json(200, [:]))
+        let clock = ManualClock()
+        let client = arm.client(clock)
+        let path = request("PUT").path
+        async let first = client.send(request("PUT"))
+        await clock.slept(1)
+        async let second = client.send(request("PUT"))
+        _ = try await client.send(request("GET"))
+        #expect(arm.calls.count == 2, "the second is not sent only to be refused as well")
+        clock.advance(by: .seconds(12))
+        await arm.arrivals.reached("PUT \(path)", 2)
+        await clock.slept(2)
+        clock.advance(by: .seconds(1))
+        _ = try await (first, second)
+        #expect(arm.calls.count == 4)
+    }
+
+    @Test("that is refused with many others because the token is old gets a new one once for all")
+    func unauthorizedTogether() async throws {
+        let signal = Signal()
+        let old = ScriptedARM.Reply.wait(signal, .refusal(401, "ExpiredAuthenticationToken"))
+        arm.on("GET", "/vm-1", old, old, old, old, old, .json(200, [:]))
+        arm.on(
+            "POST", "/token", .json(200, ["expires_in": 3600, "access_token": "t1"]),
+            .json(200, ["expires_in": 3600, "access_token": "t2"]))
+        let client = arm.client(clock)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<5 { group.addTask { _ = try await client.send(request("GET")) } }
+            await arm.arrivals.reached("GET \(request("GET").path)", 5)
+            signal.set()
+            try await group.waitForAll()
+        }
+        #expect(arm.requests.count { $0.url.contains("/token") } == 2)
+        #expect(arm.calls.count == 10)
+    }
+
     @Test(
         "with odd advice does as without",
         arguments: ["-5", "soon", "", "1e9", "NaN", "5; 6"])

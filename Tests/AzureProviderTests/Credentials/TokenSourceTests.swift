@@ -156,6 +156,26 @@ struct TokenSourceTests {
         #expect(try await text(source) == "two")
     }
 
+    @Test("that is kept running has a new token before anybody asks, and goes on after failures")
+    func running() async throws {
+        let clock = ManualClock()
+        azure.on(
+            "POST", "/token", .refusal(401, "invalid_client"), .refusal(401, "invalid_client"), Self.token("one"),
+            Self.token("two"))
+        let source = source(clock)
+        let service = Task { await source.run() }
+        for (nap, pause) in [30, 60, 3300].enumerated() {
+            await clock.slept(nap + 1)
+            #expect(clock.naps.last == .seconds(pause))
+            clock.advance(by: .seconds(pause))
+        }
+        await clock.slept(4)
+        #expect(try await text(source) == "two")
+        #expect(azure.requests.count == 4)
+        service.cancel()
+        await service.value
+    }
+
     @Test("lets no token and no secret into a log line or a description")
     func secrecy() async throws {
         let lines = Lock("")

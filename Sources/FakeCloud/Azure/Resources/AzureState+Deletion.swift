@@ -1,0 +1,128 @@
+internal import Telemetry
+
+extension AzureState {
+    /// Marks a VM for deletion; what was under way with it is called off.
+    ///
+    /// - Returns: the operation, which is the first's if it is marked already; nil if there is no such VM.
+    mutating func beginDeletion(_ id: ResourceID, from origin: AzureOrigin, at now: WallTime) -> LongOperation? {
+        guard let machine = machines[id] else { return nil }
+        if machine.state == .deleting, let running = operations[machine.operation] { return running }
+        operations.end(machine.operation, .canceled, at: now)
+        let operation = LongOperation(
+            id: RandomID.guid(), style: .compute, target: id, isDeletion: true, started: now)
+        operations.add(operation)
+        machines.change(id) {
+            $0.state = .deleting
+            $0.operation = operation.id
+            $0.etag += 1
+            $0.since = now
+            $0.origin = origin
+        }
+        note(id)
+        return operation
+    }
+
+    /// Removes a VM, and of what belongs to it whatever says `deleteOption: Delete`; the rest stays, for itself.
+    mutating func finishDeletion(_ id: ResourceID, at now: WallTime) {
+        guard let machine = machines[id] else { return }
+        remove(machine: id)
+        let own = machine.hasDisk ? [machine.disk] : []
+        for disk in own + machine.body.attachments.compactMap({ ResourceID(path: $0.disk) }) {
+            release(disk: disk, of: id)
+        }
+        for interface in machine.interfaces + machine.body.references.compactMap({ ResourceID(path: $0.path) }) {
+            release(interface: interface, of: id)
+        }
+        operations.end(machine.operation, .succeeded, at: now)
+    }
+
+    /// Ends a VM's deletion without success.
+    mutating func failDeletion(_ id: ResourceID, _ fault: ARMFault, at now: WallTime) {
+        guard let machine = machines[id] else { return }
+        operations.end(machine.operation, .failed(fault), at: now)
+        machines.change(id) {
+            $0.state = .failed(fault)
+            $0.etag += 1
+            $0.since = now
+        }
+        note(id)
+    }
+
+    private mutating func release(disk: ResourceID, of machine: ResourceID) {
+        guard let present = disks[disk], present.machine == machine else { return }
+        note(disk)
+        if present.goesWithMachine { return disks[disk] = nil }
+        disks.change(disk) { $0.machine = nil }
+    }
+
+    private mutating func release(interface: ResourceID, of machine: ResourceID) {
+        guard let present = interfaces[interface], present.machine == machine else { return }
+        note(interface)
+        if present.goesWithMachine { return remove(interface: interface) }
+        interfaces.change(interface) {
+            $0.machine = nil
+            $0.etag = RandomID.guid()
+        }
+    }
+
+    /// Removes an interface, and those of its public addresses that go with it.
+    mutating func remove(interface id: ResourceID) {
+        guard let interface = interfaces[id] else { return }
+        interfaces[id] = nil
+        note(id)
+        for address in interface.addresses.compactMap(\.publicAddress) {
+            guard let present = publicAddresses[address], present.interface == id else { continue }
+            note(address)
+            if present.goesWithInterface {
+                publicAddresses[address] = nil
+            } else {
+                publicAddresses.change(address) { $0.interface = nil }
+            }
+        }
+    }
+
+    /// Removes what is no VM, and says what the operation was; nil if it is not there.
+    ///
+    /// - Throws: what ARM answers for what is still in use.
+    mutating func delete(_ id: ResourceID, at now: WallTime) throws(ARMFault) -> LongOperation? {
+        switch id.kind {
+        case .machine: return nil
+        case .interface:
+            guard let interface = interfaces[id] else { return nil }
+            if let machine = interface.machine {
+                throw ARMFault(
+                    400, "NicInUse",
+                    "Network Interface \(id.path(in: subscription)) is used by existing resource "
+                        + "\(machine.path(in: subscription)). In order to delete the network interface, it must be "
+                        + "dissociated from the resource. To learn more, see aka.ms/deletenic.")
+            }
+            remove(interface: id)
+        case .publicAddress:
+            guard let address = publicAddresses[id] else { return nil }
+            if let interface = address.interface {
+                throw ARMFault(
+                    400, "PublicIPAddressCannotBeDeleted",
+                    "Public IP address \(id.path(in: subscription)) can not be deleted since it is still allocated to "
+                        + "resource \(interface.path(in: subscription))/ipConfigurations/\(address.configuration). "
+                        + "In order to delete the public IP, disassociate/detach the Public IP address from the "
+                        + "resource. To learn how to do this, see aka.ms/deletepublicip.")
+            }
+            publicAddresses[id] = nil
+        case .disk:
+            guard let disk = disks[id] else { return nil }
+            if let machine = disk.machine {
+                throw ARMFault(
+                    409, "OperationNotAllowed",
+                    "Disk \(id.name) is attached to VM \(machine.path(in: subscription)).")
+            }
+            disks[id] = nil
+        }
+        note(id)
+        let style: LongOperation.Style = id.kind == .disk ? .disk : .network
+        var operation = LongOperation(id: RandomID.guid(), style: style, target: id, isDeletion: true, started: now)
+        operation.status = .succeeded
+        operation.ended = now
+        operations.add(operation)
+        return operation
+    }
+}

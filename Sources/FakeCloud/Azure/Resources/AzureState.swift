@@ -1,0 +1,95 @@
+internal import JSON
+internal import Telemetry
+
+/// All that a fake subscription holds, as a value: no clock, no socket.
+///
+/// What changes is noted in ``changes``, for whoever keeps it on disk.
+struct AzureState: Sendable {
+    let subscription: String
+    let region: String
+    var machines = ResourceTable<VirtualMachine>()
+    var interfaces = ResourceTable<NetworkInterface>()
+    var publicAddresses = ResourceTable<PublicAddress>()
+    var disks = ResourceTable<ManagedDisk>()
+    var operations = OperationBook()
+    private(set) var usage = QuotaUsage()
+    private var machinesByToken: [String: ResourceID] = [:]
+    private(set) var changes: Set<ResourceID> = []
+
+    init(subscription: String, region: String) {
+        self.subscription = subscription
+        self.region = region
+    }
+
+    /// What has changed since this was last asked for.
+    mutating func takeChanges() -> Set<ResourceID> {
+        defer { changes = [] }
+        return changes
+    }
+
+    mutating func note(_ id: ResourceID) { changes.insert(id) }
+
+    /// The VM whose guest shows that token.
+    func machine(token: String) -> VirtualMachine? { machinesByToken[token].flatMap { machines[$0] } }
+
+    mutating func insert(_ machine: VirtualMachine) {
+        machines[machine.id] = machine
+        machinesByToken[machine.metadataToken] = machine.id
+        usage.add(machine.body, isPlaced: machine.isPlaced, times: 1)
+        note(machine.id)
+    }
+
+    mutating func remove(machine id: ResourceID) {
+        guard let machine = machines[id] else { return }
+        machines[id] = nil
+        machinesByToken[machine.metadataToken] = nil
+        usage.add(machine.body, isPlaced: machine.isPlaced, times: -1)
+        note(id)
+    }
+
+    /// Changes the VM, if it is still the one meant and not on its way out.
+    @discardableResult
+    mutating func change(_ id: ResourceID, _ vmID: String, _ body: (inout VirtualMachine) -> Void) -> Bool {
+        guard let machine = machines[id], machine.vmID == vmID, machine.state != .deleting else { return false }
+        machines.change(id, body)
+        note(id)
+        return true
+    }
+
+    /// Whether what is under way with that very VM is still wanted.
+    func isCurrent(_ id: ResourceID, _ vmID: String) -> Bool {
+        machines[id].map { $0.vmID == vmID && $0.state != .deleting } ?? false
+    }
+}
+
+/// How much of what is in use.
+struct QuotaUsage: Equatable, Sendable {
+    private(set) var machines = 0
+    private(set) var cores = 0
+    private(set) var spotCores = 0
+    /// By family, in lower case.
+    private(set) var families: [String: Int] = [:]
+    /// VMs that have found room, by size and zone (`""`: anywhere).
+    private var placed: [String: Int] = [:]
+
+    mutating func add(_ body: MachineBody, isPlaced: Bool, times: Int) {
+        machines += times
+        if body.isSpot {
+            spotCores += times * body.size.cores
+        } else {
+            cores += times * body.size.cores
+            families[body.size.family.lowercased(), default: 0] += times * body.size.cores
+        }
+        guard isPlaced else { return }
+        let size = body.size.name.lowercased()
+        placed["\(size)/", default: 0] += times
+        if let zone = body.zones.first { placed["\(size)/\(zone)", default: 0] += times }
+    }
+
+    /// How many VMs of a size are in a zone; nil: in the region.
+    func placed(_ size: MachineSize, zone: String?) -> Int {
+        placed["\(size.name.lowercased())/\(zone ?? "")"] ?? 0
+    }
+
+    func cores(of family: String) -> Int { families[family.lowercased()] ?? 0 }
+}

@@ -36,6 +36,12 @@ extension AzureState {
         operations.end(machine.operation, .succeeded, at: now)
     }
 
+    /// Ends the making of a VM with success, and without a VM.
+    mutating func vanish(_ id: ResourceID, _ vmID: String, at now: WallTime) {
+        guard isCurrent(id, vmID) else { return }
+        finishDeletion(id, at: now)
+    }
+
     /// Ends a VM's deletion without success.
     mutating func failDeletion(_ id: ResourceID, _ fault: ARMFault, at now: WallTime) {
         guard let machine = machines[id] else { return }

@@ -143,6 +143,14 @@ package struct AzureFault: Equatable, Sendable {
         case noAddress
         /// The VM's guest has this fault; some need a time to live.
         case guest(GuestFault, life: Duration)
+
+        /// Whether it concerns the VM that a call makes, rather than the call.
+        var isOfMachine: Bool {
+            switch self {
+            case .fail, .nothing, .noAddress, .guest: true
+            case .refuse, .dropBefore, .dropAfter, .hang, .html, .truncate, .garbage, .delay: false
+            }
+        }
     }
 
     /// The call it concerns; nil: any. Faults of the making itself are at ``AzureCall/machinePut``.

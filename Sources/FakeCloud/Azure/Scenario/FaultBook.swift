@@ -9,10 +9,11 @@ struct FaultBook: Sendable {
         matches = Array(repeating: 0, count: faults.count)
     }
 
-    /// What goes wrong with this call, in the scenario's order.
-    mutating func draw(_ call: AzureCall, _ name: String) -> [AzureFault] {
+    /// What goes wrong with this call, in the scenario's order; or with the VM that it makes.
+    mutating func draw(_ call: AzureCall, _ name: String, ofMachine: Bool = false) -> [AzureFault] {
         var drawn: [AzureFault] = []
         for (index, fault) in faults.enumerated() where fault.call == nil || fault.call == call {
+            guard fault.action.isOfMachine == ofMachine else { continue }
             guard fault.matches(name) else { continue }
             matches[index] += 1
             if fault.first > 0, matches[index] > fault.first { continue }

@@ -1,0 +1,156 @@
+internal import HTTPTransport
+internal import JSON
+internal import LinuxIO
+internal import Telemetry
+
+extension FakeAzure {
+    /// Answers what is asked of Azure Resource Manager.
+    func answerARM(_ exchange: Exchange) async -> HTTPResponse {
+        var exchange = exchange
+        guard let route = ARMRoute(exchange.segments) else {
+            return exchange.finish(
+                ARMFault(404, "InvalidResourcePath", "The path leads to no resource.").response, region: options.region)
+        }
+        let call = route.call(exchange.request.method)
+        return await withFaults(exchange, call, route.name) {
+            let response: HTTPResponse
+            do throws(ARMFault) {
+                try admit(&exchange, route, call)
+                response = try await perform(exchange, route)
+            } catch {
+                response = error.response
+            }
+            return exchange.finish(response, region: options.region)
+        }
+    }
+
+    /// What ARM itself looks at, in its order: token, version, limits, subscription, group.
+    private func admit(_ exchange: inout Exchange, _ route: ARMRoute, _ call: AzureCall) throws(ARMFault) {
+        exchange.principal = try principal(exchange)
+        try APIVersions.check(exchange.query("api-version"), route)
+        let (principal, now) = (exchange.principal, bucketTime)
+        let (refusal, headers, scale) = core.withLock { core in
+            guard core.scenario.throttling.isOn else {
+                return (nil, HTTPHeaders(), 1.0) as ((policy: Throttle.Policy, wait: Double)?, HTTPHeaders, Double)
+            }
+            let (refusal, headers) = core.throttle.admit(
+                call, principal: principal, resource: route.name, at: now(core.scenario))
+            if refusal != nil { core.throttled += 1 }
+            return (refusal, headers, core.scenario.throttling.timeScale)
+        }
+        exchange.headers = headers
+        if let refusal {
+            // Retry-After has whole seconds, of the client's time.
+            throw .throttled(by: refusal.policy, wait: max(1, Int((refusal.wait / scale).rounded(.up))))
+        }
+        guard route.subscription.lowercased() == options.subscriptionID.lowercased() else {
+            throw ARMFault(
+                404, "SubscriptionNotFound", "The subscription '\(route.subscription)' could not be found.",
+                isGateway: true)
+        }
+        if let group = route.group, group.lowercased() != options.resourceGroup.lowercased() {
+            throw ARMFault(
+                404, "ResourceGroupNotFound", "Resource group '\(group)' could not be found.", isGateway: true)
+        }
+    }
+
+    /// Who asks.
+    private func principal(_ exchange: Exchange) throws(ARMFault) -> String {
+        guard let header = exchange.request.headers["Authorization"] else {
+            throw unauthorized(
+                "AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.")
+        }
+        let parts = header.split(separator: " ", maxSplits: 1)
+        guard parts.count == 2, parts[0].lowercased() == "bearer" else {
+            throw unauthorized(
+                "AuthenticationFailedInvalidHeader",
+                "Authentication failed. The 'Authorization' header is provided in an invalid format.")
+        }
+        let outcome: Result<TokenOffice.Holder, TokenOffice.TokenRefused> = core.withLock { core in
+            do throws(TokenOffice.TokenRefused) {
+                return .success(try core.tokens.holder(of: String(parts[1]), at: exchange.received))
+            } catch {
+                return .failure(error)
+            }
+        }
+        switch outcome {
+        case .success(let holder): return holder.principal
+        case .failure(let error):
+            switch error.refusal {
+            case .unknown: throw unauthorized("InvalidAuthenticationToken", "The access token is invalid.")
+            case .expired:
+                throw unauthorized(
+                    "ExpiredAuthenticationToken",
+                    "The access token expiry UTC time is earlier than current UTC time '\(exchange.received)'.")
+            }
+        }
+    }
+
+    private func unauthorized(_ code: String, _ message: String) -> ARMFault {
+        var fault = ARMFault(401, code, message, isGateway: true)
+        fault.headers.add(
+            "WWW-Authenticate",
+            "Bearer authorization_uri=\"\(endpoint)/\(options.tenantID)\", error=\"invalid_token\", "
+                + "error_description=\"\(message)\"")
+        return fault
+    }
+
+    /// Does what is asked, once it may be.
+    private func perform(_ exchange: Exchange, _ route: ARMRoute) async throws(ARMFault) -> HTTPResponse {
+        switch (route.target, exchange.request.method) {
+        case (.resource(let id), "PUT") where id.kind == .machine: return try await putMachine(id, exchange)
+        case (.resource(let id), "PUT") where id.kind == .disk: return try putDisk(id, exchange)
+        case (.resource(let id), "PATCH") where id.kind == .machine: return try patchMachine(id, exchange)
+        case (.resource(let id), "DELETE") where id.kind == .machine: return try deleteMachine(id, exchange)
+        case (.resource(let id), "DELETE"): return try deletePart(id, exchange)
+        case (.resource(let id), "GET"): return try read(id, exchange)
+        case (.instanceView(let id), "GET"): return try readInstanceView(id)
+        case (.list(let kind), "GET"): return try list(kind, route, exchange)
+        case (.operation(let id, let style, let isResult), "GET"):
+            return try readOperation(id, style, isResult: isResult, exchange)
+        case (.skus, "GET"):
+            return .json(core.withLock { Catalog.skus(options.region, $0.scenario, exchange.query("$filter")) })
+        case (.machineSizes, "GET"): return .json(Catalog.machineSizes(route.location ?? ""))
+        case (.usages(let ofNetwork), "GET"):
+            return .json(core.withLock { Catalog.usages($0.state, $0.scenario, ofNetwork: ofNetwork, options) })
+        case (.fixture(let path), "GET"):
+            guard let body = core.withLock({ Fixtures(options, account, $0.scenario, $0.state).find(path) }) else {
+                throw notFound(path)
+            }
+            return .json(body)
+        default:
+            throw ARMFault(
+                405, "MethodNotAllowed",
+                "The HTTP method '\(exchange.request.method)' is not supported at this path.", isGateway: true)
+        }
+    }
+
+    private func notFound(_ path: String) -> ARMFault {
+        let parts = path.split(separator: "/")
+        guard let place = parts.lastIndex(of: "providers"), place + 3 < parts.count else {
+            return ARMFault(404, "ResourceNotFound", "The path '\(path)' leads to nothing.", isGateway: true)
+        }
+        return .notFound(
+            type: "\(parts[place + 1])/\(parts[place + 2])", name: parts[(place + 3)...].joined(separator: "/"),
+            group: options.resourceGroup)
+    }
+}
+
+extension ARMFault {
+    init(_ status: Int, _ code: String, _ message: String, isGateway: Bool) {
+        self.init(status, code, message)
+        self.isGateway = isGateway
+    }
+
+    /// A resource that is not there.
+    static func notFound(type: String, name: String, group: String) -> ARMFault {
+        ARMFault(
+            404, "ResourceNotFound",
+            "The Resource '\(type)/\(name)' under resource group '\(group)' was not found. For more details please go "
+                + "to https://aka.ms/ARMResourceNotFoundFix", isGateway: true)
+    }
+
+    static func notFound(_ id: ResourceID) -> ARMFault {
+        notFound(type: id.kind.typeName, name: id.name, group: id.group)
+    }
+}

@@ -1,0 +1,93 @@
+internal import HTTPTransport
+internal import LinuxIO
+internal import Telemetry
+
+extension FakeAzure {
+    /// Answers a request.
+    func handle(_ request: HTTPRequest) async -> HTTPResponse {
+        let exchange = Exchange(request, endpoint: endpoint(for: request), at: .now)
+        let segments = exchange.segments
+        let response: HTTPResponse
+        switch segments.first?.lowercased() {
+        case "subscriptions": response = await answerARM(exchange)
+        case "metadata": response = await answerNodeMetadata(exchange, Array(segments.dropFirst()))
+        case "imds" where segments.count >= 3 && segments[2].lowercased() == "metadata":
+            response = await answerMachineMetadata(exchange, token: segments[1], Array(segments.dropFirst(3)))
+        case "control": return control(exchange, Array(segments.dropFirst()))
+        default: response = await answerAuthority(exchange)
+        }
+        return response
+    }
+
+    /// The name by which the client calls us, if it is one; else ours.
+    private func endpoint(for request: HTTPRequest) -> String {
+        guard options.publicEndpoint.isEmpty, let host = request.headers["Host"], host.utf8.count <= 255,
+            !host.isEmpty,
+            host.utf8.allSatisfy({
+                ResourceName.isLetterOrDigit($0)
+                    || [UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: ":"), UInt8(ascii: "["), UInt8(ascii: "]")]
+                        .contains($0)
+            })
+        else { return endpoint }
+        return "\(options.usesTLS ? "https" : "http")://\(host)"
+    }
+
+    /// Lets the scenario's faults happen around the effect of a call.
+    func withFaults(
+        _ exchange: Exchange, _ call: AzureCall, _ name: String, records: Bool = true,
+        effect: () async -> HTTPResponse
+    ) async -> HTTPResponse {
+        let drawn = core.withLock { core in
+            core.calls += 1
+            return core.faults.draw(call, name)
+        }
+        for fault in drawn {
+            switch fault.action {
+            case .delay(let duration): try? await loop.sleep(for: duration)
+            case .hang:
+                recorder?.note(exchange, "hung")
+                try? await loop.sleep(for: .seconds(3600))
+                return .dropped
+            case .dropBefore:
+                recorder?.note(exchange, "dropped before its effect")
+                return .dropped
+            case .refuse(let status, let code, let message):
+                var refusal = ARMFault(status, code.isEmpty ? "InternalServerError" : code, message)
+                if let seconds = fault.retryAfter { refusal.headers.add("Retry-After", String(seconds)) }
+                let response = exchange.finish(refusal.response, region: options.region)
+                if records { recorder?.record(exchange, response) }
+                return response
+            case .dropAfter, .html, .truncate, .garbage, .fail, .nothing, .noAddress, .guest: break
+            }
+        }
+        var response = await effect()
+        for fault in drawn {
+            switch fault.action {
+            case .dropAfter:
+                recorder?.note(exchange, "dropped after its effect")
+                return .dropped
+            case .html(let status):
+                recorder?.note(exchange, "answered with a page")
+                let page = "<html><head><title>\(status)</title></head><body><h1>Bad Gateway</h1></body></html>\n"
+                return HTTPResponse(
+                    status: status, headers: ["Content-Type": "text/html", "Via": "1.1 proxy"], body: Array(page.utf8))
+            case .truncate:
+                recorder?.note(exchange, "answered with half a body")
+                response.body.removeLast(response.body.count / 2)
+                return response
+            case .garbage:
+                recorder?.note(exchange, "answered with garbage")
+                response.body = [0xFF, 0xFE, 0x00] + Array("{\"value\": [tru".utf8)
+                return response
+            case .delay, .hang, .dropBefore, .refuse, .fail, .nothing, .noAddress, .guest: break
+            }
+        }
+        if records { recorder?.record(exchange, response) }
+        return response
+    }
+}
+
+extension HTTPResponse {
+    /// No answer: the connection is closed. libmicrohttpd takes no status below 100, and hangs up.
+    static let dropped = HTTPResponse(status: 0)
+}

@@ -1,0 +1,142 @@
+internal import HTTPTransport
+internal import JSON
+internal import LinuxIO
+internal import Telemetry
+
+extension FakeAzure {
+    /// `PUT` of a VM: makes it, or changes nothing.
+    func putMachine(_ id: ResourceID, _ exchange: Exchange) async throws(ARMFault) -> HTTPResponse {
+        try ResourceName.checkMachineName(id.name)
+        let sent = try FakeAzure.parse(exchange.request)
+        let body = try MachineBody(parsing: sent, region: options.region)
+        let answer = try update { (core) throws(ARMFault) -> (machine: VirtualMachine, isNew: Bool) in
+            let present = core.state.machines[id]
+            try Preconditions.check(exchange.request, etag: present.map { "\($0.etag)" })
+            if let present {
+                try FakeAzure.checkChange(of: present, to: body, sent)
+                return (try self.touch(present, in: &core, exchange), false)
+            }
+            let admission = Admission(
+                state: core.state, scenario: core.scenario,
+                fixtures: Fixtures(self.options, self.account, core.scenario, core.state))
+            try admission.check(id, body)
+            let lack = admission.allocationFailure(body)
+            let faults = core.faults.draw(.machinePut, id.name, ofMachine: true)
+            let machine = core.state.accept(
+                id, body, sent: sent, from: exchange.origin, fate: lack.map { .failure($0) } ?? .success,
+                isPlaced: lack == nil, at: exchange.received)
+            for fault in faults { core.state.change(id, machine.vmID) { $0.apply(fault.action) } }
+            return (core.state.machines[id] ?? machine, true)
+        }
+        if answer.isNew {
+            startProvisioning(answer.machine)
+            logger.info("VM \(id.name) is accepted", [LogField("size", body.size.name)])
+        }
+        let (accept, json, operation) = core.withLock { core in
+            (
+                core.scenario.delays.accept, answer.machine.json(in: core.state),
+                core.state.operations[answer.machine.operation]
+            )
+        }
+        if accept > .zero { try? await loop.sleep(until: moment(exchange.received, plus: accept)) }
+        var headers = HTTPHeaders([("ETag", "\"\(answer.machine.etag)\"")])
+        if answer.machine.state == .creating, let operation {
+            for (name, value) in self.headers(of: operation, exchange, withLocation: false).fields {
+                headers.add(name, value)
+            }
+        }
+        return .json(json, status: answer.isNew ? 201 : 200, headers: headers)
+    }
+
+    /// A PUT of what is there: nothing changes but the etag.
+    private func touch(
+        _ machine: VirtualMachine, in core: inout Core, _ exchange: Exchange
+    ) throws(ARMFault) -> VirtualMachine {
+        guard machine.isSettled else { return machine }
+        core.state.change(machine.id, machine.vmID) {
+            $0.state = .updating
+            $0.etag += 1
+            $0.since = exchange.received
+        }
+        guard let changed = core.state.machines[machine.id] else { return machine }
+        startSettling(changed, after: machine.state)
+        return changed
+    }
+
+    /// `PATCH` of a VM: tags, identity, user data.
+    func patchMachine(_ id: ResourceID, _ exchange: Exchange) throws(ARMFault) -> HTTPResponse {
+        let patch = try ARMNode(try FakeAzure.parse(exchange.request))
+        let (json, operation, changed, before) = try update {
+            (core) throws(ARMFault) -> (JSONValue, LongOperation, VirtualMachine, VirtualMachine.State) in
+            guard let machine = core.state.machines[id] else { throw .notFound(id) }
+            try Preconditions.check(exchange.request, etag: "\(machine.etag)")
+            guard machine.state != .deleting else { throw FakeAzure.beingDeleted(id) }
+            guard machine.isSettled else { throw FakeAzure.busy(id) }
+            let sent = try machine.patched(by: patch)
+            let body = try MachineBody(parsing: sent, region: self.options.region)
+            let operation = LongOperation(
+                id: RandomID.guid(), style: .compute, target: id, isDeletion: false, started: exchange.received)
+            core.state.operations.add(operation)
+            core.state.change(id, machine.vmID) {
+                $0.sent = sent
+                $0.body = body
+                $0.state = .updating
+                $0.operation = operation.id
+                $0.etag += 1
+                $0.since = exchange.received
+                $0.origin = exchange.origin
+            }
+            let changed = core.state.machines[id] ?? machine
+            return (changed.json(in: core.state), operation, changed, machine.state)
+        }
+        startSettling(changed, after: before)
+        var headers = self.headers(of: operation, exchange, withLocation: false)
+        headers.add("ETag", "\"\(changed.etag)\"")
+        return .json(json, headers: headers)
+    }
+
+    /// `DELETE` of a VM.
+    func deleteMachine(_ id: ResourceID, _ exchange: Exchange) throws(ARMFault) -> HTTPResponse {
+        if let force = exchange.query("forcedeletion"), !["true", "false"].contains(force.lowercased()) {
+            throw .invalid("forceDeletion", "The value '\(force)' of forceDeletion is neither true nor false.")
+        }
+        let (operation, isNew) = try update { (core) throws(ARMFault) -> (LongOperation?, Bool) in
+            let present = core.state.machines[id]
+            if let present { try Preconditions.check(exchange.request, etag: "\(present.etag)") }
+            let operation = core.state.beginDeletion(id, from: exchange.origin, at: exchange.received)
+            return (operation, present.map { $0.state != .deleting } ?? false)
+        }
+        guard let operation else { return HTTPResponse(status: 204) }
+        if isNew { startDeletion(id, received: exchange.received) }
+        return HTTPResponse(status: 202, headers: headers(of: operation, exchange, withLocation: true))
+    }
+
+    /// `DELETE` of an interface, an address or a disk.
+    func deletePart(_ id: ResourceID, _ exchange: Exchange) throws(ARMFault) -> HTTPResponse {
+        let operation = try update { (core) throws(ARMFault) in
+            try core.state.delete(id, at: exchange.received)
+        }
+        guard let operation else { return HTTPResponse(status: 204) }
+        return HTTPResponse(status: 202, headers: headers(of: operation, exchange, withLocation: true))
+    }
+
+    static func parse(_ request: HTTPRequest) throws(ARMFault) -> JSONValue {
+        let type = request.headers["Content-Type"]?.lowercased() ?? ""
+        guard type.hasPrefix("application/json") else {
+            throw ARMFault(
+                415, "UnsupportedMediaType",
+                "The content media type '\(type)' is not supported. Only 'application/json' is supported.",
+                isGateway: true)
+        }
+        guard !request.body.isEmpty else {
+            throw ARMFault(400, "MissingRequestBody", "The request body is missing.", isGateway: true)
+        }
+        do {
+            return try JSONValue(parsing: request.body, limits: JSONLimits(size: 4 << 20))
+        } catch {
+            var fault = ARMFault.malformed(error)
+            fault.isGateway = true
+            throw fault
+        }
+    }
+}

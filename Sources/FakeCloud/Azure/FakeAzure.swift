@@ -1,0 +1,122 @@
+internal import HTTPTransport
+package import LinuxIO
+package import Telemetry
+
+/// Azure on one machine: its Resource Manager, its token endpoint and its metadata services, in front of machines
+/// that a ``MachineHost`` runs.
+///
+/// Concurrency: `core` is what calls share, under its lock, which is never held across a wait. What takes time - the
+/// making and removing of a VM - is a task in `work`, one at a time for each VM.
+public final class FakeAzure: Sendable {
+    /// All that is shared.
+    struct Core: Sendable {
+        var state: AzureState
+        var scenario: AzureScenario
+        /// The scenario as it was given; empty: it was not given as text.
+        var scenarioText: [UInt8] = []
+        var faults: FaultBook
+        var throttle = Throttle()
+        var tokens = TokenOffice()
+        /// What is under way, by VM.
+        var children: [ResourceID: TaskPool.Child] = [:]
+        /// How many calls there were, and how many were refused as too many.
+        var calls = 0
+        var throttled = 0
+    }
+
+    let options: FakeAzureOptions
+    let machines: any MachineHost
+    let loop: EpollLoop
+    let logger: Logger
+    let core: Lock<Core>
+    let work = TaskPool()
+    let files: StateFiles?
+    let recorder: Recorder?
+    private let listener: Listener
+    private let metadataListener: Listener
+    private let start = ContinuousClock.now
+
+    /// An Azure that serves once ``run()`` runs, with what an earlier one knew.
+    ///
+    /// - Throws: ``SystemCallError`` and the like when its files or its address cannot be had.
+    package init(
+        _ options: FakeAzureOptions, machines: any MachineHost, on loop: EpollLoop, logger: Logger = .silent
+    ) throws {
+        self.options = options
+        self.machines = machines
+        self.loop = loop
+        self.logger = logger
+        files = options.stateDirectory.isEmpty ? nil : try StateFiles(options.stateDirectory)
+        recorder = options.recordingFile.isEmpty ? nil : try Recorder(options.recordingFile)
+        var state = AzureState(subscription: options.subscriptionID, region: options.region)
+        try files?.restore(&state)
+        core = Lock(
+            Core(state: state, scenario: options.scenario, faults: FaultBook(options.scenario.faults)))
+        listener = try Listener.listen(on: options.listen, loop: loop)
+        metadataListener = listener
+    }
+
+    /// Serves until cancelled; first takes up what an earlier process has left half done.
+    ///
+    /// - Throws: `CancellationError`, or what the listener fails with.
+    public func run() async throws {
+        var limits = HTTPServer.Limits()
+        limits.connections = options.connections
+        limits.idleTimeout = .seconds(120)
+        limits.bodyBytes = 4 << 20
+        let server = try HTTPServer(on: listener, loop: loop, limits: limits, logger: logger) { request in
+            await self.handle(request)
+        }
+        resumeWork()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await self.work.run() }
+            group.addTask { try await server.run() }
+            while try await group.next() != nil {}
+        }
+    }
+
+    /// Where it listens.
+    package var address: SocketAddress { listener.address }
+
+    /// What absolute URLs begin with, unless a client calls us by another name.
+    var endpoint: String {
+        options.publicEndpoint.isEmpty
+            ? "\(options.usesTLS ? "https" : "http")://\(listener.address)" : options.publicEndpoint
+    }
+
+    /// Where metadata services are.
+    var metadataEndpoint: String { "http://\(metadataListener.address)" }
+
+    /// All that an adaptor must be told.
+    public var account: FakeAzureAccount {
+        let group = "/subscriptions/\(options.subscriptionID)/resourceGroups/\(options.resourceGroup)/providers"
+        return FakeAzureAccount(
+            subscriptionID: options.subscriptionID, tenantID: options.tenantID, clientID: options.clientID,
+            clientSecret: options.clientSecret, resourceGroup: options.resourceGroup, region: options.region,
+            subnetID: "\(group)/Microsoft.Network/virtualNetworks/peerpods/subnets/podvms",
+            securityGroupID: "\(group)/Microsoft.Network/networkSecurityGroups/podvms",
+            imageID: "\(group)/Microsoft.Compute/galleries/peerpods/images/podvm/versions/1.0.0",
+            instanceSize: options.instanceSize, authorityHost: endpoint, managementEndpoint: endpoint,
+            metadataEndpoint: metadataEndpoint, authorityFile: "")
+    }
+
+    /// Seconds since the beginning, as the buckets count them.
+    func bucketTime(_ scenario: AzureScenario) -> Double {
+        let passed = ContinuousClock.now - start
+        return (Double(passed.components.seconds) + Double(passed.components.attoseconds) * 1e-18)
+            * scenario.throttling.timeScale
+    }
+
+    /// Changes what is shared, and keeps the changes.
+    func update<Result>(_ body: (inout Core) throws(ARMFault) -> Result) throws(ARMFault) -> Result {
+        let outcome: Swift.Result<Result, ARMFault> = core.withLock { core in
+            let outcome: Swift.Result<Result, ARMFault>
+            do throws(ARMFault) { outcome = .success(try body(&core)) } catch { outcome = .failure(error) }
+            let changes = core.state.takeChanges()
+            // Under the lock, so that the files change in the order of the state.
+            if let files { for id in changes { files.keep(id, core.state, logger) } }
+            return outcome
+        }
+        return try outcome.get()
+    }
+}

@@ -1,0 +1,54 @@
+internal import JSON
+
+extension Admission {
+    /// Subnets, security groups, and interfaces that are there.
+    func checkNetwork(_ id: ResourceID, _ body: MachineBody) throws(ARMFault) {
+        for plan in body.interfaces {
+            let owner = ResourceID(.interface, group: id.group, name: plan.name).path(in: state.subscription)
+            if let group = plan.securityGroup { try checkReference(group, from: owner) }
+            if plan.hasAcceleration, body.size.technology != nil {
+                throw ARMFault(
+                    400, "VMSizeIsNotPermittedToEnableAcceleratedNetworking",
+                    "VM size \(body.size.name) does not support accelerated networking.", target: owner)
+            }
+            for configuration in plan.configurations {
+                try checkReference(configuration.subnet, from: owner)
+                if let address = configuration.publicAddress, !body.zones.isEmpty, !address.isStandard {
+                    throw ARMFault(
+                        400, "ResourceAndPublicIPZonesConstraintsMismatch",
+                        "Virtual machine \(id.name) has a zone constraint \(body.zones[0]) but the PublicIPAddress "
+                            + "\(address.name) associated to it has a different zone constraint Regional.")
+                }
+            }
+            guard fixtures.freeAddresses >= plan.configurations.count else {
+                throw ARMFault(
+                    400, "SubnetIsFull",
+                    "Subnet \(Fixtures.subnet) with address prefix \(scenario.subnet.prefix) does not have enough "
+                        + "capacity for \(plan.configurations.count) IP addresses.")
+            }
+        }
+        for reference in body.references {
+            guard let interface = ResourceID(path: reference.path).flatMap({ state.interfaces[$0] }) else {
+                throw missing(reference.path, from: id.path(in: state.subscription))
+            }
+            if let owner = interface.machine, owner != id {
+                throw ARMFault(
+                    400, "NicInUse",
+                    "Network Interface \(reference.path) is used by existing resource "
+                        + "\(owner.path(in: state.subscription)).")
+            }
+        }
+    }
+
+    private func checkReference(_ path: String, from owner: String) throws(ARMFault) {
+        guard fixtures.find(path.lowercased()) == nil else { return }
+        throw missing(path, from: owner)
+    }
+
+    private func missing(_ path: String, from owner: String) -> ARMFault {
+        ARMFault(
+            400, "InvalidResourceReference",
+            "Resource \(path) referenced by resource \(owner) was not found. Please make sure that the referenced "
+                + "resource exists, and that both resources are in the same region.")
+    }
+}

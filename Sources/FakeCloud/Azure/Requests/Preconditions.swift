@@ -1,0 +1,27 @@
+internal import HTTPTransport
+
+/// `If-Match` and `If-None-Match`, against the etag of what is there.
+enum Preconditions {
+    /// - Parameter etag: without quotes; nil: nothing is there.
+    static func check(_ request: HTTPRequest, etag: String?) throws(ARMFault) {
+        if let wanted = request.headers["If-None-Match"] {
+            guard wanted == "*" else {
+                throw ARMFault(400, "BadRequest", "The If-None-Match header may only be '*'.")
+            }
+            if let etag {
+                throw failed("Resource already exists with etag \"\(etag)\", and the if-none-match header is \"*\".")
+            }
+        }
+        guard let wanted = request.headers["If-Match"] else { return }
+        let bare = wanted.filter { $0 != "\"" }
+        guard let etag else {
+            throw failed("The resource does not exist, and the if-match header is \"\(bare)\".")
+        }
+        guard bare == "*" || bare == etag else {
+            throw failed(
+                "Etag provided in if-match header \"\(bare)\" does not match etag \"\(etag)\" of resource.")
+        }
+    }
+
+    private static func failed(_ message: String) -> ARMFault { ARMFault(412, "PreconditionFailed", message) }
+}

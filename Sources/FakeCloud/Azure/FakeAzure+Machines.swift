@@ -9,12 +9,13 @@ extension FakeAzure {
         try ResourceName.checkMachineName(id.name)
         let sent = try FakeAzure.parse(exchange.request)
         let body = try MachineBody(parsing: sent, region: options.region)
-        let answer = try update { (core) throws(ARMFault) -> (machine: VirtualMachine, isNew: Bool) in
+        let answer = try update {
+            (core) throws(ARMFault) -> (machine: VirtualMachine, isNew: Bool, before: VirtualMachine.State?) in
             let present = core.state.machines[id]
             try Preconditions.check(exchange.request, etag: present.map { "\($0.etag)" })
             if let present {
                 try FakeAzure.checkChange(of: present, to: body, sent)
-                return (try self.touch(present, in: &core, exchange), false)
+                return (FakeAzure.touch(present, in: &core, at: exchange.received), false, present.state)
             }
             let admission = Admission(
                 state: core.state, scenario: core.scenario,
@@ -26,11 +27,13 @@ extension FakeAzure {
                 id, body, sent: sent, from: exchange.origin, fate: lack.map { .failure($0) } ?? .success,
                 isPlaced: lack == nil, at: exchange.received)
             for fault in faults { core.state.change(id, machine.vmID) { $0.apply(fault.action) } }
-            return (core.state.machines[id] ?? machine, true)
+            return (core.state.machines[id] ?? machine, true, nil)
         }
         if answer.isNew {
             startProvisioning(answer.machine)
             logger.info("VM \(id.name) is accepted", [LogField("size", body.size.name)])
+        } else if answer.machine.state == .updating, let before = answer.before, before != .updating {
+            startSettling(answer.machine, after: before)
         }
         let (accept, json, operation) = core.withLock { core in
             (
@@ -49,18 +52,16 @@ extension FakeAzure {
     }
 
     /// A PUT of what is there: nothing changes but the etag.
-    private func touch(
-        _ machine: VirtualMachine, in core: inout Core, _ exchange: Exchange
-    ) throws(ARMFault) -> VirtualMachine {
+    private static func touch(
+        _ machine: VirtualMachine, in core: inout Core, at now: WallTime
+    ) -> VirtualMachine {
         guard machine.isSettled else { return machine }
         core.state.change(machine.id, machine.vmID) {
             $0.state = .updating
             $0.etag += 1
-            $0.since = exchange.received
+            $0.since = now
         }
-        guard let changed = core.state.machines[machine.id] else { return machine }
-        startSettling(changed, after: machine.state)
-        return changed
+        return core.state.machines[machine.id] ?? machine
     }
 
     /// `PATCH` of a VM: tags, identity, user data.

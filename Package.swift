@@ -141,7 +141,10 @@ let package = Package(
         tests("PodVMBootTests", ["LinuxIO", "PodVMBoot", "Telemetry"]),
         tests(
             "PeerPodControlTests",
-            ["Configuration", "JSON", "KataProtocol", "LinuxIO", "PeerPodControl", "TTRPC", "Telemetry"]),
+            [
+                "AzureProvider", "Configuration", "JSON", "KataProtocol", "LinuxIO", "PeerPodControl", "TTRPC",
+                "Telemetry",
+            ]),
         tests(
             "PeerTests",
             [

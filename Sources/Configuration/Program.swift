@@ -12,7 +12,10 @@ public struct Program: Sendable {
         let help: @Sendable () -> String
         let run: @Sendable (_ arguments: [String], _ environment: [String: String]) throws(ConfigurationError) -> Int32?
 
-        /// The command that `word` selects; `body` runs it and returns the program's exit status.
+        /// The words of the command line that select it.
+        var words: [String] { word.split(separator: " ").map(String.init) }
+
+        /// The command that `word` selects, which may be two words, such as `check azure`; `body` runs it and returns the program's exit status.
         public init<Options>(
             _ word: String, _ command: Command<Options>,
             _ body:
@@ -85,13 +88,13 @@ public struct Program: Sendable {
     /// Runs what `arguments`, without the program's path, ask for; returns the exit status.
     public func run(_ arguments: [String], environment: [String: String]) -> Int32 {
         let word = arguments.first
-        if let entry = entries.first(where: { $0.word == word }) {
-            return run(entry, Array(arguments.dropFirst()), environment)
+        if let entry = entries.first(where: { arguments.starts(with: $0.words) }) {
+            return run(entry, Array(arguments.dropFirst(entry.words.count)), environment)
         }
         switch word {
         case "help":
-            let topic = arguments.dropFirst().first
-            output.standard(entries.first { $0.word == topic }?.help() ?? help)
+            let topic = Array(arguments.dropFirst())
+            output.standard(entries.first { topic.starts(with: $0.words) }?.help() ?? help)
             return 0
         case "version":
             output.standard("\(name) \(version)\n")

@@ -1,6 +1,7 @@
 package import HTTPTransport
+package import LinuxIO
 package import PodVMLifecycle
-internal import Telemetry
+package import Telemetry
 
 /// Looks, before any pod comes, whether one could start: nothing is changed, only read.
 ///
@@ -43,6 +44,17 @@ package struct AzureCheck: Sendable {
         account = client.account
     }
 
+    /// The same, with a client and a token of its own.
+    package init(
+        _ options: AzureOptions, _ situation: Situation, sender: any HTTPSender, on loop: EpollLoop, logger: Logger
+    ) {
+        let (clock, metrics) = (LoopClock(loop: loop), Metrics())
+        let token = TokenSource(options, sender: sender, clock: clock, logger: logger, metrics: metrics)
+        let client = ARMClient(
+            AzureAccount(options), sender: sender, credential: token, clock: clock, logger: logger, metrics: metrics)
+        self.init(options, situation, client: client, sender: sender, clock: clock)
+    }
+
     /// All findings, in the order in which a person would go through them.
     package func run() async -> [Finding] {
         let settings =
@@ -50,10 +62,10 @@ package struct AzureCheck: Sendable {
             + options.warnings.map { Finding("settings", .warning, $0) } + userData
         let token = await checkToken()
         guard token.verdict == .ok else {
-            let rest = Finding(
-                "azure", .unknown, "nothing more was looked at, since Azure answers nobody without a token",
-                advice: "see to the token, and run this again")
-            return settings + [token, rest]
+            return settings + [token, rest("since Azure answers nobody without a token", "see to the token")]
+        }
+        guard ResourceID.isName(options.subscriptionID) else {
+            return settings + [token, rest("since it is not known in which subscription", "see to the settings")]
         }
         let network = Topic("subnet", "the subnet \(options.subnetID)", flag: "subnetid")
         async let subscription = ask(
@@ -66,6 +78,10 @@ package struct AzureCheck: Sendable {
         async let image = ask(Topic("image", "the image \(options.imageID)", flag: "imageid"), checkImage)
         async let subnet = ask(network, checkNetwork)
         return await settings + [token] + subscription + region + group + rights + sizes + image + subnet
+    }
+
+    private func rest(_ reason: String, _ advice: String) -> Finding {
+        Finding("azure", .unknown, "nothing more was looked at, \(reason)", advice: "\(advice), and run this again")
     }
 
     private func checkToken() async -> Finding {

@@ -1,0 +1,69 @@
+internal import AzureProvider
+internal import Configuration
+internal import PodVMLifecycle
+internal import Telemetry
+
+/// What the flags of `peerpodctl check azure` fill in: the adaptor's own, as far as they matter to Azure, and a few more.
+struct CheckOptions: Sendable {
+    var azure = AzureOptions()
+    var pods = 1
+    var nodeAddress = ""
+    var patience = Duration.seconds(30)
+    var isJSON = false
+    var forwarderPort = 15150
+    var vxlanPort = 4789
+    var initdata = Secret("")
+
+    static let command = Command(
+        "peerpodctl check azure", summary: "see whether Azure would let pods start, without changing anything",
+        details: """
+            Takes the flags and the environment of cloud-api-adaptor azure. Looks at the token, the subscription, the \
+            region, rights, VM sizes, quota, image, subnet, the way out and security groups, and says what is wrong and \
+            what to do about it. Exits with 0 when pods can start, with 1 when something keeps them from it, and with 3 \
+            when nothing does as far as Azure says, but it did not say everything.
+            """,
+        defaults: CheckOptions(),
+        sections: [
+            .init(
+                "Flags",
+                [
+                    Setting("pods", \.pods, .integer(in: 1...100_000), "For how many more pods there should be room."),
+                    Setting(
+                        "node-address", \.nodeAddress, .string("ADDRESS"),
+                        """
+                        The IPv4 address from which the node reaches pod VMs. Without it, the node's metadata service is \
+                        asked.
+                        """
+                    ),
+                    Setting(
+                        "timeout", \.patience, .duration(in: .seconds(1) ... .seconds(600)),
+                        "How long any one question may take."),
+                    Setting("json", \.isJSON, .bool, "A JSON object instead of lines of text."),
+                ]),
+            .init("Flags of the adaptor", adaptor),
+            .init("Flags of Azure", AzureOptions.settings.map { $0.within(\.azure) }),
+        ])
+
+    private static let adaptor: [Setting<CheckOptions>] = [
+        Setting(
+            "forwarder-port", environment: "FORWARDER_PORT", \.forwarderPort, .integer(in: 1...65535),
+            "The TCP port of agent-protocol-forwarder in the pod VMs."),
+        Setting(
+            "vxlan-port", environment: "VXLAN_PORT", \.vxlanPort, .integer(in: 1...65535),
+            "The UDP port of the tunnels' packets."),
+        Setting(
+            "initdata", environment: "INITDATA", \.initdata, .secret("BASE64"),
+            "Initdata for pods without an annotation of their own: base64(gzip(TOML))."),
+    ]
+
+    var situation: AzureCheck.Situation {
+        var situation = AzureCheck.Situation()
+        situation.pods = pods
+        situation.nodeAddress = nodeAddress
+        situation.patience = patience
+        situation.forwarderPort = forwarderPort
+        situation.vxlanPort = vxlanPort
+        situation.initdataSize = initdata.reveal().utf8.count
+        return situation
+    }
+}

@@ -60,8 +60,12 @@ struct Placement: Sendable {
     /// Whether a failure of this very search speaks against it, whatever others have learnt since.
     private func isRuledOut(_ candidate: Candidate) -> Bool {
         failures.contains { failure in
-            if case .anotherSize = failure.remedy.help { return failure.candidate.size.name == candidate.size.name }
-            return false
+            let failed = failure.candidate.size
+            return switch failure.remedy.help {
+            case .anotherSize: failed.name == candidate.size.name
+            case .anotherFamily: failed.family == candidate.size.family && failed.vcpus <= candidate.size.vcpus
+            case .anotherZone, .again, .later, .nothing: false
+            }
         }
     }
 }

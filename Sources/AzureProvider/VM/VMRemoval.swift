@@ -26,7 +26,6 @@ struct VMRemoval: Sendable {
             if try await removeMachine() {
                 try await removeLeftovers()
                 shop.metrics.removalSeconds.observe(begun.duration(to: shop.clock.now))
-                shop.memory.forgetQuota()
             }
         } catch {
             switch error {
@@ -55,6 +54,8 @@ struct VMRemoval: Sendable {
         request.query = [("forceDeletion", "true")]
         guard let answer = try await delete(request) else { return true }
         try await awaitEnd(ARMOperation(answer, of: request))
+        // What it had of its family's quota is free, unless it never had any.
+        if shop.vms[id]?.hasFailed != true { shop.memory.forgetQuota() }
         return true
     }
 

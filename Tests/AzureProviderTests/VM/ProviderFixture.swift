@@ -9,7 +9,7 @@ import Testing
 /// A provider whose Azure is scripted and whose time leaps.
 struct ProviderFixture {
     let arm = ScriptedARM()
-    let clock = LeapingClock()
+    let clock = QuickClock()
     let provider: AzureProvider
     let metrics = Metrics()
     let sandbox: SandboxID

@@ -1,0 +1,173 @@
+import Doubles
+import HTTPTransport
+import JSON
+import LinuxIO
+import PodVMLifecycle
+import Telemetry
+import Testing
+
+@testable import AzureProvider
+@testable import FakeCloud
+
+/// A node whose pods' VMs are a fake Azure's, on paper: the lifecycle, this provider, libcurl, and the other end.
+struct NodeOnFakeAzure: Sendable {
+    let azure: FakeAzure
+    let machines: PaperMachines
+    let client: HTTPClient
+    let loop: EpollLoop
+    let connector: PromptAgents
+    let supervisor: SandboxSupervisor
+    let provider: AzureProvider
+    let calls: CountingSender
+
+    /// Runs `body` against a fake Azure that is the same for all its nodes.
+    static func run(
+        _ body: @escaping @Sendable (FakeAzure, PaperMachines, HTTPClient, EpollLoop) async throws -> Void
+    ) throws {
+        try EpollLoop.run { loop in
+            let machines = PaperMachines()
+            let azure = try FakeAzure(FakeAzureOptions(), machines: machines, on: loop)
+            let client = try HTTPClient(on: loop)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await azure.run() }
+                group.addTask { try await client.run() }
+                group.addTask {
+                    try await withDeadline(.now.advanced(by: .seconds(60)), on: loop) {
+                        try await body(azure, machines, client, loop)
+                    }
+                }
+                try await group.next()
+                group.cancelAll()
+                while let result = await group.nextResult() {
+                    if case .failure(let error) = result, !(error is CancellationError) { throw error }
+                }
+            }
+        }
+    }
+
+    /// A node of its own, with a memory of its own.
+    init(
+        _ azure: FakeAzure, _ machines: PaperMachines, _ client: HTTPClient, _ loop: EpollLoop, scenario: String = "{}",
+        _ change: (inout AzureOptions) -> Void = { _ in }
+    ) throws {
+        (self.azure, self.machines, self.client, self.loop) = (azure, machines, client, loop)
+        azure.direct(try AzureScenario(parsing: Array(scenario.utf8)))
+        let account = azure.account
+        var options = AzureOptions()
+        options.subscriptionID = account.subscriptionID
+        options.tenantID = account.tenantID
+        options.clientID = account.clientID
+        options.clientSecret = account.clientSecret
+        options.resourceGroup = account.resourceGroup
+        options.region = account.region
+        options.subnetID = account.subnetID
+        options.securityGroupID = account.securityGroupID
+        options.imageID = account.imageID
+        options.instanceSize = account.instanceSize
+        options.authorityHost = account.authorityHost
+        options.managementEndpoint = account.managementEndpoint
+        options.metadataEndpoint = account.metadataEndpoint
+        change(&options)
+        let clock = HurriedClock(loop: loop)
+        calls = CountingSender(client)
+        connector = PromptAgents(azure: azure, loop: loop)
+        provider = try AzureProvider(
+            options, sender: calls,
+            sshPublicKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f",
+            clock: clock)
+        supervisor = SandboxSupervisor(
+            store: MemoryStore(), provider: provider, connector: connector, clock: clock,
+            options: .init(node: "node-1", cluster: "test"))
+    }
+
+    /// CreateVM and StartVM of a pod; nil, or what the shim is told.
+    func start(_ id: String) async throws -> LifecycleError? {
+        let request = SandboxRequest(
+            id: try SandboxID(validating: id), podName: "nginx", podNamespace: "default",
+            requirements: Requirements())
+        _ = try await supervisor.create(request)
+        do {
+            try await supervisor.start(request.id)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    /// Has the lifecycle at work in the background for as long as `body` takes.
+    func work(_ body: @escaping @Sendable (NodeOnFakeAzure) async throws -> Void) async throws {
+        try supervisor.load()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await supervisor.run() }
+            group.addTask { try await body(self) }
+            try await group.next()
+            group.cancelAll()
+        }
+    }
+
+    /// Returns once no sandbox is left on the node.
+    func settled() async throws {
+        while !supervisor.sandboxes().isEmpty { try await loop.sleep(for: .milliseconds(1)) }
+    }
+
+    /// The names of what Azure has.
+    var left: [String] {
+        azure.core.withLock { core in
+            core.state.machines.all.map(\.id.name) + core.state.interfaces.all.map(\.id.name)
+                + core.state.disks.all.map(\.id.name) + core.state.publicAddresses.all.map(\.id.name)
+        }
+    }
+}
+
+/// Counts what goes to ARM, by method, and remembers it.
+final class CountingSender: HTTPSender {
+    private let sender: any HTTPSender
+    private let requests = Lock<[String]>([])
+
+    init(_ sender: any HTTPSender) { self.sender = sender }
+
+    /// `PUT virtualMachines/podvm-x` and the like, in order; tokens left out.
+    var all: [String] { requests.withLock { $0 } }
+
+    subscript(method: String) -> Int { all.count { $0.hasPrefix("\(method) ") } }
+
+    func send(_ request: OutgoingRequest) async throws(HTTPError) -> HTTPResponse {
+        if !request.url.contains("/oauth2/") {
+            let path = request.url.split(separator: "?")[0].split(separator: "/").suffix(2).joined(separator: "/")
+            requests.withLock { $0.append("\(request.method) \(path)") }
+        }
+        return try await sender.send(request)
+    }
+}
+
+/// Agents that answer as soon as Azure calls their VM done, and never if it does not.
+struct PromptAgents: PodConnector {
+    let azure: FakeAzure
+    let loop: EpollLoop
+
+    func prepare(
+        _ request: SandboxRequest, in directory: String, vmName: InstanceID
+    ) async throws(ConnectorError) -> PreparedPod { PreparedPod(agentSocketPath: "\(directory)/agent.ttrpc") }
+
+    func userData(for sandbox: SandboxID, in directory: String) async throws(ConnectorError) -> String {
+        "I2Nsb3VkLWNvbmZpZw=="
+    }
+
+    func connect(_ sandbox: SandboxID, in directory: String, to instance: Instance) async throws(ConnectorError) {
+        while !isUp(instance.id.rawValue) {
+            do {
+                try await loop.sleep(for: .milliseconds(1))
+            } catch {
+                throw ConnectorError(.cancelled, "the agent was not up yet")
+            }
+        }
+    }
+
+    func disconnect(_ sandbox: SandboxID, in directory: String) async {}
+
+    private func isUp(_ name: String) -> Bool {
+        azure.core.withLock { core in
+            core.state.machines.all.contains { $0.id.name == name && $0.state.text == "Succeeded" }
+        }
+    }
+}

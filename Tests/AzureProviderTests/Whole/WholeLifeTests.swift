@@ -1,0 +1,178 @@
+import HTTPTransport
+import JSON
+import LinuxIO
+import PodVMLifecycle
+import Testing
+
+@testable import AzureProvider
+@testable import FakeCloud
+
+/// Pods of a whole node on a fake Azure, whose answers get lost, or come late, or are no answers.
+@Suite("A pod's life on Azure", .serialized)
+struct WholeLifeTests {
+    /// Starts and stops a pod on a node of its own; expects that it ran, and that nothing is left.
+    private static func life(
+        _ id: String, _ scenario: String, _ azure: FakeAzure, _ machines: PaperMachines, _ client: HTTPClient,
+        _ loop: EpollLoop, _ change: (inout AzureOptions) -> Void = { _ in }
+    ) async throws -> [String] {
+        let node = try NodeOnFakeAzure(azure, machines, client, loop, scenario: scenario, change)
+        try await node.work { node in
+            let error = try await node.start(id)
+            #expect(error == nil, "\(scenario): \(error?.message ?? "")")
+            if error == nil { #expect(machines.count == 1, "\(scenario)") }
+            try await node.supervisor.stop(id)
+            try await node.settled()
+        }
+        #expect(node.left == [], "\(scenario)")
+        #expect(machines.count == 0, "\(scenario)")
+        return node.calls.all
+    }
+
+    @Test("costs few calls: 2 to start and 4 to stop when Azure is quick")
+    func economy() throws {
+        try NodeOnFakeAzure.run { azure, machines, client, loop in
+            let calls = try await Self.life("a", "{}", azure, machines, client, loop)
+            try Self.checkEconomy(calls)
+        }
+    }
+
+    /// How often an operation is looked at depends on how long the agent takes, so that is not counted.
+    private static func checkEconomy(_ calls: [String]) throws {
+        let counted = calls.filter { !$0.hasSuffix("/skus") && !$0.contains("operations/") }
+        let first = try #require(counted.firstIndex { $0.hasPrefix("DELETE") })
+        #expect(counted[..<first].count <= 4, "\(counted)")
+        #expect(counted[first...].count <= 6, "\(counted)")
+    }
+
+    @Test("begins and ends well whichever answers are lost, cut, or a proxy's")
+    func lostAnswers() throws {
+        let calls = ["vm-put", "nic-get", "vm-get", "vm-delete", "disk-get", "operation-get", "skus"]
+        let faults = [
+            #""do": "drop-before""#, #""do": "drop-after""#, #""do": "html""#, #""do": "truncate""#,
+            #""do": "garbage""#,
+            #""do": "refuse", "status": 500, "code": "InternalServerError""#,
+        ]
+        try NodeOnFakeAzure.run { azure, machines, client, loop in
+            for (number, call) in calls.enumerated() {
+                for (index, fault) in faults.enumerated() {
+                    let scenario = #"{"faults": [{"at": "\#(call)", "first": 1, \#(fault)}]}"#
+                    _ = try await Self.life("s-\(number)-\(index)", scenario, azure, machines, client, loop)
+                }
+            }
+        }
+    }
+
+    @Test("begins and ends well where Azure names interfaces otherwise, and with public addresses")
+    func variants() throws {
+        try NodeOnFakeAzure.run { azure, machines, client, loop in
+            _ = try await Self.life("a", #"{"nic-suffix": true}"#, azure, machines, client, loop)
+            _ = try await Self.life("b", "{}", azure, machines, client, loop) { $0.usesPublicIP = true }
+            _ = try await Self.life("c", "{}", azure, machines, client, loop) {
+                $0.isConfidential = false
+                $0.instanceSize = "Standard_D2s_v5"
+            }
+            _ = try await Self.life("d", "{}", azure, machines, client, loop) {
+                $0.hasSecureBoot = true
+                $0.diskEncryption = .diskWithVMGuestState
+                $0.rootVolumeSize = 64
+                $0.tags = ["team": "blue"]
+                $0.zones = ["2"]
+            }
+            _ = try await Self.life(
+                "e", #"{"delays": {"nic": 0.02, "boot": 0.02, "operation": 0.03, "delete": 0.03}}"#, azure, machines,
+                client, loop)
+        }
+    }
+
+    @Test("ends, told and without remains, for a VM that Azure only pretends to make")
+    func pretended() throws {
+        try NodeOnFakeAzure.run { azure, machines, client, loop in
+            for (number, (fault, words)) in [("no-vm", "there is no such VM"), ("no-address", "has no address")]
+                .enumerated()
+            {
+                let node = try NodeOnFakeAzure(
+                    azure, machines, client, loop, scenario: #"{"faults": [{"do": "\#(fault)"}]}"#)
+                try await node.work { node in
+                    let error = try await node.start("s-\(number)")
+                    #expect(error?.code == .internal)
+                    #expect(error?.message.contains(words) == true, "\(error?.message ?? "")")
+                    try await node.settled()
+                }
+                #expect(node.left == [])
+            }
+        }
+    }
+
+    @Test("leaves nothing wherever the shim hangs up")
+    func hangUps() throws {
+        try NodeOnFakeAzure.run { azure, machines, client, loop in
+            let scenario =
+                #"{"delays": {"accept": 0.004, "nic": 0.008, "boot": 0.008, "operation": 0.012, "delete": 0.004}}"#
+            for step in 0..<12 {
+                let node = try NodeOnFakeAzure(azure, machines, client, loop, scenario: scenario)
+                try await node.work { node in
+                    let starting = Task { try await node.start("s-\(step)") }
+                    try await loop.sleep(for: .milliseconds(2 * step))
+                    starting.cancel()
+                    _ = try? await starting.value
+                    try await node.supervisor.stop("s-\(step)")
+                    try await node.settled()
+                }
+                #expect(node.left == [], "hung up after \(2 * step) ms")
+                #expect(machines.count == 0)
+            }
+        }
+    }
+
+    @Test("can be ended by another process, from the VM's name alone")
+    func restart() throws {
+        try NodeOnFakeAzure.run { azure, machines, client, loop in
+            let sandbox = try SandboxID(validating: "a")
+            let before = try NodeOnFakeAzure(azure, machines, client, loop)
+            let spec = Example.spec(tags: [InstanceTags.sandbox: "a", InstanceTags.node: "n"])
+            _ = try await before.provider.createInstance(for: sandbox, from: spec)
+            let after = try NodeOnFakeAzure(azure, machines, client, loop)
+            // The same request again finds what the first one made.
+            let again = try await after.provider.createInstance(for: sandbox, from: spec)
+            #expect(machines.count == 1)
+            try await after.provider.awaitProvisioned(again)
+            let other = try SandboxID(validating: "b")
+            let later = try NodeOnFakeAzure(azure, machines, client, loop)
+            #expect(try await later.provider.instances().map(\.id) == [spec.name])
+            try await later.provider.deleteInstance(spec.name, of: other)
+            #expect(machines.count == 1, "it is not that sandbox's")
+            try await later.provider.deleteInstance(spec.name, of: sandbox)
+            #expect(later.left == [])
+            #expect(machines.count == 0)
+        }
+    }
+
+    @Test("is not disturbed by fifty others, page after page")
+    func crowd() throws {
+        try NodeOnFakeAzure.run { azure, machines, client, loop in
+            let scenario =
+                #"{"page-size": 20, "delays": {"nic": 0.03, "boot": 0.05, "operation": 0.2, "delete": 0.05}, "throttling": {"time-scale": 100}}"#
+            let node = try NodeOnFakeAzure(azure, machines, client, loop, scenario: scenario)
+            let count = 50
+            try await node.work { node in
+                let failures = try await withThrowingTaskGroup(of: LifecycleError?.self) { group in
+                    for number in 0..<count { group.addTask { try await node.start("s-\(number)") } }
+                    return try await group.reduce(into: [String]()) { list, error in
+                        if let error { list.append(error.message) }
+                    }
+                }
+                #expect(failures == [])
+                #expect(machines.count == count)
+                #expect(try await node.provider.instances().count == count)
+                for number in 0..<count { try await node.supervisor.stop("s-\(number)") }
+                try await node.settled()
+            }
+            #expect(node.left == [])
+            let reads = node.calls["GET"]
+            #expect(reads < count * 12, "\(reads) GETs for \(count) pods")
+            print(
+                "CROWD", reads,
+                Dictionary(grouping: node.calls.all.map { $0.split(separator: "/")[0] }, by: { $0 }).mapValues(\.count))
+        }
+    }
+}

@@ -40,7 +40,7 @@ let package = Package(
         library("LinuxIO"), library("TTRPC"), library("AgentTunnel"), library("PodVMBoot"), library("KataProtocol"),
         library("RemoteHypervisor"), library("AgentProtocolForwarder"), library("JSON"), library("PodVMLifecycle"),
         library("Telemetry"), library("Configuration"), library("HTTPTransport"), library("AzureProvider"),
-        library("FakeCloud"),
+        library("FakeCloud"), library("ScaleRig"),
     ],
     targets: [
         // C: what a library's macros and variadics hide from Swift, and nothing else.
@@ -100,6 +100,11 @@ let package = Package(
         .target(
             name: "Doubles", dependencies: ["LinuxIO", "PodVMLifecycle"], path: "Tests/Doubles",
             swiftSettings: strict),
+        .target(
+            name: "ScaleRig",
+            dependencies: [
+                "AzureProvider", "Doubles", "FakeCloud", "HTTPTransport", "LinuxIO", "PodVMLifecycle", "Telemetry",
+            ], path: "Tests/ScaleRig", swiftSettings: strict),
         tests("PodVMLifecycleTests", ["Doubles", "JSON", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
         tests("ConfigurationTests", ["Configuration", "Telemetry"]),
         tests("LinuxIOTests", ["LinuxIO"]),

@@ -9,7 +9,8 @@ let package = Package(
         .executableTarget(
             name: "benchmarks",
             dependencies: [
-                "AgentTunnel", "Configuration", "JSON", "KataProtocol", "LinuxIO", "PodVMBoot", "TTRPC", "Telemetry",
+                "AgentTunnel", "Configuration", "JSON", "KataProtocol", "LinuxIO", "PodVMBoot", "ScaleRig", "TTRPC",
+                "Telemetry",
             ].map { .product(name: $0, package: "cloud-api-adaptor") },
             path: "Sources/Benchmarks",
             swiftSettings: [.swiftLanguageMode(.v6), .enableUpcomingFeature("NonisolatedNonsendingByDefault")])

@@ -36,7 +36,8 @@ extension FakeAzure {
             let (refusal, headers) = core.throttle.admit(
                 call, principal: principal, resource: route.name, at: now(core.scenario))
             if refusal != nil { core.throttled += 1 }
-            return (refusal, headers, core.scenario.throttling.timeScale)
+            let throttling = core.scenario.throttling
+            return (refusal, headers, throttling.clientsAreScaled ? 1 : throttling.timeScale)
         }
         exchange.headers = headers
         if let refusal {

@@ -29,6 +29,8 @@ package struct AzureScenario: Equatable, Sendable {
         package var isOn = true
         /// How many seconds pass for the buckets in one of ours.
         package var timeScale = 1.0
+        /// Whether clients' seconds are as long as the buckets', so that `Retry-After` is in those.
+        package var clientsAreScaled = false
 
         package init() {}
     }

@@ -1,0 +1,30 @@
+internal import FakeCloud
+internal import PodVMLifecycle
+
+/// A connector whose agents answer as soon as the machine on paper is up.
+struct PaperConnector: PodConnector {
+    let machines: PaperMachines
+    let clock: ScaledClock
+
+    func prepare(
+        _ request: SandboxRequest, in directory: String, vmName: InstanceID
+    ) async throws(ConnectorError) -> PreparedPod {
+        PreparedPod(agentSocketPath: "\(directory)/agent.ttrpc")
+    }
+
+    func userData(for sandbox: SandboxID, in directory: String) async throws(ConnectorError) -> String {
+        "I2Nsb3VkLWNvbmZpZwo="
+    }
+
+    func connect(
+        _ sandbox: SandboxID, in directory: String, to instance: Instance
+    ) async throws(ConnectorError) {
+        while machines.status(of: instance.id.rawValue.lowercased()) != .running {
+            do { try await clock.sleep(for: .milliseconds(500)) } catch {
+                throw ConnectorError(.cancelled, "called off")
+            }
+        }
+    }
+
+    func disconnect(_ sandbox: SandboxID, in directory: String) async {}
+}

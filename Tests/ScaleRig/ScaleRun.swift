@@ -1,0 +1,103 @@
+internal import AzureProvider
+internal import Doubles
+internal import FakeCloud
+internal import HTTPTransport
+public import LinuxIO
+internal import PodVMLifecycle
+internal import Telemetry
+
+/// Many nodes that start and stop pods against one subscription of a fake Azure, with Azure's own limits on calls.
+///
+/// Each node has all that an adaptor has between kata and Azure - supervisor, provider, token, limiter - and knows of the
+/// others only what Azure's answers tell. Machines are on paper, so that what is measured is the traffic. Sockets are
+/// shared by the nodes, as thousands of connections would measure this machine.
+public struct ScaleRun: Sendable {
+    /// When pods come.
+    public enum Arrivals: Sendable {
+        /// All in the same moment.
+        case atOnce
+        /// So many a second, at random moments.
+        case spread(perSecond: Double)
+    }
+
+    public var nodes = 1000
+    public var pods = 5000
+    public var arrivals = Arrivals.atOnce
+    /// Seconds in which the nodes' daemons come up, before there are pods.
+    public var rollout = 300.0
+    /// How long a pod runs, in seconds.
+    public var lifetime = 60.0
+    /// How many seconds pass in one of ours.
+    public var timeScale = 20.0
+
+    public init() {}
+
+    /// What came of it; times are in Azure's seconds.
+    public struct Report: Sendable {
+        public var started = 0
+        /// Starts that failed, and were asked for again as kubelet would.
+        public var failedStarts = 0
+        /// Why, with how often.
+        public var reasons: [String: Int] = [:]
+        /// Pods that never ran.
+        public var lost = 0
+        /// Resources of VMs that were left at the end.
+        public var left = 0
+        /// From the first pod's arrival to the last VM's end.
+        public var seconds = 0.0
+        /// From a pod's arrival to its agent's answer.
+        public var startSeconds: [Double] = []
+        /// By kind of call: how many, and how many of them were answered with 429 or failed.
+        public var calls: [String: (calls: Int, throttled: Int, failed: Int)] = [:]
+        /// The same before the first pod came.
+        public var callsBefore: [String: (calls: Int, throttled: Int, failed: Int)] = [:]
+    }
+
+    /// Runs it.
+    public func run(on loop: EpollLoop, progress: @escaping @Sendable (String) -> Void) async throws -> Report {
+        let clock = ScaledClock(on: loop, scale: timeScale)
+        let machines = PaperMachines()
+        var azure = FakeAzureOptions()
+        func real(_ seconds: Double) -> Duration { .seconds(seconds / timeScale) }
+        azure.scenario.delays.accept = real(1)
+        azure.scenario.delays.nic = real(2)
+        azure.scenario.delays.boot = real(12)
+        azure.scenario.delays.operation = real(40)
+        azure.scenario.delays.delete = real(30)
+        azure.scenario.delays.provisioningLimit = real(1200)
+        azure.scenario.retryAfter = 10
+        azure.scenario.throttling.timeScale = timeScale
+        azure.scenario.throttling.clientsAreScaled = true
+        let cloud = try FakeAzure(azure, machines: machines, on: loop)
+        var http = HTTPClient.Options()
+        http.environment = [:]
+        http.connectionsPerHost = 1000
+        let client = try HTTPClient(http, on: loop)
+        let ledger = CallLedger(client)
+        let fleet = try Fleet(self, cloud.account, ledger, machines, clock)
+        return try await withThrowingTaskGroup(of: Report?.self) { group in
+            group.addTask {
+                try await cloud.run()
+                return nil
+            }
+            group.addTask {
+                try await client.run()
+                return nil
+            }
+            group.addTask {
+                var report = await fleet.run(progress: progress)
+                report.left = try await leftovers(cloud.account, client) + machines.count
+                return report
+            }
+            defer { group.cancelAll() }
+            while let news = try await group.next() { if let news { return news } }
+            throw CancellationError()
+        }
+    }
+
+    /// How many resources Azure still knows.
+    private func leftovers(_ account: FakeAzureAccount, _ client: HTTPClient) async throws -> Int {
+        let state = try await client.send(OutgoingRequest("GET", "\(account.managementEndpoint)/control/state"))
+        return String(decoding: state.body, as: UTF8.self).ranges(of: "\"type\"").count
+    }
+}

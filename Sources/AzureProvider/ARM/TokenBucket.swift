@@ -1,5 +1,5 @@
-/// How fast calls of one class may go: a bucket of so many calls, which fills again at a rate that falls to a quarter when Azure refuses
-/// and grows again while it does not (additive increase, multiplicative decrease).
+/// How fast calls of one class may go: a bucket of so many calls, which fills again at a rate that falls to a quarter when
+/// Azure refuses and grows again while it does not (additive increase, multiplicative decrease).
 ///
 /// A value that knows no clock. Several nodes drain Azure's buckets together, so what Azure tells of them counts for more than
 /// what this one has taken.
@@ -22,11 +22,18 @@ struct TokenBucket: Equatable {
     /// In `0...1`: how empty Azure's own bucket was when it last said so.
     private var pressure = 0.0
     private var pressureSince: Instant
+    /// How long a rest is at most, in seconds, when Azure's bucket is empty.
+    private var rests = TokenBucket.shortestRest
 
     /// What Azure says of its buckets is old after that long: they fill from nothing in ten seconds to a minute.
     static let memory = Duration.seconds(60)
     /// However often we are refused, a call goes now and then: in half a minute or so.
-    private static let lowestShare = 0.005
+    private static let lowestRate = 0.005
+    /// For two nodes, and for thousands.
+    private static let shortestRest = 20.0
+    private static let longestRest = 480.0
+    /// Azure's bucket is nearly empty.
+    private static let lowShare = 0.25
 
     init(size: Double, rate: Double, now: Instant) {
         self.size = size
@@ -60,8 +67,9 @@ struct TokenBucket: Equatable {
         if epoch == self.epoch {
             let spread = max(rest, .seconds(min(480, 40 << strikes)))
             opens = max(opens, now.advanced(by: rest + spread * random))
-            rate = max(topRate * Self.lowestShare, rate / 4)
+            rate = max(topRate * Self.lowestRate, rate / 4)
             strikes = min(strikes + 1, 8)
+            rests = min(Self.longestRest, rests * 4)
             self.epoch += 1
         } else {
             opens = max(opens, now.advanced(by: rest))
@@ -72,18 +80,31 @@ struct TokenBucket: Equatable {
 
     /// Azure has served a call that was taken in `epoch`; its own bucket is this full, in `0...1`, if it said so.
     ///
-    /// Less than half full slows us down, and the emptier it is, the longer the rest before the next call may be: again by
-    /// chance, for all nodes see the same level.
+    /// All nodes see the same level, and it tells them how many they are: the emptier the bucket, the longer each rests, by
+    /// chance, until together they take out what flows in. If it is still nearly empty after that, they are more than was
+    /// thought, and rest longer.
     mutating func served(at now: Instant, takenIn epoch: Int, share: Double? = nil, random: Double) {
         if epoch == self.epoch {
             strikes = max(0, strikes - 1)
-            if share ?? 1 > 0.25 { rate = min(topRate, rate + topRate / 20) }
+            if share ?? 1 > Self.lowShare { rate = min(topRate, rate + topRate / 20) }
         }
         guard let share else { return }
         fill(at: now)
         pressure = max(0, min(1, 1 - 2 * share))
         pressureSince = now
-        opens = max(opens, now.advanced(by: .seconds(30) * (pressure * pressure * random)))
+        if now >= opens { rests = Self.rests(after: rests, share: share) }
+        let end = now.advanced(by: .seconds(rests) * (pressure * pressure * random))
+        guard end > opens else { return }
+        opens = end
+        guard pressure > 0.3 else { return }
+        // What was saved up would go all at once.
+        tokens = min(tokens, 1)
+        filled = max(filled, opens)
+    }
+
+    private static func rests(after rests: Double, share: Double) -> Double {
+        if share < lowShare { return min(longestRest, rests * 2) }
+        return share > 0.4 ? max(shortestRest, rests / 2) : rests
     }
 
     private mutating func fill(at now: Instant) {
@@ -94,7 +115,7 @@ struct TokenBucket: Equatable {
     }
 
     private func currentRate(at now: Instant) -> Double {
-        max(topRate * Self.lowestShare, rate * (1 - pressure(at: now)))
+        max(topRate * Self.lowestRate, rate * (1 - pressure(at: now)))
     }
 
     private func pressure(at now: Instant) -> Double {

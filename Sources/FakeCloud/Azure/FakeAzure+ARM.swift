@@ -28,30 +28,48 @@ extension FakeAzure {
     private func admit(_ exchange: inout Exchange, _ route: ARMRoute, _ call: AzureCall) throws(ARMFault) {
         exchange.principal = try principal(exchange)
         try APIVersions.check(exchange.query("api-version"), route)
-        let (principal, now) = (exchange.principal, bucketTime)
-        let (refusal, headers, scale) = core.withLock { core in
-            guard core.scenario.throttling.isOn else {
-                return (nil, HTTPHeaders(), 1.0) as ((policy: Throttle.Policy, wait: Double)?, HTTPHeaders, Double)
-            }
-            let (refusal, headers) = core.throttle.admit(
-                call, principal: principal, resource: route.name, at: now(core.scenario))
-            if refusal != nil { core.throttled += 1 }
-            let throttling = core.scenario.throttling
-            return (refusal, headers, throttling.clientsAreScaled ? 1 : throttling.timeScale)
-        }
-        exchange.headers = headers
-        if let refusal {
-            // Retry-After has whole seconds, of the client's time.
-            throw .throttled(by: refusal.policy, wait: max(1, Int((refusal.wait / scale).rounded(.up))))
-        }
+        exchange.headers = try countCall(call, by: exchange.principal, on: route)
         guard route.subscription.lowercased() == options.subscriptionID.lowercased() else {
             throw ARMFault(
                 404, "SubscriptionNotFound", "The subscription '\(route.subscription)' could not be found.",
                 isGateway: true)
         }
+        let permissions = core.withLock { $0.scenario.permissions }
+        if let action = route.action(exchange.request.method),
+            !permissions.contains(where: { Glob.matches($0, action) })
+        {
+            throw ARMFault(
+                403, "AuthorizationFailed",
+                "The client '\(exchange.principal)' with object id '\(exchange.principal)' does not have authorization "
+                    + "to perform action '\(action)' over scope '\(exchange.request.path)' or the scope is invalid. If "
+                    + "access was recently granted, please refresh your credentials.", isGateway: true)
+        }
         if let group = route.group, group.lowercased() != options.resourceGroup.lowercased() {
             throw ARMFault(
                 404, "ResourceGroupNotFound", "Resource group '\(group)' could not be found.", isGateway: true)
+        }
+    }
+
+    /// Counts the call against every limit that it has.
+    ///
+    /// - Returns: what the answer says of them.
+    private func countCall(
+        _ call: AzureCall, by principal: String, on route: ARMRoute
+    ) throws(ARMFault) -> HTTPHeaders {
+        let (verdict, throttling) = core.withLock { core in
+            let throttling = core.scenario.throttling
+            guard throttling.isOn else { return (Throttle.Verdict.admitted(HTTPHeaders()), throttling) }
+            let verdict = core.throttle.admit(
+                call, principal: principal, resource: route.name, at: bucketTime(core.scenario))
+            if case .refused = verdict { core.throttled += 1 }
+            return (verdict, throttling)
+        }
+        switch verdict {
+        case .admitted(let headers): return headers
+        case .refused(let policy, let wait):
+            // Retry-After has whole seconds, of the client's time.
+            let scale = throttling.clientsAreScaled ? 1 : throttling.timeScale
+            throw .throttled(by: policy, wait: max(1, Int((wait / scale).rounded(.up))))
         }
     }
 

@@ -13,10 +13,24 @@ extension FakeAzure {
         case "metadata": response = await answerNodeMetadata(exchange, Array(segments.dropFirst()))
         case "imds" where segments.count >= 3 && segments[2].lowercased() == "metadata":
             response = await answerMachineMetadata(exchange, token: segments[1], Array(segments.dropFirst(3)))
-        case "control": return control(exchange, Array(segments.dropFirst()))
+        case "control" where FakeAzure.isOurs(request.peer):
+            return control(exchange, Array(segments.dropFirst()))
         default: response = await answerAuthority(exchange)
         }
         return response
+    }
+
+    /// Answers a request to the plain listener that metadata services have beside one with TLS.
+    func handlePlain(_ request: HTTPRequest) async -> HTTPResponse {
+        switch request.segments.first?.lowercased() {
+        case "metadata", "imds": await handle(request)
+        default: .text("Only metadata services are here.\n", status: 404)
+        }
+    }
+
+    /// Whether a client is on this very host, and so may direct the play.
+    private static func isOurs(_ peer: String) -> Bool {
+        peer.hasPrefix("127.") || peer == "::1" || peer.hasPrefix("::ffff:127.")
     }
 
     /// The name by which the client calls us, if it is one; else ours.
@@ -47,10 +61,10 @@ extension FakeAzure {
             case .hang:
                 recorder?.note(exchange, "hung")
                 try? await loop.sleep(for: .seconds(3600))
-                return .dropped
+                return .disconnect
             case .dropBefore:
                 recorder?.note(exchange, "dropped before its effect")
-                return .dropped
+                return .disconnect
             case .refuse(let status, let code, let message):
                 var refusal = ARMFault(status, code.isEmpty ? "InternalServerError" : code, message)
                 if let seconds = fault.retryAfter { refusal.headers.add("Retry-After", String(seconds)) }
@@ -65,7 +79,7 @@ extension FakeAzure {
             switch fault.action {
             case .dropAfter:
                 recorder?.note(exchange, "dropped after its effect")
-                return .dropped
+                return .disconnect
             case .html(let status):
                 recorder?.note(exchange, "answered with a page")
                 let page = "<html><head><title>\(status)</title></head><body><h1>Bad Gateway</h1></body></html>\n"
@@ -85,9 +99,4 @@ extension FakeAzure {
         if records { recorder?.record(exchange, response) }
         return response
     }
-}
-
-extension HTTPResponse {
-    /// No answer: the connection is closed. libmicrohttpd takes no status below 100, and hangs up.
-    static let dropped = HTTPResponse(status: 0)
 }

@@ -33,7 +33,9 @@ public final class FakeAzure: Sendable {
     let files: StateFiles?
     let recorder: Recorder?
     private let listener: Listener
+    /// Of its own with TLS, which guests' metadata services do not speak.
     private let metadataListener: Listener
+    private let security: ServerSecurity?
     private let start = ContinuousClock.now
 
     /// An Azure that serves once ``run()`` runs, with what an earlier one knew.
@@ -53,7 +55,11 @@ public final class FakeAzure: Sendable {
         core = Lock(
             Core(state: state, scenario: options.scenario, faults: FaultBook(options.scenario.faults)))
         listener = try Listener.listen(on: options.listen, loop: loop)
-        metadataListener = listener
+        metadataListener =
+            options.usesTLS ? try Listener.listen(on: options.listen.withAnyPort, loop: loop) : listener
+        security =
+            options.usesTLS
+            ? try ServerSecurity(endpoint: options.publicEndpoint, authorityFile: options.authorityFile) : nil
     }
 
     /// Serves until cancelled; first takes up what an earlier process has left half done.
@@ -64,13 +70,22 @@ public final class FakeAzure: Sendable {
         limits.connections = options.connections
         limits.idleTimeout = .seconds(120)
         limits.bodyBytes = 4 << 20
-        let server = try HTTPServer(on: listener, loop: loop, limits: limits, logger: logger) { request in
-            await self.handle(request)
+        let server = try HTTPServer(
+            on: listener, loop: loop, limits: limits, tls: security?.tls, logger: logger
+        ) { await self.handle($0) }
+        var plain: HTTPServer?
+        if security != nil {
+            plain = try HTTPServer(on: metadataListener, loop: loop, limits: limits, logger: logger) {
+                await self.handlePlain($0)
+            }
         }
+        let metadataServer = plain
+        defer { security?.tidy() }
         resumeWork()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await self.work.run() }
             group.addTask { try await server.run() }
+            if let metadataServer { group.addTask { try await metadataServer.run() } }
             while try await group.next() != nil {}
         }
     }
@@ -80,8 +95,9 @@ public final class FakeAzure: Sendable {
 
     /// What absolute URLs begin with, unless a client calls us by another name.
     var endpoint: String {
-        options.publicEndpoint.isEmpty
-            ? "\(options.usesTLS ? "https" : "http")://\(listener.address)" : options.publicEndpoint
+        if !options.publicEndpoint.isEmpty { return options.publicEndpoint }
+        guard let security, case .tcp(_, let port) = listener.address else { return "http://\(listener.address)" }
+        return "https://\(security.name):\(port)"
     }
 
     /// Where metadata services are.
@@ -97,7 +113,7 @@ public final class FakeAzure: Sendable {
             securityGroupID: "\(group)/Microsoft.Network/networkSecurityGroups/podvms",
             imageID: "\(group)/Microsoft.Compute/galleries/peerpods/images/podvm/versions/1.0.0",
             instanceSize: options.instanceSize, authorityHost: endpoint, managementEndpoint: endpoint,
-            metadataEndpoint: metadataEndpoint, authorityFile: "")
+            metadataEndpoint: metadataEndpoint, authorityFile: security?.authorityFile ?? "")
     }
 
     /// Seconds since the beginning, as the buckets count them.

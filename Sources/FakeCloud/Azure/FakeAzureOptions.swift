@@ -15,8 +15,10 @@ package struct FakeAzureOptions: Sendable {
     package var listen = SocketAddress.tcp(host: "127.0.0.1", port: 0)
     /// Where clients find it, as `https://azure.example:8443`; empty: at the address it listens on.
     package var publicEndpoint = ""
-    /// Whether it speaks TLS, with a certificate made at its start; see ``FakeAzureAccount/authorityFile``.
+    /// Whether it speaks TLS, with a certificate made at its start for the name in ``publicEndpoint``, or `localhost`.
     package var usesTLS = false
+    /// Where the authority of that certificate is put, for clients to trust; empty: in a directory of its own.
+    package var authorityFile = ""
     /// Where ARM's knowledge outlives the process, in a directory of its own; empty: it does not.
     package var stateDirectory = ""
     /// Where every exchange is appended, a JSON object a line; empty: nowhere.

@@ -34,9 +34,7 @@ struct EntraFault: Error, Equatable, Sendable {
 
 /// Which account a token is asked for, checked against the one there is.
 enum TokenRequest {
-    /// The audience of the token asked for.
-    ///
-    /// - Parameter form: the request's body, `application/x-www-form-urlencoded`.
+    /// Who asks for a token, and for which audience; `form` is the request's body, `application/x-www-form-urlencoded`.
     static func check(
         tenant: String, form: [UInt8], _ options: FakeAzureOptions
     ) throws(EntraFault) -> (principal: String, audience: String) {

@@ -2,7 +2,7 @@ internal import HTTPTransport
 
 /// `If-Match` and `If-None-Match`, against the etag of what is there.
 enum Preconditions {
-    /// - Parameter etag: without quotes; nil: nothing is there.
+    /// Refuses what is not to be done to what is there; its etag is without quotes, or nil if nothing is there.
     static func check(_ request: HTTPRequest, etag: String?) throws(ARMFault) {
         if let wanted = request.headers["If-None-Match"] {
             guard wanted == "*" else {

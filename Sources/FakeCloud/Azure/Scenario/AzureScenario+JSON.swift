@@ -6,7 +6,7 @@ extension AzureScenario {
     ///     {"delays": {"accept": 1, "nic": 2, "boot": 12, "operation": 40, "delete": 5, "update": 0, "provisioning-limit": 1200},
     ///      "faults": [{"at": "vm-put", "name": "podvm-*", "first": 2, "percent": 50, "do": "refuse",
     ///                  "status": 409, "code": "SkuNotAvailable", "message": "...", "retry-after": 3}],
-    ///      "throttling": {"on": true, "time-scale": 60},
+    ///      "throttling": {"on": true, "time-scale": 60, "scaled-clients": false},
     ///      "capacity": [{"size": "Standard_DC2es_v6", "zone": "1", "machines": 0, "refusal": "allocation"}],
     ///      "restrictions": [{"size": "Standard_DC4es_v6", "zones": ["3"], "reason": "NotAvailableForSubscription"}],
     ///      "quota": {"cores": 100, "spot-cores": 0, "machines": 50, "cores-of-family": 100,
@@ -31,9 +31,10 @@ extension AzureScenario {
             ])
         try read(delaysOf: root)
         for fault in try root.objects("faults", AzureFault.keys) { faults.append(try AzureFault(fault)) }
-        if let node = try root.object("throttling", ["on", "time-scale"]) {
+        if let node = try root.object("throttling", ["on", "time-scale", "scaled-clients"]) {
             throttling.isOn = try node.node.optionalBool("on") ?? true
             throttling.timeScale = try node.node.optionalNumber("time-scale") ?? 1
+            throttling.clientsAreScaled = try node.node.optionalBool("scaled-clients") ?? false
             guard 0.001...1e6 ~= throttling.timeScale else {
                 throw node.refuse("time-scale", "must be from 0.001 to 1000000")
             }

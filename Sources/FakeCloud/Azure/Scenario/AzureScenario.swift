@@ -102,7 +102,7 @@ package struct AzureScenario: Equatable, Sendable {
     package var quota = Quota()
     package var image = Image()
     package var subnet = Subnet()
-    /// Rights of the account on its group; `*` and the like.
+    /// Rights of the account: actions of roles, in which `*` stands for anything.
     package var permissions = ["*"]
     /// Ports that the security group lets in from the virtual network; empty: all.
     package var openPorts: [Int] = []
@@ -173,17 +173,5 @@ package struct AzureFault: Equatable, Sendable {
     }
 
     /// Whether the name matches.
-    package func matches(_ text: String) -> Bool {
-        if name == "*" { return true }
-        let parts = name.lowercased().split(separator: "*", omittingEmptySubsequences: false)
-        var rest = text.lowercased()[...]
-        guard let head = parts.first, let tail = parts.last, rest.hasPrefix(head) else { return false }
-        if parts.count == 1 { return rest == head }
-        rest = rest.dropFirst(head.count)
-        for part in parts.dropFirst().dropLast() where !part.isEmpty {
-            guard let place = rest.firstRange(of: part) else { return false }
-            rest = rest[place.upperBound...]
-        }
-        return rest.hasSuffix(tail)
-    }
+    package func matches(_ text: String) -> Bool { Glob.matches(name, text) }
 }

@@ -18,13 +18,16 @@ struct Throttle: Sendable {
     private var buckets: [String: TokenBucket] = [:]
     private var sweepAt = 4096
 
-    /// Counts a call, or refuses it.
-    ///
-    /// - Parameter now: seconds, scaled.
-    /// - Throws: 429, with what to wait in seconds of `now`'s scale.
-    mutating func admit(
-        _ call: AzureCall, principal: String, resource: String, at now: Double
-    ) -> (refusal: (policy: Policy, wait: Double)?, headers: HTTPHeaders) {
+    /// What becomes of a call.
+    enum Verdict: Equatable, Sendable {
+        /// With what its answer says of the limits.
+        case admitted(HTTPHeaders)
+        /// There is too little left of one; there will be enough in so many seconds.
+        case refused(Policy, wait: Double)
+    }
+
+    /// Counts a call, or refuses it; `now` is in seconds since any beginning.
+    mutating func admit(_ call: AzureCall, principal: String, resource: String, at now: Double) -> Verdict {
         let policies = Throttle.policies(call, principal: principal, resource: resource)
         var headers = HTTPHeaders()
         var compute: [String] = []
@@ -33,7 +36,7 @@ struct Throttle: Sendable {
             var bucket = buckets[policy.key] ?? TokenBucket(capacity: policy.capacity, rate: policy.rate, at: now)
             let remaining = bucket.remaining(at: now)
             buckets[policy.key] = bucket
-            if remaining < 1 { return ((policy, bucket.wait), headers) }
+            if remaining < 1 { return .refused(policy, wait: bucket.wait) }
         }
         for policy in policies {
             buckets[policy.key]?.take()
@@ -46,7 +49,7 @@ struct Throttle: Sendable {
         }
         if !compute.isEmpty { headers.add("x-ms-ratelimit-remaining-resource", compute.joined(separator: ",")) }
         if buckets.count > sweepAt { sweep(at: now) }
-        return (nil, headers)
+        return .admitted(headers)
     }
 
     /// Forgets buckets that are full again: a new one is as good.

@@ -1,0 +1,42 @@
+internal import AgentTunnel
+internal import HTTPTransport
+internal import LinuxIO
+
+/// A fake Azure's certificate, and its authority in a file for clients to trust.
+struct ServerSecurity: Sendable {
+    /// What the certificate is for.
+    let name: String
+    let tls: HTTPServer.TLS
+    let authorityFile: String
+    /// Made for the authority's file alone.
+    private let directory: String?
+
+    /// For the host's name in `endpoint`, or `localhost`.
+    init(endpoint: String, authorityFile: String) throws {
+        name = ServerSecurity.host(of: endpoint) ?? "localhost"
+        let identity = try SandboxIdentity.make(vmName: name)
+        tls = HTTPServer.TLS(certificate: identity.server.certificate, key: identity.server.key)
+        directory = authorityFile.isEmpty ? try Files.makeTemporaryDirectory(prefix: "/tmp/fake-azure-") : nil
+        self.authorityFile = directory.map { "\($0)/authority.pem" } ?? authorityFile
+        try Files.removeTree(self.authorityFile)
+        try Files.write(identity.authority.utf8, to: self.authorityFile, at: 0, mode: 0o644)
+    }
+
+    /// Removes what was made.
+    func tidy() {
+        if let directory { try? Files.removeTree(directory) }
+    }
+
+    private static func host(of endpoint: String) -> String? {
+        guard let start = endpoint.firstRange(of: "://")?.upperBound else { return nil }
+        let host = endpoint[start...].prefix { $0 != ":" && $0 != "/" }
+        return host.isEmpty ? nil : String(host)
+    }
+}
+
+extension SocketAddress {
+    /// The same address, with a port that the kernel picks.
+    var withAnyPort: SocketAddress {
+        if case .tcp(let host, _) = self { .tcp(host: host, port: 0) } else { self }
+    }
+}

@@ -118,7 +118,7 @@ struct AzureFixture: Sendable {
             let status = try await arm("GET", url)
             #expect(status.status == 200)
             if status.json["status"]?.stringValue != "InProgress" { return status.json }
-            try await loop.sleep(for: .milliseconds(2))
+            try await loop.sleep(for: .milliseconds(10))
         }
     }
 

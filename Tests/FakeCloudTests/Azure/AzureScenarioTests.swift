@@ -24,7 +24,7 @@ private let vms = "Microsoft.Compute/virtualMachines"
         #expect(scenario.faults[0].retryAfter == 3)
         #expect(scenario.faults[1].percent == 12.5)
         #expect(scenario.faults[2].call == .machinePut)
-        #expect(scenario.throttling.timeScale == 60 && scenario.throttling.scalesClients)
+        #expect(scenario.throttling.timeScale == 60 && scenario.throttling.clientsAreScaled)
         #expect(try AzureScenario(parsing: Array("{}".utf8)) == AzureScenario())
     }
 

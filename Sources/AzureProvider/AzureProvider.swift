@@ -10,6 +10,7 @@ public import Telemetry
 /// - sizes, the memory of failures, what is known of VMs on their way - is each behind a lock of its own.
 public final class AzureProvider: CloudProvider {
     private let shop: Workshop
+    private let token: TokenSource
 
     /// A provider for these options, which says nothing to Azure yet.
     ///
@@ -35,15 +36,21 @@ public final class AzureProvider: CloudProvider {
             throw ProviderError(
                 .rejected, .giveUp, during: "configure the Azure provider", problems.joined(separator: "; "))
         }
-        let token = TokenSource(options, sender: sender, clock: clock, logger: logger, metrics: metrics)
+        token = TokenSource(options, sender: sender, clock: clock, logger: logger, metrics: metrics)
         let arm = ARMClient(
             AzureAccount(options), sender: sender, credential: token, clock: clock, logger: logger, metrics: metrics)
         shop = Workshop(
             options, arm: arm, sshPublicKey: sshPublicKey, clock: clock, logger: logger, metrics: metrics)
     }
 
-    /// Keeps what is known of the region fresh, until cancelled. Without it everything works, with older knowledge.
-    public func run() async { await shop.sizes.run() }
+    /// Keeps token and what is known of the region fresh, until cancelled. Without it everything works, with older knowledge.
+    public func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.token.run() }
+            group.addTask { await self.shop.sizes.run() }
+            await group.waitForAll()
+        }
+    }
 
     /// Makes the sandbox's VM, or finds it, and returns once it has an address.
     public func createInstance(

@@ -74,17 +74,28 @@ public final class AzureProvider: CloudProvider {
     }
 
     /// The VMs of the resource group that have a sandbox's tags.
+    ///
+    /// - Throws: ``ProviderError/Code/throttled`` when so many nodes list so many VMs that it would be too much.
     public func instances() async throws(ProviderError) -> [ListedInstance] {
+        let operation = "list the VMs of resource group \(shop.options.resourceGroup)"
+        if let wait = shop.sweeps.wait {
+            throw ProviderError(
+                .throttled, .retry(after: wait), during: operation,
+                "the last list had \(shop.machines.pages) pages, and Azure's limits are for all nodes together")
+        }
         let nodes: [JSONNode]
         do throws(ARMError) {
             nodes = try await shop.machines.list()
         } catch {
-            throw ProviderError(error, during: "list the VMs of resource group \(shop.options.resourceGroup)")
+            throw ProviderError(error, during: operation)
         }
-        return nodes.compactMap { node in
+        let listed = nodes.compactMap { node -> ListedInstance? in
             // One odd element must not hide the others.
             guard let machine = try? VirtualMachine(node), machine.tags[InstanceTags.sandbox] != nil else { return nil }
             return ListedInstance(id: InstanceID(rawValue: machine.name), tags: machine.tags)
         }
+        let owners = Set(listed.compactMap { $0.tags[InstanceTags.node] })
+        shop.sweeps.listed(pages: shop.machines.pages, nodes: owners.count)
+        return listed
     }
 }

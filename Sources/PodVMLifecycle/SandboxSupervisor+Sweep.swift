@@ -19,8 +19,10 @@ extension SandboxSupervisor {
         do {
             listed = try await provider.instances()
         } catch {
-            if error.code != .cancelled {
-                logger.warning("Could not list this node's VMs; trying again later", [LogField("error", error)])
+            switch error.code {
+            case .cancelled: break
+            case .throttled: logger.info("This node's VMs are listed later", [LogField("error", error)])
+            default: logger.warning("Could not list this node's VMs; trying again later", [LogField("error", error)])
             }
             return
         }

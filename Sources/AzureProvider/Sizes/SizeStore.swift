@@ -73,7 +73,7 @@ final class SizeStore: Sendable {
     private func found(since begun: ContinuousClock.Instant) -> Result<SizeCatalog, ARMError>? {
         state.withLock { state in
             if let catalog = state.catalog { return .success(catalog) }
-            if let failure = state.failure, failure.at >= begun { return .failure(failure.error) }
+            if let failure = state.failure, failure.at > begun { return .failure(failure.error) }
             return nil
         }
     }

@@ -110,7 +110,10 @@ struct AddressWait: Sendable {
                     .operationFailed, during: "PUT virtualMachines/\(id)",
                     "Azure calls the VM done, or knows nothing of its making any more, and there is no such VM"))
         }
-        if let name = machine.interfaceName { progress.interface = name }
+        if let name = machine.interfaceName {
+            progress.interface = name
+            shop.note(interface: name, of: id)
+        }
         switch machine.provisioning {
         case .failed, .canceled: throw .azure(try await shop.reason(of: id))
         case .succeeded: progress.settled = progress.settled ?? shop.clock.now

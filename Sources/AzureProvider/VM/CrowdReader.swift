@@ -65,6 +65,9 @@ final class CrowdReader: Sendable {
         }
     }
 
+    /// How many pages the last list had.
+    var pages: Int { state.withLock { $0.pages } }
+
     /// All there is, which also tells what a list costs.
     func list() async throws(ARMError) -> [JSONNode] {
         let (values, pages) = try await resources.arm.pages(resources.request("GET", kind))

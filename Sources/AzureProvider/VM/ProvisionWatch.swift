@@ -17,11 +17,19 @@ struct ProvisionWatch: Sendable {
         do throws(Setback) {
             try await shop.machines.waiting { () throws(Setback) in try await watch() }
         } catch {
-            throw await failure(error)
+            // Who calls the watch off has the VM running, or will have it deleted.
+            if error.isCancelled { rest() }
+            throw failure(error)
         }
+        rest()
+    }
+
+    /// No other try will be made, so what that would need is forgotten.
+    private func rest() {
         shop.vms.updateIfKnown(id) { entry in
             entry.operation = nil
             entry.placement = nil
+            entry.candidate = nil
         }
     }
 
@@ -79,7 +87,7 @@ struct ProvisionWatch: Sendable {
     }
 
     /// What the lifecycle is told: to ask again at once if there is another place, and the whole story if not.
-    private func failure(_ setback: Setback) async -> ProviderError {
+    private func failure(_ setback: Setback) -> ProviderError {
         switch setback {
         case .final(let error): return error
         case .remains: return ProviderError(.operationFailed, .giveUp, during: operation)

@@ -142,6 +142,7 @@ struct VMCreation: Sendable {
         } catch {
             interface = try await adopted(after: error)
         }
+        if let interface { shop.note(interface: interface, of: id) }
         let wait = AddressWait(shop: shop, id: id, interface: interface, begun: begun)
         let addresses = try await shop.machines.waiting { () throws(Setback) in
             try await shop.interfaces.waiting { () throws(Setback) in try await wait.run() }

@@ -48,6 +48,7 @@ struct VMRemoval: Sendable {
                     [LogField("owner", machine.tags[InstanceTags.sandbox] ?? "unknown")])
                 return false
             }
+            if let interface = machine.interfaceName { shop.note(interface: interface, of: id) }
         }
         var request = shop.resources.request("DELETE", .vm, id.rawValue)
         // Nothing in the guest is worth a graceful shutdown.
@@ -124,6 +125,7 @@ struct VMRemoval: Sendable {
     /// What Azure should have deleted with the VM, or what a VM that never came to be has left.
     private func removeLeftovers() async throws(Setback) {
         try await removeLeftover(.interface, names.interface)
+        if let other = shop.vms[id]?.interface { try await removeLeftover(.interface, other) }
         try await removeLeftover(.disk, names.disk)
         if shop.options.usesPublicIP { try await removeLeftover(.publicAddress, names.publicAddress) }
     }

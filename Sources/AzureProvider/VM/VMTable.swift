@@ -9,6 +9,8 @@ final class VMTable: Sendable {
         var owner: SandboxID?
         /// What goes on at Azure; nil when nothing does, or nothing is known of it.
         var operation: ARMOperation?
+        /// Its interface's name, where Azure gave it another one than it was told.
+        var interface: String?
         /// Where it was put.
         var candidate: Candidate?
         /// The tries so far, for the next one and for the error.

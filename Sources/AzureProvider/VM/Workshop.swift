@@ -17,6 +17,7 @@ struct Workshop: Sendable {
     /// Reads VMs, and their interfaces, for all who wait.
     let machines: CrowdReader
     let interfaces: CrowdReader
+    let sweeps: ListRation
     /// From the acceptance of a VM to the address on its interface, which Azure may have made before it answered.
     let addressTime = TypicalTime(.zero, atMost: .seconds(10))
     /// From the acceptance of a deletion to its end.
@@ -37,10 +38,17 @@ struct Workshop: Sendable {
         sizes = SizeStore(arm, clock: clock, logger: logger, metrics: metrics)
         machines = CrowdReader(.vm, resources, clock: clock)
         interfaces = CrowdReader(.interface, resources, clock: clock)
+        sweeps = ListRation(clock: clock)
     }
 
     func logger(of id: InstanceID, _ sandbox: SandboxID) -> Logger {
         logger.with("vm", id).with("sandbox", sandbox)
+    }
+
+    /// Remembers an interface that is not named as was asked for, so that it is not left behind.
+    func note(interface: String, of id: InstanceID) {
+        guard interface.lowercased() != VMResources(id).interface else { return }
+        vms.update(id) { $0.interface = interface }
     }
 
     func rest(_ pause: Duration, during operation: String) async throws(Setback) {

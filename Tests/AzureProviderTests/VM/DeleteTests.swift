@@ -296,4 +296,46 @@ struct CrowdTests {
         await work.value
         #expect(azure.clock.naps.contains(.seconds(3240)))
     }
+
+    @Test("list less often when many nodes have many VMs: Azure's limits are for all of them")
+    func ration() async throws {
+        let azure = try Fixture()
+        let machines: [JSONValue] = (0..<300).map { number in
+            [
+                "name": .string("podvm-\(number)"),
+                "tags": ["peerpods-sandbox": "s", "peerpods-node": .string("n\(number)")],
+            ]
+        }
+        let link =
+            "https://management.test\(Example.group)/Microsoft.Compute/virtualMachines?api-version=2024-07-01&p=2"
+        azure.arm.on(
+            "GET", "/Microsoft.Compute/virtualMachines",
+            .json(200, ["value": .array(machines), "nextLink": .string(link)]), .json(200, ["value": []]),
+            .json(200, ["value": []]))
+        _ = try await azure.provider.instances()
+        #expect(await azure.failure { _ = try await azure.provider.instances() } == nil, "240 s are nothing")
+        let many: [JSONValue] = (0..<700).map { number in
+            [
+                "name": .string("podvm-\(number)"),
+                "tags": ["peerpods-sandbox": "s", "peerpods-node": .string("n\(number)")],
+            ]
+        }
+        azure.arm.on("GET", "/Microsoft.Compute/virtualMachines", .json(200, ["value": .array(many)]))
+        _ = try await azure.provider.instances()
+        #expect(
+            await azure.failure { _ = try await azure.provider.instances() }?.advice == .retry(after: .seconds(280)))
+        try await azure.clock.sleep(for: .seconds(281))
+        _ = try await azure.provider.instances()
+    }
+
+    @Test("start as soon as an Azure that could not be reached can be")
+    func recovers() async throws {
+        let azure = try Fixture()
+        azure.arm.on("GET", "/skus", .unreachable)
+        #expect(await azure.failure { _ = try await azure.create(Requirements(vcpus: 2)) }?.code == .unreachable)
+        azure.arm.on("GET", "/skus", .json(200, ["value": .array(Example.skus)]))
+        azure.accept()
+        azure.address(Fixture.hasAddress)
+        #expect(try await azure.create(Requirements(vcpus: 2)) == ["10.0.0.4"])
+    }
 }

@@ -46,7 +46,7 @@ struct WholeLifeTests {
 
     @Test("begins and ends well whichever answers are lost, cut, or a proxy's")
     func lostAnswers() throws {
-        let calls = ["vm-put", "nic-get", "vm-get", "vm-delete", "disk-get", "operation-get", "skus"]
+        let calls = ["vm-put", "nic-get", "vm-get", "vm-delete", "operation-get"]
         let faults = [
             #""do": "drop-before""#, #""do": "drop-after""#, #""do": "html""#, #""do": "truncate""#,
             #""do": "garbage""#,
@@ -100,6 +100,54 @@ struct WholeLifeTests {
                 }
                 #expect(node.left == [])
             }
+        }
+    }
+
+    @Test("is where Azure has room, and the next pod goes there at once")
+    func capacity() throws {
+        try NodeOnFakeAzure.run { azure, machines, client, loop in
+            let scenario = """
+                {"capacity": [{"size": "Standard_DC2es_v6", "zone": "1", "machines": 0},
+                              {"size": "Standard_DC2es_v6", "zone": "2", "machines": 0, "refusal": "sku"}],
+                 "restrictions": [{"size": "Standard_EC2es_v6", "zones": ["1"]}]}
+                """
+            let node = try NodeOnFakeAzure(azure, machines, client, loop, scenario: scenario) {
+                $0.instanceSizes = ["Standard_DC2es_v6", "Standard_EC2es_v6"]
+                $0.zones = ["1", "2"]
+            }
+            try await node.work { node in
+                #expect(try await node.start("a") == nil)
+                #expect(node.calls["PUT"] == 3)
+                #expect(try await node.start("b") == nil)
+                #expect(node.calls["PUT"] == 4)
+                try await node.supervisor.stop("a")
+                try await node.supervisor.stop("b")
+                try await node.settled()
+            }
+            #expect(node.left == [])
+        }
+    }
+
+    @Test("does not begin with an image that the region does not have, nor with a size that nobody has")
+    func configuration() throws {
+        try NodeOnFakeAzure.run { azure, machines, client, loop in
+            let node = try NodeOnFakeAzure(
+                azure, machines, client, loop, scenario: #"{"image": {"here": false, "regions": ["westus3"]}}"#)
+            try await node.work { node in
+                let error = try await node.start("a")
+                #expect(error?.code == .invalidArgument)
+                #expect(error?.message.contains("GalleryImageNotFound") == true, "\(error?.message ?? "")")
+                try await node.settled()
+            }
+            #expect(node.left == [])
+            let other = try NodeOnFakeAzure(azure, machines, client, loop) { $0.instanceSize = "Standard_DC2se_v6" }
+            try await other.work { node in
+                let error = try await node.start("a")
+                #expect(error?.code == .invalidArgument)
+                #expect(error?.message.contains("does not exist in eastus; nearest are ") == true, "\(error?.message ?? "")")
+                try await node.settled()
+            }
+            #expect(other.calls["PUT"] == 0)
         }
     }
 

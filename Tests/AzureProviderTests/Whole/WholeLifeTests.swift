@@ -144,7 +144,7 @@ struct WholeLifeTests {
             try await other.work { node in
                 let error = try await node.start("a")
                 #expect(error?.code == .invalidArgument)
-                #expect(error?.message.contains("does not exist in eastus; nearest are ") == true, "\(error?.message ?? "")")
+                #expect(error?.message.contains("does not exist in eastus; nearest are ") == true)
                 try await node.settled()
             }
             #expect(other.calls["PUT"] == 0)

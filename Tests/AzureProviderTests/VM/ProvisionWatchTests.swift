@@ -1,0 +1,88 @@
+import AzureProvider
+import JSON
+import LinuxIO
+import PodVMLifecycle
+import Testing
+
+@Suite("The watch over a VM that is being dialled")
+struct ProvisionWatchTests {
+    private typealias Fixture = ProviderFixture
+
+    private func created(_ change: (inout AzureOptions) -> Void = { _ in }) async throws -> (Fixture, Instance) {
+        let azure = try Fixture(Example.skus, change)
+        azure.accept()
+        azure.address(Fixture.hasAddress)
+        return (azure, try await azure.provider.createInstance(for: azure.sandbox, from: azure.spec))
+    }
+
+    @Test("looks at the operation as often as Azure asks, and ends with it")
+    func good() async throws {
+        let (azure, instance) = try await created()
+        azure.arm.on("GET", Fixture.operation, Fixture.status("InProgress"), Fixture.status("Succeeded"))
+        azure.arm.on("GET", Fixture.vm, .json(200, Fixture.machine("Succeeded")))
+        try await azure.provider.awaitProvisioned(instance)
+        #expect(azure.calls.count == 2 + 3)
+        #expect(azure.clock.naps.suffix(2) == [.seconds(10), .seconds(10)])
+    }
+
+    @Test("sends the lifecycle to another place at once when there is one")
+    func elsewhere() async throws {
+        let (azure, instance) = try await created { $0.zones = ["1", "2"] }
+        azure.arm.on("GET", Fixture.operation, Fixture.status("Failed", "ZonalAllocationFailed", "zone 1 is full"))
+        let error = await azure.failure { try await azure.provider.awaitProvisioned(instance) }
+        #expect(error?.code == .outOfCapacity && error?.advice == .retry(after: .zero))
+        azure.arm.on("DELETE", Fixture.vm, .empty(204))
+        azure.arm.on("GET", Fixture.nic, .refusal(404, "ResourceNotFound"), Fixture.hasAddress)
+        #expect(try await azure.create() == ["10.0.0.4"])
+        #expect(azure.places == ["Standard_DC2es_v6/1", "Standard_DC2es_v6/2"])
+        #expect(azure.calls.contains("DELETE podvm-nginx-0a1b2c3d"))
+    }
+
+    @Test("tells the whole story when there is no other place")
+    func nowhere() async throws {
+        let (azure, instance) = try await created()
+        azure.arm.on("GET", Fixture.operation, Fixture.status("Failed", "AllocationFailed", "full"))
+        let error = await azure.failure { try await azure.provider.awaitProvisioned(instance) }
+        #expect(error?.code == .outOfCapacity && error?.advice == .retry(after: .seconds(60)))
+        #expect(error?.detail.contains("AllocationFailed: full (request id req-AllocationFailed") == true)
+    }
+
+    @Test("asks the VM itself after a restart, and for why it failed")
+    func restarted() async throws {
+        let azure = try Fixture()
+        let instance = Instance(id: Example.vm, addresses: ["10.0.0.4"])
+        azure.arm.on("GET", Fixture.vm, .json(200, Fixture.machine("Succeeded")))
+        try await azure.provider.awaitProvisioned(instance)
+        #expect(azure.calls.count == 1)
+        var failed = JSONObject(Fixture.machine("Failed").objectValue?.entries.map { ($0.key, $0.value) } ?? [])
+        failed["properties"] =
+            [
+                "provisioningState": "Failed",
+                "instanceView": [
+                    "statuses": [["code": "ProvisioningState/failed/OSProvisioningTimedOut", "message": "too slow"]]
+                ],
+            ] as JSONValue
+        azure.arm.on("GET", Fixture.vm, .json(200, .object(failed)))
+        let error = await azure.failure { try await azure.provider.awaitProvisioned(instance) }
+        #expect(error?.detail.contains("OSProvisioningTimedOut: too slow") == true)
+    }
+
+    @Test("survives an Azure that does not answer: the VM may run all the same")
+    func unreachable() async throws {
+        let (azure, instance) = try await created()
+        azure.arm.on(
+            "GET", Fixture.operation, .broken, .bytes(502, "text/html", "<h1>proxy</h1>"), Fixture.status("Succeeded"))
+        azure.arm.on("GET", Fixture.vm, .json(200, Fixture.machine("Succeeded")))
+        try await azure.provider.awaitProvisioned(instance)
+    }
+
+    @Test("stops when it is cancelled")
+    func cancelled() async throws {
+        let (azure, instance) = try await created()
+        azure.arm.on("GET", Fixture.operation, .hang)
+        let work = Task { await azure.failure { try await azure.provider.awaitProvisioned(instance) } }
+        while !azure.calls.contains("GET op1") { await Task.yield() }
+        work.cancel()
+        #expect(await work.value?.code == .cancelled)
+    }
+}

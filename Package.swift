@@ -119,9 +119,9 @@ let package = Package(
         tests(
             "CloudAPIAdaptorTests",
             [
-                "AgentTunnel", "CloudAPIAdaptor", "Configuration", "Doubles", "HTTPTransport", "KataProtocol",
-                "LinuxIO",
-                "PodVMBoot", "PodVMLifecycle", "TTRPC", "Telemetry",
+                "AgentTunnel", "CloudAPIAdaptor", "Configuration", "Doubles", "FakeCloud", "HTTPTransport", "JSON",
+                "KataProtocol", "LinuxIO", "PodVMBoot", "PodVMLifecycle", "TTRPC", "Telemetry", "cloud-api-adaptor",
+                "agent-protocol-forwarder", "fake-pod-vm",
             ]),
         tests("TelemetryTests", ["Telemetry"]),
         tests("TTRPCTests", ["LinuxIO", "TTRPC", "Telemetry"]),

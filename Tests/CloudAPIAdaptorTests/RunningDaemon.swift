@@ -1,0 +1,76 @@
+import KataProtocol
+import LinuxIO
+import TTRPC
+import Testing
+
+/// The program as a service manager runs it, with a fake Azure in it.
+struct RunningDaemon {
+    static let executable = Files.parent(of: SystemInfo.executablePath) + "/cloud-api-adaptor"
+
+    let process: ChildProcess
+    let manager: LinuxIO.Stream
+    let socket: String
+    let loop: EpollLoop
+    private(set) var log = ""
+
+    /// Starts it in `directory`; `name` is who the service manager is, and only if `boots` do its VMs do anything.
+    init(
+        in directory: String, on loop: EpollLoop, manager name: String = "manager", boots: Bool = false,
+        arguments: [String] = [], environment: [String: String] = [:]
+    ) throws {
+        self.loop = loop
+        socket = directory + "/h.sock"
+        var programs = Files.parent(of: Self.executable)
+        if !boots {
+            programs = directory + "/bin"
+            try Files.makeDirectories(programs)
+            for program in ["fake-pod-vm", "agent-protocol-forwarder"] {
+                try Files.write("#!/bin/false\n".utf8, to: "\(programs)/\(program)", at: 0, mode: 0o700)
+            }
+        }
+        let notifications = "\(directory)/\(name)"
+        manager = try ServiceManager.listen(at: notifications, on: loop)
+        var options = ChildProcess.Options(
+            executable: Self.executable,
+            arguments: [
+                "azure", "-socket", socket, "-pods-dir", directory + "/pods", "-fake-state-dir",
+                directory + "/cloud",
+                "-fake-programs-dir", programs,
+            ] + arguments)
+        options.environment = ["NOTIFY_SOCKET": notifications, "PROBE_PORT": "0", "LOG_FORMAT": "json"]
+            .merging(environment.isEmpty ? ["FAKE_CLOUD": "true"] : environment) { $1 }
+        options.error = .pipe
+        process = try ChildProcess.start(options, on: loop)
+    }
+
+    /// What the service manager hears next.
+    func notification() async throws -> String {
+        String(decoding: try await manager.read(upTo: 4096), as: UTF8.self)
+    }
+
+    /// Reads the log until `text` is in it, or to its end.
+    mutating func readLog(until text: String? = nil) async throws {
+        while text.map({ !log.contains($0) }) ?? true {
+            guard let bytes = try await process.error?.read(upTo: 65536), !bytes.isEmpty else { return }
+            log += String(decoding: bytes, as: UTF8.self)
+        }
+    }
+
+    /// What the probes answer.
+    func get(_ path: String) async throws -> String {
+        let address = try #require(
+            log.firstRange(of: "\"probes\":\"").map { log[$0.upperBound...].prefix { $0 != "\"" } })
+        let stream = try await LinuxIO.Stream.connect(to: try SocketAddress(parsing: String(address)), on: loop)
+        try await stream.write(Array("GET \(path) HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".utf8))
+        var answer: [UInt8] = []
+        while case let bytes = try await stream.read(upTo: 65536), !bytes.isEmpty { answer += bytes }
+        return String(decoding: answer, as: UTF8.self)
+    }
+
+    func call<Request: Message, Response: Message>(
+        _ method: Method<Request, Response>, _ request: Request
+    ) async throws -> Response {
+        let stream = try await LinuxIO.Stream.connect(to: .unix(path: socket), on: loop)
+        return try await Client.with(stream, on: loop) { try await $0.call(method, request, timeout: .seconds(10)) }
+    }
+}

@@ -71,7 +71,11 @@ let package = Package(
         // 3: edges
         module("RemoteHypervisor", ["KataProtocol", "LinuxIO", "PodVMLifecycle", "TTRPC", "Telemetry"]),
         module("AzureProvider", ["Configuration", "HTTPTransport", "JSON", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
-        module("FakeCloud", ["AgentTunnel", "HTTPTransport", "JSON", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
+        module(
+            "FakeCloud",
+            [
+                "AgentTunnel", "Configuration", "HTTPTransport", "JSON", "LinuxIO", "PodVMLifecycle", "Telemetry",
+            ]),
 
         // 4: programs
         module(

@@ -1,6 +1,6 @@
+internal import AzureProvider
 internal import Configuration
 internal import LinuxIO
-internal import PodVMLifecycle
 internal import Telemetry
 
 /// The program `cloud-api-adaptor`.
@@ -19,24 +19,29 @@ public enum CloudAPIAdaptorCommand {
 
     private static let azure = Program.Entry("azure", AzureConfiguration.command) {
         configuration, _, environment throws(ConfigurationError) in
-        try serve(
+        // The fake's own settings are known only once it runs.
+        let azure = configuration.azure
+        if !configuration.usesFake, !azure.problems.isEmpty { throw ConfigurationError(azure.problems) }
+        return try serve(
             configuration.adaptor, AzureConfiguration.command.values(of: configuration),
-            warnings: configuration.warnings, environment
-        ) { _, _ in throw ProviderError(.rejected, .giveUp, during: "open Azure", "it is not in this build") }
+            warnings: configuration.usesFake ? [] : azure.warnings, environment
+        ) { loop, logger, metrics in
+            try Cloud.azure(configuration, environment: environment, on: loop, logger: logger, metrics: metrics)
+        }
     }
 
     /// Runs the daemon; what keeps it from starting is logged, and the status 1.
     private static func serve(
         _ configuration: AdaptorConfiguration, _ values: [(name: String, value: String)],
-        warnings: [String], _ environment: [String: String], _ makeProvider: @escaping Daemon.ProviderFactory
+        warnings: [String], _ environment: [String: String], _ makeCloud: @escaping Cloud.Factory
     ) throws(ConfigurationError) -> Int32 {
         let options = try configuration.connectorOptions()
         let logger = Logger(level: configuration.logLevel, format: configuration.logFormat)
         logger.info("cloud-api-adaptor \(ProjectVersion.text)", values.map { LogField($0.name, $0.value) })
-        for warning in warnings { logger.warning(warning) }
+        for warning in configuration.warnings + warnings { logger.warning(warning) }
         let daemon = Daemon(
             configuration: configuration, connectorOptions: options, environment: environment, logger: logger,
-            makeProvider: makeProvider)
+            makeCloud: makeCloud)
         do {
             return try EpollLoop.run { loop in try await daemon.run(on: loop) }
         } catch {

@@ -7,14 +7,11 @@ internal import Telemetry
 
 /// The adaptor, once it is configured: its services, and when they end.
 struct Daemon: Sendable {
-    /// Makes the cloud that pod VMs live in.
-    typealias ProviderFactory = @Sendable (EpollLoop, Logger) throws -> any CloudProvider
-
     let configuration: AdaptorConfiguration
     let connectorOptions: AgentConnector.Options
     let environment: [String: String]
     let logger: Logger
-    let makeProvider: ProviderFactory
+    let makeCloud: Cloud.Factory
 
     /// How long the services may take to end. What is not done by then stays on record.
     private static let farewellTime = Duration.seconds(5)
@@ -28,13 +25,13 @@ struct Daemon: Sendable {
         let signals = try Signals([Signals.terminate, Signals.interrupt], on: loop)
         Signals.ignoreBrokenPipes()
         SystemInfo.raiseDescriptorLimit()
-        let services = try start(on: loop)
-        ServiceManager.notify("READY=1", environment: environment)
-        ProcessMemory.forgetStartUp()
+        let metrics = Metrics()
+        ProcessMetrics.register(in: metrics)
+        let cloud = try makeCloud(loop, logger, metrics)
         let stop = Signal()
         return try await withThrowingTaskGroup(of: Int32?.self) { group in
             group.addTask {
-                try await run(services, until: stop)
+                try await serve(cloud, metrics, until: stop, on: loop)
                 return 0
             }
             group.addTask {
@@ -46,15 +43,41 @@ struct Daemon: Sendable {
         }
     }
 
+    /// Runs the cloud's services, and the node's within their time.
+    private func serve(_ cloud: Cloud, _ metrics: Metrics, until stop: Signal, on loop: EpollLoop) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for service in cloud.services { group.addTask { try await service() } }
+            group.addTask {
+                if configuration.verifiesCloudConfiguration { try await verify(cloud, until: stop) }
+                if stop.isSet { return }
+                let services = try start(cloud.provider, metrics, on: loop)
+                ServiceManager.notify("READY=1", environment: environment)
+                ProcessMemory.forgetStartUp()
+                try await run(services, until: stop)
+            }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
+    /// Asks the cloud whether it can be used as it is configured; gives it up when told to stop.
+    private func verify(_ cloud: Cloud, until stop: Signal) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await cloud.verify() }
+            group.addTask { await stop.wait() }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
     /// This node's name, by which it finds its own VMs again: the machine's, outside Kubernetes.
     private var nodeName: String { configuration.nodeName.isEmpty ? SystemInfo.hostName : configuration.nodeName }
 
     /// Everything that has to be there before anybody may connect, in an order in which nothing
     /// is served before it is ready.
-    private func start(on loop: EpollLoop) throws -> [@Sendable () async throws -> Void] {
-        let metrics = Metrics()
-        ProcessMetrics.register(in: metrics)
-        let provider = try makeProvider(loop, logger)
+    private func start(
+        _ provider: any CloudProvider, _ metrics: Metrics, on loop: EpollLoop
+    ) throws -> [@Sendable () async throws -> Void] {
         let tunnels = TunnelHost(logger: logger)
         let connector = AgentConnector(options: connectorOptions, tunnels: tunnels, loop: loop, logger: logger)
         let supervisor = SandboxSupervisor(

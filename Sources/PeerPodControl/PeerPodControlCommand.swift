@@ -1,4 +1,5 @@
 internal import Configuration
+internal import Telemetry
 
 /// `peerpodctl`: what its arguments ask for.
 public enum PeerPodControlCommand {
@@ -10,7 +11,7 @@ public enum PeerPodControlCommand {
     static func program(output: Program.Output) -> Program {
         Program(
             "peerpodctl", version: ProjectVersion.text,
-            summary: "play the kata shim against a cloud-api-adaptor, and look at its sandboxes",
+            summary: "play the kata shim against a cloud-api-adaptor, look at its sandboxes, and play Azure",
             entries: [
                 .init("run", RunOptions.command) { options, command, _ throws(ConfigurationError) in
                     let report = options.isJSON ? .json : options.report
@@ -25,8 +26,15 @@ public enum PeerPodControlCommand {
                     }
                     return StopCommand(options: options, operands: operands, output: output).run()
                 },
+
                 .init("check azure", CheckOptions.command) { options, _, _ in
                     CheckCommand(options: options, output: output).run()
+                },
+                .init("fake-azure", FakeAzureSettings.command) { settings, _, _ throws(ConfigurationError) in
+                    FakeAzureCommand(
+                        options: try settings.options(), environmentFile: settings.environmentFile,
+                        logger: Logger(level: settings.logLevel), output: output
+                    ).run()
                 },
             ],
             usageStatus: ExitStatus.failure, output: output)

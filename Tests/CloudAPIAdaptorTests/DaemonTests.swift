@@ -42,16 +42,21 @@ struct DaemonTests {
         }
     }
 
-    @Test("refuses a socket that another one serves, and touches nothing")
+    @Test("refuses a socket or a fake Azure that another one serves, and touches nothing")
     func second() throws {
         let directory = try TemporaryDirectory()
         try onLoop { loop in
             let first = try RunningDaemon(in: directory.path, on: loop)
             _ = try await first.notification()
-            var second = try RunningDaemon(in: directory.path, on: loop, manager: "second")
-            #expect(try await second.process.wait() == .exited(1))
-            try await second.readLog()
-            #expect(second.log.contains("another process answers on it"))
+            for (flags, reason) in [
+                (["-fake-state-dir", directory.path + "/other"], "another process answers on it"),
+                ([], "is another process's: give each a directory of its own"),
+            ] {
+                var second = try RunningDaemon(in: directory.path, on: loop, manager: "second", arguments: flags)
+                #expect(try await second.process.wait() == .exited(1))
+                try await second.readLog()
+                #expect(second.log.contains(reason))
+            }
             #expect(try await first.call(Sandboxes.list, Empty()).sandboxes.isEmpty)
             first.process.signal(Signals.terminate)
             #expect(try await first.process.wait() == .exited(0))

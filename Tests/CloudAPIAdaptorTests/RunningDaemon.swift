@@ -7,6 +7,13 @@ import Testing
 struct RunningDaemon {
     static let executable = Files.parent(of: SystemInfo.executablePath) + "/cloud-api-adaptor"
 
+    /// Whether there is all that a pod needs.
+    static var isBuiltWhole: Bool {
+        ["cloud-api-adaptor", "agent-protocol-forwarder", "fake-pod-vm"].allSatisfy {
+            Files.isExecutable(Files.parent(of: executable) + "/" + $0)
+        }
+    }
+
     let process: ChildProcess
     let manager: LinuxIO.Stream
     let socket: String

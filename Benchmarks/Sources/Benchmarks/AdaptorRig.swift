@@ -3,26 +3,46 @@ import KataProtocol
 import LinuxIO
 import TTRPC
 
-/// The adaptor with its fake cloud, as an operator would run it, in a directory of its own.
+/// The adaptor as an operator would run it, in a directory of its own, and a fake Azure beside it.
 struct AdaptorRig {
     let tools: Tools
     let directory: String
     let adaptor: ChildProcess
+    let azure: ChildProcess
+
+    /// In the order in which they should end.
+    var children: [ChildProcess] { [adaptor, azure] }
 
     var socket: SocketAddress { .unix(path: "\(directory)/hypervisor.sock") }
-    private var cloud: String { "\(directory)/cloud" }
+    private var machines: String { "\(directory)/cloud/machines" }
 
-    static func start(_ tools: Tools, in directory: String, flags: [String] = []) async throws -> AdaptorRig {
+    /// `delays` are the fake's flags.
+    static func start(_ tools: Tools, in directory: String, delays: [String] = []) async throws -> AdaptorRig {
+        try Files.makeDirectories(directory)
+        let settings = "\(directory)/azure.env"
+        var fake = ChildProcess.Options(
+            executable: tools.program("peerpodctl"),
+            arguments: ["fake-azure", "-state-dir", "\(directory)/cloud", "-env-file", settings] + delays)
+        fake.error = .file(path: "\(directory)/azure.log")
+        let azure = try ChildProcess.start(fake, on: tools.loop)
+        let end = ContinuousClock.now + .seconds(10)
+        while !Files.exists(settings) {
+            if ContinuousClock.now > end { throw Failure("the fake Azure does not start: see \(directory)/azure.log") }
+            try await tools.loop.sleep(for: .milliseconds(5))
+        }
         var options = ChildProcess.Options(
             executable: tools.program("cloud-api-adaptor"),
-            arguments: [
-                "fake", "-socket", "\(directory)/hypervisor.sock", "-pods-dir", "\(directory)/pods",
-                "-fake-state-dir", "\(directory)/cloud",
-            ] + flags)
+            arguments: ["azure", "-socket", "\(directory)/hypervisor.sock", "-pods-dir", "\(directory)/pods"])
         options.environment = Environment.all.merging(["PROBE_PORT": "0"]) { $1 }
+        for line in String(decoding: try DurableFile.read(settings, limit: 1 << 16), as: UTF8.self).split(
+            separator: "\n")
+        {
+            let parts = line.split(separator: "=", maxSplits: 1).map(String.init)
+            if parts.count == 2 { options.environment[parts[0]] = parts[1] }
+        }
         options.error = .file(path: "\(directory)/adaptor.log")
         let adaptor = try ChildProcess.start(options, on: tools.loop)
-        let rig = AdaptorRig(tools: tools, directory: directory, adaptor: adaptor)
+        let rig = AdaptorRig(tools: tools, directory: directory, adaptor: adaptor, azure: azure)
         try await answers(rig.socket, on: tools.loop)
         return rig
     }
@@ -42,8 +62,10 @@ struct AdaptorRig {
     struct Timing: Sendable {
         var create = 0.0
         var start = 0.0
-        /// The VM's own share of `start`: from the cloud being asked to its forwarder being up.
+        /// The VM's own share of `start`: from its power being switched on to its forwarder being up.
         var boot = 0.0
+        /// From the VM's forwarder being up to StartVM's answer.
+        var notice = 0.0
         var stop = 0.0
     }
 
@@ -67,7 +89,11 @@ struct AdaptorRig {
         timing.create = milliseconds(created, asked)
         _ = try await call(Hypervisor.startVM, named)
         timing.start = milliseconds(asked, .now)
-        timing.boot = try bootMilliseconds(of: "podvm-bench-\(number)-\(id.prefix(8))")
+        let answered = SystemInfo.wallClock
+        let boot = try boot(of: "podvm-bench-\(number)-\(id.prefix(8))")
+        timing.boot = Double(boot.ready - boot.asked) / 1000
+        timing.notice =
+            Double(answered.seconds * 1_000_000 + Int64(answered.nanoseconds) / 1000 - boot.ready) / 1000
         return (id, timing)
     }
 
@@ -83,18 +109,19 @@ struct AdaptorRig {
     /// Returns once the cloud has no VM left.
     func drained() async throws {
         let end = ContinuousClock.now + .seconds(60)
-        while !(try Files.list(cloud).filter { !$0.hasPrefix(".") }.isEmpty) {
-            if ContinuousClock.now > end { throw Failure("VMs are left in \(cloud)") }
+        while !(try Files.list(machines).filter { !$0.hasPrefix(".") }.isEmpty) {
+            if ContinuousClock.now > end { throw Failure("VMs are left in \(machines)") }
             try await tools.loop.sleep(for: .milliseconds(50))
         }
     }
 
-    private func bootMilliseconds(of vm: String) throws -> Double {
-        let json = try JSONValue(parsing: DurableFile.read("\(cloud)/\(vm)/timeline.json", limit: 1 << 16))
+    /// When a VM's power was switched on and when its forwarder was up, in microseconds since 1970.
+    private func boot(of vm: String) throws -> (asked: Int64, ready: Int64) {
+        let json = try JSONValue(parsing: DurableFile.read("\(machines)/\(vm)/timeline.json", limit: 1 << 16))
         guard let asked = json["asked"]?.integerValue, let ready = json["ready"]?.integerValue else {
             throw Failure("the timeline of \(vm) is not whole")
         }
-        return Double(ready - asked) / 1000
+        return (asked, ready)
     }
 
     private func milliseconds(_ from: ContinuousClock.Instant, _ to: ContinuousClock.Instant) -> Double {

@@ -1,0 +1,48 @@
+internal import AgentTunnel
+internal import AzureProvider
+internal import Configuration
+internal import FakeCloud
+internal import HTTPTransport
+internal import LinuxIO
+internal import PodVMLifecycle
+internal import Telemetry
+
+extension Cloud {
+    /// Azure as it is configured, or the one of this process. Nothing is sent to it yet.
+    static func azure(
+        _ configuration: AzureConfiguration, environment: [String: String], on loop: EpollLoop, logger: Logger,
+        metrics: Metrics
+    ) throws -> Cloud {
+        var options = configuration.azure
+        var services: [@Sendable () async throws -> Void] = []
+        var client = HTTPClient.Options()
+        client.environment = environment
+        if configuration.usesFake {
+            let fake = try LocalAzure(configuration.fakeOptions, on: loop, logger: logger.with("component", "fake-azure"))
+            options.use(fake.account)
+            services.append { try await fake.run() }
+            // Nobody's proxy leads to this process.
+            client.environment = [:]
+            logger.info("Azure is but pretended", [LogField("endpoint", fake.account.managementEndpoint)])
+        }
+        guard options.problems.isEmpty else { throw ConfigurationError(options.problems) }
+        if !options.authorityFile.isEmpty { client.authorityFile = options.authorityFile }
+        client.userAgent = "cloud-api-adaptor/\(ProjectVersion.text)"
+        let sender = try HTTPClient(client, on: loop, logger: logger)
+        services.append { try await sender.run() }
+        let provider = try AzureProvider(
+            options, sender: sender, sshPublicKey: try sshKey(options, environment, logger), on: loop, logger: logger,
+            metrics: metrics)
+        services.append { await provider.run() }
+        return Cloud(provider: provider, services: services)
+    }
+
+    private static func sshKey(
+        _ options: AzureOptions, _ environment: [String: String], _ logger: Logger
+    ) throws(SSHKeyError) -> String {
+        let path = options.sshKeyPath
+        if path.isEmpty { return try SSHPublicKey.makeForNobody().description }
+        if let warning = SSHPublicKey.modeWarning(path, environment: environment) { logger.warning(warning) }
+        return try SSHPublicKey.read(path, environment: environment).description
+    }
+}

@@ -1,0 +1,106 @@
+import FakeCloud
+import KataProtocol
+import LinuxIO
+import TTRPC
+import Testing
+
+/// What happens between kata's shim and Azure's Resource Manager, all of it real but Azure and the machines.
+@Suite("A pod's way through Azure", .enabled(if: RunningDaemon.isBuiltWhole, "the programs are not built"))
+struct AzureStoryTests {
+    private static let pod = CreateVMRequest.with {
+        $0.id = "0123456789abcdef"
+        $0.annotations = [
+            "io.kubernetes.cri.sandbox-name": "web", "io.kubernetes.cri.sandbox-namespace": "default",
+        ]
+    }
+
+    @Test("StartVM answers once the guest is up, long before Azure calls the VM done; StopVM leaves nothing")
+    func startsEarly() throws {
+        let directory = try TemporaryDirectory()
+        try onLoop { loop in
+            var daemon = try RunningDaemon(
+                in: directory.path, on: loop, boots: true,
+                arguments: [
+                    "-fake-accept-delay", "20ms", "-fake-address-delay", "40ms", "-fake-boot-delay", "200ms",
+                    "-fake-operation-delay", "10m", "-forwarder-port", "15153",
+                ])
+            let azure = try await daemon.fakeAzure()
+            _ = try await daemon.call(Hypervisor.createVM, Self.pod)
+            _ = try await daemon.call(Hypervisor.startVM, .with { $0.id = Self.pod.id })
+            let running = try await FakeAzureState(of: azure, on: loop)
+            #expect(running.resources.contains("Microsoft.Compute/virtualMachines Creating"), "\(running.resources)")
+            #expect(running.resources.count == 3, "machine, interface and disk: \(running.resources)")
+
+            _ = try await daemon.call(Hypervisor.stopVM, .with { $0.id = Self.pod.id })
+            while case let state = try await FakeAzureState(of: azure, on: loop), !state.resources.isEmpty {
+                try await loop.sleep(for: .milliseconds(20))
+            }
+            #expect(try Files.list(directory.path + "/cloud/machines").isEmpty)
+            daemon.process.signal(Signals.terminate)
+            #expect(try await daemon.process.wait() == .exited(0))
+        }
+    }
+
+    @Test("a new adaptor finds the VMs of one that was killed, and StopVM deletes them")
+    func restart() throws {
+        let directory = try TemporaryDirectory()
+        try onLoop { loop in
+            let flags = ["-forwarder-port", "15154"]
+            let first = try RunningDaemon(in: directory.path, on: loop, boots: true, arguments: flags)
+            _ = try await first.notification()
+            _ = try await first.call(Hypervisor.createVM, Self.pod)
+            _ = try await first.call(Hypervisor.startVM, .with { $0.id = Self.pod.id })
+            first.process.signal(Signals.kill)
+            _ = try await first.process.wait()
+
+            var second = try RunningDaemon(
+                in: directory.path, on: loop, manager: "second", boots: true, arguments: flags)
+            let azure = try await second.fakeAzure()
+            #expect(try await FakeAzureState(of: azure, on: loop).resources.count == 3)
+            _ = try await second.call(Hypervisor.stopVM, .with { $0.id = Self.pod.id })
+            while case let state = try await FakeAzureState(of: azure, on: loop), !state.resources.isEmpty {
+                try await loop.sleep(for: .milliseconds(20))
+            }
+            #expect(try Files.list(directory.path + "/cloud/machines").isEmpty)
+            second.process.signal(Signals.terminate)
+            #expect(try await second.process.wait() == .exited(0))
+        }
+    }
+
+    @Test("starts, and says so, while Azure is away; serves pods once it is back")
+    func awayAtStart() throws {
+        let directory = try TemporaryDirectory()
+        try onLoop { loop in
+            var options = LocalAzureOptions()
+            options.stateDirectory = directory.path + "/azure"
+            options.programsDirectory = Files.parent(of: RunningDaemon.executable)
+            options.forwarderPort = 15155
+            // Nobody listens there yet, and it was free a moment ago.
+            let place = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
+            options.listen = place.address
+            place.close()
+            let account = try LocalAzure(options, on: loop).account
+            var daemon = try RunningDaemon(
+                in: directory.path, on: loop, arguments: ["-forwarder-port", "15155"],
+                environment: Dictionary(uniqueKeysWithValues: account.environment.map { ($0.name, $0.value) }))
+            #expect(try await daemon.notification() == "READY=1")
+            try await daemon.readLog(until: "connect")
+            _ = try await daemon.call(Hypervisor.createVM, Self.pod)
+
+            let azure = try LocalAzure(options, on: loop)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await azure.run() }
+                defer { group.cancelAll() }
+                _ = try await daemon.call(Hypervisor.startVM, .with { $0.id = Self.pod.id })
+                _ = try await daemon.call(Hypervisor.stopVM, .with { $0.id = Self.pod.id })
+                while case let state = try await FakeAzureState(of: account.managementEndpoint, on: loop),
+                    !state.resources.isEmpty
+                {
+                    try await loop.sleep(for: .milliseconds(20))
+                }
+                daemon.process.signal(Signals.terminate)
+                #expect(try await daemon.process.wait() == .exited(0))
+            }
+        }
+    }
+}

@@ -152,7 +152,7 @@ let package = Package(
             "PeerPodControlTests",
             [
                 "AzureProvider", "Configuration", "JSON", "KataProtocol", "LinuxIO", "PeerPodControl", "TTRPC",
-                "Telemetry",
+                "Telemetry", "peerpodctl",
             ]),
         tests(
             "PeerTests",

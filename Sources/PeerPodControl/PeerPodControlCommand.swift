@@ -26,7 +26,6 @@ public enum PeerPodControlCommand {
                     }
                     return StopCommand(options: options, operands: operands, output: output).run()
                 },
-
                 .init("check azure", CheckOptions.command) { options, _, _ in
                     CheckCommand(options: options, output: output).run()
                 },

@@ -1,0 +1,91 @@
+import LinuxIO
+import Testing
+
+@testable import PeerPodControl
+
+private let executable = Files.parent(of: SystemInfo.executablePath) + "/peerpodctl"
+
+@Suite(
+    "peerpodctl fake-azure", .enabled(if: Files.isExecutable(executable), "it is not built"))
+struct FakeAzureCommandTests {
+    /// Runs it in `directory`, whose machines' programs do nothing.
+    private func start(in directory: String, _ arguments: String..., on loop: EpollLoop) throws -> ChildProcess {
+        for program in ["fake-pod-vm", "agent-protocol-forwarder"] {
+            try Files.write("#!/bin/false\n".utf8, to: "\(directory)/\(program)", at: 0, mode: 0o700)
+        }
+        var options = ChildProcess.Options(
+            executable: executable,
+            arguments: ["fake-azure", "-state-dir", "\(directory)/state", "-programs-dir", directory] + arguments)
+        options.environment = [:]
+        options.output = .pipe
+        options.error = .pipe
+        return try ChildProcess.start(options, on: loop)
+    }
+
+    private func inDirectory(_ body: @escaping @Sendable (String, EpollLoop) async throws -> Void) throws {
+        let directory = try Files.makeTemporaryDirectory(prefix: "/tmp/fake-azure-")
+        defer { try? Files.removeTree(directory) }
+        try EpollLoop.run { loop in
+            try await withDeadline(.now.advanced(by: .seconds(120)), on: loop) { try await body(directory, loop) }
+        }
+    }
+
+    private func read(_ stream: LinuxIO.Stream?, until isEnough: (String) -> Bool = { _ in false }) async throws
+        -> String
+    {
+        var text = ""
+        while !isEnough(text), let bytes = try await stream?.read(upTo: 4096), !bytes.isEmpty {
+            text += String(decoding: bytes, as: UTF8.self)
+        }
+        return text
+    }
+
+    @Test("prints the environment of its adaptors, serves, and ends in order")
+    func prints() throws {
+        try inDirectory { directory, loop in
+            let azure = try start(in: directory, on: loop)
+            let text = try await read(azure.output) { $0.contains("AZURE_IMDS_ENDPOINT=") && $0.hasSuffix("\n") }
+            let lines = text.split(separator: "\n").map { $0.split(separator: "=", maxSplits: 1) }
+            let variables = Dictionary(uniqueKeysWithValues: lines.map { ("\($0[0])", "\($0[1])") })
+            for name in ["SUBSCRIPTION_ID", "TENANT_ID", "CLIENT_ID", "CLIENT_SECRET", "SUBNET_ID", "IMAGE_ID"] {
+                #expect(variables["AZURE_\(name)"]?.isEmpty == false, "\(name)")
+            }
+            #expect(text.utf8.allSatisfy { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "'") }, "nothing needs quotes")
+            let endpoint = try #require(variables["AZURE_MANAGEMENT_ENDPOINT"])
+            let address = try SocketAddress(parsing: String(endpoint.dropFirst("http://".count)))
+            try await LinuxIO.Stream.connect(to: address, on: loop).close()
+            azure.signal(Signals.terminate)
+            #expect(try await azure.wait() == .exited(0))
+        }
+    }
+
+    @Test("writes the environment to a file that only its owner may read")
+    func writes() throws {
+        try inDirectory { directory, loop in
+            let file = "\(directory)/azure.env"
+            let azure = try start(in: directory, "-env-file", file, on: loop)
+            while !Files.exists(file) { try await loop.sleep(for: .milliseconds(5)) }
+            #expect(Files.permissions(file) == 0o600)
+            let text = String(decoding: try DurableFile.read(file, limit: 1 << 16), as: UTF8.self)
+            #expect(text.contains("AZURE_CLIENT_SECRET="))
+            azure.signal(Signals.interrupt)
+            #expect(try await azure.wait() == .exited(0))
+            #expect(try await read(azure.output).isEmpty)
+        }
+    }
+
+    @Test("refuses what it cannot do with a sentence")
+    func refuses() throws {
+        try inDirectory { directory, loop in
+            try Files.write("{\"weather\": \"rain\"}".utf8, to: "\(directory)/scenario", at: 0)
+            let scenario = try start(in: directory, "-scenario", "\(directory)/scenario", on: loop)
+            #expect(try await scenario.wait() == .exited(125))
+            let error = try await read(scenario.error)
+            #expect(error.contains("the scenario \(directory)/scenario cannot be used"), "\(error)")
+            #expect(error.contains("weather"), "\(error)")
+            let place = try start(in: directory, "-listen", "here", on: loop)
+            #expect(try await place.wait() == .exited(125))
+            #expect(try await read(place.error).contains("-listen: \"here\" is no address"))
+        }
+    }
+}

@@ -33,13 +33,14 @@ struct AdaptorRig {
         var options = ChildProcess.Options(
             executable: tools.program("cloud-api-adaptor"),
             arguments: ["azure", "-socket", "\(directory)/hypervisor.sock", "-pods-dir", "\(directory)/pods"])
-        options.environment = Environment.all.merging(["PROBE_PORT": "0"]) { $1 }
+        var environment = Environment.all.merging(["PROBE_PORT": "0"]) { $1 }
         for line in String(decoding: try DurableFile.read(settings, limit: 1 << 16), as: UTF8.self).split(
             separator: "\n")
         {
             let parts = line.split(separator: "=", maxSplits: 1).map(String.init)
-            if parts.count == 2 { options.environment[parts[0]] = parts[1] }
+            if parts.count == 2 { environment[parts[0]] = parts[1] }
         }
+        options.environment = environment
         options.error = .file(path: "\(directory)/adaptor.log")
         let adaptor = try ChildProcess.start(options, on: tools.loop)
         let rig = AdaptorRig(tools: tools, directory: directory, adaptor: adaptor, azure: azure)

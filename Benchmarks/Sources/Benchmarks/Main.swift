@@ -60,7 +60,7 @@ enum Main {
     }
 
     private static func pods(_ tools: Tools, in directory: String) async throws -> [Figure] {
-        let rig = try await AdaptorRig.start(tools, in: "\(directory)/pods")
+        let rig = try await AdaptorRig.start(tools, in: "\(directory)/a")
         let figures = try await with(rig.children) {
             // Idle is what it is once its start is over.
             try await tools.loop.sleep(for: .seconds(12))
@@ -69,6 +69,6 @@ enum Main {
                 unit: "MB", detail: "", goal: .atMost(14, "MB", original: "29.4 MB"))
             return [idle] + (try await PodBenchmark(tools: tools, rig: rig).run())
         }
-        return figures + (try await SlowAzureBenchmark(tools: tools).run(in: "\(directory)/slow"))
+        return figures + (try await SlowAzureBenchmark(tools: tools).run(in: "\(directory)/b"))
     }
 }

@@ -36,7 +36,7 @@ enum Main {
                 loop: loop, programs: arguments[0], peer: Peer(path: arguments[1], loop: loop),
                 rounds: isQuick ? 1 : 5, seconds: isQuick ? 0.5 : 2)
             // Records are to live in memory, as under /run.
-            let directory = try Files.makeTemporaryDirectory(prefix: "/dev/shm/benchmark-")
+            let directory = try Files.makeTemporaryDirectory(prefix: "/dev/shm/bench-")
             defer { try? Files.removeTree(directory) }
             var figures: [Figure] = []
             if only != "pods" { figures += try await tunnel(tools, in: directory) }

@@ -48,11 +48,11 @@ struct DaemonTests {
         try onLoop { loop in
             let first = try RunningDaemon(in: directory.path, on: loop)
             _ = try await first.notification()
-            for (flags, reason) in [
-                (["-fake-state-dir", directory.path + "/other"], "another process answers on it"),
-                ([], "is another process's: give each a directory of its own"),
+            for (name, flags, reason) in [
+                ("second", ["-fake-state-dir", directory.path + "/other"], "another process answers on it"),
+                ("third", [], "is another process's: give each a directory of its own"),
             ] {
-                var second = try RunningDaemon(in: directory.path, on: loop, manager: "second", arguments: flags)
+                var second = try RunningDaemon(in: directory.path, on: loop, manager: name, arguments: flags)
                 #expect(try await second.process.wait() == .exited(1))
                 try await second.readLog()
                 #expect(second.log.contains(reason))

@@ -28,6 +28,7 @@ public struct AnswerReading: Sendable {
             let body = try ARMBody.read(response, limit: 1 << 20)
             if let fault = ARMFault(body) { add(fault) }
             readOperation(ARMAnswer(status: response.status, headers: response.headers, body: body), at: endpoint)
+            texts += ResourceReading.texts(of: body)
             let page = try ARMPage(body)
             elements = page.elements.count
             follow(page.next, at: endpoint)

@@ -180,7 +180,7 @@ struct VMCreation: Sendable {
             })
         else { throw .azure(error) }
         guard machine.belongs(to: sandbox) else {
-            let owner = machine.tags[InstanceTags.sandbox].map { "sandbox \($0)" } ?? "somebody who is not us"
+            let owner = machine.owner.map { "sandbox \($0)" } ?? "somebody who is not us"
             throw .final(
                 ProviderError(
                     .rejected, .giveUp, during: operation,

@@ -45,7 +45,7 @@ struct VMRemoval: Sendable {
             guard machine.belongs(to: sandbox) else {
                 log.warning(
                     "The VM of this name is not this sandbox's; it is left alone",
-                    [LogField("owner", machine.tags[InstanceTags.sandbox] ?? "unknown")])
+                    [LogField("owner", machine.owner ?? "unknown")])
                 return false
             }
             if let interface = machine.interfaceName { shop.note(interface: interface, of: id) }
@@ -54,7 +54,8 @@ struct VMRemoval: Sendable {
         // Nothing in the guest is worth a graceful shutdown.
         request.query = [("forceDeletion", "true")]
         guard let answer = try await delete(request) else { return true }
-        try await awaitEnd(ARMOperation(answer, of: request))
+        let running = ARMOperation(answer, of: request)
+        try await shop.machines.waiting { () throws(Setback) in try await awaitEnd(running) }
         // What it had of its family's quota is free, unless it never had any.
         if shop.vms[id]?.hasFailed != true { shop.memory.forgetQuota() }
         return true
@@ -95,7 +96,17 @@ struct VMRemoval: Sendable {
         var running = running
         for looks in 1...Self.looks {
             try await shop.rest(pause * (1 + shop.clock.random() / 10), during: operation)
-            if let operation = running, looks > 1 {
+            var isListed = true
+            if looks > 1, shop.machines.isCrowded {
+                // One list tells many that they have to go on waiting.
+                let machine = try await shop.machine(id)
+                isListed = machine != nil
+                if machine?.isBeingDeleted == true {
+                    pause = nextPause(after: pause)
+                    continue
+                }
+            }
+            if let operation = running, looks > 1, isListed {
                 switch try await azure({ () throws(ARMError) in try await shop.arm.look(operation) }) {
                 case .running(let retryAfter):
                     pause = retryAfter ?? nextPause(after: pause)
@@ -154,17 +165,15 @@ struct VMRemoval: Sendable {
     /// Who else has it: a VM of another name, or the sandbox that its tags name.
     private func owner(of node: JSONNode, _ kind: ResourceKind) -> String? {
         if let sandbox = node.members["tags"]?[InstanceTags.sandbox]?.stringValue, sandbox != self.sandbox.rawValue {
-            return sandbox
+            return Words.tidy(sandbox, limit: SandboxID.lengthLimit)
         }
         let machine: String? =
             switch kind {
-            case .interface: node.members["properties"]?["virtualMachine"]?["id"]?.stringValue
-            case .disk: node.members["managedBy"]?.stringValue
+            case .interface: (try? NetworkInterface(node))?.vm
+            case .disk: node.members["managedBy"]?.stringValue.flatMap(ResourceID.nameLast)
             case .vm, .publicAddress: nil
             }
-        guard let machine, let name = ResourceID(machine)?.name, name.lowercased() != id.rawValue.lowercased() else {
-            return nil
-        }
-        return "VM \(name)"
+        guard let machine, machine.lowercased() != id.rawValue.lowercased() else { return nil }
+        return "VM \(machine)"
     }
 }

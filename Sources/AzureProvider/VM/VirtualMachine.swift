@@ -14,7 +14,7 @@ struct VirtualMachine: Sendable {
     let fault: (code: String, message: String)?
 
     init(_ node: JSONNode) throws(JSONError) {
-        name = try node.string("name")
+        name = try node.resourceName("name")
         var tags: [String: String] = [:]
         for (key, value) in try node.optionalObject("tags")?.members.entries ?? [] { tags[key] = value.stringValue }
         self.tags = tags
@@ -41,7 +41,7 @@ struct VirtualMachine: Sendable {
             }
             let message = try status.optionalString("message")
             let display = try status.optionalString("displayStatus")
-            return (parts.count > 2 ? String(parts[2]) : "", message ?? display ?? "")
+            return (parts.count > 2 ? Words.tidy(parts[2], limit: 200) : "", Words.tidy(message ?? display ?? ""))
         }
         return nil
     }
@@ -50,7 +50,10 @@ struct VirtualMachine: Sendable {
     func belongs(to sandbox: SandboxID) -> Bool { tags[InstanceTags.sandbox] == sandbox.rawValue }
 
     /// The name of its one interface, which is the last part of an id.
-    var interfaceName: String? { interfaces.first.flatMap { ResourceID($0)?.name } }
+    var interfaceName: String? { interfaces.first.flatMap(ResourceID.nameLast) }
+
+    /// The sandbox that it says it was made for, in words that a log line can have.
+    var owner: String? { tags[InstanceTags.sandbox].map { Words.tidy($0, limit: SandboxID.lengthLimit) } }
 }
 
 /// A network interface as ARM tells of it, as far as we look.
@@ -59,12 +62,12 @@ struct NetworkInterface: Sendable {
     let privateAddress: String?
     /// The name of its public address, where it has one.
     let publicAddress: String?
-    /// The id of the VM that it is attached to.
+    /// The name of the VM that it is attached to.
     let vm: String?
 
     init(_ node: JSONNode) throws(JSONError) {
         let properties = try node.optionalObject("properties")
-        vm = try properties?.optionalObject("virtualMachine")?.optionalString("id")
+        vm = try properties?.optionalObject("virtualMachine")?.optionalString("id").flatMap(ResourceID.nameLast)
         var primary: JSONNode?
         for configuration in try properties?.optionalObjects("ipConfigurations") ?? [] {
             guard let details = try configuration.optionalObject("properties") else { continue }
@@ -74,16 +77,37 @@ struct NetworkInterface: Sendable {
         }
         privateAddress = try Self.address(primary?.optionalString("privateIPAddress"))
         publicAddress = try primary?.optionalObject("publicIPAddress")?.optionalString("id").flatMap {
-            ResourceID($0)?.name
+            ResourceID.nameLast($0)
         }
     }
 
     /// An address, unless it says that there is none yet.
     static func address(_ text: String?) -> String? {
-        guard let text, !text.isEmpty, text != "0.0.0.0", text != "::" else { return nil }
+        guard let text, 1...64 ~= text.utf8.count, text != "0.0.0.0", text != "::" else { return nil }
         let isNumeric = text.utf8.allSatisfy {
             "0123456789.:abcdefABCDEF".utf8.contains($0)
         }
         return isNumeric ? text : nil
+    }
+}
+
+extension ResourceID {
+    /// No resource of Azure's has a longer name.
+    private static let nameLimit = 260
+
+    /// The last name in an id, if it is one.
+    static func nameLast(_ id: String) -> String? {
+        ResourceID(id).flatMap { $0.name.utf8.count <= nameLimit ? $0.name : nil }
+    }
+
+    fileprivate static func isUsable(_ name: String) -> Bool { isName(name) && name.utf8.count <= nameLimit }
+}
+
+extension JSONNode {
+    /// A member that is a resource's name, and so may stand in paths and logs as it is.
+    func resourceName(_ key: String) throws(JSONError) -> String {
+        let name = try string(key)
+        guard ResourceID.isUsable(name) else { throw JSONError(path: path(of: key), "is no name of a resource") }
+        return name
     }
 }

@@ -1,0 +1,42 @@
+import JSON
+import Testing
+
+@testable import AzureProvider
+
+@Suite("What Azure tells of its resources")
+struct ResourceReadingTests {
+    @Test("gets into paths and logs only as names, addresses, and single lines")
+    func hostile() throws {
+        let id: JSONValue = .string("\(Example.group)/Microsoft.Network/networkInterfaces/../../x\n")
+        let documents: [JSONValue] = [
+            ["name": "../x"], ["name": "a\nb"], ["name": .string(String(repeating: "a", count: 9000))],
+            [
+                "name": "ok",
+                "properties": [
+                    "networkProfile": ["networkInterfaces": [["id": id]]],
+                    "instanceView": [
+                        "statuses": [["code": "ProvisioningState/failed/\n\u{1b}[2J", "message": "\r\n\0"]]
+                    ],
+                    "ipConfigurations": [
+                        ["properties": ["privateIPAddress": "10.0.0.4 --", "publicIPAddress": ["id": id]]]
+                    ],
+                    "virtualMachine": ["id": id],
+                ],
+            ],
+            Example.sku("Standard_\n", family: "f\n"),
+        ]
+        for text in documents.flatMap({ ResourceReading.texts(of: ["value": [$0]]) }) {
+            #expect(text.unicodeScalars.count < 3000)
+            #expect(text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f }, "\(text.debugDescription)")
+            #expect(!text.contains("10.0.0.4"))
+        }
+    }
+
+    @Test("is read as it comes when it is good")
+    func good() {
+        let texts = ResourceReading.texts(of: ProviderFixture.machine("Succeeded", nic: "podvm-nginx-0a1b2c3d-net"))
+        #expect(texts.prefix(2) == ["podvm-nginx-0a1b2c3d", "podvm-nginx-0a1b2c3d-net"])
+        let interface = ResourceReading.texts(of: ProviderFixture.interface("10.0.0.4", vm: "v", publicIP: "p"))
+        #expect(Set(interface).isSuperset(of: ["10.0.0.4", "p", "v"]))
+    }
+}

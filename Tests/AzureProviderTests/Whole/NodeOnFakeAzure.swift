@@ -48,7 +48,7 @@ struct NodeOnFakeAzure: Sendable {
     /// A node of its own, with a memory of its own.
     init(
         _ azure: FakeAzure, _ machines: PaperMachines, _ client: HTTPClient, _ loop: EpollLoop, scenario: String = "{}",
-        _ change: (inout AzureOptions) -> Void = { _ in }
+        agentsAreEarly: Bool = false, _ change: (inout AzureOptions) -> Void = { _ in }
     ) throws {
         (self.azure, self.machines, self.client, self.loop) = (azure, machines, client, loop)
         azure.direct(try AzureScenario(parsing: Array(scenario.utf8)))
@@ -70,7 +70,7 @@ struct NodeOnFakeAzure: Sendable {
         change(&options)
         let clock = HurriedClock(loop: loop)
         calls = CountingSender(client)
-        connector = PromptAgents(azure: azure, loop: loop)
+        connector = PromptAgents(azure: azure, machines: machines, loop: loop, areEarly: agentsAreEarly)
         provider = try AzureProvider(
             options, sender: calls,
             sshPublicKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f",
@@ -140,10 +140,12 @@ final class CountingSender: HTTPSender {
     }
 }
 
-/// Agents that answer as soon as Azure calls their VM done, and never if it does not.
+/// Agents that answer as soon as their guest is up, or only when Azure calls its VM done, and never if it does not.
 struct PromptAgents: PodConnector {
     let azure: FakeAzure
+    let machines: PaperMachines
     let loop: EpollLoop
+    let areEarly: Bool
 
     func prepare(
         _ request: SandboxRequest, in directory: String, vmName: InstanceID
@@ -166,7 +168,8 @@ struct PromptAgents: PodConnector {
     func disconnect(_ sandbox: SandboxID, in directory: String) async {}
 
     private func isUp(_ name: String) -> Bool {
-        azure.core.withLock { core in
+        if areEarly { return machines.status(of: name) == .running }
+        return azure.core.withLock { core in
             core.state.machines.all.contains { $0.id.name == name && $0.state.text == "Succeeded" }
         }
     }

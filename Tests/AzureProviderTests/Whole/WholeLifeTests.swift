@@ -103,6 +103,23 @@ struct WholeLifeTests {
         }
     }
 
+    @Test("does not wait for Azure to call the VM done, and can end before that")
+    func early() throws {
+        try NodeOnFakeAzure.run { azure, machines, client, loop in
+            let node = try NodeOnFakeAzure(
+                azure, machines, client, loop, scenario: #"{"delays": {"nic": 0.01, "boot": 0.02, "operation": 30}}"#,
+                agentsAreEarly: true)
+            try await node.work { node in
+                #expect(try await node.start("a") == nil)
+                let states = azure.core.withLock { $0.state.machines.all.map(\.state.text) }
+                #expect(states == ["Creating"])
+                try await node.supervisor.stop("a")
+                try await node.settled()
+            }
+            #expect(node.left == [])
+        }
+    }
+
     @Test("is where Azure has room, and the next pod goes there at once")
     func capacity() throws {
         try NodeOnFakeAzure.run { azure, machines, client, loop in

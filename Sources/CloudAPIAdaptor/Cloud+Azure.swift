@@ -18,7 +18,8 @@ extension Cloud {
         var client = HTTPClient.Options()
         client.environment = environment
         if configuration.usesFake {
-            let fake = try LocalAzure(configuration.fakeOptions, on: loop, logger: logger.with("component", "fake-azure"))
+            let fake = try LocalAzure(
+                configuration.fakeOptions, on: loop, logger: logger.with("component", "fake-azure"))
             options.use(fake.account)
             services.append { try await fake.run() }
             // Nobody's proxy leads to this process.

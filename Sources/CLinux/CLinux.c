@@ -114,6 +114,8 @@ void clinux_keep_at_most(int bytes) {
     mallopt(M_TRIM_THRESHOLD, bytes);
 }
 
+void clinux_give_back_free(void) { malloc_trim(0); }
+
 int clinux_window_columns(int fd) {
     struct winsize size = {0};
     return ioctl(fd, TIOCGWINSZ, &size) == -1 ? -1 : size.ws_col;

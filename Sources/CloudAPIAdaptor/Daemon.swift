@@ -15,6 +15,8 @@ struct Daemon: Sendable {
 
     /// How long the services may take to end. What is not done by then stays on record.
     private static let farewellTime = Duration.seconds(5)
+    /// How long after the start it has its first questions to the cloud behind it.
+    private static let settlingTime = Duration.seconds(10)
     /// How often the cloud is looked through for VMs of ours that nobody owns.
     private static let sweepInterval = Duration.seconds(300)
 
@@ -102,8 +104,18 @@ struct Daemon: Sendable {
             "Serving", [LogField("socket", configuration.socketPath), LogField("probes", probes.address)])
         return [
             { await supervisor.run() }, { await supervisor.sweep(every: Self.sweepInterval) }, { await tunnels.run() },
-            { try await hypervisor.run() }, { try await probes.run() },
+            { try await hypervisor.run() }, { try await probes.run() }, { try await Self.giveMemoryBack(on: loop) },
         ]
+    }
+
+    /// Has memory go back that only the start needed, or a moment with many pods.
+    private static func giveMemoryBack(on loop: EpollLoop) async throws {
+        var pause = settlingTime
+        while true {
+            try await loop.sleep(for: pause)
+            ProcessMemory.forgetStartUp()
+            pause = sweepInterval
+        }
     }
 
     /// Runs every service until `stop`, or until one fails, which ends them all.

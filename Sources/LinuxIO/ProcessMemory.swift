@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 
 /// What a long-lived process does about its own memory.
@@ -8,7 +9,10 @@ public enum ProcessMemory {
     /// up its libraries. Those pages stay resident until memory is short. They are clean, so giving them back loses
     /// nothing: what is needed again comes back from the page cache. What was relocated at the start is our own copy,
     /// though now read-only too, and would be lost: a mapping that has any such page stays as it is.
+    ///
+    /// What was allocated meanwhile and is free by now goes back too.
     public static func forgetStartUp() {
+        clinux_give_back_free()
         // Large enough to be mapped, and so given back itself.
         guard let bytes = try? DurableFile.read("/proc/self/smaps", limit: 8 << 20) else { return }
         for mapping in MappedFile.unwritten(bytes) {

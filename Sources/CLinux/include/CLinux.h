@@ -55,6 +55,7 @@ extern const short clinux_spawn_flags, clinux_spawn_session;
 char **clinux_environment(void);
 
 void clinux_keep_at_most(int bytes);
+void clinux_give_back_free(void);
 int clinux_window_columns(int fd);
 int clinux_terminal_open(void);
 int clinux_terminal_unlock(int fd);

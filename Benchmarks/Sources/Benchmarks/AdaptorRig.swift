@@ -91,7 +91,7 @@ struct AdaptorRig {
         _ = try await call(Hypervisor.startVM, named)
         timing.start = milliseconds(asked, .now)
         let answered = SystemInfo.wallClock
-        let boot = try boot(of: "podvm-bench-\(number)-\(id.prefix(8))")
+        let boot = try await boot(of: "podvm-bench-\(number)-\(id.prefix(8))")
         timing.boot = Double(boot.ready - boot.asked) / 1000
         timing.notice =
             Double(answered.seconds * 1_000_000 + Int64(answered.nanoseconds) / 1000 - boot.ready) / 1000
@@ -117,12 +117,17 @@ struct AdaptorRig {
     }
 
     /// When a VM's power was switched on and when its forwarder was up, in microseconds since 1970.
-    private func boot(of vm: String) throws -> (asked: Int64, ready: Int64) {
-        let json = try JSONValue(parsing: DurableFile.read("\(machines)/\(vm)/timeline.json", limit: 1 << 16))
-        guard let asked = json["asked"]?.integerValue, let ready = json["ready"]?.integerValue else {
-            throw Failure("the timeline of \(vm) is not whole")
+    private func boot(of vm: String) async throws -> (asked: Int64, ready: Int64) {
+        let end = ContinuousClock.now + .seconds(5)
+        while true {
+            // On a busy machine StartVM answers before the VM has heard its own forwarder's READY=1.
+            let json = try JSONValue(parsing: DurableFile.read("\(machines)/\(vm)/timeline.json", limit: 1 << 16))
+            if let asked = json["asked"]?.integerValue, let ready = json["ready"]?.integerValue {
+                return (asked, ready)
+            }
+            if ContinuousClock.now > end { throw Failure("the timeline of \(vm) is not whole") }
+            try await tools.loop.sleep(for: .milliseconds(5))
         }
-        return (asked, ready)
     }
 
     private func milliseconds(_ from: ContinuousClock.Instant, _ to: ContinuousClock.Instant) -> Double {

@@ -158,7 +158,8 @@ let package = Package(
             "PeerTests",
             [
                 "AgentProtocolForwarder", "AgentTunnel", "Doubles", "JSON", "KataProtocol", "LinuxIO", "PodVMBoot",
-                "PodVMLifecycle", "RemoteHypervisor", "TTRPC", "Telemetry",
+                "PodVMLifecycle", "RemoteHypervisor", "TTRPC", "Telemetry", "agent-protocol-forwarder", "fake-pod-vm",
+                "peerpodctl",
             ]),
     ]
 )

@@ -48,6 +48,26 @@ find_swift() {
     return 1
 }
 
+# Azure's swagger, and the program that compares recorded traffic with it, are no part of this repository.
+azure_specification=${AZURE_SPEC_DIR:-$root/../shared/azure-spec}
+
+# check_azure_traffic DIRECTORY: whether all that was recorded there is what Azure's own specification allows,
+# requests and answers. Says so, and succeeds, when there is nothing to compare with.
+check_azure_traffic() {
+    local recordings=("$1"/*.jsonl)
+    if [[ ! -f $azure_specification/check_request.py ]]; then
+        say "SKIP: no check_request.py in AZURE_SPEC_DIR ($azure_specification), so that the recorded traffic is not compared"
+        return 0
+    fi
+    if [[ ! -e ${recordings[0]} ]]; then
+        say "SKIP: no traffic was recorded"
+        return 0
+    fi
+    cat "${recordings[@]}" >"$1/all"
+    # What is beside Azure Resource Manager - tokens, metadata - has no swagger there.
+    python3 "$azure_specification/check_request.py" --capture "$1/all" --allow-unknown --quiet
+}
+
 failed_steps=()
 
 # step NAME COMMAND...: runs the command with its output in a log, shows that it goes on, and
@@ -78,7 +98,7 @@ step() {
         say "${clear}${green}✓${plain} $name ${dim}$(seconds_since "$started")${plain}"
         # What the test runner counted, and what it could not run here, belongs in the open.
         if [[ -z $verbose ]]; then
-            sed -n -E -e '/(➜|Test .* skipped|^SKIP)/s/^/    /p' -e '/(Test run with .* (passed|failed)|passed, [0-9]+ failed)/p' "$log"
+            sed -n -E -e '/(➜|Test .* skipped|^SKIP)/s/^/    /p' -e '/(Test run with .* (passed|failed)|passed, [0-9]+ failed|checked, [0-9]+ errors)/p' "$log"
         fi
     else
         say "${clear}${red}✗${plain} $name ${dim}$(seconds_since "$started"), exit status $status${plain}"
@@ -102,7 +122,7 @@ show_progress() {
 
 explain_failure() {
     local log=$1 errors
-    errors=$(grep -E '(error:|✘|FAIL|SUMMARY: |WARNING: ThreadSanitizer|panic:)' "$log" | awk '!seen[$0]++' | head -n 40 || true)
+    errors=$(grep -E '(error:|✘|FAIL|^ERROR|SUMMARY: |WARNING: ThreadSanitizer|panic:)' "$log" | awk '!seen[$0]++' | head -n 40 || true)
     if [[ -n $errors ]]; then
         sed 's/^/    /' <<<"$errors"
     fi

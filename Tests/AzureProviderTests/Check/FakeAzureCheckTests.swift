@@ -1,3 +1,4 @@
+import Doubles
 import FakeCloud
 import HTTPTransport
 import LinuxIO
@@ -65,6 +66,7 @@ struct FakeAzureCheckTests {
     ) throws -> [Finding] {
         var fake = FakeAzureOptions()
         fake.scenario = try AzureScenario(parsing: Array(scenario.utf8))
+        fake.recordingFile = TrafficRecording.file()
         let settings = fake
         return try EpollLoop.run { loop in
             let azure = try FakeAzure(settings, machines: PaperMachines(), on: loop)

@@ -26,7 +26,9 @@ struct NodeOnFakeAzure: Sendable {
     ) throws {
         try EpollLoop.run { loop in
             let machines = PaperMachines()
-            let azure = try FakeAzure(FakeAzureOptions(), machines: machines, on: loop)
+            var options = FakeAzureOptions()
+            options.recordingFile = TrafficRecording.file()
+            let azure = try FakeAzure(options, machines: machines, on: loop)
             let client = try HTTPClient(on: loop)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await azure.run() }

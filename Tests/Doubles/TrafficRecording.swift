@@ -1,0 +1,10 @@
+internal import LinuxIO
+
+/// Where fake Azures of tests record what is said to them, if somebody wants to look at it afterwards.
+package enum TrafficRecording {
+    /// A new file in the directory that the variable `AZURE_RECORD_DIR` names; empty when it names none.
+    package static func file() -> String {
+        guard let directory = Environment.all["AZURE_RECORD_DIR"], !directory.isEmpty else { return "" }
+        return "\(directory)/tests-\(UInt64.random(in: 0 ... .max)).jsonl"
+    }
+}

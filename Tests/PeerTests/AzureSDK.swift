@@ -42,13 +42,20 @@ struct FakeAzureProgram: Sendable {
             executable: programs + "/peerpodctl",
             arguments: [
                 "fake-azure", "-state-dir", directory + "/state", "-programs-dir", programs, "-env-file", file,
-                "-forwarder-flags", "-disable-tls", "-log-level", "warn",
+                "-forwarder-flags", "-disable-tls", "-log-level", "warning",
             ] + flags)
         options.environment = [:]
         options.error = .file(path: directory + "/azure.log")
         let program = try ChildProcess.start(options, on: loop)
         defer { program.signal(9) }
-        while !Files.exists(file) { try await loop.sleep(for: .milliseconds(10)) }
+        let deadline = ContinuousClock.now + .seconds(20)
+        while !Files.exists(file) {
+            guard ContinuousClock.now < deadline else {
+                let log = (try? DurableFile.read(directory + "/azure.log", limit: 1 << 20)) ?? []
+                throw PeerFailure("peerpodctl fake-azure does not serve: \(String(decoding: log, as: UTF8.self))")
+            }
+            try await loop.sleep(for: .milliseconds(10))
+        }
         var environment: [String: String] = [:]
         for line in String(decoding: try DurableFile.read(file, limit: 64 << 10), as: UTF8.self).split(separator: "\n")
         {

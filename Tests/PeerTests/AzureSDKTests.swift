@@ -24,7 +24,7 @@ struct AzureSDKTests {
                     try JSONNode(JSONValue(parsing: Array(line))).string("step")
                 }
                 #expect(steps.last == "delete again")
-                #expect(steps.count == 22, "\(steps)")
+                #expect(steps.count == 21, "\(steps)")
             }
         }
     }

@@ -90,39 +90,22 @@ struct AddressWait: Sendable {
         }
     }
 
-    /// A look at how Azure gets on with the VM: by its operation, or by the VM itself.
+    /// A look at how Azure gets on with the VM, which also tells what its interface is called.
     private func read(_ progress: inout Progress) async throws(Setback) {
         progress.nextReading = shop.clock.now.advanced(by: Self.readingPause)
-        if let running = shop.vms[id]?.operation {
-            switch try await azure({ () throws(ARMError) in try await shop.arm.look(running) }) {
-            case .failed(let error): throw .azure(error)
-            case .running(let retryAfter):
-                if let retryAfter { progress.nextReading = shop.clock.now.advanced(by: retryAfter) }
-                if progress.interface != nil { return }
-            case .succeeded, .vanished: shop.vms.update(id) { $0.operation = nil }
-            }
+        var machine: VirtualMachine?
+        switch try await shop.news(of: id) {
+        case .underWay(let retryAfter, let seen):
+            if let retryAfter { progress.nextReading = shop.clock.now.advanced(by: retryAfter) }
+            machine = seen
+            if seen == nil, progress.interface == nil { machine = try await shop.machine(id) }
+        case .done(let seen):
+            progress.settled = progress.settled ?? shop.clock.now
+            machine = seen
         }
-        guard let machine = try await shop.machine(id) else {
-            // While its operation runs, Azure may not list it yet.
-            if shop.vms[id]?.operation != nil { return }
-            throw .azure(
-                ARMError(
-                    .operationFailed, during: "PUT virtualMachines/\(id)",
-                    "Azure calls the VM done, or knows nothing of its making any more, and there is no such VM"))
-        }
-        if let name = machine.interfaceName {
-            progress.interface = name
-            shop.note(interface: name, of: id)
-        }
-        switch machine.provisioning {
-        case .failed, .canceled: throw .azure(try await shop.reason(of: id))
-        case .succeeded: progress.settled = progress.settled ?? shop.clock.now
-        case .running: break
-        }
-        if machine.isBeingDeleted {
-            throw .azure(
-                ARMError(.operationFailed, during: "PUT virtualMachines/\(id)", "somebody is deleting the VM"))
-        }
+        guard let name = machine?.interfaceName else { return }
+        progress.interface = name
+        shop.note(interface: name, of: id)
     }
 
     private func checkPatience(_ progress: Progress, _ accepted: ContinuousClock.Instant) throws(Setback) {
@@ -132,8 +115,8 @@ struct AddressWait: Sendable {
         guard isLate || isDone else { return }
         let name = progress.interface ?? VMResources(id).interface
         throw .azure(
-            ARMError(
-                .operationFailed, during: "PUT virtualMachines/\(id)",
+            shop.failure(
+                of: id,
                 "its network interface \(name) has no address \(accepted.duration(to: now).components.seconds) s after "
                     + "Azure accepted the VM" + (isDone ? ", which it calls done" : "")))
     }

@@ -45,44 +45,15 @@ struct ProvisionWatch: Sendable {
             }
             hasLooked = true
             do throws(Setback) {
-                if try await look(&advised) { return }
+                switch try await shop.news(of: id) {
+                case .done: return
+                case .underWay(let retryAfter, _): advised = retryAfter
+                }
             } catch {
                 guard case .azure(let fault) = error, fault.isOnlyBadTransport else { throw error }
                 // Nothing is wrong with the VM, as far as anybody knows: it is being dialled meanwhile.
                 advised = fault.retryAfter
             }
-        }
-    }
-
-    /// Whether Azure calls the VM done; throws when it calls it failed.
-    private func look(_ advised: inout Duration?) async throws(Setback) -> Bool {
-        // While many VMs are on their way, one list tells of all; it is only not told why one has failed.
-        if let running = shop.vms[id]?.operation, !shop.machines.isCrowded {
-            switch try await azure({ () throws(ARMError) in try await shop.arm.look(running) }) {
-            case .running(let retryAfter):
-                advised = retryAfter
-                return false
-            case .failed(let error): throw .azure(error)
-            case .succeeded, .vanished: shop.vms.updateIfKnown(id) { $0.operation = nil }
-            }
-        }
-        guard let machine = try await shop.machine(id) else {
-            if shop.vms[id]?.operation != nil, shop.machines.isCrowded { return false }
-            throw .azure(
-                ARMError(
-                    .operationFailed, during: "PUT virtualMachines/\(id)",
-                    "Azure calls the VM done, or knows nothing of its making any more, and there is no such VM"))
-        }
-        switch machine.provisioning {
-        case .succeeded: return true
-        case .running: return false
-        case .failed, .canceled:
-            if let running = shop.vms[id]?.operation,
-                case .failed(let error) = try await azure({ () throws(ARMError) in try await shop.arm.look(running) })
-            {
-                throw .azure(error)
-            }
-            throw .azure(try await shop.reason(of: id))
         }
     }
 

@@ -62,13 +62,4 @@ struct Workshop: Sendable {
             return try resources.read(node, "VM \(id)") { node throws(JSONError) in try VirtualMachine(node) }
         }
     }
-
-    /// Why a VM that calls itself failed has failed; its operation, which would say, is not known.
-    func reason(of id: InstanceID) async throws(Setback) -> ARMError {
-        let machine = try await azure { () throws(ARMError) in
-            try await resources.virtualMachine(id.rawValue, expand: "instanceView")
-        }
-        let fault = machine?.fault ?? (code: "", message: "the VM's provisioning state is Failed")
-        return ARMError(.operationFailed, during: "PUT virtualMachines/\(id)", code: fault.code, fault.message)
-    }
 }

@@ -21,8 +21,9 @@ final class CrowdReader: Sendable {
         var gathering: Round?
     }
 
-    /// Fewer than these are quicker served one by one, however short the list.
-    static let fewest = 4
+    /// Fewer than these are served one by one, however short the list was when it was last read: many nodes with a few
+    /// VMs each make a list long, and none of them shall read all of it to find that out.
+    static let fewest = 10
     /// How long the first to ask waits for others.
     static let gatheringTime = Duration.milliseconds(100)
 

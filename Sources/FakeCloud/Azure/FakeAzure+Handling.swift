@@ -1,4 +1,5 @@
 internal import HTTPTransport
+internal import JSON
 internal import LinuxIO
 internal import Telemetry
 
@@ -51,6 +52,8 @@ extension FakeAzure {
         _ exchange: Exchange, _ call: AzureCall, _ name: String, records: Bool = true,
         effect: () async -> HTTPResponse
     ) async -> HTTPResponse {
+        // A guest's path is a secret: whoever has it can read the user data.
+        func note(_ text: String) { if records { recorder?.note(exchange, text) } }
         let drawn = core.withLock { core in
             core.calls += 1
             return core.faults.draw(call, name)
@@ -59,16 +62,15 @@ extension FakeAzure {
             switch fault.action {
             case .delay(let duration): try? await loop.sleep(for: duration)
             case .hang:
-                recorder?.note(exchange, "hung")
+                note("hung")
                 try? await loop.sleep(for: .seconds(3600))
                 return .disconnect
             case .dropBefore:
-                recorder?.note(exchange, "dropped before its effect")
+                note("dropped before its effect")
                 return .disconnect
             case .refuse(let status, let code, let message):
-                var refusal = ARMFault(status, code.isEmpty ? "InternalServerError" : code, message)
-                if let seconds = fault.retryAfter { refusal.headers.add("Retry-After", String(seconds)) }
-                let response = exchange.finish(refusal.response, region: options.region)
+                var response = refusal(of: call, exchange, status, code.isEmpty ? "InternalServerError" : code, message)
+                if let seconds = fault.retryAfter { response.headers.add("Retry-After", String(seconds)) }
                 if records { recorder?.record(exchange, response) }
                 return response
             case .dropAfter, .html, .truncate, .garbage, .fail, .nothing, .noAddress, .guest: break
@@ -78,19 +80,19 @@ extension FakeAzure {
         for fault in drawn {
             switch fault.action {
             case .dropAfter:
-                recorder?.note(exchange, "dropped after its effect")
+                note("dropped after its effect")
                 return .disconnect
             case .html(let status):
-                recorder?.note(exchange, "answered with a page")
+                note("answered with a page")
                 let page = "<html><head><title>\(status)</title></head><body><h1>Bad Gateway</h1></body></html>\n"
                 return HTTPResponse(
                     status: status, headers: ["Content-Type": "text/html", "Via": "1.1 proxy"], body: Array(page.utf8))
             case .truncate:
-                recorder?.note(exchange, "answered with half a body")
+                note("answered with half a body")
                 response.body.removeLast(response.body.count / 2)
                 return response
             case .garbage:
-                recorder?.note(exchange, "answered with garbage")
+                note("answered with garbage")
                 response.body = [0xFF, 0xFE, 0x00] + Array("{\"value\": [tru".utf8)
                 return response
             case .delay, .hang, .dropBefore, .refuse, .fail, .nothing, .noAddress, .guest: break
@@ -98,5 +100,22 @@ extension FakeAzure {
         }
         if records { recorder?.record(exchange, response) }
         return response
+    }
+
+    /// A refusal in the words of whoever is asked.
+    private func refusal(
+        of call: AzureCall, _ exchange: Exchange, _ status: Int, _ code: String, _ message: String
+    ) -> HTTPResponse {
+        switch call {
+        case .token, .openID, .identityToken:
+            .json(
+                [
+                    "error": .string(code), "error_description": .string(message), "error_codes": [],
+                    "timestamp": .string(exchange.received.description), "trace_id": .string(exchange.requestID),
+                    "correlation_id": .string(exchange.requestID),
+                ], status: status)
+        case .metadata, .userData: .json(["error": .string(message)], status: status)
+        default: exchange.finish(ARMFault(status, code, message).response, region: options.region)
+        }
     }
 }

@@ -17,11 +17,7 @@ extension FakeAzure {
                 try FakeAzure.checkChange(of: present, to: body, sent)
                 return (FakeAzure.touch(present, in: &core, at: exchange.received), false, present.state)
             }
-            let admission = Admission(
-                state: core.state, scenario: core.scenario,
-                fixtures: Fixtures(self.options, self.account, core.scenario, core.state))
-            try admission.check(id, body)
-            let lack = admission.allocationFailure(body)
+            let lack = try self.admit(id, body, core)
             let faults = core.faults.draw(.machinePut, id.name, ofMachine: true)
             let machine = core.state.accept(
                 id, body, sent: sent, from: exchange.origin, fate: lack.map { .failure($0) } ?? .success,
@@ -49,6 +45,19 @@ extension FakeAzure {
             }
         }
         return .json(json, status: answer.isNew ? 201 : 200, headers: headers)
+    }
+
+    /// Looks whether there is room and right for a VM.
+    ///
+    /// A function of its own, so that its copies of the state are gone before that changes: it would be copied whole.
+    /// - Returns: what its operation will fail with, if it must.
+    /// - Throws: what ARM answers at once.
+    private func admit(_ id: ResourceID, _ body: MachineBody, _ core: borrowing Core) throws(ARMFault) -> ARMFault? {
+        let admission = Admission(
+            state: core.state, scenario: core.scenario,
+            fixtures: Fixtures(options, account, core.scenario, core.state))
+        try admission.check(id, body)
+        return admission.allocationFailure(body)
     }
 
     /// A PUT of what is there: nothing changes but the etag.

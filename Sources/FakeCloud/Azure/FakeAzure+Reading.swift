@@ -7,25 +7,16 @@ extension FakeAzure {
     /// `GET` of a resource.
     func read(_ id: ResourceID, _ exchange: Exchange) throws(ARMFault) -> HTTPResponse {
         let expansion = try expansion(exchange)
-        let found: (JSONValue, String?)? = core.withLock { core in
-            let state = core.state
-            switch id.kind {
-            case .machine:
-                return state.machines[id].map { machine in
-                    (
-                        machine.json(
-                            in: state, showing: expansion,
-                            status: expansion == .instanceView ? machines.status(of: machine.machineName) : nil),
-                        "\"\(machine.etag)\""
-                    )
-                }
-            case .interface: return state.interfaces[id].map { ($0.json(in: state), "W/\"\($0.etag)\"") }
-            case .publicAddress: return state.publicAddresses[id].map { ($0.json(in: state), "W/\"\($0.etag)\"") }
-            case .disk: return state.disks[id].map { ($0.json(in: state), nil) }
+        let found = core.withLock { core -> (text: [UInt8], etag: String?)? in
+            let etag = core.state.etag(of: id)
+            guard expansion != .none, let machine = core.state.machines[id] else {
+                return core.state.document(id).map { ($0, etag) }
             }
+            let status = expansion == .instanceView ? machines.status(of: machine.machineName) : nil
+            return (machine.json(in: core.state, showing: expansion, status: status).encoded(), etag)
         }
-        guard let (body, etag) = found else { throw .notFound(id) }
-        return .json(body, headers: HTTPHeaders(etag.map { [("ETag", $0)] } ?? []))
+        guard let (text, etag) = found else { throw .notFound(id) }
+        return .json(text: text, headers: HTTPHeaders(etag.map { [("ETag", $0)] } ?? []))
     }
 
     private func expansion(_ exchange: Exchange) throws(ARMFault) -> VirtualMachine.Expansion {
@@ -58,31 +49,26 @@ extension FakeAzure {
             }
             after = serial
         }
-        // Only the whole of it: there is one group, and it has been checked.
-        let (values, next): ([JSONValue], Int?) = core.withLock { core in
-            let (state, limit) = (core.state, core.scenario.pageSize)
-            switch kind {
-            case .machine:
-                let page = state.machines.page(after: after, limit: limit) { _ in true }
-                return (page.values.map { $0.json(in: state) }, page.next)
-            case .interface:
-                let page = state.interfaces.page(after: after, limit: limit) { _ in true }
-                return (page.values.map { $0.json(in: state) }, page.next)
-            case .publicAddress:
-                let page = state.publicAddresses.page(after: after, limit: limit) { _ in true }
-                return (page.values.map { $0.json(in: state) }, page.next)
-            case .disk:
-                let page = state.disks.page(after: after, limit: limit) { _ in true }
-                return (page.values.map { $0.json(in: state) }, page.next)
+        // There is one group, and it has been looked at: a list of it is a list of all.
+        let (text, next) = core.withLock { core in
+            let page = core.state.page(of: kind, after: after, limit: core.scenario.pageSize)
+            var text = Array("{\"value\":[".utf8)
+            for id in page.ids {
+                guard let document = core.state.document(id) else { continue }
+                if text.last != UInt8(ascii: "[") { text.append(UInt8(ascii: ",")) }
+                text += document
             }
+            text.append(UInt8(ascii: "]"))
+            return (text, page.next)
         }
-        var body = JSONObject(members: ["value": .array(values)])
+        var whole = text
         if let next {
             let version = exchange.query("api-version") ?? ""
-            body["nextLink"] = .string(
-                "\(exchange.endpoint)\(exchange.request.path)?api-version=\(version)&$skiptoken=\(next)")
+            let url = "\(exchange.endpoint)\(exchange.request.path)?api-version=\(version)&$skiptoken=\(next)"
+            whole += Array(",\"nextLink\":".utf8) + JSONValue.string(url).encoded()
         }
-        return .json(.object(body))
+        whole.append(UInt8(ascii: "}"))
+        return .json(text: whole)
     }
 
     /// `GET` of an operation: its status, or with `monitor=true` (networks: another path) nothing but whether it is over.

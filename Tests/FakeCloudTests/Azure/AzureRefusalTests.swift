@@ -174,7 +174,7 @@ private let vms = "Microsoft.Compute/virtualMachines"
     @Test("what there is no quota, no capacity or no right for")
     func room() throws {
         let scenario = """
-            {"quota": {"families": {"standardDCEV6Family": 3}}, "permissions": ["*/read", "Microsoft.Compute/*/write"],
+            {"quota": {"families": {"standardDCEV6Family": 3}}, "permissions": ["*/read", "Microsoft.Compute/*/write", "*/join/action"],
              "capacity": [{"size": "Standard_EC2es_v6", "machines": 0, "refusal": "sku"}],
              "restrictions": [{"size": "Standard_DC2eds_v6", "zones": ["3"]}]}
             """
@@ -197,6 +197,15 @@ private let vms = "Microsoft.Compute/virtualMachines"
             #expect(right.status == 403)
             #expect(right.code == "AuthorizationFailed")
             #expect(right.message.contains("'Microsoft.Compute/virtualMachines/delete'"))
+        }
+    }
+
+    @Test("a VM in a subnet that the account may not use")
+    func linked() throws {
+        try AzureFixture.run(#"{"permissions": ["*/read", "Microsoft.Compute/*"]}"#) { azure in
+            let answer = try await azure.arm("PUT", "\(vms)/web", body: azure.machine("web"))
+            #expect(answer.status == 403)
+            #expect(answer.code == "LinkedAuthorizationFailed")
         }
     }
 }

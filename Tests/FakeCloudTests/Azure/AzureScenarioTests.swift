@@ -116,6 +116,26 @@ private let vms = "Microsoft.Compute/virtualMachines"
         }
     }
 
+    @Test("refusals are in the words of whoever is asked")
+    func words() throws {
+        let scenario = """
+            {"faults": [{"at": "token", "status": 503, "code": "temporarily_unavailable", "retry-after": 2, "first": 2},
+                        {"at": "user-data", "status": 429, "message": "Too many"}]}
+            """
+        try AzureFixture.run { azure in
+            #expect(try await azure.send("PUT", "/control/scenario", body: Array(scenario.utf8)).status == 200)
+            let token = try await azure.askToken()
+            #expect(token.status == 503)
+            #expect(token.json["error"] == "temporarily_unavailable")
+            #expect(token.headers["Retry-After"] == "2")
+            try await azure.make("web")
+            let order = try #require(azure.machines.order("web"))
+            let userData = try await azure.send("GET", order.metadataEndpoint + "/metadata/instance/compute/userData")
+            #expect(userData.status == 429)
+            #expect(userData.json["error"] == "Too many")
+        }
+    }
+
     @Test("delays are counted from the request")
     func delays() throws {
         let scenario = #"{"delays": {"accept": 0.02, "nic": 0.04, "boot": 0.06, "operation": 0.1, "delete": 0.02}}"#

@@ -13,6 +13,7 @@ extension Admission {
             }
             for configuration in plan.configurations {
                 try checkReference(configuration.subnet, from: owner)
+                try checkRight("Microsoft.Network/virtualNetworks/subnets/join/action", to: configuration.subnet, id)
                 if let address = configuration.publicAddress, !body.zones.isEmpty, !address.isStandard {
                     throw ARMFault(
                         400, "ResourceAndPublicIPZonesConstraintsMismatch",
@@ -41,8 +42,18 @@ extension Admission {
     }
 
     private func checkReference(_ path: String, from owner: String) throws(ARMFault) {
-        guard fixtures.find(path.lowercased()) == nil else { return }
+        guard !fixtures.isReferable(path) else { return }
         throw missing(path, from: owner)
+    }
+
+    /// Whoever makes a VM needs rights on what it refers to as well.
+    private func checkRight(_ action: String, to path: String, _ id: ResourceID) throws(ARMFault) {
+        guard !scenario.permissions.contains(where: { Glob.matches($0, action) }) else { return }
+        throw ARMFault(
+            403, "LinkedAuthorizationFailed",
+            "The client has permission to perform action 'Microsoft.Compute/virtualMachines/write' on scope "
+                + "'\(id.path(in: state.subscription))', however, it does not have permission to perform action(s) "
+                + "'\(action)' on the linked scope(s) '\(path)' (respectively) or the linked scope(s) are invalid.")
     }
 
     private func missing(_ path: String, from owner: String) -> ARMFault {

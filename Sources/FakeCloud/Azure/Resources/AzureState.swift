@@ -15,6 +15,8 @@ struct AzureState: Sendable {
     private(set) var usage = QuotaUsage()
     private var machinesByToken: [String: ResourceID] = [:]
     private(set) var changes: Set<ResourceID> = []
+    /// See ``document(_:)``.
+    var documents: [ResourceID: [UInt8]] = [:]
 
     init(subscription: String, region: String) {
         self.subscription = subscription
@@ -27,7 +29,11 @@ struct AzureState: Sendable {
         return changes
     }
 
-    mutating func note(_ id: ResourceID) { changes.insert(id) }
+    /// Says that a resource has changed; whoever changes one has to.
+    mutating func note(_ id: ResourceID) {
+        changes.insert(id)
+        documents[id] = nil
+    }
 
     /// The VM whose guest shows that token.
     func machine(token: String) -> VirtualMachine? { machinesByToken[token].flatMap { machines[$0] } }

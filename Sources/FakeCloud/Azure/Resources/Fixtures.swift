@@ -52,6 +52,11 @@ struct Fixtures {
         }
     }
 
+    /// Whether an interface may refer to it: the one subnet, the one security group.
+    func isReferable(_ path: String) -> Bool {
+        [account.subnetID, account.securityGroupID].contains { $0.lowercased() == path.lowercased() }
+    }
+
     /// How many addresses the subnet has left: Azure keeps five of each for itself.
     var freeAddresses: Int { max(0, addresses - scenario.subnet.used - state.interfaces.count) }
 

@@ -46,24 +46,21 @@ struct ResourceTable<Value: Sendable>: Sendable {
         return true
     }
 
-    /// At most `limit` of those after `serial` that `isWanted`, and where the next page begins; nil when this is the last.
-    func page(
-        after serial: Int, limit: Int, where isWanted: (ResourceID) -> Bool
-    ) -> (values: [Value], next: Int?) {
+    /// At most `limit` of those after `serial`, and where the next page begins; nil when this is the last.
+    func page(after serial: Int, limit: Int) -> (ids: [ResourceID], next: Int?) {
         var (low, high) = (0, entries.count)
         while low < high {
             let middle = (low + high) / 2
             if entries[middle].serial <= serial { low = middle + 1 } else { high = middle }
         }
-        var values: [Value] = []
+        var ids: [ResourceID] = []
         var last = serial
-        for entry in entries[low...] {
-            guard let value = entry.value, isWanted(entry.id) else { continue }
-            if values.count == limit { return (values, last) }
-            values.append(value)
+        for entry in entries[low...] where entry.value != nil {
+            if ids.count == limit { return (ids, last) }
+            ids.append(entry.id)
             last = entry.serial
         }
-        return (values, nil)
+        return (ids, nil)
     }
 
     private mutating func compact() {

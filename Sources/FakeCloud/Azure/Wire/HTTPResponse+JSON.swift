@@ -4,7 +4,12 @@ internal import JSON
 extension HTTPResponse {
     /// A JSON document.
     static func json(_ value: JSONValue, status: Int = 200, headers: HTTPHeaders = [:]) -> HTTPResponse {
-        var response = HTTPResponse(status: status, headers: headers, body: value.encoded())
+        json(text: value.encoded(), status: status, headers: headers)
+    }
+
+    /// A JSON document that is text already.
+    static func json(text: [UInt8], status: Int = 200, headers: HTTPHeaders = [:]) -> HTTPResponse {
+        var response = HTTPResponse(status: status, headers: headers, body: text)
         response.headers.add("Content-Type", "application/json; charset=utf-8")
         return response
     }

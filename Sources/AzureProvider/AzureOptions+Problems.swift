@@ -17,7 +17,7 @@ extension AzureOptions {
             warnings.append("\(Self.name(flag)): \"\(id)\" is no id such as 01234567-89ab-cdef-0123-456789abcdef")
         }
         for (flag, url) in [("azure-authority-host", authorityHost), ("azure-management-endpoint", managementEndpoint)]
-        where EndpointURL(url)?.isSecure == false {
+        where EndpointURL(url).map({ !$0.isSecure && !$0.isLoopback }) == true {
             warnings.append("\(Self.name(flag)): credentials go to \(url) in the clear; only a fake wants http")
         }
         if !isConfidential {

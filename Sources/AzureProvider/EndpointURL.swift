@@ -30,6 +30,11 @@ package struct EndpointURL: Hashable, Sendable {
     /// As it was meant: in lower case, without a `/` at the end.
     package var text: String { "http\(isSecure ? "s" : "")://\(host.lowercased())" + (port.map { ":\($0)" } ?? "") }
 
+    /// Whether nothing that is said there leaves this machine.
+    package var isLoopback: Bool {
+        ["localhost", "[::1]"].contains(host.lowercased()) || host.hasPrefix("127.") && IPv4Range(host) != nil
+    }
+
     private static func isHostByte(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true

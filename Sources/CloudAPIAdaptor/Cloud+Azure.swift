@@ -35,7 +35,8 @@ extension Cloud {
             options, sender: sender, sshPublicKey: try sshKey(options, environment, logger), on: loop, logger: logger,
             metrics: metrics)
         services.append { await provider.run() }
-        return Cloud(provider: provider, services: services)
+        let verification = AzureVerification(configuration.adaptor, options, sender: sender, on: loop, logger: logger)
+        return Cloud(provider: provider, services: services, verify: { try await verification.run() })
     }
 
     private static func sshKey(

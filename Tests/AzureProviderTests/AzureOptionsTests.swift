@@ -159,7 +159,8 @@ struct AzureOptionsTests {
     func warnings() {
         var options = Self.whole
         options.subscriptionID = "my-subscription"
-        options.managementEndpoint = "http://127.0.0.1:1"
+        options.authorityHost = "http://127.0.0.1:1"
+        options.managementEndpoint = "http://127.azure.example"
         options.isConfidential = false
         #expect(options.problems.isEmpty)
         #expect(options.warnings.count == 3, "\(options.warnings)")

@@ -86,7 +86,7 @@ extension AzureCheck {
         case .undecided(let rule):
             Finding(
                 "security", .unknown, "whether \(group) lets \(what) pass depends on whom \(rule) means",
-                advice: "give the node's address with -node-address, or look at that rule")
+                advice: "look at that rule; peerpodctl check azure -node-address tells where the node is")
         }
     }
 

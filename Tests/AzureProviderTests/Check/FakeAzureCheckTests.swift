@@ -9,11 +9,10 @@ import Testing
 
 @Suite("The check of a fake Azure")
 struct FakeAzureCheckTests {
-    @Test("finds nothing wrong in a fresh one, but that it is no real one")
+    @Test("finds nothing wrong in a fresh one")
     func fresh() throws {
         let findings = try Self.check("{}")
-        let complaints = findings.filter { $0.verdict != .ok }
-        #expect(complaints.allSatisfy { $0.subject == "settings" && $0.text.contains("in the clear") }, "\(complaints)")
+        #expect(findings.allSatisfy { $0.verdict == .ok }, "\(findings)")
         #expect(findings.count { $0.verdict == .ok } >= 13, "\(findings)")
     }
 

@@ -11,6 +11,7 @@ extension FakeAzure {
 
     /// Takes up what an earlier process has left half done.
     func resumeWork() {
+        change { $0.state.sweep($0.state.unswept) }
         for machine in core.withLock({ $0.state.machines.all }) {
             switch machine.state {
             case .creating: startProvisioning(machine)
@@ -147,11 +148,16 @@ extension FakeAzure {
                 let fault = ARMFault(200, "InternalExecutionError", "An internal execution error occurred: \(error)")
                 return self.change { $0.state.failDeletion(id, fault, at: .now) }
             }
+            let linger = self.core.withLock { $0.scenario.delays.linger }
+            var left: [ResourceID] = []
             self.change { core in
-                core.state.finishDeletion(id, at: .now)
+                left = core.state.finishDeletion(id, lingers: linger > .zero, at: .now)
                 core.children[id] = nil
             }
             self.logger.info("VM \(id.name) is gone")
+            guard !left.isEmpty, (try? await self.loop.sleep(for: linger)) != nil else { return }
+            let swept = left
+            self.change { $0.state.sweep(swept) }
         }
         core.withLock { $0.children[id] = child }
     }

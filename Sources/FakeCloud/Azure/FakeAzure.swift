@@ -54,12 +54,27 @@ public final class FakeAzure: Sendable {
         try files?.restore(&state)
         core = Lock(
             Core(state: state, scenario: options.scenario, faults: FaultBook(options.scenario.faults)))
-        listener = try Listener.listen(on: options.listen, loop: loop)
+        let ports = files?.lastPorts ?? []
+        listener = try FakeAzure.listen(on: options.listen, lastPort: ports.first, loop)
         metadataListener =
-            options.usesTLS ? try Listener.listen(on: options.listen.withAnyPort, loop: loop) : listener
+            options.usesTLS
+            ? try FakeAzure.listen(on: options.listen.withPort(0), lastPort: ports.dropFirst().first, loop) : listener
+        try files?.keep(ports: [listener.address.port, metadataListener.address.port])
         security =
             options.usesTLS
             ? try ServerSecurity(endpoint: options.publicEndpoint, authorityFile: options.authorityFile) : nil
+    }
+
+    /// Listens where it did the last time, if any port will do and that one is free.
+    private static func listen(
+        on address: SocketAddress, lastPort: UInt16?, _ loop: EpollLoop
+    ) throws -> Listener {
+        if let lastPort, address.port == 0,
+            let again = try? Listener.listen(on: address.withPort(lastPort), loop: loop)
+        {
+            return again
+        }
+        return try Listener.listen(on: address, loop: loop)
     }
 
     /// Serves until cancelled; first takes up what an earlier process has left half done.

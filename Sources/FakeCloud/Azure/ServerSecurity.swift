@@ -35,8 +35,11 @@ struct ServerSecurity: Sendable {
 }
 
 extension SocketAddress {
-    /// The same address, with a port that the kernel picks.
-    var withAnyPort: SocketAddress {
-        if case .tcp(let host, _) = self { .tcp(host: host, port: 0) } else { self }
+    /// 0 on a Unix socket, and where the kernel is to pick.
+    var port: UInt16 { if case .tcp(_, let port) = self { port } else { 0 } }
+
+    /// The same address with another port.
+    func withPort(_ port: UInt16) -> SocketAddress {
+        if case .tcp(let host, _) = self { .tcp(host: host, port: port) } else { self }
     }
 }

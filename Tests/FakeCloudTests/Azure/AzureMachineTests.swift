@@ -169,4 +169,30 @@ private let nics = "Microsoft.Network/networkInterfaces"
             #expect(try await azure.finish(deletion)["status"] == "Succeeded")
         }
     }
+
+    @Test("what goes with a VM may outlive it for a while")
+    func lingering() throws {
+        try AzureFixture.run(#"{"delays": {"linger": 0.05}}"#) { azure in
+            try await azure.make("web")
+            _ = try await azure.finish(try await azure.arm("DELETE", "\(vms)/web"))
+            #expect(try await azure.arm("GET", "\(vms)/web").status == 404)
+            #expect(try await azure.arm("GET", "\(nics)/web-net").json.at("properties.virtualMachine") == nil)
+            while try await azure.everything() != [:] { try await azure.loop.sleep(for: .milliseconds(5)) }
+        }
+    }
+
+    @Test("a VM cannot have a disk or an interface by a name that another's has")
+    func conflicts() throws {
+        try AzureFixture.run { azure in
+            try await azure.make("web")
+            var body = azure.machine("other")
+            body.set("properties.storageProfile.osDisk.name", "web-disk")
+            let disk = try await azure.arm("PUT", "\(vms)/other", body: body)
+            #expect(disk.status == 409)
+            #expect(disk.code == "ConflictingUserInput")
+            body = azure.machine("other")
+            body.set("properties.networkProfile.networkInterfaceConfigurations.0.name", "web-net")
+            #expect(try await azure.arm("PUT", "\(vms)/other", body: body).code == "NicInUse")
+        }
+    }
 }

@@ -41,6 +41,7 @@ struct StateFiles: Sendable {
     func restore(_ state: inout AzureState) throws {
         for name in try Files.list(directory).sorted() {
             let path = "\(directory)/\(name)"
+            if name == StateFiles.ports { continue }
             guard name.hasSuffix(".json") else {
                 try Files.removeTree(path)  // Half of a file whose writer died.
                 continue
@@ -53,6 +54,22 @@ struct StateFiles: Sendable {
             }
         }
         _ = state.takeChanges()
+    }
+
+    /// The name of the file that has the ports of the last time.
+    private static let ports = "ports"
+
+    /// The ports of the last time, in the order in which they were kept; empty: there was none.
+    var lastPorts: [UInt16] {
+        let text = (try? DurableFile.read("\(directory)/\(StateFiles.ports)", limit: 64)) ?? []
+        return String(decoding: text, as: UTF8.self).split(separator: " ").compactMap { UInt16($0) }
+    }
+
+    /// Keeps the ports for the next time: guests that boot, and clients that wait for an operation, know them.
+    func keep(ports: [UInt16]) throws(SystemCallError) {
+        try Files.removeTree("\(directory)/\(StateFiles.ports)")
+        try Files.write(
+            ports.map(String.init).joined(separator: " ").utf8, to: "\(directory)/\(StateFiles.ports)", at: 0)
     }
 
     private static func restore(_ node: JSONNode, _ state: inout AzureState) throws {

@@ -4,7 +4,9 @@ extension Admission {
     /// Subnets, security groups, and interfaces that are there.
     func checkNetwork(_ id: ResourceID, _ body: MachineBody) throws(ARMFault) {
         for plan in body.interfaces {
-            let owner = ResourceID(.interface, group: id.group, name: plan.name).path(in: state.subscription)
+            let interface = ResourceID(.interface, group: id.group, name: plan.name)
+            let owner = interface.path(in: state.subscription)
+            if let machine = state.interfaces[interface]?.machine { throw inUse(owner, by: machine) }
             if let group = plan.securityGroup { try checkReference(group, from: owner) }
             if plan.hasAcceleration, body.size.technology != nil {
                 throw ARMFault(
@@ -33,12 +35,15 @@ extension Admission {
                 throw missing(reference.path, from: id.path(in: state.subscription))
             }
             if let owner = interface.machine, owner != id {
-                throw ARMFault(
-                    400, "NicInUse",
-                    "Network Interface \(reference.path) is used by existing resource "
-                        + "\(owner.path(in: state.subscription)).")
+                throw inUse(reference.path, by: owner)
             }
         }
+    }
+
+    private func inUse(_ interface: String, by machine: ResourceID) -> ARMFault {
+        ARMFault(
+            400, "NicInUse",
+            "Network Interface \(interface) is used by existing resource \(machine.path(in: state.subscription)).")
     }
 
     private func checkReference(_ path: String, from owner: String) throws(ARMFault) {

@@ -10,7 +10,7 @@ struct Admission {
     func check(_ id: ResourceID, _ body: MachineBody) throws(ARMFault) {
         try checkImage(body)
         try checkNetwork(id, body)
-        try checkDisks(body)
+        try checkDisks(id, body)
         if let rule = restriction(of: body) {
             throw skuNotAvailable(body, note: "restricted: \(rule.reason)")
         }
@@ -121,7 +121,13 @@ struct Admission {
         }
     }
 
-    private func checkDisks(_ body: MachineBody) throws(ARMFault) {
+    private func checkDisks(_ id: ResourceID, _ body: MachineBody) throws(ARMFault) {
+        if let name = body.osDisk, state.disks[ResourceID(.disk, group: id.group, name: name)] != nil {
+            throw ARMFault(
+                409, "ConflictingUserInput",
+                "Disk \(name) already exists in resource group \(id.group). Only CreateOption.Attach is supported.",
+                target: "osDisk.name")
+        }
         for attachment in body.attachments {
             guard let id = ResourceID(path: attachment.disk), let disk = state.disks[id] else {
                 throw ARMFault(

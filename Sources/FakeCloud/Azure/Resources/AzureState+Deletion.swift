@@ -23,17 +23,45 @@ extension AzureState {
     }
 
     /// Removes a VM, and of what belongs to it whatever says `deleteOption: Delete`; the rest stays, for itself.
-    mutating func finishDeletion(_ id: ResourceID, at now: WallTime) {
-        guard let machine = machines[id] else { return }
+    ///
+    /// - Parameters:
+    ///   - id: the VM.
+    ///   - lingers: whether what goes with it stays until ``sweep(_:)``.
+    ///   - now: when its operation ends.
+    /// - Returns: what is to be swept.
+    @discardableResult
+    mutating func finishDeletion(_ id: ResourceID, lingers: Bool = false, at now: WallTime) -> [ResourceID] {
+        guard let machine = machines[id] else { return [] }
+        var left: [ResourceID] = []
         remove(machine: id)
         let own = machine.hasDisk ? [machine.disk] : []
         for disk in own + machine.body.attachments.compactMap({ ResourceID(path: $0.disk) }) {
-            release(disk: disk, of: id)
+            if release(disk: disk, of: id, lingers: lingers) { left.append(disk) }
         }
         for interface in machine.interfaces + machine.body.references.compactMap({ ResourceID(path: $0.path) }) {
-            release(interface: interface, of: id)
+            if release(interface: interface, of: id, lingers: lingers) { left.append(interface) }
         }
         operations.end(machine.operation, .succeeded, at: now)
+        return left
+    }
+
+    /// Removes what has outlived its VM for long enough, unless another has it by now.
+    mutating func sweep(_ left: [ResourceID]) {
+        for id in left {
+            if let disk = disks[id], disk.machine == nil, disk.goesWithMachine {
+                disks[id] = nil
+                note(id)
+            }
+            if let interface = interfaces[id], interface.machine == nil, interface.goesWithMachine {
+                remove(interface: id)
+            }
+        }
+    }
+
+    /// What an earlier process did not come to sweep.
+    var unswept: [ResourceID] {
+        disks.all.filter { $0.machine == nil && $0.goesWithMachine }.map(\.id)
+            + interfaces.all.filter { $0.machine == nil && $0.goesWithMachine }.map(\.id)
     }
 
     /// Ends the making of a VM with success, and without a VM.
@@ -54,21 +82,31 @@ extension AzureState {
         note(id)
     }
 
-    private mutating func release(disk: ResourceID, of machine: ResourceID) {
-        guard let present = disks[disk], present.machine == machine else { return }
+    /// Whether it stays and has to be swept.
+    private mutating func release(disk: ResourceID, of machine: ResourceID, lingers: Bool) -> Bool {
+        guard let present = disks[disk], present.machine == machine else { return false }
         note(disk)
-        if present.goesWithMachine { return disks[disk] = nil }
+        if present.goesWithMachine, !lingers {
+            disks[disk] = nil
+            return false
+        }
         disks.change(disk) { $0.machine = nil }
+        return present.goesWithMachine
     }
 
-    private mutating func release(interface: ResourceID, of machine: ResourceID) {
-        guard let present = interfaces[interface], present.machine == machine else { return }
+    /// Whether it stays and has to be swept.
+    private mutating func release(interface: ResourceID, of machine: ResourceID, lingers: Bool) -> Bool {
+        guard let present = interfaces[interface], present.machine == machine else { return false }
         note(interface)
-        if present.goesWithMachine { return remove(interface: interface) }
+        if present.goesWithMachine, !lingers {
+            remove(interface: interface)
+            return false
+        }
         interfaces.change(interface) {
             $0.machine = nil
             $0.etag = RandomID.guid()
         }
+        return present.goesWithMachine
     }
 
     /// Removes an interface, and those of its public addresses that go with it.

@@ -3,7 +3,8 @@ package import JSON
 extension AzureScenario {
     /// Reads a scenario; all of it may be left out, and nothing else may be in it. Times are in seconds.
     ///
-    ///     {"delays": {"accept": 1, "nic": 2, "boot": 12, "operation": 40, "delete": 5, "update": 0, "provisioning-limit": 1200},
+    ///     {"delays": {"accept": 1, "nic": 2, "boot": 12, "operation": 40, "delete": 5, "linger": 0, "update": 0,
+    ///                 "provisioning-limit": 1200},
     ///      "faults": [{"at": "vm-put", "name": "podvm-*", "first": 2, "percent": 50, "do": "refuse",
     ///                  "status": 409, "code": "SkuNotAvailable", "message": "...", "retry-after": 3}],
     ///      "throttling": {"on": true, "time-scale": 60, "scaled-clients": false},
@@ -80,13 +81,14 @@ extension AzureScenario {
     }
 
     private mutating func read(delaysOf root: StrictNode) throws(JSONError) {
-        let keys = ["accept", "nic", "boot", "operation", "delete", "update", "provisioning-limit"]
+        let keys = ["accept", "nic", "boot", "operation", "delete", "linger", "update", "provisioning-limit"]
         guard let node = try root.object("delays", keys) else { return }
         delays.accept = try node.seconds("accept") ?? .zero
         delays.nic = try node.seconds("nic") ?? .zero
         delays.boot = try node.seconds("boot") ?? .zero
         delays.operation = try node.seconds("operation") ?? .zero
         delays.delete = try node.seconds("delete") ?? .zero
+        delays.linger = try node.seconds("linger") ?? .zero
         delays.update = try node.seconds("update") ?? .zero
         delays.provisioningLimit = try node.seconds("provisioning-limit") ?? delays.provisioningLimit
     }

@@ -16,6 +16,8 @@ package struct AzureScenario: Equatable, Sendable {
         package var operation = Duration.zero
         /// A deleted VM is gone.
         package var delete = Duration.zero
+        /// What goes with a deleted VM is gone, counted from when the VM is.
+        package var linger = Duration.zero
         /// A changed VM has its change behind it.
         package var update = Duration.zero
         /// A guest that is not up by then fails the operation.

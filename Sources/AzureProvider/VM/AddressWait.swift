@@ -8,6 +8,8 @@ struct AddressWait: Sendable {
     static let patienceAfterSuccess = Duration.seconds(30)
     /// How long a VM may be without one at all.
     static let patience = Duration.seconds(300)
+    /// How long Azure may be out of reach: the VM does not need it, only we do.
+    static let patienceWithSilence = Duration.seconds(60)
     private static let pauses = Duration.milliseconds(20) ... .seconds(3)
     /// How often a VM is read of whose operation nothing is known, and the default for operations.
     private static let readingPause = Duration.seconds(10)
@@ -16,8 +18,6 @@ struct AddressWait: Sendable {
     let id: InstanceID
     /// The interface's name, if Azure has told it.
     let interface: String?
-    /// When the VM was asked for.
-    let begun: ContinuousClock.Instant
 
     private var operation: String { "create VM \(id)" }
 
@@ -29,6 +29,8 @@ struct AddressWait: Sendable {
         var nextReading: ContinuousClock.Instant
         /// Since when Azure calls the VM done.
         var settled: ContinuousClock.Instant?
+        /// Since when nothing is heard of Azure.
+        var silent: ContinuousClock.Instant?
     }
 
     func run() async throws(Setback) -> [String] {
@@ -38,15 +40,32 @@ struct AddressWait: Sendable {
             interface: interface, pause: shop.addressTime.expected, nextReading: accepted.advanced(by: firstPause))
         while true {
             if progress.pause > .zero { try await shop.rest(progress.pause, during: operation) }
-            if let addresses = try await look(&progress) {
+            if let addresses = try await heard(&progress) {
                 let time = accepted.duration(to: shop.clock.now)
                 shop.addressTime.learn(time, atFirstLook: progress.looks == 1)
                 shop.metrics.addressSeconds.observe(time)
                 return addresses
             }
-            if shop.clock.now >= progress.nextReading { try await read(&progress) }
             try checkPatience(progress, accepted)
             progress.pause = nextPause(after: progress)
+        }
+    }
+
+    /// What a look brings; nothing when Azure cannot be asked for the moment.
+    private func heard(_ progress: inout Progress) async throws(Setback) -> [String]? {
+        do throws(Setback) {
+            let addresses = try await look(&progress)
+            if addresses == nil, shop.clock.now >= progress.nextReading { try await read(&progress) }
+            progress.silent = nil
+            return addresses
+        } catch {
+            guard case .azure(let fault) = error, fault.isOnlySilence else { throw error }
+            let now = shop.clock.now
+            let since = progress.silent ?? now
+            guard since.duration(to: now) < Self.patienceWithSilence else { throw error }
+            progress.silent = since
+            progress.pause = max(fault.retryAfter ?? .zero, Self.pauses.upperBound)
+            return nil
         }
     }
 
@@ -72,7 +91,7 @@ struct AddressWait: Sendable {
             }
         }
         // Azure may name it otherwise than it was told: then the VM knows.
-        if found == nil, progress.interface == nil, progress.looks.isMultiple(of: 2) { try await read(&progress) }
+        if found == nil, progress.interface == nil, progress.looks.isMultiple(of: 4) { try await read(&progress) }
         guard let found, let address = found.privateAddress else { return nil }
         guard shop.options.usesPublicIP else { return [address] }
         guard let publicName = found.publicAddress, let publicAddress = try await publicAddress(publicName) else {

@@ -86,6 +86,15 @@ extension ARMError {
     var saysThatItIsGone: Bool {
         isNotFound && !code.isEmpty && !hasCode("SubscriptionNotFound") && !hasCode("InvalidSubscriptionId")
     }
+
+    /// Whether it says nothing of what was asked about, and the same question may be answered in a while.
+    var isOnlySilence: Bool {
+        switch kind {
+        case .notSent, .unanswered, .malformed, .credential: true
+        case .refused(let status): status == 401 || status == 429 || status >= 500
+        case .operationFailed, .cancelled: false
+        }
+    }
 }
 
 extension ARMAnswer {

@@ -50,7 +50,7 @@ struct ProvisionWatch: Sendable {
                 case .underWay(let retryAfter, _): advised = retryAfter
                 }
             } catch {
-                guard case .azure(let fault) = error, fault.isOnlyBadTransport else { throw error }
+                guard case .azure(let fault) = error, fault.isOnlySilence else { throw error }
                 // Nothing is wrong with the VM, as far as anybody knows: it is being dialled meanwhile.
                 advised = fault.retryAfter
             }
@@ -80,17 +80,6 @@ struct ProvisionWatch: Sendable {
                 "Azure gave up on the VM; it may be had elsewhere",
                 [LogField("vm", id), LogField("error", fault.detail), LogField("next", next)])
             return ProviderError(error.code, .retry(after: .zero), during: operation, error.detail)
-        }
-    }
-}
-
-extension ARMError {
-    /// Whether it says nothing of what was asked about.
-    fileprivate var isOnlyBadTransport: Bool {
-        switch kind {
-        case .notSent, .unanswered, .malformed, .credential: true
-        case .refused(let status): status == 401 || status == 429 || status >= 500
-        case .operationFailed, .cancelled: false
         }
     }
 }

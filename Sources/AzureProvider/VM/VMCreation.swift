@@ -134,7 +134,6 @@ struct VMCreation: Sendable {
             ).json)
         // Makes a VM or nothing: what is there, whoever's, is never changed.
         request.headers["If-None-Match"] = "*"
-        let begun = shop.clock.now
         var interface: String?
         do throws(ARMError) {
             let answer = try await shop.arm.send(request)
@@ -143,7 +142,7 @@ struct VMCreation: Sendable {
             interface = try await adopted(after: error)
         }
         if let interface { shop.note(interface: interface, of: id) }
-        let wait = AddressWait(shop: shop, id: id, interface: interface, begun: begun)
+        let wait = AddressWait(shop: shop, id: id, interface: interface)
         let addresses = try await shop.machines.waiting { () throws(Setback) in
             try await shop.interfaces.waiting { () throws(Setback) in try await wait.run() }
         }

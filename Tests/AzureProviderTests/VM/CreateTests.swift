@@ -1,10 +1,11 @@
-import AzureProvider
 import Doubles
 import HTTPTransport
 import JSON
 import LinuxIO
 import PodVMLifecycle
 import Testing
+
+@testable import AzureProvider
 
 @Suite("Creating a VM on Azure")
 struct CreateTests {
@@ -157,6 +158,22 @@ struct CreateTests {
         mute.address(.json(200, Fixture.interface(nil)))
         let silent = await mute.failure { _ = try await mute.create() }
         #expect(silent?.detail.contains("has no address") == true)
+    }
+
+    @Test("outlives an Azure that is out of reach for a while, but not for long")
+    func silence() async throws {
+        let azure = try Fixture()
+        azure.accept()
+        let silence = ScriptedARM.Reply.unreachable
+        azure.arm.on(
+            "GET", Fixture.nic, silence, silence, silence, silence, silence, silence, silence, Fixture.hasAddress)
+        #expect(try await azure.create() == ["10.0.0.4"])
+
+        let dead = try Fixture()
+        dead.accept()
+        dead.arm.on("GET", Fixture.nic, silence)
+        #expect(await dead.failure { _ = try await dead.create() }?.code == .unreachable)
+        #expect(dead.clock.slept > AddressWait.patienceWithSilence)
     }
 
     @Test("goes by the VM when its operation vanishes")

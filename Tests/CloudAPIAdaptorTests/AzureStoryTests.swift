@@ -1,3 +1,4 @@
+import Doubles
 import FakeCloud
 import KataProtocol
 import LinuxIO
@@ -75,6 +76,7 @@ struct AzureStoryTests {
             options.stateDirectory = directory.path + "/azure"
             options.programsDirectory = Files.parent(of: RunningDaemon.executable)
             options.forwarderPort = 15155
+            options.recordingFile = TrafficRecording.file()
             // Nobody listens there yet, and it was free a moment ago.
             let place = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
             options.listen = place.address
@@ -98,6 +100,55 @@ struct AzureStoryTests {
                 {
                     try await loop.sleep(for: .milliseconds(20))
                 }
+                daemon.process.signal(Signals.terminate)
+                #expect(try await daemon.process.wait() == .exited(0))
+            }
+        }
+    }
+
+    @Test("with -cloud-config-verify it ends where Azure would let no pod start, and says why")
+    func verifies() throws {
+        let directory = try TemporaryDirectory()
+        try onLoop { loop in
+            let good = try RunningDaemon(in: directory.path, on: loop, arguments: ["-cloud-config-verify"])
+            #expect(try await good.notification() == "READY=1")
+            good.process.signal(Signals.terminate)
+            #expect(try await good.process.wait() == .exited(0))
+
+            let scenario = directory.path + "/scenario"
+            try Files.write("{\"image\": {\"here\": false}}".utf8, to: scenario, at: 0)
+            var bad = try RunningDaemon(
+                in: directory.path, on: loop, manager: "bad",
+                arguments: ["-cloud-config-verify", "-fake-scenario", scenario])
+            #expect(try await bad.process.wait() == .exited(1))
+            try await bad.readLog()
+            #expect(bad.log.contains("image"), "\(bad.log)")
+            #expect(!Files.exists(bad.socket), "nobody was served meanwhile")
+        }
+    }
+
+    @Test("a wrong secret keeps it from starting pods, not from starting; the shim is told what Entra ID says")
+    func wrongSecret() throws {
+        let directory = try TemporaryDirectory()
+        try onLoop { loop in
+            var options = LocalAzureOptions()
+            options.stateDirectory = directory.path + "/azure"
+            options.programsDirectory = Files.parent(of: RunningDaemon.executable)
+            let azure = try LocalAzure(options, on: loop)
+            var environment = Dictionary(
+                uniqueKeysWithValues: azure.account.environment.map { ($0.name, $0.value) })
+            environment["AZURE_CLIENT_SECRET"] = "expired"
+            let daemon = try RunningDaemon(in: directory.path, on: loop, environment: environment)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await azure.run() }
+                defer { group.cancelAll() }
+                #expect(try await daemon.notification() == "READY=1")
+                _ = try await daemon.call(Hypervisor.createVM, Self.pod)
+                let error = await #expect(throws: Status.self) {
+                    _ = try await daemon.call(Hypervisor.startVM, .with { $0.id = Self.pod.id })
+                }
+                #expect(error.map { "\($0)".contains("AADSTS") } == true, "\(String(describing: error))")
+                #expect(error.map { "\($0)".contains("expired") } == false, "secrets are not shown")
                 daemon.process.signal(Signals.terminate)
                 #expect(try await daemon.process.wait() == .exited(0))
             }

@@ -1,3 +1,4 @@
+import Doubles
 import KataProtocol
 import LinuxIO
 import TTRPC
@@ -43,6 +44,7 @@ struct RunningDaemon {
                 "azure", "-socket", socket, "-pods-dir", directory + "/pods", "-fake-state-dir",
                 directory + "/cloud",
                 "-fake-programs-dir", programs,
+                "-fake-record", TrafficRecording.file(),
             ] + arguments)
         options.environment = ["NOTIFY_SOCKET": notifications, "PROBE_PORT": "0", "LOG_FORMAT": "json"]
             .merging(environment.isEmpty ? ["FAKE_CLOUD": "true"] : environment) { $1 }

@@ -92,9 +92,14 @@ public final class ChildProcess: Sendable {
     public func wait() async throws -> ExitStatus {
         while true {
             if let known = try reap() { return known }
-            // Each waiter watches a descriptor of its own, for a stream has one reader.
-            let copy = try handle.withDescriptor { fd in try systemCall("fcntl") { clinux_duplicate(fd) } }
-            try await Stream(OwnedFD(owning: copy), on: handle.loop).wait(for: .reading)
+            // Each waiter watches a descriptor of its own, for a stream has one reader; and not a copy of ours, since epoll
+            // forgets a copy only with the last of them, and would not take its number again after a cancelled wait.
+            let own = try status.withLock { known throws(SystemCallError) in
+                // Whoever is not reaped keeps the number, so that it is still the child's.
+                known == nil ? try systemCall("pidfd_open", on: "\(pid)") { clinux_pidfd_open(pid) } : nil
+            }
+            guard let own else { continue }
+            try await Stream(OwnedFD(owning: own), on: handle.loop).wait(for: .reading)
         }
     }
 

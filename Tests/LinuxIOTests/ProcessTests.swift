@@ -16,6 +16,21 @@ struct ProcessTests {
         }
     }
 
+    @Test("can be waited for again after a wait that was called off")
+    func again() throws {
+        try onLoop { loop in
+            let child = try ChildProcess.start(shell("exec sleep 60"), on: loop)
+            for _ in 0..<3 {
+                let wait = Task { try await child.wait() }
+                await loop.yield()
+                wait.cancel()
+                _ = await wait.result
+            }
+            child.signal(Signals.kill)
+            #expect(try await child.wait() == .signalled(Signals.kill))
+        }
+    }
+
     @Test("pipes carry what goes in and what comes out")
     func pipes() throws {
         try onLoop { loop in

@@ -55,9 +55,9 @@ struct VMCreation: Sendable {
         }
     }
 
-    /// The search that an earlier call of this process began, or a new one.
+    /// The search that an earlier call of this process began and left undecided, or a new one.
     private func placement() async throws(ProviderError) -> Placement {
-        if let begun = shop.vms[id]?.placement { return begun }
+        if let begun = shop.vms[id]?.placement, !begun.failures.isEmpty, begun.next != nil { return begun }
         var catalog: SizeCatalog?
         do throws(ARMError) {
             catalog = try await shop.sizes.catalog()
@@ -179,6 +179,7 @@ struct VMCreation: Sendable {
             })
         else { throw .azure(error) }
         guard machine.belongs(to: sandbox) else {
+            shop.vms.forget(id)
             let owner = machine.owner.map { "sandbox \($0)" } ?? "somebody who is not us"
             throw .final(
                 ProviderError(

@@ -34,7 +34,8 @@ struct VMRemoval: Sendable {
             case .remains: throw ProviderError(.operationFailed, .retry(after: .seconds(5)), during: operation)
             }
         }
-        if !keepingEntry { shop.vms.forget(id) }
+        // Whatever has the name from now on is not known to be ours.
+        if keepingEntry { shop.vms.updateIfKnown(id) { $0.owner = nil } } else { shop.vms.forget(id) }
     }
 
     /// False when a VM of the name is there that is not the sandbox's: then nothing under the name is.

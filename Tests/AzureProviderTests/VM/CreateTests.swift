@@ -89,6 +89,30 @@ struct CreateTests {
         }
     }
 
+    @Test("does not take for its own what took the name while it tried elsewhere")
+    func takenMeanwhile() async throws {
+        let azure = try Fixture { $0.zones = ["1", "2"] }
+        azure.arm.on(
+            "PUT", Fixture.vm, .json(201, Fixture.machine(), [Fixture.running]), .refusal(412, "PreconditionFailed"))
+        azure.arm.on("GET", Fixture.operation, Fixture.status("Failed", "ZonalAllocationFailed"))
+        azure.arm.on("DELETE", Fixture.vm, .empty(204))
+        azure.arm.on("GET", Fixture.vm, .json(200, Fixture.machine("Succeeded", sandbox: "ffffffff")))
+        #expect(await azure.failure { _ = try await azure.create() }?.detail.contains("sandbox ffffffff") == true)
+        let deletions = azure.calls.count { $0.hasPrefix("DELETE") }
+        try await azure.provider.deleteInstance(Example.vm, of: azure.sandbox)
+        #expect(azure.calls.count { $0.hasPrefix("DELETE") } == deletions)
+    }
+
+    @Test("asks anew when it is asked again after a failure that time mends")
+    func again() async throws {
+        let azure = try Fixture()
+        azure.arm.on(
+            "PUT", Fixture.vm, .refusal(400, "SubnetIsFull"), .json(201, Fixture.machine(), [Fixture.running]))
+        azure.arm.on("GET", Fixture.nic, .refusal(404, "ResourceNotFound"), Fixture.hasAddress)
+        #expect(await azure.failure { _ = try await azure.create() }?.advice == .retry(after: .seconds(60)))
+        #expect(try await azure.create() == ["10.0.0.4"])
+    }
+
     @Test("clears away what a failed try of an earlier process left, and makes the VM anew")
     func remains() async throws {
         let azure = try Fixture()
@@ -210,15 +234,7 @@ struct CreateTests {
         azure.accept()
         azure.address(Fixture.hasAddress)
         #expect(try await azure.create() == ["10.0.0.4"])
-        let error = await azure.failure { _ = try await azure.create(Requirements(vcpus: 4)) }
-        // The search of this VM has begun already; that of another one needs the list.
-        #expect(error == nil)
-        var spec = azure.spec(Requirements(vcpus: 4))
-        spec.name = InstanceID(rawValue: "podvm-other-1")
-        let other = spec
-        let refusal = await azure.failure {
-            _ = try await azure.provider.createInstance(for: azure.sandbox, from: other)
-        }
+        let refusal = await azure.failure { _ = try await azure.create(Requirements(vcpus: 4)) }
         #expect(refusal?.code == .unauthorized && refusal?.detail.contains("AuthorizationFailed") == true)
     }
 

@@ -60,9 +60,7 @@ public final class FakeAzure: Sendable {
             options.usesTLS
             ? try FakeAzure.listen(on: options.listen.withPort(0), lastPort: ports.dropFirst().first, loop) : listener
         try files?.keep(ports: [listener.address.port, metadataListener.address.port])
-        security =
-            options.usesTLS
-            ? try ServerSecurity(endpoint: options.publicEndpoint, authorityFile: options.authorityFile) : nil
+        security = options.usesTLS ? try ServerSecurity(options) : nil
     }
 
     /// Listens where it did the last time, if any port will do and that one is free.

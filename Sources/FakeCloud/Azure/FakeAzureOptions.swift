@@ -21,6 +21,9 @@ package struct FakeAzureOptions: Sendable {
     package var authorityFile = ""
     /// Where ARM's knowledge outlives the process, in a directory of its own; empty: it does not.
     package var stateDirectory = ""
+    /// PEM files of a certificate and its key to use in place of those that are made; both or neither.
+    package var certificateFile = ""
+    package var keyFile = ""
     /// Where every exchange is appended, a JSON object a line; empty: nowhere.
     package var recordingFile = ""
     /// What happens in it from the beginning.

@@ -1,6 +1,7 @@
 internal import AgentTunnel
 internal import HTTPTransport
 internal import LinuxIO
+internal import Telemetry
 
 /// A fake Azure's certificate, and its authority in a file for clients to trust.
 struct ServerSecurity: Sendable {
@@ -11,9 +12,20 @@ struct ServerSecurity: Sendable {
     /// Made for the authority's file alone.
     private let directory: String?
 
-    /// For the host's name in `endpoint`, or `localhost`.
-    init(endpoint: String, authorityFile: String) throws {
-        name = ServerSecurity.host(of: endpoint) ?? "localhost"
+    /// For the host's name in ``FakeAzureOptions/publicEndpoint``, or `localhost`.
+    init(_ options: FakeAzureOptions) throws {
+        name = ServerSecurity.host(of: options.publicEndpoint) ?? "localhost"
+        let authorityFile = options.authorityFile
+        if !options.certificateFile.isEmpty || !options.keyFile.isEmpty {
+            // Whoever has a certificate has its authority as well: that file is only told of, not written.
+            func read(_ path: String) throws -> String {
+                String(decoding: try DurableFile.read(path, limit: 1 << 20), as: UTF8.self)
+            }
+            tls = HTTPServer.TLS(
+                certificate: try read(options.certificateFile), key: Secret(try read(options.keyFile)))
+            (directory, self.authorityFile) = (nil, authorityFile)
+            return
+        }
         let identity = try SandboxIdentity.make(vmName: name)
         tls = HTTPServer.TLS(certificate: identity.server.certificate, key: identity.server.key)
         directory = authorityFile.isEmpty ? try Files.makeTemporaryDirectory(prefix: "/tmp/fake-azure-") : nil

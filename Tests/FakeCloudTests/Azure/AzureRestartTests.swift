@@ -106,4 +106,20 @@ private let vms = "Microsoft.Compute/virtualMachines"
             #expect(!Files.exists(account.authorityFile))
         }
     }
+
+    @Test("does not start with half a certificate, nor with one that is none")
+    func certificates() throws {
+        let directory = try Files.makeTemporaryDirectory(prefix: "/tmp/azure-certificate-")
+        defer { try? Files.removeTree(directory) }
+        try Files.write("no PEM".utf8, to: directory + "/x.pem", at: 0)
+        for key in ["", directory + "/x.pem"] {
+            #expect(throws: (any Error).self) {
+                try AzureFixture.run(options: { options in
+                    options.usesTLS = true
+                    options.certificateFile = directory + "/x.pem"
+                    options.keyFile = key
+                }) { _ in }
+            }
+        }
+    }
 }

@@ -41,7 +41,7 @@ final class ARMThrottle: Sendable {
             while true {
                 try Task.checkCancellation()
                 let (wait, isPause, epoch, now) = change(callClass) { lane, now in
-                    (lane.bucket.take(at: now), lane.bucket.opens > now, lane.bucket.epoch, now)
+                    (lane.bucket.take(at: now, random: clock.random()), lane.bucket.opens > now, lane.bucket.epoch, now)
                 }
                 guard let wait else { return Turn(callClass: callClass, epoch: epoch, waited: begun.duration(to: now)) }
                 try await clock.sleep(for: isPause ? wait : min(wait, Self.longestNap))
@@ -52,7 +52,7 @@ final class ARMThrottle: Sendable {
     /// Azure refused the call because of how many there were.
     func refused(_ turn: Turn, _ headers: HTTPHeaders) {
         change(turn.callClass) { lane, now in
-            _ = lane.share(of: QuotaHeaders.remaining(headers))
+            _ = lane.level(of: QuotaHeaders.remaining(headers))
             lane.bucket.refused(
                 at: now, takenIn: turn.epoch, pause: ARMPause.advised(headers, now: clock.wallTime),
                 random: clock.random())
@@ -62,8 +62,8 @@ final class ARMThrottle: Sendable {
     /// Azure answered otherwise.
     func served(_ turn: Turn, _ headers: HTTPHeaders) {
         change(turn.callClass) { lane, now in
-            let share = lane.share(of: QuotaHeaders.remaining(headers))
-            lane.bucket.served(at: now, takenIn: turn.epoch, share: share, random: clock.random())
+            let level = lane.level(of: QuotaHeaders.remaining(headers))
+            lane.bucket.served(at: now, takenIn: turn.epoch, level: level, random: clock.random())
         }
     }
 
@@ -77,7 +77,7 @@ final class ARMThrottle: Sendable {
 
 extension ARMThrottle.Lane {
     /// How full the emptiest of Azure's buckets is.
-    fileprivate mutating func share(of remaining: [QuotaHeaders.Remaining]) -> Double? {
+    fileprivate mutating func level(of remaining: [QuotaHeaders.Remaining]) -> Double? {
         var least: Double?
         for quota in remaining {
             let fullest = max(quota.known ?? 0, fullest[quota.name] ?? 0, quota.count)
@@ -95,9 +95,9 @@ extension CallClass {
     /// compute provider's lists 900 and 5/s).
     fileprivate func bucket(at now: ContinuousClock.Instant) -> TokenBucket {
         switch self {
-        case .reads: TokenBucket(size: 125, rate: 22, now: now)
-        case .lists: TokenBucket(size: 50, rate: 4, now: now)
-        case .writes, .deletions: TokenBucket(size: 100, rate: 9, now: now)
+        case .reads: TokenBucket(size: 125, rate: 22, refill: 10, now: now)
+        case .lists: TokenBucket(size: 50, rate: 4, refill: 180, now: now)
+        case .writes, .deletions: TokenBucket(size: 100, rate: 9, refill: 20, now: now)
         }
     }
 }

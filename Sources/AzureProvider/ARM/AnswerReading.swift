@@ -68,13 +68,13 @@ public struct AnswerReading: Sendable {
     /// Has a bucket learn from it, which must go on to let calls through.
     private mutating func throttle(_ response: HTTPResponse) {
         let now = ContinuousClock.now
-        var bucket = TokenBucket(size: 1, rate: 1, now: now)
+        var bucket = TokenBucket(size: 1, rate: 1, refill: 20, now: now)
         for quota in QuotaHeaders.remaining(response.headers) {
             texts.append(quota.name)
-            bucket.served(at: now, takenIn: 0, share: quota.count / max(quota.known ?? 0, quota.count, 1), random: 0.5)
+            bucket.served(at: now, takenIn: 0, level: quota.count / max(quota.known ?? 0, quota.count, 1), random: 0.5)
         }
         bucket.refused(at: now, takenIn: 0, pause: ARMPause.advised(response.headers), random: 0.5)
-        let isStuck = bucket.take(at: now.advanced(by: .seconds(3600))) != nil
+        let isStuck = bucket.take(at: now.advanced(by: .seconds(3600)), random: 0.5) != nil
         precondition(!isStuck, "an hour later no call would go")
     }
 

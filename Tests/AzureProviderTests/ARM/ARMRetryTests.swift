@@ -101,7 +101,8 @@ struct ARMRetryTests {
         let error = try await failure("PUT")
         #expect(error.kind == .refused(status: 429))
         #expect(error.retryAfter == .seconds(60))
-        #expect(arm.calls.count == 2 + 11)
+        #expect(arm.calls.count == 2 + 7)
+        #expect(clock.slept < .seconds(800))
     }
 
     @Test("by 429 holds up all calls of its class, and no others")
@@ -119,7 +120,7 @@ struct ARMRetryTests {
         clock.advance(by: .seconds(12))
         await arm.arrivals.reached("PUT \(path)", 2)
         await clock.slept(2)
-        clock.advance(by: .seconds(1))
+        clock.advance(by: .seconds(60))
         _ = try await (first, second)
         #expect(arm.calls.count == 4)
     }

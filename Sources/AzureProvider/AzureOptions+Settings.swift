@@ -38,7 +38,8 @@ extension AzureOptions {
     private static let endpoints: [Setting<AzureOptions>] = [
         Setting(
             "azure-cloud", environment: "AZURE_ENVIRONMENT", \.cloud, .cloud,
-            "Which Azure it is; the two endpoints below follow from it."),
+            "Which Azure it is: \(AzureCloud.allCases.map(\.rawValue).joined(separator: ", ")). The two endpoints below follow from it."
+        ),
         Setting(
             "azure-authority-host", environment: "AZURE_AUTHORITY_HOST", \.authorityHost, .endpoint,
             "Where tokens are issued, instead of the cloud's https://login.microsoftonline.com or the like."),
@@ -88,8 +89,8 @@ extension AzureOptions {
         Setting(
             "instance-sizes", environment: "AZURE_INSTANCE_SIZES", \.instanceSizes, .list("SIZE,..."),
             """
-            Sizes that a pod may ask for, beside -instance-size; also what is tried, in this order, when a size cannot \
-            be had.
+            Sizes that a pod may ask for, instead of only -instance-size; also what is tried, in this order, when a size \
+            cannot be had.
             """
         ),
         Setting(

@@ -8,6 +8,8 @@ struct VMRemoval: Sendable {
     static let lostRequestTime = Duration.seconds(10)
     /// How often a deletion that Azure took is looked after before it is asked for again.
     private static let looks = 60
+    /// How often what Azure deletes with the VM is looked for before we delete it ourselves.
+    private static let lingering = 3
 
     let shop: Workshop
     let id: InstanceID
@@ -23,8 +25,9 @@ struct VMRemoval: Sendable {
         guard names.fault == nil else { return }
         let begun = shop.clock.now
         do throws(Setback) {
-            if try await removeMachine() {
-                try await removeLeftovers()
+            let outcome = try await removeMachine()
+            if outcome != .foreign {
+                try await removeLeftovers(lingering: outcome == .deleted ? Self.lingering : 0)
                 shop.metrics.removalSeconds.observe(begun.duration(to: shop.clock.now))
             }
         } catch {
@@ -38,28 +41,35 @@ struct VMRemoval: Sendable {
         if keepingEntry { shop.vms.updateIfKnown(id) { $0.owner = nil } } else { shop.vms.forget(id) }
     }
 
-    /// False when a VM of the name is there that is not the sandbox's: then nothing under the name is.
-    private func removeMachine() async throws(Setback) -> Bool {
+    /// What there was of the VM.
+    private enum Outcome {
+        case deleted
+        case absent
+        /// It is not the sandbox's: then nothing under its name is.
+        case foreign
+    }
+
+    private func removeMachine() async throws(Setback) -> Outcome {
         // What this process saw made, or read the tags of, need not be read again.
         if shop.vms[id]?.owner != sandbox {
-            guard let machine = try await findMachine() else { return true }
+            guard let machine = try await findMachine() else { return .absent }
             guard machine.belongs(to: sandbox) else {
                 log.warning(
                     "The VM of this name is not this sandbox's; it is left alone",
                     [LogField("owner", machine.owner ?? "unknown")])
-                return false
+                return .foreign
             }
             if let interface = machine.interfaceName { shop.note(interface: interface, of: id) }
         }
         var request = shop.resources.request("DELETE", .vm, id.rawValue)
         // Nothing in the guest is worth a graceful shutdown.
         request.query = [("forceDeletion", "true")]
-        guard let answer = try await delete(request) else { return true }
+        guard let answer = try await delete(request) else { return .absent }
         let running = ARMOperation(answer, of: request)
         try await shop.machines.waiting { () throws(Setback) in try await awaitEnd(running) }
         // What it had of its family's quota is free, unless it never had any.
         if shop.vms[id]?.hasFailed != true { shop.memory.forgetQuota() }
-        return true
+        return .deleted
     }
 
     /// The VM, also if it appears only now: a PUT whose answer nobody waited for may be slower than we are.
@@ -135,16 +145,22 @@ struct VMRemoval: Sendable {
     private func nextPause(after pause: Duration) -> Duration { min(max(pause * 3 / 2, .seconds(1)), .seconds(15)) }
 
     /// What Azure should have deleted with the VM, or what a VM that never came to be has left.
-    private func removeLeftovers() async throws(Setback) {
-        try await removeLeftover(.interface, names.interface)
-        if let other = shop.vms[id]?.interface { try await removeLeftover(.interface, other) }
-        try await removeLeftover(.disk, names.disk)
-        if shop.options.usesPublicIP { try await removeLeftover(.publicAddress, names.publicAddress) }
+    private func removeLeftovers(lingering: Int) async throws(Setback) {
+        try await removeLeftover(.interface, names.interface, lingering)
+        if let other = shop.vms[id]?.interface { try await removeLeftover(.interface, other, lingering) }
+        try await removeLeftover(.disk, names.disk, lingering)
+        if shop.options.usesPublicIP { try await removeLeftover(.publicAddress, names.publicAddress, lingering) }
     }
 
-    private func removeLeftover(_ kind: ResourceKind, _ name: String) async throws(Setback) {
-        guard let found = try await azure({ () throws(ARMError) in try await shop.resources.get(kind, name) }) else {
-            return
+    private func removeLeftover(_ kind: ResourceKind, _ name: String, _ lingering: Int) async throws(Setback) {
+        func find() async throws(Setback) -> JSONNode? {
+            try await azure { () throws(ARMError) in try await shop.resources.get(kind, name) }
+        }
+        guard var found = try await find() else { return }
+        for pause in [1, 2, 4].prefix(lingering) {
+            try await shop.rest(.seconds(pause), during: operation)
+            guard let still = try await find() else { return }
+            found = still
         }
         if let owner = owner(of: found, kind) {
             log.warning("The \(kind.word) \(name) is in use by another; it is left alone", [LogField("owner", owner)])
@@ -155,7 +171,7 @@ struct VMRemoval: Sendable {
         if let answer = try await delete(request) {
             try await azure { () throws(ARMError) in try await shop.arm.finish(answer, of: request) }
         }
-        if try await azure({ () throws(ARMError) in try await shop.resources.get(kind, name) }) != nil {
+        if try await find() != nil {
             throw .final(
                 ProviderError(
                     .operationFailed, .retry(after: .seconds(10)), during: operation,

@@ -34,7 +34,7 @@ struct NodeOnFakeAzure: Sendable {
                 group.addTask { try await azure.run() }
                 group.addTask { try await client.run() }
                 group.addTask {
-                    try await withDeadline(.now.advanced(by: .seconds(60)), on: loop) {
+                    try await withDeadline(.now.advanced(by: .seconds(300)), on: loop) {
                         try await body(azure, machines, client, loop)
                     }
                 }
@@ -50,7 +50,7 @@ struct NodeOnFakeAzure: Sendable {
     /// A node of its own, with a memory of its own.
     init(
         _ azure: FakeAzure, _ machines: PaperMachines, _ client: HTTPClient, _ loop: EpollLoop, scenario: String = "{}",
-        agentsAreEarly: Bool = false, _ change: (inout AzureOptions) -> Void = { _ in }
+        agentsAreEarly: Bool = false, hurry: Int = 100, _ change: (inout AzureOptions) -> Void = { _ in }
     ) throws {
         (self.azure, self.machines, self.client, self.loop) = (azure, machines, client, loop)
         azure.direct(try AzureScenario(parsing: Array(scenario.utf8)))
@@ -70,7 +70,7 @@ struct NodeOnFakeAzure: Sendable {
         options.managementEndpoint = account.managementEndpoint
         options.metadataEndpoint = account.metadataEndpoint
         change(&options)
-        let clock = HurriedClock(loop: loop)
+        let clock = HurriedClock(factor: hurry, loop: loop)
         calls = CountingSender(client)
         connector = PromptAgents(azure: azure, machines: machines, loop: loop, areEarly: agentsAreEarly)
         provider = try AzureProvider(

@@ -217,7 +217,7 @@ struct WholeLifeTests {
         try NodeOnFakeAzure.run { azure, machines, client, loop in
             let scenario =
                 #"{"page-size": 20, "delays": {"nic": 0.03, "boot": 0.05, "operation": 0.2, "delete": 0.05}, "throttling": {"time-scale": 100}}"#
-            let node = try NodeOnFakeAzure(azure, machines, client, loop, scenario: scenario)
+            let node = try NodeOnFakeAzure(azure, machines, client, loop, scenario: scenario, hurry: 20)
             let count = 50
             try await node.work { node in
                 let failures = try await withThrowingTaskGroup(of: LifecycleError?.self) { group in

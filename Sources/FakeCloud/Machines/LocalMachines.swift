@@ -24,19 +24,19 @@ public final class LocalMachines: Sendable {
         public init() {}
     }
 
-    private struct State {
+    struct State {
         /// Machines we started: a parent has to hear of its children's ends, or they stay as zombies.
         var children: [String: ChildProcess] = [:]
         /// Addresses that are taken, by machine.
         var addresses: [String: String] = [:]
     }
 
-    private let options: Options
-    private let loop: EpollLoop
-    private let logger: Logger
-    private let machine: String
-    private let forwarder: String
-    private let state = Lock(State())
+    let options: Options
+    let loop: EpollLoop
+    let logger: Logger
+    let machine: String
+    let forwarder: String
+    let state = Lock(State())
 
     /// Machines under ``Options/directory``, those of earlier processes included.
     ///
@@ -163,48 +163,5 @@ extension LocalMachines: MachineHost {
         let status = directory.guestStatus
         if case .failed = status { return status }
         return isOn ? status ?? .booting : .failed("the machine has stopped: see \(directory.console)")
-    }
-}
-
-extension LocalMachines {
-    /// All of it appears in one step: a directory with a name is a whole machine.
-    private func write(_ order: MachineOrder, at address: String) throws(SystemCallError) {
-        let record = MachineRecord(
-            order, address: address, port: options.forwarderPort, created: .now, forwarder: forwarder,
-            forwarderFlags: options.forwarderFlags)
-        let directory = directoryOf(order.name)
-        try Files.removeTree(directory.path)  // Without a record it is no machine.
-        let unfinished = MachineDirectory(try Files.makeTemporaryDirectory(prefix: "\(options.directory)/.new-"))
-        try Files.write(record.encoded, to: unfinished.record, at: 0)
-        try Files.move(unfinished.path, to: directory.path)
-    }
-
-    /// Starts the machine's first process, which holds the power from its first moment.
-    private func start(_ directory: MachineDirectory, _ name: String) throws(SystemCallError) {
-        guard let lock = try FileLock.take(directory.power) else { return }
-        var boot = ChildProcess.Options(executable: machine, arguments: ["boot", "-directory", directory.path])
-        boot.environment = LocalMachines.guestEnvironment
-        boot.workingDirectory = directory.path
-        boot.output = .file(path: directory.console)
-        boot.error = .file(path: directory.console)
-        boot.newSession = true
-        boot.descriptors = [(number: MachineDirectory.powerDescriptor, from: lock.descriptor)]
-        let child = try ChildProcess.start(boot, on: loop)
-        state.withLock { $0.children[name] = child }
-        try directory.replace(directory.processNumber, with: "\(child.pid)")
-    }
-
-    private func isFree(_ address: String) -> Bool {
-        guard
-            let probe = try? Listener.listen(on: .tcp(host: address, port: options.forwarderPort), loop: loop)
-        else { return false }
-        probe.close()
-        return true
-    }
-
-    /// What a guest gets of our environment: nothing that is secret or ours alone.
-    private static var guestEnvironment: [String: String] {
-        let passed: Set = ["PATH", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "TSAN_OPTIONS", "ASAN_OPTIONS"]
-        return Environment.all.filter { passed.contains($0.key) }
     }
 }

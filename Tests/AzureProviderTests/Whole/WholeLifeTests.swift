@@ -84,6 +84,18 @@ struct WholeLifeTests {
         }
     }
 
+    @Test("waits for what lingers after its VM, and deletes it only if it stays")
+    func lingering() throws {
+        try NodeOnFakeAzure.run { azure, machines, client, loop in
+            let briefly = #"{"delays": {"linger": 0.02}}"#
+            let calls = try await Self.life("a", briefly, azure, machines, client, loop)
+            #expect(calls.count { $0.hasPrefix("DELETE") } == 1, "\(calls)")
+            let long = #"{"delays": {"linger": 30}}"#
+            let others = try await Self.life("b", long, azure, machines, client, loop)
+            #expect(others.count { $0.hasPrefix("DELETE") } == 3, "\(others)")
+        }
+    }
+
     @Test("ends, told and without remains, for a VM that Azure only pretends to make")
     func pretended() throws {
         try NodeOnFakeAzure.run { azure, machines, client, loop in

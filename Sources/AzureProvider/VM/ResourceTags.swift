@@ -4,7 +4,6 @@ enum ResourceTags {
     static let nameLimit = 512
     static let valueLimit = 256
     private static let forbidden = "<>%&\\?/"
-    private static let reserved = ["microsoft", "azure", "windows"]
 
     /// The operator's tags and the sandbox's own, of which the latter win; names differ by more than case.
     static func merged(operators: [String: String], own: [String: String]) -> [String: String] {
@@ -42,9 +41,6 @@ enum ResourceTags {
         if let found = name.unicodeScalars.first(where: { forbidden.unicodeScalars.contains($0) || isControl($0) }) {
             let character = isControl(found) ? "a control character" : "'\(found)'"
             return "the tag name \(quoted(name)) has \(character); Azure allows none of \(forbidden) there."
-        }
-        if let prefix = reserved.first(where: { name.lowercased().hasPrefix($0) }) {
-            return "the tag name \(quoted(name)) begins with \"\(prefix)\", which Azure keeps for itself."
         }
         return nil
     }

@@ -93,7 +93,11 @@ public final class FakeAzure: Sendable {
             }
         }
         let metadataServer = plain
-        defer { security?.tidy() }
+        defer {
+            security?.tidy()
+            // Without a resource nobody will come back to ask.
+            if core.withLock({ $0.state.isEmpty }) { files?.forgetPorts() }
+        }
         resumeWork()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await self.work.run() }

@@ -72,6 +72,9 @@ struct StateFiles: Sendable {
             ports.map(String.init).joined(separator: " ").utf8, to: "\(directory)/\(StateFiles.ports)", at: 0)
     }
 
+    /// Keeps them no longer.
+    func forgetPorts() { try? Files.removeTree("\(directory)/\(StateFiles.ports)") }
+
     private static func restore(_ node: JSONNode, _ state: inout AzureState) throws {
         guard let kind = ResourceKind(rawValue: try node.string("kind")) else {
             throw JSONError(path: "kind", "is unknown")

@@ -23,6 +23,11 @@ struct AzureState: Sendable {
         self.region = region
     }
 
+    /// Whether it holds nothing at all.
+    var isEmpty: Bool {
+        machines.count == 0 && interfaces.count == 0 && publicAddresses.count == 0 && disks.count == 0
+    }
+
     /// What has changed since this was last asked for.
     mutating func takeChanges() -> Set<ResourceID> {
         defer { changes = [] }

@@ -7,6 +7,10 @@ internal import PodVMLifecycle
 internal import Telemetry
 
 /// The nodes, and the pods that come to them.
+///
+/// The nodes do not compare Azure's VMs with their records now and then, as adaptors do. What that costs is rationed - a
+/// tenth of all reads at the most - but a thousand nodes that each read thousands of VMs are too much for one processor in
+/// scaled time.
 struct Fleet: Sendable {
     private let run: ScaleRun
     private let ledger: CallLedger
@@ -52,7 +56,6 @@ struct Fleet: Sendable {
                     guard (try? await clock.sleep(until: birth)) != nil else { return }
                     await withDiscardingTaskGroup { services in
                         services.addTask { await node.supervisor.run() }
-                        services.addTask { await node.supervisor.sweep(every: .seconds(300)) }
                         services.addTask { await node.provider.run() }
                     }
                 }

@@ -19,10 +19,14 @@ struct PaperConnector: PodConnector {
     func connect(
         _ sandbox: SandboxID, in directory: String, to instance: Instance
     ) async throws(ConnectorError) {
-        while machines.status(of: instance.id.rawValue.lowercased()) != .running {
-            do { try await clock.sleep(for: .milliseconds(500)) } catch {
+        let name = instance.id.rawValue.lowercased()
+        // Looking ever so often would cost more than all else.
+        var pause = machines.order(name).map { $0.bootDelay * clock.scale } ?? .zero
+        while machines.status(of: name) != .running {
+            do { try await clock.sleep(for: max(pause, .seconds(1))) } catch {
                 throw ConnectorError(.cancelled, "called off")
             }
+            pause = .zero
         }
     }
 

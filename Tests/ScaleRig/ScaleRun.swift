@@ -28,7 +28,7 @@ public struct ScaleRun: Sendable {
     /// How long a pod runs, in seconds.
     public var lifetime = 60.0
     /// How many seconds pass in one of ours.
-    public var timeScale = 20.0
+    public var timeScale = 15.0
 
     public init() {}
 

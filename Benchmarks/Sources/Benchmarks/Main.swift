@@ -1,7 +1,7 @@
 import JSON
 import LinuxIO
 
-/// benchmarks PROGRAMS PEER [--quick] [--only tunnel|pods|scale] [--json FILE]
+/// benchmarks PROGRAMS PEER [--quick] [--only tunnel|pods|scale|scale-at-once|scale-spread] [--json FILE]
 @main
 enum Main {
     static func main() { Process.run { arguments, _ in run(arguments) } }
@@ -22,7 +22,9 @@ enum Main {
 
     private static func measure(_ arguments: [String]) throws {
         guard arguments.count >= 2 else {
-            throw Failure("usage: benchmarks PROGRAMS PEER [--quick] [--only tunnel|pods|scale] [--json FILE]")
+            throw Failure(
+                "usage: benchmarks PROGRAMS PEER [--quick] [--only tunnel|pods|scale|scale-at-once|scale-spread] [--json FILE]"
+            )
         }
         func value(after flag: String) -> String? {
             arguments.firstIndex(of: flag).flatMap { $0 + 1 < arguments.count ? arguments[$0 + 1] : nil }
@@ -31,7 +33,9 @@ enum Main {
         let only = value(after: "--only")
         let figures = try EpollLoop.run { loop in
             // It needs none of the programs.
-            if only == "scale" { return try await ScaleBenchmark(loop: loop, isQuick: isQuick).run() }
+            if let only, only.hasPrefix("scale") {
+                return try await ScaleBenchmark(loop: loop, isQuick: isQuick, part: only).run()
+            }
             let tools = Tools(
                 loop: loop, programs: arguments[0], peer: Peer(path: arguments[1], loop: loop),
                 rounds: isQuick ? 1 : 5, seconds: isQuick ? 0.5 : 2)

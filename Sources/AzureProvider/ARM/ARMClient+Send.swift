@@ -11,8 +11,17 @@ extension ARMClient {
         var hasNewToken = false
         while true {
             let turn = try await turn(of: call)
-            let token = try await token(for: call)
-            if Task.isCancelled { throw call.cancelled }
+            let token: AccessToken
+            do throws(ARMError) {
+                token = try await self.token(for: call)
+            } catch {
+                throttle.unanswered(turn)
+                throw error
+            }
+            if Task.isCancelled {
+                throttle.unanswered(turn)
+                throw call.cancelled
+            }
             let failure: ARMFailure
             switch await attempt(call, with: token, in: turn) {
             case .success(let answer): return answer
@@ -76,6 +85,7 @@ extension ARMClient {
             learn(from: outcome, response, to: turn)
             return outcome
         } catch {
+            throttle.unanswered(turn)
             count(call, nil, since: sent)
             return .failure(ARMFailure(error: call.error(for: error), silence: error))
         }

@@ -13,13 +13,12 @@ final class ARMThrottle: Sendable {
     }
 
     fileprivate struct Lane {
-        var bucket: TokenBucket
+        var pacer: Pacer
+        /// Set when a call has come back, and then replaced.
+        var news = Signal()
         /// The most that each of Azure's buckets was ever said to have, by its name.
         var fullest: [String: Double] = [:]
     }
-
-    /// A wait may become shorter, when Azure's buckets fill; a pause that Azure asked for may not.
-    private static let longestNap = Duration.seconds(5)
 
     private let clock: any LifecycleClock
     private let lanes: Lock<[CallClass: Lane]>
@@ -29,31 +28,41 @@ final class ARMThrottle: Sendable {
         self.clock = clock
         let now = clock.now
         lanes = Lock(
-            Dictionary(uniqueKeysWithValues: CallClass.allCases.map { ($0, Lane(bucket: $0.bucket(at: now))) }))
+            Dictionary(uniqueKeysWithValues: CallClass.allCases.map { ($0, Lane(pacer: Pacer($0.limit, now: now))) }))
         queues = Dictionary(uniqueKeysWithValues: CallClass.allCases.map { ($0, Turnstile(1)) })
     }
 
     /// Returns when a call of this class may be sent; at once on a node that is idle.
     func turn(_ callClass: CallClass) async throws -> Turn {
         let begun = clock.now
-        // Only the first in the queue looks at the bucket, so that nobody is overtaken.
+        // Only the first in the queue looks at the pacer, so that nobody is overtaken.
         return try await queues[callClass, default: Turnstile(1)].pass {
             while true {
                 try Task.checkCancellation()
-                let (wait, isPause, epoch, now) = change(callClass) { lane, now in
-                    (lane.bucket.take(at: now, random: clock.random()), lane.bucket.opens > now, lane.bucket.epoch, now)
+                let (wait, epoch, news, now) = change(callClass) { lane, now in
+                    (lane.pacer.take(at: now, random: clock.random()), lane.pacer.epoch, lane.news, now)
                 }
                 guard let wait else { return Turn(callClass: callClass, epoch: epoch, waited: begun.duration(to: now)) }
-                try await clock.sleep(for: isPause ? wait : min(wait, Self.longestNap))
+                try await rest(wait, or: news)
             }
+        }
+    }
+
+    /// Any news may shorten the wait.
+    private func rest(_ wait: Duration, or news: Signal) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.clock.sleep(for: wait) }
+            group.addTask { await news.wait() }
+            defer { group.cancelAll() }
+            try await group.next()
         }
     }
 
     /// Azure refused the call because of how many there were.
     func refused(_ turn: Turn, _ headers: HTTPHeaders) {
-        change(turn.callClass) { lane, now in
-            _ = lane.level(of: QuotaHeaders.remaining(headers))
-            lane.bucket.refused(
+        learn(turn) { lane, now in
+            _ = lane.share(of: QuotaHeaders.remaining(headers))
+            lane.pacer.refused(
                 at: now, takenIn: turn.epoch, pause: ARMPause.advised(headers, now: clock.wallTime),
                 random: clock.random())
         }
@@ -61,23 +70,35 @@ final class ARMThrottle: Sendable {
 
     /// Azure answered otherwise.
     func served(_ turn: Turn, _ headers: HTTPHeaders) {
-        change(turn.callClass) { lane, now in
-            let level = lane.level(of: QuotaHeaders.remaining(headers))
-            lane.bucket.served(at: now, takenIn: turn.epoch, level: level, random: clock.random())
+        learn(turn) { lane, now in
+            let share = lane.share(of: QuotaHeaders.remaining(headers))
+            lane.pacer.served(at: now, takenIn: turn.epoch, share: share, random: clock.random())
         }
+    }
+
+    /// The call was not sent, or nobody answered.
+    func unanswered(_ turn: Turn) { learn(turn) { lane, _ in lane.pacer.unanswered() } }
+
+    private func learn(_ turn: Turn, _ body: (inout Lane, ContinuousClock.Instant) -> Void) {
+        let news = change(turn.callClass) { lane, now in
+            body(&lane, now)
+            defer { lane.news = Signal() }
+            return lane.news
+        }
+        news.set()
     }
 
     private func change<Result>(
         _ callClass: CallClass, _ body: (inout Lane, ContinuousClock.Instant) -> Result
     ) -> Result {
         let now = clock.now
-        return lanes.withLock { body(&$0[callClass, default: Lane(bucket: callClass.bucket(at: now))], now) }
+        return lanes.withLock { body(&$0[callClass, default: Lane(pacer: Pacer(callClass.limit, now: now))], now) }
     }
 }
 
 extension ARMThrottle.Lane {
     /// How full the emptiest of Azure's buckets is.
-    fileprivate mutating func level(of remaining: [QuotaHeaders.Remaining]) -> Double? {
+    fileprivate mutating func share(of remaining: [QuotaHeaders.Remaining]) -> Double? {
         var least: Double?
         for quota in remaining {
             let fullest = max(quota.known ?? 0, fullest[quota.name] ?? 0, quota.count)
@@ -90,14 +111,12 @@ extension ARMThrottle.Lane {
 }
 
 extension CallClass {
-    /// A node's share: half of what ARM lets a subscription and principal do at once, and nearly its rate, so that a node alone
-    /// is quick, and several share by what ARM tells them (reads 250 and 25/s, writes and deletions 200 and 10/s each; the
-    /// compute provider's lists 900 and 5/s).
-    fileprivate func bucket(at now: ContinuousClock.Instant) -> TokenBucket {
+    /// What ARM lets a subscription and principal do in a region, all nodes together; of lists, what the compute provider does.
+    var limit: Pacer.Limit {
         switch self {
-        case .reads: TokenBucket(size: 125, rate: 22, refill: 10, now: now)
-        case .lists: TokenBucket(size: 50, rate: 4, refill: 180, now: now)
-        case .writes, .deletions: TokenBucket(size: 100, rate: 9, refill: 20, now: now)
+        case .reads: Pacer.Limit(size: 250, rate: 25)
+        case .lists: Pacer.Limit(size: 100, rate: 5)
+        case .writes, .deletions: Pacer.Limit(size: 200, rate: 10)
         }
     }
 }

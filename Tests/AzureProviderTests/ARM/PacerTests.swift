@@ -1,0 +1,116 @@
+import Testing
+
+@testable import AzureProvider
+
+/// Simulations without tasks: nodes that share nothing but a bucket of ARM's for writes (200 calls, and 10 more a second),
+/// which tells its level with each answer, a second after the call.
+@Suite("Many nodes and one of Azure's buckets")
+struct PacerTests {
+    private struct Outcome {
+        var served = 0
+        var refused = 0
+        /// Refused in the first five seconds, when nobody can know of the others.
+        var refusedAtFirst = 0
+        var end = 0.0
+        /// When nine tenths had been served.
+        var mostly = 0.0
+    }
+
+    private struct Node {
+        var pacer: Pacer
+        var arrivals: [Double]
+        var looks = 0.0
+        var answers: [(at: Double, epoch: Int, share: Double?)] = []
+    }
+
+    private func simulate(nodes count: Int, calls: Int, within: Double) -> Outcome {
+        var dice = Dice(seed: 7)
+        let start = ContinuousClock.now
+        var level = 200.0
+        var outcome = Outcome()
+        var nodes = (0..<count).map { _ in
+            Node(
+                pacer: Pacer(CallClass.writes.limit, now: start),
+                arrivals: (0..<calls).map { _ in dice.roll() * within }.sorted(by: >))
+        }
+        for tick in 0..<30_000 where outcome.served < count * calls {
+            let time = Double(tick) / 10
+            let now = start.advanced(by: .seconds(time))
+            level = min(200, level + 1)
+            for index in nodes.indices {
+                for answer in nodes[index].answers where answer.at <= time {
+                    if let share = answer.share {
+                        nodes[index].pacer.served(at: now, takenIn: answer.epoch, share: share, random: dice.roll())
+                    } else {
+                        nodes[index].pacer.refused(
+                            at: now, takenIn: answer.epoch, pause: .seconds(1), random: dice.roll())
+                    }
+                    nodes[index].looks = 0
+                }
+                nodes[index].answers.removeAll { $0.at <= time }
+                while let arrival = nodes[index].arrivals.last, arrival <= time, nodes[index].looks <= time {
+                    let epoch = nodes[index].pacer.epoch
+                    if let wait = nodes[index].pacer.take(at: now, random: dice.roll()) {
+                        nodes[index].looks = time + wait / .seconds(1)
+                    } else if level >= 1 {
+                        level -= 1
+                        outcome.served += 1
+                        outcome.end = time
+                        if outcome.served == count * calls * 9 / 10 { outcome.mostly = time }
+                        nodes[index].arrivals.removeLast()
+                        nodes[index].answers.append((time + 1, epoch, level / 200))
+                    } else {
+                        outcome.refused += 1
+                        if time < 5 { outcome.refusedAtFirst += 1 }
+                        nodes[index].answers.append((time + 0.1, epoch, nil))
+                        break
+                    }
+                }
+            }
+        }
+        return outcome
+    }
+
+    @Test("a thousand nodes at once learn of each other by one refusal each, and then take what flows in")
+    func atOnce() {
+        let outcome = simulate(nodes: 1000, calls: 5, within: 0.2)
+        #expect(outcome.served == 5000)
+        #expect(outcome.refusedAtFirst < 1100, "\(outcome)")
+        #expect(outcome.refused - outcome.refusedAtFirst < 1000, "\(outcome)")
+        #expect(outcome.mostly < 520, "\(outcome)")
+    }
+
+    @Test("what fits Azure's bucket is hardly ever refused")
+    func fitting() {
+        let outcome = simulate(nodes: 1000, calls: 5, within: 500)
+        #expect(outcome.served == 5000)
+        #expect(outcome.refused < 25, "\(outcome)")
+        #expect(outcome.end < 600, "\(outcome)")
+    }
+
+    @Test("a node alone has what there is", arguments: [(20, 5.0), (100, 8), (300, 40)])
+    func alone(calls: Int, limit: Double) {
+        let outcome = simulate(nodes: 1, calls: calls, within: 0)
+        #expect(outcome.served == calls)
+        #expect(outcome.refused == 0)
+        #expect(outcome.end < limit, "\(outcome)")
+    }
+
+    @Test("a few busy nodes are done soon", arguments: [(3, 100), (10, 30), (20, 20)])
+    func few(nodes: Int, calls: Int) {
+        let outcome = simulate(nodes: nodes, calls: calls, within: 0.2)
+        #expect(outcome.served == nodes * calls)
+        #expect(outcome.refused < nodes * calls / 2, "\(outcome)")
+        #expect(outcome.end < 90, "\(outcome)")
+    }
+}
+
+/// Chance that is the same every time.
+private struct Dice {
+    private var state: UInt64
+    init(seed: UInt64) { state = seed }
+    mutating func roll() -> Double {
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return Double(state >> 33) / Double(1 << 31)
+    }
+}

@@ -36,7 +36,7 @@ struct ARMThrottleTests {
         let throttle = ARMThrottle(clock: clock)
         let first = try await throttle.turn(.writes)
         throttle.served(first, plenty)
-        for _ in 0..<25 { _ = try await throttle.turn(.writes) }
+        for _ in 0..<10 { _ = try await throttle.turn(.writes) }
         #expect(clock.naps.isEmpty)
 
         clock.pass(.seconds(60))

@@ -33,11 +33,13 @@ struct PacerTests {
                 pacer: Pacer(CallClass.writes.limit, now: start),
                 arrivals: (0..<calls).map { _ in dice.roll() * within }.sorted(by: >))
         }
-        for tick in 0..<30_000 where outcome.served < count * calls {
-            let time = Double(tick) / 10
+        // When each node has something to do next: most have not, most of the time.
+        var due = nodes.map { $0.arrivals.last ?? 0 }
+        for tick in 0..<12_000 where outcome.served < count * calls {
+            let time = Double(tick) / 4
             let now = start.advanced(by: .seconds(time))
-            level = min(200, level + 1)
-            for index in nodes.indices {
+            level = min(200, level + 2.5)
+            for index in 0..<count where due[index] <= time {
                 for answer in nodes[index].answers where answer.at <= time {
                     if let share = answer.share {
                         nodes[index].pacer.served(at: now, takenIn: answer.epoch, share: share, random: dice.roll())
@@ -66,6 +68,8 @@ struct PacerTests {
                         break
                     }
                 }
+                let next = nodes[index].arrivals.last.map { max($0, nodes[index].looks) } ?? .infinity
+                due[index] = nodes[index].answers.reduce(next) { min($0, $1.at) }
             }
         }
         return outcome
@@ -76,7 +80,7 @@ struct PacerTests {
         let outcome = simulate(nodes: 1000, calls: 5, within: 0.2)
         #expect(outcome.served == 5000)
         #expect(outcome.refusedAtFirst < 1100, "\(outcome)")
-        #expect(outcome.refused - outcome.refusedAtFirst < 1000, "\(outcome)")
+        #expect(outcome.refused - outcome.refusedAtFirst < 600, "\(outcome)")
         #expect(outcome.mostly < 520, "\(outcome)")
     }
 
@@ -101,7 +105,8 @@ struct PacerTests {
         let outcome = simulate(nodes: nodes, calls: calls, within: 0.2)
         #expect(outcome.served == nodes * calls)
         #expect(outcome.refused < nodes * calls / 2, "\(outcome)")
-        #expect(outcome.end < 90, "\(outcome)")
+        #expect(outcome.mostly < 60, "\(outcome)")
+        #expect(outcome.end < 120, "\(outcome)")
     }
 }
 

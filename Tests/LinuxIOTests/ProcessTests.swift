@@ -21,7 +21,7 @@ struct ProcessTests {
         try onLoop { loop in
             let child = try ChildProcess.start(shell("exec sleep 60"), on: loop)
             for _ in 0..<3 {
-                let wait = Task { try await child.wait() }
+                let wait = Task(executorPreference: loop) { try await child.wait() }
                 await loop.yield()
                 wait.cancel()
                 _ = await wait.result

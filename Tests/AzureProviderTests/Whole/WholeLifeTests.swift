@@ -188,7 +188,7 @@ struct WholeLifeTests {
             for step in 0..<12 {
                 let node = try NodeOnFakeAzure(azure, machines, client, loop, scenario: scenario)
                 try await node.work { node in
-                    let starting = Task { try await node.start("s-\(step)") }
+                    let starting = Task(executorPreference: loop) { try await node.start("s-\(step)") }
                     try await loop.sleep(for: .milliseconds(2 * step))
                     starting.cancel()
                     _ = try? await starting.value

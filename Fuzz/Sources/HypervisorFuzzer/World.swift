@@ -37,7 +37,7 @@ final class World: CloudProvider, PodConnector {
         if await nextFate() == .nothingDone { throw World.refused }
     }
 
-    func deleteInstance(_ id: InstanceID) async throws(ProviderError) {
+    func deleteInstance(_ id: InstanceID, of sandbox: SandboxID) async throws(ProviderError) {
         _ = await nextFate()
         state.withLock { _ = $0.things.remove("VM \(id)") }
     }

@@ -36,6 +36,7 @@ let package = Package(
         .executable(name: "agent-protocol-forwarder", targets: ["agent-protocol-forwarder"]),
         .executable(name: "peerpodctl", targets: ["peerpodctl"]),
         .executable(name: "fake-pod-vm", targets: ["fake-pod-vm"]),
+        library("PodNetwork"), library("PacketFilter"),
         // For the packages in Fuzz and Benchmarks.
         library("LinuxIO"), library("TTRPC"), library("AgentTunnel"), library("PodVMBoot"), library("KataProtocol"),
         library("RemoteHypervisor"), library("AgentProtocolForwarder"), library("JSON"), library("PodVMLifecycle"),
@@ -48,6 +49,9 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CMicroHTTPD", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
+        .systemLibrary(
+            name: "CNetlink", pkgConfig: "libnl-route-3.0", providers: [.apt(["libnl-3-dev", "libnl-route-3-dev"])]),
+        .systemLibrary(name: "CNFTables", pkgConfig: "libnftables", providers: [.apt(["libnftables-dev"])]),
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
@@ -62,6 +66,8 @@ let package = Package(
         module("TTRPC", ["LinuxIO", "Telemetry"]),
         module("HTTPTransport", ["CCurl", "CMicroHTTPD", "LinuxIO", "Telemetry"]),
         module("AgentTunnel", ["COpenSSL", "LinuxIO", "Telemetry"]),
+        module("PodNetwork", ["CNetlink", "LinuxIO", "Telemetry"]),
+        module("PacketFilter", ["CNFTables", "LinuxIO", "Telemetry"]),
 
         // 2: domain
         module("PodVMLifecycle", ["JSON", "LinuxIO", "Telemetry"]),
@@ -147,6 +153,7 @@ let package = Package(
                 "Telemetry", "agent-protocol-forwarder", "fake-pod-vm",
             ]),
         tests("FakePodVMTests", ["Configuration", "FakePodVM", "KataProtocol", "LinuxIO", "TTRPC", "Telemetry"]),
+        tests("PodNetworkTests", ["LinuxIO", "PacketFilter", "PodNetwork", "Telemetry"]),
         tests("PodVMBootTests", ["LinuxIO", "PodVMBoot", "Telemetry"]),
         tests(
             "PeerPodControlTests",

@@ -2,9 +2,11 @@
 #include "CLinux.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -139,3 +141,11 @@ int clinux_terminal_resize(int fd, unsigned short columns, unsigned short rows) 
     struct winsize size = {.ws_row = rows, .ws_col = columns};
     return ioctl(fd, TIOCSWINSZ, &size);
 }
+
+const int clinux_network_namespace = CLONE_NEWNET;
+
+int clinux_enter_network(int fd) { return setns(fd, CLONE_NEWNET); }
+
+int clinux_new_network(void) { return unshare(CLONE_NEWNET); }
+
+int clinux_namespace_type(int fd) { return ioctl(fd, NS_GET_NSTYPE); }

@@ -61,3 +61,10 @@ int clinux_terminal_open(void);
 int clinux_terminal_unlock(int fd);
 int clinux_terminal_number(int fd);
 int clinux_terminal_resize(int fd, unsigned short columns, unsigned short rows);
+
+// Network namespaces: of the calling thread, never of the process.
+extern const int clinux_network_namespace;
+int clinux_enter_network(int fd);
+int clinux_new_network(void);
+// What kind of namespace a descriptor is of (CLONE_NEWNET, ...); -1 when it is none.
+int clinux_namespace_type(int fd);

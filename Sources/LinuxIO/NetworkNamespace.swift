@@ -1,0 +1,102 @@
+internal import CLinux
+internal import Glibc
+
+/// A network namespace, held open.
+///
+/// It lives as long as anything holds it, and with it every interface in it: drop this as soon as it is not needed.
+public final class NetworkNamespace: Sendable, CustomStringConvertible {
+    /// Why a path leads to no network namespace.
+    public enum Failure: Error, Equatable, Sendable, CustomStringConvertible {
+        /// Nothing is there.
+        case missing(path: String)
+        /// Something else is there; also what remains of a namespace once it is unmounted: an empty file.
+        case notANamespace(path: String)
+        /// The kernel refused.
+        case refused(SystemCallError)
+
+        public var description: String {
+            switch self {
+            case .missing(let path): "There is no network namespace at \(path)."
+            case .notANamespace(let path): "\(path) is no network namespace."
+            case .refused(let error): "\(error)"
+            }
+        }
+    }
+
+    /// Where it was found, for messages.
+    public let description: String
+    private let fd: OwnedFD
+    private let device: UInt64
+    private let inode: UInt64
+
+    /// Opens the namespace that `path` leads to, such as `/run/netns/cni-1234`.
+    public convenience init(opening path: String) throws(Failure) {
+        let number: CInt
+        do throws(SystemCallError) {
+            // Without NONBLOCK a FIFO in that place would hold us.
+            number = try systemCall("open", on: path) { unsafe clinux_open(path, O_RDONLY | O_NONBLOCK, 0) }
+        } catch {
+            throw error.isMissing || error.errno == ENOTDIR ? .missing(path: path) : .refused(error)
+        }
+        try self.init(owning: OwnedFD(owning: number), path)
+    }
+
+    /// The namespace of this process's main thread.
+    public static func ofThisProcess() throws(Failure) -> NetworkNamespace {
+        try NetworkNamespace(opening: "/proc/self/ns/net")
+    }
+
+    /// Makes one that nobody else has, with nothing in it but a loopback interface that is down.
+    ///
+    /// Needs `CAP_SYS_ADMIN`.
+    public static func make(named name: String = "a new network namespace") throws(Failure) -> NetworkNamespace {
+        let outcome: Swift.Result<CInt, SystemCallError>
+        do throws(SystemCallError) {
+            outcome = try Thread.run {
+                Swift.Result { () throws(SystemCallError) in
+                    _ = try systemCall("unshare", on: name) { clinux_new_network() }
+                    return try systemCall("open", on: name) {
+                        unsafe clinux_open("/proc/thread-self/ns/net", O_RDONLY, 0)
+                    }
+                }
+            }
+        } catch {
+            throw .refused(error)
+        }
+        switch outcome {
+        case .success(let number): return try NetworkNamespace(owning: OwnedFD(owning: number), name)
+        case .failure(let error): throw .refused(error)
+        }
+    }
+
+    private init(owning fd: consuming OwnedFD, _ description: String) throws(Failure) {
+        var status = stat()
+        guard clinux_namespace_type(fd.rawValue) == clinux_network_namespace,
+            unsafe fstat(fd.rawValue, &status) == 0
+        else { throw .notANamespace(path: description) }
+        self.description = description
+        self.fd = fd
+        device = UInt64(status.st_dev)
+        inode = UInt64(status.st_ino)
+    }
+
+    /// The descriptor that stands for it in a netlink request; valid for as long as this object.
+    package var rawDescriptor: CInt { fd.rawValue }
+
+    /// Whether both are the same namespace.
+    public func isSame(as other: NetworkNamespace) -> Bool { device == other.device && inode == other.inode }
+
+    /// Runs `body` in the namespace, on a thread of its own, and waits for it.
+    ///
+    /// Sockets that it opens, and processes that it starts, stay in the namespace; nothing else does.
+    package func run<Result>(_ body: () -> Result) throws(SystemCallError) -> Result {
+        try Thread.run { () -> Swift.Result<Result, SystemCallError> in
+            do throws(SystemCallError) {
+                _ = try systemCall("setns", on: description) { clinux_enter_network(fd.rawValue) }
+            } catch {
+                return .failure(error)
+            }
+            return .success(body())
+        }.get()
+    }
+}

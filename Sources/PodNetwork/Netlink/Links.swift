@@ -1,0 +1,220 @@
+internal import CNetlink
+internal import Glibc
+package import LinuxIO
+
+/// An interface.
+package struct Link: Equatable, Sendable {
+    /// What is told of a VXLAN interface.
+    package struct VXLAN: Equatable, Sendable {
+        package var identifier: UInt32
+        package var port: Int
+        package var remote: NetAddress?
+        package var local: NetAddress?
+        /// Whether the identifier comes with each packet (`external`), as Cilium has it.
+        package var isExternal: Bool
+    }
+
+    /// Its number in its namespace.
+    package var index: CInt
+    package var name: String
+    /// Such as `veth`; empty if the kernel does not say.
+    package var kind: String
+    package var mtu: Int
+    package var hardwareAddress: LinkAddress?
+    package var isUp: Bool
+    package var isLoopback: Bool
+    package var vxlan: VXLAN?
+
+    init?(_ link: OpaquePointer) {
+        guard let name = unsafe rtnl_link_get_name(link) else { return nil }
+        unsafe self.name = String(cString: name)
+        unsafe index = rtnl_link_get_ifindex(link)
+        unsafe kind = rtnl_link_get_type(link).map { unsafe String(cString: $0) } ?? ""
+        unsafe mtu = Int(rtnl_link_get_mtu(link))
+        unsafe hardwareAddress = bytes(of: rtnl_link_get_addr(link)).flatMap(LinkAddress.init(bytes:))
+        let flags = unsafe rtnl_link_get_flags(link)
+        isUp = flags & UInt32(IFF_UP) != 0
+        isLoopback = flags & UInt32(IFF_LOOPBACK) != 0
+        if unsafe rtnl_link_is_vxlan(link) != 0 {
+            var (identifier, port): (UInt32, UInt32) = (0, 0)
+            var (remote, local): (OpaquePointer?, OpaquePointer?)
+            unsafe _ = rtnl_link_vxlan_get_id(link, &identifier)
+            unsafe _ = rtnl_link_vxlan_get_port(link, &port)
+            if unsafe rtnl_link_vxlan_get_group(link, &remote) < 0 { unsafe remote = nil }
+            if unsafe rtnl_link_vxlan_get_local(link, &local) < 0 { unsafe local = nil }
+            vxlan = unsafe VXLAN(
+                identifier: identifier, port: Int(port), remote: netAddress(remote), local: netAddress(local),
+                isExternal: rtnl_link_vxlan_get_collect_metadata(link) == 1)
+            unsafe nl_addr_put(remote)
+            unsafe nl_addr_put(local)
+        }
+    }
+
+    /// Whether it is the end of just this tunnel.
+    func isEnd(of tunnel: Tunnel) -> Bool {
+        guard let vxlan else { return false }
+        return vxlan.identifier == tunnel.identifier && vxlan.port == tunnel.port && vxlan.remote == tunnel.remote
+            && vxlan.local == tunnel.local && !vxlan.isExternal
+    }
+}
+
+extension NetlinkSocket {
+    /// The interface of that name; nil if there is none.
+    package func link(named name: String) throws(PodNetworkError) -> Link? {
+        try link(NetlinkCall(.link, "find", "The interface \(name)"), 0, name)
+    }
+
+    /// The interface of that number; nil if there is none.
+    package func link(index: CInt) throws(PodNetworkError) -> Link? {
+        try link(NetlinkCall(.link, "find", "The interface number \(index)"), index, nil)
+    }
+
+    private func link(_ call: NetlinkCall, _ index: CInt, _ name: String?) throws(PodNetworkError) -> Link? {
+        var found: OpaquePointer?
+        do throws(PodNetworkError) {
+            try perform(call) {
+                unsafe rtnl_link_put(found)
+                return unsafe rtnl_link_get_kernel(pointer, index, name, &found)
+            }
+        } catch  where error.errno == ENODEV {
+            return nil
+        }
+        guard let link = unsafe found else { return nil }
+        defer { unsafe rtnl_link_put(link) }
+        return unsafe Link(link)
+    }
+
+    /// Every interface.
+    package func links() throws(PodNetworkError) -> [Link] {
+        try unsafe list(
+            NetlinkCall(.link, "list", "The interfaces"),
+            { unsafe rtnl_link_alloc_cache(pointer, AF_UNSPEC, $0) },
+            { unsafe Link(cnetlink_as_link($0)) })
+    }
+
+    /// Makes the end of a tunnel in the namespace `home`, down; its outer packets stay in the namespace of this socket.
+    ///
+    /// One request, so that it never is here under another name. `address` nil lets the kernel choose one.
+    func createTunnel(
+        _ tunnel: Tunnel, named name: String, address: LinkAddress?, mtu: Int, in home: NetworkNamespace
+    ) throws(PodNetworkError) {
+        let call = NetlinkCall(.tunnel, "create", "The interface \(name) (\(tunnel))")
+        try perform(call) {
+            guard let link = unsafe rtnl_link_vxlan_alloc() else { return -NLE_NOMEM }
+            defer { unsafe rtnl_link_put(link) }
+            unsafe rtnl_link_set_name(link, name)
+            unsafe rtnl_link_set_mtu(link, UInt32(mtu))
+            unsafe rtnl_link_set_ns_fd(link, home.rawDescriptor)
+            if let address { unsafe withAddress(address) { unsafe rtnl_link_set_addr(link, $0) } }
+            var results = [
+                unsafe rtnl_link_vxlan_set_id(link, tunnel.identifier),
+                unsafe rtnl_link_vxlan_set_port(link, UInt32(tunnel.port)),
+                // There is one other end, and it is known.
+                unsafe rtnl_link_vxlan_set_learning(link, 0),
+                unsafe withAddress(tunnel.remote) { unsafe rtnl_link_vxlan_set_group(link, $0) },
+            ]
+            if let local = tunnel.local {
+                unsafe results.append(withAddress(local) { unsafe rtnl_link_vxlan_set_local(link, $0) })
+            }
+            // An identifier that it would not take is not sent at all, and 0 made of it.
+            if let failure = results.first(where: { $0 < 0 }) { return failure }
+            return unsafe rtnl_link_add(pointer, link, NLM_F_CREATE | NLM_F_EXCL)
+        }
+    }
+
+    /// Has the kernel give the interface no link-local address of its own.
+    ///
+    /// Not possible in the request that makes it, and too late once it is up.
+    func withoutOwnAddresses(_ link: Link) throws(PodNetworkError) {
+        let call = NetlinkCall(.linkState, "keep the kernel's own addresses off", "The interface \(link.name)")
+        do throws(PodNetworkError) {
+            try unsafe change(link, call) { change in
+                unsafe rtnl_link_inet6_set_addr_gen_mode(change, UInt8(IN6_ADDR_GEN_MODE_NONE.rawValue))
+            }
+        } catch  where error.errno == EAFNOSUPPORT || error.errno == EOPNOTSUPP {
+            // A kernel without IPv6 gives no such addresses.
+        }
+    }
+
+    /// Makes an interface ready for packets.
+    package func bringUp(_ link: Link) throws(PodNetworkError) {
+        try unsafe change(link, NetlinkCall(.linkState, "bring up", "The interface \(link.name)")) { change in
+            unsafe rtnl_link_set_flags(change, UInt32(IFF_UP))
+            return 0
+        }
+    }
+
+    package func setMTU(_ mtu: Int, of link: Link) throws(PodNetworkError) {
+        try unsafe change(link, NetlinkCall(.linkState, "set the MTU \(mtu) of", "The interface \(link.name)")) { change in
+            unsafe rtnl_link_set_mtu(change, UInt32(mtu))
+            return 0
+        }
+    }
+
+    package func setAddress(_ address: LinkAddress, of link: Link) throws(PodNetworkError) {
+        try unsafe change(link, NetlinkCall(.linkState, "set the address \(address) of", "The interface \(link.name)")) {
+            change in
+            unsafe withAddress(address) { unsafe rtnl_link_set_addr(change, $0) }
+            return 0
+        }
+    }
+
+    /// Puts an interface into a bridge.
+    package func setMaster(_ master: Link, of link: Link) throws(PodNetworkError) {
+        try unsafe change(link, NetlinkCall(.link, "put into \(master.name)", "The interface \(link.name)")) { change in
+            unsafe rtnl_link_set_master(change, master.index)
+            return 0
+        }
+    }
+
+    private func change(
+        _ link: Link, _ call: NetlinkCall, _ body: (OpaquePointer) -> CInt
+    ) throws(PodNetworkError) {
+        try perform(call) {
+            guard let old = unsafe rtnl_link_alloc(), let new = unsafe rtnl_link_alloc() else { return -NLE_NOMEM }
+            defer {
+                unsafe rtnl_link_put(old)
+                unsafe rtnl_link_put(new)
+            }
+            unsafe rtnl_link_set_ifindex(old, link.index)
+            let result = unsafe body(new)
+            return unsafe result < 0 ? result : rtnl_link_change(pointer, old, new, 0)
+        }
+    }
+
+    /// Removes an interface, and with it everything on it; false if it was gone.
+    @discardableResult
+    package func delete(_ link: Link) throws(PodNetworkError) -> Bool {
+        do throws(PodNetworkError) {
+            try perform(NetlinkCall(.link, "remove", "The interface \(link.name)")) {
+                guard let victim = unsafe rtnl_link_alloc() else { return -NLE_NOMEM }
+                defer { unsafe rtnl_link_put(victim) }
+                unsafe rtnl_link_set_ifindex(victim, link.index)
+                return unsafe rtnl_link_delete(pointer, victim)
+            }
+            return true
+        } catch  where error.errno == ENODEV {
+            return false
+        }
+    }
+
+    /// Makes a pair of interfaces, down, of which the second is in `other`: the cable between two namespaces.
+    package func createCable(_ name: String, _ peer: String, in other: NetworkNamespace) throws(PodNetworkError) {
+        try perform(NetlinkCall(.link, "create", "The interface \(name) (veth)")) {
+            guard let link = unsafe rtnl_link_veth_alloc() else { return -NLE_NOMEM }
+            defer { unsafe rtnl_link_veth_release(link) }
+            unsafe rtnl_link_set_name(link, name)
+            let end = unsafe rtnl_link_veth_get_peer(link)
+            unsafe rtnl_link_set_name(end, peer)
+            unsafe rtnl_link_set_ns_fd(end, other.rawDescriptor)
+            return unsafe rtnl_link_add(pointer, link, NLM_F_CREATE | NLM_F_EXCL)
+        }
+    }
+
+    /// Makes a bridge, down.
+    package func createBridge(_ name: String) throws(PodNetworkError) {
+        try perform(NetlinkCall(.link, "create", "The bridge \(name)")) {
+            unsafe rtnl_link_bridge_add(pointer, name)
+        }
+    }
+}

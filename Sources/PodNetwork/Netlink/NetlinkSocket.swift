@@ -1,0 +1,131 @@
+internal import CNetlink
+internal import Glibc
+package import LinuxIO
+
+/// A socket to the routing part of the kernel, bound to the namespace it was opened in.
+///
+/// Only the folder it is in says libnl's names. Used by one thread at a time; safe, because the pointers are its own and
+/// freed with it.
+@safe package final class NetlinkSocket {
+    let pointer: OpaquePointer
+    /// For messages: whose namespace.
+    let place: String
+    private let gate: NetlinkGate
+    private let refusal: UnsafeMutablePointer<cnetlink_refusal>
+
+    /// A socket in `namespace`.
+    ///
+    /// It is opened on a thread that enters the namespace and ends; the socket stays there, wherever it is used.
+    package static func open(
+        in namespace: NetworkNamespace, _ place: String, gate: NetlinkGate = .open
+    ) throws(PodNetworkError) -> NetlinkSocket {
+        let outcome: Swift.Result<NetlinkSocket, PodNetworkError>
+        do throws(SystemCallError) {
+            outcome = try namespace.run { Swift.Result { () throws(PodNetworkError) in try NetlinkSocket(place, gate) } }
+        } catch {
+            throw PodNetworkError(error)
+        }
+        return try outcome.get()
+    }
+
+    private init(_ place: String, _ gate: NetlinkGate) throws(PodNetworkError) {
+        let call = NetlinkCall(.socket, "open", "A netlink socket")
+        guard let pointer = unsafe nl_socket_alloc() else { throw PodNetworkError(call, errno: ENOMEM, words: "", in: place) }
+        unsafe self.pointer = pointer
+        self.place = place
+        self.gate = gate
+        unsafe refusal = .allocate(capacity: 1)
+        unsafe refusal.initialize(to: cnetlink_refusal())
+        try perform(call) { unsafe nl_connect(pointer, NETLINK_ROUTE) }
+        unsafe _ = cnetlink_note_refusals(pointer, refusal)
+    }
+
+    deinit {
+        unsafe nl_socket_free(pointer)
+        unsafe refusal.deallocate()
+    }
+
+    /// Makes one request; `body` returns libnl's result, below zero if it failed.
+    @discardableResult
+    func perform(_ call: NetlinkCall, _ body: () -> CInt) throws(PodNetworkError) -> CInt {
+        // Enough for any table that is not turned over as fast as it is read.
+        for attempt in 1... {
+            let verdict = gate.judge(call)
+            if case .refuse(let errno) = verdict { throw PodNetworkError(call, errno: errno, words: "", in: place) }
+            var result: CInt = -NLE_DUMP_INTR
+            if case .interrupt = verdict {} else {
+                unsafe refusal.pointee = cnetlink_refusal()
+                result = body()
+            }
+            if case .lose(let errno) = verdict { throw PodNetworkError(call, errno: errno, words: "", in: place) }
+            if result >= 0 { return result }
+            if (result == -NLE_DUMP_INTR || result == -NLE_INTR), attempt < 100 { continue }
+            throw failure(of: call, result)
+        }
+        preconditionFailure("the loop ends by itself")
+    }
+
+    private func failure(of call: NetlinkCall, _ result: CInt) -> PodNetworkError {
+        let noted = unsafe refusal.pointee
+        var words = noted.words
+        let text = unsafe withUnsafeBytes(of: &words) { unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        if noted.error != 0 { return PodNetworkError(call, errno: noted.error, words: text, in: place) }
+        // The library itself would not: its number has to do.
+        let known: [CInt: CInt] = [
+            -NLE_NODEV: ENODEV, -NLE_OBJ_NOTFOUND: ENOENT, -NLE_EXIST: EEXIST, -NLE_INVAL: EINVAL, -NLE_PERM: EPERM,
+            -NLE_NOMEM: ENOMEM, -NLE_BUSY: EBUSY, -NLE_RANGE: ERANGE, -NLE_NOACCESS: EACCES, -NLE_AGAIN: EAGAIN,
+        ]
+        let explanation = unsafe String(cString: nl_geterror(result))
+        return PodNetworkError(call, errno: known[result] ?? EIO, words: explanation, in: place)
+    }
+
+    /// Everything that `fill` lists, as what `read` makes of each.
+    func list<Value>(
+        _ call: NetlinkCall, _ fill: (UnsafeMutablePointer<OpaquePointer?>) -> CInt, _ read: (OpaquePointer) -> Value?
+    ) throws(PodNetworkError) -> [Value] {
+        var cache: OpaquePointer?
+        try perform(call) { unsafe fill(&cache) }
+        defer { unsafe nl_cache_free(cache) }
+        var values: [Value] = []
+        var entry = unsafe nl_cache_get_first(cache)
+        while let object = unsafe entry {
+            if let value = unsafe read(object) { values.append(value) }
+            unsafe entry = nl_cache_get_next(object)
+        }
+        return values
+    }
+}
+
+/// An address as libnl has it, for as long as a closure runs.
+func withAddress<Result>(_ bytes: [UInt8], family: CInt, length: Int? = nil, _ body: (OpaquePointer?) -> Result) -> Result {
+    let address = unsafe nl_addr_build(family, bytes, bytes.count)
+    defer { unsafe nl_addr_put(address) }
+    if let length { unsafe nl_addr_set_prefixlen(address, CInt(length)) }
+    return unsafe body(address)
+}
+
+func withAddress<Result>(_ prefix: NetPrefix, _ body: (OpaquePointer?) -> Result) -> Result {
+    unsafe withAddress(prefix.address.bytes, family: prefix.address.family, length: prefix.length, body)
+}
+
+func withAddress<Result>(_ address: NetAddress, _ body: (OpaquePointer?) -> Result) -> Result {
+    unsafe withAddress(address.bytes, family: address.family, body)
+}
+
+func withAddress<Result>(_ address: LinkAddress, _ body: (OpaquePointer?) -> Result) -> Result {
+    unsafe withAddress(address.bytes, family: AF_LLC, body)
+}
+
+/// The bytes of an address; nil if there is none.
+func bytes(of address: OpaquePointer?) -> [UInt8]? {
+    guard let address = unsafe address, let start = unsafe nl_addr_get_binary_addr(address) else { return nil }
+    return unsafe Array(UnsafeRawBufferPointer(start: start, count: Int(nl_addr_get_len(address))))
+}
+
+func netAddress(_ address: OpaquePointer?) -> NetAddress? { unsafe bytes(of: address).flatMap(NetAddress.init(bytes:)) }
+
+func netPrefix(_ address: OpaquePointer?) -> NetPrefix? {
+    guard let address = unsafe address else { return nil }
+    let length = unsafe Int(nl_addr_get_prefixlen(address))
+    return unsafe netAddress(address).flatMap { NetPrefix($0, length: length) }
+}

@@ -1,0 +1,104 @@
+/// What a plan may say: whatever else would end in a refusal half-way, or worse, in none.
+enum PlanCheck {
+    /// More routes than any CNI makes; each costs kernel memory.
+    static let routeLimit = 1024
+    static let addressLimit = 64
+    static let neighborLimit = 1024
+
+    /// The kernel cuts off what is longer than 15 bytes, and says nothing.
+    static func interface(_ name: String) throws(PodNetworkError) {
+        let isValid =
+            (1...15).contains(name.utf8.count) && name != "." && name != ".."
+            && name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: ":") }
+        guard isValid else {
+            throw .invalidPlan(
+                "the interface name \(String(reflecting: name))",
+                "an interface's name has 1 to 15 bytes, none of them blank, '/' or ':'",
+                "Give the pod's interface such a name in the CNI's configuration.")
+        }
+        if name == "lo" {
+            throw .invalidPlan(
+                "the interface name \"lo\"", "it is the loopback interface's",
+                "Give the pod's interface another name in the CNI's configuration.")
+        }
+    }
+
+    static func tunnel(_ tunnel: Tunnel) throws(PodNetworkError) {
+        let what = "\(tunnel)"
+        guard (1...0xFF_FFFF).contains(tunnel.identifier) else {
+            throw .invalidPlan(what, "a VXLAN identifier is 1 to 16777215", "Choose another -vxlan-min-id.")
+        }
+        guard (1...65_535).contains(tunnel.port) else {
+            throw .invalidPlan(what, "a UDP port is 1 to 65535", "Choose another -vxlan-port.")
+        }
+        for address in [tunnel.remote, tunnel.local].compactMap(\.self) {
+            if address.isUnspecified || address.isMulticast || address.isLoopback {
+                throw .invalidPlan(what, "\(address) is no host's address", "Look where the address comes from.")
+            }
+        }
+        if let local = tunnel.local, local.isVersion6 != tunnel.remote.isVersion6 {
+            throw .invalidPlan(what, "its ends are of two families", "Give both ends an IPv4, or an IPv6 address.")
+        }
+    }
+
+    static func mtu(_ mtu: Int, carriesVersion6: Bool) throws(PodNetworkError) {
+        // RFC 791 and RFC 8200, section 5: what every link has to carry.
+        let least = carriesVersion6 ? 1280 : 68
+        guard (least...65_535).contains(mtu) else {
+            throw .invalidPlan(
+                "the MTU \(mtu)",
+                "IPv\(carriesVersion6 ? 6 : 4) takes \(least) to 65535 bytes",
+                "Raise the MTU of the pod's interface, and of the one that the tunnel goes over.")
+        }
+    }
+}
+
+extension VMEndPlan {
+    /// - Throws: ``PodNetworkError`` (`invalidPlan`) if no pod's network can be like that.
+    public func check() throws(PodNetworkError) {
+        let advice = "The node describes the pod's network in apf.json: look at what its adaptor found there."
+        func refuse(_ object: String, _ reason: String) -> PodNetworkError { .invalidPlan(object, reason, advice) }
+        try PlanCheck.interface(interface)
+        try PlanCheck.tunnel(tunnel)
+        try PlanCheck.mtu(mtu, carriesVersion6: addresses.contains { $0.address.isVersion6 && !$0.address.isLinkLocal })
+        guard hardwareAddress.isUnicast else { throw refuse("the Ethernet address \(hardwareAddress)", "no interface can have it") }
+        guard addresses.contains(where: { !($0.address.isVersion6 && $0.address.isLinkLocal) }) else {
+            throw refuse("the pod's interface \(interface)", "it has no address")
+        }
+        for (count, limit, what) in [
+            (addresses.count, PlanCheck.addressLimit, "addresses"), (routes.count, PlanCheck.routeLimit, "routes"),
+            (neighbors.count, PlanCheck.neighborLimit, "neighbours"),
+        ] where count > limit {
+            throw refuse("the pod's \(what)", "there are \(count) of them, more than the \(limit) that a pod may have")
+        }
+        for prefix in addresses {
+            let address = prefix.address
+            if address.isUnspecified || address.isMulticast || address.isLoopback || prefix.length == 0 {
+                throw refuse("the pod's address \(prefix)", "it is no host's address with its network")
+            }
+        }
+        if Set(addresses.map(\.address)).count != addresses.count {
+            throw refuse("the pod's addresses", "one is there twice")
+        }
+        for route in routes { try check(route, refuse) }
+        for neighbor in neighbors where neighbor.address.isUnspecified || neighbor.address.isMulticast {
+            throw refuse("the pod's neighbour \(neighbor)", "it is no host")
+        }
+    }
+
+    private func check(_ route: PodRoute, _ refuse: (String, String) -> PodNetworkError) throws(PodNetworkError) {
+        let isVersion6 = route.destination.address.isVersion6
+        for address in [route.gateway, route.source].compactMap(\.self) {
+            guard address.isVersion6 == isVersion6 else {
+                throw refuse("the pod's route to \(route)", "\(address) is of the other family")
+            }
+            if address.isUnspecified || address.isMulticast || address.isLoopback {
+                throw refuse("the pod's route to \(route)", "\(address) is no host's address")
+            }
+        }
+        if route.destination.address.isLoopback { throw refuse("the pod's route to \(route)", "it takes away the loopback") }
+        if let source = route.source, !addresses.contains(where: { $0.address == source }) {
+            throw refuse("the pod's route to \(route)", "\(source) is no address of the pod")
+        }
+    }
+}

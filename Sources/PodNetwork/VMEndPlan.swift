@@ -1,0 +1,83 @@
+/// What the VM's end of a pod's network is to look like, as a value.
+///
+/// The tunnel's interface, born in the VM's namespace and moved into the pod's, bears the name, the Ethernet address and
+/// everything else of the pod's interface on the node.
+public struct VMEndPlan: Equatable, Sendable {
+    /// The interface's name in the pod's namespace.
+    public var interface: String
+    /// Its Ethernet address.
+    public var hardwareAddress: LinkAddress
+    /// Its largest packet, in bytes.
+    public var mtu: Int
+    /// Its addresses, the primary one first.
+    public var addresses: [NetPrefix]
+    /// The routes over it.
+    public var routes: [PodRoute]
+    /// Its permanent neighbours.
+    public var neighbors: [PodNeighbor]
+    /// The tunnel to the node.
+    public var tunnel: Tunnel
+
+    /// A plan that is said whole.
+    public init(
+        interface: String, hardwareAddress: LinkAddress, mtu: Int, addresses: [NetPrefix], routes: [PodRoute],
+        neighbors: [PodNeighbor], tunnel: Tunnel
+    ) {
+        self.interface = interface
+        self.hardwareAddress = hardwareAddress
+        self.mtu = mtu
+        self.addresses = addresses
+        self.routes = routes
+        self.neighbors = neighbors
+        self.tunnel = tunnel
+    }
+
+    /// The plan for the VM of `pod`, whose node is at the tunnel's other end.
+    ///
+    /// `podSubnets` are reached the way that everything else is: through the pod's gateway. `vm` need not be known yet;
+    /// it decides only whether the tunnel is over IPv4 or IPv6.
+    /// - Throws: ``PodNetworkError`` (`invalidPlan`).
+    public init(
+        for pod: PodInterface, over underlay: Underlay, identifier: UInt32, port: Int, podSubnets: [NetPrefix] = [],
+        vm: NetAddress? = nil
+    ) throws(PodNetworkError) {
+        guard let node = underlay.address(toward: vm) else {
+            throw .invalidPlan(
+                "the node's end of the tunnel", "\(underlay.interface) has no address that the VM could send to",
+                "Give \(underlay.interface) one, or name another interface with -host-interface.")
+        }
+        let tunnel = Tunnel(identifier, port: port, to: node.address)
+        self.init(
+            interface: pod.name, hardwareAddress: pod.hardwareAddress,
+            mtu: tunnel.mtu(pod: pod.mtu, underlay: underlay.mtu), addresses: pod.addresses, routes: pod.routes,
+            neighbors: pod.neighbors, tunnel: tunnel)
+        for subnet in podSubnets {
+            let gateways = pod.routes.filter {
+                $0.destination.isEverything && $0.destination.address.isVersion6 == subnet.address.isVersion6
+            }
+            guard let way = gateways.min(by: { $0.priority < $1.priority }) else {
+                throw .invalidPlan(
+                    "the pod subnet \(subnet)",
+                    "the pod has no IPv\(subnet.address.isVersion6 ? 6 : 4) default route whose gateway could lead there",
+                    "Take it out of -pod-subnet-cidrs.")
+            }
+            let isThere = routes.contains { $0.destination == subnet.network }
+            if isThere { continue }
+            routes.append(PodRoute(to: subnet, through: way.gateway, isOnLink: way.isOnLink))
+        }
+        try check()
+    }
+
+    /// The same, no larger than what the VM's own interface carries.
+    public func fitting(_ underlay: Underlay) -> VMEndPlan {
+        var plan = self
+        plan.mtu = tunnel.mtu(pod: mtu, underlay: underlay.mtu)
+        return plan
+    }
+
+    /// The routes in an order the kernel takes: a gateway has to be on the link before anything can go through it.
+    var orderedRoutes: [PodRoute] {
+        let routes = routes.map(\.normalized)
+        return routes.filter { $0.gateway == nil } + routes.filter { $0.gateway != nil }
+    }
+}

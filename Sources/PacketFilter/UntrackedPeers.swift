@@ -1,0 +1,149 @@
+internal import CNFTables
+internal import Glibc
+package import LinuxIO
+
+/// The hosts whose VXLAN packets the kernel does not track as connections.
+///
+/// Each pod's tunnel would cost entries of the connection table, which is there for others and can get full. The rules
+/// are in a table of our own, which is gone with the last peer:
+///
+///     table inet peerpod {
+///         set peers4 { type ipv4_addr; }   set peers6 { type ipv6_addr; }
+///         chain in  { type filter hook prerouting priority raw; ip saddr @peers4 udp dport 4789 notrack }
+///         chain out { type filter hook output priority raw; ip daddr @peers4 udp dport 4789 notrack }
+///     }
+///
+/// On the node only: a pod's VM tracks no connections, and its daemon does without this library. Blocks for milliseconds.
+public final class UntrackedPeers: Sendable {
+    /// The table's name, for who looks at it: `nft list table inet peerpod`.
+    public static let table = "peerpod"
+
+    private let port: Int
+    private let context: Lock<NFTContext>
+
+    /// The peers that send to, and get from, UDP port `port`.
+    ///
+    /// - Throws: ``PacketFilterError``.
+    public convenience init(port: Int) throws(PacketFilterError) { try self.init(port: port, context: try NFTContext()) }
+
+    /// The peers of the host whose own namespace is `host`.
+    package convenience init(port: Int, in host: NetworkNamespace) throws(PacketFilterError) {
+        let context: Swift.Result<NFTContext, PacketFilterError>
+        do throws(SystemCallError) {
+            context = try host.run { Swift.Result { () throws(PacketFilterError) in try NFTContext() } }
+        } catch {
+            throw PacketFilterError("The packet filter of \(host)", "\(error)")
+        }
+        try self.init(port: port, context: context.get())
+    }
+
+    private init(port: Int, context: sending NFTContext) throws(PacketFilterError) {
+        guard (1...65_535).contains(port) else {
+            throw PacketFilterError("The packet filter for UDP port \(port)", "a port is 1 to 65535")
+        }
+        self.port = port
+        self.context = Lock(context)
+    }
+
+    /// Adds a host; one that is there is fine.
+    ///
+    /// - Throws: ``PacketFilterError``.
+    public func add(_ address: String) throws(PacketFilterError) {
+        let set = try Self.set(for: address)
+        let table = "inet \(Self.table)"
+        let base = """
+            add table \(table); add set \(table) peers4 { type ipv4_addr; }; add set \(table) peers6 { type ipv6_addr; }; \
+            add chain \(table) in { type filter hook prerouting priority raw; }; \
+            add chain \(table) out { type filter hook output priority raw; }; \
+            flush chain \(table) in; flush chain \(table) out; \
+            add rule \(table) in ip saddr @peers4 udp dport \(port) notrack; \
+            add rule \(table) in ip6 saddr @peers6 udp dport \(port) notrack; \
+            add rule \(table) out ip daddr @peers4 udp dport \(port) notrack; \
+            add rule \(table) out ip6 daddr @peers6 udp dport \(port) notrack
+            """
+        try context.withLock { context throws(PacketFilterError) in
+            // One transaction: all of it, or nothing. The rules come anew, since they may be those of another port.
+            _ = try context.run("\(base); add element \(table) \(set) { \(address) }", "Not tracking the packets of \(address)")
+        }
+    }
+
+    /// Removes a host, and with the last one the table; one that is not there is fine.
+    ///
+    /// - Throws: ``PacketFilterError``.
+    public func remove(_ address: String) throws(PacketFilterError) {
+        let set = try Self.set(for: address)
+        let table = "inet \(Self.table)"
+        let what = "Tracking the packets of \(address) again"
+        try context.withLock { context throws(PacketFilterError) in
+            guard try context.run("list tables inet", what).contains("table \(table)") else { return }
+            // Added first, so that there is one to remove.
+            let element = "element \(table) \(set) { \(address) }"
+            try context.run("add \(element); delete \(element)", what)
+            if try peers(context, what).isEmpty { try context.run("delete table \(table)", what) }
+        }
+    }
+
+    /// The hosts that are there.
+    ///
+    /// - Throws: ``PacketFilterError``.
+    public func all() throws(PacketFilterError) -> [String] {
+        try context.withLock { context throws(PacketFilterError) in
+            guard try context.run("list tables inet", "The packet filter").contains("table inet \(Self.table)") else {
+                return []
+            }
+            return try peers(context, "The packet filter")
+        }
+    }
+
+    private func peers(_ context: NFTContext, _ what: String) throws(PacketFilterError) -> [String] {
+        var found: [String] = []
+        for set in ["peers4", "peers6"] {
+            let text = try context.run("list set inet \(Self.table) \(set)", what)
+            // … elements = { 10.0.0.4, 10.0.0.5 } …
+            guard let start = text.firstRange(of: "elements = {")?.upperBound,
+                let end = text[start...].firstIndex(of: "}")
+            else { continue }
+            let isBlank = { (character: Character) in " \n\t,".contains(character) }
+            found += text[start..<end].split(whereSeparator: isBlank).map(String.init)
+        }
+        return found
+    }
+
+    /// The set for an address; what is none must not get into a command.
+    private static func set(for address: String) throws(PacketFilterError) -> String {
+        var bytes = [UInt8](repeating: 0, count: 16)
+        if !address.utf8.contains(0) {
+            if unsafe inet_pton(AF_INET, address, &bytes) == 1 { return "peers4" }
+            if unsafe inet_pton(AF_INET6, address, &bytes) == 1 { return "peers6" }
+        }
+        throw PacketFilterError("Not tracking the packets of \(String(reflecting: address))", "that is no IP address")
+    }
+}
+
+/// libnftables' context, bound to the namespace it was made in.
+///
+/// Safe, because the pointer is its own and freed with it. The only type that says `nft_`.
+@safe private final class NFTContext {
+    private let pointer: OpaquePointer
+
+    init() throws(PacketFilterError) {
+        guard let pointer = unsafe nft_ctx_new(UInt32(NFT_CTX_DEFAULT)) else {
+            throw PacketFilterError("The packet filter", "libnftables gives no context")
+        }
+        unsafe self.pointer = pointer
+        unsafe _ = nft_ctx_buffer_output(pointer)
+        unsafe _ = nft_ctx_buffer_error(pointer)
+    }
+
+    deinit { unsafe nft_ctx_free(pointer) }
+
+    /// Runs commands as one transaction, and returns what they print.
+    @discardableResult
+    func run(_ commands: String, _ what: String) throws(PacketFilterError) -> String {
+        let result = unsafe nft_run_cmd_from_buffer(pointer, commands)
+        let output = unsafe nft_ctx_get_output_buffer(pointer).map { unsafe String(cString: $0) } ?? ""
+        let errors = unsafe nft_ctx_get_error_buffer(pointer).map { unsafe String(cString: $0) } ?? ""
+        guard result == 0 else { throw PacketFilterError(what, errors) }
+        return output
+    }
+}

@@ -1,0 +1,100 @@
+/// Reads what is there.
+enum Inspector {
+    private static let cniAdvice =
+        "The CNI makes the pod's interface: look at its configuration and log, and at the namespace ('ip addr', 'ip route')."
+
+    /// The pod's interface in the namespace of `socket`.
+    static func pod(_ socket: NetlinkSocket) throws(PodNetworkError) -> PodInterface {
+        let routes = try socket.routes()
+        let primary = try primaryLink(socket, routes, cniAdvice)
+        let addresses = try socket.addresses(of: primary)
+        guard addresses.contains(where: \.isOfHost) else {
+            throw PodNetworkError(
+                .noPrimaryInterface, "The interface \(primary.name) in \(socket.place)", "it has no address", cniAdvice)
+        }
+        guard let hardwareAddress = primary.hardwareAddress, hardwareAddress.isUnicast else {
+            throw PodNetworkError(
+                .noPrimaryInterface, "The interface \(primary.name) in \(socket.place)", "it has no Ethernet address",
+                "A tunnel can stand in only for an Ethernet interface: choose a CNI that makes such ones.")
+        }
+        return PodInterface(
+            name: primary.name, hardwareAddress: hardwareAddress, mtu: primary.mtu, addresses: addresses,
+            routes: routes.filter { $0.interface == primary.index }.map(\.route),
+            neighbors: try socket.permanentNeighbors(on: primary).filter { !$0.address.isMulticast })
+    }
+
+    /// The interface for outer packets: the one named, or that of the default route.
+    ///
+    /// With a peer its MTU is that of the way there.
+    static func underlay(
+        _ socket: NetlinkSocket, named name: String, toward peer: NetAddress?
+    ) throws(PodNetworkError) -> Underlay {
+        let advice = "Name the interface with -host-interface, or give this machine a default route."
+        var named: Link?
+        if !name.isEmpty {
+            named = try socket.link(named: name)
+            guard named != nil else {
+                throw PodNetworkError(
+                    .noPrimaryInterface, "The interface \(name) in \(socket.place)", "it is not there",
+                    "Correct -host-interface ('ip link' lists the interfaces).")
+            }
+        }
+        let primary: Link?
+        do throws(PodNetworkError) {
+            primary = try primaryLink(socket, try socket.routes(), advice)
+        } catch  where error.code == .noPrimaryInterface && named != nil {
+            primary = nil
+        }
+        guard let link = named ?? primary else { preconditionFailure("without a name there is a primary one") }
+        var mtu = link.mtu
+        if let peer {
+            let way = try socket.way(to: peer)
+            if let over = try way.interface == link.index ? link : socket.link(index: way.interface) { mtu = over.mtu }
+            if let known = way.mtu { mtu = min(mtu, known) }
+        }
+        return Underlay(
+            interface: link.name, mtu: mtu, addresses: try socket.addresses(of: link).filter(\.isOfHost),
+            isDedicated: named != nil && named?.index != primary?.index)
+    }
+
+    /// The interface that everything without a better way leaves by; without a default route, the only one that could be.
+    private static func primaryLink(
+        _ socket: NetlinkSocket, _ routes: [LinkRoute], _ advice: String
+    ) throws(PodNetworkError) -> Link {
+        let links = try socket.links()
+        func names(_ indices: Set<CInt>) -> String {
+            links.filter { indices.contains($0.index) }.map(\.name).sorted().joined(separator: ", ")
+        }
+        for isVersion6 in [false, true] {
+            let defaults = routes.filter {
+                $0.route.destination.isEverything && $0.route.destination.address.isVersion6 == isVersion6
+            }
+            guard let best = defaults.map(\.route.priority).min() else { continue }
+            let indices = Set(defaults.filter { $0.route.priority == best }.map(\.interface))
+            guard indices.count == 1, let link = links.first(where: { indices.contains($0.index) }) else {
+                throw PodNetworkError(
+                    .noPrimaryInterface, "The default route in \(socket.place)",
+                    "it leads over several interfaces alike: \(names(indices))", advice)
+            }
+            return link
+        }
+        var candidates: [Link] = []
+        for link in links where !link.isLoopback && link.isUp && link.vxlan == nil {
+            if try socket.addresses(of: link).contains(where: \.isOfHost) { candidates.append(link) }
+        }
+        guard let only = candidates.first, candidates.count == 1 else {
+            let found = candidates.isEmpty ? "no interface with an address" : names(Set(candidates.map(\.index)))
+            throw PodNetworkError(
+                .noPrimaryInterface, "The primary interface in \(socket.place)",
+                "there is no default route that would tell, and the candidates are: \(found)", advice)
+        }
+        return only
+    }
+}
+
+extension NetPrefix {
+    /// Whether others can reach a host by it.
+    fileprivate var isOfHost: Bool {
+        !address.isLoopback && !address.isMulticast && !(address.isVersion6 && address.isLinkLocal)
+    }
+}

@@ -1,0 +1,140 @@
+package import LinuxIO
+public import Telemetry
+
+/// The pods' networks of one host: its ends of their tunnels.
+///
+/// Netlink blocks, sometimes for tens of milliseconds (the kernel's grace periods), so each call is made on a thread of
+/// its own, and the caller's loop goes on. A call that has begun is not cancelled; one that waits for its turn is.
+public final class PodNetworks: Sendable {
+    private let host: NetworkNamespace
+    private let turnstile: Turnstile
+    private let gate: NetlinkGate
+    private let logger: Logger
+
+    /// The networks of the host that this process is in; `parallel` calls are made at once.
+    public convenience init(parallel: Int = 20, logger: Logger) throws(PodNetworkError) {
+        let host: NetworkNamespace
+        do throws(NetworkNamespace.Failure) {
+            host = try .ofThisProcess()
+        } catch {
+            throw PodNetworkError(error, "The adaptor needs /proc.")
+        }
+        self.init(in: host, parallel: parallel, logger: logger)
+    }
+
+    /// The networks of the host whose own namespace is `host`.
+    package init(
+        in host: NetworkNamespace, parallel: Int = 20, gate: NetlinkGate = .open, logger: Logger = .silent
+    ) {
+        self.host = host
+        turnstile = Turnstile(parallel)
+        self.gate = gate
+        self.logger = logger
+    }
+
+    /// What the CNI has made in the namespace at `path`.
+    ///
+    /// - Throws: ``PodNetworkError``, or `CancellationError`.
+    public func inspect(_ path: String) async throws -> PodInterface {
+        try await offLoop { networks in
+            try Inspector.pod(try NetlinkSocket.open(in: try networks.pod(path), path, gate: networks.gate))
+        }
+    }
+
+    /// The interface for outer packets: the one named, or, if that is empty, that of the default route; with the MTU of
+    /// the way to `peer`, if there is one.
+    ///
+    /// - Throws: ``PodNetworkError`` (`noPrimaryInterface` while there is none yet), or `CancellationError`.
+    public func underlay(named name: String = "", toward peer: NetAddress? = nil) async throws -> Underlay {
+        try await offLoop { networks in
+            try Inspector.underlay(try networks.hostSocket(), named: name, toward: peer)
+        }
+    }
+
+    /// Who else has VXLAN interfaces on `port` here.
+    ///
+    /// - Throws: ``PodNetworkError``, or `CancellationError`.
+    public func otherTunnels(on port: Int) async throws -> [OtherTunnel] {
+        try await offLoop { networks in try networks.hostSocket().links().compactMap { OtherTunnel($0, port: port) } }
+    }
+
+    /// Makes the node's end of a pod's network in the namespace at `path`, or what is missing of it.
+    ///
+    /// If it fails, what it has made is gone again.
+    /// - Throws: ``PodNetworkError``, or `CancellationError`.
+    public func setUp(_ plan: NodeEndPlan, in path: String) async throws {
+        try await offLoop { networks in
+            try NodeEnd(node: networks.host, home: try networks.pod(path), gate: networks.gate).setUp(plan)
+        }
+        logger.debug("node end of the pod's network is up", [LogField("namespace", path), LogField("tunnel", plan.tunnel)])
+    }
+
+    /// Removes the node's end. That it, or the namespace, is not there is fine.
+    ///
+    /// Once it returns, the identifier is free; with `identifier` the end of another tunnel stays.
+    /// - Throws: ``PodNetworkError``, or `CancellationError`.
+    public func tearDownNodeEnd(podInterface: String, identifier: UInt32? = nil, in path: String) async throws {
+        try await offLoop { networks in
+            guard let home = try networks.podIfThere(path) else { return }
+            try NodeEnd(node: networks.host, home: home, gate: networks.gate)
+                .tearDown(podInterface: podInterface, identifier: identifier)
+        }
+    }
+
+    /// Makes the VM's end of the pod's network in the namespace at `path`, or what is missing of it.
+    ///
+    /// - Throws: ``PodNetworkError``, or `CancellationError`.
+    public func setUp(_ plan: VMEndPlan, in path: String) async throws {
+        try await offLoop { networks in
+            try plan.check()
+            try VMEnd(vm: networks.host, home: try networks.pod(path), gate: networks.gate).setUp(plan)
+        }
+        logger.debug("VM end of the pod's network is up", [LogField("namespace", path), LogField("tunnel", plan.tunnel)])
+    }
+
+    /// Removes the VM's end. That it, or the namespace, is not there is fine.
+    ///
+    /// - Throws: ``PodNetworkError``, or `CancellationError`.
+    public func tearDownVMEnd(interface: String, in path: String) async throws {
+        try await offLoop { networks in
+            guard let home = try networks.podIfThere(path) else { return }
+            try VMEnd(vm: networks.host, home: home, gate: networks.gate).tearDown(interface: interface)
+        }
+    }
+
+    private func offLoop<Result: Sendable>(
+        _ body: @escaping @Sendable (PodNetworks) throws -> Result
+    ) async throws -> Result {
+        try await turnstile.pass { try await Thread.offLoop { try body(self) } }
+    }
+
+    private func hostSocket() throws(PodNetworkError) -> NetlinkSocket {
+        try NetlinkSocket.open(in: host, "this host's namespace", gate: gate)
+    }
+
+    private func pod(_ path: String) throws(PodNetworkError) -> NetworkNamespace {
+        let namespace: NetworkNamespace
+        do throws(NetworkNamespace.Failure) {
+            namespace = try NetworkNamespace(opening: path)
+        } catch {
+            throw PodNetworkError(
+                error,
+                "On the node, containerd or CRI-O makes it, and the adaptor has to see the node's /run/netns (mount "
+                    + "propagation HostToContainer); in the VM, the unit netns@podns does.")
+        }
+        guard !namespace.isSame(as: host) else {
+            throw PodNetworkError(
+                .unusableNamespace, "The network namespace \(path)", "it is this host's own",
+                "A pod in a VM of its own cannot have the host's network: take hostNetwork out of the pod.")
+        }
+        return namespace
+    }
+
+    private func podIfThere(_ path: String) throws(PodNetworkError) -> NetworkNamespace? {
+        do throws(PodNetworkError) {
+            return try pod(path)
+        } catch  where error.code == .missingNamespace || error.code == .unusableNamespace {
+            return nil
+        }
+    }
+}

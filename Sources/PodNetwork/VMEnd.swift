@@ -1,0 +1,86 @@
+internal import LinuxIO
+
+/// Makes the VM's end as a plan says, and takes it away. Blocks while the kernel works.
+struct VMEnd {
+    /// The VM's own namespace, which the outer packets leave from.
+    let vm: NetworkNamespace
+    /// The pod's.
+    let home: NetworkNamespace
+    let gate: NetlinkGate
+
+    /// Makes the end, or what is missing of it; what is as planned is not touched, what is not planned goes.
+    ///
+    /// If it fails, and the interface was not there before, it is not there afterwards.
+    func setUp(_ plan: VMEndPlan) throws(PodNetworkError) {
+        try plan.check()
+        let outer = try NetlinkSocket.open(in: vm, "the VM's namespace", gate: gate)
+        let inner = try NetlinkSocket.open(in: home, "\(home)", gate: gate)
+        var undo = Undo()
+        do throws(PodNetworkError) {
+            let link = try makeInterface(plan, outer, inner, &undo)
+            if let loopback = try inner.link(named: "lo"), !loopback.isUp { try inner.bringUp(loopback) }
+            if !link.isUp {
+                try inner.withoutOwnAddresses(link)
+                try inner.bringUp(link)
+            }
+            try setAddresses(plan, link, inner)
+            try setRoutes(plan, link, inner)
+            try setNeighbors(plan, link, inner)
+        } catch {
+            throw undo.all(after: error)
+        }
+    }
+
+    /// Removes the interface; its being gone is fine.
+    func tearDown(interface: String) throws(PodNetworkError) {
+        let inner = try NetlinkSocket.open(in: home, "\(home)", gate: gate)
+        if let link = try inner.link(named: interface), link.vxlan != nil { try inner.delete(link) }
+    }
+
+    private func makeInterface(
+        _ plan: VMEndPlan, _ outer: NetlinkSocket, _ inner: NetlinkSocket, _ undo: inout Undo
+    ) throws(PodNetworkError) -> Link {
+        if let old = try inner.link(named: plan.interface) {
+            if old.isEnd(of: plan.tunnel) {
+                if old.mtu != plan.mtu { try inner.setMTU(plan.mtu, of: old) }
+                if old.hardwareAddress != plan.hardwareAddress { try inner.setAddress(plan.hardwareAddress, of: old) }
+                return old
+            }
+            try old.refuseUnlessTunnel(in: home)
+            try inner.delete(old)
+        }
+        undo.note(plan.interface) { () throws(PodNetworkError) in
+            if let made = try inner.link(named: plan.interface), made.isEnd(of: plan.tunnel) { try inner.delete(made) }
+        }
+        try outer.createTunnel(
+            plan.tunnel, named: plan.interface, address: plan.hardwareAddress, mtu: plan.mtu, in: home)
+        return try inner.made(plan.interface)
+    }
+
+    private func setAddresses(_ plan: VMEndPlan, _ link: Link, _ inner: NetlinkSocket) throws(PodNetworkError) {
+        let there = try inner.addresses(of: link)
+        for prefix in there where !plan.addresses.contains(prefix) { try inner.remove(prefix, from: link) }
+        for prefix in plan.addresses where !there.contains(prefix) { try inner.add(prefix, to: link) }
+    }
+
+    private func setRoutes(_ plan: VMEndPlan, _ link: Link, _ inner: NetlinkSocket) throws(PodNetworkError) {
+        let wanted = plan.orderedRoutes
+        let there = try inner.routes().filter { $0.interface == link.index }.map(\.route)
+        // Those that lead through others first.
+        for route in there.filter({ $0.gateway != nil }) + there.filter({ $0.gateway == nil }) {
+            // What routers announce to the pod itself is not for us to judge.
+            if wanted.contains(route) || route.origin == .routerAdvertisement { continue }
+            try inner.remove(route, over: link)
+        }
+        var done = Set(there.filter(wanted.contains).map(\.key))
+        for route in wanted where done.insert(route.key).inserted { try inner.add(route, over: link) }
+    }
+
+    private func setNeighbors(_ plan: VMEndPlan, _ link: Link, _ inner: NetlinkSocket) throws(PodNetworkError) {
+        let there = try inner.permanentNeighbors(on: link).filter { !$0.address.isMulticast }
+        for neighbor in there where !plan.neighbors.contains(where: { $0.address == neighbor.address }) {
+            try inner.remove(neighbor, on: link)
+        }
+        for neighbor in plan.neighbors where !there.contains(neighbor) { try inner.add(neighbor, on: link) }
+    }
+}

@@ -1,0 +1,63 @@
+import LinuxIO
+import Testing
+
+@testable import PodNetwork
+
+extension RealNamespaces {
+    @Suite("two hundred pods")
+    struct LeakTests {
+        @Test("come and go twenty at a time, and leave nothing behind")
+        func twoHundred() async throws {
+            let lab = try Lab()
+            let (descriptors, namespaces) = (SystemInfo.openDescriptors, Census.namespaces)
+            let (nodeBefore, vmBefore) = (try Census(lab.node), try Census(lab.vm))
+            let underlay = try await lab.nodeNetworks.underlay(named: "under0", toward: try address("10.0.0.2"))
+            var identifiers = try #require(VXLANIdentifiers(from: 555_000))
+            do {
+                let pods = try (0..<200).map { number in
+                    (pod: try lab.makePod(number), home: try NetworkNamespace.make(named: "podns"), id: try identifiers.allocate())
+                }
+                let before = try Census(pods[7].pod)
+                try await withThrowingTaskGroup { group in
+                    for (pod, home, id) in pods {
+                        group.addTask {
+                            let interface = try await lab.nodeNetworks.inspect(pod.path)
+                            let vm = try address("10.0.0.2")
+                            try await lab.nodeNetworks.setUp(
+                                try NodeEndPlan(for: interface, over: underlay, identifier: id, port: Lab.port, vm: vm),
+                                in: pod.path)
+                            try await lab.vmNetworks.setUp(
+                                try VMEndPlan(for: interface, over: underlay, identifier: id, port: Lab.port, vm: vm),
+                                in: home.path)
+                        }
+                    }
+                    try await group.waitForAll()
+                }
+                for number in [0, 99, 199] {
+                    #expect(try Lab.pings("10.244.1.1", from: pods[number].home))
+                }
+                try await withThrowingTaskGroup { group in
+                    for (pod, home, id) in pods {
+                        group.addTask {
+                            try await lab.nodeNetworks.tearDownNodeEnd(podInterface: "eth0", identifier: id, in: pod.path)
+                            try await lab.vmNetworks.tearDownVMEnd(interface: "eth0", in: home.path)
+                        }
+                    }
+                    try await group.waitForAll()
+                }
+                #expect(try Census(pods[7].pod) == before)
+                #expect(try Lab.socket(pods[199].home).links().map(\.name) == ["lo"])
+                // The CNI would do this: its bridge's ports go with the namespaces.
+            }
+            #expect(SystemInfo.openDescriptors == descriptors)
+            // The kernel takes namespaces apart in the background.
+            for _ in 0..<200 where try Census(lab.node) != nodeBefore || Census.namespaces > namespaces + 100 {
+                try await Task.sleep(for: .milliseconds(20))
+            }
+            #expect(try Census(lab.node) == nodeBefore)
+            #expect(try Census(lab.vm) == vmBefore)
+            // The slab allocator counts what lies about free in its own stores, too.
+            #expect(Census.namespaces <= namespaces + 100)
+        }
+    }
+}

@@ -1,0 +1,152 @@
+import LinuxIO
+import Testing
+
+@testable import PodNetwork
+
+/// What has to be root; each suite of it is inside of this one, so that they come one by one.
+@Suite("the pod's network, in real namespaces", .serialized, .enabled(if: canMakeNamespaces, "needs CAP_NET_ADMIN and CAP_SYS_ADMIN"))
+enum RealNamespaces {}
+
+/// A pod with both ends of its network.
+struct Joined {
+    let lab: Lab
+    let pod: NetworkNamespace
+    let home: NetworkNamespace
+    let interface: PodInterface
+    let nodePlan: NodeEndPlan
+    let vmPlan: VMEndPlan
+
+    init(
+        _ lab: Lab, pod: NetworkNamespace, identifier: UInt32 = 555_000, vm: String = "10.0.0.2",
+        podSubnets: [NetPrefix] = []
+    ) async throws {
+        self.lab = lab
+        self.pod = pod
+        home = try NetworkNamespace.make(named: "podns")
+        let remote = try address(vm)
+        interface = try await lab.nodeNetworks.inspect(pod.path)
+        let underlay = try await lab.nodeNetworks.underlay(named: "under0", toward: remote)
+        nodePlan = try NodeEndPlan(for: interface, over: underlay, identifier: identifier, port: Lab.port, vm: remote)
+        vmPlan = try VMEndPlan(
+            for: interface, over: underlay, identifier: identifier, port: Lab.port, podSubnets: podSubnets, vm: remote)
+        try await lab.nodeNetworks.setUp(nodePlan, in: pod.path)
+        try await lab.vmNetworks.setUp(vmPlan, in: home.path)
+    }
+}
+
+extension RealNamespaces {
+    @Suite("the path between the ends")
+    struct PathTests {
+        @Test("carries pings and TCP both ways, and the pod in the VM has the pod's address")
+        func bothWays() async throws {
+            let lab = try Lab()
+            let joined = try await Joined(lab, pod: try lab.makePod())
+            #expect(joined.interface.name == "eth0")
+            #expect(joined.nodePlan.mtu == 1450)
+            #expect(try Lab.pings("10.244.1.10", from: lab.client))
+            #expect(try Lab.pings("10.244.1.2", from: joined.home))
+            let size = 4_000_000
+            #expect(try await Traffic.tcp(from: lab.client, to: joined.home, at: "10.244.1.10", bytes: size) == size)
+            #expect(try await Traffic.tcp(from: joined.home, to: lab.client, at: "10.244.1.2", bytes: size) == size)
+        }
+
+        @Test("carries packets as large as the MTU says, and none that are larger")
+        func fullSize() async throws {
+            let lab = try Lab()
+            let joined = try await Joined(lab, pod: try lab.makePod())
+            #expect(try Lab.pings("10.244.1.2", from: joined.home, "-M do -s \(1450 - 28)"))
+            #expect(try !Lab.pings("10.244.1.2", from: joined.home, "-M do -s \(1450 - 27)"))
+        }
+
+        @Test("carries IPv6 beside IPv4")
+        func dualStack() async throws {
+            let lab = try Lab()
+            let joined = try await Joined(lab, pod: try lab.makePod(7, isDual: true))
+            #expect(try Lab.pings("fd00:244::7", from: lab.client, "-6"))
+            #expect(try Lab.pings("fd00:244::2", from: joined.home, "-6"))
+            #expect(try Lab.pings("10.244.1.12", from: lab.client))
+            let size = 1_000_000
+            #expect(try await Traffic.tcp(from: lab.client, to: joined.home, at: "fd00:244::7", bytes: size) == size)
+        }
+
+        @Test("goes over IPv6 as well")
+        func overVersion6() async throws {
+            let lab = try Lab()
+            let joined = try await Joined(lab, pod: try lab.makePod(), vm: "fd00:1::2")
+            #expect(joined.nodePlan.mtu == 1430)
+            #expect(try Lab.pings("10.244.1.10", from: lab.client))
+            #expect(try Lab.pings("10.244.1.2", from: joined.home, "-M do -s \(1430 - 28)"))
+        }
+
+        @Test("works for a /32 with an on-link gateway and a permanent neighbour, as Calico has it")
+        func calico() async throws {
+            let lab = try Lab()
+            let pod = try NetworkNamespace.make(named: "pod")
+            let (inNode, inPod) = (try Lab.socket(lab.node), try Lab.socket(pod))
+            try inNode.createCable("cali1", "eth0", in: pod)
+            let outside = try Lab.up("cali1", inNode)
+            let eth0 = try Lab.up("eth0", inPod, ["10.244.7.7/32"])
+            let gateway = try address("169.254.1.1")
+            try inPod.add(PodRoute(to: NetPrefix(only: gateway)), over: eth0)
+            try inPod.add(PodRoute(to: .allVersion4, through: gateway), over: eth0)
+            try inPod.add(PodNeighbor(gateway, is: try #require(outside.hardwareAddress)), on: eth0)
+            try inNode.add(PodRoute(to: try prefix("10.244.7.7/32")), over: outside)
+            let joined = try await Joined(lab, pod: pod)
+            #expect(joined.interface.neighbors.count == 1)
+            #expect(joined.interface.routes.count { !$0.destination.address.isVersion6 } == 2)
+            #expect(try Lab.pings("10.244.7.7", from: lab.node))
+            #expect(try Lab.pings("10.0.0.1", from: joined.home))
+        }
+
+        @Test("is made only once, however often it is set up, and mended where it is broken")
+        func idempotent() async throws {
+            let lab = try Lab()
+            let joined = try await Joined(lab, pod: try lab.makePod(9, isDual: true))
+            let (inPod, inHome) = (try Lab.socket(joined.pod), try Lab.socket(joined.home))
+            let (before, routes) = (try inPod.made("vxlan1"), try inHome.routes())
+            try await lab.nodeNetworks.setUp(joined.nodePlan, in: joined.pod.path)
+            try await lab.vmNetworks.setUp(joined.vmPlan, in: joined.home.path)
+            #expect(try inPod.made("vxlan1") == before)
+            #expect(try inHome.routes() == routes)
+            // Half of it goes.
+            try inPod.removeIngress(from: try inPod.made("eth0"))
+            let eth0 = try inHome.made("eth0")
+            try inHome.setMTU(1300, of: eth0)
+            for route in try inHome.routes() { try inHome.remove(route.route, over: eth0) }
+            try inHome.remove(try #require(joined.vmPlan.addresses.first), from: eth0)
+            try await lab.nodeNetworks.setUp(joined.nodePlan, in: joined.pod.path)
+            try await lab.vmNetworks.setUp(joined.vmPlan, in: joined.home.path)
+            #expect(Set(try inHome.routes()) == Set(routes))
+            #expect(try inHome.made("eth0").mtu == 1450)
+            #expect(try Lab.pings("10.244.1.14", from: joined.lab.client))
+            #expect(try Lab.pings("fd00:244::9", from: joined.lab.client, "-6"))
+        }
+
+        @Test("gives way to another plan")
+        func replaced() async throws {
+            let lab = try Lab()
+            let joined = try await Joined(lab, pod: try lab.makePod())
+            var (nodePlan, vmPlan) = (joined.nodePlan, joined.vmPlan)
+            nodePlan.tunnel.identifier = 600_000
+            vmPlan.tunnel.identifier = 600_000
+            (nodePlan.mtu, vmPlan.mtu) = (1400, 1400)
+            vmPlan.routes.append(PodRoute(to: try prefix("192.0.2.0/24"), through: try address("10.244.1.1")))
+            try await lab.nodeNetworks.setUp(nodePlan, in: joined.pod.path)
+            try await lab.vmNetworks.setUp(vmPlan, in: joined.home.path)
+            #expect(try Lab.pings("10.244.1.10", from: lab.client))
+            #expect(try Lab.socket(joined.home).routes().count == vmPlan.routes.count)
+            // The first identifier is free again.
+            let other = try lab.makePod(6)
+            try await lab.nodeNetworks.setUp(joined.nodePlan, in: other.path)
+        }
+
+        @Test("reaches the pod subnets through the pod's gateway")
+        func podSubnets() async throws {
+            let lab = try Lab()
+            let joined = try await Joined(lab, pod: try lab.makePod(), podSubnets: [try prefix("10.96.0.0/12")])
+            let routes = try Lab.socket(joined.home).routes().map(\.route)
+            let gateway = try address("10.244.1.1")
+            #expect(routes.contains { $0.destination.description == "10.96.0.0/12" && $0.gateway == gateway })
+        }
+    }
+}

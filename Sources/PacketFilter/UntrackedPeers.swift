@@ -24,7 +24,9 @@ public final class UntrackedPeers: Sendable {
     /// The peers that send to, and get from, UDP port `port`.
     ///
     /// - Throws: ``PacketFilterError``.
-    public convenience init(port: Int) throws(PacketFilterError) { try self.init(port: port, context: try NFTContext()) }
+    public convenience init(port: Int) throws(PacketFilterError) {
+        try self.init(port: port, context: try NFTContext())
+    }
 
     /// The peers of the host whose own namespace is `host`.
     package convenience init(port: Int, in host: NetworkNamespace) throws(PacketFilterError) {
@@ -63,7 +65,8 @@ public final class UntrackedPeers: Sendable {
             """
         try context.withLock { context throws(PacketFilterError) in
             // One transaction: all of it, or nothing. The rules come anew, since they may be those of another port.
-            _ = try context.run("\(base); add element \(table) \(set) { \(address) }", "Not tracking the packets of \(address)")
+            _ = try context.run(
+                "\(base); add element \(table) \(set) { \(address) }", "Not tracking the packets of \(address)")
         }
     }
 

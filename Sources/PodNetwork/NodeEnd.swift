@@ -88,7 +88,8 @@ struct NodeEnd {
         guard case .foreign(let kind) = rule else { return }
         throw PodNetworkError(
             .taken, "The interface \(link.name)", "somebody else has rules for its incoming packets (\(kind))",
-            "Look at them ('tc filter show dev \(link.name) ingress' in the pod's namespace), and have who made them not do so.")
+            "Look at them ('tc filter show dev \(link.name) ingress' in the pod's namespace), and have who made them not do so."
+        )
     }
 }
 
@@ -97,7 +98,8 @@ extension Link {
     func refuseUnlessTunnel(in home: NetworkNamespace) throws(PodNetworkError) {
         if vxlan != nil { return }
         throw PodNetworkError(
-            .taken, "The interface \(name) in \(home)", "it is there already, and no end of a tunnel but \(kind.isEmpty ? "of another kind" : kind)",
+            .taken, "The interface \(name) in \(home)",
+            "it is there already, and no end of a tunnel but \(kind.isEmpty ? "of another kind" : kind)",
             "Remove it, or have who made it give it another name.")
     }
 }

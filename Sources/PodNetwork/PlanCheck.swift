@@ -61,7 +61,9 @@ extension VMEndPlan {
         try PlanCheck.interface(interface)
         try PlanCheck.tunnel(tunnel)
         try PlanCheck.mtu(mtu, carriesVersion6: addresses.contains { $0.address.isVersion6 && !$0.address.isLinkLocal })
-        guard hardwareAddress.isUnicast else { throw refuse("the Ethernet address \(hardwareAddress)", "no interface can have it") }
+        guard hardwareAddress.isUnicast else {
+            throw refuse("the Ethernet address \(hardwareAddress)", "no interface can have it")
+        }
         guard addresses.contains(where: { !($0.address.isVersion6 && $0.address.isLinkLocal) }) else {
             throw refuse("the pod's interface \(interface)", "it has no address")
         }
@@ -96,7 +98,9 @@ extension VMEndPlan {
                 throw refuse("the pod's route to \(route)", "\(address) is no host's address")
             }
         }
-        if route.destination.address.isLoopback { throw refuse("the pod's route to \(route)", "it takes away the loopback") }
+        if route.destination.address.isLoopback {
+            throw refuse("the pod's route to \(route)", "it takes away the loopback")
+        }
         if let source = route.source, !addresses.contains(where: { $0.address == source }) {
             throw refuse("the pod's route to \(route)", "\(source) is no address of the pod")
         }

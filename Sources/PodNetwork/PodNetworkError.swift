@@ -63,7 +63,8 @@ public struct PodNetworkError: Error, Equatable, Sendable, CustomStringConvertib
         case .missing(let path):
             self.init(.missingNamespace, "The network namespace \(path)", "it is not there", remedy)
         case .notANamespace(let path):
-            self.init(.unusableNamespace, "The network namespace \(path)", "what is there is no network namespace", remedy)
+            self.init(
+                .unusableNamespace, "The network namespace \(path)", "what is there is no network namespace", remedy)
         case .refused(let error): self.init(error)
         }
     }
@@ -118,7 +119,10 @@ enum Remedy {
                     + "(modprobe sch_ingress cls_u32 act_mirred)."
             )
         case (.route, ENETUNREACH), (.route, EHOSTUNREACH), (.route, EINVAL):
-            (.invalidPlan, "The pod's routes do not fit its addresses: look at them on the node ('ip route' in its namespace).")
+            (
+                .invalidPlan,
+                "The pod's routes do not fit its addresses: look at them on the node ('ip route' in its namespace)."
+            )
         case (_, ENOBUFS), (_, ENOMEM), (_, ENOSPC):
             (.refused, "The kernel is short of memory, or of room in a table: free some and try again.")
         default: (.refused, look)

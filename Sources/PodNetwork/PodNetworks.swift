@@ -66,7 +66,8 @@ public final class PodNetworks: Sendable {
         try await offLoop { networks in
             try NodeEnd(node: networks.host, home: try networks.pod(path), gate: networks.gate).setUp(plan)
         }
-        logger.debug("node end of the pod's network is up", [LogField("namespace", path), LogField("tunnel", plan.tunnel)])
+        logger.debug(
+            "node end of the pod's network is up", [LogField("namespace", path), LogField("tunnel", plan.tunnel)])
     }
 
     /// Removes the node's end. That it, or the namespace, is not there is fine.
@@ -89,7 +90,8 @@ public final class PodNetworks: Sendable {
             try plan.check()
             try VMEnd(vm: networks.host, home: try networks.pod(path), gate: networks.gate).setUp(plan)
         }
-        logger.debug("VM end of the pod's network is up", [LogField("namespace", path), LogField("tunnel", plan.tunnel)])
+        logger.debug(
+            "VM end of the pod's network is up", [LogField("namespace", path), LogField("tunnel", plan.tunnel)])
     }
 
     /// Removes the VM's end. That it, or the namespace, is not there is fine.

@@ -26,8 +26,9 @@ public struct VXLANIdentifiers: Equatable, Sendable {
     /// - Throws: ``PodNetworkError`` (`exhausted`).
     public mutating func allocate() throws(PodNetworkError) -> UInt32 {
         let range = minimum...Self.maximum
-        guard let free = (next...Self.maximum).first(where: { !inUse.contains($0) })
-            ?? range.first(where: { !inUse.contains($0) })
+        guard
+            let free = (next...Self.maximum).first(where: { !inUse.contains($0) })
+                ?? range.first(where: { !inUse.contains($0) })
         else {
             throw PodNetworkError(
                 .exhausted, "VXLAN identifiers from \(minimum)", "all \(range.count) are in use",

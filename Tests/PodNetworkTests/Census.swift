@@ -23,7 +23,8 @@ struct Census: Equatable {
     /// How many network namespaces the kernel has; those that die take a moment to be gone.
     static var namespaces: Int {
         // Every namespace has a slab object, which /proc/slabinfo counts.
-        let text = (try? DurableFile.read("/proc/slabinfo", limit: 1 << 20)).map { String(decoding: $0, as: UTF8.self) } ?? ""
+        let text =
+            (try? DurableFile.read("/proc/slabinfo", limit: 1 << 20)).map { String(decoding: $0, as: UTF8.self) } ?? ""
         let line = text.split(separator: "\n").first { $0.hasPrefix("net_namespace ") }
         return line.flatMap { Int($0.split(separator: " ")[1]) } ?? -1
     }

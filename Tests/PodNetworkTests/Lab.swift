@@ -79,7 +79,8 @@ final class Lab: Sendable {
         let pod = try NetworkNamespace.make(named: "pod \(number)")
         let (high, low) = (1 + number / 200, number % 200 + 5)
         try plug(
-            pod, "pod\(number)", ["10.244.\(high).\(low)/24"] + (isDual ? ["fd00:244::\(String(number, radix: 16))/64"] : []),
+            pod, "pod\(number)",
+            ["10.244.\(high).\(low)/24"] + (isDual ? ["fd00:244::\(String(number, radix: 16))/64"] : []),
             gateways: ["10.244.1.1"] + (isDual ? ["fd00:244::1"] : []), mtu: mtu)
         return pod
     }

@@ -15,7 +15,10 @@ extension RealNamespaces {
             var identifiers = try #require(VXLANIdentifiers(from: 555_000))
             do {
                 let pods = try (0..<200).map { number in
-                    (pod: try lab.makePod(number), home: try NetworkNamespace.make(named: "podns"), id: try identifiers.allocate())
+                    (
+                        pod: try lab.makePod(number), home: try NetworkNamespace.make(named: "podns"),
+                        id: try identifiers.allocate()
+                    )
                 }
                 let before = try Census(pods[7].pod)
                 try await withThrowingTaskGroup { group in
@@ -39,7 +42,8 @@ extension RealNamespaces {
                 try await withThrowingTaskGroup { group in
                     for (pod, home, id) in pods {
                         group.addTask {
-                            try await lab.nodeNetworks.tearDownNodeEnd(podInterface: "eth0", identifier: id, in: pod.path)
+                            try await lab.nodeNetworks.tearDownNodeEnd(
+                                podInterface: "eth0", identifier: id, in: pod.path)
                             try await lab.vmNetworks.tearDownVMEnd(interface: "eth0", in: home.path)
                         }
                     }

@@ -4,7 +4,9 @@ import Testing
 @testable import PodNetwork
 
 /// What has to be root; each suite of it is inside of this one, so that they come one by one.
-@Suite("the pod's network, in real namespaces", .serialized, .enabled(if: canMakeNamespaces, "needs CAP_NET_ADMIN and CAP_SYS_ADMIN"))
+@Suite(
+    "the pod's network, in real namespaces", .serialized,
+    .enabled(if: canMakeNamespaces, "needs CAP_NET_ADMIN and CAP_SYS_ADMIN"))
 enum RealNamespaces {}
 
 /// A pod with both ends of its network.

@@ -65,7 +65,8 @@ extension RealNamespaces {
         func vmEnd(kind: Int) async throws {
             let keeper = Gatekeeper()
             let lab = try Lab(vmGate: keeper.gate)
-            let joined = try await Joined(lab, pod: try lab.makePod(3, isDual: true), podSubnets: [try prefix("10.96.0.0/12")])
+            let joined = try await Joined(
+                lab, pod: try lab.makePod(3, isDual: true), podSubnets: [try prefix("10.96.0.0/12")])
             var plan = joined.vmPlan
             plan.neighbors = [PodNeighbor(try address("10.244.1.1"), is: try ethernet("02:00:00:00:00:09"))]
             let home = joined.home
@@ -151,7 +152,9 @@ extension RealNamespaces {
             } failed: { call, error in
                 #expect(error.description.contains("Operation not supported"), "\(call)")
                 #expect(!error.remedy.isEmpty && !error.object.isEmpty)
-                if call.hasPrefix("create") { #expect(error.code == .unsupported && error.remedy.contains("CONFIG_VXLAN")) }
+                if call.hasPrefix("create") {
+                    #expect(error.code == .unsupported && error.remedy.contains("CONFIG_VXLAN"))
+                }
                 if call.contains("redirection") { #expect(error.remedy.contains("CONFIG_NET_ACT_MIRRED")) }
             } between: {
                 try await lab.nodeNetworks.tearDownNodeEnd(podInterface: "eth0", in: pod.path)

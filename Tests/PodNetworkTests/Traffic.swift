@@ -56,13 +56,15 @@ enum Traffic {
 
     /// `bind` or `connect`, with a socket address made of an address's text.
     private static func call(
-        _ function: (CInt, UnsafePointer<sockaddr>, socklen_t) -> CInt, _ fd: CInt, _ address: NetAddress, _ port: UInt16
+        _ function: (CInt, UnsafePointer<sockaddr>, socklen_t) -> CInt, _ fd: CInt, _ address: NetAddress,
+        _ port: UInt16
     ) -> CInt {
         let portBytes = [UInt8(port >> 8), UInt8(port & 0xFF)]
         // sockaddr_in, and sockaddr_in6 with its flow and scope.
         let bytes =
             [UInt8(address.family), 0] + portBytes
-            + (address.isVersion6 ? [0, 0, 0, 0] + address.bytes + [0, 0, 0, 0] : address.bytes + [UInt8](repeating: 0, count: 8))
+            + (address.isVersion6
+                ? [0, 0, 0, 0] + address.bytes + [0, 0, 0, 0] : address.bytes + [UInt8](repeating: 0, count: 8))
         return unsafe bytes.withUnsafeBytes { buffer in
             guard let start = buffer.baseAddress else { return -1 }
             return unsafe function(fd, start.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))

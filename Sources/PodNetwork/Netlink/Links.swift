@@ -145,14 +145,16 @@ extension NetlinkSocket {
     }
 
     package func setMTU(_ mtu: Int, of link: Link) throws(PodNetworkError) {
-        try unsafe change(link, NetlinkCall(.linkState, "set the MTU \(mtu) of", "The interface \(link.name)")) { change in
+        try unsafe change(link, NetlinkCall(.linkState, "set the MTU \(mtu) of", "The interface \(link.name)")) {
+            change in
             unsafe rtnl_link_set_mtu(change, UInt32(mtu))
             return 0
         }
     }
 
     package func setAddress(_ address: LinkAddress, of link: Link) throws(PodNetworkError) {
-        try unsafe change(link, NetlinkCall(.linkState, "set the address \(address) of", "The interface \(link.name)")) {
+        try unsafe change(link, NetlinkCall(.linkState, "set the address \(address) of", "The interface \(link.name)"))
+        {
             change in
             unsafe withAddress(address) { unsafe rtnl_link_set_addr(change, $0) }
             return 0

@@ -21,7 +21,9 @@ package import LinuxIO
     ) throws(PodNetworkError) -> NetlinkSocket {
         let outcome: Swift.Result<NetlinkSocket, PodNetworkError>
         do throws(SystemCallError) {
-            outcome = try namespace.run { Swift.Result { () throws(PodNetworkError) in try NetlinkSocket(place, gate) } }
+            outcome = try namespace.run {
+                Swift.Result { () throws(PodNetworkError) in try NetlinkSocket(place, gate) }
+            }
         } catch {
             throw PodNetworkError(error)
         }
@@ -30,7 +32,9 @@ package import LinuxIO
 
     private init(_ place: String, _ gate: NetlinkGate) throws(PodNetworkError) {
         let call = NetlinkCall(.socket, "open", "A netlink socket")
-        guard let pointer = unsafe nl_socket_alloc() else { throw PodNetworkError(call, errno: ENOMEM, words: "", in: place) }
+        guard let pointer = unsafe nl_socket_alloc() else {
+            throw PodNetworkError(call, errno: ENOMEM, words: "", in: place)
+        }
         unsafe self.pointer = pointer
         self.place = place
         self.gate = gate
@@ -53,7 +57,8 @@ package import LinuxIO
             let verdict = gate.judge(call)
             if case .refuse(let errno) = verdict { throw PodNetworkError(call, errno: errno, words: "", in: place) }
             var result: CInt = -NLE_DUMP_INTR
-            if case .interrupt = verdict {} else {
+            if case .interrupt = verdict {
+            } else {
                 unsafe refusal.pointee = cnetlink_refusal()
                 result = body()
             }
@@ -97,7 +102,9 @@ package import LinuxIO
 }
 
 /// An address as libnl has it, for as long as a closure runs.
-func withAddress<Result>(_ bytes: [UInt8], family: CInt, length: Int? = nil, _ body: (OpaquePointer?) -> Result) -> Result {
+func withAddress<Result>(_ bytes: [UInt8], family: CInt, length: Int? = nil, _ body: (OpaquePointer?) -> Result)
+    -> Result
+{
     let address = unsafe nl_addr_build(family, bytes, bytes.count)
     defer { unsafe nl_addr_put(address) }
     if let length { unsafe nl_addr_set_prefixlen(address, CInt(length)) }

@@ -93,7 +93,9 @@ extension NetlinkSocket {
             let part = unsafe cnetlink_filter_tc(filter)
             unsafe rtnl_tc_set_ifindex(part, link.index)
             unsafe rtnl_tc_set_parent(part, cnetlink_ingress_handle)
-            var results = unsafe [rtnl_tc_set_kind(part, "u32"), rtnl_tc_set_kind(cnetlink_action_tc(action), "mirred")]
+            var results = unsafe [
+                rtnl_tc_set_kind(part, "u32"), rtnl_tc_set_kind(cnetlink_action_tc(action), "mirred"),
+            ]
             unsafe rtnl_cls_set_prio(filter, 1)
             unsafe rtnl_cls_set_protocol(filter, UInt16(ETH_P_ALL))
             unsafe results += [

@@ -1,0 +1,216 @@
+import Testing
+
+@testable import PodNetwork
+
+@Suite("a plan")
+struct PlanTests {
+    private let pod: PodInterface
+    private let underlay: Underlay
+
+    init() throws {
+        pod = PodInterface(
+            name: "eth0", hardwareAddress: try ethernet("0a:58:0a:f4:00:13"), mtu: 1500,
+            addresses: [try prefix("10.244.0.19/24"), try prefix("fd00::19/64")],
+            routes: [
+                PodRoute(to: .allVersion4, through: try address("10.244.0.1")),
+                PodRoute(to: try prefix("10.244.0.0/24"), origin: .kernel),
+            ])
+        underlay = Underlay(
+            interface: "eth0", mtu: 1500, addresses: [try prefix("10.0.0.1/24"), try prefix("fd01::1/64")])
+    }
+
+    @Test("leaves room for the outer headers: 50 bytes over IPv4, 70 over IPv6, and never more than the pod has")
+    func mtu() throws {
+        func mtu(pod podMTU: Int, underlay underlayMTU: Int, vm: String) throws -> Int {
+            var (pod, underlay) = (pod, underlay)
+            (pod.mtu, underlay.mtu) = (podMTU, underlayMTU)
+            let node = try NodeEndPlan(for: pod, over: underlay, identifier: 1, port: 4789, vm: try address(vm))
+            let inVM = try VMEndPlan(for: pod, over: underlay, identifier: 1, port: 4789, vm: try address(vm))
+            #expect(inVM.mtu == node.mtu)
+            return node.mtu
+        }
+        #expect(try mtu(pod: 1500, underlay: 1500, vm: "10.0.0.2") == 1450)
+        #expect(try mtu(pod: 1500, underlay: 1500, vm: "fd01::2") == 1430)
+        #expect(try mtu(pod: 1400, underlay: 1500, vm: "10.0.0.2") == 1400)
+        #expect(try mtu(pod: 1500, underlay: 1550, vm: "10.0.0.2") == 1500)
+        #expect(try mtu(pod: 9000, underlay: 1500, vm: "10.0.0.2") == 1450)
+        let plan = try VMEndPlan(for: pod, over: underlay, identifier: 1, port: 4789)
+        #expect(plan.fitting(Underlay(interface: "eth0", mtu: 1400, addresses: [])).mtu == 1350)
+    }
+
+    @Test("takes the node's address of the VM's family, as sender only if the interface is a dedicated one")
+    func addresses() throws {
+        let plan = try VMEndPlan(for: pod, over: underlay, identifier: 1, port: 4789)
+        #expect(plan.tunnel.remote.description == "10.0.0.1" && plan.tunnel.local == nil)
+        let six = try VMEndPlan(for: pod, over: underlay, identifier: 1, port: 4789, vm: try address("fd01::2"))
+        #expect(six.tunnel.remote.description == "fd01::1")
+        var dedicated = underlay
+        dedicated.isDedicated = true
+        let node = try NodeEndPlan(for: pod, over: dedicated, identifier: 1, port: 4789, vm: try address("10.0.0.2"))
+        #expect(node.tunnel.local?.description == "10.0.0.1")
+        var fourOnly = underlay
+        fourOnly.addresses.removeLast()
+        #expect(throws: PodNetworkError.self) {
+            try NodeEndPlan(for: pod, over: fourOnly, identifier: 1, port: 4789, vm: try address("fd01::2"))
+        }
+    }
+
+    @Test("has routes to the link before those through a gateway")
+    func order() throws {
+        let plan = try VMEndPlan(for: pod, over: underlay, identifier: 1, port: 4789)
+        #expect(plan.orderedRoutes.map(\.description) == ["10.244.0.0/24", "0.0.0.0/0 via 10.244.0.1"])
+    }
+
+    @Test("adds the pod subnets through the pod's gateway, unless they are routed already or there is none")
+    func podSubnets() throws {
+        let subnets = [try prefix("10.96.0.1/12"), try prefix("10.244.0.0/24")]
+        let plan = try VMEndPlan(for: pod, over: underlay, identifier: 1, port: 4789, podSubnets: subnets)
+        #expect(plan.routes.count == 3)
+        #expect(plan.routes.last?.description == "10.96.0.0/12 via 10.244.0.1")
+        let six = [try prefix("fd96::/64")]
+        #expect(throws: PodNetworkError.self) {
+            try VMEndPlan(for: pod, over: underlay, identifier: 1, port: 4789, podSubnets: six)
+        }
+    }
+
+    @Test("is refused with a sentence when no network can be like that", arguments: PlanTests.absurdities.indices)
+    func absurd(index: Int) throws {
+        let (what, change) = PlanTests.absurdities[index]
+        var plan = try VMEndPlan(for: pod, over: underlay, identifier: 1, port: 4789)
+        try plan.check()
+        try change(&plan)
+        let error = #expect(throws: PodNetworkError.self, "\(what)") { try plan.check() }
+        #expect(error?.code == .invalidPlan)
+        #expect(error?.description.hasSuffix(".") == true)
+    }
+
+    private static let absurdities: [(String, @Sendable (inout VMEndPlan) throws -> Void)] = [
+        ("everything as address", { $0.addresses = [.allVersion4] }),
+        ("an address without network", { $0.addresses = [try prefix("10.0.0.1/0")] }),
+        ("a group as address", { $0.addresses = [try prefix("224.0.0.1/24")] }),
+        ("loopback as address", { $0.addresses = [try prefix("127.0.0.1/8")] }),
+        ("an address twice", { $0.addresses += [try prefix("10.244.0.19/25")] }),
+        ("no address", { $0.addresses = [] }),
+        ("only an address of the link", { $0.addresses = [try prefix("fe80::1/64")] }),
+        ("MTU 0", { $0.mtu = 0 }),
+        ("an MTU too small for IPv6", { $0.mtu = 1279 }),
+        ("an MTU that no packet has", { $0.mtu = 65_536 }),
+        ("a group's Ethernet address", { $0.hardwareAddress = try ethernet("01:00:5e:00:00:01") }),
+        ("no Ethernet address", { $0.hardwareAddress = try ethernet("00:00:00:00:00:00") }),
+        ("an empty name", { $0.interface = "" }),
+        ("a name of 16 bytes", { $0.interface = "abcdefghijklmnop" }),
+        ("a name with a slash", { $0.interface = "eth/0" }),
+        ("the loopback's name", { $0.interface = "lo" }),
+        ("identifier 0", { $0.tunnel.identifier = 0 }),
+        ("an identifier of 25 bits", { $0.tunnel.identifier = 1 << 24 }),
+        ("port 0", { $0.tunnel.port = 0 }),
+        ("a node that is none", { $0.tunnel.remote = try address("0.0.0.0") }),
+        ("a group as node", { $0.tunnel.remote = try address("239.1.1.1") }),
+        (
+            "thousands of routes",
+            { plan in
+                let routes = try (0..<2000).map { PodRoute(to: try prefix("10.\($0 / 256).\($0 % 256).0/24")) }
+                plan.routes += routes
+            }
+        ),
+        (
+            "a gateway of another family",
+            { $0.routes.append(PodRoute(to: .allVersion4, through: try address("fd00::1"))) }
+        ),
+        ("a gateway that is none", { $0.routes.append(PodRoute(to: .allVersion4, through: try address("0.0.0.0"))) }),
+        (
+            "a sender that the pod is not",
+            { $0.routes.append(PodRoute(to: .allVersion4, from: try address("10.9.9.9"))) }
+        ),
+        ("a route to the loopback", { $0.routes.append(PodRoute(to: try prefix("127.0.0.0/8"))) }),
+        (
+            "a neighbour that is none",
+            { $0.neighbors = [PodNeighbor(try address("0.0.0.0"), is: try ethernet("02:00:00:00:00:01"))] }
+        ),
+    ]
+
+    @Test("bears an interface's name of 15 bytes")
+    func longName() throws {
+        try PlanCheck.interface("abcdefghijklmno")
+    }
+
+    @Test("of the node refuses the tunnel's own name as that of the pod's interface")
+    func ownName() throws {
+        let plan = NodeEndPlan(podInterface: "vxlan1", tunnel: Tunnel(1, to: try address("10.0.0.2")), mtu: 1450)
+        #expect(throws: PodNetworkError.self) { try plan.check() }
+    }
+}
+
+@Suite("VXLAN identifiers")
+struct VXLANIdentifierTests {
+    @Test("are counted up from the minimum, and those in use are left out, also after a restart")
+    func allocation() throws {
+        var identifiers = try #require(VXLANIdentifiers(from: 555_000))
+        #expect(try (0..<3).map { _ in try identifiers.allocate() } == [555_000, 555_001, 555_002])
+        #expect(identifiers.index(of: 555_002) == 2)
+        var again = try #require(VXLANIdentifiers(from: 555_000, inUse: [555_000, 555_002, 17]))
+        #expect(try (0..<2).map { _ in try again.allocate() } == [555_003, 555_004])
+    }
+
+    @Test("that were given back come again once all others have had their turn, and not before")
+    func reuse() throws {
+        var identifiers = try #require(VXLANIdentifiers(from: VXLANIdentifiers.maximum - 2))
+        let first = try identifiers.allocate()
+        identifiers.release(first)
+        #expect(try identifiers.allocate() == first + 1)
+        #expect(try identifiers.allocate() == first + 2)
+        #expect(try identifiers.allocate() == first)
+        let error = #expect(throws: PodNetworkError.self) { try identifiers.allocate() }
+        #expect(error?.code == .exhausted)
+        let isNew = identifiers.take(first)
+        #expect(!isNew)
+        #expect(VXLANIdentifiers(from: 0) == nil && VXLANIdentifiers(from: 1 << 24) == nil)
+    }
+}
+
+@Suite("capabilities")
+struct CapabilityTests {
+    @Test("are read from the kernel's text, and those that are missing are named")
+    func missing() {
+        #expect(NetworkCapabilities(status: "Name:\tx\nCapEff:\t000001ffffffffff\n").missing == [])
+        #expect(NetworkCapabilities(status: "CapEff:\t0000000000001000\n").missing == ["SYS_ADMIN"])
+        let none = NetworkCapabilities(status: "")
+        #expect(none.missing == ["NET_ADMIN", "SYS_ADMIN"])
+        let error = #expect(throws: PodNetworkError.self) { try none.check() }
+        #expect(error?.code == .notPermitted)
+    }
+}
+
+@Suite("addresses")
+struct AddressTests {
+    @Test("are read and written as the kernel has them", arguments: ["10.0.0.4", "::", "fd00:1::2", "fe80::1"])
+    func text(text: String) throws {
+        #expect(try address(text).description == text)
+    }
+
+    @Test(
+        "that are none are refused",
+        arguments: ["", "10.0.0", "10.0.0.256", "::1::", "10.0.0.1\0", "fe80::1%eth0", " ::1"])
+    func notText(text: String) {
+        #expect(NetAddress(text) == nil)
+    }
+
+    @Test("belong to a network by its first bits")
+    func networks() throws {
+        #expect(try prefix("10.244.0.19/20").network.description == "10.244.0.0/20")
+        #expect(try prefix("fd00::19/64").contains(try address("fd00::ff")))
+        #expect(try !prefix("10.0.0.0/31").contains(try address("10.0.0.2")))
+        #expect(NetPrefix.allVersion4.contains(try address("1.2.3.4")))
+        for text in ["10.0.0.1", "10.0.0.1/33", "10.0.0.1/-1", "10.0.0.1/08", "::/129", "/8"] {
+            #expect(NetPrefix(text) == nil)
+        }
+    }
+
+    @Test("of Ethernet have six bytes")
+    func ethernetAddresses() throws {
+        #expect(try ethernet("0A:58:0a:f4:00:13").description == "0a:58:0a:f4:00:13")
+        for text in ["", "0a:58", "0a:58:0a:f4:00:1", "0a:58:0a:f4:00:zz", "+1:58:0a:f4:00:13"] {
+            #expect(LinkAddress(text) == nil)
+        }
+    }
+}

@@ -1,0 +1,56 @@
+import LinuxIO
+import PacketFilter
+import Testing
+
+@testable import PodNetwork
+
+extension RealNamespaces {
+    @Suite("connections that are not tracked")
+    struct UntrackedPeersTests {
+        @Test("are those of the peers' VXLAN packets; the table is gone with the last peer")
+        func addAndRemove() async throws {
+            let lab = try Lab()
+            let peers = try UntrackedPeers(port: Lab.port, in: lab.node)
+            #expect(try peers.all() == [])
+            try peers.remove("10.0.0.2")
+            for _ in 0..<2 { for peer in ["10.0.0.2", "10.0.0.3", "fd00:1::2"] { try peers.add(peer) } }
+            #expect(try peers.all() == ["10.0.0.2", "10.0.0.3", "fd00:1::2"])
+            for peer in ["10.0.0.3", "10.0.0.3", "10.0.0.9", "fd00:1::2"] { try peers.remove(peer) }
+            #expect(try peers.all() == ["10.0.0.2"])
+            // Another process, after a restart.
+            let again = try UntrackedPeers(port: Lab.port, in: lab.node)
+            try again.remove("10.0.0.2")
+            #expect(try peers.all() == [])
+            try peers.add("10.0.0.2")
+            #expect(try again.all() == ["10.0.0.2"])
+        }
+
+        @Test(
+            "are not in the kernel's table while a pod's packets pass, and without us they are",
+            arguments: [true, false])
+        func untracked(isPeer: Bool) async throws {
+            let lab = try Lab()
+            let joined = try await Joined(lab, pod: try lab.makePod())
+            if isPeer { try UntrackedPeers(port: Lab.port, in: lab.node).add("10.0.0.2") }
+            // Something has to want tracking for there to be any.
+            let wanting = "nft 'add table inet t; add chain inet t c { type filter hook input priority 0; }; "
+            let rule = "add rule inet t c ct state new counter'"
+            try #require(try Lab.succeeds(wanting + rule, in: lab.node), "needs nft")
+            #expect(try Lab.pings("10.244.1.10", from: lab.client))
+            let table = try lab.node.run { try? DurableFile.read("/proc/thread-self/net/nf_conntrack", limit: 1 << 20) }
+            let text = String(decoding: try #require(table), as: UTF8.self)
+            #expect(text.contains("dport=4789") != isPeer, "\(text)")
+            _ = joined
+        }
+
+        @Test(
+            "take nothing for a peer that is no address",
+            arguments: ["", "10.0.0.2 }", "0.0.0.0/0", "x; flush ruleset"])
+        func noAddress(text: String) throws {
+            let lab = try Lab()
+            let peers = try UntrackedPeers(port: Lab.port, in: lab.node)
+            #expect(throws: PacketFilterError.self) { try peers.add(text) }
+            #expect(throws: PacketFilterError.self) { try UntrackedPeers(port: 0) }
+        }
+    }
+}

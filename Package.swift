@@ -36,7 +36,7 @@ let package = Package(
         .executable(name: "agent-protocol-forwarder", targets: ["agent-protocol-forwarder"]),
         .executable(name: "peerpodctl", targets: ["peerpodctl"]),
         .executable(name: "fake-pod-vm", targets: ["fake-pod-vm"]),
-        library("PodNetwork"), library("PacketFilter"),
+        library("PodNetwork"), library("PacketFilter"), library("NetworkRig"),
         // For the packages in Fuzz and Benchmarks.
         library("LinuxIO"), library("TTRPC"), library("AgentTunnel"), library("PodVMBoot"), library("KataProtocol"),
         library("RemoteHypervisor"), library("AgentProtocolForwarder"), library("JSON"), library("PodVMLifecycle"),
@@ -153,7 +153,10 @@ let package = Package(
                 "Telemetry", "agent-protocol-forwarder", "fake-pod-vm",
             ]),
         tests("FakePodVMTests", ["Configuration", "FakePodVM", "KataProtocol", "LinuxIO", "TTRPC", "Telemetry"]),
-        tests("PodNetworkTests", ["LinuxIO", "PacketFilter", "PodNetwork", "Telemetry"]),
+        .target(
+            name: "NetworkRig", dependencies: ["LinuxIO", "PodNetwork"], path: "Tests/NetworkRig",
+            swiftSettings: strict),
+        tests("PodNetworkTests", ["LinuxIO", "NetworkRig", "PacketFilter", "PodNetwork", "Telemetry"]),
         tests("PodVMBootTests", ["LinuxIO", "PodVMBoot", "Telemetry"]),
         tests(
             "PeerPodControlTests",

@@ -9,7 +9,8 @@ let package = Package(
         .executableTarget(
             name: "benchmarks",
             dependencies: [
-                "AgentTunnel", "Configuration", "JSON", "KataProtocol", "LinuxIO", "PodVMBoot", "ScaleRig", "TTRPC",
+                "AgentTunnel", "Configuration", "JSON", "KataProtocol", "LinuxIO", "NetworkRig", "PodVMBoot",
+                "ScaleRig", "TTRPC",
                 "Telemetry",
             ].map { .product(name: $0, package: "cloud-api-adaptor") },
             path: "Sources/Benchmarks",

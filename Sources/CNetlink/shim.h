@@ -45,6 +45,9 @@ static inline int cnetlink_note(struct sockaddr_nl *sender, struct nlmsgerr *ans
 
 static inline int cnetlink_note_refusals(struct nl_sock *socket, struct cnetlink_refusal *refusal) {
     int on = 1;
+    // The kernel answers each request, but for what it has no memory left for: then better an error than a thread for good.
+    struct timeval patience = {.tv_sec = 30};
+    setsockopt(nl_socket_get_fd(socket), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     // Old kernels have no words; that is no reason to do without them here.
     setsockopt(nl_socket_get_fd(socket), SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
     return nl_cb_err(nl_socket_get_cb(socket), NL_CB_CUSTOM, cnetlink_note, refusal);

@@ -18,8 +18,14 @@ public final class UntrackedPeers: Sendable {
     /// The table's name, for who looks at it: `nft list table inet peerpod`.
     public static let table = "peerpod"
 
+    private struct State {
+        let context: NFTContext
+        /// Whether the rules are those of this object's port.
+        var isPrepared = false
+    }
+
     private let port: Int
-    private let context: Lock<NFTContext>
+    private let state: Lock<State>
 
     /// The peers that send to, and get from, UDP port `port`.
     ///
@@ -44,7 +50,7 @@ public final class UntrackedPeers: Sendable {
             throw PacketFilterError("The packet filter for UDP port \(port)", "a port is 1 to 65535")
         }
         self.port = port
-        self.context = Lock(context)
+        state = Lock(State(context: context))
     }
 
     /// Adds a host; one that is there is fine.
@@ -63,10 +69,14 @@ public final class UntrackedPeers: Sendable {
             add rule \(table) out ip daddr @peers4 udp dport \(port) notrack; \
             add rule \(table) out ip6 daddr @peers6 udp dport \(port) notrack
             """
-        try context.withLock { context throws(PacketFilterError) in
-            // One transaction: all of it, or nothing. The rules come anew, since they may be those of another port.
-            _ = try context.run(
-                "\(base); add element \(table) \(set) { \(address) }", "Not tracking the packets of \(address)")
+        let element = "add element \(table) \(set) { \(address) }"
+        let what = "Not tracking the packets of \(address)"
+        try state.withLock { state throws(PacketFilterError) in
+            // Of all that, what is mostly missing is the host; unless somebody has flushed everything.
+            if state.isPrepared, (try? state.context.run(element, what)) != nil { return }
+            // One transaction: all of it, or nothing. The first time the rules come anew: they may be those of another port.
+            try state.context.run("\(base); \(element)", what)
+            state.isPrepared = true
         }
     }
 
@@ -77,12 +87,15 @@ public final class UntrackedPeers: Sendable {
         let set = try Self.set(for: address)
         let table = "inet \(Self.table)"
         let what = "Tracking the packets of \(address) again"
-        try context.withLock { context throws(PacketFilterError) in
+        try state.withLock { state throws(PacketFilterError) in
+            let context = state.context
             guard try context.run("list tables inet", what).contains("table \(table)") else { return }
             // Added first, so that there is one to remove.
             let element = "element \(table) \(set) { \(address) }"
             try context.run("add \(element); delete \(element)", what)
-            if try peers(context, what).isEmpty { try context.run("delete table \(table)", what) }
+            guard try peers(context, what).isEmpty else { return }
+            try context.run("delete table \(table)", what)
+            state.isPrepared = false
         }
     }
 
@@ -90,11 +103,12 @@ public final class UntrackedPeers: Sendable {
     ///
     /// - Throws: ``PacketFilterError``.
     public func all() throws(PacketFilterError) -> [String] {
-        try context.withLock { context throws(PacketFilterError) in
-            guard try context.run("list tables inet", "The packet filter").contains("table inet \(Self.table)") else {
+        try state.withLock { state throws(PacketFilterError) in
+            guard try state.context.run("list tables inet", "The packet filter").contains("table inet \(Self.table)")
+            else {
                 return []
             }
-            return try peers(context, "The packet filter")
+            return try peers(state.context, "The packet filter")
         }
     }
 

@@ -106,7 +106,7 @@ extension Link {
 
 extension NetlinkSocket {
     /// An interface that was just made.
-    func made(_ name: String) throws(PodNetworkError) -> Link {
+    package func made(_ name: String) throws(PodNetworkError) -> Link {
         if let link = try link(named: name) { return link }
         throw PodNetworkError(.refused, "The interface \(name) in \(place)", "it is gone again", "Try again.")
     }

@@ -10,6 +10,18 @@ public struct PodRoute: Hashable, Sendable, CustomStringConvertible {
         public static let `static` = Origin(rawValue: 4)
         public static let routerAdvertisement = Origin(rawValue: 9)
         public static let dhcp = Origin(rawValue: 16)
+
+        /// By those names that apf.json has for them.
+        private static let names = ["kernel": kernel, "boot": boot, "static": `static`, "dhcp": dhcp]
+
+        /// By the name that apf.json has for it; nil if it is none of the four.
+        public init?(name: String) {
+            guard let origin = Self.names[name] else { return nil }
+            self = origin
+        }
+
+        /// Its name in apf.json; nil if it has none.
+        public var name: String? { Self.names.first { $0.value == self }?.key }
     }
 
     /// How far away the destination is (`rtm_scope` in linux/rtnetlink.h); IPv6 knows only `universe`.
@@ -22,6 +34,17 @@ public struct PodRoute: Hashable, Sendable, CustomStringConvertible {
         public static let link = Scope(rawValue: 253)
         public static let host = Scope(rawValue: 254)
         public static let nowhere = Scope(rawValue: 255)
+
+        private static let names = ["universe": universe, "site": site, "link": link, "host": host, "nowhere": nowhere]
+
+        /// By the name that apf.json has for it; nil if it is none of the five.
+        public init?(name: String) {
+            guard let scope = Self.names[name] else { return nil }
+            self = scope
+        }
+
+        /// Its name in apf.json; nil if it has none.
+        public var name: String? { Self.names.first { $0.value == self }?.key }
     }
 
     /// Where to, host bits zero; `0.0.0.0/0` and `::/0` are everywhere that nothing else names.

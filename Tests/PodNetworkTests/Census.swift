@@ -1,4 +1,5 @@
 import LinuxIO
+import NetworkRig
 
 @testable import PodNetwork
 

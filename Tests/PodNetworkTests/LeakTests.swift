@@ -1,4 +1,5 @@
 import LinuxIO
+import NetworkRig
 import Testing
 
 @testable import PodNetwork

@@ -1,4 +1,5 @@
 import LinuxIO
+import NetworkRig
 import Testing
 
 @testable import PodNetwork
@@ -149,6 +150,57 @@ extension RealNamespaces {
             let routes = try Lab.socket(joined.home).routes().map(\.route)
             let gateway = try address("10.244.1.1")
             #expect(routes.contains { $0.destination.description == "10.96.0.0/12" && $0.gateway == gateway })
+        }
+
+        @Test("of a thousand routes, and of two gateways for one destination, is the same when made twice")
+        func manyRoutes() async throws {
+            let lab = try Lab()
+            let joined = try await Joined(lab, pod: try lab.makePod(4, isDual: true))
+            var plan = joined.vmPlan
+            for number in 0..<1000 {
+                let destination = try prefix("172.16.\(number / 250).\(number % 250)/32")
+                plan.routes.append(PodRoute(to: destination, through: try address("10.244.1.1"), priority: 7))
+            }
+            for gateway in ["fd00:244::a", "fd00:244::b"] {
+                plan.routes.append(
+                    PodRoute(to: try prefix("2001:db8::/32"), through: try address(gateway), priority: 9))
+            }
+            for _ in 0..<2 {
+                try await lab.vmNetworks.setUp(plan, in: joined.home.path)
+                let routes = try Lab.socket(joined.home).routes().map(\.route)
+                #expect(Set(routes) == Set(plan.orderedRoutes))
+            }
+            // What the VM has, another inspection finds.
+            let found = try await lab.vmNetworks.inspect(joined.home.path)
+            #expect(found.addresses == plan.addresses && found.hardwareAddress == plan.hardwareAddress)
+        }
+
+        @Test("ends with an error that helps where IPv6 is switched off")
+        func withoutVersion6() async throws {
+            let lab = try Lab()
+            let joined = try await Joined(lab, pod: try lab.makePod(4, isDual: true))
+            let home = try NetworkNamespace.make(named: "podns")
+            try #require(
+                try Lab.succeeds(
+                    "sysctl -w net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1", in: home))
+            try await lab.vmNetworks.tearDownVMEnd(interface: "eth0", in: joined.home.path)
+            let refused = try await failure { try await lab.vmNetworks.setUp(joined.vmPlan, in: home.path) }
+            #expect(refused.remedy.contains("disable_ipv6"), "\(refused)")
+            #expect(try Lab.socket(home).links().map(\.name) == ["lo"])
+        }
+
+        @Test("leaves the threads of this process in the namespace they were in")
+        func threads() async throws {
+            let own = try NetworkNamespace.ofThisProcess()
+            let lab = try Lab()
+            _ = try await Joined(lab, pod: try lab.makePod())
+            for thread in try Files.list("/proc/self/task") {
+                // A thread may end meanwhile.
+                guard let namespace = try? NetworkNamespace(opening: "/proc/self/task/\(thread)/ns/net") else {
+                    continue
+                }
+                #expect(namespace.isSame(as: own))
+            }
         }
     }
 }

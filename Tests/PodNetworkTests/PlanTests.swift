@@ -1,3 +1,4 @@
+import NetworkRig
 import Testing
 
 @testable import PodNetwork
@@ -128,6 +129,16 @@ struct PlanTests {
             { $0.neighbors = [PodNeighbor(try address("0.0.0.0"), is: try ethernet("02:00:00:00:00:01"))] }
         ),
     ]
+
+    @Test("has apf.json's names for who made a route, and how far it leads")
+    func names() {
+        for name in ["static", "boot", "dhcp", "kernel"] { #expect(PodRoute.Origin(name: name)?.name == name) }
+        for name in ["universe", "site", "link", "host", "nowhere"] {
+            #expect(PodRoute.Scope(name: name)?.name == name)
+        }
+        #expect(PodRoute.Origin(name: "ra") == nil && PodRoute.Origin.routerAdvertisement.name == nil)
+        #expect(PodRoute.Scope(name: "") == nil)
+    }
 
     @Test("bears an interface's name of 15 bytes")
     func longName() throws {

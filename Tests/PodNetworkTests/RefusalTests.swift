@@ -1,5 +1,6 @@
 import Glibc
 import LinuxIO
+import NetworkRig
 import Testing
 
 @testable import PodNetwork

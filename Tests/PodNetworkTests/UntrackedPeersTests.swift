@@ -1,4 +1,5 @@
 import LinuxIO
+import NetworkRig
 import PacketFilter
 import Testing
 
@@ -23,6 +24,11 @@ extension RealNamespaces {
             #expect(try peers.all() == [])
             try peers.add("10.0.0.2")
             #expect(try again.all() == ["10.0.0.2"])
+            // Somebody flushes everything.
+            try #require(try Lab.succeeds("nft flush ruleset", in: lab.node), "needs nft")
+            try peers.remove("10.0.0.2")
+            try peers.add("10.0.0.3")
+            #expect(try again.all() == ["10.0.0.3"])
         }
 
         @Test(

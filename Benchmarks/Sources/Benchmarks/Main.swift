@@ -1,7 +1,7 @@
 import JSON
 import LinuxIO
 
-/// benchmarks PROGRAMS PEER [--quick] [--only tunnel|pods|scale|scale-at-once|scale-spread] [--json FILE]
+/// benchmarks PROGRAMS PEER [--quick] [--only tunnel|pods|scale|scale-at-once|scale-spread|network] [--json FILE]
 @main
 enum Main {
     static func main() { Process.run { arguments, _ in run(arguments) } }
@@ -23,7 +23,7 @@ enum Main {
     private static func measure(_ arguments: [String]) throws {
         guard arguments.count >= 2 else {
             throw Failure(
-                "usage: benchmarks PROGRAMS PEER [--quick] [--only tunnel|pods|scale|scale-at-once|scale-spread] [--json FILE]"
+                "usage: benchmarks PROGRAMS PEER [--quick] [--only tunnel|pods|scale|scale-at-once|scale-spread|network] [--json FILE]"
             )
         }
         func value(after flag: String) -> String? {
@@ -32,10 +32,11 @@ enum Main {
         let isQuick = arguments.contains("--quick")
         let only = value(after: "--only")
         let figures = try EpollLoop.run { loop in
-            // It needs none of the programs.
+            // These need none of the programs.
             if let only, only.hasPrefix("scale") {
                 return try await ScaleBenchmark(loop: loop, isQuick: isQuick, part: only).run()
             }
+            if only == "network" { return try await NetworkBenchmark(isQuick: isQuick).run() }
             let tools = Tools(
                 loop: loop, programs: arguments[0], peer: Peer(path: arguments[1], loop: loop),
                 rounds: isQuick ? 1 : 5, seconds: isQuick ? 0.5 : 2)

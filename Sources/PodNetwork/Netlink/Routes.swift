@@ -63,8 +63,8 @@ extension NetlinkSocket {
     /// Adds a route over `link`, in the place of one with the same destination and priority.
     package func add(_ route: PodRoute, over link: Link) throws(PodNetworkError) {
         try perform(NetlinkCall(.route, "add", "The route to \(route)")) {
-            // IPv6 would replace another gateway's route, not only this one's.
-            let mode = route.destination.address.isVersion6 ? NLM_F_EXCL | NLM_F_APPEND : NLM_F_REPLACE
+            // In IPv6 several gateways may share a destination, and replacing would take the others away.
+            let mode = route.destination.address.isVersion6 ? NLM_F_APPEND : NLM_F_REPLACE
             return unsafe withRoute(route, link) { unsafe rtnl_route_add(pointer, $0, NLM_F_CREATE | mode) }
         }
     }

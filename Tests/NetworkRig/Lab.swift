@@ -1,10 +1,9 @@
-import Glibc
-import LinuxIO
-
-@testable import PodNetwork
+internal import Glibc
+package import LinuxIO
+package import PodNetwork
 
 /// Whether the tests that need namespaces can run; if not they are skipped, and say so.
-let canMakeNamespaces = NetworkCapabilities.ofThisProcess().missing.isEmpty
+package let canMakeNamespaces = NetworkCapabilities.ofThisProcess().missing.isEmpty
 
 /// A node, a VM and another host of the cluster, each a namespace on this machine:
 ///
@@ -13,15 +12,15 @@ let canMakeNamespaces = NetworkCapabilities.ofThisProcess().missing.isEmpty
 ///     10.244.1.x/24    10.244.1.1           10.0.0.1     10.0.0.2
 ///
 /// All of it is gone with the last reference.
-final class Lab: Sendable {
-    static let port = 4789
-    let node: NetworkNamespace
-    let vm: NetworkNamespace
-    let client: NetworkNamespace
-    let nodeNetworks: PodNetworks
-    let vmNetworks: PodNetworks
+package final class Lab: Sendable {
+    package static let port = 4789
+    package let node: NetworkNamespace
+    package let vm: NetworkNamespace
+    package let client: NetworkNamespace
+    package let nodeNetworks: PodNetworks
+    package let vmNetworks: PodNetworks
 
-    init(nodeGate: NetlinkGate = .open, vmGate: NetlinkGate = .open, underlayMTU: Int = 1500) throws {
+    package init(nodeGate: NetlinkGate = .open, vmGate: NetlinkGate = .open, underlayMTU: Int = 1500) throws {
         node = try .make(named: "node")
         vm = try .make(named: "vm")
         client = try .make(named: "client")
@@ -39,12 +38,12 @@ final class Lab: Sendable {
         try plug(client, "client0", ["10.244.1.2/24", "fd00:244::2/64"])
     }
 
-    static func socket(_ namespace: NetworkNamespace) throws -> NetlinkSocket {
+    package static func socket(_ namespace: NetworkNamespace) throws -> NetlinkSocket {
         try NetlinkSocket.open(in: namespace, "\(namespace)")
     }
 
     @discardableResult
-    static func up(
+    package static func up(
         _ name: String, _ socket: NetlinkSocket, _ addresses: [String] = [], mtu: Int? = nil
     ) throws -> Link {
         let link = try socket.made(name)
@@ -56,7 +55,7 @@ final class Lab: Sendable {
 
     /// Connects a namespace to the bridge, by an `eth0` of its own.
     @discardableResult
-    func plug(
+    package func plug(
         _ namespace: NetworkNamespace, _ port: String, _ addresses: [String], gateways: [String] = [], mtu: Int = 1500
     ) throws -> Link {
         let (inNode, inside) = (try Self.socket(node), try Self.socket(namespace))
@@ -68,14 +67,14 @@ final class Lab: Sendable {
         try Self.up("lo", inside)
         let eth0 = try Self.up("eth0", inside, addresses, mtu: mtu)
         for gateway in gateways {
-            let address = try PodNetworkTests.address(gateway)
+            let address = try NetworkRig.address(gateway)
             try inside.add(PodRoute(to: address.isVersion6 ? .allVersion6 : .allVersion4, through: address), over: eth0)
         }
         return eth0
     }
 
     /// A pod's namespace, as the CNI plugin bridge would make it.
-    func makePod(_ number: Int = 5, isDual: Bool = false, mtu: Int = 1500) throws -> NetworkNamespace {
+    package func makePod(_ number: Int = 5, isDual: Bool = false, mtu: Int = 1500) throws -> NetworkNamespace {
         let pod = try NetworkNamespace.make(named: "pod \(number)")
         let (high, low) = (1 + number / 200, number % 200 + 5)
         try plug(
@@ -86,36 +85,38 @@ final class Lab: Sendable {
     }
 
     /// Runs a command in a namespace; its exit status is 0 if it is content.
-    static func succeeds(_ command: String, in namespace: NetworkNamespace) throws -> Bool {
+    package static func succeeds(_ command: String, in namespace: NetworkNamespace) throws -> Bool {
         try namespace.run { unsafe system("\(command) >/dev/null 2>&1") } == 0
     }
 
-    static func pings(_ address: String, from namespace: NetworkNamespace, _ options: String = "") throws -> Bool {
+    package static func pings(_ address: String, from namespace: NetworkNamespace, _ options: String = "") throws
+        -> Bool
+    {
         try succeeds("ping -n -c 3 -i 0.05 -W 1 \(options) \(address)", in: namespace)
     }
 }
 
 extension NetworkNamespace {
     /// A path that leads to it, as long as it is held.
-    var path: String { "/proc/self/fd/\(rawDescriptor)" }
+    package var path: String { "/proc/self/fd/\(rawDescriptor)" }
 }
 
 /// A text that a test believes to be right, and is not.
-struct NotParsed: Error {
+package struct NotParsed: Error {
     let text: String
 }
 
-func address(_ text: String) throws -> NetAddress {
+package func address(_ text: String) throws -> NetAddress {
     guard let address = NetAddress(text) else { throw NotParsed(text: text) }
     return address
 }
 
-func prefix(_ text: String) throws -> NetPrefix {
+package func prefix(_ text: String) throws -> NetPrefix {
     guard let prefix = NetPrefix(text) else { throw NotParsed(text: text) }
     return prefix
 }
 
-func ethernet(_ text: String) throws -> LinkAddress {
+package func ethernet(_ text: String) throws -> LinkAddress {
     guard let address = LinkAddress(text) else { throw NotParsed(text: text) }
     return address
 }

@@ -9,7 +9,7 @@ import Testing
 final class Gatekeeper: Sendable {
     private struct State {
         var count = 0
-        var target: Int?
+        var targets: Range<Int> = 0..<0
         var verdict = NetlinkGate.Verdict.pass
         var calls: [String] = []
     }
@@ -21,14 +21,15 @@ final class Gatekeeper: Sendable {
             self.state.withLock { state in
                 defer { state.count += 1 }
                 state.calls.append("\(call)")
-                return state.count == state.target ? state.verdict : .pass
+                return state.targets.contains(state.count) ? state.verdict : .pass
             }
         }
     }
 
-    /// From here on the request of that number gets this verdict.
-    func arm(_ target: Int?, _ verdict: NetlinkGate.Verdict = .pass) {
-        state.withLock { $0 = State(target: target, verdict: verdict) }
+    /// From here on the request of that number, or all from it on, gets this verdict.
+    func arm(_ target: Int?, _ verdict: NetlinkGate.Verdict = .pass, andAllAfter isForGood: Bool = false) {
+        let targets = target.map { $0..<(isForGood ? Int.max : $0 + 1) } ?? 0..<0
+        state.withLock { $0 = State(targets: targets, verdict: verdict) }
     }
 
     var calls: [String] { state.withLock(\.calls) }
@@ -122,6 +123,26 @@ extension RealNamespaces {
             } between: {
             }
             #expect(try Lab.pings("10.244.1.10", from: lab.client))
+        }
+
+        @Test("that does not even let us clear up says what is left behind, which the next teardown finds")
+        func leftBehind() async throws {
+            let keeper = Gatekeeper()
+            let lab = try Lab(nodeGate: keeper.gate)
+            let pod = try lab.makePod()
+            let before = try Census(pod)
+            let plan = NodeEndPlan(podInterface: "eth0", tunnel: Tunnel(7, to: try address("10.0.0.2")), mtu: 1450)
+            keeper.arm(nil)
+            try await lab.nodeNetworks.setUp(plan, in: pod.path)
+            let count = keeper.calls.count
+            try await lab.nodeNetworks.tearDownNodeEnd(podInterface: "eth0", in: pod.path)
+            keeper.arm(count - 1, .refuse(errno: ENOBUFS), andAllAfter: true)
+            let error = try await failure { try await lab.nodeNetworks.setUp(plan, in: pod.path) }
+            #expect(error.leftBehind == ["the rules on eth0", "the rules on vxlan1", "vxlan1"])
+            #expect(error.description.contains("Left behind: the rules on eth0"))
+            keeper.arm(nil)
+            try await lab.nodeNetworks.tearDownNodeEnd(podInterface: "eth0", in: pod.path)
+            #expect(try Census(pod) == before)
         }
 
         @Test("that says a list has changed meanwhile is asked again")

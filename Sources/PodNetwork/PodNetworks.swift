@@ -70,6 +70,15 @@ public final class PodNetworks: Sendable {
             "node end of the pod's network is up", [LogField("namespace", path), LogField("tunnel", plan.tunnel)])
     }
 
+    /// What is there of the node's end that `plan` is about, with counters at each hop and what is wrong.
+    ///
+    /// - Throws: ``PodNetworkError``, or `CancellationError`.
+    public func state(of plan: NodeEndPlan, in path: String) async throws -> NodeEndState {
+        try await offLoop { networks in
+            try NodeEndState(of: plan, try NetlinkSocket.open(in: try networks.pod(path), path, gate: networks.gate))
+        }
+    }
+
     /// Removes the node's end. That it, or the namespace, is not there is fine.
     ///
     /// Once it returns, the identifier is free; with `identifier` the end of another tunnel stays.

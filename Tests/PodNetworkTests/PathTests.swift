@@ -202,5 +202,35 @@ extension RealNamespaces {
                 #expect(namespace.isSame(as: own))
             }
         }
+
+        @Test("shows what has passed each hop, and names what is broken")
+        func state() async throws {
+            let lab = try Lab()
+            let joined = try await Joined(lab, pod: try lab.makePod())
+            let (networks, plan, path) = (lab.nodeNetworks, joined.nodePlan, joined.pod.path)
+            #expect(try Lab.pings("10.244.1.10", from: lab.client))
+            let good = try await networks.state(of: plan, in: path)
+            #expect(good.problems == [])
+            #expect(good.pod?.redirectedTo == "vxlan1" && good.tunnel?.redirectedTo == "eth0")
+            #expect(try #require(good.tunnel).counters.received.packets >= 3)
+            #expect(good.tunnelDescription == "VXLAN 555000 to 10.0.0.2, UDP port 4789")
+
+            // The VM's end goes.
+            try await lab.vmNetworks.tearDownVMEnd(interface: "eth0", in: joined.home.path)
+            try await networks.tearDownNodeEnd(podInterface: "eth0", in: path)
+            #expect(try await networks.state(of: plan, in: path).problems.count == 1)
+            try await networks.setUp(plan, in: path)
+            #expect(try !Lab.pings("10.244.1.10", from: lab.client))
+            let silent = try await networks.state(of: plan, in: path).problems
+            #expect(silent.count == 1 && silent[0].contains("none came back"), "\(silent)")
+
+            let socket = try Lab.socket(joined.pod)
+            try socket.setMTU(1400, of: try socket.made("vxlan1"))
+            try socket.removeIngress(from: try socket.made("eth0"))
+            #expect(try await networks.state(of: plan, in: path).problems.count == 2)
+            try socket.delete(try socket.made("eth0"))
+            let gone = try await networks.state(of: plan, in: path)
+            #expect(gone.pod == nil && gone.problems.count == 1)
+        }
     }
 }

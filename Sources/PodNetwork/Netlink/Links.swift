@@ -92,6 +92,25 @@ extension NetlinkSocket {
             { unsafe Link(cnetlink_as_link($0)) })
     }
 
+    /// What has passed an interface.
+    func counters(of link: Link) throws(PodNetworkError) -> NodeEndState.Counters {
+        var counters = NodeEndState.Counters()
+        var found: OpaquePointer?
+        try perform(NetlinkCall(.link, "count the packets of", "The interface \(link.name)")) {
+            unsafe rtnl_link_get_kernel(pointer, link.index, nil, &found)
+        }
+        guard let object = unsafe found else { return counters }
+        defer { unsafe rtnl_link_put(object) }
+        let count = { (what: rtnl_link_stat_id_t) in unsafe rtnl_link_get_stat(object, what) }
+        counters.received.packets = count(RTNL_LINK_RX_PACKETS)
+        counters.received.bytes = count(RTNL_LINK_RX_BYTES)
+        counters.received.dropped = count(RTNL_LINK_RX_DROPPED) + count(RTNL_LINK_RX_ERRORS)
+        counters.sent.packets = count(RTNL_LINK_TX_PACKETS)
+        counters.sent.bytes = count(RTNL_LINK_TX_BYTES)
+        counters.sent.dropped = count(RTNL_LINK_TX_DROPPED) + count(RTNL_LINK_TX_ERRORS)
+        return counters
+    }
+
     /// Makes the end of a tunnel in the namespace `home`, down; its outer packets stay in the namespace of this socket.
     ///
     /// One request, so that it never is here under another name. `address` nil lets the kernel choose one.

@@ -4,10 +4,12 @@ public import Telemetry
 /// The pods' networks of one host: its ends of their tunnels.
 ///
 /// Netlink blocks, sometimes for tens of milliseconds (the kernel's grace periods), so each call is made on a thread of
-/// its own, and the caller's loop goes on. A call that has begun is not cancelled; one that waits for its turn is.
+/// its own, and the caller's loop goes on. A call that has begun is not cancelled; one that waits for its turn is. Calls
+/// for one namespace come one after the other, in the order they were made: a teardown ends what a set-up began.
 public final class PodNetworks: Sendable {
     private let host: NetworkNamespace
     private let turnstile: Turnstile
+    private let queues = Queues()
     private let gate: NetlinkGate
     private let logger: Logger
 
@@ -36,7 +38,7 @@ public final class PodNetworks: Sendable {
     ///
     /// - Throws: ``PodNetworkError``, or `CancellationError`.
     public func inspect(_ path: String) async throws -> PodInterface {
-        try await offLoop { networks in
+        try await offLoop(path) { networks in
             try Inspector.pod(try NetlinkSocket.open(in: try networks.pod(path), path, gate: networks.gate))
         }
     }
@@ -63,7 +65,7 @@ public final class PodNetworks: Sendable {
     /// If it fails, what it has made is gone again.
     /// - Throws: ``PodNetworkError``, or `CancellationError`.
     public func setUp(_ plan: NodeEndPlan, in path: String) async throws {
-        try await offLoop { networks in
+        try await offLoop(path) { networks in
             try NodeEnd(node: networks.host, home: try networks.pod(path), gate: networks.gate).setUp(plan)
         }
         logger.debug(
@@ -74,7 +76,7 @@ public final class PodNetworks: Sendable {
     ///
     /// - Throws: ``PodNetworkError``, or `CancellationError`.
     public func state(of plan: NodeEndPlan, in path: String) async throws -> NodeEndState {
-        try await offLoop { networks in
+        try await offLoop(path) { networks in
             try NodeEndState(of: plan, try NetlinkSocket.open(in: try networks.pod(path), path, gate: networks.gate))
         }
     }
@@ -84,7 +86,7 @@ public final class PodNetworks: Sendable {
     /// Once it returns, the identifier is free; with `identifier` the end of another tunnel stays.
     /// - Throws: ``PodNetworkError``, or `CancellationError`.
     public func tearDownNodeEnd(podInterface: String, identifier: UInt32? = nil, in path: String) async throws {
-        try await offLoop { networks in
+        try await offLoop(path) { networks in
             guard let home = try networks.podIfThere(path) else { return }
             try NodeEnd(node: networks.host, home: home, gate: networks.gate)
                 .tearDown(podInterface: podInterface, identifier: identifier)
@@ -95,7 +97,7 @@ public final class PodNetworks: Sendable {
     ///
     /// - Throws: ``PodNetworkError``, or `CancellationError`.
     public func setUp(_ plan: VMEndPlan, in path: String) async throws {
-        try await offLoop { networks in
+        try await offLoop(path) { networks in
             try plan.check()
             try VMEnd(vm: networks.host, home: try networks.pod(path), gate: networks.gate).setUp(plan)
         }
@@ -107,10 +109,16 @@ public final class PodNetworks: Sendable {
     ///
     /// - Throws: ``PodNetworkError``, or `CancellationError`.
     public func tearDownVMEnd(interface: String, in path: String) async throws {
-        try await offLoop { networks in
+        try await offLoop(path) { networks in
             guard let home = try networks.podIfThere(path) else { return }
             try VMEnd(vm: networks.host, home: home, gate: networks.gate).tearDown(interface: interface)
         }
+    }
+
+    private func offLoop<Result: Sendable>(
+        _ path: String, _ body: @escaping @Sendable (PodNetworks) throws -> Result
+    ) async throws -> Result {
+        try await queues.run(path) { try await offLoop(body) }
     }
 
     private func offLoop<Result: Sendable>(

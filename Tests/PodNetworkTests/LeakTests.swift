@@ -56,7 +56,7 @@ extension RealNamespaces {
             }
             #expect(SystemInfo.openDescriptors == descriptors)
             // The kernel takes namespaces apart in the background.
-            for _ in 0..<200 where try Census(lab.node) != nodeBefore || Census.namespaces > namespaces + 100 {
+            for _ in 0..<1000 where try Census(lab.node) != nodeBefore || Census.namespaces > namespaces + 100 {
                 try await Task.sleep(for: .milliseconds(20))
             }
             #expect(try Census(lab.node) == nodeBefore)

@@ -232,5 +232,31 @@ extension RealNamespaces {
             let gone = try await networks.state(of: plan, in: path)
             #expect(gone.pod == nil && gone.problems.count == 1)
         }
+
+        @Test("is whole or gone, however set-ups and teardowns of it meet")
+        func meeting() async throws {
+            let lab = try Lab()
+            let pod = try lab.makePod()
+            let (networks, path, before) = (lab.nodeNetworks, pod.path, try Census(pod))
+            let plan = NodeEndPlan(podInterface: "eth0", tunnel: Tunnel(7, to: try address("10.0.0.2")), mtu: 1450)
+            for round in 0..<10 {
+                try await withThrowingTaskGroup { group in
+                    for number in 0..<6 {
+                        group.addTask {
+                            if (number + round).isMultiple(of: 2) {
+                                try await networks.setUp(plan, in: path)
+                            } else {
+                                try await networks.tearDownNodeEnd(podInterface: "eth0", identifier: 7, in: path)
+                            }
+                        }
+                    }
+                    try await group.waitForAll()
+                }
+                let problems = try await networks.state(of: plan, in: path).problems
+                if !problems.isEmpty { #expect(try Census(pod) == before) }
+            }
+            try await networks.tearDownNodeEnd(podInterface: "eth0", in: path)
+            #expect(try Census(pod) == before)
+        }
     }
 }

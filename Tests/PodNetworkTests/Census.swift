@@ -1,3 +1,4 @@
+import Glibc
 import LinuxIO
 import NetworkRig
 
@@ -21,12 +22,25 @@ struct Census: Equatable {
         neighbors = Set(try found.flatMap { try socket.permanentNeighbors(on: $0) }.filter { !$0.address.isMulticast })
     }
 
-    /// How many network namespaces the kernel has; those that die take a moment to be gone.
+    /// How many network namespaces the kernel has.
+    ///
+    /// Those that die take a moment to be gone, and newer kernels free their memory only once the next one dies.
     static var namespaces: Int {
         // Every namespace has a slab object, which /proc/slabinfo counts.
         let text =
             (try? DurableFile.read("/proc/slabinfo", limit: 1 << 20)).map { String(decoding: $0, as: UTF8.self) } ?? ""
         let line = text.split(separator: "\n").first { $0.hasPrefix("net_namespace ") }
         return line.flatMap { Int($0.split(separator: " ")[1]) } ?? -1
+    }
+
+    /// How many descriptors this process has of namespaces and of netlink; other tests open others meanwhile.
+    static var descriptors: Int {
+        let numbers = ((try? Files.list("/proc/self/fd")) ?? []).compactMap { CInt($0) }
+        return numbers.count { number in
+            var (family, size) = (CInt(0), socklen_t(MemoryLayout<CInt>.size))
+            let isSocket = unsafe getsockopt(number, SOL_SOCKET, SO_DOMAIN, &family, &size) == 0
+            if isSocket { return family == AF_NETLINK }
+            return (try? NetworkNamespace(opening: "/proc/self/fd/\(number)")) != nil
+        }
     }
 }

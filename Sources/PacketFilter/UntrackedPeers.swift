@@ -13,7 +13,8 @@ package import LinuxIO
 ///         chain out { type filter hook output priority raw; ip daddr @peers4 udp dport 4789 notrack }
 ///     }
 ///
-/// On the node only: a pod's VM tracks no connections, and its daemon does without this library. Blocks for milliseconds.
+/// On the node only: a pod's VM tracks no connections, and its daemon does without this library. Each call is
+/// made on a thread of its own: it may take milliseconds.
 public final class UntrackedPeers: Sendable {
     /// The table's name, for who looks at it: `nft list table inet peerpod`.
     public static let table = "peerpod"
@@ -55,8 +56,10 @@ public final class UntrackedPeers: Sendable {
 
     /// Adds a host; one that is there is fine.
     ///
-    /// - Throws: ``PacketFilterError``.
-    public func add(_ address: String) throws(PacketFilterError) {
+    /// - Throws: ``PacketFilterError``, or `SystemCallError` when there is no thread to be had.
+    public func add(_ address: String) async throws { try await Thread.offLoop { try self.insert(address) } }
+
+    private func insert(_ address: String) throws(PacketFilterError) {
         let set = try Self.set(for: address)
         let table = "inet \(Self.table)"
         let base = """
@@ -82,8 +85,10 @@ public final class UntrackedPeers: Sendable {
 
     /// Removes a host, and with the last one the table; one that is not there is fine.
     ///
-    /// - Throws: ``PacketFilterError``.
-    public func remove(_ address: String) throws(PacketFilterError) {
+    /// - Throws: ``PacketFilterError``, or `SystemCallError` when there is no thread to be had.
+    public func remove(_ address: String) async throws { try await Thread.offLoop { try self.delete(address) } }
+
+    private func delete(_ address: String) throws(PacketFilterError) {
         let set = try Self.set(for: address)
         let table = "inet \(Self.table)"
         let what = "Tracking the packets of \(address) again"
@@ -101,8 +106,10 @@ public final class UntrackedPeers: Sendable {
 
     /// The hosts that are there.
     ///
-    /// - Throws: ``PacketFilterError``.
-    public func all() throws(PacketFilterError) -> [String] {
+    /// - Throws: ``PacketFilterError``, or `SystemCallError` when there is no thread to be had.
+    public func all() async throws -> [String] { try await Thread.offLoop { try self.list() } }
+
+    private func list() throws(PacketFilterError) -> [String] {
         try state.withLock { state throws(PacketFilterError) in
             guard try state.context.run("list tables inet", "The packet filter").contains("table inet \(Self.table)")
             else {

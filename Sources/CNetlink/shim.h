@@ -50,7 +50,7 @@ static inline int cnetlink_note_refusals(struct nl_sock *socket, struct cnetlink
     setsockopt(nl_socket_get_fd(socket), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     // Old kernels have no words; that is no reason to do without them here.
     setsockopt(nl_socket_get_fd(socket), SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
-    return nl_cb_err(nl_socket_get_cb(socket), NL_CB_CUSTOM, cnetlink_note, refusal);
+    return nl_socket_modify_err_cb(socket, NL_CB_CUSTOM, cnetlink_note, refusal);
 }
 
 // TC_CAST() and the macros for handles are none that Swift could call.

@@ -226,6 +226,7 @@ extension NetlinkSocket {
             defer { unsafe rtnl_link_veth_release(link) }
             unsafe rtnl_link_set_name(link, name)
             let end = unsafe rtnl_link_veth_get_peer(link)
+            defer { unsafe rtnl_link_put(end) }
             unsafe rtnl_link_set_name(end, peer)
             unsafe rtnl_link_set_ns_fd(end, other.rawDescriptor)
             return unsafe rtnl_link_add(pointer, link, NLM_F_CREATE | NLM_F_EXCL)

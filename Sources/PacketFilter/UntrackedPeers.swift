@@ -26,6 +26,8 @@ public final class UntrackedPeers: Sendable {
     }
 
     private let port: Int
+    /// Who waits is no thread: a removal takes one of the kernel's grace periods.
+    private let turnstile = Turnstile(1)
     private let state: Lock<State>
 
     /// The peers that send to, and get from, UDP port `port`.
@@ -56,8 +58,8 @@ public final class UntrackedPeers: Sendable {
 
     /// Adds a host; one that is there is fine.
     ///
-    /// - Throws: ``PacketFilterError``, or `SystemCallError` when there is no thread to be had.
-    public func add(_ address: String) async throws { try await Thread.offLoop { try self.insert(address) } }
+    /// - Throws: ``PacketFilterError``, or `CancellationError` when cancelled while waiting for its turn.
+    public func add(_ address: String) async throws { try await offLoop { try $0.insert(address) } }
 
     private func insert(_ address: String) throws(PacketFilterError) {
         let set = try Self.set(for: address)
@@ -85,8 +87,8 @@ public final class UntrackedPeers: Sendable {
 
     /// Removes a host, and with the last one the table; one that is not there is fine.
     ///
-    /// - Throws: ``PacketFilterError``, or `SystemCallError` when there is no thread to be had.
-    public func remove(_ address: String) async throws { try await Thread.offLoop { try self.delete(address) } }
+    /// - Throws: ``PacketFilterError``, or `CancellationError` when cancelled while waiting for its turn.
+    public func remove(_ address: String) async throws { try await offLoop { try $0.delete(address) } }
 
     private func delete(_ address: String) throws(PacketFilterError) {
         let set = try Self.set(for: address)
@@ -106,8 +108,8 @@ public final class UntrackedPeers: Sendable {
 
     /// The hosts that are there.
     ///
-    /// - Throws: ``PacketFilterError``, or `SystemCallError` when there is no thread to be had.
-    public func all() async throws -> [String] { try await Thread.offLoop { try self.list() } }
+    /// - Throws: ``PacketFilterError``, or `CancellationError` when cancelled while waiting for its turn.
+    public func all() async throws -> [String] { try await offLoop { try $0.list() } }
 
     private func list() throws(PacketFilterError) -> [String] {
         try state.withLock { state throws(PacketFilterError) in
@@ -117,6 +119,12 @@ public final class UntrackedPeers: Sendable {
             }
             return try peers(state.context, "The packet filter")
         }
+    }
+
+    private func offLoop<Result: Sendable>(
+        _ body: @escaping @Sendable (UntrackedPeers) throws -> Result
+    ) async throws -> Result {
+        try await turnstile.pass { try await Thread.offLoop { try body(self) } }
     }
 
     private func peers(_ context: NFTContext, _ what: String) throws(PacketFilterError) -> [String] {

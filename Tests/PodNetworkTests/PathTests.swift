@@ -89,24 +89,44 @@ extension RealNamespaces {
             #expect(try Lab.pings("10.244.1.2", from: joined.home, "-M do -s \(1430 - 28)"))
         }
 
-        @Test("works for a /32 with an on-link gateway and a permanent neighbour, as Calico has it")
-        func calico() async throws {
+        /// What Calico and Azure CNI make: a gateway that is nobody, whose Ethernet address is written down.
+        @Test("works for a gateway on the link that nobody is, as Calico and Azure CNI have it", arguments: [32, 16])
+        func nobodysGateway(length: Int) async throws {
             let lab = try Lab()
             let pod = try NetworkNamespace.make(named: "pod")
             let (inNode, inPod) = (try Lab.socket(lab.node), try Lab.socket(pod))
             try inNode.createCable("cali1", "eth0", in: pod)
             let outside = try Lab.up("cali1", inNode)
-            let eth0 = try Lab.up("eth0", inPod, ["10.244.7.7/32"])
+            let eth0 = try Lab.up("eth0", inPod)
+            try inPod.add(try prefix("10.240.7.7/\(length)"), to: eth0)
             let gateway = try address("169.254.1.1")
             try inPod.add(PodRoute(to: NetPrefix(only: gateway)), over: eth0)
             try inPod.add(PodRoute(to: .allVersion4, through: gateway), over: eth0)
             try inPod.add(PodNeighbor(gateway, is: try #require(outside.hardwareAddress)), on: eth0)
-            try inNode.add(PodRoute(to: try prefix("10.244.7.7/32")), over: outside)
+            try inNode.add(PodRoute(to: try prefix("10.240.7.7/32")), over: outside)
             let joined = try await Joined(lab, pod: pod)
             #expect(joined.interface.neighbors.count == 1)
             #expect(joined.interface.routes.count { !$0.destination.address.isVersion6 } == 2)
-            #expect(try Lab.pings("10.244.7.7", from: lab.node))
+            #expect(try Lab.pings("10.240.7.7", from: lab.node))
             #expect(try Lab.pings("10.0.0.1", from: joined.home))
+        }
+
+        @Test("works for a small MTU and several networks behind one gateway, as OVN-Kubernetes has it")
+        func manyNetworks() async throws {
+            let lab = try Lab()
+            let pod = try NetworkNamespace.make(named: "pod")
+            let eth0 = try lab.plug(pod, "ovn", ["10.244.1.9/23"], gateways: ["10.244.1.1"], mtu: 1400)
+            let inPod = try Lab.socket(pod)
+            let gateway = try address("10.244.1.1")
+            for network in ["10.244.0.0/14", "172.30.0.0/16", "100.64.0.0/16", "169.254.169.5/32"] {
+                try inPod.add(PodRoute(to: try prefix(network), through: gateway), over: eth0)
+            }
+            let joined = try await Joined(lab, pod: pod)
+            #expect(joined.nodePlan.mtu == 1400 && joined.vmPlan.mtu == 1400)
+            let routes = try Lab.socket(joined.home).routes().map(\.route)
+            #expect(Set(routes) == Set(joined.interface.routes.map(\.normalized)))
+            #expect(try Lab.pings("10.244.1.9", from: lab.client))
+            #expect(try Lab.pings("10.244.1.2", from: joined.home, "-M do -s \(1400 - 28)"))
         }
 
         @Test("is made only once, however often it is set up, and mended where it is broken")

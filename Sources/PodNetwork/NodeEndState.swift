@@ -80,7 +80,7 @@ extension NodeEndState {
         }
         if problems.isEmpty, tunnel.counters.sent.packets > 0, tunnel.counters.received.packets == 0 {
             problems.append(
-                "\(tunnel.counters.sent.packets) packets went to the VM, and none came back: its end is missing, or UDP port "
+                "\(tunnel.counters.sent.packets) packet(s) went to the VM, and none came back: its end is missing, or UDP port "
                     + "\(plan.tunnel.port) does not get through (network security group, firewall).")
         }
     }

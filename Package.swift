@@ -36,12 +36,11 @@ let package = Package(
         .executable(name: "agent-protocol-forwarder", targets: ["agent-protocol-forwarder"]),
         .executable(name: "peerpodctl", targets: ["peerpodctl"]),
         .executable(name: "fake-pod-vm", targets: ["fake-pod-vm"]),
-        library("PodNetwork"), library("PacketFilter"), library("NetworkRig"),
         // For the packages in Fuzz and Benchmarks.
         library("LinuxIO"), library("TTRPC"), library("AgentTunnel"), library("PodVMBoot"), library("KataProtocol"),
         library("RemoteHypervisor"), library("AgentProtocolForwarder"), library("JSON"), library("PodVMLifecycle"),
         library("Telemetry"), library("Configuration"), library("HTTPTransport"), library("AzureProvider"),
-        library("FakeCloud"), library("ScaleRig"),
+        library("FakeCloud"), library("NetworkRig"), library("ScaleRig"),
     ],
     targets: [
         // C: what a library's macros and variadics hide from Swift, and nothing else.

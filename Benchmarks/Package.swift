@@ -10,8 +10,7 @@ let package = Package(
             name: "benchmarks",
             dependencies: [
                 "AgentTunnel", "Configuration", "JSON", "KataProtocol", "LinuxIO", "NetworkRig", "PodVMBoot",
-                "ScaleRig", "TTRPC",
-                "Telemetry",
+                "ScaleRig", "TTRPC", "Telemetry",
             ].map { .product(name: $0, package: "cloud-api-adaptor") },
             path: "Sources/Benchmarks",
             swiftSettings: [.swiftLanguageMode(.v6), .enableUpcomingFeature("NonisolatedNonsendingByDefault")])

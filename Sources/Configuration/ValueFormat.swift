@@ -201,7 +201,7 @@ extension ValueFormat {
 
 extension String {
     /// Without white space at its ends.
-    var trimmed: String {
+    package var trimmed: String {
         guard let first = firstIndex(where: { !$0.isWhitespace }), let last = lastIndex(where: { !$0.isWhitespace })
         else { return "" }
         return String(self[first...last])

@@ -1,3 +1,4 @@
+internal import Configuration
 package import JSON
 
 /// The VM sizes of a region.

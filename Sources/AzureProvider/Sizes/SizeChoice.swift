@@ -1,3 +1,4 @@
+internal import Configuration
 package import PodVMLifecycle
 
 /// Which sizes a pod's VM may have, the best first.

@@ -1,3 +1,4 @@
+internal import Configuration
 internal import JSON
 
 /// Which image a VM boots from.

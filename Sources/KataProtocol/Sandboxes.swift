@@ -5,6 +5,9 @@ public enum Sandboxes {
 
     /// All sandboxes.
     public static let list = Method<Empty, SandboxList>(service, "List")
+
+    /// A sandbox's network, hop by hop. NOT_FOUND if there is no such sandbox.
+    public static let network = Method<PodNetworkRequest, PodNetworkStatus>(service, "Network")
 }
 
 /// All sandboxes on record, oldest first.

@@ -70,7 +70,7 @@ let package = Package(
 
         // 2: domain
         module("PodVMLifecycle", ["JSON", "LinuxIO", "Telemetry"]),
-        module("PodVMBoot", ["CYAML", "CZlib", "JSON", "LinuxIO", "Telemetry"]),
+        module("PodVMBoot", ["CYAML", "CZlib", "JSON", "LinuxIO", "PodNetwork", "Telemetry"]),
         module("KataProtocol", ["LinuxIO", "TTRPC"]),
 
         // 3: edges
@@ -79,7 +79,8 @@ let package = Package(
         module(
             "FakeCloud",
             [
-                "AgentTunnel", "Configuration", "HTTPTransport", "JSON", "LinuxIO", "PodVMLifecycle", "Telemetry",
+                "AgentTunnel", "Configuration", "HTTPTransport", "JSON", "LinuxIO", "PodNetwork", "PodVMLifecycle",
+                "Telemetry",
             ]),
 
         // 4: programs
@@ -87,20 +88,26 @@ let package = Package(
             "CloudAPIAdaptor",
             [
                 "AgentTunnel", "AzureProvider", "Configuration", "FakeCloud", "HTTPTransport", "JSON", "KataProtocol",
-                "LinuxIO", "PodVMBoot", "PodVMLifecycle", "RemoteHypervisor", "TTRPC", "Telemetry",
+                "LinuxIO", "PacketFilter", "PodNetwork", "PodVMBoot", "PodVMLifecycle", "RemoteHypervisor", "TTRPC",
+                "Telemetry",
             ]),
         module(
             "AgentProtocolForwarder",
             [
-                "AgentTunnel", "Configuration", "KataProtocol", "LinuxIO", "PodVMBoot", "TTRPC", "Telemetry",
+                "AgentTunnel", "Configuration", "JSON", "KataProtocol", "LinuxIO", "PodNetwork", "PodVMBoot", "TTRPC",
+                "Telemetry",
             ]),
         module(
             "PeerPodControl",
             [
                 "AzureProvider", "Configuration", "FakeCloud", "HTTPTransport", "JSON", "KataProtocol", "LinuxIO",
-                "PodVMLifecycle", "TTRPC", "Telemetry",
+                "PodNetwork", "PodVMLifecycle", "TTRPC", "Telemetry",
             ]),
-        module("FakePodVM", ["Configuration", "FakeCloud", "JSON", "KataProtocol", "LinuxIO", "TTRPC", "Telemetry"]),
+        module(
+            "FakePodVM",
+            [
+                "Configuration", "FakeCloud", "JSON", "KataProtocol", "LinuxIO", "PodNetwork", "TTRPC", "Telemetry",
+            ]),
         program("cloud-api-adaptor", runs: "CloudAPIAdaptor"),
         program("agent-protocol-forwarder", runs: "AgentProtocolForwarder"),
         program("peerpodctl", runs: "PeerPodControl"),
@@ -129,8 +136,8 @@ let package = Package(
             "CloudAPIAdaptorTests",
             [
                 "AgentTunnel", "CloudAPIAdaptor", "Configuration", "Doubles", "FakeCloud", "HTTPTransport", "JSON",
-                "KataProtocol", "LinuxIO", "PodVMBoot", "PodVMLifecycle", "TTRPC", "Telemetry", "cloud-api-adaptor",
-                "agent-protocol-forwarder", "fake-pod-vm",
+                "KataProtocol", "LinuxIO", "NetworkRig", "PacketFilter", "PodNetwork", "PodVMBoot", "PodVMLifecycle",
+                "TTRPC", "Telemetry", "agent-protocol-forwarder", "cloud-api-adaptor", "fake-pod-vm", "peerpodctl",
             ]),
         tests("TelemetryTests", ["Telemetry"]),
         tests("TTRPCTests", ["LinuxIO", "TTRPC", "Telemetry"]),
@@ -142,32 +149,35 @@ let package = Package(
         tests(
             "AgentProtocolForwarderTests",
             [
-                "AgentProtocolForwarder", "AgentTunnel", "Configuration", "KataProtocol", "LinuxIO", "PodVMBoot",
-                "TTRPC", "Telemetry",
+                "AgentProtocolForwarder", "AgentTunnel", "Configuration", "JSON", "KataProtocol", "LinuxIO",
+                "NetworkRig", "PodNetwork", "PodVMBoot", "TTRPC", "Telemetry",
             ]),
         tests(
             "FakeCloudTests",
             [
-                "FakeCloud", "HTTPTransport", "JSON", "KataProtocol", "LinuxIO", "PodVMBoot", "PodVMLifecycle", "TTRPC",
-                "Telemetry", "agent-protocol-forwarder", "fake-pod-vm",
+                "FakeCloud", "HTTPTransport", "JSON", "KataProtocol", "LinuxIO", "NetworkRig", "PodNetwork",
+                "PodVMBoot", "PodVMLifecycle", "TTRPC", "Telemetry", "agent-protocol-forwarder", "fake-pod-vm",
             ]),
-        tests("FakePodVMTests", ["Configuration", "FakePodVM", "KataProtocol", "LinuxIO", "TTRPC", "Telemetry"]),
+        tests(
+            "FakePodVMTests",
+            ["Configuration", "FakePodVM", "KataProtocol", "LinuxIO", "NetworkRig", "PodNetwork", "TTRPC", "Telemetry"]),
         .target(
             name: "NetworkRig", dependencies: ["LinuxIO", "PodNetwork"], path: "Tests/NetworkRig",
             swiftSettings: strict),
         tests("PodNetworkTests", ["LinuxIO", "NetworkRig", "PacketFilter", "PodNetwork", "Telemetry"]),
-        tests("PodVMBootTests", ["LinuxIO", "PodVMBoot", "Telemetry"]),
+        tests("PodVMBootTests", ["LinuxIO", "PodNetwork", "PodVMBoot", "Telemetry"]),
         tests(
             "PeerPodControlTests",
             [
-                "AzureProvider", "Configuration", "JSON", "KataProtocol", "LinuxIO", "PeerPodControl", "TTRPC",
-                "Telemetry", "peerpodctl",
+                "AzureProvider", "Configuration", "JSON", "KataProtocol", "LinuxIO", "NetworkRig", "PeerPodControl",
+                "PodNetwork", "TTRPC", "Telemetry", "peerpodctl",
             ]),
         tests(
             "PeerTests",
             [
-                "AgentProtocolForwarder", "AgentTunnel", "Doubles", "JSON", "KataProtocol", "LinuxIO", "PodVMBoot",
-                "PodVMLifecycle", "RemoteHypervisor", "TTRPC", "Telemetry", "agent-protocol-forwarder", "fake-pod-vm",
+                "AgentProtocolForwarder", "AgentTunnel", "Doubles", "JSON", "KataProtocol", "LinuxIO", "NetworkRig",
+                "PodNetwork", "PodVMBoot", "PodVMLifecycle", "RemoteHypervisor", "TTRPC", "Telemetry",
+                "agent-protocol-forwarder", "fake-pod-vm",
                 "peerpodctl",
             ]),
     ]

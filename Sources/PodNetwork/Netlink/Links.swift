@@ -23,6 +23,10 @@ package struct Link: Equatable, Sendable {
     package var hardwareAddress: LinkAddress?
     package var isUp: Bool
     package var isLoopback: Bool
+    /// The number of the bridge it is a port of; 0 if of none.
+    package var master: CInt
+    /// Of a veth the number of its other end, in whatever namespace that is; else that of the interface below, or 0.
+    package var peer: CInt
     package var vxlan: VXLAN?
 
     init?(_ link: OpaquePointer) {
@@ -35,6 +39,8 @@ package struct Link: Equatable, Sendable {
         let flags = unsafe rtnl_link_get_flags(link)
         isUp = flags & UInt32(IFF_UP) != 0
         isLoopback = flags & UInt32(IFF_LOOPBACK) != 0
+        unsafe master = rtnl_link_get_master(link)
+        unsafe peer = rtnl_link_get_link(link)
         if unsafe rtnl_link_is_vxlan(link) != 0 {
             var (identifier, port): (UInt32, UInt32) = (0, 0)
             var (remote, local): (OpaquePointer?, OpaquePointer?)

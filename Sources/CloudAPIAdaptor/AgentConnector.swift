@@ -82,6 +82,10 @@ struct AgentConnector: PodConnector {
         SandboxFiles(in: directory).removeAll()
     }
 
+    func release(_ sandbox: SandboxID, in directory: String) async throws(ConnectorError) {}
+
+    func takeUp(_ sandbox: SandboxID, in directory: String) {}
+
     private func dialler(to instance: Instance, _ files: SandboxFiles) throws(ConnectorError) -> Dialler {
         guard let host = instance.addresses.first else {
             throw ConnectorError(.failed, "The cloud gave the VM \(instance.id) no address")

@@ -4,7 +4,8 @@
 /// whole when the sandbox is gone; the record in it (`record.json`) is not the connector's.
 public protocol PodConnector: Sendable {
     /// Does all that needs no cloud: looks at the pod's network, makes the identity, and the boot document within its
-    /// budget. Called once a sandbox; if it throws, ``disconnect(_:in:)`` follows and the directory goes.
+    /// budget. Called once a sandbox; if it throws, ``disconnect(_:in:)`` and ``release(_:in:)`` follow and the
+    /// directory goes.
     func prepare(
         _ request: SandboxRequest, in directory: String, vmName: InstanceID
     ) async throws(ConnectorError) -> PreparedPod
@@ -19,9 +20,22 @@ public protocol PodConnector: Sendable {
     /// person wants to hear after a time-out.
     func connect(_ sandbox: SandboxID, in directory: String, to instance: Instance) async throws(ConnectorError)
 
-    /// Takes tunnel, network and keys away. Idempotent and quick; also for what was never connected, or by an
-    /// earlier process.
+    /// Takes tunnel and keys away, and begins to take the network away. Idempotent and quick, since StopVM waits for it;
+    /// also for what was never connected, or by an earlier process.
     func disconnect(_ sandbox: SandboxID, in directory: String) async
+
+    /// Gives back what nobody else may have while the sandbox's VM might still send, and finishes what
+    /// ``disconnect(_:in:)`` has begun.
+    ///
+    /// Called once the VM is gone and disconnecting has returned, and before the directory goes. It may take its time;
+    /// if it throws, it is called again, also by a later process. What was never taken is given back already.
+    func release(_ sandbox: SandboxID, in directory: String) async throws(ConnectorError)
+
+    /// Notes what a sandbox of an earlier process has, so that no other gets it.
+    ///
+    /// Called at the start, before anything else, for every sandbox that has a directory; also for one whose record
+    /// cannot be read, and which therefore keeps what it has.
+    func takeUp(_ sandbox: SandboxID, in directory: String)
 }
 
 /// What kata is told about a pod that is prepared.

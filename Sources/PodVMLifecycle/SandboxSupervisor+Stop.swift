@@ -74,15 +74,22 @@ extension SandboxSupervisor {
             return await group.reduce(true) { $0 && $1 }
         }
         guard isDeleted else { return }
-        let isRemoved = await insist(on: "remove its directory", of: record) {
-            do {
-                try self.store.remove(record.id)
-            } catch {
-                ending.quickPart.set()
-                throw error
-            }
-        }
-        guard isRemoved else { return }
+        let directory = store.directory(of: record.id)
+        // Not before the VM is gone: it might go on sending with what the next one has then.
+        guard
+            await insist(
+                on: "release what it has of the node", of: record, ending,
+                { () throws(ConnectorError) in
+                    try await self.connector.release(record.id, in: directory)
+                })
+        else { return }
+        guard
+            await insist(
+                on: "remove its directory", of: record, ending,
+                { () throws(RecordError) in
+                    try self.store.remove(record.id)
+                })
+        else { return }
         table.withLock { $0.entries[record.id] = nil }
         count()
         log.info("The sandbox is gone")
@@ -114,11 +121,14 @@ extension SandboxSupervisor {
         count()
     }
 
+    /// Tries until it works; nobody waits for more than the first try.
     private func insist(
-        on what: String, of record: SandboxRecord, _ work: @Sendable () async throws -> Void
+        on what: String, of record: SandboxRecord, _ ending: Ending? = nil,
+        _ work: @Sendable () async throws -> Void
     ) async -> Bool {
         await insist(on: what, logger(of: record), work) { error in
             self.table.withLock { $0.entries[record.id]?.failure = "\(error)" }
+            ending?.quickPart.set()
         }
     }
 

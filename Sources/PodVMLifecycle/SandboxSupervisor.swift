@@ -85,6 +85,10 @@ public final class SandboxSupervisor: Sendable {
                 [LogField("sandbox", id), LogField("error", reason)])
         }
         table.withLock { $0.unreadable = loaded.unreadable }
+        // All of them before the first goes on: what one gives back, another must not seem to lack.
+        for id in loaded.records.map(\.id) + Array(loaded.unreadable.keys) {
+            connector.takeUp(id, in: store.directory(of: id))
+        }
         for record in loaded.records {
             var sandbox = Sandbox(recovered: record)
             let failure = sandbox.abandon(sandbox.state.recovered(), in: store).failure

@@ -8,25 +8,30 @@ package final class ScriptedConnector: PodConnector {
         case userData
         case connect
         case disconnect
+        case release
+        case takeUp
     }
 
-    private let state = Lock((ready: Set<SandboxID>(), connected: Set<SandboxID>()))
+    private let state = Lock((ready: Set<SandboxID>(), connected: Set<SandboxID>(), kept: Set<SandboxID>()))
     package let calls = CallCounter<Call>()
     /// What its calls do, instead of what they are asked.
     package let preparation = Script([], whenCancelled: ConnectorError.gaveUp)
     package let document = Script([], whenCancelled: ConnectorError.gaveUp)
     package let connection = Script([], whenCancelled: ConnectorError.gaveUp)
+    package let giving = Script([], whenCancelled: ConnectorError.gaveUp)
 
     /// What disconnecting waits for, so that it can be made to hang.
-    private let release = Lock<Signal?>(nil)
+    private let obstacle = Lock<Signal?>(nil)
 
     package init() {}
 
     /// Makes ``disconnect(_:in:)`` wait.
-    package func holdDisconnecting(until signal: Signal) { release.withLock { $0 = signal } }
+    package func holdDisconnecting(until signal: Signal) { obstacle.withLock { $0 = signal } }
 
     /// The sandboxes that have something on this node.
     package var prepared: Set<SandboxID> { state.withLock { $0.ready } }
+    /// The sandboxes that have what nobody else may have meanwhile.
+    package var kept: Set<SandboxID> { state.withLock { $0.kept } }
     /// The sandboxes whose agent is reached.
     package var connected: Set<SandboxID> { state.withLock { $0.connected } }
 
@@ -35,7 +40,10 @@ package final class ScriptedConnector: PodConnector {
     ) async throws(ConnectorError) -> PreparedPod {
         calls.count(.prepare)
         return try await preparation.play {
-            state.withLock { _ = $0.ready.insert(request.id) }
+            state.withLock { state in
+                state.ready.insert(request.id)
+                state.kept.insert(request.id)
+            }
             return PreparedPod(agentSocketPath: "\(directory)/agent.ttrpc")
         }
     }
@@ -54,11 +62,21 @@ package final class ScriptedConnector: PodConnector {
 
     package func disconnect(_ sandbox: SandboxID, in directory: String) async {
         calls.count(.disconnect)
-        await release.withLock { $0 }?.wait()
+        await obstacle.withLock { $0 }?.wait()
         state.withLock { state in
             state.ready.remove(sandbox)
             state.connected.remove(sandbox)
         }
+    }
+
+    package func release(_ sandbox: SandboxID, in directory: String) async throws(ConnectorError) {
+        calls.count(.release)
+        try await giving.play { state.withLock { _ = $0.kept.remove(sandbox) } }
+    }
+
+    package func takeUp(_ sandbox: SandboxID, in directory: String) {
+        calls.count(.takeUp)
+        state.withLock { _ = $0.kept.insert(sandbox) }
     }
 }
 

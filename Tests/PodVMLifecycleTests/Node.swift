@@ -58,6 +58,7 @@ struct Node: Sendable {
         #expect(store.directories.isEmpty, sourceLocation: location)
         #expect(connector.prepared.isEmpty, sourceLocation: location)
         #expect(connector.connected.isEmpty, sourceLocation: location)
+        #expect(connector.kept.isEmpty, sourceLocation: location)
         #expect(supervisor.sandboxes().isEmpty, sourceLocation: location)
     }
 

@@ -77,6 +77,7 @@ struct RestartTests {
         let next = Node(store: node.store, cloud: node.cloud)
         try await next.run { supervisor in
             #expect(supervisor.sandboxes() == node.supervisor.sandboxes())
+            #expect(try next.connector.kept == [request("a").id])
             #expect(await failure { try await supervisor.start(request("a").id) }?.code == .failedPrecondition)
             let vm = try #require(supervisor.sandboxes().first).vm
             #expect(
@@ -112,6 +113,8 @@ struct RestartTests {
                 #expect(call?.message.contains("version") == true)
             }
         }
+        #expect(node.connector.calls[.takeUp] == 1, "what it has must not become another's")
+        #expect(try node.connector.kept == [request("a").id, request("b").id])
         #expect(node.states == ["unreadable", "prepared"])
         #expect(node.store.directories.count == 2)
         #expect(log.lines.contains { $0.contains("\"sandbox\":\"b\"") && $0.contains("\"level\":\"error\"") })

@@ -155,6 +155,56 @@ struct StopTests {
         }
     }
 
+    @Test("gives back what the VM might still use only once the VM is gone")
+    func keptUntilGone() async throws {
+        let node = Node()
+        let cloudIsBack = Signal()
+        node.cloud.deletion.append(.wait(cloudIsBack))
+        try await run(node) { supervisor in
+            try await supervisor.stop("a")
+            #expect(node.connector.kept == [id])
+            #expect(node.connector.calls[.release] == 0)
+            cloudIsBack.set()
+            await node.settled()
+            #expect(node.connector.calls[.release] == 1)
+            node.expectNothingLeft()
+        }
+    }
+
+    @Test("tries again to give back what is not given up, and answers meanwhile")
+    func stubbornNetwork() async throws {
+        let node = Node()
+        node.connector.giving.append(.fail(ConnectorError(.failed, "the kernel is busy")))
+        try await run(node) { supervisor in
+            try await supervisor.stop("a")
+            await node.clock.slept(2)
+            #expect(node.cloud.machines.isEmpty)
+            #expect(node.store.directories == [id], "what is not given back has to be known after a restart")
+            #expect(supervisor.sandboxes().first?.failure?.contains("the kernel is busy") == true)
+            node.clock.advance(by: .seconds(1))
+            await node.settled()
+            node.expectNothingLeft()
+        }
+    }
+
+    @Test("of what has no VM answers after the first try to give back")
+    func stubbornNetworkWithoutVM() async throws {
+        let node = Node()
+        let networkIsBack = Signal()
+        node.connector.giving.append(.fail(ConnectorError(.failed, "the kernel is busy")))
+        node.connector.giving.append(.wait(networkIsBack))
+        try await node.run { supervisor in
+            _ = try await supervisor.create(request("a"))
+            try await supervisor.stop("a")
+            #expect(node.connector.kept == [id])
+            await node.clock.slept(1)
+            node.clock.advance(by: .seconds(1))
+            networkIsBack.set()
+            await node.settled()
+            node.expectNothingLeft()
+        }
+    }
+
     @Test("tries again to remove what the disk does not give up")
     func stubbornDirectory() async throws {
         let node = Node()

@@ -31,4 +31,8 @@ struct PaperConnector: PodConnector {
     }
 
     func disconnect(_ sandbox: SandboxID, in directory: String) async {}
+
+    func release(_ sandbox: SandboxID, in directory: String) async throws(ConnectorError) {}
+
+    func takeUp(_ sandbox: SandboxID, in directory: String) {}
 }

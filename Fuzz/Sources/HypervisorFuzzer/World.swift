@@ -47,7 +47,7 @@ final class World: CloudProvider, PodConnector {
     func prepare(
         _ request: SandboxRequest, in directory: String, vmName: InstanceID
     ) async throws(ConnectorError) -> PreparedPod {
-        state.withLock { _ = $0.things.insert("keys of \(request.id)") }
+        state.withLock { $0.things.formUnion(["keys of \(request.id)", "number of \(request.id)"]) }
         if await nextFate() == .nothingDone { throw World.broken }
         return PreparedPod(agentSocketPath: directory + "/agent.ttrpc")
     }
@@ -66,6 +66,13 @@ final class World: CloudProvider, PodConnector {
             state.things.remove("keys of \(sandbox)")
         }
     }
+
+    func release(_ sandbox: SandboxID, in directory: String) async throws(ConnectorError) {
+        _ = await nextFate()
+        state.withLock { _ = $0.things.remove("number of \(sandbox)") }
+    }
+
+    func takeUp(_ sandbox: SandboxID, in directory: String) {}
 
     private enum Fate { case done, nothingDone, answerLost }
 

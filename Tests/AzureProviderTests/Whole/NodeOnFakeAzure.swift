@@ -169,6 +169,10 @@ struct PromptAgents: PodConnector {
 
     func disconnect(_ sandbox: SandboxID, in directory: String) async {}
 
+    func release(_ sandbox: SandboxID, in directory: String) async throws(ConnectorError) {}
+
+    func takeUp(_ sandbox: SandboxID, in directory: String) {}
+
     private func isUp(_ name: String) -> Bool {
         if areEarly { return machines.status(of: name) == .running }
         return azure.core.withLock { core in

@@ -13,6 +13,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -147,5 +148,11 @@ const int clinux_network_namespace = CLONE_NEWNET;
 int clinux_enter_network(int fd) { return setns(fd, CLONE_NEWNET); }
 
 int clinux_new_network(void) { return unshare(CLONE_NEWNET); }
+
+int clinux_new_machine(void) { return unshare(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS); }
+
+int clinux_bind(const char *source, const char *target) { return mount(source, target, NULL, MS_BIND, NULL); }
+
+int clinux_unmount(const char *path) { return umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW); }
 
 int clinux_namespace_type(int fd) { return ioctl(fd, NS_GET_NSTYPE); }

@@ -32,6 +32,13 @@ public final class ChildProcess: Sendable {
         public var newSession = false
         /// Descriptors of ours to hand over, under the child's numbers.
         public var descriptors: [(number: CInt, from: CInt)] = []
+        /// The network namespace that it starts in; nil: the parent's. Needs `CAP_SYS_ADMIN`.
+        ///
+        /// It is then started by a thread that ends at once, so ``ProcessTree/dieWithParent(_:with:)`` is not for it.
+        public var networkNamespace: NetworkNamespace?
+        /// Whether it is the first process of a process namespace, with which all others of it die, and has mounts
+        /// (to begin with a copy of the parent's) and a host name of its own. As for ``networkNamespace``.
+        public var isMachine = false
 
         /// The parent's environment and directory, no input, the parent's outputs.
         public init(executable: String, arguments: [String] = []) {
@@ -81,9 +88,25 @@ public final class ChildProcess: Sendable {
         let plan = SpawnPlan(options)
         try plumbing.connect(in: plan)
         for descriptor in options.descriptors { plan.duplicate(descriptor.from, to: descriptor.number) }
-        let pid = try plan.spawn()
+        let pid = try spawn(plan, options)
         let handle = OwnedFD(owning: try systemCall("pidfd_open", on: "\(pid)") { clinux_pidfd_open(pid) })
         return ChildProcess(pid: pid, handle: try Stream(handle, on: loop), ends: plumbing.parentEnds)
+    }
+
+    private static func spawn(_ plan: SpawnPlan, _ options: Options) throws(SystemCallError) -> Int32 {
+        if options.networkNamespace == nil, !options.isMachine { return try plan.spawn() }
+        // A child has the namespaces of the thread that starts it: one that may be spoilt for all else.
+        return try Thread.run { () -> Swift.Result<Int32, SystemCallError> in
+            do throws(SystemCallError) {
+                try options.networkNamespace?.enter()
+                if options.isMachine {
+                    _ = try systemCall("unshare", on: options.executable) { clinux_new_machine() }
+                }
+                return .success(try plan.spawn())
+            } catch {
+                return .failure(error)
+            }
+        }.get()
     }
 
     /// Returns how the child ended, once it has; any number of times, by any number of tasks.

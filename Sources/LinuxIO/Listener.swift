@@ -20,14 +20,27 @@ public final class Listener: Sendable {
     /// Starts to listen.
     ///
     /// A Unix socket file that nobody serves any more is replaced; one that answers is left
-    /// alone. The file has `mode` from its first moment.
+    /// alone. The file has `mode` from its first moment. The socket stays in `namespace` (nil: the thread's own), and
+    /// holds it, as do the connections that come from it.
     /// - Throws: ``SocketInUse``, or ``SystemCallError``.
     public static func listen(
         on address: SocketAddress, loop: EpollLoop, backlog: CInt = 1024, mode: UInt32 = 0o600,
-        sharesPort: Bool = false
+        sharesPort: Bool = false, in namespace: NetworkNamespace? = nil
     ) throws -> Listener {
         if case .unix(let path) = address { try removeStaleSocket(path) }
-        let fd = try unsafe address.withKernelForm { family, kernel, length throws(SystemCallError) in
+        func open() throws -> CInt {
+            try socket(on: address, backlog: backlog, mode: mode, sharesPort: sharesPort).disowned()
+        }
+        let number = try namespace.map { try $0.run { Result { try open() } }.get() } ?? open()
+        let fd = OwnedFD(owning: number)
+        let (bound, file) = (boundAddress(fd.rawValue, asked: address), identity(of: address))
+        return Listener(try Stream(nonBlocking: fd, on: loop), at: bound, file: file)
+    }
+
+    private static func socket(
+        on address: SocketAddress, backlog: CInt, mode: UInt32, sharesPort: Bool
+    ) throws -> OwnedFD {
+        try unsafe address.withKernelForm { family, kernel, length throws(SystemCallError) in
             let fd = OwnedFD(owning: try systemCall("socket") { clinux_socket(family) })
             if family == AF_UNIX {
                 // Before bind, so that no moment exists in which others could connect.
@@ -42,8 +55,6 @@ public final class Listener: Sendable {
             _ = try systemCall("listen", on: address.description) { Glibc.listen(fd.rawValue, backlog) }
             return fd
         }
-        let (bound, file) = (boundAddress(fd.rawValue, asked: address), identity(of: address))
-        return Listener(try Stream(nonBlocking: fd, on: loop), at: bound, file: file)
     }
 
     /// The next connection.

@@ -92,11 +92,16 @@ public final class NetworkNamespace: Sendable, CustomStringConvertible {
     package func run<Result>(_ body: () -> Result) throws(SystemCallError) -> Result {
         try Thread.run { () -> Swift.Result<Result, SystemCallError> in
             do throws(SystemCallError) {
-                _ = try systemCall("setns", on: description) { clinux_enter_network(fd.rawValue) }
+                try enter()
             } catch {
                 return .failure(error)
             }
             return .success(body())
         }.get()
+    }
+
+    /// Has the calling thread, and whatever it starts, in the namespace from here on.
+    func enter() throws(SystemCallError) {
+        _ = try systemCall("setns", on: description) { clinux_enter_network(fd.rawValue) }
     }
 }

@@ -66,5 +66,10 @@ int clinux_terminal_resize(int fd, unsigned short columns, unsigned short rows);
 extern const int clinux_network_namespace;
 int clinux_enter_network(int fd);
 int clinux_new_network(void);
+// Mounts and host name of the calling thread's own from here on, and a process namespace for its next child.
+int clinux_new_machine(void);
+// A second place for a file or directory; and the end of it, at once for new users and with the last for old ones.
+int clinux_bind(const char *source, const char *target);
+int clinux_unmount(const char *path);
 // What kind of namespace a descriptor is of (CLONE_NEWNET, ...); -1 when it is none.
 int clinux_namespace_type(int fd);

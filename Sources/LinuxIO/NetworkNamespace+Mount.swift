@@ -1,0 +1,53 @@
+internal import CLinux
+internal import Glibc
+
+extension NetworkNamespace {
+    /// Gives the namespace a path, by which it is found and kept alive until ``unmount(_:)``; as `ip netns add` does.
+    ///
+    /// The directories above are made. Nothing happens if it has the path already; an empty file in its place, as an
+    /// unmounted namespace leaves it, is made use of. Needs `CAP_SYS_ADMIN`.
+    /// - Throws: ``SystemCallError``, with `EEXIST` when something else has the path.
+    public func mount(at path: String) throws(SystemCallError) {
+        try Files.makeDirectories(Files.parent(of: path), mode: 0o755)
+        do throws(SystemCallError) {
+            let flags = O_RDONLY | O_CREAT | O_EXCL
+            _ = OwnedFD(owning: try systemCall("open", on: path) { unsafe clinux_open(path, flags, 0o444) })
+        } catch  where error.errno == EEXIST {
+            if let there = try? NetworkNamespace(opening: path), there.isSame(as: self) { return }
+            guard NetworkNamespace.isVacant(path) else { throw error }
+        }
+        do throws(SystemCallError) {
+            _ = try systemCall("mount", on: path) { unsafe clinux_bind("/proc/thread-self/fd/\(rawDescriptor)", path) }
+        } catch {
+            _ = unsafe unlink(path)
+            throw error
+        }
+    }
+
+    /// Takes a namespace's path away; the namespace lives on for as long as anything else holds it.
+    ///
+    /// Nothing happens if nothing is there. Needs `CAP_SYS_ADMIN`.
+    /// - Throws: ``SystemCallError``, with `EEXIST` when what is there is no namespace, nor what remains of one.
+    public static func unmount(_ path: String) throws(SystemCallError) {
+        // As often as something is mounted there.
+        while (try? NetworkNamespace(opening: path)) != nil {
+            _ = try systemCall("umount2", on: path) { unsafe clinux_unmount(path) }
+        }
+        guard isVacant(path) else {
+            if !Files.exists(path) { return }
+            throw SystemCallError(call: "umount2", errno: EEXIST, subject: path)
+        }
+        do throws(SystemCallError) {
+            _ = try systemCall("unlink", on: path) { unsafe unlink(path) }
+        } catch  where error.isMissing {
+            return
+        }
+    }
+
+    /// Whether a path leads to an empty file, on which nothing is mounted.
+    private static func isVacant(_ path: String) -> Bool {
+        var (file, directory) = (stat(), stat())
+        guard unsafe lstat(path, &file) == 0, unsafe stat(Files.parent(of: path), &directory) == 0 else { return false }
+        return file.st_mode & S_IFMT == S_IFREG && file.st_size == 0 && file.st_dev == directory.st_dev
+    }
+}

@@ -20,6 +20,12 @@ public enum PeerPodControlCommand {
                 .init("status", StatusOptions.command) { options, _, _ in
                     StatusCommand(options: options, output: output).run()
                 },
+                .init("network", NetworkOptions.command) { options, operands, _ throws(ConfigurationError) in
+                    guard let operand = operands.first, operands.count == 1 else {
+                        throw ConfigurationError(["name one pod, as peerpodctl status lists them"])
+                    }
+                    return NetworkCommand(options: options, operand: operand, output: output).run()
+                },
                 .init("stop", StopOptions.command) { options, operands, _ throws(ConfigurationError) in
                     if operands.isEmpty != options.stopsAll {
                         throw ConfigurationError(["name the sandboxes to stop, or give -all: one of the two"])

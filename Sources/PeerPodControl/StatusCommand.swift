@@ -42,27 +42,14 @@ struct StatusCommand: Sendable {
         Signals.ignoreBrokenPipes()
         do {
             return try EpollLoop.run { loop in
-                options.watches ? try await watch(on: loop) : await show(on: loop, isRepeated: false)
+                guard options.watches else { return await show(on: loop, isRepeated: false) }
+                return try await Repetition(interval: options.interval).run(on: loop) {
+                    _ = await show(on: loop, isRepeated: true)
+                }
             }
         } catch {
             output.error("peerpodctl status: \(error)\n")
             return ExitStatus.failure
-        }
-    }
-
-    private func watch(on loop: EpollLoop) async throws -> Int32 {
-        let signals = try Signals([Signals.interrupt, Signals.terminate], on: loop)
-        return await withTaskGroup(of: Void.self) { group in
-            group.addTask { _ = try? await signals.next() }
-            group.addTask {
-                // An adaptor that is away is shown as that, and may come back.
-                repeat {
-                    _ = await show(on: loop, isRepeated: true)
-                } while (try? await loop.sleep(for: options.interval)) != nil
-            }
-            await group.next()
-            group.cancelAll()
-            return ExitStatus.success
         }
     }
 
@@ -86,9 +73,7 @@ struct StatusCommand: Sendable {
             output.standard(String(decoding: document.encoded(indent: isRepeated ? nil : 2), as: UTF8.self) + "\n")
             return
         }
-        var text = ""
-        // On a terminal the new list takes the place of the old one.
-        if isRepeated { text = StandardOutput.isTerminal ? "\u{1b}[H\u{1b}[2J" : "\(WallTime.now)\n" }
+        let text = isRepeated ? Repetition.head : ""
         let lines = sandboxes.isEmpty ? ["no sandboxes"] : Self.table(of: sandboxes, now: WallTime.now).lines
         output.standard(text + lines.map { $0 + "\n" }.joined())
     }

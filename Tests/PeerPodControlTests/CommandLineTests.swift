@@ -8,20 +8,6 @@ import Testing
 
 @testable import PeerPodControl
 
-/// What a program said.
-private final class Said: Sendable {
-    private let texts = Lock((standard: "", error: ""))
-
-    var standard: String { texts.withLock { $0.standard } }
-    var error: String { texts.withLock { $0.error } }
-
-    var output: Program.Output {
-        .init(
-            standard: { text in self.texts.withLock { $0.standard += text } },
-            error: { text in self.texts.withLock { $0.error += text } })
-    }
-}
-
 @Suite("The command line")
 struct CommandLineTests {
     private let said = Said()

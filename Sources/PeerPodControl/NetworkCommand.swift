@@ -1,0 +1,105 @@
+internal import Configuration
+internal import JSON
+internal import KataProtocol
+internal import LinuxIO
+
+/// What the flags of `peerpodctl network` fill in.
+struct NetworkOptions: Sendable {
+    var socket = HypervisorOptions.defaultSocket
+    var watches = false
+    var interval = Duration.seconds(2)
+    var isJSON = false
+
+    static let command = Command(
+        "peerpodctl network", summary: "show a pod's network hop by hop, and what is wrong with it",
+        details: """
+            The pod is named by its name, by namespace/name, or by the beginning of its sandbox's id. Shown is the path \
+            from the pod's interface on the node to the one in the VM, with what has passed each interface: what comes in \
+            at the pod's interface goes, without a look at the node's own tables, to the tunnel's, from there in UDP \
+            packets to the VM, and there to the pod's interface; and back.
+
+            Exits with 0 when both ends are as planned (or the pod has no network of its own), with 1 when something is \
+            wrong, and with 3 when nothing is as far as is known, but the VM did not tell of its end.
+            """,
+        operands: "POD", defaults: NetworkOptions(),
+        sections: [
+            .init(
+                "Flags",
+                [
+                    HypervisorOptions.socket(\.socket),
+                    Setting("watch", \.watches, .bool, "Go on showing it."),
+                    Setting(
+                        "interval", \.interval, .duration(in: .milliseconds(100) ... .seconds(3600)),
+                        "How often, with -watch."),
+                    Setting(
+                        "json", \.isJSON, .bool, "A JSON object instead of text; with -watch, each time as one line."),
+                ])
+        ])
+}
+
+/// `peerpodctl network`, once its flags are read.
+struct NetworkCommand: Sendable {
+    let options: NetworkOptions
+    /// The pod, as the person has named it.
+    let operand: String
+    let output: Program.Output
+
+    /// As told in the help, and as `check azure` has them.
+    private static let broken: Int32 = 1
+    private static let unclear: Int32 = 3
+
+    /// How long the adaptor may take, which asks the VM.
+    static let patience = Duration.seconds(10)
+
+    /// Shows the network once, or until interrupted; returns the exit status.
+    func run() -> Int32 {
+        Signals.ignoreBrokenPipes()
+        do {
+            return try EpollLoop.run { loop in
+                guard options.watches else { return await show(on: loop, isRepeated: false) }
+                return try await Repetition(interval: options.interval).run(on: loop) {
+                    _ = await show(on: loop, isRepeated: true)
+                }
+            }
+        } catch {
+            output.error("peerpodctl network: \(error)\n")
+            return ExitStatus.failure
+        }
+    }
+
+    func show(on loop: EpollLoop, isRepeated: Bool) async -> Int32 {
+        do {
+            let socket = HypervisorSocket(path: options.socket, loop: loop)
+            let sandbox = try await socket.call(Sandboxes.list, Empty(), timeout: Self.patience).choice(operand)
+            let status = try await socket.call(
+                Sandboxes.network, .with { $0.id = sandbox.id }, timeout: Self.patience)
+            let report = NetworkReport(status: status)
+            output.standard(text(of: report, sandbox, isRepeated: isRepeated))
+            return switch report.verdict {
+            case .none, .sound: ExitStatus.success
+            case .broken: Self.broken
+            case .unclear: Self.unclear
+            }
+        } catch let failure as PodFailure {
+            output.error(failure.text(of: "peerpodctl network"))
+            return ExitStatus.failure
+        } catch {
+            return ExitStatus.interrupted
+        }
+    }
+
+    private func text(of report: NetworkReport, _ sandbox: SandboxStatus, isRepeated: Bool) -> String {
+        guard !options.isJSON else {
+            var object = JSONObject([
+                ("pod", .string(sandbox.podName)), ("namespace", .string(sandbox.podNamespace)),
+                ("sandbox", .string(sandbox.id)), ("state", .string(sandbox.state)), ("vm", .string(sandbox.vm)),
+            ])
+            for (name, value) in report.json.entries { object[name] = value }
+            return String(decoding: JSONValue.object(object).encoded(indent: isRepeated ? nil : 2), as: UTF8.self)
+                + "\n"
+        }
+        let title = "pod \(sandbox.fullName), sandbox \(sandbox.id.prefix(12)), VM \(sandbox.vm), \(sandbox.state)"
+        let lines = [title.withoutControlCharacters] + report.lines.map { $0.isEmpty ? "" : "  " + $0 }
+        return (isRepeated ? Repetition.head : "") + lines.map { $0 + "\n" }.joined()
+    }
+}

@@ -1,0 +1,108 @@
+import Configuration
+import JSON
+import KataProtocol
+import LinuxIO
+import TTRPC
+import Testing
+
+@testable import PeerPodControl
+
+@Suite("peerpodctl network")
+struct NetworkCommandTests {
+    private let said = Said()
+
+    /// Asks an adaptor that has one pod, shop/web, with that network; returns the exit status.
+    private func ask(
+        _ operand: String = "web", isJSON: Bool = false,
+        answer: @escaping @Sendable () throws -> PodNetworkStatus
+    ) throws -> Int32 {
+        let directory = try TemporaryDirectory()
+        let path = directory.path + "/hypervisor.sock"
+        let said = said
+        let id = String(repeating: "0a", count: 32)
+        return try EpollLoop.run { loop in
+            let listener = try Listener.listen(on: .unix(path: path), loop: loop)
+            let server = Server(
+                Service.services(of: [
+                    Sandboxes.list.handled { _, _ in
+                        .with {
+                            $0.sandboxes = [
+                                .with {
+                                    $0.id = id
+                                    $0.podName = "web"
+                                    $0.podNamespace = "shop"
+                                    $0.vm = "podvm-web"
+                                    $0.state = "running"
+                                }
+                            ]
+                        }
+                    },
+                    Sandboxes.network.handled { _, request in
+                        #expect(request.id == id)
+                        return try answer()
+                    },
+                ]), on: loop)
+            return await withTaskGroup(of: Void.self) { group in
+                group.addTask { try? await server.serve(listener) }
+                defer { group.cancelAll() }
+                let command = NetworkCommand(
+                    options: NetworkOptions(socket: path, isJSON: isJSON), operand: operand, output: said.output)
+                return await command.show(on: loop, isRepeated: false)
+            }
+        }
+    }
+
+    @Test("shows whose network it is, and the path, and ends with 0 when it is sound")
+    func sound() throws {
+        #expect(try ask { soundNetwork() } == 0)
+        let lines = said.standard.split(separator: "\n", omittingEmptySubsequences: false)
+        #expect(lines.first == "pod shop/web, sandbox 0a0a0a0a0a0a, VM podvm-web, running")
+        #expect(lines.dropFirst().allSatisfy { $0.isEmpty || $0.hasPrefix("  ") })
+        #expect(said.standard.hasSuffix("\n  Both ends are as planned.\n"))
+    }
+
+    @Test("ends with 1 when something is wrong, and with 3 when the VM did not tell")
+    func verdicts() throws {
+        #expect(
+            try ask {
+                var status = soundNetwork()
+                status.problems = ["vxlan1 is down."]
+                return status
+            } == 1)
+        #expect(
+            try ask {
+                var status = soundNetwork()
+                status.silence = "no answer within 3 s"
+                return status
+            } == 3)
+        #expect(try ask { PodNetworkStatus() } == 0)
+    }
+
+    @Test("in JSON says whose network it is, too")
+    func json() throws {
+        #expect(try ask("0a0a", isJSON: true) { soundNetwork() } == 0)
+        let document = try JSONNode(JSONValue(parsing: said.standard))
+        #expect(try document.string("pod") == "web")
+        #expect(try document.string("sandbox").count == 64)
+        #expect(try document.string("verdict") == "sound")
+    }
+
+    @Test("passes on what the adaptor says, and fails with 125")
+    func refused() throws {
+        #expect(try ask { throw Status(.notFound, "the sandbox is gone") } == 125)
+        #expect(said.error.contains("NOT_FOUND: the sandbox is gone"))
+        #expect(try ask { throw Status(.unimplemented, "no such method") } == 125)
+        #expect(said.error.contains("an older version?"))
+        #expect(try ask("db") { soundNetwork() } == 125)
+        #expect(said.error.contains("no pod of this node is called \"db\""))
+        #expect(said.standard.isEmpty)
+    }
+
+    @Test("wants exactly one pod")
+    func operands() {
+        let program = PeerPodControlCommand.program(output: said.output)
+        #expect(program.run(["network"], environment: [:]) == 125)
+        #expect(program.run(["network", "a", "b"], environment: [:]) == 125)
+        #expect(said.error.contains("name one pod"))
+    }
+}

@@ -1,4 +1,5 @@
 internal import Configuration
+internal import PodNetwork
 internal import PodVMBoot
 internal import Telemetry
 
@@ -22,7 +23,7 @@ extension AdaptorConfiguration {
                 problems.append("-initdata: \(error)")
             }
         }
-        for subnet in network.podSubnets where IPPrefix(subnet) == nil {
+        for subnet in network.podSubnets where NetPrefix(subnet) == nil {
             problems.append("-pod-subnet-cidrs: \"\(subnet)\" is no network such as 10.0.0.0/8")
         }
         guard let security, problems.isEmpty else { throw ConfigurationError(problems) }

@@ -1,4 +1,5 @@
 internal import JSON
+internal import PodNetwork
 
 extension PodNetworkDescription {
     /// Reads `pod-network`, checking that each value is one the guest could act upon.
@@ -9,13 +10,28 @@ extension PodNetworkDescription {
                 path: node.path(of: "tunnel-type"), "expected \"\(Self.tunnelType)\", found \(type.debugDescription)")
         }
         self.init(
-            podAddress: try node.parsed("podip", "an address with its prefix length", IPPrefix.init),
-            hardwareAddress: try node.parsed("pod-hw-addr", "an Ethernet address", HardwareAddress.init),
+            podAddress: try node.parsed("podip", "an address with its prefix length") { NetPrefix($0) },
+            hardwareAddress: try node.parsed("pod-hw-addr", "an Ethernet address") { LinkAddress($0) },
             interface: try node.interfaceName("interface"),
-            nodeAddress: try node.parsed("worker-node-ip", "an address with its prefix length", IPPrefix.init),
+            nodeAddress: try node.parsed("worker-node-ip", "an address with its prefix length") { NetPrefix($0) },
             mtu: try node.integer("mtu", in: 0...65_535))
         for route in try node.optionalObjects("routes") ?? [] { routes.append(try Route(reading: route)) }
         for entry in try node.optionalObjects("neighbors") ?? [] { neighbors.append(try Neighbor(reading: entry)) }
+        for text in try node.optionalStrings("addresses") ?? [] {
+            guard let address = NetPrefix(text) else {
+                throw JSONError(
+                    path: node.path(of: "addresses"),
+                    "expected addresses with their prefix lengths, found \(String(text.prefix(64)).debugDescription)")
+            }
+            addresses.append(address)
+        }
+        for route in try node.optionalObjects("further-routes") ?? [] {
+            furtherRoutes.append(try Route(reading: route))
+        }
+        for entry in try node.optionalObjects("further-neighbors") ?? [] {
+            furtherNeighbors.append(try Neighbor(reading: entry))
+        }
+        tunnelMTU = try node.integer("tunnel-mtu", in: 0...65_535)
         index = try node.integer("index", in: 0...Int(Int32.max))
         vxlanPort = try node.integer("vxlan-port", in: 0...65_535)
         vxlanID = try node.integer("vxlan-id", in: 0...0xFF_FFFF)
@@ -35,6 +51,10 @@ extension PodNetworkDescription {
         if vxlanID != 0 { object["vxlan-id"] = .integer(Int64(vxlanID)) }
         object["dedicated"] = .bool(isDedicated)
         object["external-net-via-pod-vm"] = .bool(isExternalThroughVM)
+        if !addresses.isEmpty { object["addresses"] = .array(addresses.map { .string("\($0)") }) }
+        if !furtherRoutes.isEmpty { object["further-routes"] = .array(furtherRoutes.map(\.json)) }
+        if !furtherNeighbors.isEmpty { object["further-neighbors"] = .array(furtherNeighbors.map(\.json)) }
+        if tunnelMTU != 0 { object["tunnel-mtu"] = .integer(Int64(tunnelMTU)) }
         return .object(object)
     }
 }
@@ -42,8 +62,8 @@ extension PodNetworkDescription {
 extension PodNetworkDescription.Route {
     fileprivate init(reading node: JSONNode) throws(JSONError) {
         self.init(
-            to: try node.optionalParsed("dst", "an address with its prefix length", IPPrefix.init),
-            through: try node.optionalParsed("gw", "an address", IPAddress.init))
+            to: try node.optionalParsed("dst", "an address with its prefix length") { NetPrefix($0) },
+            through: try node.optionalParsed("gw", "an address") { NetAddress($0) })
         device = try node.optionalString("dev")?.isEmpty == false ? node.interfaceName("dev") : ""
         `protocol` = try node.optionalParsed("protocol", "static, boot, dhcp or kernel") {
             PodNetworkDescription.RouteProtocol(rawValue: $0)
@@ -52,6 +72,11 @@ extension PodNetworkDescription.Route {
             try node.optionalParsed("scope", "universe, site, link, host or nowhere") {
                 PodNetworkDescription.RouteScope(rawValue: $0)
             } ?? .universe
+        origin = UInt8(try node.integer("origin", in: 0...255))
+        priority = UInt32(try node.integer("priority", in: 0...Int(UInt32.max)))
+        source = try node.optionalParsed("source", "an address") { NetAddress($0) }
+        isOnLink = try node.optionalBool("onlink") ?? false
+        mtu = try node.integer("mtu", in: 0...65_535)
     }
 
     fileprivate var json: JSONValue {
@@ -61,6 +86,11 @@ extension PodNetworkDescription.Route {
         if !device.isEmpty { object["dev"] = .string(device) }
         if let `protocol` { object["protocol"] = .string(`protocol`.rawValue) }
         if scope != .universe { object["scope"] = .string(scope.rawValue) }
+        if origin != 0 { object["origin"] = .integer(Int64(origin)) }
+        if priority != 0 { object["priority"] = .integer(Int64(priority)) }
+        if let source { object["source"] = .string("\(source)") }
+        if isOnLink { object["onlink"] = true }
+        if mtu != 0 { object["mtu"] = .integer(Int64(mtu)) }
         return .object(object)
     }
 }
@@ -68,8 +98,8 @@ extension PodNetworkDescription.Route {
 extension PodNetworkDescription.Neighbor {
     fileprivate init(reading node: JSONNode) throws(JSONError) {
         self.init(
-            try node.parsed("ip", "an address", IPAddress.init),
-            is: try node.parsed("hw-addr", "an Ethernet address", HardwareAddress.init),
+            try node.parsed("ip", "an address") { NetAddress($0) },
+            is: try node.parsed("hw-addr", "an Ethernet address") { LinkAddress($0) },
             on: try node.interfaceName("dev"),
             state: try node.optionalParsed("state", "a neighbour state such as permanent") {
                 PodNetworkDescription.NeighborState(rawValue: $0)

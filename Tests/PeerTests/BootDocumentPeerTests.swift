@@ -1,4 +1,5 @@
 import LinuxIO
+import PodNetwork
 import PodVMBoot
 import Telemetry
 import Testing
@@ -8,9 +9,9 @@ import Testing
 struct BootDocumentPeerTests {
     private static func full() throws -> BootDocument {
         var network = PodNetworkDescription(
-            podAddress: try #require(IPPrefix("10.244.0.19/24")),
-            hardwareAddress: try #require(HardwareAddress("0a:58:0a:f4:00:13")), interface: "eth0",
-            nodeAddress: try #require(IPPrefix("10.0.0.4/24")), mtu: 1450)
+            podAddress: try #require(NetPrefix("10.244.0.19/24")),
+            hardwareAddress: try #require(LinkAddress("0a:58:0a:f4:00:13")), interface: "eth0",
+            nodeAddress: try #require(NetPrefix("10.0.0.4/24")), mtu: 1450)
         network.vxlanPort = 4789
         network.vxlanID = 555_001
         var document = BootDocument(podName: "nginx-Grüße", podNamespace: "default")
@@ -36,6 +37,25 @@ struct BootDocumentPeerTests {
         #expect(try BootDocument(parsing: passed(document.encoded)) == document)
         let bare = BootDocument(podName: "nginx", podNamespace: "default")
         #expect(try BootDocument(parsing: passed(bare.encoded)) == bare)
+    }
+
+    @Test("of what only we know Go loses the new fields, and nothing else; it still means what Go can do")
+    func newFacts() throws {
+        let plain = try #require(BootDocumentPeerTests.full().podNetwork).plan()
+        var plan = plain
+        plan.addresses.append(try #require(NetPrefix("fd00::19/64")))
+        plan.routes = [
+            PodRoute(to: .allVersion4, through: NetAddress("10.244.0.1"), priority: 100, isOnLink: true, mtu: 1400),
+            PodRoute(to: .allVersion6, through: NetAddress("fd00::1")),
+        ]
+        plan.neighbors = [PodNeighbor(try #require(NetAddress("fd00::1")), is: plan.hardwareAddress)]
+        var document = try BootDocumentPeerTests.full()
+        document.podNetwork = PodNetworkDescription(
+            plan, node: try #require(NetPrefix("10.0.0.4/24")), index: 0, isDedicated: false)
+        let read = try BootDocument(parsing: passed(document.encoded, ["-strict=false"]))
+        var known = plain
+        known.routes = [PodRoute(to: .allVersion4, through: NetAddress("10.244.0.1"))]
+        #expect(try #require(read.podNetwork).plan() == known)
     }
 
     @Test("Go would write it as we do, but for the newline at the end")

@@ -1,3 +1,4 @@
+import PodNetwork
 import PodVMBoot
 import Telemetry
 import Testing
@@ -15,14 +16,14 @@ struct BootDocumentTests {
         #expect(document.clientCA?.contains("Q0E=") == true)
         #expect(document.minimumTLSVersion == "VersionTLS12")
         #expect(document.cipherSuites == ["TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"])
-        #expect(network.podAddress == IPPrefix("10.244.0.19/24"))
-        #expect(network.hardwareAddress == HardwareAddress("0a:58:0a:f4:00:13"))
+        #expect(network.podAddress == NetPrefix("10.244.0.19/24"))
+        #expect(network.hardwareAddress == LinkAddress("0a:58:0a:f4:00:13"))
         #expect(network.interface == "eth0")
-        #expect(network.nodeAddress == IPPrefix("10.0.0.4/24"))
+        #expect(network.nodeAddress == NetPrefix("10.0.0.4/24"))
         #expect((network.mtu, network.index, network.vxlanPort, network.vxlanID) == (1450, 3, 4789, 555_003))
         #expect((network.isDedicated, network.isExternalThroughVM) == (false, false))
-        #expect(network.routes.map(\.destination) == [IPPrefix("0.0.0.0/0"), IPPrefix("10.244.0.0/24"), nil])
-        #expect(network.routes.map(\.gateway) == [IPAddress("10.244.0.1"), nil, IPAddress("10.244.0.1")])
+        #expect(network.routes.map(\.destination) == [NetPrefix("0.0.0.0/0"), NetPrefix("10.244.0.0/24"), nil])
+        #expect(network.routes.map(\.gateway) == [NetAddress("10.244.0.1"), nil, NetAddress("10.244.0.1")])
         #expect(network.routes.map(\.device) == ["eth0", "eth0", ""])
         #expect(network.routes.map(\.protocol) == [.boot, .kernel, nil])
         #expect(network.routes.map(\.scope) == [.universe, .link, .universe])

@@ -55,6 +55,7 @@ static inline int cnetlink_note_refusals(struct nl_sock *socket, struct cnetlink
 
 // TC_CAST() and the macros for handles are none that Swift could call.
 static const unsigned int cnetlink_ingress = TC_H_INGRESS, cnetlink_ingress_handle = TC_H_MAKE(TC_H_INGRESS, 0);
+static const unsigned int cnetlink_egress_handle = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS);
 static inline struct rtnl_tc *cnetlink_qdisc_tc(struct rtnl_qdisc *qdisc) { return TC_CAST(qdisc); }
 static inline struct rtnl_tc *cnetlink_filter_tc(struct rtnl_cls *filter) { return TC_CAST(filter); }
 static inline struct rtnl_tc *cnetlink_action_tc(struct rtnl_act *action) { return TC_CAST(action); }

@@ -214,11 +214,6 @@ extension LocalNetwork {
 }
 
 extension NetPrefix {
-    /// Whether an address is in both.
-    package func overlaps(_ other: NetPrefix) -> Bool {
-        length <= other.length ? contains(other.address) : other.contains(address)
-    }
-
     /// The network number `number` of those with `length` bits that this one consists of.
     fileprivate func part(_ number: UInt64, length: Int) -> NetPrefix {
         var bytes = network.address.bytes

@@ -113,6 +113,12 @@ public struct NetPrefix: Hashable, Sendable, CustomStringConvertible {
         guard address.isVersion6 == self.address.isVersion6 else { return false }
         return NetPrefix(address, length: length)?.network == network
     }
+
+    /// Whether all of `other` is in it.
+    func contains(_ other: NetPrefix) -> Bool { length <= other.length && contains(other.address) }
+
+    /// Whether an address is in both.
+    package func overlaps(_ other: NetPrefix) -> Bool { contains(other) || other.contains(self) }
 }
 
 extension NetAddress {

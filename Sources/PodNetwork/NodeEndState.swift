@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// What is there of the node's end of a pod's network, and what is wrong with it.
 public struct NodeEndState: Equatable, Sendable {
     /// What has passed an interface since it is there.
@@ -28,35 +30,39 @@ public struct NodeEndState: Equatable, Sendable {
     public var pod: Hop?
     /// The tunnel's; nil if it is not there.
     public var tunnel: Hop?
+    /// The node's own interface, which the outer packets take; nil if there is no way to the VM.
+    public var underlay: Hop?
     /// What the tunnel's interface says of itself.
     public var tunnelDescription: String?
-    /// Every difference to the plan, as a sentence; none is good.
+    /// Every difference to the plan, as a sentence; none is good. What no end can tell alone, ``PathDiagnosis`` does.
     public var problems: [String] = []
+
+    /// A state that is said whole.
+    public init(
+        pod: Hop? = nil, tunnel: Hop? = nil, underlay: Hop? = nil, tunnelDescription: String? = nil,
+        problems: [String] = []
+    ) {
+        self.pod = pod
+        self.tunnel = tunnel
+        self.underlay = underlay
+        self.tunnelDescription = tunnelDescription
+        self.problems = problems
+    }
 }
 
 extension NodeEndState {
-    /// Reads what is there in the namespace of `socket`.
-    init(of plan: NodeEndPlan, _ socket: NetlinkSocket) throws(PodNetworkError) {
+    /// Reads what is there in the namespace of `inner`, and which way `outer` has to the VM.
+    init(of plan: NodeEndPlan, _ inner: NetlinkSocket, outer: NetlinkSocket) throws(PodNetworkError) {
+        self.init()
         let tunnelName = NodeEndPlan.tunnelInterface
-        let podLink = try socket.link(named: plan.podInterface)
-        let tunnelLink = try socket.link(named: tunnelName)
-        func hop(_ link: Link?) throws(PodNetworkError) -> Hop? {
-            guard let link else { return nil }
-            var target: String?
-            if case .redirect(let index?) = try socket.incomingRule(of: link) {
-                target = try socket.link(index: index)?.name
-            }
-            return Hop(
-                interface: link.name, mtu: link.mtu, isUp: link.isUp, counters: try socket.counters(of: link),
-                redirectedTo: target)
-        }
-        pod = try hop(podLink)
-        tunnel = try hop(tunnelLink)
-        tunnelDescription = tunnelLink?.vxlan.map { vxlan in
-            "VXLAN \(vxlan.identifier) to \(vxlan.remote?.description ?? "nobody"), UDP port \(vxlan.port)"
-        }
+        let podLink = try inner.link(named: plan.podInterface)
+        let tunnelLink = try inner.link(named: tunnelName)
+        if let podLink { pod = try inner.hop(podLink) }
+        if let tunnelLink { tunnel = try inner.hop(tunnelLink) }
+        tunnelDescription = tunnelLink?.vxlan.map { "\($0)" }
+        underlay = try outer.underlayHop(of: plan.tunnel, carrying: plan.mtu, &problems)
         guard let pod else {
-            problems = ["The pod's interface \(plan.podInterface) is gone: the CNI has removed it."]
+            problems = ["The pod's interface \(plan.podInterface) is gone: the CNI has removed it."] + problems
             return
         }
         if !pod.isUp { problems.append("The pod's interface \(pod.interface) is down.") }
@@ -78,10 +84,38 @@ extension NodeEndState {
         if tunnel.redirectedTo != pod.interface {
             problems.append("What comes from the VM is not sent out by \(pod.interface).")
         }
-        if problems.isEmpty, tunnel.counters.sent.packets > 0, tunnel.counters.received.packets == 0 {
-            problems.append(
-                "\(tunnel.counters.sent.packets) packet(s) went to the VM, and none came back: its end is missing, or UDP port "
-                    + "\(plan.tunnel.port) does not get through (network security group, firewall).")
+    }
+}
+
+extension NetlinkSocket {
+    /// An interface as one on a pod's way.
+    func hop(_ link: Link) throws(PodNetworkError) -> NodeEndState.Hop {
+        var target: String?
+        if case .redirect(let index?) = try incomingRule(of: link) { target = try self.link(index: index)?.name }
+        return NodeEndState.Hop(
+            interface: link.name, mtu: link.mtu, isUp: link.isUp, counters: try counters(of: link),
+            redirectedTo: target)
+    }
+
+    /// The interface of this host that a tunnel's outer packets take, and what is wrong with it.
+    func underlayHop(
+        of tunnel: Tunnel, carrying mtu: Int, _ problems: inout [String]
+    ) throws(PodNetworkError) -> NodeEndState.Hop? {
+        let way: (interface: CInt, mtu: Int?)
+        do throws(PodNetworkError) {
+            way = try self.way(to: tunnel.remote)
+        } catch  where [ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL].contains(error.errno) {
+            problems.append("There is no route to the tunnel's other end \(tunnel.remote): \(error.reason).")
+            return nil
         }
+        guard let link = try link(index: way.interface) else { return nil }
+        if !link.isUp { problems.append("The interface \(link.name), by which the tunnel's packets leave, is down.") }
+        let room = min(link.mtu, way.mtu ?? link.mtu) - tunnel.overhead
+        if room < mtu {
+            problems.append(
+                "The way to \(tunnel.remote) over \(link.name) carries only \(max(0, room)) of the tunnel's \(mtu) bytes: each "
+                    + "full packet is cut in two, or lost.")
+        }
+        return try hop(link)
     }
 }

@@ -4,6 +4,8 @@ enum PlanCheck {
     static let routeLimit = 1024
     static let addressLimit = 64
     static let neighborLimit = 1024
+    /// Of prohibitions, and of services of the VM's own: there is one metadata service.
+    static let exceptionLimit = 64
 
     /// The kernel cuts off what is longer than 15 bytes, and says nothing.
     static func interface(_ name: String) throws(PodNetworkError) {
@@ -70,6 +72,8 @@ extension VMEndPlan {
         for (count, limit, what) in [
             (addresses.count, PlanCheck.addressLimit, "addresses"), (routes.count, PlanCheck.routeLimit, "routes"),
             (neighbors.count, PlanCheck.neighborLimit, "neighbours"),
+            (forbidden.count, PlanCheck.exceptionLimit, "prohibitions"),
+            (ownServices.count, PlanCheck.exceptionLimit, "services of the VM"),
         ] where count > limit {
             throw refuse("the pod's \(what)", "there are \(count) of them, more than the \(limit) that a pod may have")
         }
@@ -85,6 +89,30 @@ extension VMEndPlan {
         for route in routes { try check(route, refuse) }
         for neighbor in neighbors where neighbor.address.isUnspecified || neighbor.address.isMulticast {
             throw refuse("the pod's neighbour \(neighbor)", "it is no host")
+        }
+        try checkExceptions()
+    }
+
+    private func checkExceptions() throws(PodNetworkError) {
+        let advice =
+            "These come from the VM's own configuration, not from the node: correct the options of the forwarder."
+        let gateways = routes.filter { !$0.isOnLink }.compactMap(\.gateway)
+        for prefix in forbidden {
+            for address in addresses.map(\.address) + gateways where prefix.contains(address) {
+                throw .invalidPlan("the prohibition of \(prefix)", "the pod's network needs \(address)", advice)
+            }
+        }
+        for address in ownServices {
+            if address.isUnspecified || address.isMulticast || address.isLoopback {
+                throw .invalidPlan("the VM's own service at \(address)", "that is no host's address", advice)
+            }
+            if addresses.contains(where: { $0.address == address }) || routes.contains(where: { $0.gateway == address })
+            {
+                throw .invalidPlan("the VM's own service at \(address)", "the pod's network has that address", advice)
+            }
+        }
+        if Set(ownServices).count != ownServices.count {
+            throw .invalidPlan("the VM's own services", "one is there twice", advice)
         }
     }
 

@@ -77,7 +77,8 @@ public final class PodNetworks: Sendable {
     /// - Throws: ``PodNetworkError``, or `CancellationError`.
     public func state(of plan: NodeEndPlan, in path: String) async throws -> NodeEndState {
         try await offLoop(path) { networks in
-            try NodeEndState(of: plan, try NetlinkSocket.open(in: try networks.pod(path), path, gate: networks.gate))
+            let inner = try NetlinkSocket.open(in: try networks.pod(path), path, gate: networks.gate)
+            return try NodeEndState(of: plan, inner, outer: try networks.hostSocket())
         }
     }
 
@@ -103,6 +104,16 @@ public final class PodNetworks: Sendable {
         }
         logger.debug(
             "VM end of the pod's network is up", [LogField("namespace", path), LogField("tunnel", plan.tunnel)])
+    }
+
+    /// What is there of the VM's end that `plan` is about, with counters at each hop and what is wrong.
+    ///
+    /// - Throws: ``PodNetworkError``, or `CancellationError`.
+    public func state(of plan: VMEndPlan, in path: String) async throws -> VMEndState {
+        try await offLoop(path) { networks in
+            let inner = try NetlinkSocket.open(in: try networks.pod(path), path, gate: networks.gate)
+            return try VMEndState(of: plan, inner, outer: try networks.hostSocket())
+        }
     }
 
     /// Removes the VM's end. That it, or the namespace, is not there is fine.

@@ -18,7 +18,11 @@ struct VMEnd {
         var undo = Undo()
         do throws(PodNetworkError) {
             let link = try makeInterface(plan, outer, inner, &undo)
-            if let loopback = try inner.link(named: "lo"), !loopback.isUp { try inner.bringUp(loopback) }
+            let loopback = try inner.made("lo")
+            if !loopback.isUp { try inner.bringUp(loopback) }
+            // Before the first packet can leave.
+            try forbid(Set(plan.forbidden.map(\.network)), link, loopback, inner, &undo)
+            try setOwnServices(plan.ownServices, loopback, inner, &undo)
             if !link.isUp {
                 try inner.withoutOwnAddresses(link)
                 try inner.bringUp(link)
@@ -31,10 +35,49 @@ struct VMEnd {
         }
     }
 
-    /// Removes the interface; its being gone is fine.
+    /// Removes the interface, and what was forbidden and served beside it; its being gone is fine.
     func tearDown(interface: String) throws(PodNetworkError) {
         let inner = try NetlinkSocket.open(in: home, "\(home)", gate: gate)
         if let link = try inner.link(named: interface), link.vxlan != nil { try inner.delete(link) }
+        // Now that nothing could get out.
+        for prefix in try inner.prohibitions() { try inner.permit(prefix) }
+        guard let loopback = try inner.link(named: "lo") else { return }
+        for prefix in try inner.ownServices(loopback) { try inner.remove(prefix, from: loopback) }
+    }
+
+    private func forbid(
+        _ wanted: Set<NetPrefix>, _ link: Link, _ loopback: Link, _ inner: NetlinkSocket, _ undo: inout Undo
+    ) throws(PodNetworkError) {
+        let there = Set(try inner.prohibitions())
+        // Those that are new first.
+        for prefix in wanted.subtracting(there) {
+            undo.note("the prohibition of \(prefix)") { () throws(PodNetworkError) in try inner.permit(prefix) }
+            try inner.prohibit(prefix)
+        }
+        let sinks = try inner.sinks(of: link)
+        if sinks ?? [] != wanted {
+            if sinks == nil {
+                undo.note("the filters on \(link.name)") { () throws(PodNetworkError) in
+                    try inner.removeSinks(from: link)
+                }
+            }
+            try inner.sink(wanted, of: link, into: loopback)
+        }
+        for prefix in there.subtracting(wanted) { try inner.permit(prefix) }
+    }
+
+    private func setOwnServices(
+        _ addresses: [NetAddress], _ loopback: Link, _ inner: NetlinkSocket, _ undo: inout Undo
+    ) throws(PodNetworkError) {
+        let wanted = Set(addresses.map(NetPrefix.init(only:)))
+        let there = Set(try inner.ownServices(loopback))
+        for prefix in wanted.subtracting(there) {
+            undo.note("the address \(prefix) of lo") { () throws(PodNetworkError) in
+                try inner.remove(prefix, from: loopback)
+            }
+            try inner.add(prefix, to: loopback)
+        }
+        for prefix in there.subtracting(wanted) { try inner.remove(prefix, from: loopback) }
     }
 
     private func makeInterface(
@@ -82,5 +125,12 @@ struct VMEnd {
             try inner.remove(neighbor, on: link)
         }
         for neighbor in plan.neighbors where !there.contains(neighbor) { try inner.add(neighbor, on: link) }
+    }
+}
+
+extension NetlinkSocket {
+    /// The addresses of single services on the loopback interface.
+    func ownServices(_ loopback: Link) throws(PodNetworkError) -> [NetPrefix] {
+        try addresses(of: loopback).filter { !$0.address.isLoopback && $0 == NetPrefix(only: $0.address) }
     }
 }

@@ -17,6 +17,14 @@ public struct VMEndPlan: Equatable, Sendable {
     public var neighbors: [PodNeighbor]
     /// The tunnel to the node.
     public var tunnel: Tunnel
+    /// Where nothing may go that the pod sends, such as the metadata services of the VM and of the node: whoever tries hears
+    /// at once that it is prohibited. Routes of the pod that lead there are left out.
+    ///
+    /// That holds for sockets bound to the pod's interface too; it does not for a process that may change the network
+    /// (`CAP_NET_ADMIN`), or hand frames of its own to the interface (`CAP_NET_RAW`).
+    public var forbidden: [NetPrefix] = []
+    /// Addresses that a service of the VM itself answers at inside of the pod's namespace, and nothing outside of it.
+    public var ownServices: [NetAddress] = []
 
     /// A plan that is said whole.
     public init(
@@ -77,7 +85,9 @@ public struct VMEndPlan: Equatable, Sendable {
 
     /// The routes in an order the kernel takes: a gateway has to be on the link before anything can go through it.
     var orderedRoutes: [PodRoute] {
-        let routes = routes.map(\.normalized)
+        let routes = routes.map(\.normalized).filter { route in
+            !forbidden.contains { $0.contains(route.destination) }
+        }
         return routes.filter { $0.gateway == nil } + routes.filter { $0.gateway != nil }
     }
 }

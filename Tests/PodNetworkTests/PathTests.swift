@@ -242,6 +242,15 @@ extension RealNamespaces {
             #expect(good.pod?.redirectedTo == "vxlan1" && good.tunnel?.redirectedTo == "eth0")
             #expect(try #require(good.tunnel).counters.received.packets >= 3)
             #expect(good.tunnelDescription == "VXLAN 555000 to 10.0.0.2, UDP port 4789")
+            let under = try #require(good.underlay)
+            #expect(under.interface == "under0" && under.mtu == 1500 && under.counters.sent.packets >= 3)
+            let far = try await lab.vmNetworks.state(of: joined.vmPlan, in: joined.home.path)
+            #expect(far.problems == [] && far.hops.map(\.interface) == ["eth0", "eth0"])
+            #expect(
+                Set(far.addresses) == Set(joined.vmPlan.addresses) && far.routes.count == joined.vmPlan.routes.count)
+            #expect(try #require(far.pod).counters.received.packets >= 3 && far.pod?.mtu == 1450)
+            #expect(far.tunnelDescription == "VXLAN 555000 to 10.0.0.1, UDP port 4789")
+            #expect(PathDiagnosis.problems(of: plan.tunnel, node: good, vm: PathDiagnosis.FarEnd(far)) == [])
 
             // The VM's end goes.
             try await lab.vmNetworks.tearDownVMEnd(interface: "eth0", in: joined.home.path)
@@ -249,8 +258,13 @@ extension RealNamespaces {
             #expect(try await networks.state(of: plan, in: path).problems.count == 1)
             try await networks.setUp(plan, in: path)
             #expect(try !Lab.pings("10.244.1.10", from: lab.client))
-            let silent = try await networks.state(of: plan, in: path).problems
+            let node = try await networks.state(of: plan, in: path)
+            #expect(node.problems == [])
+            let silent = PathDiagnosis.problems(of: plan.tunnel, node: node, vm: nil)
             #expect(silent.count == 1 && silent[0].contains("none came back"), "\(silent)")
+            let inVM = PathDiagnosis.FarEnd(
+                try await lab.vmNetworks.state(of: joined.vmPlan, in: joined.home.path))
+            #expect(inVM.pod == nil && inVM.problems.count == 1 && inVM.problems[0].contains("is missing in the VM"))
 
             let socket = try Lab.socket(joined.pod)
             try socket.setMTU(1400, of: try socket.made("vxlan1"))
@@ -259,6 +273,42 @@ extension RealNamespaces {
             try socket.delete(try socket.made("eth0"))
             let gone = try await networks.state(of: plan, in: path)
             #expect(gone.pod == nil && gone.problems.count == 1)
+        }
+
+        @Test("shows what is not as planned in the VM, each thing by a sentence")
+        func farProblems() async throws {
+            let lab = try Lab()
+            let joined = try await Joined(lab, pod: try lab.makePod(5, isDual: true))
+            var plan = joined.vmPlan
+            plan.neighbors = [PodNeighbor(try address("10.244.1.1"), is: try ethernet("02:00:00:00:00:09"))]
+            try await lab.vmNetworks.setUp(plan, in: joined.home.path)
+            func problems() async throws -> [String] {
+                try await lab.vmNetworks.state(of: plan, in: joined.home.path).problems
+            }
+            #expect(try await problems() == [])
+            let socket = try Lab.socket(joined.home)
+            let eth0 = try socket.made("eth0")
+            try socket.setMTU(1400, of: eth0)
+            try socket.setAddress(try ethernet("02:00:00:00:00:77"), of: eth0)
+            try socket.remove(plan.neighbors[0], on: eth0)
+            try socket.remove(PodRoute(to: .allVersion4, through: try address("10.244.1.1")), over: eth0)
+            try socket.add(try prefix("192.0.2.1/24"), to: eth0)
+            for number in 0..<7 { try socket.add(PodRoute(to: try prefix("192.0.\(number).0/24")), over: eth0) }
+            let found = try await problems()
+            for words in [
+                "MTU 1400", "02:00:00:00:00:77", "The permanent neighbour 10.244.1.1 at 02:00:00:00:00:09 is missing",
+                "The route to 0.0.0.0/0 via 10.244.1.1 is missing", "The address 192.0.2.1/24 in the VM is not planned",
+                "The route to 192.0.0.0/24 in the VM is not planned", "And 2 more",
+            ] { #expect(found.contains { $0.contains(words) }, "\(words): \(found)") }
+            // The way to the node is smaller than was planned for.
+            try Lab.socket(lab.vm).setMTU(1300, of: try Lab.socket(lab.vm).made("eth0"))
+            #expect(try await problems().contains { $0.contains("carries only 1250 of the tunnel's 1450 bytes") })
+            var other = plan
+            other.tunnel.remote = try address("192.0.2.200")
+            try Lab.socket(lab.vm).remove(
+                PodRoute(to: .allVersion4, through: try address("10.0.0.1")), over: try Lab.socket(lab.vm).made("eth0"))
+            let lost = try await lab.vmNetworks.state(of: other, in: joined.home.path)
+            #expect(lost.underlay == nil && lost.problems[0].contains("no route to the tunnel's other end 192.0.2.200"))
         }
 
         @Test("is whole or gone, however set-ups and teardowns of it meet")
@@ -284,8 +334,7 @@ extension RealNamespaces {
                 if state.tunnel == nil {
                     #expect(try Census(pod) == before)
                 } else {
-                    // The VM's end is not there, so nothing comes back.
-                    #expect(state.problems.allSatisfy { $0.contains("none came back") }, "\(state.problems)")
+                    #expect(state.problems == [])
                 }
             }
             try await networks.tearDownNodeEnd(podInterface: "eth0", in: path)

@@ -62,6 +62,19 @@ struct PlanTests {
         #expect(plan.orderedRoutes.map(\.description) == ["10.244.0.0/24", "0.0.0.0/0 via 10.244.0.1"])
     }
 
+    @Test("has no route to what is forbidden")
+    func forbidden() throws {
+        var plan = try VMEndPlan(for: pod, over: underlay, identifier: 1, port: 4789)
+        let gateway = try address("10.244.0.1")
+        plan.routes += try ["169.254.169.254/32", "169.254.0.0/16", "192.0.2.0/25"].map {
+            PodRoute(to: try prefix($0), through: gateway)
+        }
+        plan.forbidden = [try prefix("169.254.169.254/32"), try prefix("192.0.2.0/24")]
+        try plan.check()
+        let left = plan.orderedRoutes.map(\.destination.description)
+        #expect(left == ["10.244.0.0/24", "0.0.0.0/0", "169.254.0.0/16"])
+    }
+
     @Test("adds the pod subnets through the pod's gateway, unless they are routed already or there is none")
     func podSubnets() throws {
         let subnets = [try prefix("10.96.0.1/12"), try prefix("10.244.0.0/24")]
@@ -127,6 +140,16 @@ struct PlanTests {
         (
             "a neighbour that is none",
             { $0.neighbors = [PodNeighbor(try address("0.0.0.0"), is: try ethernet("02:00:00:00:00:01"))] }
+        ),
+        ("a prohibition of the pod's own address", { $0.forbidden = [try prefix("10.0.0.0/8")] }),
+        ("a prohibition of the pod's gateway", { $0.forbidden = [try prefix("10.244.0.1/32")] }),
+        ("a service at the pod's own address", { $0.ownServices = [try address("10.244.0.19")] }),
+        ("a service at the pod's gateway", { $0.ownServices = [try address("10.244.0.1")] }),
+        ("a service at the loopback", { $0.ownServices = [try address("127.0.0.1")] }),
+        ("a service twice", { $0.ownServices = [try address("192.0.2.1"), try address("192.0.2.1")] }),
+        (
+            "thousands of prohibitions",
+            { $0.forbidden = [NetPrefix](repeating: try prefix("192.0.2.1/32"), count: 999) }
         ),
     ]
 

@@ -71,6 +71,8 @@ extension RealNamespaces {
                 lab, pod: try lab.makePod(3, isDual: true), podSubnets: [try prefix("10.96.0.0/12")])
             var plan = joined.vmPlan
             plan.neighbors = [PodNeighbor(try address("10.244.1.1"), is: try ethernet("02:00:00:00:00:09"))]
+            plan.forbidden = [try prefix("192.0.2.9/32"), try prefix("2001:db8::9/128")]
+            plan.ownServices = [try address("169.254.169.254")]
             let home = joined.home
             try await lab.vmNetworks.tearDownVMEnd(interface: "eth0", in: home.path)
             let (before, vmBefore) = (try Census(home), try Census(lab.vm))

@@ -90,7 +90,7 @@ enum Traffic {
         return fd
     }
 
-    private static func connect(_ address: NetAddress, _ port: UInt16) throws -> CInt {
+    static func connect(_ address: NetAddress, _ port: UInt16) throws -> CInt {
         let fd = try make(address.family)
         guard unsafe call({ unsafe Glibc.connect($0, $1, $2) }, fd, address, port) == 0 else {
             throw Failure(step: "connect \(address)", errno: errno)

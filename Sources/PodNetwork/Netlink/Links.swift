@@ -5,13 +5,17 @@ package import LinuxIO
 /// An interface.
 package struct Link: Equatable, Sendable {
     /// What is told of a VXLAN interface.
-    package struct VXLAN: Equatable, Sendable {
+    package struct VXLAN: Equatable, Sendable, CustomStringConvertible {
         package var identifier: UInt32
         package var port: Int
         package var remote: NetAddress?
         package var local: NetAddress?
         /// Whether the identifier comes with each packet (`external`), as Cilium has it.
         package var isExternal: Bool
+
+        package var description: String {
+            "VXLAN \(identifier) to \(remote?.description ?? "nobody"), UDP port \(port)"
+        }
     }
 
     /// Its number in its namespace.

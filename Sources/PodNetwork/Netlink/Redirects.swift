@@ -71,19 +71,39 @@ extension NetlinkSocket {
     }
 
     private func withIngress(_ link: Link, _ body: (OpaquePointer) -> CInt) -> CInt {
+        unsafe withDiscipline("ingress", link, body)
+    }
+
+    /// `kind` is `ingress`, or `clsact`, which is for outgoing packets too.
+    func withDiscipline(_ kind: String, _ link: Link, _ body: (OpaquePointer) -> CInt) -> CInt {
         guard let discipline = unsafe rtnl_qdisc_alloc() else { return -NLE_NOMEM }
         defer { unsafe rtnl_qdisc_put(discipline) }
         let part = unsafe cnetlink_qdisc_tc(discipline)
         unsafe rtnl_tc_set_ifindex(part, link.index)
         unsafe rtnl_tc_set_parent(part, cnetlink_ingress)
         unsafe rtnl_tc_set_handle(part, cnetlink_ingress_handle)
-        let result = unsafe rtnl_tc_set_kind(part, "ingress")
+        let result = unsafe rtnl_tc_set_kind(part, kind)
         return unsafe result < 0 ? result : body(discipline)
     }
 
     /// Sends everything that comes in on `link` out by `target`.
     func addRedirect(from link: Link, to target: Link) throws(PodNetworkError) {
-        try perform(NetlinkCall(.redirect, "add", "The redirection from \(link.name) to \(target.name)")) {
+        try unsafe addFilter(
+            NetlinkCall(.redirect, "add", "The redirection from \(link.name) to \(target.name)"), to: link,
+            cnetlink_ingress_handle, sendingTo: target
+        ) { filter in
+            unsafe rtnl_cls_set_prio(filter, 1)
+            unsafe rtnl_cls_set_protocol(filter, UInt16(ETH_P_ALL))
+            // Zero bits of the first word have to be zero: every packet.
+            return unsafe [rtnl_u32_add_key_uint32(filter, 0, 0, 0, 0)]
+        }
+    }
+
+    /// Sends packets at the place `parent` of `link` out by `target`: those that `match` has the filter take.
+    func addFilter(
+        _ call: NetlinkCall, to link: Link, _ parent: UInt32, sendingTo target: Link, _ match: (OpaquePointer) -> [CInt]
+    ) throws(PodNetworkError) {
+        try perform(call) {
             guard let filter = unsafe rtnl_cls_alloc(), let action = unsafe rtnl_act_alloc() else { return -NLE_NOMEM }
             defer {
                 unsafe rtnl_cls_put(filter)
@@ -92,17 +112,15 @@ extension NetlinkSocket {
             // The kind comes first: the rest is kept in what it makes room for.
             let part = unsafe cnetlink_filter_tc(filter)
             unsafe rtnl_tc_set_ifindex(part, link.index)
-            unsafe rtnl_tc_set_parent(part, cnetlink_ingress_handle)
+            unsafe rtnl_tc_set_parent(part, parent)
             var results = unsafe [
                 rtnl_tc_set_kind(part, "u32"), rtnl_tc_set_kind(cnetlink_action_tc(action), "mirred"),
             ]
-            unsafe rtnl_cls_set_prio(filter, 1)
-            unsafe rtnl_cls_set_protocol(filter, UInt16(ETH_P_ALL))
+            unsafe results += match(filter)
             unsafe results += [
-                // Zero bits of the first word have to be zero: every packet.
-                rtnl_u32_add_key_uint32(filter, 0, 0, 0, 0), rtnl_u32_set_cls_terminal(filter),
-                rtnl_mirred_set_action(action, TCA_EGRESS_REDIR), rtnl_mirred_set_policy(action, TC_ACT_STOLEN),
-                rtnl_mirred_set_ifindex(action, UInt32(target.index)), rtnl_u32_add_action(filter, action),
+                rtnl_u32_set_cls_terminal(filter), rtnl_mirred_set_action(action, TCA_EGRESS_REDIR),
+                rtnl_mirred_set_policy(action, TC_ACT_STOLEN), rtnl_mirred_set_ifindex(action, UInt32(target.index)),
+                rtnl_u32_add_action(filter, action),
             ]
             if let failure = results.first(where: { $0 < 0 }) { return failure }
             return unsafe rtnl_cls_add(pointer, filter, NLM_F_CREATE | NLM_F_EXCL)

@@ -106,3 +106,62 @@ extension NetlinkSocket {
         return unsafe result < 0 ? result : body(object)
     }
 }
+
+extension NetlinkSocket {
+    /// What marks the prohibitions as ours: a number that no routing daemon has (`rtm_protocol`).
+    private static let mark: UInt8 = 80
+
+    /// The destinations of the main table that we have forbidden.
+    func prohibitions() throws(PodNetworkError) -> [NetPrefix] {
+        try unsafe list(
+            NetlinkCall(.route, "list", "The prohibitions"),
+            { unsafe rtnl_route_alloc_cache(pointer, AF_UNSPEC, 0, $0) },
+            { object -> NetPrefix? in
+                let route = unsafe cnetlink_as_route(object)
+                guard unsafe rtnl_route_get_table(route) == UInt32(RT_TABLE_MAIN.rawValue),
+                    unsafe rtnl_route_get_type(route) == UInt8(RTN_PROHIBIT),
+                    unsafe rtnl_route_get_protocol(route) == Self.mark
+                else { return nil }
+                let isVersion6 = unsafe rtnl_route_get_family(route) == UInt8(AF_INET6)
+                return unsafe netPrefix(rtnl_route_get_dst(route)) ?? (isVersion6 ? .allVersion6 : .allVersion4)
+            })
+    }
+
+    /// Has everything refused that is sent to `prefix`, whatever other route there is.
+    func prohibit(_ prefix: NetPrefix) throws(PodNetworkError) {
+        do throws(PodNetworkError) {
+            try perform(NetlinkCall(.route, "add", "The prohibition of \(prefix)")) {
+                unsafe withProhibition(prefix) { unsafe rtnl_route_add(pointer, $0, NLM_F_CREATE | NLM_F_REPLACE) }
+            }
+        } catch  where prefix.address.isVersion6 && [EAFNOSUPPORT, EOPNOTSUPP].contains(error.errno) {
+            // A kernel without IPv6 sends nothing there.
+        }
+    }
+
+    /// Takes a prohibition back; false if it was gone.
+    @discardableResult
+    func permit(_ prefix: NetPrefix) throws(PodNetworkError) -> Bool {
+        do throws(PodNetworkError) {
+            try perform(NetlinkCall(.route, "remove", "The prohibition of \(prefix)")) {
+                unsafe withProhibition(prefix) { unsafe rtnl_route_delete(pointer, $0, 0) }
+            }
+            return true
+        } catch  where error.errno == ESRCH || error.errno == ENOENT {
+            return false
+        }
+    }
+
+    private func withProhibition(_ prefix: NetPrefix, _ body: (OpaquePointer) -> CInt) -> CInt {
+        guard let route = unsafe rtnl_route_alloc() else { return -NLE_NOMEM }
+        defer { unsafe rtnl_route_put(route) }
+        unsafe rtnl_route_set_table(route, UInt32(RT_TABLE_MAIN.rawValue))
+        unsafe rtnl_route_set_scope(route, UInt8(RT_SCOPE_UNIVERSE.rawValue))
+        unsafe rtnl_route_set_protocol(route, Self.mark)
+        // 0 would be 1024 in IPv6, and so not the best.
+        if prefix.address.isVersion6 { unsafe rtnl_route_set_priority(route, 1) }
+        var result = unsafe rtnl_route_set_type(route, UInt8(RTN_PROHIBIT))
+        if result >= 0 { result = unsafe rtnl_route_set_family(route, UInt8(prefix.address.family)) }
+        if result >= 0 { result = unsafe withAddress(prefix.network) { unsafe rtnl_route_set_dst(route, $0) } }
+        return unsafe result < 0 ? result : body(route)
+    }
+}

@@ -14,6 +14,8 @@ struct AgentSession: Sendable {
     let output: PodOutput
     let progress: PodProgress
     let pace: ShimPace
+    /// Called when the command has ended, and the pod is still whole.
+    var atTheEnd: @Sendable () async -> Void = {}
 
     /// Runs the pod's command and returns its status.
     ///
@@ -24,6 +26,7 @@ struct AgentSession: Sendable {
                 try await startCommand()
                 progress.enter(.run)
                 let status = try await runCommand()
+                await atTheEnd()
                 progress.enter(.stop)
                 await takeDown()
                 return status

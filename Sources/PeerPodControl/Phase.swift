@@ -1,5 +1,7 @@
 /// A part of a pod's life as the shim sees it, in the order in which they come.
 enum Phase: String, CaseIterable, Sendable {
+    /// Making the pod's network namespace, which with Kubernetes is the CNI plugin's part.
+    case network
     /// CreateVM: everything that needs no cloud.
     case create
     /// StartVM: from the request to the cloud until the agent has answered through the tunnel.

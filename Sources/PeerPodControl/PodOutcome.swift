@@ -19,11 +19,21 @@ struct PodOutcome: Sendable {
     var troubles: [PodFailure] = []
     /// How often the VM's kernel killed something of the container for want of memory.
     var outOfMemoryKills = 0
+    /// Where in the network the pod was; nil without a network namespace.
+    var site: PodSite?
+    /// What its network looked like at the end; nil if nobody asked.
+    var network: NetworkFinding?
 
     /// All that went wrong, in order.
     var failures: [PodFailure] {
         if case .failed(let failure) = ending { [failure] + troubles } else { troubles }
     }
+}
+
+/// What the adaptor tells of a pod's network, or why it does not.
+enum NetworkFinding: Sendable {
+    case told(NetworkReport)
+    case untold(PodFailure)
 }
 
 /// One call or step of the shim's that did not work.

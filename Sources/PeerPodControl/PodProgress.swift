@@ -9,6 +9,8 @@ final class PodProgress: Sendable {
         var phase: (Phase, start: Duration)?
         var troubles: [PodFailure] = []
         var outOfMemoryKills = 0
+        var site: PodSite?
+        var network: NetworkFinding?
 
         mutating func endPhase(_ now: Duration) {
             if let phase { timeline.add(phase.0, from: phase.start, to: now) }
@@ -28,6 +30,18 @@ final class PodProgress: Sendable {
         }
     }
 
+    /// The phase before ends here, and none begins: what comes now is not the pod's.
+    func pause() {
+        let now = ContinuousClock.now - start
+        state.withLock { $0.endPhase(now) }
+    }
+
+    /// Notes where in the network the pod is.
+    func note(_ site: PodSite) { state.withLock { $0.site = site } }
+
+    /// Notes what its network looks like.
+    func note(_ network: NetworkFinding) { state.withLock { $0.network = network } }
+
     /// Notes what went wrong, but does not change how the pod ended.
     func note(_ trouble: PodFailure) { state.withLock { $0.troubles.append(trouble) } }
 
@@ -41,7 +55,8 @@ final class PodProgress: Sendable {
             state.endPhase(now)
             return PodOutcome(
                 pod: pod.name, namespace: pod.namespace, sandbox: pod.sandbox, timeline: state.timeline,
-                ending: ending, troubles: state.troubles, outOfMemoryKills: state.outOfMemoryKills)
+                ending: ending, troubles: state.troubles, outOfMemoryKills: state.outOfMemoryKills, site: state.site,
+                network: state.network)
         }
     }
 }

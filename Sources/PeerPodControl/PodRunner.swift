@@ -7,6 +7,9 @@ struct PodRunner: Sendable {
     let control: RunControl
     /// Where a pod's output goes, by the pod's name.
     let output: @Sendable (String) -> PodOutput
+    var cluster: ClusterNetwork?
+    /// Told of each pod's place in the network before its command runs.
+    var announce: @Sendable (PodIdentity, PodSite) -> Void = { _, _ in }
 
     /// Returns when every pod that began has ended, with their outcomes in order of their names.
     func run() async -> [PodOutcome] {
@@ -40,7 +43,7 @@ struct PodRunner: Sendable {
         let identity = PodIdentity(name: name, namespace: plan.namespace, sandbox: randomSandboxID())
         return await ShimPod(
             plan: plan, identity: identity, control: control, output: output(name),
-            hypervisor: HypervisorSocket(path: plan.socket, loop: loop)
+            hypervisor: HypervisorSocket(path: plan.socket, loop: loop), cluster: cluster, announce: announce
         ).run()
     }
 }

@@ -1,5 +1,6 @@
 internal import JSON
 internal import LinuxIO
+internal import PodNetwork
 
 /// `peerpodctl run`, once its flags are read.
 struct RunCommand: Sendable {
@@ -11,26 +12,55 @@ struct RunCommand: Sendable {
         SystemInfo.raiseDescriptorLimit()
         Signals.ignoreBrokenPipes()
         do {
+            if plan.network == .made { try Self.check(NetworkCapabilities.ofThisProcess()) }
             return try EpollLoop.run { loop in try await run(on: loop) }
+        } catch let failure as PodFailure {
+            StandardError.write(failure.text(of: "peerpodctl run"))
+            return ExitStatus.failure
         } catch {
             StandardError.write("peerpodctl run: \(error)\n")
             return ExitStatus.failure
         }
     }
 
+    /// - Throws: ``PodFailure`` that says what is missing for making networks.
+    static func check(_ capabilities: NetworkCapabilities) throws(PodFailure) {
+        guard !capabilities.missing.isEmpty else { return }
+        throw PodFailure(
+            operation: "making the cluster's network",
+            message: "-network needs the right to make network namespaces, and this process lacks "
+                + capabilities.missing.joined(separator: " and "),
+            advice: "Run it as root; or without -network, and the pods have the network of their VMs.")
+    }
+
     private func run(on loop: EpollLoop) async throws -> Int32 {
+        // Before any other thread there is, so that the signals come nowhere else.
         let signals = try Signals([Signals.interrupt, Signals.terminate], on: loop)
+        let cluster = plan.network == .made ? ClusterNetwork(in: try .ofThisProcess(), on: loop) : nil
         let control = RunControl()
         let begin = ContinuousClock.now
         let outcomes = await withTaskGroup { group in
             group.addTask { await listen(to: signals, control) }
             defer { group.cancelAll() }
-            return await PodRunner(plan: plan, loop: loop, control: control, output: output).run()
+            return await PodRunner(
+                plan: plan, loop: loop, control: control, output: output, cluster: cluster, announce: announce
+            ).run()
         }
         show(
             RunReport(outcomes: outcomes, concurrency: plan.concurrency, elapsed: ContinuousClock.now - begin))
+        try await cluster?.clear()
         return outcomes.count < plan.pods && ExitStatus.of(outcomes) == ExitStatus.success
             ? ExitStatus.interrupted : ExitStatus.of(outcomes)
+    }
+
+    /// What a report will be for programs, this is for programs, too.
+    private func announce(_ pod: PodIdentity, at site: PodSite) {
+        switch report {
+        case .none: break
+        case .text: write([site.line(of: pod)])
+        case .auto where StandardError.isTerminal: write([site.line(of: pod)])
+        case .json, .auto: StandardError.write(site.json(of: pod).encoded() + [UInt8(ascii: "\n")])
+        }
     }
 
     private func listen(to signals: Signals, _ control: RunControl) async {

@@ -11,6 +11,7 @@ struct RunOptions: Sendable {
     var name = "peerpod"
     var namespace = "default"
     var annotations: [String: String] = [:]
+    var makesNetwork = false
     var networkNamespacePath = ""
     var timeout = Duration.seconds(600)
     var policyFile = ""
@@ -27,6 +28,12 @@ struct RunOptions: Sendable {
 
             The command's output is passed on; of several pods, each line has its pod's name before it. The report \
             goes to standard error, as with time(1): for one pod a bar per phase, for several the percentiles.
+
+            With -network each pod has a network namespace of its own, as a CNI plugin makes it: an address out of \
+            198.19.0.0/16, and an eth0 on a bridge (peerpodctl0) that stands for the cluster's network and has this machine \
+            and the pods of all runs on it. Each pod's address is told on standard error before its command runs, and at the \
+            end of one pod's report both ends of its network are shown. With JSON reports, a line for each pod comes before \
+            that of the report. It is all removed at the end; what a run that was killed has left, the next one removes.
 
             Ctrl-C is passed to the commands; a second one ends the pods, and their VMs are deleted.
 
@@ -50,8 +57,12 @@ struct RunOptions: Sendable {
                         "An annotation for CreateVM, such as io.katacontainers.config.hypervisor.machine_type=SIZE. May "
                             + "be repeated."),
                     Setting(
+                        "network", \.makesNetwork, .bool,
+                        "Make a network namespace for each pod. Needs root, or NET_ADMIN and SYS_ADMIN."),
+                    Setting(
                         "netns", \.networkNamespacePath, .path,
-                        "The pod's network namespace, such as /run/netns/NAME. Without it, the pod has none."),
+                        "The pod's network namespace, such as /run/netns/NAME. Without it and -network, the pod has none."
+                    ),
                     Setting(
                         "timeout", \.timeout, .duration(in: .milliseconds(1) ... .seconds(86_400)),
                         "How long StartVM may take, as kata's remote_hypervisor_timeout."),
@@ -78,8 +89,16 @@ struct RunOptions: Sendable {
         }
         return RunPlan(
             socket: socket, pods: pods, concurrency: min(concurrency, pods), name: name, namespace: namespace,
-            annotations: annotations, networkNamespacePath: networkNamespacePath, timeout: timeout,
+            annotations: annotations, network: try network(), timeout: timeout,
             policy: try policy(), readsStandardInput: readsStandardInput, showsOutput: !isQuiet, command: command)
+    }
+
+    private func network() throws(ConfigurationError) -> RunNetwork {
+        if networkNamespacePath.isEmpty { return makesNetwork ? .made : .none }
+        guard !makesNetwork else {
+            throw ConfigurationError("-network makes a namespace, and -netns names one: give one of the two")
+        }
+        return .existing(path: networkNamespacePath)
     }
 
     private func policy() throws(ConfigurationError) -> String? {

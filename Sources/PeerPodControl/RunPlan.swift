@@ -10,8 +10,7 @@ struct RunPlan: Sendable {
     let namespace: String
     /// What goes into CreateVM besides the pod's name and namespace.
     let annotations: [String: String]
-    /// The network namespace that the pods are said to have.
-    let networkNamespacePath: String
+    let network: RunNetwork
     /// How long StartVM may take, as kata's `remote_hypervisor_timeout`.
     let timeout: Duration
     /// The agent policy to set, if one is given.
@@ -28,6 +27,16 @@ struct RunPlan: Sendable {
             "\(name)-" + String(repeating: "0", count: width - "\(number)".count) + "\(number)"
         }
     }
+}
+
+/// The network namespace that the pods are said to have.
+enum RunNetwork: Equatable, Sendable {
+    /// None: the pods have the network of their VMs.
+    case none
+    /// One that is there already.
+    case existing(path: String)
+    /// One of its own for each, in a network that this machine's runs share.
+    case made
 }
 
 /// A sandbox's id as containerd makes them: 64 random hexadecimal digits.

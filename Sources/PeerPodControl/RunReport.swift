@@ -11,7 +11,7 @@ struct RunReport: Sendable {
         var lines: [String]
         if outcomes.count == 1, let only = outcomes.first {
             lines = ["pod \(only.namespace)/\(only.pod), sandbox \(only.sandbox.prefix(12)): \(only.words)"]
-            lines += only.timeline.bars(width: width).map { "  " + $0 }
+            lines += only.timeline.bars(width: width).map { "  " + $0 } + only.networkLines
         } else {
             lines = [summary] + percentileTable.lines.map { "  " + $0 }
         }
@@ -94,10 +94,25 @@ extension PodOutcome {
         }
     }
 
+    /// Both ends of its network, if somebody has looked.
+    fileprivate var networkLines: [String] {
+        switch network {
+        case nil: []
+        case .told(let report): ["  network"] + report.lines.map { $0.isEmpty ? "" : "    " + $0 }
+        case .untold(let failure): ["  network: \(failure.message)".withoutControlCharacters]
+        }
+    }
+
     fileprivate var json: JSONValue {
         var object = JSONObject([
             ("pod", .string(pod)), ("namespace", .string(namespace)), ("sandbox", .string(sandbox)),
         ])
+        for (name, value) in site?.fields ?? [] { object[name] = value }
+        switch network {
+        case nil: break
+        case .told(let report): object["network"] = .object(report.json)
+        case .untold(let failure): object["network"] = ["silence": .string(failure.message)]
+        }
         switch ending {
         case .exited(let status):
             object["ending"] = "exited"

@@ -1,6 +1,8 @@
 internal import KataProtocol
 internal import LinuxIO
+internal import PodNetwork
 internal import TTRPC
+internal import Telemetry
 
 /// One pod, treated as kata's Go shim treats it in remote mode.
 ///
@@ -14,14 +16,24 @@ struct ShimPod: Sendable {
     let control: PodControl
     let output: PodOutput
     let hypervisor: HypervisorSocket
+    /// Where the pod gets its network namespace from, if it is to have one made.
+    var cluster: ClusterNetwork?
+    /// Told of the pod's place in the network before its command runs.
+    var announce: @Sendable (PodIdentity, PodSite) -> Void = { _, _ in }
     var pace = ShimPace()
     let progress = PodProgress()
 
     /// Runs the pod from beginning to end.
     func run() async -> PodOutcome {
         let mayHaveVM = Signal()
-        let ending = await untilStopped { try await live(mayHaveVM) }
+        let number = Lock<PodNumber?>(nil)
+        let ending = await untilStopped {
+            let site = try await site(number)
+            return try await live(at: site, mayHaveVM)
+        }
         if mayHaveVM.isSet { await stopVM() }
+        // As with Kubernetes, the namespace goes when the shim has stopped the VM.
+        if let number = number.withLock({ $0 }) { await giveBack(number) }
         return progress.outcome(of: identity, ending)
     }
 
@@ -46,24 +58,73 @@ struct ShimPod: Sendable {
         }
     }
 
-    private func live(_ mayHaveVM: Signal) async throws -> Int32 {
+    /// The pod's place in the network; nil if it has none. What is made for it is noted in `number` first.
+    private func site(_ number: Lock<PodNumber?>) async throws -> PodSite? {
+        switch (plan.network, cluster) {
+        case (.existing(let path), _):
+            // What is wrong with it, CreateVM will say.
+            let networks = try? PodNetworks(logger: Logger.silent)
+            guard let interface = try? await networks?.inspect(path) else { return PodSite(namespacePath: path) }
+            return PodSite(
+                namespacePath: path, addresses: interface.addresses.map(\.description),
+                gateway: interface.routes.first { $0.destination.isEverything }?.gateway?.description)
+        case (.made, let cluster?):
+            progress.enter(.network)
+            let taken = try await cluster.takeNumber()
+            number.withLock { $0 = taken }
+            try await cluster.makeNamespace(taken)
+            return PodSite(
+                namespacePath: taken.path, addresses: [taken.address.description], gateway: taken.gateway.description)
+        case (.none, _), (.made, nil): return nil
+        }
+    }
+
+    private func giveBack(_ number: PodNumber) async {
+        progress.pause()
+        do {
+            try await cluster?.giveBack(number)
+        } catch {
+            progress.note(PodFailure("removing the pod's network namespace", network: error))
+        }
+    }
+
+    private func live(at site: PodSite?, _ mayHaveVM: Signal) async throws -> Int32 {
         progress.enter(.create)
-        let agentSocketPath = try await createVM(mayHaveVM)
+        let agentSocketPath = try await createVM(site, mayHaveVM)
         progress.enter(.start)
         _ = try await hypervisor.call(Hypervisor.startVM, .with { $0.id = identity.sandbox }, timeout: plan.timeout)
+        if let site {
+            progress.note(site)
+            announce(identity, site)
+        }
         progress.enter(.agent)
         let stream = try await dial(agentSocketPath)
         return try await Client.with(stream, on: hypervisor.loop) { client in
             let session = AgentSession(
                 client: client, loop: hypervisor.loop, plan: plan, identity: identity, control: control,
-                output: output, progress: progress, pace: pace)
+                output: output, progress: progress, pace: pace, atTheEnd: { await look(at: site) })
             return try await session.run()
         }
     }
 
-    private func createVM(_ mayHaveVM: Signal) async throws -> String {
+    /// Has a single pod's network shown, as it is while there still is one.
+    private func look(at site: PodSite?) async {
+        guard site != nil, plan.pods == 1 else { return }
+        progress.pause()
         do {
-            let answer = try await hypervisor.call(Hypervisor.createVM, createRequest)
+            let status = try await hypervisor.call(
+                Sandboxes.network, .with { $0.id = identity.sandbox }, timeout: NetworkCommand.patience)
+            progress.note(.told(NetworkReport(status: status)))
+        } catch let failure as PodFailure {
+            progress.note(.untold(failure))
+        } catch {
+            // Cancelled: then nobody wants to know.
+        }
+    }
+
+    private func createVM(_ site: PodSite?, _ mayHaveVM: Signal) async throws -> String {
+        do {
+            let answer = try await hypervisor.call(Hypervisor.createVM, createRequest(site))
             mayHaveVM.set()
             return answer.agentSocketPath
         } catch let refusal as PodFailure {
@@ -108,7 +169,7 @@ struct ShimPod: Sendable {
         }
     }
 
-    private var createRequest: CreateVMRequest {
+    private func createRequest(_ site: PodSite?) -> CreateVMRequest {
         // The shim always sends all of these; empty and "0" mean unset.
         var annotations = [
             Annotation.podName: identity.name, Annotation.podNamespace: identity.namespace,
@@ -119,7 +180,7 @@ struct ShimPod: Sendable {
         return .with {
             $0.id = identity.sandbox
             $0.annotations = annotations
-            $0.networkNamespacePath = plan.networkNamespacePath
+            $0.networkNamespacePath = site?.namespacePath ?? ""
         }
     }
 }

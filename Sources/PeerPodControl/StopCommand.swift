@@ -1,6 +1,7 @@
 internal import Configuration
 internal import KataProtocol
 internal import LinuxIO
+internal import PodNetwork
 
 /// What the flags of `peerpodctl stop` fill in.
 struct StopOptions: Sendable {
@@ -12,7 +13,8 @@ struct StopOptions: Sendable {
         details: """
             Each sandbox is named as `peerpodctl status` shows it: the beginning of its id is enough while no other \
             begins alike. The adaptor answers when it has recorded the end and closed the tunnel; the VM's deletion goes on \
-            until the cloud has confirmed it. A pod that kubelet still wants is made anew by kubelet.
+            until the cloud has confirmed it. A pod that kubelet still wants is made anew by kubelet. As root it also \
+            removes the network namespaces that `peerpodctl run -network` has left when it was killed.
             """,
         operands: "SANDBOX...", defaults: StopOptions(),
         sections: [
@@ -54,7 +56,14 @@ struct StopCommand: Sendable {
     func run() -> Int32 {
         Signals.ignoreBrokenPipes()
         do {
-            return try EpollLoop.run { loop in await stop(on: loop) }
+            return try EpollLoop.run { loop in
+                let status = await stop(on: loop)
+                // What stopped with its run has left a namespace, too.
+                if NetworkCapabilities.ofThisProcess().missing.isEmpty {
+                    try? await ClusterNetwork(in: .ofThisProcess(), on: loop).clear()
+                }
+                return status
+            }
         } catch {
             output.error("peerpodctl stop: \(error)\n")
             return ExitStatus.failure

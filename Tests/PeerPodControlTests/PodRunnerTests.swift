@@ -10,7 +10,7 @@ struct PodRunnerTests {
     private func plan(_ node: StandInNode, pods: Int, concurrency: Int) -> RunPlan {
         RunPlan(
             socket: node.socket, pods: pods, concurrency: concurrency, name: "web", namespace: "shop",
-            annotations: [:], networkNamespacePath: "/run/netns/web", timeout: .seconds(60), policy: nil,
+            annotations: [:], network: .none, timeout: .seconds(60), policy: nil,
             readsStandardInput: false, showsOutput: false, command: ["true"])
     }
 

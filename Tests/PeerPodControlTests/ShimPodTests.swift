@@ -7,13 +7,13 @@ import Testing
 
 /// Runs one pod against `node`; `meanwhile` may interfere.
 private func runPod(
-    on node: StandInNode, _ loop: EpollLoop, annotations: [String: String] = [:], policy: String? = nil,
-    timeout: Duration = .seconds(600), output: PodOutput = .none, pace: ShimPace = ShimPace(),
+    on node: StandInNode, _ loop: EpollLoop, annotations: [String: String] = [:], network: RunNetwork = .none,
+    policy: String? = nil, timeout: Duration = .seconds(600), output: PodOutput = .none, pace: ShimPace = ShimPace(),
     meanwhile: @escaping @Sendable (PodControl) async -> Void = { _ in }
 ) async throws -> PodOutcome {
     let plan = RunPlan(
         socket: node.socket, pods: 1, concurrency: 1, name: "web", namespace: "shop", annotations: annotations,
-        networkNamespacePath: "/run/netns/web", timeout: timeout, policy: policy, readsStandardInput: false,
+        network: network, timeout: timeout, policy: policy, readsStandardInput: false,
         showsOutput: true, command: ["echo", "hello"])
     let control = PodControl()
     return try await node.serve {
@@ -47,7 +47,7 @@ struct ShimPodTests {
             let outcome = try await runPod(on: node, loop)
             #expect(outcome.status == 0)
             #expect(outcome.troubles.isEmpty)
-            #expect(outcome.timeline.entries.map(\.phase) == Phase.allCases)
+            #expect(outcome.timeline.entries.map(\.phase) == [.create, .start, .agent, .run, .stop])
             let calls = node.calls
             #expect(
                 calls.prefix(7) == [
@@ -69,7 +69,9 @@ struct ShimPodTests {
     func createRequest() throws {
         try EpollLoop.run { loop in
             let node = try StandInNode(on: loop)
-            _ = try await runPod(on: node, loop, annotations: [Annotation.machineType: "Standard_DC4es_v5"])
+            _ = try await runPod(
+                on: node, loop, annotations: [Annotation.machineType: "Standard_DC4es_v5"],
+                network: .existing(path: "/run/netns/web"))
             let request = try node.request(of: Hypervisor.createVM)
             #expect(request.id.count == 64 && request.id.allSatisfy { $0.isHexDigit && !$0.isUppercase })
             #expect(request.networkNamespacePath == "/run/netns/web")
@@ -89,6 +91,36 @@ struct ShimPodTests {
             #expect(container.containerID == request.id)
             #expect(container.execID == request.id)
             #expect(container.oci?.process?.arguments == ["echo", "hello"])
+        }
+    }
+
+    @Test("has the pod's network shown when the command has ended, and before anything is taken down")
+    func network() throws {
+        try EpollLoop.run { loop in
+            let node = try StandInNode(on: loop) { $0.network = { soundNetwork() } }
+            let outcome = try await runPod(on: node, loop, network: .existing(path: "/run/netns/web"))
+            #expect(node.calls.suffix(4) == ["Network", "RemoveContainer", "DestroySandbox", "StopVM"])
+            #expect(outcome.site == PodSite(namespacePath: "/run/netns/web"), "nothing is there to look its address up")
+            guard case .told(let report) = outcome.network else {
+                Issue.record("no network in \(outcome)")
+                return
+            }
+            #expect(report.verdict == .sound)
+            #expect(outcome.timeline.entries.map(\.phase) == [.create, .start, .agent, .run, .stop])
+        }
+    }
+
+    @Test("an adaptor that does not tell of networks fails no pod")
+    func networkUntold() throws {
+        try EpollLoop.run { loop in
+            let node = try StandInNode(on: loop) { $0.network = { throw Status(.unimplemented, "what?") } }
+            let outcome = try await runPod(on: node, loop, network: .existing(path: "/run/netns/web"))
+            #expect(outcome.failures.isEmpty && outcome.status == 0)
+            guard case .untold(let failure) = outcome.network else {
+                Issue.record("a network in \(outcome)")
+                return
+            }
+            #expect(failure.message == "UNIMPLEMENTED: what?")
         }
     }
 

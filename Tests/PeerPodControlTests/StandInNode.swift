@@ -19,6 +19,7 @@ final class StandInNode: Sendable {
         var createVM: @Sendable () async throws -> Void = {}
         var startVM: @Sendable () async throws -> Void = {}
         var stopVM: @Sendable () async throws -> Void = {}
+        var network: @Sendable () async throws -> PodNetworkStatus = { PodNetworkStatus() }
         /// Gets how many checks there were before.
         var health: @Sendable (Int) -> UInt32 = { _ in HealthCheckResponse.serving }
         /// The outputs stay open after the command has ended.
@@ -159,6 +160,7 @@ final class StandInNode: Sendable {
                 try await behavior.stopVM()
                 return Empty()
             },
+            on(Sandboxes.network) { [self] _ in try await behavior.network() },
         ]
     }
 

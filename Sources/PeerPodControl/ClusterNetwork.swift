@@ -1,0 +1,292 @@
+internal import LinuxIO
+internal import PodNetwork
+
+/// The network that pods get from `peerpodctl run -network`, as a cluster's CNI plugin would make it:
+///
+///     node ─── bridge peerpodctl0 ─┬── peerpodctl-2 ─── eth0   /run/netns/peerpodctl-2
+///              198.19.12.1/22      └── peerpodctl-3 ─── eth0   /run/netns/peerpodctl-3
+///
+/// All runs of a machine share it. Whoever comes first makes the bridge, and the last one out removes it. Each pod's number
+/// is a file that its run holds locked for as long as it lives, so that what a killed one has left is known, and
+/// cleared by the next.
+///
+/// Concurrency: what reads or changes the directory does so under the lock there; within this process `turnstile` lets one
+/// in at a time. Making and removing a pod's namespace needs no lock, since nobody else has its number.
+final class ClusterNetwork: Sendable {
+    /// Where all this is; another than the usual only in tests.
+    struct Place: Sendable {
+        /// Holds the lock, what is known of the network, and a file for each pod.
+        var directory = "/run/peerpodctl"
+        /// Where the pods' namespaces are mounted.
+        var namespaces = "/run/netns"
+        var bridge = "peerpodctl0"
+        /// Half of what RFC 2544 keeps for measuring networks, and so nobody's real one.
+        var pool = "198.19.0.0/16"
+    }
+
+    /// The bits of the network: 1021 pods, about as many as a bridge takes.
+    private static let length = 22
+    /// The gateway is 1, and the last number is the broadcast address.
+    private static let numbers = 2...((1 << (32 - length)) - 2)
+    /// Others hold the lock for milliseconds at a time.
+    private static let patience = Duration.seconds(30)
+
+    private let place: Place
+    private let host: NetworkNamespace
+    private let loop: EpollLoop
+    private let turnstile = Turnstile(1)
+    /// Whether this process has cleared what others left.
+    private let hasCleared = Lock(false)
+
+    init(_ place: Place = Place(), in host: NetworkNamespace, on loop: EpollLoop) {
+        self.place = place
+        self.host = host
+        self.loop = loop
+    }
+
+    /// Takes a number, and with it an address; the bridge is there once this returns.
+    ///
+    /// - Throws: ``PodFailure``, or `CancellationError`, and then has none.
+    func takeNumber() async throws -> PodNumber {
+        try await alone(to: "making the cluster's network") { [self] in
+            try number()
+        }
+    }
+
+    private func number() throws -> PodNumber {
+        if !hasCleared.withLock({ $0 }) { try clearLeftOvers() }
+        hasCleared.withLock { $0 = true }
+        try Files.makeDirectory(pods)
+        let taken = Set(try Files.list(pods).compactMap(Int.init))
+        let (subnet, last) = try (taken.isEmpty ? nil : known()) ?? (choose(), 0)
+        let network = network(subnet)
+        try network.make()
+        guard let number = Self.next(after: last, taken) else {
+            throw PodNetworkError(
+                .exhausted, "The cluster's network \(subnet)",
+                "all of its \(Self.numbers.count) addresses are taken", "Run fewer pods at a time.")
+        }
+        try DurableFile.write(Array("\(subnet) \(number)\n".utf8), to: record)
+        guard let lock = try HeldLock.take(file(number)) else { preconditionFailure("the number was nobody's") }
+        return PodNumber(number, lock, network, subnet, path(number))
+    }
+
+    /// Round and round, so that nobody still has in mind whose the address was before.
+    private static func next(after last: Int, _ taken: Set<Int>) -> Int? {
+        (last + 1...last + numbers.count).lazy.map {
+            numbers.lowerBound + ($0 - numbers.lowerBound) % numbers.count
+        }.first { !taken.contains($0) }
+    }
+
+    /// Makes the namespace of a pod, with its interface on the bridge.
+    ///
+    /// - Throws: ``PodFailure``; what is there by then is removed with the number.
+    func makeNamespace(_ number: PodNumber) async throws {
+        try await attempt("making the pod's network namespace") {
+            let namespace = try NetworkNamespace.make(named: number.path)
+            try namespace.mount(at: number.path)
+            try number.network.plug(namespace, port: Self.port(number.value), addresses: [number.address])
+        }
+    }
+
+    /// Removes a pod's namespace with all that is in it, and gives its number back.
+    ///
+    /// - Throws: ``PodFailure``; what is left is tried again by ``clear()``.
+    func giveBack(_ number: PodNumber) async throws {
+        try await attempt("removing the pod's network namespace") { [self] in
+            try remove(number.value, number.network)
+        }
+        try await alone(to: "giving the pod's address back") { [self] in
+            try DurableFile.remove(file(number.value))
+        }
+    }
+
+    /// Removes what nobody uses: what runs have left that were killed, and the whole network if no pod is in it.
+    ///
+    /// - Throws: ``PodFailure``, or `CancellationError`.
+    func clear() async throws {
+        guard Files.exists(place.directory) else { return }
+        try await alone(to: "clearing the cluster's network") { [self] in try clearLeftOvers() }
+    }
+
+    // MARK: under the lock
+
+    private func clearLeftOvers() throws {
+        let numbers = Files.exists(pods) ? try Files.list(pods).compactMap(Int.init) : []
+        let network = network(known()?.subnet ?? pool)
+        var living = 0
+        for number in numbers {
+            guard try HeldLock.take(file(number)) != nil else {
+                living += 1
+                continue
+            }
+            // Its run is no more, and nobody else looks at it while we have the network's lock.
+            try remove(number, network)
+            try DurableFile.remove(file(number))
+        }
+        guard living == 0 else { return }
+        try network.remove()
+        try Files.removeTree(pods)
+        try DurableFile.remove(record)
+    }
+
+    /// The subnet that is in use, and the number that was given out last; nil when it has to be chosen.
+    private func known() -> (subnet: NetPrefix, last: Int)? {
+        guard let bytes = try? DurableFile.read(record, limit: 100) else { return nil }
+        let words = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace)
+        guard words.count == 2, let subnet = NetPrefix(String(words[0])), let last = Int(words[1]),
+            subnet.length == Self.length
+        else { return nil }
+        return (subnet, last)
+    }
+
+    private func choose() throws -> NetPrefix {
+        try LocalNetwork.freeNetwork(in: pool, length: Self.length, seed: place.directory, host: host)
+    }
+
+    /// Runs `body` while nobody else reads or changes the directory, on a thread of its own.
+    private func alone<Result: Sendable>(
+        to operation: String, _ body: @escaping @Sendable () throws -> Result
+    ) async throws -> Result {
+        let deadline = ContinuousClock.now + Self.patience
+        while true {
+            let result = try await turnstile.pass {
+                try await attempt(operation) { [self] in try ifLocked(body) }
+            }
+            if let result { return result }
+            guard ContinuousClock.now < deadline else {
+                throw PodFailure(
+                    operation: operation, message: "another peerpodctl has held \(lockFile) for \(Self.patience.text)",
+                    advice: "See what it does (fuser -v \(lockFile)), or end it.")
+            }
+            try await loop.sleep(for: .milliseconds(5))
+        }
+    }
+
+    /// Runs `body` under the lock; nil when somebody else has it.
+    private func ifLocked<Result>(_ body: () throws -> Result) throws -> Result? {
+        try Files.makeDirectories(place.directory)
+        guard let held = try takeLock() else { return nil }
+        defer {
+            if !Files.exists(pods) { try? Files.removeTree(place.directory) }
+            withExtendedLifetime(held) {}
+        }
+        return try body()
+    }
+
+    private func takeLock() throws -> HeldLock? {
+        let outcome = Swift.Result { () throws(SystemCallError) in try HeldLock.take(lockFile) }
+        switch outcome {
+        // The last one out may have taken the file along in between,
+        case .success(let held): return held.flatMap { isLockFile($0) ? $0 : nil }
+        // or all of the directory.
+        case .failure(let error):
+            guard error.isMissing else { throw error }
+            return nil
+        }
+    }
+
+    private func isLockFile(_ held: HeldLock) -> Bool { Files.isSame("/proc/self/fd/\(held.descriptor)", lockFile) }
+
+    private func attempt<Result: Sendable>(
+        _ operation: String, _ body: @escaping @Sendable () throws -> Result
+    ) async throws -> Result {
+        do {
+            return try await Thread.offLoop(body)
+        } catch {
+            throw PodFailure(operation, network: error)
+        }
+    }
+
+    // MARK: what is where
+
+    private func remove(_ number: Int, _ network: LocalNetwork) throws {
+        try network.unplug(port: Self.port(number))
+        try NetworkNamespace.unmount(path(number))
+    }
+
+    private func network(_ subnet: NetPrefix) -> LocalNetwork {
+        LocalNetwork(bridge: place.bridge, gateway: subnet.host(1), in: host)
+    }
+
+    private var pool: NetPrefix {
+        guard let pool = NetPrefix(place.pool) else { preconditionFailure("\(place.pool) is no network") }
+        return pool
+    }
+
+    private var lockFile: String { "\(place.directory)/lock" }
+    private var record: String { "\(place.directory)/network" }
+    private var pods: String { "\(place.directory)/pods" }
+    private func file(_ number: Int) -> String { "\(pods)/\(number)" }
+    private func path(_ number: Int) -> String { "\(place.namespaces)/\(Self.port(number))" }
+    /// Also the namespace's name: at most 15 bytes.
+    private static func port(_ number: Int) -> String { "peerpodctl-\(number)" }
+}
+
+/// A pod's place in the cluster's network, for as long as its run has it.
+final class PodNumber: Sendable {
+    fileprivate let value: Int
+    fileprivate let network: LocalNetwork
+    private let lock: HeldLock
+    /// Where the pod's namespace is.
+    let path: String
+    /// The pod's address, with the length of the network's prefix.
+    let address: NetPrefix
+    var gateway: NetAddress { network.gateways[0].address }
+
+    fileprivate init(
+        _ value: Int, _ lock: HeldLock, _ network: LocalNetwork, _ subnet: NetPrefix, _ path: String
+    ) {
+        self.value = value
+        self.lock = lock
+        self.network = network
+        self.path = path
+        address = subnet.host(value)
+    }
+}
+
+/// A file's lock for more than one to hold: a `FileLock` cannot be captured.
+private final class HeldLock: Sendable {
+    private let lock: FileLock
+    var descriptor: CInt { lock.descriptor }
+
+    private init(_ lock: consuming FileLock) { self.lock = lock }
+
+    /// Takes it; nil when somebody else has it.
+    static func take(_ path: String) throws(SystemCallError) -> HeldLock? {
+        guard let lock = try FileLock.take(path) else { return nil }
+        return HeldLock(lock)
+    }
+}
+
+extension NetPrefix {
+    /// The host with that number in this IPv4 network, which has at least 65536 or that many.
+    fileprivate func host(_ number: Int) -> NetPrefix {
+        var bytes = network.address.bytes
+        bytes[2] += UInt8(number >> 8)
+        bytes[3] += UInt8(number & 0xff)
+        guard let prefix = NetAddress(bytes: bytes).flatMap({ NetPrefix($0, length: length) }) else {
+            preconditionFailure("\(self) has no host \(number)")
+        }
+        return prefix
+    }
+}
+
+extension PodFailure {
+    /// The failure that an error makes of something done to a pod's network here.
+    init(_ operation: String, network error: any Error) {
+        switch error {
+        case let failure as PodFailure: self = failure
+        case let error as PodNetworkError:
+            self.init(operation: operation, message: error.withoutRemedy, advice: error.remedy)
+        default: self.init(operation: operation, message: "\(error)", advice: "")
+        }
+    }
+}
+
+extension PodNetworkError {
+    fileprivate var withoutRemedy: String {
+        let rest = leftBehind.isEmpty ? "" : "; left behind: \(leftBehind.joined(separator: ", "))"
+        return "\(object): \(reason)\(rest)"
+    }
+}

@@ -1,0 +1,36 @@
+internal import JSON
+
+/// Where in the network a pod is.
+struct PodSite: Equatable, Sendable {
+    /// Where its network namespace on the node is.
+    let namespacePath: String
+    /// Its addresses with their prefix lengths; empty when they could not be looked up.
+    var addresses: [String] = []
+    /// Through whom it reaches other networks, if that is known.
+    var gateway: String?
+
+    /// What is told of a pod before its command runs.
+    func line(of pod: PodIdentity) -> String {
+        let gateway = gateway.map { ", gateway \($0)" } ?? ""
+        let addresses = addresses.isEmpty ? "addresses unknown" : addresses.joined(separator: ", ")
+        return "pod \(pod.namespace)/\(pod.name): \(addresses)\(gateway), network namespace \(namespacePath)"
+            .withoutControlCharacters
+    }
+
+    /// The same for programs.
+    func json(of pod: PodIdentity) -> JSONValue {
+        var object = JSONObject([
+            ("pod", .string(pod.name)), ("namespace", .string(pod.namespace)), ("sandbox", .string(pod.sandbox)),
+        ])
+        for (name, value) in fields { object[name] = value }
+        return .object(object)
+    }
+
+    /// What of it is in a report, too.
+    var fields: [(String, JSONValue)] {
+        [
+            ("networkNamespace", .string(namespacePath)), ("addresses", .array(addresses.map { .string($0) })),
+            ("gateway", gateway.map { .string($0) } ?? .null),
+        ]
+    }
+}

@@ -1,0 +1,160 @@
+import LinuxIO
+import NetworkRig
+import PodNetwork
+import Testing
+
+@testable import PeerPodControl
+
+/// A machine of its own for a test: nothing of it is seen on the real one.
+private struct Machine: Sendable {
+    let directory: TemporaryDirectory
+    let host: NetworkNamespace
+    var place: ClusterNetwork.Place
+
+    init() throws {
+        directory = try TemporaryDirectory()
+        host = try NetworkNamespace.make(named: "host")
+        try Lab.up("lo", try Lab.socket(host))
+        place = ClusterNetwork.Place(
+            directory: directory.path + "/run", namespaces: directory.path + "/netns")
+    }
+
+    /// The machine as another process of it has it.
+    func cluster(on loop: EpollLoop) -> ClusterNetwork { ClusterNetwork(place, in: host, on: loop) }
+
+    /// The names of all interfaces, and of all files and namespaces.
+    var things: [String] {
+        get throws {
+            func tree(_ path: String) -> [String] {
+                guard Files.isDirectory(path) else { return Files.exists(path) ? [path] : [] }
+                return ((try? Files.list(path)) ?? []).flatMap { tree("\(path)/\($0)") }
+            }
+            return try Lab.socket(host).links().map(\.name).sorted() + tree(place.directory) + tree(place.namespaces)
+        }
+    }
+}
+
+@Suite(
+    "The network of peerpodctl run -network",
+    .enabled(if: canMakeNamespaces, "needs CAP_NET_ADMIN and CAP_SYS_ADMIN"))
+struct ClusterNetworkTests {
+    @Test("gives a pod an address, a way to the machine and to the other pods, and leaves nothing")
+    func pods() throws {
+        try EpollLoop.run { loop in
+            let machine = try Machine()
+            let before = try machine.things
+            // Two runs at the same time.
+            let (one, other) = (machine.cluster(on: loop), machine.cluster(on: loop))
+            let (first, second) = (try await one.takeNumber(), try await other.takeNumber())
+            try await one.makeNamespace(first)
+            try await other.makeNamespace(second)
+            #expect(first.address.network == second.address.network && first.address != second.address)
+            #expect(first.address.length == 22 && "\(first.address)".hasPrefix("198.19."))
+            let inside = try NetworkNamespace(opening: first.path)
+            #expect(try Lab.pings("\(first.gateway)", from: inside))
+            #expect(try Lab.pings("\(second.address.address)", from: inside))
+            #expect(try Lab.pings("\(first.address.address)", from: machine.host))
+            try await one.giveBack(first)
+            try await one.clear()
+            #expect(try Lab.pings("\(second.address.address)", from: machine.host), "the other run's pod stays")
+            try await other.giveBack(second)
+            try await other.clear()
+            #expect(try machine.things == before)
+        }
+    }
+
+    @Test("gives no number twice, to however many at the same time")
+    func many() throws {
+        try EpollLoop.run { loop in
+            let machine = try Machine()
+            let before = try machine.things
+            let clusters = [machine.cluster(on: loop), machine.cluster(on: loop), machine.cluster(on: loop)]
+            let addresses = try await withThrowingTaskGroup(of: NetPrefix.self) { group in
+                for number in 0..<30 {
+                    group.addTask(executorPreference: loop) {
+                        let cluster = clusters[number % clusters.count]
+                        let taken = try await cluster.takeNumber()
+                        try await cluster.makeNamespace(taken)
+                        try await loop.sleep(for: .milliseconds(100))
+                        try await cluster.giveBack(taken)
+                        return taken.address
+                    }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(Set(addresses).count == 30, "an address that was just given back is not given out at once")
+            for cluster in clusters { try await cluster.clear() }
+            #expect(try machine.things == before)
+        }
+    }
+
+    @Test("clears what a run has left that was killed, and nothing that a living one has")
+    func killed() throws {
+        try EpollLoop.run { loop in
+            let machine = try Machine()
+            let before = try machine.things
+            let living = machine.cluster(on: loop)
+            let kept = try await living.takeNumber()
+            try await living.makeNamespace(kept)
+            let withOne = try machine.things
+            func die() async throws {
+                let dying = machine.cluster(on: loop)
+                // Killed with one namespace made, and another not yet: the locks go with the process.
+                try await dying.makeNamespace(try await dying.takeNumber())
+                _ = try await dying.takeNumber()
+            }
+            try await die()
+            #expect(try machine.things.count > withOne.count)
+            try await machine.cluster(on: loop).clear()
+            #expect(try machine.things == withOne)
+            try await die()
+            let next = machine.cluster(on: loop)
+            let number = try await next.takeNumber()
+            #expect(try machine.things.count == withOne.count + 1, "its number, and no namespace yet")
+            try await next.giveBack(number)
+            try await living.giveBack(kept)
+            try await next.clear()
+            #expect(try machine.things == before)
+        }
+    }
+
+    @Test("takes a network that this machine has nothing in, and says so when there is none")
+    func taken() throws {
+        try EpollLoop.run { loop in
+            var machine = try Machine()
+            func network(on machine: Machine) async throws -> NetPrefix {
+                let cluster = machine.cluster(on: loop)
+                let number = try await cluster.takeNumber()
+                try await cluster.giveBack(number)
+                try await cluster.clear()
+                return number.address.network
+            }
+            let free = try await network(on: machine)
+            #expect(try await network(on: machine) == free, "the same one as long as it is free")
+            try Lab.up("lo", try Lab.socket(machine.host), ["\(free.address)/32"])
+            #expect(try await network(on: machine) != free)
+            machine.place.pool = "\(free)"
+            let last = machine
+            let failure = await #expect(throws: PodFailure.self) { _ = try await network(on: last) }
+            #expect(failure?.message.contains("none is left") == true)
+            #expect(failure?.advice.isEmpty == false)
+            try await machine.cluster(on: loop).clear()
+            #expect(!Files.exists(machine.place.directory))
+        }
+    }
+
+    @Test("is refused when something else has its name, with what to do; and nothing is left of the try")
+    func nameTaken() throws {
+        try EpollLoop.run { loop in
+            let machine = try Machine()
+            try Lab.socket(machine.host).createCable("peerpodctl0", "other", in: machine.host)
+            let before = try machine.things
+            let cluster = machine.cluster(on: loop)
+            let failure = await #expect(throws: PodFailure.self) { _ = try await cluster.takeNumber() }
+            #expect(failure?.message.contains("peerpodctl0") == true)
+            #expect(failure?.advice.isEmpty == false)
+            #expect(try machine.things == before)
+            #expect(!Files.exists(machine.place.directory), "so that there is nothing to clear")
+        }
+    }
+}

@@ -71,6 +71,34 @@ public struct Dialler: Sendable {
     public func connect(
         deadline: ContinuousClock.Instant, noting note: @Sendable (DialError) -> Void = { _ in }
     ) async throws -> any ByteStream {
+        try await connect(deadline: deadline, noting: note) { try await attempt(until: deadline) }
+    }
+
+    /// Connects to what the forwarder serves beside the agent, trying until `deadline`; nil if it does not know
+    /// `protocolName`.
+    ///
+    /// Whether it does, its first answer says; nobody is asked twice. In the clear there is no way to ask.
+    /// - Throws: ``DialError``, or `CancellationError`.
+    public func connect(
+        speaking protocolName: String, deadline: ContinuousClock.Instant
+    ) async throws -> (any ByteStream)? {
+        guard security != nil else { return nil }
+        return try await connect(deadline: deadline, noting: { _ in }) { () async throws -> (any ByteStream)? in
+            do {
+                let stream = try await attempt(until: deadline, speaking: protocolName)
+                if (stream as? TLSStream)?.applicationProtocol == protocolName { return stream }
+                stream.close()
+                return nil
+            } catch let error as TLSError where error.code == .unknownProtocol {
+                return nil
+            }
+        }
+    }
+
+    private func connect<Connection: Sendable>(
+        deadline: ContinuousClock.Instant, noting note: @Sendable (DialError) -> Void,
+        _ attempt: @Sendable () async throws -> Connection
+    ) async throws -> Connection {
         let start = ContinuousClock.now
         var attempts = 0
         while true {
@@ -78,7 +106,7 @@ public struct Dialler: Sendable {
             let began = ContinuousClock.now
             let cause: DialError.Cause
             do {
-                return try await turnstile.pass { try await attempt(until: deadline) }
+                return try await turnstile.pass { try await attempt() }
             } catch let error as TLSError where error.isFinal {
                 throw DialError(address: address, attempts: attempts, cause: .distrust(error))
             } catch let error as TLSError {
@@ -100,7 +128,9 @@ public struct Dialler: Sendable {
         }
     }
 
-    private func attempt(until deadline: ContinuousClock.Instant) async throws -> any ByteStream {
+    private func attempt(
+        until deadline: ContinuousClock.Instant, speaking protocolName: String? = nil
+    ) async throws -> any ByteStream {
         let now = ContinuousClock.now
         let stream = try await Stream.connect(
             to: address, on: loop, deadline: min(now.advanced(by: patience.connect), deadline))
@@ -111,7 +141,7 @@ public struct Dialler: Sendable {
         let isFirst = security.sessions.isEmpty
         let secure = try await TLSStream.connect(
             over: stream, context: security.context, serverName: security.serverName, sessions: security.sessions,
-            deadline: min(ContinuousClock.now.advanced(by: patience.handshake), deadline))
+            speaking: protocolName, deadline: min(ContinuousClock.now.advanced(by: patience.handshake), deadline))
         if isFirst {
             do {
                 try await secure.awaitAcceptance(within: .milliseconds(250))

@@ -6,6 +6,8 @@ public import Telemetry
 /// Whoever can reach the port may connect, so a connection counts for nothing until its TLS
 /// handshake is done: it has little time for that, and when too many try at once the one that
 /// has tried longest has to go.
+///
+/// A node that asks for an application protocol (ALPN) which is served here talks to that service instead of the agent.
 public struct GuestEnd: Sendable {
     /// What strangers and the node may use.
     public struct Limits: Sendable {
@@ -17,6 +19,10 @@ public struct GuestEnd: Sendable {
         public var grace = Duration.seconds(1)
         /// Connections at once, handshakes included.
         public var connections = 4096
+        /// Connections at once that speak an application protocol of ours.
+        public var services = 8
+        /// How long such a one may last: they are for questions, not for streams.
+        public var service = Duration.seconds(30)
         /// How long the agent may take to come up, from the first byte that is for it.
         public var agentStart = Duration.seconds(150)
         /// How long a broken path to the node may go unseen.
@@ -29,7 +35,12 @@ public struct GuestEnd: Sendable {
     /// Makes the filter for one connection's bytes to the agent; nil lets them pass.
     public typealias FilterFactory = @Sendable () -> sending (any StreamFilter)?
 
+    /// Serves one connection, which is closed when it returns; cancelled when its time is over.
+    public typealias ProtocolHandler = @Sendable (any ByteStream) async -> Void
+
     private let listener: Listener
+    private let protocols: [String: ProtocolHandler]
+    private let servicePlaces: Places
     private let context: TLSContext?
     private let agent: SocketAddress
     private let makeFilter: FilterFactory
@@ -41,9 +52,11 @@ public struct GuestEnd: Sendable {
     ///
     /// Without a `context` it serves in the clear, which is only right when told so. `agent`
     /// is dialled when a connection has bytes for it, which then go through a `filter` of its own.
+    /// Who asks for one of `protocols`, by its name, is served by that; in the clear nobody can ask.
     public init(
         _ listener: Listener, security context: TLSContext?, agent: SocketAddress, limits: Limits = Limits(),
-        on loop: EpollLoop, logger: Logger = .silent, filter: @escaping FilterFactory = { nil }
+        on loop: EpollLoop, logger: Logger = .silent, protocols: [String: ProtocolHandler] = [:],
+        filter: @escaping FilterFactory = { nil }
     ) {
         self.listener = listener
         self.context = context
@@ -51,6 +64,8 @@ public struct GuestEnd: Sendable {
         self.limits = limits
         self.loop = loop
         log = QuietLog(logger)
+        self.protocols = protocols
+        servicePlaces = Places(limits.services)
         makeFilter = filter
     }
 
@@ -83,6 +98,9 @@ public struct GuestEnd: Sendable {
         near.setKeepAlive(userTimeout: limits.silence)
         do {
             let node = try await authenticate(near, strangers)
+            if let name = (node as? TLSStream)?.applicationProtocol, let handler = protocols[name] {
+                return try await serve(node, handler)
+            }
             let call = try await AgentCall(agent, on: loop, patience: limits.agentStart).answer(node)
             guard let call else { return }
             try await relay(node, call.agent, filter: makeFilter(), held: call.held)
@@ -92,12 +110,19 @@ public struct GuestEnd: Sendable {
         }
     }
 
+    private func serve(_ node: any ByteStream, _ handler: @escaping ProtocolHandler) async throws {
+        defer { node.close() }
+        guard servicePlaces.take() else { return log.warning("too many questions from the node at once") }
+        defer { servicePlaces.free() }
+        try await withDeadline(.now.advanced(by: limits.service), on: loop) { await handler(node) }
+    }
+
     private func authenticate(_ near: Stream, _ strangers: Strangers) async throws -> any ByteStream {
         guard let context else { return near }
         let ticket = strangers.enter(near)
         defer { strangers.leave(ticket) }
         return try await TLSStream.accept(
-            over: near, context: context, deadline: .now.advanced(by: limits.handshake))
+            over: near, context: context, protocols: protocols.keys, deadline: .now.advanced(by: limits.handshake))
     }
 }
 

@@ -21,6 +21,8 @@ public struct TLSError: Error, Equatable, Sendable {
         public static let refusedByPeer = Code(description: "our certificate was refused")
         /// The two ends have no version or cipher suite in common.
         public static let incompatible = Code(description: "no TLS version or cipher suite in common")
+        /// The peer speaks application protocols, and not the one that we asked for.
+        public static let unknownProtocol = Code(description: "peer does not speak the application protocol")
         /// What the peer sends is not TLS.
         public static let notTLS = Code(description: "peer does not speak TLS")
         /// The connection ended without a goodbye.

@@ -30,15 +30,17 @@ public final class TLSStream: ByteStream {
     /// Makes `stream` the client's end of a TLS connection.
     ///
     /// `serverName` is asked for and checked; nil checks only whose authority it is. `sessions`
-    /// is where to find, and leave, a session to resume.
+    /// is where to find, and leave, a session to resume. With `protocolName` that application protocol is asked for,
+    /// which the server need not know: see ``applicationProtocol``.
     /// - Throws: ``TLSError``, `SystemCallError`, `DeadlineExceeded`; `stream` is then closed.
     public static func connect(
         over stream: Stream, context: TLSContext, serverName: String?, sessions: TLSSessionCache = TLSSessionCache(),
-        deadline: ContinuousClock.Instant? = nil
+        speaking protocolName: String? = nil, deadline: ContinuousClock.Instant? = nil
     ) async throws -> TLSStream {
         let transport = TLSTransport(stream)
         do {
-            let session = try TLSSession.client(context, over: transport, serverName: serverName, cache: sessions)
+            let session = try TLSSession.client(
+                context, over: transport, serverName: serverName, cache: sessions, speaking: protocolName)
             let state = State(session: session, transport: transport)
             return try await TLSStream(over: stream, state).established(deadline)
         } catch {
@@ -47,15 +49,16 @@ public final class TLSStream: ByteStream {
         }
     }
 
-    /// Makes `stream` the server's end of a TLS connection.
+    /// Makes `stream` the server's end of a TLS connection, which speaks one of `protocols` if the client asks for it.
     ///
     /// - Throws: ``TLSError``, `SystemCallError`, `DeadlineExceeded`; `stream` is then closed.
     public static func accept(
-        over stream: Stream, context: TLSContext, deadline: ContinuousClock.Instant? = nil
+        over stream: Stream, context: TLSContext, protocols: some Sequence<String> = [],
+        deadline: ContinuousClock.Instant? = nil
     ) async throws -> TLSStream {
         let transport = TLSTransport(stream)
         do {
-            let session = try TLSSession.server(context, over: transport)
+            let session = try TLSSession.server(context, over: transport, protocols: ApplicationProtocols(protocols))
             let state = State(session: session, transport: transport)
             return try await TLSStream(over: stream, state).established(deadline)
         } catch {
@@ -66,6 +69,9 @@ public final class TLSStream: ByteStream {
 
     /// Whether the handshake took up an earlier session.
     public var isResumed: Bool { state.withLock { state in state.session.isResumed } }
+
+    /// The application protocol that both ends speak (ALPN); nil if none was asked for, or the server knows none of them.
+    public var applicationProtocol: String? { state.withLock { state in state.session.applicationProtocol } }
 
     /// What was agreed on, such as `TLSv1.3 TLS_AES_128_GCM_SHA256`.
     public var parameters: String { state.withLock { state in state.session.parameters } }

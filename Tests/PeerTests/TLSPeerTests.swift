@@ -94,13 +94,60 @@ struct TLSPeerTests {
         }
     }
 
+    @Test(
+        "Go's server is asked once for an application protocol, and speaks it or does not",
+        arguments: [
+            (nil, false, "1.3"), ("other", false, "1.3"), ("other,peerpod.v1", true, "1.3"), (nil, false, "1.2"),
+            ("other", false, "1.2"), ("peerpod.v1", true, "1.2"),
+        ])
+    func asksForProtocol(known: String?, speaks: Bool, version: String) throws {
+        let peer = try GoPeer()
+        try onLoop { loop in
+            let papers = try Papers(for: TLSPeerTests.name)
+            let context = try TLSContext.client(
+                trusting: papers.identity.authority, identity: papers.identity.client,
+                profile: try TLSProfile(minimumVersion: "VersionTLS12"))
+            let flags = try papers.server() + ["-max", version] + (known.map { ["-alpn", $0] } ?? [])
+            let report = try await TLSPeerTests.listen(peer, flags, on: loop) { port in
+                let dialler = Dialler(
+                    to: .tcp(host: "127.0.0.1", port: port),
+                    security: ClientSecurity(context: context, serverName: TLSPeerTests.name), on: loop)
+                let stream = try await dialler.connect(speaking: "peerpod.v1", deadline: .now + .seconds(20))
+                defer { stream?.close() }
+                #expect((stream != nil) == speaks)
+                try await stream?.write(Array("hello\n".utf8))
+                if let stream { #expect(try await stream.read(upTo: 100) == Array("hello\n".utf8)) }
+            }
+            #expect(report["ok"]?.boolValue == speaks, "\(report)")
+            #expect(report["alpn"]?.stringValue == (speaks ? "peerpod.v1" : nil))
+        }
+    }
+
+    @Test("Go's client gets the application protocol that our server knows, and without one a connection all the same")
+    func isAskedForProtocol() throws {
+        let peer = try GoPeer()
+        try onLoop { loop in
+            let papers = try Papers(for: TLSPeerTests.name)
+            let context = try TLSContext.server(
+                identity: papers.identity.server, clientAuthorities: papers.identity.client.certificate)
+            for (asked, chosen) in [("h2,peerpod.v1", "peerpod.v1"), ("h2", nil), (nil, nil)] as [(String?, String?)] {
+                let flags =
+                    try papers.client() + ["-server-name", TLSPeerTests.name] + (asked.map { ["-alpn", $0] } ?? [])
+                let report = try await TLSPeerTests.dial(
+                    peer, context, flags, protocols: ["peerpod.v1"], on: loop)
+                #expect(report["ok"]?.boolValue == true, "\(report)")
+                #expect(report["alpn"]?.stringValue == chosen)
+            }
+        }
+    }
+
     /// Has Go dial a server of ours that sends back what it hears.
     private static func dial(
-        _ peer: GoPeer, _ context: TLSContext, _ flags: [String], on loop: EpollLoop
+        _ peer: GoPeer, _ context: TLSContext, _ flags: [String], protocols: [String] = [], on loop: EpollLoop
     ) async throws -> JSONValue {
         let listener = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
         defer { listener.close() }
-        async let served: Void = echoOnce(listener, context)
+        async let served: Void = echoOnce(listener, context, protocols)
         let run = try await peer.run(["tls", "-dial", listener.address.description] + flags, on: loop)
         // A client that was refused may have been refused by either side.
         try? await served
@@ -108,8 +155,8 @@ struct TLSPeerTests {
         return try JSONValue(parsing: run.output)
     }
 
-    private static func echoOnce(_ listener: Listener, _ context: TLSContext) async throws {
-        let stream = try await TLSStream.accept(over: listener.accept(), context: context)
+    private static func echoOnce(_ listener: Listener, _ context: TLSContext, _ protocols: [String]) async throws {
+        let stream = try await TLSStream.accept(over: listener.accept(), context: context, protocols: protocols)
         defer { stream.close() }
         try await stream.write(stream.read(upTo: 100))
         try await stream.finishWriting()

@@ -40,6 +40,7 @@ enum OpenSSLError {
             .incompatible
         // bad_certificate to certificate_unknown, unknown_ca, access_denied, certificate_required
         case alertBase + 42...alertBase + 46, alertBase + 48, alertBase + 49, alertBase + 116: .refusedByPeer
+        case alertBase + 120: .unknownProtocol
         default: .protocolViolation
         }
     }

@@ -62,6 +62,7 @@ internal import Telemetry
         // One ticket for each full handshake, which is the only kind that asks for a certificate: a
         // session can be resumed again and again, and a further ticket would only wake the client.
         unsafe _ = SSL_CTX_set_num_tickets(context.pointer, 0)
+        unsafe ApplicationProtocols.select(in: context.pointer)
         unsafe SSL_CTX_set_cert_cb(context.pointer, { ssl, _ in unsafe SSL_set_num_tickets(ssl, 1) }, nil)
         return context
     }

@@ -10,6 +10,8 @@ internal import LinuxIO
     private let transport: TLSTransport
     /// Held because `ssl` points to it.
     private let cache: TLSSessionCache?
+    /// Held because `ssl` points to them.
+    private let protocols: ApplicationProtocols?
     /// What ended the connection while bytes read before it had still to be handed out.
     private var failure: (any Error)?
 
@@ -17,8 +19,11 @@ internal import LinuxIO
     private static let readSize = 128 << 10
 
     /// The node's end of a connection to `serverName`, which nil leaves unchecked.
+    ///
+    /// `protocolName` is the application protocol to ask for; nil asks for none.
     static func client(
-        _ context: TLSContext, over transport: TLSTransport, serverName: String?, cache: TLSSessionCache
+        _ context: TLSContext, over transport: TLSTransport, serverName: String?, cache: TLSSessionCache,
+        speaking protocolName: String? = nil
     ) throws(TLSError) -> TLSSession {
         let session = try TLSSession.make(context, over: transport, cache: cache)
         if let serverName {
@@ -26,24 +31,35 @@ internal import LinuxIO
                 unsafe SSL_set1_host(session.ssl, serverName) == 1
             else { throw OpenSSLError.last("server name '\(serverName)'") }
         }
+        if let protocolName {
+            let wire = [UInt8(clamping: protocolName.utf8.count)] + protocolName.utf8
+            // Unlike its neighbours it returns 0 when all is well.
+            guard unsafe SSL_set_alpn_protos(session.ssl, wire, UInt32(wire.count)) == 0 else {
+                throw OpenSSLError.last("application protocol '\(protocolName)'")
+            }
+        }
         unsafe cache.listen(to: session.ssl)
         unsafe cache.offer(to: session.ssl)
         unsafe SSL_set_connect_state(session.ssl)
         return session
     }
 
-    /// The VM's end of a connection.
-    static func server(_ context: TLSContext, over transport: TLSTransport) throws(TLSError) -> TLSSession {
-        let session = try TLSSession.make(context, over: transport, cache: nil)
+    /// The VM's end of a connection, which speaks one of `protocols` if it is asked for.
+    static func server(
+        _ context: TLSContext, over transport: TLSTransport, protocols: ApplicationProtocols? = nil
+    ) throws(TLSError) -> TLSSession {
+        let session = try TLSSession.make(context, over: transport, cache: nil, protocols: protocols)
+        unsafe protocols?.listen(to: session.ssl)
         unsafe SSL_set_accept_state(session.ssl)
         return session
     }
 
     private static func make(
-        _ context: TLSContext, over transport: TLSTransport, cache: TLSSessionCache?
+        _ context: TLSContext, over transport: TLSTransport, cache: TLSSessionCache?,
+        protocols: ApplicationProtocols? = nil
     ) throws(TLSError) -> TLSSession {
         guard let ssl = unsafe SSL_new(context.pointer) else { throw OpenSSLError.last("making a TLS connection") }
-        let session = unsafe TLSSession(owning: ssl, transport, cache)
+        let session = unsafe TLSSession(owning: ssl, transport, cache, protocols)
         guard let bio = unsafe TransportBIO.make(over: transport) else {
             throw OpenSSLError.last("making a TLS connection")
         }
@@ -51,10 +67,14 @@ internal import LinuxIO
         return session
     }
 
-    private init(owning ssl: OpaquePointer, _ transport: TLSTransport, _ cache: TLSSessionCache?) {
+    private init(
+        owning ssl: OpaquePointer, _ transport: TLSTransport, _ cache: TLSSessionCache?,
+        _ protocols: ApplicationProtocols?
+    ) {
         unsafe self.ssl = ssl
         self.transport = transport
         self.cache = cache
+        self.protocols = protocols
     }
 
     deinit {
@@ -137,6 +157,15 @@ internal import LinuxIO
 
     /// Whether this connection took up an earlier session.
     var isResumed: Bool { unsafe SSL_session_reused(ssl) == 1 }
+
+    /// The application protocol agreed on; nil if none was.
+    var applicationProtocol: String? {
+        var name: UnsafePointer<UInt8>?
+        var length: UInt32 = 0
+        unsafe SSL_get0_alpn_selected(ssl, &name, &length)
+        guard let name = unsafe name, length > 0 else { return nil }
+        return unsafe String(decoding: UnsafeBufferPointer(start: name, count: Int(length)), as: UTF8.self)
+    }
 
     /// The version and the cipher suite agreed on, such as `TLSv1.3 TLS_AES_128_GCM_SHA256`.
     var parameters: String {

@@ -20,6 +20,7 @@ type tlsEnd struct {
 	ca, certificate, key   string
 	serverName             string
 	minVersion, maxVersion string
+	protocols              string
 }
 
 // tlsReport is what an end says about the connection it had.
@@ -31,6 +32,7 @@ type tlsReport struct {
 	Peer    string `json:"peer,omitempty"`
 	Resumed bool   `json:"resumed"`
 	Line    string `json:"line,omitempty"`
+	ALPN    string `json:"alpn,omitempty"`
 }
 
 var tlsVersions = map[string]uint16{"": 0, "1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
@@ -64,6 +66,7 @@ func (end *tlsEnd) register(flags *flag.FlagSet) {
 	flags.StringVar(&end.certificate, "certificate", "", "PEM file of our own certificate")
 	flags.StringVar(&end.key, "key", "", "PEM file of its key (PKCS#8)")
 	flags.StringVar(&end.serverName, "server-name", "", "the name that the server must have (dial)")
+	flags.StringVar(&end.protocols, "alpn", "", "application protocols, with commas between; the Go programs have none")
 	flags.StringVar(&end.minVersion, "min", "", "1.2 or 1.3")
 	flags.StringVar(&end.maxVersion, "max", "", "1.2 or 1.3")
 }
@@ -98,6 +101,9 @@ func (end *tlsEnd) configuration() (*tls.Config, error) {
 	}
 	if configuration.MinVersion == 0 {
 		configuration.MinVersion = tls.VersionTLS12
+	}
+	if end.protocols != "" {
+		configuration.NextProtos = strings.Split(end.protocols, ",")
 	}
 	if end.certificate != "" {
 		pair, err := tls.LoadX509KeyPair(end.certificate, end.key)
@@ -163,7 +169,7 @@ func describeTLS(connection *tls.Conn, answer func(line string) error) *tlsRepor
 		return &tlsReport{Error: err.Error()}
 	}
 	state := connection.ConnectionState()
-	report := &tlsReport{OK: true, Suite: tls.CipherSuiteName(state.CipherSuite), Resumed: state.DidResume, Line: string(line)}
+	report := &tlsReport{OK: true, Suite: tls.CipherSuiteName(state.CipherSuite), Resumed: state.DidResume, Line: string(line), ALPN: state.NegotiatedProtocol}
 	for name, version := range tlsVersions {
 		if version == state.Version {
 			report.Version = name

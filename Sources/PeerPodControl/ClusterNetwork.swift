@@ -58,7 +58,7 @@ final class ClusterNetwork: Sendable {
         hasCleared.withLock { $0 = true }
         try Files.makeDirectory(pods)
         let taken = Set(try Files.list(pods).compactMap(Int.init))
-        let (subnet, last) = try (taken.isEmpty ? nil : known()) ?? (choose(), 0)
+        let (subnet, last) = try known() ?? (choose(), Self.numbers.lowerBound - 1)
         let network = network(subnet)
         try network.make()
         guard let number = Self.next(after: last, taken) else {
@@ -130,12 +130,12 @@ final class ClusterNetwork: Sendable {
         try DurableFile.remove(record)
     }
 
-    /// The subnet that is in use, and the number that was given out last; nil when it has to be chosen.
+    /// The subnet of the bridge, and the number that was given out last; nil when there is no bridge yet.
     private func known() -> (subnet: NetPrefix, last: Int)? {
         guard let bytes = try? DurableFile.read(record, limit: 100) else { return nil }
         let words = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace)
         guard words.count == 2, let subnet = NetPrefix(String(words[0])), let last = Int(words[1]),
-            subnet.length == Self.length
+            subnet.length == Self.length, Self.numbers.contains(last)
         else { return nil }
         return (subnet, last)
     }

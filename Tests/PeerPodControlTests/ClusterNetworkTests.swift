@@ -49,6 +49,7 @@ struct ClusterNetworkTests {
             try await one.makeNamespace(first)
             try await other.makeNamespace(second)
             #expect(first.address.network == second.address.network && first.address != second.address)
+            #expect(![first.address.address, second.address.address].contains(first.gateway))
             #expect(first.address.length == 22 && "\(first.address)".hasPrefix("198.19."))
             let inside = try NetworkNamespace(opening: first.path)
             #expect(try Lab.pings("\(first.gateway)", from: inside))
@@ -60,6 +61,25 @@ struct ClusterNetworkTests {
             try await other.giveBack(second)
             try await other.clear()
             #expect(try machine.things == before)
+        }
+    }
+
+    @Test("stays the same while a run goes on, also when there is no pod in it for a moment")
+    func oneAfterTheOther() throws {
+        try EpollLoop.run { loop in
+            let machine = try Machine()
+            let cluster = machine.cluster(on: loop)
+            var addresses: [NetPrefix] = []
+            for _ in 0..<3 {
+                let number = try await cluster.takeNumber()
+                addresses.append(number.address)
+                try await cluster.giveBack(number)
+            }
+            #expect(Set(addresses.map(\.network)).count == 1)
+            #expect(Set(addresses).count == 3)
+            let bridge = try #require(try Lab.socket(machine.host).link(named: "peerpodctl0"))
+            #expect(try Lab.socket(machine.host).addresses(of: bridge).count { !$0.address.isVersion6 } == 1)
+            try await cluster.clear()
         }
     }
 

@@ -2,6 +2,7 @@ import Configuration
 import JSON
 import KataProtocol
 import LinuxIO
+import PodNetwork
 import TTRPC
 import Telemetry
 import Testing
@@ -25,6 +26,8 @@ struct CommandLineTests {
         #expect(run("run", "-pods", "0", "--", "true") == 125)
         #expect(run("run", "-policy-file", "/nonexistent/policy", "--", "true") == 125)
         #expect(said.error.contains("-policy-file cannot be read"))
+        #expect(run("run", "-network", "-netns", "/run/netns/web", "--", "true") == 125)
+        #expect(said.error.contains("give one of the two"))
         #expect(run("frobnicate") == 125)
         #expect(said.standard.isEmpty)
     }
@@ -43,6 +46,15 @@ struct CommandLineTests {
         #expect(plan.annotations == ["a": "b,c"])
         #expect(plan.concurrency == 20, "more at a time than there are makes no sense")
         #expect(plan.podNames.first == "web-01" && plan.podNames.last == "web-20")
+    }
+
+    @Test("-network without the rights says which are missing and what to do, before anything is made")
+    func withoutRights() throws {
+        let none = NetworkCapabilities(status: "CapEff:\t0000000000000000\n")
+        let failure = try #require(throws: PodFailure.self) { try RunCommand.check(none) }
+        #expect(failure.message.contains("lacks NET_ADMIN and SYS_ADMIN"))
+        #expect(failure.advice.contains("as root"))
+        try RunCommand.check(NetworkCapabilities(status: "CapEff:\t000001ffffffffff\n"))
     }
 
     @Test("the help of run tells the exit statuses")

@@ -27,6 +27,11 @@ public struct NetAddress: Hashable, Sendable, CustomStringConvertible {
         return String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
 
+    /// Every host on the link: 255.255.255.255.
+    static let broadcast = NetAddress(bytes4: 0xFF)
+
+    private init(bytes4 byte: UInt8) { bytes = [UInt8](repeating: byte, count: 4) }
+
     /// Whether it has sixteen bytes.
     public var isVersion6: Bool { bytes.count == 16 }
 

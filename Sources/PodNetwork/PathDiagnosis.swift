@@ -40,22 +40,45 @@ public enum PathDiagnosis {
         }
     }
 
-    /// Everything that is wrong with a pod's network, as sentences that say what to do; none is good.
-    ///
-    /// That nothing has passed is no problem by itself: perhaps nobody has said anything. With `vm` nil, when the VM does
-    /// not tell, what is said of the way between is a guess.
-    public static func problems(of tunnel: Tunnel, node: NodeEndState, vm: FarEnd?) -> [String] {
-        node.problems + (vm?.problems ?? []) + between(tunnel, node, vm)
+    /// What both ends counted at one time.
+    public struct Counts: Equatable, Sendable {
+        /// The node's end.
+        public var node: NodeEndState
+        /// The VM's.
+        public var vm: FarEnd
+
+        /// Both.
+        public init(node: NodeEndState, vm: FarEnd) {
+            self.node = node
+            self.vm = vm
+        }
     }
 
-    private static func between(_ tunnel: Tunnel, _ node: NodeEndState, _ vm: FarEnd?) -> [String] {
+    /// Everything that is wrong with a pod's network, as sentences that say what to do; none is good.
+    ///
+    /// With `earlier` it is about what has passed since: look at the node's end, ask the VM, send a probe each way
+    /// (``PodNetworks/probe(_:in:)``), ask the VM again, and look at the node's end again. Without, it is about all that has
+    /// passed since the ends are there, and so says nothing of a way that was good once. That nothing was sent is no problem.
+    /// With `vm` nil, when the VM does not tell, what is said of the way is a guess.
+    public static func problems(
+        of tunnel: Tunnel, node: NodeEndState, vm: FarEnd?, since earlier: Counts? = nil
+    ) -> [String] {
+        node.problems + (vm?.problems ?? []) + between(tunnel, node, vm, earlier)
+    }
+
+    private static func between(
+        _ tunnel: Tunnel, _ node: NodeEndState, _ vm: FarEnd?, _ earlier: Counts?
+    ) -> [String] {
         // Where an end is missing nothing can pass, and the end's own problem says so.
         guard let near = node.tunnel else { return [] }
-        let (sent, received) = (near.counters.sent.packets, near.counters.received.packets)
-        if sent == 0, near.counters.sent.dropped > 0 {
+        let old = earlier?.node.tunnel?.counters
+        let sent = Self.since(old?.sent.packets, near.counters.sent.packets)
+        let received = Self.since(old?.received.packets, near.counters.received.packets)
+        let dropped = Self.since(old?.sent.dropped, near.counters.sent.dropped)
+        if sent == 0, dropped > 0 {
             return [
-                "The node threw away every packet for the VM (\(near.counters.sent.dropped)): look at its route and its "
-                    + "neighbours toward \(tunnel.remote) ('ip route get \(tunnel.remote)')."
+                "The node throws away what goes to the VM (\(count(dropped))): look at its route and its neighbours toward "
+                    + "\(tunnel.remote) ('ip route get \(tunnel.remote)')."
             ]
         }
         guard let vm else {
@@ -66,13 +89,13 @@ public enum PathDiagnosis {
             ]
         }
         guard let far = vm.pod else { return [] }
+        let farSent = Self.since(earlier?.vm.pod?.sent, far.sent)
+        let farReceived = Self.since(earlier?.vm.pod?.received, far.received)
         var problems: [String] = []
-        let isLostToward = sent > 0 && far.received == 0
-        let isLostBack = far.sent > 0 && received == 0
-        switch (isLostToward, isLostBack) {
+        switch (sent > 0 && farReceived == 0, farSent > 0 && received == 0) {
         case (true, true):
             problems.append(
-                "UDP port \(tunnel.port) gets through in neither direction: \(count(sent)) left the node and \(count(far.sent)) the "
+                "UDP port \(tunnel.port) gets through in neither direction: \(count(sent)) left the node and \(count(farSent)) the "
                     + "VM, and none arrived. \(advice(tunnel))")
         case (true, false):
             problems.append(
@@ -80,8 +103,8 @@ public enum PathDiagnosis {
                     + "arrived. \(advice(tunnel))")
         case (false, true):
             problems.append(
-                "UDP port \(tunnel.port) does not get through from the VM at \(tunnel.remote): \(count(far.sent)) left it, and "
-                    + "none arrived at the node. \(advice(tunnel))")
+                "UDP port \(tunnel.port) does not get through from the VM at \(tunnel.remote): \(count(farSent)) left it, and none "
+                    + "arrived at the node. \(advice(tunnel))")
         case (false, false): break
         }
         if far.mtu > near.mtu {
@@ -90,6 +113,12 @@ public enum PathDiagnosis {
                     + "are cut in two, or lost.")
         }
         return problems
+    }
+
+    /// How many came since there were `old`; an end that was made anew meanwhile counts from the start.
+    private static func since(_ old: UInt64?, _ new: UInt64) -> UInt64 {
+        guard let old, old <= new else { return new }
+        return new - old
     }
 
     private static func count(_ packets: UInt64) -> String { packets == 1 ? "1 packet" : "\(packets) packets" }

@@ -82,6 +82,39 @@ public final class PodNetworks: Sendable {
         }
     }
 
+    /// Sends something to the VM through the tunnel that `plan` is about, to be counted at its other end.
+    ///
+    /// A broadcast from the pod's own address: to the VM, who has that address too, it is a stray, and goes no further.
+    /// - Throws: ``PodNetworkError`` if the tunnel is not there or takes nothing, or `CancellationError`.
+    public func probe(_ plan: NodeEndPlan, in path: String) async throws {
+        try await probe([.broadcast], by: NodeEndPlan.tunnelInterface, in: path)
+    }
+
+    /// Sends something from the pod to its gateways through the tunnel, to be counted at its other end.
+    ///
+    /// - Throws: ``PodNetworkError`` if the tunnel is not there or takes nothing, or `CancellationError`.
+    public func probe(_ plan: VMEndPlan, in path: String) async throws {
+        let gateways = Set(plan.orderedRoutes.compactMap(\.gateway))
+        try await probe(gateways.isEmpty ? [.broadcast] : gateways, by: plan.interface, in: path)
+    }
+
+    private func probe(_ targets: Set<NetAddress>, by interface: String, in path: String) async throws {
+        try await offLoop(path) { networks in
+            let home = try networks.pod(path)
+            let outcome: Swift.Result<Void, PodNetworkError>
+            do throws(SystemCallError) {
+                outcome = try home.run {
+                    Swift.Result { () throws(PodNetworkError) in
+                        for target in targets { try Probe.send(to: target, by: interface) }
+                    }
+                }
+            } catch {
+                throw PodNetworkError(error)
+            }
+            try outcome.get()
+        }
+    }
+
     /// Removes the node's end. That it, or the namespace, is not there is fine.
     ///
     /// Once it returns, the identifier is free; with `identifier` the end of another tunnel stays.

@@ -1,3 +1,4 @@
+import LinuxIO
 import NetworkRig
 import Testing
 
@@ -36,7 +37,7 @@ struct PathDiagnosisTests {
         Case(name: "none came back, and the VM does not tell", node: (4, 0), vm: nil, words: "none came back"),
         Case(
             name: "the node has no way", node: (0, 0), dropped: 5, vm: (0, 0),
-            words: "The node threw away every packet for the VM (5)"),
+            words: "The node throws away what goes to the VM (5 packets)"),
     ]
 
     @Test("is told by what was sent and what arrived, and never of what nobody sent", arguments: cases)
@@ -52,6 +53,27 @@ struct PathDiagnosisTests {
         let found = PathDiagnosis.problems(of: tunnel, node: NodeEndState(tunnel: hop), vm: far)
         #expect(found.count == (it.words == nil ? 0 : 1), "\(found)")
         if let words = it.words { #expect(found.first?.contains(words) == true, "\(found)") }
+    }
+
+    @Test("is told by what has passed since, where somebody looked before")
+    func since() throws {
+        let tunnel = Tunnel(7, to: try address("10.0.0.2"))
+        func counts(_ node: (UInt64, UInt64), _ vm: (UInt64, UInt64)) -> PathDiagnosis.Counts {
+            var hop = NodeEndState.Hop(interface: "vxlan1", mtu: 1450, isUp: true, counters: .init())
+            (hop.counters.sent.packets, hop.counters.received.packets) = node
+            return .init(
+                node: NodeEndState(tunnel: hop),
+                vm: .init(pod: .init(received: vm.1, sent: vm.0, mtu: 1450), problems: []))
+        }
+        func problems(_ earlier: PathDiagnosis.Counts, _ now: PathDiagnosis.Counts) -> [String] {
+            PathDiagnosis.problems(of: tunnel, node: now.node, vm: now.vm, since: earlier)
+        }
+        #expect(problems(counts((90, 80), (80, 90)), counts((91, 80), (80, 90)))[0].contains("to the VM"))
+        #expect(problems(counts((90, 80), (80, 90)), counts((91, 80), (81, 91)))[0].contains("from the VM"))
+        #expect(problems(counts((90, 0), (80, 0)), counts((91, 1), (81, 1))) == [])
+        #expect(problems(counts((90, 80), (80, 90)), counts((90, 80), (80, 90))) == [])
+        // Both ends were made anew meanwhile.
+        #expect(problems(counts((90, 80), (80, 90)), counts((1, 1), (1, 1))) == [])
     }
 
     @Test("comes after what is wrong at the ends, and is not said where one is missing")
@@ -70,5 +92,63 @@ struct PathDiagnosisTests {
             of: tunnel, node: NodeEndState(tunnel: hop),
             vm: .init(pod: .init(received: 4, sent: 0, mtu: 1500), problems: []))
         #expect(large.count == 1 && large[0].contains("1500 bytes"))
+    }
+}
+extension RealNamespaces {
+    @Suite("between the ends")
+    struct BetweenTests {
+        /// What is wrong by what the ends count, as the adaptor asks for it.
+        private func problems(_ joined: Joined) async throws -> [String] {
+            let (node, vm) = (joined.lab.nodeNetworks, joined.lab.vmNetworks)
+            func far() async throws -> PathDiagnosis.FarEnd {
+                try await vm.probe(joined.vmPlan, in: joined.home.path)
+                return PathDiagnosis.FarEnd(try await vm.state(of: joined.vmPlan, in: joined.home.path))
+            }
+            let earlier = PathDiagnosis.Counts(
+                node: try await node.state(of: joined.nodePlan, in: joined.pod.path), vm: try await far())
+            try await node.probe(joined.nodePlan, in: joined.pod.path)
+            let after = try await far()
+            let near = try await node.state(of: joined.nodePlan, in: joined.pod.path)
+            return PathDiagnosis.problems(of: joined.nodePlan.tunnel, node: near, vm: after, since: earlier)
+        }
+
+        @Test("nothing is wrong when a probe arrives, whatever was sent before the VM's end was there")
+        func early() async throws {
+            let lab = try Lab()
+            let joined = try await Joined(lab, pod: try lab.makePod())
+            try await lab.vmNetworks.tearDownVMEnd(interface: "eth0", in: joined.home.path)
+            #expect(try !Lab.pings("10.244.1.10", from: lab.client))
+            try await lab.vmNetworks.setUp(joined.vmPlan, in: joined.home.path)
+            #expect(try await problems(joined) == [])
+        }
+
+        @Test("a firewall is told from a missing end, in each direction, also where packets passed before it")
+        func blocked() async throws {
+            let lab = try Lab()
+            let joined = try await Joined(lab, pod: try lab.makePod())
+            for (host, words) in [
+                (lab.vm, "does not get through to the VM"), (lab.node, "does not get through from the VM"),
+            ] {
+                #expect(try Lab.pings("10.244.1.2", from: joined.home))
+                #expect(try await problems(joined) == [])
+                let rules = "nft 'add table ip f; add chain ip f c { type filter hook input priority 0; }; "
+                try #require(try Lab.succeeds(rules + "add rule ip f c udp dport 4789 drop'", in: host), "needs nft")
+                let found = try await problems(joined)
+                #expect(found.count == 1 && found[0].contains(words), "\(found)")
+                try #require(try Lab.succeeds("nft 'delete table ip f'", in: host))
+            }
+        }
+
+        @Test("a probe takes a pod with IPv6 alone, and says so where there is no tunnel")
+        func probe() async throws {
+            let lab = try Lab()
+            let pod = try NetworkNamespace.make(named: "pod")
+            try lab.plug(pod, "six", ["fd00:244::99/64"], gateways: ["fd00:244::1"])
+            let joined = try await Joined(lab, pod: pod)
+            #expect(try await problems(joined) == [])
+            try await lab.nodeNetworks.tearDownNodeEnd(podInterface: "eth0", in: pod.path)
+            let missing = try await failure { try await lab.nodeNetworks.probe(joined.nodePlan, in: pod.path) }
+            #expect(missing.description.contains("vxlan1"))
+        }
     }
 }

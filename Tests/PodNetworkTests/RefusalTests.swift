@@ -127,6 +127,56 @@ extension RealNamespaces {
             #expect(try Lab.pings("10.244.1.10", from: lab.client))
         }
 
+        @Test("at any request of a look, or of the VM's end going, is an error that names what was asked for")
+        func everyOther() async throws {
+            let keeper = Gatekeeper()
+            let lab = try Lab(nodeGate: keeper.gate, vmGate: keeper.gate)
+            let joined = try await Joined(lab, pod: try lab.makePod(3, isDual: true))
+            var plan = joined.vmPlan
+            plan.forbidden = [try prefix("192.0.2.9/32")]
+            plan.ownServices = [try address("192.0.2.7")]
+            let (pod, home) = (joined.pod.path, joined.home.path)
+            try await lab.vmNetworks.setUp(plan, in: home)
+            let looks: [() async throws -> Void] = [
+                { _ = try await lab.nodeNetworks.inspect(pod) },
+                { _ = try await lab.vmNetworks.underlay(toward: try address("10.0.0.1")) },
+                { _ = try await lab.nodeNetworks.otherTunnels(on: Lab.port) },
+                { _ = try await lab.nodeNetworks.state(of: joined.nodePlan, in: pod) },
+                { _ = try await lab.vmNetworks.state(of: plan, in: home) },
+            ]
+            for look in looks {
+                for number in 0... {
+                    keeper.arm(number, .refuse(errno: ENOMEM))
+                    do {
+                        try await look()
+                        break
+                    } catch let error as PodNetworkError {
+                        #expect(error.errno == ENOMEM && !error.object.isEmpty && error.remedy.contains("memory"))
+                    }
+                }
+                #expect(keeper.calls.count >= 2)
+            }
+            keeper.arm(nil)
+            for number in 0... {
+                try await lab.vmNetworks.setUp(plan, in: home)
+                #expect(try await lab.vmNetworks.state(of: plan, in: home).problems == [])
+                keeper.arm(number, .refuse(errno: EBUSY))
+                let isDone: Bool
+                do {
+                    try await lab.vmNetworks.tearDownVMEnd(interface: "eth0", in: home)
+                    isDone = true
+                } catch let error as PodNetworkError {
+                    #expect(error.errno == EBUSY)
+                    isDone = false
+                }
+                keeper.arm(nil)
+                try await lab.vmNetworks.tearDownVMEnd(interface: "eth0", in: home)
+                let left = try Census(joined.home)
+                #expect(left.links.count == 1 && left.prohibitions == [] && left.routes == [])
+                if isDone { break }
+            }
+        }
+
         @Test("that does not even let us clear up says what is left behind, which the next teardown finds")
         func leftBehind() async throws {
             let keeper = Gatekeeper()

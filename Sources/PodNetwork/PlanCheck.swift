@@ -129,6 +129,9 @@ extension VMEndPlan {
         if route.destination.address.isLoopback {
             throw refuse("the pod's route to \(route)", "it takes away the loopback")
         }
+        if let mtu = route.mtu, !((isVersion6 ? 1280 : 68)...65_535).contains(mtu) {
+            throw refuse("the pod's route to \(route)", "no way has the MTU \(mtu)")
+        }
         if let source = route.source, !addresses.contains(where: { $0.address == source }) {
             throw refuse("the pod's route to \(route)", "\(source) is no address of the pod")
         }

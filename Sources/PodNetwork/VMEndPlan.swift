@@ -83,11 +83,18 @@ public struct VMEndPlan: Equatable, Sendable {
         return plan
     }
 
-    /// The routes in an order the kernel takes: a gateway has to be on the link before anything can go through it.
+    /// The routes that are made, in an order the kernel takes: a gateway has to be on the link before anything can go
+    /// through it.
     var orderedRoutes: [PodRoute] {
-        let routes = routes.map(\.normalized).filter { route in
+        let wanted = routes.map(\.normalized).filter { route in
             !forbidden.contains { $0.contains(route.destination) }
         }
-        return routes.filter { $0.gateway == nil } + routes.filter { $0.gateway != nil }
+        let fitting = wanted.map { route in
+            var route = route
+            // To the kernel a route's MTU counts more than the interface's: each packet would be cut in two on its way.
+            route.mtu = route.mtu.map { min($0, mtu) }
+            return route
+        }
+        return fitting.filter { $0.gateway == nil } + fitting.filter { $0.gateway != nil }
     }
 }

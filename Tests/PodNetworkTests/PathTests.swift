@@ -51,7 +51,11 @@ extension RealNamespaces {
             let size = 4_000_000
             #expect(try await Traffic.tcp(from: lab.client, to: joined.home, at: "10.244.1.10", bytes: size) == size)
             #expect(try await Traffic.tcp(from: joined.home, to: lab.client, at: "10.244.1.2", bytes: size) == size)
-            // Outer packets that the node had to cut in two.
+            try expectNoFragments(lab)
+        }
+
+        /// That neither host had to cut an outer packet in two.
+        private func expectNoFragments(_ lab: Lab) throws {
             for host in [lab.node, lab.vm] {
                 let counters = try host.run { try? DurableFile.read("/proc/thread-self/net/snmp", limit: 1 << 16) }
                 let lines = String(decoding: try #require(counters), as: UTF8.self).split(separator: "\n")
@@ -169,6 +173,25 @@ extension RealNamespaces {
             // The first identifier is free again.
             let other = try lab.makePod(6)
             try await lab.nodeNetworks.setUp(joined.nodePlan, in: other.path)
+        }
+
+        @Test("cuts no packet in two where a route says that larger ones fit, as Cilium's do")
+        func largeRoute() async throws {
+            let lab = try Lab()
+            let pod = try NetworkNamespace.make(named: "pod")
+            let eth0 = try lab.plug(pod, "cilium", ["10.244.1.9/24"])
+            let gateway = try address("10.244.1.1")
+            try Lab.socket(pod).add(PodRoute(to: .allVersion4, through: gateway, mtu: 1500), over: eth0)
+            try Lab.socket(pod).add(PodRoute(to: try prefix("192.0.2.0/24"), through: gateway, mtu: 1300), over: eth0)
+            try Lab.socket(pod).add(PodRoute(to: try prefix("10.244.1.2/32"), mtu: 1500), over: eth0)
+            let joined = try await Joined(lab, pod: pod)
+            let routes = try Lab.socket(joined.home).routes().map(\.route)
+            #expect(Set(routes.compactMap(\.mtu)) == [1450, 1300])
+            #expect(try await lab.vmNetworks.state(of: joined.vmPlan, in: joined.home.path).problems == [])
+            let size = 4_000_000
+            #expect(try await Traffic.tcp(from: joined.home, to: lab.client, at: "10.244.1.2", bytes: size) == size)
+            #expect(try await Traffic.tcp(from: lab.client, to: joined.home, at: "10.244.1.9", bytes: size) == size)
+            try expectNoFragments(lab)
         }
 
         @Test("reaches the pod subnets through the pod's gateway")

@@ -136,6 +136,10 @@ struct PlanTests {
             "a sender that the pod is not",
             { $0.routes.append(PodRoute(to: .allVersion4, from: try address("10.9.9.9"))) }
         ),
+        ("a route with MTU 0", { $0.routes.append(PodRoute(to: .allVersion4, mtu: 0)) }),
+        ("a route with an MTU below zero", { $0.routes.append(PodRoute(to: .allVersion4, mtu: -1)) }),
+        ("a route with an MTU that no packet has", { $0.routes.append(PodRoute(to: .allVersion4, mtu: 1 << 40)) }),
+        ("a route with an MTU too small for IPv6", { $0.routes.append(PodRoute(to: .allVersion6, mtu: 1279)) }),
         ("a route to the loopback", { $0.routes.append(PodRoute(to: try prefix("127.0.0.0/8"))) }),
         (
             "a neighbour that is none",

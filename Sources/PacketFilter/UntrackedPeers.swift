@@ -61,7 +61,7 @@ public final class UntrackedPeers: Sendable {
     /// - Throws: ``PacketFilterError``, or `CancellationError` when cancelled while waiting for its turn.
     public func add(_ address: String) async throws { try await offLoop { try $0.insert(address) } }
 
-    private func insert(_ address: String) throws(PacketFilterError) {
+    func insert(_ address: String) throws(PacketFilterError) {
         let set = try Self.set(for: address)
         let table = "inet \(Self.table)"
         let base = """
@@ -90,7 +90,7 @@ public final class UntrackedPeers: Sendable {
     /// - Throws: ``PacketFilterError``, or `CancellationError` when cancelled while waiting for its turn.
     public func remove(_ address: String) async throws { try await offLoop { try $0.delete(address) } }
 
-    private func delete(_ address: String) throws(PacketFilterError) {
+    func delete(_ address: String) throws(PacketFilterError) {
         let set = try Self.set(for: address)
         let table = "inet \(Self.table)"
         let what = "Tracking the packets of \(address) again"

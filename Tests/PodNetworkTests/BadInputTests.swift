@@ -3,6 +3,7 @@ import LinuxIO
 import NetworkRig
 import Testing
 
+@testable import PacketFilter
 @testable import PodNetwork
 
 extension RealNamespaces {
@@ -151,7 +152,7 @@ extension RealNamespaces {
     @Suite("capabilities in use")
     struct CapabilityUseTests {
         /// What each end takes, on a thread that has no other capabilities than these.
-        private func ends(_ lab: Lab, with names: [String]) throws -> [PodNetworkError] {
+        private func ends(_ lab: Lab, with names: [String]) throws -> [any Error] {
             let (pod, home) = (try lab.makePod(), try NetworkNamespace.make(named: "podns"))
             let plan = NodeEndPlan(
                 podInterface: "eth0", tunnel: Tunnel(7, port: Lab.port, to: try address("10.0.0.2")), mtu: 1450)
@@ -167,9 +168,20 @@ extension RealNamespaces {
                 NodeEnd(node: lab.node, home: pod, gate: .open), VMEnd(vm: lab.vm, home: home, gate: .open)
             )
             let all = vmPlan
-            let errors = try Thread.run { () -> [PodNetworkError]? in
+            let errors = try Thread.run { () -> [any Error]? in
                 guard Capabilities.keepOnly(names) else { return nil }
-                var errors: [PodNetworkError] = []
+                var errors: [any Error] = []
+                do {
+                    let home = try NetworkNamespace(opening: pod.path)
+                    _ = try Inspector.pod(try NetlinkSocket.open(in: home, "pod"))
+                    _ = try Inspector.underlay(
+                        try NetlinkSocket.open(in: lab.node, "node"), named: "under0", toward: plan.tunnel.remote)
+                    let peers = try UntrackedPeers(port: Lab.port, in: lab.node)
+                    try peers.insert("10.0.0.2")
+                    try peers.delete("10.0.0.2")
+                } catch {
+                    errors.append(error)
+                }
                 do throws(PodNetworkError) { try node.setUp(plan) } catch { errors.append(error) }
                 do throws(PodNetworkError) { try vm.setUp(all) } catch { errors.append(error) }
                 do throws(PodNetworkError) {
@@ -183,9 +195,9 @@ extension RealNamespaces {
             return try #require(errors, "capset")
         }
 
-        @Test("NET_ADMIN and SYS_ADMIN are enough for both ends")
+        @Test("NET_ADMIN and SYS_ADMIN are enough for both ends, and for the packet filter")
         func enough() throws {
-            #expect(try ends(try Lab(), with: ["NET_ADMIN", "SYS_ADMIN"]) == [])
+            #expect(try ends(try Lab(), with: ["NET_ADMIN", "SYS_ADMIN"]).map { "\($0)" } == [])
         }
 
         @Test(
@@ -194,7 +206,7 @@ extension RealNamespaces {
         func missing(name: String) throws {
             let errors = try ends(try Lab(), with: ["NET_ADMIN", "SYS_ADMIN"].filter { $0 != name })
             #expect(errors.count >= 2)
-            for error in errors {
+            for error in errors.compactMap({ $0 as? PodNetworkError }) {
                 #expect(error.code == .notPermitted && error.remedy.contains("NET_ADMIN and SYS_ADMIN"), "\(error)")
             }
         }
@@ -208,10 +220,10 @@ enum Capabilities {
 
     /// Leaves the thread that calls only these; false if that was not possible.
     static func keepOnly(_ names: [String]) -> Bool {
-        typealias Set = @convention(c) (UnsafePointer<UInt32>, UnsafePointer<UInt32>) -> CInt
+        typealias Call = @convention(c) (UnsafePointer<UInt32>, UnsafePointer<UInt32>) -> CInt
         // The C library has it, and no header of it does.
         guard let symbol = unsafe dlsym(nil, "capset") else { return false }
-        let set = unsafe unsafeBitCast(symbol, to: Set.self)
+        let set = unsafe unsafeBitCast(symbol, to: Call.self)
         let mask = names.compactMap { numbers[$0] }.reduce(UInt32(0)) { $0 | 1 << $1 }
         // Version 3, this thread; effective, permitted, inheritable, of which there are two words each.
         return unsafe set([0x2008_0522, 0], [mask, mask, 0, 0, 0, 0]) == 0

@@ -1,6 +1,7 @@
 internal import AgentTunnel
+internal import KataProtocol
 internal import LinuxIO
-internal import PodVMBoot
+internal import TTRPC
 internal import Telemetry
 
 /// The VM's daemon: the tunnel's end, with what the VM changes in the calls that come through it.
@@ -13,13 +14,20 @@ struct Forwarder: Sendable {
     var address: SocketAddress { listener.address }
 
     /// Listens; nobody is served before ``run()``. Throws the kernel's reason.
-    init(_ setup: ForwarderSetup, _ options: ForwarderOptions, on loop: EpollLoop, logger: Logger) throws {
+    ///
+    /// `network` is the VM's end of the pod's, for the node to ask about.
+    init(
+        _ setup: ForwarderSetup, _ options: ForwarderOptions, network: PodVMService.Network? = nil,
+        on loop: EpollLoop, logger: Logger
+    ) throws {
         listener = try Listener.listen(on: options.listen, loop: loop)
         self.logger = logger
         let frames = HeldFrames()
         let podNamespace = options.podNamespace
+        let own = PodVMService(network).server(on: loop, logger: logger)
         tunnel = GuestEnd(
-            listener, security: setup.security, agent: .unix(path: options.agentSocket), on: loop, logger: logger
+            listener, security: setup.security, agent: .unix(path: options.agentSocket), on: loop, logger: logger,
+            protocols: [PodVM.applicationProtocol: { stream in await own.serve(stream) }]
         ) {
             AgentCallRewriter(podNamespace: podNamespace, holdingIn: frames)
         }

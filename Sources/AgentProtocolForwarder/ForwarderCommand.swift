@@ -1,5 +1,6 @@
 internal import Configuration
 internal import LinuxIO
+internal import PodNetwork
 internal import PodVMBoot
 internal import Telemetry
 
@@ -37,11 +38,21 @@ public enum ForwarderCommand {
                 logger.warning("TLS is off: whoever reaches \(options.listen) drives the agent")
             }
             if options.tls.skipsVerification { logger.warning("-tls-skip-verify has no effect: clients are verified") }
+            if setup.network?.isExternalThroughVM == true {
+                logger.warning(
+                    "external-net-via-pod-vm is not supported: the pod reaches the outside through its node, as all else"
+                )
+            }
             SystemInfo.raiseDescriptorLimit()
             SystemInfo.returnFreedMemory()
             try EpollLoop.run { loop in
                 let signals = try Signals([Signals.terminate, Signals.interrupt], on: loop)
-                let forwarder = try Forwarder(setup, options, on: loop, logger: logger)
+                var network: PodVMService.Network?
+                if let wanted = setup.network {
+                    network = try await join(wanted, unless: signals, on: loop, logger)
+                    if network == nil { return logger.info("stopped before the pod's network was up") }
+                }
+                let forwarder = try Forwarder(setup, options, network: network, on: loop, logger: logger)
                 let values = ForwarderOptions.command.values(of: options).filter { !$0.value.isEmpty }
                 // The port may have been left to the kernel.
                 logger.info(
@@ -52,6 +63,23 @@ public enum ForwarderCommand {
         } catch {
             logger.error("cannot serve: \(error)")
             return 1
+        }
+    }
+
+    /// Sets up the VM's end of the pod's network, which may have to wait for the VM's own; nil if a signal came first.
+    private static func join(
+        _ network: VMNetwork, unless signals: Signals, on loop: EpollLoop, _ logger: Logger
+    ) async throws -> PodVMService.Network? {
+        let networks = try PodNetworks(parallel: 2, logger: logger)
+        return try await withThrowingTaskGroup(of: VMEndPlan?.self) { group in
+            group.addTask { try await network.setUp(networks, on: loop, logger: logger) }
+            group.addTask {
+                _ = try await signals.next()
+                return nil
+            }
+            defer { group.cancelAll() }
+            guard let plan = try await group.next() ?? nil else { return nil }
+            return PodVMService.Network(networks: networks, plan: plan, namespace: network.namespace)
         }
     }
 }

@@ -7,11 +7,14 @@ struct ForwarderSetup: Sendable {
     let document: BootDocument
     /// nil serves in the clear.
     let security: TLSContext?
+    /// nil: the node wants the pod to have no network in this VM.
+    let network: VMNetwork?
 
     /// Reads the boot document and what the flags name; throws what a person has to put right.
     init(_ options: ForwarderOptions) throws(ForwarderError) {
         document = try Self.read(options.config)
         security = options.tls.isDisabled ? nil : try Self.context(options.tls, document)
+        network = try VMNetwork(document, options)
     }
 
     private static func read(_ path: String) throws(ForwarderError) -> BootDocument {

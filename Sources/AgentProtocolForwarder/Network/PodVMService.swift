@@ -1,0 +1,74 @@
+internal import KataProtocol
+internal import LinuxIO
+internal import PodNetwork
+internal import TTRPC
+internal import Telemetry
+
+/// What this VM tells the node of itself: `peerpod.v1.PodVM`. It reads, and changes nothing.
+struct PodVMService: Sendable {
+    /// The pod's network, as it was set up; nil if the node wanted none.
+    struct Network: Sendable {
+        let networks: PodNetworks
+        let plan: VMEndPlan
+        let namespace: String
+    }
+
+    private let network: Network?
+
+    init(_ network: Network?) { self.network = network }
+
+    /// A server of it, for the few short calls that there are.
+    func server(on loop: EpollLoop, logger: Logger) -> Server {
+        let handler = PodVM.network.handled { _, _ in try await status() }
+        var limits = ServerLimits()
+        limits.callsPerConnection = 4
+        limits.callBytesPerConnection = 64 << 10
+        limits.frameBudget = 64 << 10
+        limits.frameTime = .seconds(5)
+        return Server(Service.services(of: [handler]), on: loop, limits: limits, logger: logger)
+    }
+
+    /// The network at this moment; what cannot be read is a problem of its own.
+    func status() async throws -> VMNetworkStatus {
+        guard let network else {
+            return .with { $0.problems = ["The node's boot document describes no pod network for this VM."] }
+        }
+        do {
+            return VMNetworkStatus(try await network.networks.state(of: network.plan, in: network.namespace))
+        } catch let error as PodNetworkError {
+            return .with { $0.problems = ["The VM's end cannot be looked at: \(error)"] }
+        }
+    }
+}
+
+extension VMNetworkStatus {
+    /// More of a kind than any pod has: an answer is no longer than that, whatever others have made there.
+    private static let limit = 1100
+
+    fileprivate init(_ state: VMEndState) {
+        self.init()
+        if let hop = state.underlay { hops.append(HopStatus(hop, in: "VM")) }
+        if let hop = state.pod { hops.append(HopStatus(hop, in: "pod namespace in the VM")) }
+        addresses = state.addresses.prefix(Self.limit).map(\.description)
+        routes = state.routes.prefix(Self.limit).map(\.description)
+        problems = Array(state.problems.prefix(Self.limit))
+        tunnel = state.tunnelDescription ?? ""
+    }
+}
+
+extension HopStatus {
+    fileprivate init(_ hop: NodeEndState.Hop, in place: String) {
+        self.init()
+        self.place = place
+        interface = hop.interface
+        mtu = hop.mtu
+        isUp = hop.isUp
+        redirectedTo = hop.redirectedTo ?? ""
+        receivedPackets = hop.counters.received.packets
+        receivedBytes = hop.counters.received.bytes
+        receivedDropped = hop.counters.received.dropped
+        sentPackets = hop.counters.sent.packets
+        sentBytes = hop.counters.sent.bytes
+        sentDropped = hop.counters.sent.dropped
+    }
+}

@@ -32,6 +32,7 @@ let package = Package(
         fuzzer("MessageFuzzer", of: "KataProtocol", "TTRPC"),
         fuzzer("ServerFuzzer", of: "LinuxIO", "TTRPC"),
         fuzzer("HTTPAnswerFuzzer", of: "AgentProtocolForwarder"),
+        fuzzer("PodMetadataFuzzer", of: "AgentProtocolForwarder"),
         fuzzer("RewriterFuzzer", of: "AgentProtocolForwarder", "AgentTunnel", "TTRPC"),
         fuzzer("HypervisorFuzzer", of: "KataProtocol", "LinuxIO", "PodVMLifecycle", "RemoteHypervisor", "TTRPC"),
         fuzzer("AzureAnswerFuzzer", of: "AzureProvider", "HTTPTransport"),

@@ -8,6 +8,8 @@ internal import Telemetry
 struct Forwarder: Sendable {
     private let listener: Listener
     private let tunnel: GuestEnd
+    /// nil: the pod reaches no metadata service.
+    private let metadata: PodMetadataRelay?
     private let logger: Logger
 
     /// Where it listens, with the port that it really has.
@@ -21,6 +23,14 @@ struct Forwarder: Sendable {
         on loop: EpollLoop, logger: Logger
     ) throws {
         listener = try Listener.listen(on: options.listen, loop: loop)
+        metadata =
+            options.offersMetadata
+            ? try network.map { network in
+                try PodMetadataRelay(
+                    in: try NetworkNamespace(opening: network.namespace),
+                    at: .tcp(host: "\(VMNetwork.metadataService)", port: 80),
+                    for: try MetadataEndpoint(parsing: MetadataEndpoint.azure), on: loop, logger: logger)
+            } : nil
         self.logger = logger
         let frames = HeldFrames()
         let podNamespace = options.podNamespace
@@ -34,7 +44,22 @@ struct Forwarder: Sendable {
     }
 
     /// Serves until cancelled.
-    func run() async throws { try await tunnel.run() }
+    func run() async throws {
+        guard let metadata else { return try await tunnel.run() }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                do {
+                    try await metadata.run()
+                } catch is CancellationError {
+                } catch {
+                    // The pod can do without it, and not without the tunnel.
+                    logger.error("the pod's metadata service has ended: \(error)")
+                }
+            }
+            defer { group.cancelAll() }
+            try await tunnel.run()
+        }
+    }
 
     /// Serves until the first of `signals`, then closes all connections and returns; at the second, ends the process.
     func run(until signals: Signals, environment: [String: String]) async throws {
@@ -58,7 +83,7 @@ struct Forwarder: Sendable {
 
     private func run(until stop: Signal) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await tunnel.run() }
+            group.addTask { try await run() }
             group.addTask { await stop.wait() }
             try await group.next()
             group.cancelAll()

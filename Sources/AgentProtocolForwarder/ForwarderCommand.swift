@@ -43,6 +43,9 @@ public enum ForwarderCommand {
                     "external-net-via-pod-vm is not supported: the pod reaches the outside through its node, as all else"
                 )
             }
+            if options.offersMetadata, setup.network == nil {
+                logger.warning("-pod-metadata has no effect: the boot document describes no pod network")
+            }
             SystemInfo.raiseDescriptorLimit()
             SystemInfo.returnFreedMemory()
             try EpollLoop.run { loop in

@@ -15,6 +15,8 @@ struct ForwarderOptions: Sendable {
     var podNamespace = "/run/netns/podns"
     /// The tunnel's interface; empty is that of the default route.
     var hostInterface = ""
+    /// Whether the pod may ask the VM's metadata service, but for user data.
+    var offersMetadata = false
     var tls = TLSOptions()
     var logLevel = LogLevel.info
     var logFormat = Logger.Format.automatic
@@ -50,6 +52,9 @@ struct ForwarderOptions: Sendable {
                     Setting(
                         "host-interface", \.hostInterface, .string("NAME"),
                         "The interface of the pod network's tunnel; that of the default route if empty."),
+                    Setting(
+                        "pod-metadata", \.offersMetadata, .bool,
+                        "Let the pod ask the VM's metadata service, for all but user data and tokens."),
                     Setting("version", \.showsVersion, .bool, "Say which version this is, and end."),
                 ]),
             .init(

@@ -21,15 +21,15 @@ public final class Listener: Sendable {
     ///
     /// A Unix socket file that nobody serves any more is replaced; one that answers is left
     /// alone. The file has `mode` from its first moment. The socket stays in `namespace` (nil: the thread's own), and
-    /// holds it, as do the connections that come from it.
+    /// holds it, as do the connections that come from it. With `device` nobody is heard who comes over another interface.
     /// - Throws: ``SocketInUse``, or ``SystemCallError``.
     public static func listen(
         on address: SocketAddress, loop: EpollLoop, backlog: CInt = 1024, mode: UInt32 = 0o600,
-        sharesPort: Bool = false, in namespace: NetworkNamespace? = nil
+        sharesPort: Bool = false, device: String? = nil, in namespace: NetworkNamespace? = nil
     ) throws -> Listener {
         if case .unix(let path) = address { try removeStaleSocket(path) }
         func open() throws -> CInt {
-            try socket(on: address, backlog: backlog, mode: mode, sharesPort: sharesPort).disowned()
+            try socket(on: address, backlog: backlog, mode: mode, sharesPort: sharesPort, device).disowned()
         }
         let number = try namespace.map { try $0.run { Result { try open() } }.get() } ?? open()
         let fd = OwnedFD(owning: number)
@@ -38,7 +38,7 @@ public final class Listener: Sendable {
     }
 
     private static func socket(
-        on address: SocketAddress, backlog: CInt, mode: UInt32, sharesPort: Bool
+        on address: SocketAddress, backlog: CInt, mode: UInt32, sharesPort: Bool, _ device: String?
     ) throws -> OwnedFD {
         try unsafe address.withKernelForm { family, kernel, length throws(SystemCallError) in
             let fd = OwnedFD(owning: try systemCall("socket") { clinux_socket(family) })
@@ -49,6 +49,12 @@ public final class Listener: Sendable {
                 _ = try systemCall("setsockopt") { clinux_set_option(fd.rawValue, SOL_SOCKET, SO_REUSEADDR, 1) }
                 if sharesPort {
                     _ = try systemCall("setsockopt") { clinux_set_option(fd.rawValue, SOL_SOCKET, SO_REUSEPORT, 1) }
+                }
+            }
+            if let device {
+                _ = try systemCall("setsockopt", on: device) {
+                    unsafe setsockopt(
+                        fd.rawValue, SOL_SOCKET, SO_BINDTODEVICE, device, socklen_t(device.utf8.count))
                 }
             }
             _ = try systemCall("bind", on: address.description) { unsafe bind(fd.rawValue, kernel, length) }

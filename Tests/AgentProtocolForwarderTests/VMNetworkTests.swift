@@ -220,36 +220,22 @@ extension RealNamespaces {
 
     @Suite(
         "and the forwarder's process",
-        .enabled(if: Files.isExecutable(program), "agent-protocol-forwarder is not built"))
+        .enabled(if: Files.isExecutable(ForwarderProgram.path), "agent-protocol-forwarder is not built"))
     struct Processes {
         private let rig: VMInLab
 
         init() async throws { rig = try await VMInLab() }
 
-        /// The forwarder as it is started in a VM; `notify` is where it says that it is ready.
-        private func start(_ loop: EpollLoop, notify: String? = nil) throws -> ChildProcess {
-            var options = ChildProcess.Options(
-                executable: program,
-                arguments: [
-                    "-config", rig.guest.config, "-listen", "10.0.0.2:15150", "-pod-namespace", rig.podnsPath,
-                    "-log-format", "human",
-                ])
-            options.environment = notify.map { ["NOTIFY_SOCKET": $0] } ?? [:]
-            options.error = .pipe
-            options.networkNamespace = rig.lab.vm
-            return try ChildProcess.start(options, on: loop)
-        }
-
         @Test("serves when the pod has its network, and a second one after a kill leaves that alone")
         func restart() throws {
-            let (rig, processes) = (rig, self)
+            let rig = rig
             try onLoop { loop in
                 // A file, since a name without one does not lead out of a network namespace.
                 let path = "\(rig.guest.path)/notify"
                 let manager = try ServiceManager.listen(at: path, on: loop)
                 var links: [String] = []
                 for attempt in 0..<2 {
-                    let child = try processes.start(loop, notify: path)
+                    let child = try ForwarderProgram(rig).start(loop, notify: path)
                     #expect(String(decoding: try await manager.read(upTo: 100), as: UTF8.self) == "READY=1")
                     #expect(try Lab.pings("10.244.1.10", from: rig.lab.client))
                     if attempt > 0 { #expect(try rig.links() == links) }
@@ -265,9 +251,9 @@ extension RealNamespaces {
         func stopped() throws {
             let inVM = try Lab.socket(rig.lab.vm)
             try inVM.remove(try prefix("10.0.0.2/24"), from: try inVM.made("eth0"))
-            let processes = self
+            let rig = rig
             try onLoop { loop in
-                let child = try processes.start(loop)
+                let child = try ForwarderProgram(rig).start(loop)
                 let errors = try #require(child.error)
                 let said = try await errors.read(upTo: 4096)
                 #expect(String(decoding: said, as: UTF8.self).contains("waiting for this VM's own network"))
@@ -304,9 +290,9 @@ extension RealNamespaces {
             try #require(changed != text)
             _ = try rig.guest.write(changed, to: "apf.json")
             let before = try rig.links()
-            let processes = self
+            let rig = rig
             try onLoop { loop in
-                let child = try processes.start(loop)
+                let child = try ForwarderProgram(rig).start(loop)
                 let errors = try #require(child.error)
                 var said: [UInt8] = []
                 while case let more = try await errors.read(upTo: 4096), !more.isEmpty { said += more }
@@ -319,5 +305,40 @@ extension RealNamespaces {
     }
 }
 
-/// The program, which the build puts beside the tests.
-private let program = "\(Files.parent(of: SystemInfo.executablePath))/agent-protocol-forwarder"
+/// The forwarder's program in a VM of a lab.
+struct ForwarderProgram: Sendable {
+    /// The build puts it beside the tests.
+    static let path = "\(Files.parent(of: SystemInfo.executablePath))/agent-protocol-forwarder"
+
+    private let rig: VMInLab
+
+    init(_ rig: VMInLab) { self.rig = rig }
+
+    /// Starts it; `notify` is where it says that it is ready.
+    func start(_ loop: EpollLoop, _ flags: [String] = [], notify: String? = nil) throws -> ChildProcess {
+        var options = ChildProcess.Options(
+            executable: Self.path,
+            arguments: [
+                "-config", rig.guest.config, "-listen", "10.0.0.2:15150", "-pod-namespace", rig.podnsPath,
+                "-log-format", "human",
+            ] + flags)
+        options.environment = notify.map { ["NOTIFY_SOCKET": $0] } ?? [:]
+        options.error = .pipe
+        options.networkNamespace = rig.lab.vm
+        return try ChildProcess.start(options, on: loop)
+    }
+
+    /// Runs `body` while it serves.
+    func run(_ flags: [String], on loop: EpollLoop, _ body: @escaping @Sendable () async throws -> Void) async throws {
+        // A file, since a name without one does not lead out of a network namespace.
+        let path = "\(rig.guest.path)/ready"
+        try? Files.removeTree(path)
+        let manager = try ServiceManager.listen(at: path, on: loop)
+        let child = try start(loop, flags, notify: path)
+        defer { child.signal(Signals.kill) }
+        #expect(String(decoding: try await manager.read(upTo: 100), as: UTF8.self) == "READY=1")
+        try await body()
+        child.signal(Signals.terminate)
+        #expect(try await child.wait() == .exited(0))
+    }
+}

@@ -2,12 +2,13 @@ internal import Fuzzing
 internal import PodVMBoot
 
 /// apf.json comes from whoever can write the VM's user data: any bytes are read or refused,
-/// and what was read means the same when it is written and read again.
+/// and what was read means the same when it is written and read again. So does a network that can be made of it.
 @main
 struct BootDocumentFuzzer {
     static func main() {
         Fuzzer.run { input in
             guard let document = try? BootDocument(parsing: input) else { return }
+            if let network = document.podNetwork { examine(network) }
             let written = document.encoded
             do {
                 let again = try BootDocument(parsing: written)
@@ -16,6 +17,20 @@ struct BootDocumentFuzzer {
                 // Escapes make a text longer: only what was near the limit may be past it now.
                 require(written.count > BootDocument.sizeLimit, "\(document) cannot be read again: \(error)")
             }
+        }
+    }
+
+    private static func examine(_ network: PodNetworkDescription) {
+        guard let plan = try? network.plan() else { return }
+        let described = PodNetworkDescription(
+            plan, node: network.nodeAddress, index: network.index, isDedicated: network.isDedicated)
+        do {
+            let again = PodNetworkDescription(
+                try described.plan(), node: network.nodeAddress, index: network.index,
+                isDedicated: network.isDedicated)
+            require(again == described, "\(described) became \(again)")
+        } catch {
+            require(false, "\(described) cannot be planned again: \(error)")
         }
     }
 }

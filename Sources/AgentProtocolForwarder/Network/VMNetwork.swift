@@ -30,7 +30,11 @@ struct VMNetwork: Sendable {
         guard let description = document.podNetwork else { return nil }
         do throws(PodNetworkError) {
             var plan = try description.plan()
-            plan.forbidden = [NetPrefix(only: Self.metadataService)]
+            if options.offersMetadata {
+                plan.ownServices = [Self.metadataService]
+            } else {
+                plan.forbidden = [NetPrefix(only: Self.metadataService)]
+            }
             try plan.check()
             self.plan = plan
         } catch {

@@ -1,0 +1,88 @@
+/// A question of the pod's that may be passed on to the VM's metadata service: one of a few, made anew.
+///
+/// Nothing of the request goes further but what was found to be in order, so that there is nothing to smuggle.
+public struct MetadataQuestion: Equatable, Sendable {
+    /// Of letters, digits, dots, dashes, underscores and slashes.
+    public let path: String
+    /// Of the same without slashes, each key once.
+    public let query: [Parameter]
+
+    /// `key=value`.
+    public struct Parameter: Equatable, Sendable {
+        public let key: String
+        public let value: String
+    }
+
+    /// What may be asked, and all below it. Not among them: the tokens of the VM's identity, which are not the pod's.
+    private static let roots = [
+        ["metadata", "instance"], ["metadata", "versions"], ["metadata", "attested", "document"],
+        ["metadata", "scheduledevents"], ["metadata", "loadbalancer"],
+    ]
+    private static let keys = ["api-version", "format", "nonce"]
+
+    /// - Throws: ``MetadataRefusal`` for whatever is not surely harmless.
+    public init(_ request: MetadataRequest) throws(MetadataRefusal) {
+        guard request.method == "GET" else {
+            throw MetadataRefusal(status: 405, reason: "the pod's metadata service only answers GET")
+        }
+        guard request.isMarked else { throw .badRequest("the header Metadata: true is missing") }
+        guard !request.isIndirect else { throw .badRequest("the request has a body, or came through a proxy") }
+        path = try Self.checked(path: request.path)
+        query = try request.query.map(Self.parameters) ?? []
+    }
+
+    /// Whether the answer is asked for as text, which names no members.
+    var wantsText: Bool { query.contains { $0.key == "format" && $0.value.lowercased() == "text" } }
+
+    /// The request to the VM's service.
+    public func text(host: String, prefix: String = "") -> String {
+        let parameters = query.map { "\($0.key)=\($0.value)" }.joined(separator: "&")
+        return """
+            GET \(prefix)\(path)\(query.isEmpty ? "" : "?")\(parameters) HTTP/1.0\r
+            Host: \(host)\r
+            Metadata: true\r
+            User-Agent: agent-protocol-forwarder\r
+            Connection: close\r
+            \r
+
+            """
+    }
+
+    private static func checked(path: String) throws(MetadataRefusal) -> String {
+        // One spelling of each name: no percent signs, and no doubled slashes.
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
+        let named = parts.last?.isEmpty == true ? parts.dropLast() : parts
+        guard path.utf8.count <= 512, named.allSatisfy({ isPlain($0) && $0 != "." && $0 != ".." }) else {
+            throw .badRequest("the path is none of the metadata service's")
+        }
+        let lower = named.map { $0.lowercased() }
+        guard roots.contains(where: { lower.starts(with: $0) }), !lower.contains(where: MetadataSecrets.isSecret) else {
+            throw MetadataRefusal(status: 403, reason: "this is not for the pod to know")
+        }
+        return path
+    }
+
+    private static func parameters(_ query: String) throws(MetadataRefusal) -> [Parameter] {
+        var found: [Parameter] = []
+        for part in query.split(separator: "&", omittingEmptySubsequences: true) {
+            let words = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard words.count == 2, isPlain(words[1]), words[1].utf8.count <= 64, keys.contains(String(words[0])),
+                !found.contains(where: { $0.key == words[0] })
+            else {
+                throw .badRequest("the query may have \(keys.joined(separator: ", ")), each once and as plain text")
+            }
+            found.append(Parameter(key: String(words[0]), value: String(words[1])))
+        }
+        return found
+    }
+
+    private static func isPlain(_ text: Substring) -> Bool {
+        !text.isEmpty
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: true
+                default: "._-".utf8.contains(byte)
+                }
+            }
+    }
+}

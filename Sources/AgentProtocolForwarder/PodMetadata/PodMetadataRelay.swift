@@ -1,0 +1,136 @@
+internal import LinuxIO
+internal import PodNetwork
+internal import Telemetry
+
+/// The metadata service as the pod sees it, if the image's maker wants it to see one (`-pod-metadata`).
+///
+/// It answers inside of the pod's namespace only, to processes of the pod only, what the VM's own service says, less the
+/// VM's user data. Everything about it is bounded: the pod is not trusted.
+struct PodMetadataRelay: Sendable {
+    /// The longest answer, in bytes.
+    static let bodyLimit = 256 << 10
+    /// Questions at once; more have to wait to be let in.
+    private static let places = 8
+    /// For a question and its answer, of which the VM's service has five seconds.
+    private static let patience = Duration.seconds(10)
+    private static let servicePatience = Duration.seconds(5)
+
+    private let listener: Listener
+    private let endpoint: MetadataEndpoint
+    private let loop: EpollLoop
+    private let logger: Logger
+
+    /// Where it listens.
+    var address: SocketAddress { listener.address }
+
+    /// Listens at `address` of `namespace`'s loopback interface, for questions that `endpoint` is to answer.
+    init(
+        in namespace: NetworkNamespace, at address: SocketAddress, for endpoint: MetadataEndpoint, on loop: EpollLoop,
+        logger: Logger
+    ) throws {
+        // Only from there: the address is of use to nobody outside.
+        listener = try Listener.listen(on: address, loop: loop, backlog: 64, device: "lo", in: namespace)
+        self.endpoint = endpoint
+        self.loop = loop
+        self.logger = logger
+    }
+
+    /// Answers until cancelled.
+    func run() async throws {
+        defer { listener.close() }
+        // Who is at the door lets one in, and serves it himself.
+        let door = Turnstile(1)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<Self.places {
+                group.addTask {
+                    while true { await serve(try await door.pass { try await listener.accept() }) }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    private func serve(_ stream: Stream) async {
+        defer { stream.close() }
+        do {
+            try await withDeadline(.now.advanced(by: Self.patience), on: loop) {
+                try await stream.write(Self.head(of: try await answer(stream)))
+                // The answer might get lost if the connection ended with bytes that nobody has read.
+                try await stream.finishWriting()
+                _ = try await withDeadline(.now.advanced(by: .seconds(1)), on: loop) { try await stream.read(upTo: 1) }
+            }
+        } catch {
+            logger.debug("a question of the pod's about metadata: \(error)")
+        }
+    }
+
+    private func answer(_ stream: Stream) async throws -> HTTPAnswerReader.Answer {
+        let question: MetadataQuestion
+        do {
+            guard let request = try await request(stream) else { throw StreamClosed() }
+            question = try MetadataQuestion(request)
+        } catch let refusal as MetadataRefusal {
+            return .refusal(refusal.status, refusal.reason)
+        }
+        let answer: HTTPAnswerReader.Answer
+        do {
+            answer = try await withDeadline(.now.advanced(by: Self.servicePatience), on: loop) {
+                try await ask(question)
+            }
+        } catch is DeadlineExceeded {
+            return .refusal(504, "the VM's metadata service did not answer within \(Self.servicePatience)")
+        } catch let error where !(error is CancellationError) {
+            return .refusal(502, "the VM's metadata service does not answer: \(error)")
+        }
+        if let filtered = MetadataSecrets.removed(from: answer.body) {
+            return HTTPAnswerReader.Answer(status: answer.status, body: filtered)
+        }
+        // A leaf, asked for as text: its path says what it is.
+        if answer.status == 200, question.wantsText { return answer }
+        return .refusal(answer.status == 200 ? 502 : answer.status, "the VM's metadata service answered with no JSON")
+    }
+
+    /// What is asked; nil if the connection ends before that is said.
+    private func request(_ stream: Stream) async throws -> MetadataRequest? {
+        var bytes: [UInt8] = []
+        while true {
+            if let end = try MetadataRequest.end(in: bytes) { return try MetadataRequest(parsing: bytes[..<end]) }
+            let more = try await stream.read(upTo: MetadataRequest.limit - bytes.count)
+            if more.isEmpty { return nil }
+            bytes += more
+        }
+    }
+
+    private func ask(_ question: MetadataQuestion) async throws -> HTTPAnswerReader.Answer {
+        let stream = try await Stream.connect(to: endpoint.address, on: loop)
+        defer { stream.close() }
+        try await stream.write(Array(question.text(host: "\(endpoint.address)", prefix: endpoint.prefix).utf8))
+        var reader = HTTPAnswerReader(bodyLimit: Self.bodyLimit)
+        while true {
+            let bytes = try await stream.read(upTo: 16 << 10)
+            if bytes.isEmpty { return try reader.finish() }
+            if let answer = try reader.take(bytes) { return answer }
+        }
+    }
+
+    private static func head(of answer: HTTPAnswerReader.Answer) -> [UInt8] {
+        let type = answer.body.first == UInt8(ascii: "{") || answer.body.first == UInt8(ascii: "[")
+        let head = """
+            HTTP/1.1 \(answer.status) \(answer.status == 200 ? "OK" : "Refused")\r
+            Content-Type: \(type ? "application/json" : "text/plain"); charset=utf-8\r
+            Content-Length: \(answer.body.count)\r
+            Connection: close\r
+            \r
+
+            """
+        return Array(head.utf8) + answer.body
+    }
+}
+
+extension HTTPAnswerReader.Answer {
+    /// What the metadata service itself would say of an error.
+    fileprivate static func refusal(_ status: Int, _ reason: String) -> HTTPAnswerReader.Answer {
+        let text = reason.filter { $0 != "\"" && $0 != "\\" && ($0.asciiValue ?? 0) >= 0x20 }
+        return HTTPAnswerReader.Answer(status: status, body: Array("{\"error\":\"\(text)\"}".utf8))
+    }
+}

@@ -1,0 +1,126 @@
+import Glibc
+import LinuxIO
+import NetworkRig
+import PodNetwork
+import Testing
+
+@testable import AgentProtocolForwarder
+
+extension RealNamespaces {
+    @Suite(
+        "with a metadata service for the pod",
+        .enabled(if: Files.isExecutable(ForwarderProgram.path), "agent-protocol-forwarder is not built"))
+    struct MetadataRelay {
+        private let rig: VMInLab
+
+        init() async throws { rig = try await VMInLab() }
+
+        /// A connection to the metadata service as it is seen in `namespace`; nil if there is none.
+        private static func connect(in namespace: NetworkNamespace, _ loop: EpollLoop) throws -> Stream? {
+            let number = try namespace.run { () -> CInt in
+                let fd = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+                var time = timeval(tv_sec: 1, tv_usec: 0)
+                unsafe setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
+                var name = sockaddr_in()
+                name.sin_family = sa_family_t(AF_INET)
+                name.sin_port = in_port_t(80).bigEndian
+                name.sin_addr.s_addr = UInt32(0xA9FE_A9FE).bigEndian
+                let outcome = unsafe withUnsafeBytes(of: name) { bytes in
+                    unsafe Glibc.connect(
+                        fd, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
+                }
+                if outcome == 0 { return fd }
+                close(fd)
+                return -1
+            }
+            return number < 0 ? nil : try Stream(OwnedFD(owning: number), on: loop)
+        }
+
+        private static func get(_ target: String, from namespace: NetworkNamespace, _ loop: EpollLoop) async throws
+            -> String
+        {
+            let stream = try #require(try connect(in: namespace, loop))
+            defer { stream.close() }
+            try await stream.write(Array("GET \(target) HTTP/1.1\r\nMetadata: true\r\n\r\n".utf8))
+            var said: [UInt8] = []
+            while case let more = try await stream.read(upTo: 4096), !more.isEmpty { said += more }
+            return String(decoding: said, as: UTF8.self)
+        }
+
+        /// The VM's own service: it tells everything to everybody.
+        private static func serve(_ listener: Listener) async throws {
+            try await withThrowingDiscardingTaskGroup { group in
+                while true {
+                    let stream = try await listener.accept()
+                    group.addTask {
+                        defer { stream.close() }
+                        let asked = String(decoding: (try? await stream.read(upTo: 4096)) ?? [], as: UTF8.self)
+                        let body =
+                            asked.contains("format=text")
+                            ? "podvm-a" : #"{"compute":{"name":"podvm-a","userData":"c2VjcmV0"}}"#
+                        try? await stream.write(Array("HTTP/1.0 200 OK\r\n\r\n\(body)".utf8))
+                    }
+                }
+            }
+        }
+
+        @Test("the pod reads what is no secret, nobody outside reads anything, and without the flag nobody does")
+        func relayed() throws {
+            let rig = rig
+            let inVM = try Lab.socket(rig.lab.vm)
+            try inVM.add(try prefix("169.254.169.254/32"), to: try inVM.made("lo"))
+            try onLoop { loop in
+                let service = try Listener.listen(
+                    on: .tcp(host: "169.254.169.254", port: 80), loop: loop, in: rig.lab.vm)
+                try await alongside([{ try await Self.serve(service) }]) {
+                    let program = ForwarderProgram(rig)
+                    try await program.run(["-pod-metadata"], on: loop) {
+                        let answer = try await Self.get(
+                            "/metadata/instance?api-version=2021-02-01", from: rig.podns, loop)
+                        #expect(answer.hasPrefix("HTTP/1.1 200 "), "\(answer)")
+                        #expect(answer.hasSuffix(#"{"compute":{"name":"podvm-a"}}"#), "\(answer)")
+                        let name = try await Self.get(
+                            "/metadata/instance/compute/name?format=text&api-version=2021-02-01", from: rig.podns, loop)
+                        #expect(name.hasSuffix("\r\n\r\npodvm-a"), "\(name)")
+                        for target in [
+                            "/metadata/instance/compute/userData?format=text", "/metadata/identity/oauth2/token",
+                        ] {
+                            let refusal = try await Self.get(target, from: rig.podns, loop)
+                            #expect(refusal.hasPrefix("HTTP/1.1 403 "), "\(refusal)")
+                        }
+                        // Even where the way there is known, the pod's address is not the way to the service.
+                        try #require(
+                            try Lab.succeeds("ip route add 169.254.169.254/32 via 10.244.1.10", in: rig.lab.client))
+                        let isReached = try Self.connect(in: rig.lab.client, loop) != nil
+                        #expect(!isReached, "from outside")
+                        #expect(try Lab.pings("10.244.1.10", from: rig.lab.client))
+                    }
+                    try await program.run([], on: loop) {
+                        let isReached = try Self.connect(in: rig.podns, loop) != nil
+                        #expect(!isReached, "from the pod")
+                        let fromVM = try await Self.get("/metadata/instance", from: rig.lab.vm, loop)
+                        #expect(fromVM.contains("c2VjcmV0"), "\(fromVM)")
+                    }
+                }
+            }
+        }
+
+        @Test("those who ask slowly, or much at once, only keep each other waiting")
+        func crowd() throws {
+            let rig = rig
+            let inVM = try Lab.socket(rig.lab.vm)
+            try inVM.add(try prefix("169.254.169.254/32"), to: try inVM.made("lo"))
+            try onLoop { loop in
+                try await ForwarderProgram(rig).run(["-pod-metadata"], on: loop) {
+                    var idle: [Stream] = []
+                    for _ in 0..<7 { idle.append(try #require(try Self.connect(in: rig.podns, loop))) }
+                    for _ in 0..<20 {
+                        let answer = try await Self.get("/metadata/instance", from: rig.podns, loop)
+                        #expect(answer.hasPrefix("HTTP/1.1 502 "), "there is none in this VM: \(answer)")
+                    }
+                    for stream in idle { stream.close() }
+                }
+            }
+        }
+    }
+}

@@ -45,7 +45,8 @@ struct ForwarderCommandTests {
         let wanted = [
             ("config", "/run/peerpod/apf.json"), ("listen", "0.0.0.0:15150"),
             ("kata-agent-socket", "/run/kata-containers/agent.sock"), ("pod-namespace", "/run/netns/podns"),
-            ("host-interface", ""), ("ca-cert-file", ""), ("cert-file", ""), ("cert-key", ""),
+            ("host-interface", ""), ("pod-metadata", "false"), ("ca-cert-file", ""), ("cert-file", ""),
+            ("cert-key", ""),
             ("tls-skip-verify", "false"), ("disable-tls", "false"),
         ]
         for (name, value) in wanted { #expect(values.first { $0.name == name }?.value == value, "\(name)") }

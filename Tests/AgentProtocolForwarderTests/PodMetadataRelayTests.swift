@@ -1,4 +1,3 @@
-import Glibc
 import LinuxIO
 import NetworkRig
 import PodNetwork
@@ -15,25 +14,8 @@ extension RealNamespaces {
 
         init() async throws { rig = try await VMInLab() }
 
-        /// A connection to the metadata service as it is seen in `namespace`; nil if there is none.
         private static func connect(in namespace: NetworkNamespace, _ loop: EpollLoop) throws -> Stream? {
-            let number = try namespace.run { () -> CInt in
-                let fd = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
-                var time = timeval(tv_sec: 1, tv_usec: 0)
-                unsafe setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
-                var name = sockaddr_in()
-                name.sin_family = sa_family_t(AF_INET)
-                name.sin_port = in_port_t(80).bigEndian
-                name.sin_addr.s_addr = UInt32(0xA9FE_A9FE).bigEndian
-                let outcome = unsafe withUnsafeBytes(of: name) { bytes in
-                    unsafe Glibc.connect(
-                        fd, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
-                }
-                if outcome == 0 { return fd }
-                close(fd)
-                return -1
-            }
-            return number < 0 ? nil : try Stream(OwnedFD(owning: number), on: loop)
+            try namespace.connection(to: (169, 254, 169, 254), port: 80, loop)
         }
 
         private static func get(_ target: String, from namespace: NetworkNamespace, _ loop: EpollLoop) async throws

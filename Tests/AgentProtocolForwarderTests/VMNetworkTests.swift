@@ -1,4 +1,5 @@
 import AgentTunnel
+import Glibc
 import KataProtocol
 import LinuxIO
 import NetworkRig
@@ -226,24 +227,58 @@ extension RealNamespaces {
 
         init() async throws { rig = try await VMInLab() }
 
-        @Test("serves when the pod has its network, and a second one after a kill leaves that alone")
+        @Test("serves when the pod has its network, and what the pod has open survives a kill and a second forwarder")
         func restart() throws {
             let rig = rig
             try onLoop { loop in
                 // A file, since a name without one does not lead out of a network namespace.
                 let path = "\(rig.guest.path)/notify"
                 let manager = try ServiceManager.listen(at: path, on: loop)
-                var links: [String] = []
-                for attempt in 0..<2 {
+                let listener = try Listener.listen(
+                    on: .tcp(host: "10.244.1.2", port: 9000), loop: loop, in: rig.lab.client)
+                func start() async throws -> ChildProcess {
                     let child = try ForwarderProgram(rig).start(loop, notify: path)
                     #expect(String(decoding: try await manager.read(upTo: 100), as: UTF8.self) == "READY=1")
-                    #expect(try Lab.pings("10.244.1.10", from: rig.lab.client))
-                    if attempt > 0 { #expect(try rig.links() == links) }
-                    links = try rig.links()
-                    child.signal(Signals.kill)
-                    _ = try await child.wait()
-                    #expect(try Lab.pings("10.244.1.10", from: rig.lab.client), "without a forwarder too")
+                    return child
                 }
+                let first = try await start()
+                let near = try #require(try rig.podns.connection(to: (10, 244, 1, 2), port: 9000, loop))
+                let far = try await listener.accept()
+                let links = try rig.links()
+                func talk(_ byte: UInt8) async throws {
+                    try await near.write([byte])
+                    #expect(try await far.read(upTo: 1) == [byte])
+                    try await far.write([byte, byte])
+                    #expect(try await near.read(upTo: 2) == [byte, byte])
+                }
+                try await talk(1)
+                first.signal(Signals.kill)
+                _ = try await first.wait()
+                try await talk(2)
+                let second = try await start()
+                try await talk(3)
+                #expect(try rig.links() == links)
+                second.signal(Signals.kill)
+                _ = try await second.wait()
+            }
+        }
+
+        @Test("says that the pod reaches the outside through its node, when the node would have it otherwise")
+        func external() throws {
+            try rig.write { $0.isExternalThroughVM = true }
+            let rig = rig
+            try onLoop { loop in
+                let child = try ForwarderProgram(rig).start(loop)
+                let errors = try #require(child.error)
+                var said = ""
+                while !said.contains("serving") {
+                    let more = try await errors.read(upTo: 4096)
+                    try #require(!more.isEmpty, "\(said)")
+                    said += String(decoding: more, as: UTF8.self)
+                }
+                #expect(said.contains("external-net-via-pod-vm is not supported"), "\(said)")
+                child.signal(Signals.terminate)
+                #expect(try await child.wait() == .exited(0))
             }
         }
 
@@ -340,5 +375,30 @@ struct ForwarderProgram: Sendable {
         try await body()
         child.signal(Signals.terminate)
         #expect(try await child.wait() == .exited(0))
+    }
+}
+
+extension NetworkNamespace {
+    /// A connection from here to `host`; nil if there is none within a second.
+    func connection(to host: (UInt8, UInt8, UInt8, UInt8), port: UInt16, _ loop: EpollLoop) throws -> Stream? {
+        let number = try run { () -> CInt in
+            let fd = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+            var time = timeval(tv_sec: 1, tv_usec: 0)
+            unsafe setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
+            var name = sockaddr_in()
+            name.sin_family = sa_family_t(AF_INET)
+            name.sin_port = port.bigEndian
+            unsafe withUnsafeMutableBytes(of: &name.sin_addr) {
+                unsafe $0.copyBytes(from: [host.0, host.1, host.2, host.3])
+            }
+            let outcome = unsafe withUnsafeBytes(of: name) { bytes in
+                unsafe Glibc.connect(
+                    fd, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
+            }
+            if outcome == 0 { return fd }
+            close(fd)
+            return -1
+        }
+        return number < 0 ? nil : try Stream(OwnedFD(owning: number), on: loop)
     }
 }

@@ -74,7 +74,8 @@ struct VMNetwork: Sendable {
             [
                 LogField("interface", plan.interface), LogField("tunnel", plan.tunnel), LogField("mtu", plan.mtu),
                 LogField("addresses", plan.addresses.map(\.description).joined(separator: " ")),
-                LogField("over", underlay.interface), LogField("after", ContinuousClock.now - begun),
+                LogField("over", underlay.interface),
+                LogField("milliseconds", Int((ContinuousClock.now - begun) / .milliseconds(1))),
             ])
         return plan
     }

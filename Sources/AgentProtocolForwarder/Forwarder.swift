@@ -23,14 +23,13 @@ struct Forwarder: Sendable {
         on loop: EpollLoop, logger: Logger
     ) throws {
         listener = try Listener.listen(on: options.listen, loop: loop)
-        metadata =
-            options.offersMetadata
-            ? try network.map { network in
+        metadata = try setup.metadata.flatMap { endpoint in
+            try network.map { network in
                 try PodMetadataRelay(
                     in: try NetworkNamespace(opening: network.namespace),
-                    at: .tcp(host: "\(VMNetwork.metadataService)", port: 80),
-                    for: try MetadataEndpoint(parsing: MetadataEndpoint.azure), on: loop, logger: logger)
-            } : nil
+                    at: .tcp(host: "\(VMNetwork.metadataService)", port: 80), for: endpoint, on: loop, logger: logger)
+            }
+        }
         self.logger = logger
         let frames = HeldFrames()
         let podNamespace = options.podNamespace

@@ -17,6 +17,8 @@ struct ForwarderOptions: Sendable {
     var hostInterface = ""
     /// Whether the pod may ask the VM's metadata service, but for user data.
     var offersMetadata = false
+    /// Where that service is; empty is Azure's. Its path may be known to few.
+    var metadataEndpoint = Secret("")
     var tls = TLSOptions()
     var logLevel = LogLevel.info
     var logFormat = Logger.Format.automatic
@@ -55,6 +57,9 @@ struct ForwarderOptions: Sendable {
                     Setting(
                         "pod-metadata", \.offersMetadata, .bool,
                         "Let the pod ask the VM's metadata service, for all but user data and tokens."),
+                    Setting(
+                        "imds-endpoint", environment: "AZURE_IMDS_ENDPOINT", \.metadataEndpoint, .secret("URL"),
+                        "That metadata service. Azure's is \(MetadataEndpoint.azure)."),
                     Setting("version", \.showsVersion, .bool, "Say which version this is, and end."),
                 ]),
             .init(

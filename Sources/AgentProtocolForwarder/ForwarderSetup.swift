@@ -1,6 +1,8 @@
 internal import AgentTunnel
+internal import Configuration
 internal import LinuxIO
 internal import PodVMBoot
+internal import Telemetry
 
 /// What the command line and the boot document together come to, checked before anything is done.
 struct ForwarderSetup: Sendable {
@@ -9,12 +11,15 @@ struct ForwarderSetup: Sendable {
     let security: TLSContext?
     /// nil: the node wants the pod to have no network in this VM.
     let network: VMNetwork?
+    /// The VM's metadata service; nil if the pod is to reach none.
+    let metadata: MetadataEndpoint?
 
     /// Reads the boot document and what the flags name; throws what a person has to put right.
     init(_ options: ForwarderOptions) throws(ForwarderError) {
         document = try Self.read(options.config)
         security = options.tls.isDisabled ? nil : try Self.context(options.tls, document)
         network = try VMNetwork(document, options)
+        metadata = options.offersMetadata ? try Self.metadata(options.metadataEndpoint.reveal()) : nil
     }
 
     private static func read(_ path: String) throws(ForwarderError) -> BootDocument {
@@ -33,6 +38,14 @@ struct ForwarderSetup: Sendable {
             return try BootDocument(parsing: bytes)
         } catch {
             throw ForwarderError("the boot document \(path) is unusable: \(error.reason)", advice: error.advice)
+        }
+    }
+
+    private static func metadata(_ endpoint: String) throws(ForwarderError) -> MetadataEndpoint {
+        do throws(ConfigurationError) {
+            return try MetadataEndpoint(parsing: endpoint.isEmpty ? MetadataEndpoint.azure : endpoint)
+        } catch {
+            throw ForwarderError("\(error)", advice: "correct it, or leave it out for Azure's")
         }
     }
 

@@ -72,6 +72,20 @@ struct ForwarderSetupTests {
         #expect(refusal(guest.options)?.contains("TLS cannot be served") == true, "a key of another certificate")
     }
 
+    @Test("knows where the VM's metadata service is only if the pod is to have one")
+    func metadata() throws {
+        try guest.write(identity)
+        var options = guest.options
+        options.metadataEndpoint = .init("nowhere")
+        #expect(try ForwarderSetup(options).metadata == nil)
+        options.offersMetadata = true
+        #expect(refusal(options)?.contains("-imds-endpoint \"nowhere\" is no endpoint") == true)
+        options.metadataEndpoint = .init("http://169.254.169.254:8080/x")
+        #expect(try ForwarderSetup(options).metadata?.prefix == "/x")
+        options.metadataEndpoint = .init("")
+        #expect(try ForwarderSetup(options).metadata?.description == "169.254.169.254:80")
+    }
+
     @Test("files named by flags win over the boot document")
     func flags() throws {
         try guest.write(identity) {

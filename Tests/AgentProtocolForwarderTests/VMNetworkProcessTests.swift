@@ -1,0 +1,129 @@
+import LinuxIO
+import NetworkRig
+import PodVMBoot
+import Testing
+
+@testable import AgentProtocolForwarder
+@testable import PodNetwork
+
+extension RealNamespaces {
+    @Suite(
+        "and the forwarder's process",
+        .enabled(if: Files.isExecutable(ForwarderProgram.path), "agent-protocol-forwarder is not built"))
+    struct Processes {
+        private let rig: VMInLab
+
+        init() async throws { rig = try await VMInLab() }
+
+        @Test("serves when the pod has its network, and what the pod has open survives a kill and a second forwarder")
+        func restart() throws {
+            let rig = rig
+            try onLoop { loop in
+                // A file, since a name without one does not lead out of a network namespace.
+                let path = "\(rig.guest.path)/notify"
+                let manager = try ServiceManager.listen(at: path, on: loop)
+                let listener = try Listener.listen(
+                    on: .tcp(host: "10.244.1.2", port: 9000), loop: loop, in: rig.lab.client)
+                func start() async throws -> ChildProcess {
+                    let child = try ForwarderProgram(rig).start(loop, notify: path)
+                    #expect(String(decoding: try await manager.read(upTo: 100), as: UTF8.self) == "READY=1")
+                    return child
+                }
+                let first = try await start()
+                let near = try #require(try rig.podns.connection(to: (10, 244, 1, 2), port: 9000, loop))
+                let far = try await listener.accept()
+                let links = try rig.links()
+                func talk(_ byte: UInt8) async throws {
+                    try await near.write([byte])
+                    #expect(try await far.read(upTo: 1) == [byte])
+                    try await far.write([byte, byte])
+                    #expect(try await near.read(upTo: 2) == [byte, byte])
+                }
+                try await talk(1)
+                first.signal(Signals.kill)
+                _ = try await first.wait()
+                try await talk(2)
+                let second = try await start()
+                try await talk(3)
+                #expect(try rig.links() == links)
+                second.signal(Signals.kill)
+                _ = try await second.wait()
+            }
+        }
+
+        @Test("says that the pod reaches the outside through its node, when the node would have it otherwise")
+        func external() throws {
+            try rig.write { $0.isExternalThroughVM = true }
+            let rig = rig
+            try onLoop { loop in
+                let child = try ForwarderProgram(rig).start(loop)
+                let errors = try #require(child.error)
+                var said = ""
+                while !said.contains("serving") {
+                    let more = try await errors.read(upTo: 4096)
+                    try #require(!more.isEmpty, "\(said)")
+                    said += String(decoding: more, as: UTF8.self)
+                }
+                #expect(said.contains("external-net-via-pod-vm is not supported"), "\(said)")
+                child.signal(Signals.terminate)
+                #expect(try await child.wait() == .exited(0))
+            }
+        }
+
+        @Test("stops at once when told so while it waits for the VM's own network")
+        func stopped() throws {
+            let inVM = try Lab.socket(rig.lab.vm)
+            try inVM.remove(try prefix("10.0.0.2/24"), from: try inVM.made("eth0"))
+            let rig = rig
+            try onLoop { loop in
+                let child = try ForwarderProgram(rig).start(loop)
+                let errors = try #require(child.error)
+                let said = try await errors.read(upTo: 4096)
+                #expect(String(decoding: said, as: UTF8.self).contains("waiting for this VM's own network"))
+                child.signal(Signals.terminate)
+                #expect(try await child.wait() == .exited(0))
+            }
+        }
+
+        @Test(
+            "ends with a sentence and with nothing changed, when no pod's network can be like that",
+            arguments: [
+                ("\"podip\": \"10.244.1.10/24\"", "\"podip\": \"0.0.0.0/0\"", "0.0.0.0/0"),
+                ("\"podip\": \"10.244.1.10/24\"", "\"podip\": \"10.244.1.10\"", "pod-network.podip"),
+                ("\"pod-hw-addr\": \"", "\"pod-hw-addr\": \"zz", "pod-network.pod-hw-addr"),
+                ("\"mtu\": 1450", "\"mtu\": 0", "the MTU 0"),
+                ("\"mtu\": 1450", "\"mtu\": -1", "pod-network.mtu"),
+                ("\"interface\": \"eth0\"", "\"interface\": \"sixteen-bytes-16\"", "pod-network.interface"),
+                ("\"interface\": \"eth0\"", "\"interface\": \"lo\"", "loopback"),
+                ("\"vxlan-id\": 555000", "\"vxlan-id\": 0", "a VXLAN identifier is 1 to 16777215"),
+                ("\"vxlan-id\": 555000", "\"vxlan-id\": 16777216", "pod-network.vxlan-id"),
+                ("\"vxlan-port\": 4789", "\"vxlan-port\": 0", "a UDP port is 1 to 65535"),
+                ("\"worker-node-ip\": \"10.0.0.1/24\"", "\"worker-node-ip\": \"127.0.0.1/8\"", "no host's address"),
+                ("\"further-routes\": [", "many routes", "more than the 1024"),
+                ("\"gw\": \"10.244.1.1\"", "\"gw\": \"10.99.0.1\"", "The route to"),
+                ("\"gw\": \"10.244.1.1\"", "\"gw\": \"169.254.169.254\"", "the pod's network needs 169.254.169.254"),
+            ])
+        func absurd(part: String, replacement: String, reason: String) throws {
+            let text = String(decoding: try DurableFile.read(rig.guest.config, limit: 1 << 16), as: UTF8.self)
+            let route = "{\"dst\": \"1.0.0.0/8\", \"gw\": \"\"}"
+            let many = Array(repeating: route, count: 1500).joined(separator: ",")
+            let changed = text.replacing(
+                part, with: replacement == "many routes" ? "\(part)\(many)," : replacement,
+                maxReplacements: 1)
+            try #require(changed != text)
+            _ = try rig.guest.write(changed, to: "apf.json")
+            let before = try rig.links()
+            let rig = rig
+            try onLoop { loop in
+                let child = try ForwarderProgram(rig).start(loop)
+                let errors = try #require(child.error)
+                var said: [UInt8] = []
+                while case let more = try await errors.read(upTo: 4096), !more.isEmpty { said += more }
+                #expect(try await child.wait() == .exited(1))
+                let last = String(decoding: said, as: UTF8.self)
+                #expect(last.contains("cannot serve: ") && last.contains(reason), "\(last)")
+            }
+            #expect(try rig.links() == before)
+        }
+    }
+}

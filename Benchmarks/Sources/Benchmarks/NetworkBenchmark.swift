@@ -1,11 +1,13 @@
 import LinuxIO
 import NetworkRig
 
-/// What a pod's network takes to come and to go, in namespaces on this machine. Needs root.
+/// What a pod's network takes to come and to go, and what goes through it, in namespaces on this machine. Needs root.
 struct NetworkBenchmark {
     let isQuick: Bool
 
-    func run() async throws -> [Figure] {
+    func run() async throws -> [Figure] { try await comings() + paths() }
+
+    private func comings() async throws -> [Figure] {
         let count = isQuick ? 20 : 200
         let pace = try await SetUpPace(pods: count, parallel: 20)
         return calls("inspection", pace.inspection, "20 at once", nil)
@@ -16,6 +18,49 @@ struct NetworkBenchmark {
             + calls("VM end set-up", pace.vmAtOnce, "with inspection, 20 at once", nil)
             + calls("node end teardown", pace.tearDown, "20 at once", nil)
             + [wall("node end teardown, 20 at once", pace.tearDown, .atMost(0.6, "s", original: "-"))]
+    }
+
+    /// TCP and echoes through the tunnel, against a pod's plain cable in the same round.
+    private func paths() async throws -> [Figure] {
+        guard PathPace.canMeasure else {
+            StandardError.write("  SKIP: throughput and latency need iperf3, ping and ss (scripts/setup test)\n")
+            return []
+        }
+        var figures: [Figure] = []
+        for (overVersion6, name) in [(false, "IPv4"), (true, "IPv6")] {
+            let (rounds, seconds) = isQuick ? (1, 1) : (overVersion6 ? 3 : 9, 2)
+            let pace = try await PathPace(rounds: rounds, seconds: seconds, overVersion6: overVersion6)
+            let what = overVersion6 ? ", outer packets IPv6" : ""
+            let streams = [("into", pace.into, ".40 x"), ("out of", pace.out, ".83 x")]
+            figures += streams.map { direction, series, original in
+                ratio(
+                    "one TCP stream \(direction) the pod\(what)", series, scale: 1e-9, unit: "Gbit/s",
+                    overVersion6 ? nil : .atLeast(0.85, "x", original: original))
+            }
+            figures.append(
+                ratio(
+                    "echo\(what), p50", pace.echo, scale: 1e6, unit: "us",
+                    overVersion6 ? nil : .atMost(1.5, "x", original: "1.9 x")))
+            figures.append(
+                Figure(
+                    group: "Pod network", name: "fragments made\(what)", value: Double(pace.fragments),
+                    unit: "fragments",
+                    detail: "of all those streams' outer packets, node and VM",
+                    goal: .atMost(0, "fragments", original: "hundreds of thousands when slow")))
+            StandardError.write("  \(name): \(rounds) rounds\n")
+        }
+        return figures
+    }
+
+    private func ratio(
+        _ name: String, _ series: PathPace.Series, scale: Double, unit: String, _ goal: Figure.Goal?
+    ) -> Figure {
+        let ratios = series.ratios
+        return Figure(
+            group: "Pod network", name: name, value: median(ratios), unit: "x",
+            detail: "\(plain(median(series.tunnel) * scale)) / \(plain(median(series.cable) * scale)) \(unit), "
+                + "a round's ratio \(plain(ratios.min() ?? .nan)) to \(plain(ratios.max() ?? .nan))",
+            goal: isQuick ? nil : goal)
     }
 
     private func calls(_ name: String, _ series: SetUpPace.Series, _ detail: String, _ goal: Figure.Goal?) -> [Figure] {

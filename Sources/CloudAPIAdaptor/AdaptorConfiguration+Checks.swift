@@ -40,6 +40,9 @@ extension AdaptorConfiguration {
             warnings.append("-tls-skip-verify: whoever has a pod VM's address is taken for that VM")
         }
         if !pauseImage.isEmpty { warnings.append("-pause-image has no effect any more") }
+        if network.isExternalThroughVM {
+            warnings.append("-ext-network-via-podvm has no effect yet: pods reach the outside through the node")
+        }
         return warnings
     }
 }

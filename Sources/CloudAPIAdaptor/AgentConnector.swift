@@ -5,10 +5,10 @@ internal import PodVMBoot
 internal import PodVMLifecycle
 internal import Telemetry
 
-/// Ties a pod to its VM: boot document, keys and tunnel.
+/// Ties a pod to its VM: boot document, keys, network and tunnel.
 ///
 /// What it knows of a sandbox is in the sandbox's directory, so that any process can go on
-/// where another stopped; only the tunnel itself is in memory.
+/// where another stopped; only the tunnel of agent bytes itself is in memory.
 struct AgentConnector: PodConnector {
     /// What all pods of this node have in common.
     struct Options: Sendable {
@@ -19,8 +19,18 @@ struct AgentConnector: PodConnector {
         let wantsScratchSpace: Bool
     }
 
+    /// How pods' networks reach the VMs.
+    enum Network: Sendable {
+        case host(NetworkHost)
+        /// They do not, because of this.
+        case none(reason: String)
+
+        var host: NetworkHost? { if case .host(let host) = self { host } else { nil } }
+    }
+
     let options: Options
     let tunnels: TunnelHost
+    let network: Network
     let loop: EpollLoop
     let logger: Logger
 
@@ -30,10 +40,12 @@ struct AgentConnector: PodConnector {
     func prepare(
         _ request: SandboxRequest, in directory: String, vmName: InstanceID
     ) async throws(ConnectorError) -> PreparedPod {
-        try NetworkNamespace.check(request.networkNamespacePath)
+        try PodNamespacePath.check(request.networkNamespacePath)
+        let podNetwork = try await podNetwork(of: request, in: directory)
         let files = SandboxFiles(in: directory)
         do {
             var document = BootDocument(podName: request.podName, podNamespace: request.podNamespace)
+            document.podNetwork = podNetwork
             let keys = try options.security.makeKeys(vmName: vmName.rawValue, for: &document)
             var userData = UserData(document)
             userData.initdata = try request.initdata.map { try Initdata(text: Array($0.utf8)) } ?? options.initdata
@@ -61,8 +73,16 @@ struct AgentConnector: PodConnector {
         let obstacle = Lock<AgentProbe.Obstacle?>(nil)
         do {
             let dialler = try dialler(to: instance, SandboxFiles(in: directory))
-            try await AgentProbe(dialler: dialler, loop: loop).awaitService { latest in
-                obstacle.withLock { $0 = latest }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await network.host?.join(sandbox, to: instance) }
+                group.addTask {
+                    try await AgentProbe(dialler: dialler, loop: loop).awaitService { latest in
+                        obstacle.withLock { $0 = latest }
+                    }
+                }
+                // The first to fail ends the other: an agent is of no use to a pod that has no network.
+                defer { group.cancelAll() }
+                while try await group.next() != nil {}
             }
             try await open(sandbox, in: directory, dialler)
         } catch let error as ConnectorError {
@@ -78,13 +98,31 @@ struct AgentConnector: PodConnector {
     }
 
     func disconnect(_ sandbox: SandboxID, in directory: String) async {
+        network.host?.beginTearDown(sandbox)
         await tunnels.close(sandbox)
         SandboxFiles(in: directory).removeAll()
     }
 
-    func release(_ sandbox: SandboxID, in directory: String) async throws(ConnectorError) {}
+    func release(_ sandbox: SandboxID, in directory: String) async throws(ConnectorError) {
+        try await network.host?.release(sandbox)
+    }
 
-    func takeUp(_ sandbox: SandboxID, in directory: String) {}
+    func takeUp(_ sandbox: SandboxID, in directory: String) { network.host?.takeUp(sandbox, in: directory) }
+
+    /// What the VM is to make of the pod's network; nil where there is none.
+    private func podNetwork(
+        of request: SandboxRequest, in directory: String
+    ) async throws(ConnectorError) -> PodNetworkDescription? {
+        if request.networkNamespacePath.isEmpty { return nil }
+        switch network {
+        case .host(let host):
+            return try await host.prepare(request.id, namespacePath: request.networkNamespacePath, in: directory)
+        case .none(let reason):
+            logger.warning(
+                "A pod's network does not reach its VM", [LogField("sandbox", request.id), LogField("reason", reason)])
+            return nil
+        }
+    }
 
     private func dialler(to instance: Instance, _ files: SandboxFiles) throws(ConnectorError) -> Dialler {
         guard let host = instance.addresses.first else {

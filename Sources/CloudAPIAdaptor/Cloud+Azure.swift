@@ -15,12 +15,14 @@ extension Cloud {
     ) throws -> Cloud {
         var options = configuration.azure
         var services: [@Sendable () async throws -> Void] = []
+        var reach = Cloud.Reach.network(interface: nil)
         var client = HTTPClient.Options()
         client.environment = environment
         if configuration.usesFake {
             let fake = try LocalAzure(
                 configuration.fakeOptions, on: loop, logger: logger.with("component", "fake-azure"))
             options.use(fake.account)
+            reach = .loopback(reason: "the fake's VMs have loopback addresses of this machine")
             services.append { try await fake.run() }
             // Nobody's proxy leads to this process.
             client.environment = [:]
@@ -36,7 +38,8 @@ extension Cloud {
             metrics: metrics)
         services.append { await provider.run() }
         let verification = AzureVerification(configuration.adaptor, options, sender: sender, on: loop, logger: logger)
-        return Cloud(provider: provider, services: services, verify: { try await verification.run() })
+        return Cloud(
+            provider: provider, services: services, reach: reach, verify: { try await verification.run() })
     }
 
     private static func sshKey(

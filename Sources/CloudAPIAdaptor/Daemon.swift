@@ -52,7 +52,9 @@ struct Daemon: Sendable {
             group.addTask {
                 if configuration.verifiesCloudConfiguration { try await verify(cloud, until: stop) }
                 if stop.isSet { return }
-                let services = try start(cloud.provider, metrics, on: loop)
+                let network = try await network(cloud.reach)
+                if stop.isSet { return }
+                let services = try start(cloud.provider, network, metrics, on: loop)
                 ServiceManager.notify("READY=1", environment: environment)
                 ProcessMemory.forgetStartUp()
                 try await run(services, until: stop)
@@ -75,13 +77,27 @@ struct Daemon: Sendable {
     /// This node's name, by which it finds its own VMs again: the machine's, outside Kubernetes.
     private var nodeName: String { configuration.nodeName.isEmpty ? SystemInfo.hostName : configuration.nodeName }
 
+    /// How pods' networks reach the cloud's VMs; what is in the way is logged.
+    private func network(_ reach: Cloud.Reach) async throws -> AgentConnector.Network {
+        switch reach {
+        case .network(let interface):
+            let host = try NetworkHost(configuration.network, reachedBy: interface, logger: logger)
+            await host.look()
+            return .host(host)
+        case .loopback(let reason):
+            logger.warning("Pods' networks do not reach their VMs", [LogField("reason", reason)])
+            return .none(reason: reason)
+        }
+    }
+
     /// Everything that has to be there before anybody may connect, in an order in which nothing
     /// is served before it is ready.
     private func start(
-        _ provider: any CloudProvider, _ metrics: Metrics, on loop: EpollLoop
+        _ provider: any CloudProvider, _ network: AgentConnector.Network, _ metrics: Metrics, on loop: EpollLoop
     ) throws -> [@Sendable () async throws -> Void] {
         let tunnels = TunnelHost(logger: logger)
-        let connector = AgentConnector(options: connectorOptions, tunnels: tunnels, loop: loop, logger: logger)
+        let connector = AgentConnector(
+            options: connectorOptions, tunnels: tunnels, network: network, loop: loop, logger: logger)
         let supervisor = SandboxSupervisor(
             podsDirectory: configuration.podsDirectory, provider: provider, connector: connector, loop: loop,
             logger: logger, metrics: metrics,
@@ -100,12 +116,15 @@ struct Daemon: Sendable {
                 sharesPort: true),
             loop: loop, logger: logger, handler: endpoints.answer)
         metrics.gauge("peerpods_tunnels", "Agent sockets that are served.") { Double(tunnels.count) }
+        if let host = network.host {
+            metrics.gauge("peerpods_pod_networks", "Pods that have a VXLAN identifier.") { Double(host.count) }
+        }
         logger.info(
             "Serving", [LogField("socket", configuration.socketPath), LogField("probes", probes.address)])
         return [
             { await supervisor.run() }, { await supervisor.sweep(every: Self.sweepInterval) }, { await tunnels.run() },
             { try await hypervisor.run() }, { try await probes.run() }, { try await Self.giveMemoryBack(on: loop) },
-        ]
+        ] + (network.host.map { host in [{ await host.run() }] } ?? [])
     }
 
     /// Has memory go back that only the start needed, or a moment with many pods.

@@ -7,6 +7,9 @@ public struct NodeEndState: Equatable, Sendable {
         public var received = Passed()
         public var sent = Passed()
 
+        /// Nothing has passed.
+        public init() {}
+
         /// In one direction.
         public struct Passed: Equatable, Sendable {
             public var packets: UInt64 = 0

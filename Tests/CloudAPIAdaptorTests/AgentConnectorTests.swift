@@ -31,14 +31,15 @@ private struct Scene: Sendable {
         configuration.forwarderPort = Int(vm.port)
         change(&configuration)
         connector = AgentConnector(
-            options: try configuration.connectorOptions(), tunnels: TunnelHost(logger: .silent), loop: loop,
-            logger: .silent)
+            options: try configuration.connectorOptions(), tunnels: TunnelHost(logger: .silent),
+            network: .none(reason: "a test"), loop: loop, logger: .silent)
     }
 
     /// The connector of a process that comes after the first.
     var successor: AgentConnector {
         AgentConnector(
-            options: connector.options, tunnels: TunnelHost(logger: .silent), loop: loop, logger: .silent)
+            options: connector.options, tunnels: TunnelHost(logger: .silent), network: connector.network, loop: loop,
+            logger: .silent)
     }
 
     func request(netns: String = "", initdata: String? = nil) -> SandboxRequest {

@@ -1,8 +1,8 @@
 internal import LinuxIO
 internal import PodVMLifecycle
 
-/// A pod's network namespace, as kata names it.
-enum NetworkNamespace {
+/// Where a pod's network namespace is, as kata names it.
+enum PodNamespacePath {
     /// Throws ``ConnectorError`` (`invalid request`) if `path` cannot be one; an empty path is none, and right.
     static func check(_ path: String) throws(ConnectorError) {
         func refuse(_ reason: String) -> ConnectorError {

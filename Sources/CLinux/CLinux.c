@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -154,5 +155,15 @@ int clinux_new_machine(void) { return unshare(CLONE_NEWPID | CLONE_NEWNS | CLONE
 int clinux_bind(const char *source, const char *target) { return mount(source, target, NULL, MS_BIND, NULL); }
 
 int clinux_unmount(const char *path) { return umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW); }
+
+int clinux_part_mounts(void) { return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL); }
+
+int clinux_mount_processes(const char *path) {
+    return mount("proc", path, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+}
+
+int clinux_set_host_name(const char *name, unsigned long length) { return sethostname(name, length); }
+
+int clinux_lock(int fd) { return flock(fd, LOCK_EX); }
 
 int clinux_namespace_type(int fd) { return ioctl(fd, NS_GET_NSTYPE); }

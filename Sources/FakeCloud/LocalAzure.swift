@@ -5,11 +5,14 @@ public import Telemetry
 ///
 /// Its directory is its alone for as long as it lives:
 ///
-///     lock    machines/    arm/    ca.pem with TLS
+///     lock    machines/    arm/    subnet of machines that are hosts    ca.pem with TLS
 public final class LocalAzure: Sendable {
     /// All that an adaptor must be told.
     public var account: FakeAzureAccount { azure.account }
     private let azure: FakeAzure
+    /// How its machines are reached.
+    public var network: MachineNetwork { machines.network }
+    private let machines: LocalMachines
     private let lock: FileLock
 
     /// An Azure that serves once ``run()`` runs, with the resources and machines of earlier processes.
@@ -26,11 +29,18 @@ public final class LocalAzure: Sendable {
             var machines = LocalMachines.Options()
             machines.directory = "\(directory)/machines"
             machines.programsDirectory = options.programsDirectory
+            machines.isolation = options.network
             machines.forwarderPort = options.forwarderPort
             machines.forwarderFlags = options.forwarderFlags
-            azure = try FakeAzure(
-                try LocalAzure.azureOptions(options), machines: LocalMachines(machines, on: loop, logger: logger),
-                on: loop, logger: logger)
+            let azureOptions = try LocalAzure.azureOptions(options)
+            let local = try LocalMachines(machines, on: loop, logger: logger)
+            do {
+                azure = try FakeAzure(azureOptions, machines: local, on: loop, logger: logger)
+            } catch {
+                local.close()
+                throw error
+            }
+            self.machines = local
         } catch let error as LocalAzureError {
             throw error
         } catch {
@@ -38,8 +48,13 @@ public final class LocalAzure: Sendable {
         }
     }
 
-    /// Serves until cancelled. Machines stay.
-    public func run() async throws { try await azure.run() }
+    deinit { machines.close() }
+
+    /// Serves until cancelled. Machines stay, and with them what connects them.
+    public func run() async throws {
+        defer { machines.close() }
+        try await azure.run()
+    }
 
     private static func azureOptions(_ options: LocalAzureOptions) throws -> FakeAzureOptions {
         var azure = FakeAzureOptions()

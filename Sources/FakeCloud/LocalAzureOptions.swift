@@ -8,10 +8,11 @@ public struct LocalAzureOptions: Sendable {
     public var usesTLS = false
     /// Resources under `arm`, machines under `machines`: both outlive the process.
     public var stateDirectory = "/run/peerpod/fake-cloud"
-    /// See ``LocalMachines/Options``, as the next two.
+    /// See ``LocalMachines/Options``, as the next three.
     public var programsDirectory = ""
     public var forwarderPort: UInt16 = 15150
     public var forwarderFlags: [String] = []
+    public var network = MachineIsolation.automatic
     /// A file with what happens in it; empty: nothing but what was asked for.
     public var scenarioFile = ""
     /// Where every exchange is appended; empty: nowhere.
@@ -45,6 +46,10 @@ public struct LocalAzureOptions: Sendable {
             setting(
                 "forwarder-flags", \.forwarderFlags, .list("FLAG,..."),
                 "Further flags of the machines' forwarders, such as -cert-file=PATH."),
+            setting(
+                "network", \.network, .choice(MachineIsolation.allCases.map { ($0.rawValue, $0) }),
+                "What machines have of their own: hosts have interfaces, mounts and processes, which takes root; "
+                    + "loopback is an address only; automatic is the most that this process may make."),
             setting(
                 "scenario", \.scenarioFile, .path,
                 "What happens in it, as JSON: delays, failures, throttling, capacity, quota."),

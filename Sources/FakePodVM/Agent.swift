@@ -49,16 +49,18 @@ final class Agent: Sendable {
         logger.info("the sandbox is gone")
     }
 
-    /// Names a container, whose process runs from ``startContainer(_:)`` on.
-    func createContainer(_ id: String, _ plan: ProcessPlan) throws(Status) {
+    /// Names a container, whose process runs from ``startContainer(_:)`` on, in the network namespace at `network` if
+    /// there is such a path.
+    func createContainer(_ id: String, _ plan: ProcessPlan, network: String? = nil) throws(Status) {
         if id.isEmpty { throw Status(.invalidArgument, "the container id is empty") }
         let isNew = state.withLock { state in
             if state.containers[id] != nil { return false }
-            state.containers[id] = Container(id: id, plan: plan)
+            state.containers[id] = Container(id: id, plan: plan, network: network)
             return true
         }
         if !isNew { throw Status(.alreadyExists, "Container \(id) exists") }
-        logger.info("container \(id) is created: no namespaces, no cgroup, no root file system")
+        let namespaces = network.map { "no namespace but the network's at \($0)" } ?? "no namespaces"
+        logger.info("container \(id) is created: \(namespaces), no cgroup, no root file system")
     }
 
     /// Runs a container's first process; once it ends, all others of the container are killed.

@@ -8,6 +8,7 @@ struct AgentOptions: Sendable {
     var socket = "/run/kata-containers/agent.sock"
     var copies = "/tmp/fake-pod-vm"
     var parent = 0
+    var entersNamespaces = false
     var isUnwell = false
     var isDeaf = false
     var life = Duration.zero
@@ -17,7 +18,8 @@ struct AgentOptions: Sendable {
         "fake-pod-vm agent", summary: "stand in for kata-agent: serve its protocol and really run processes",
         details: """
             There is no isolation whatever: containers are plain processes of this machine and this user, with its \
-            files, network and processes before them. Images, mounts, users, limits and policies are ignored.
+            files, network and processes before them. Images, mounts, users, limits and policies are ignored; of \
+            namespaces only the network's is entered, and only with -network-namespaces.
             """,
         defaults: AgentOptions(),
         sections: [
@@ -26,6 +28,9 @@ struct AgentOptions: Sendable {
                 [
                     Setting("socket", \Self.socket, .path, "The Unix socket to serve."),
                     Setting("copies", \Self.copies, .path, "The directory that CopyFile writes below."),
+                    Setting(
+                        "network-namespaces", \Self.entersNamespaces, .bool,
+                        "Start processes in the network namespace that their container names, if it names one."),
                     Setting(
                         "parent", \Self.parent, .integer(in: 0...Int(Int32.max)),
                         "Ends, with all containers, when the process of this number does; 0: never."),
@@ -61,7 +66,9 @@ enum AgentCommand {
         if options.parent != 0 { ProcessTree.dieWithParent(Int32(options.parent), with: Signals.terminate) }
         let logger = Logger(level: .info).with("program", "agent")
         let agent = Agent(on: loop, logger: logger)
-        let methods = AgentMethods(agent: agent, copies: CopyTarget(directory: options.copies), faults: options.faults)
+        let methods = AgentMethods(
+            agent: agent, copies: CopyTarget(directory: options.copies), faults: options.faults,
+            entersNamespaces: options.entersNamespaces)
         let server = Server(methods.services, on: loop, logger: logger)
         let listener = options.isDeaf ? nil : try Listener.listen(on: .unix(path: options.socket), loop: loop)
         logger.info("\(AgentMethods.version) serves \(options.isDeaf ? "nobody" : options.socket)")

@@ -9,12 +9,15 @@ struct AgentMethods: Sendable {
     let network = AgentNetwork()
     let copies: CopyTarget
     let faults: AgentFaults
+    /// Whether containers' processes enter the network namespace that their container names.
+    private let entersNamespaces: Bool
     private let calls = CallCount()
 
-    init(agent: Agent, copies: CopyTarget, faults: AgentFaults = AgentFaults()) {
+    init(agent: Agent, copies: CopyTarget, faults: AgentFaults = AgentFaults(), entersNamespaces: Bool = false) {
         self.agent = agent
         self.copies = copies
         self.faults = faults
+        self.entersNamespaces = entersNamespaces
     }
 
     /// What it calls itself, so that nobody takes it for the real one.
@@ -73,7 +76,10 @@ struct AgentMethods: Sendable {
                 guard let process = request.oci?.process else {
                     throw Status(.invalidArgument, "the container has no OCI process")
                 }
-                try agent.createContainer(request.containerID, ProcessPlan(process))
+                // An empty path would be a new one, which no container of a pod has.
+                let named = request.oci?.linux?.namespaces.last { $0.type == "network" && !$0.path.isEmpty }?.path
+                try agent.createContainer(
+                    request.containerID, ProcessPlan(process), network: entersNamespaces ? named : nil)
                 return Empty()
             },
             handle(AgentService.startContainer) { request in

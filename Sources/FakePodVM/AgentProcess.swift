@@ -20,6 +20,7 @@ final class AgentProcess: Sendable {
 
     let id: String
     private let plan: ProcessPlan
+    private let network: String?
     private let started = Promise<Running>()
     private let ended = Promise<Int32>()
     // A shim may have several reads or writes of one stream under way; their bytes must neither mix
@@ -28,9 +29,10 @@ final class AgentProcess: Sendable {
     private let outputTurn = Turnstile(1)
     private let errorTurn = Turnstile(1)
 
-    init(id: String, plan: ProcessPlan) {
+    init(id: String, plan: ProcessPlan, network: String? = nil) {
         self.id = id
         self.plan = plan
+        self.network = network
     }
 
     /// The process's number, also the number of its session; nil before it runs.
@@ -160,6 +162,14 @@ final class AgentProcess: Sendable {
         options.workingDirectory = directory
         (options.input, options.output, options.error) = (wiring, wiring, wiring)
         options.newSession = true
+        do throws(NetworkNamespace.Failure) {
+            // Held no longer than it takes: the pod's network is not to live on because of us.
+            options.networkNamespace = try network.map { path throws(NetworkNamespace.Failure) in
+                try NetworkNamespace(opening: path)
+            }
+        } catch {
+            throw Status(.internal, "the network of \(id): \(error)")
+        }
         return try ChildProcess.start(options, on: loop)
     }
 }

@@ -24,11 +24,13 @@ enum BootCommand {
         FakePodVMCommand.run("boot") { loop in
             let directory = MachineDirectory(options.directory)
             guard let machine = directory.machine else { throw NoMachine(path: directory.record) }
+            let layout = GuestLayout(machine.kind, in: directory)
+            if machine.kind == .host { try HostSetup.run(machine, layout) }
             let signals = try Signals([Signals.terminate, Signals.interrupt, Signals.childEnded], on: loop)
             // Whatever a program of this VM leaves behind comes to us, so that it ends with us.
             ProcessTree.becomeSubreaper()
             let logger = Logger(level: .info).with("program", "boot").with("vm", machine.order.name)
-            let guest = Guest(machine, in: directory, on: loop, logger: logger)
+            let guest = Guest(machine, layout, in: directory, on: loop, logger: logger)
             await withTaskGroup(of: Void.self) { group in
                 group.addTask {
                     do {

@@ -3,17 +3,20 @@ internal import TTRPC
 
 /// A container of the stand-in: a name for some processes, and nothing around them.
 ///
-/// There are no namespaces, no cgroup and no root file system of its own: its processes
+/// There is no namespace but perhaps the network's, no cgroup and no root file system of its own: its processes
 /// see the machine that the stand-in runs on.
 final class Container: Sendable {
     let id: String
     /// The process the container lives and dies with.
     let first: AgentProcess
+    /// The path of the network namespace that its processes start in; nil: the stand-in's own.
+    private let network: String?
     private let processes: Lock<[String: AgentProcess]>
 
-    init(id: String, plan: ProcessPlan) {
+    init(id: String, plan: ProcessPlan, network: String? = nil) {
         self.id = id
-        first = AgentProcess(id: id, plan: plan)
+        self.network = network
+        first = AgentProcess(id: id, plan: plan, network: network)
         processes = Lock([id: first])
     }
 
@@ -24,7 +27,7 @@ final class Container: Sendable {
     ///
     /// - Throws: a status when the id is taken.
     func add(_ id: String, _ plan: ProcessPlan) throws(Status) -> AgentProcess {
-        let process = AgentProcess(id: id, plan: plan)
+        let process = AgentProcess(id: id, plan: plan, network: network)
         let isNew = processes.withLock { processes in
             if processes[id] != nil { return false }
             processes[id] = process

@@ -8,6 +8,7 @@ internal import Telemetry
 ///                                                  └─> agent
 final class Guest: Sendable {
     private let machine: MachineRecord
+    private let layout: GuestLayout
     private let directory: MachineDirectory
     private let loop: EpollLoop
     private let logger: Logger
@@ -17,11 +18,13 @@ final class Guest: Sendable {
 
     /// As `RestartSec=` of the forwarder's unit in the image.
     private static let restartDelay = Duration.seconds(5)
-    /// Relative to the VM's directory, for the path of a Unix socket may have no more than 107 bytes.
-    private static let agentSocket = "run/agent.sock"
 
-    init(_ machine: MachineRecord, in directory: MachineDirectory, on loop: EpollLoop, logger: Logger) {
+    init(
+        _ machine: MachineRecord, _ layout: GuestLayout, in directory: MachineDirectory, on loop: EpollLoop,
+        logger: Logger
+    ) {
         self.machine = machine
+        self.layout = layout
         self.directory = directory
         self.loop = loop
         self.logger = logger
@@ -32,12 +35,15 @@ final class Guest: Sendable {
     func run() async throws {
         timeline.mark(.poweredOn)
         try report(.booting)
-        logger.info("powered on at \(machine.address), without any isolation")
+        switch machine.kind {
+        case .host: logger.info("powered on at \(machine.address), with interfaces, mounts and processes of its own")
+        case .processes: logger.info("powered on at \(machine.address), without any isolation")
+        }
         try await loop.sleep(for: machine.order.bootDelay)
         if machine.order.fault == .provisioning { throw Failure("the fake cloud was told to fail") }
         if machine.order.fault == .neverBoots { return try await Signal().waitForEver() }
         timeline.mark(.booted)
-        try Files.makeDirectories(directory.guest + "/peerpod")
+        try Files.makeDirectories(layout.provisioned)
         try await provision()
         timeline.mark(.provisioned)
         try report(.running)
@@ -55,7 +61,7 @@ final class Guest: Sendable {
 
     private func provision() async throws {
         let arguments = [
-            "provision", "-imds-endpoint", machine.order.metadataEndpoint, "-root", directory.guest + "/peerpod",
+            "provision", "-imds-endpoint", machine.order.metadataEndpoint, "-root", layout.provisioned,
         ]
         let end = try await run(options(machine.forwarder, arguments))
         if end != .exited(0) { throw Failure("provisioning ended with \(end): see \(directory.console)") }
@@ -82,8 +88,9 @@ final class Guest: Sendable {
     private func runAgent() async throws {
         guard machine.order.fault != .noAgent else { return }
         var arguments = [
-            "agent", "-socket", Guest.agentSocket, "-copies", "run/copies", "-parent", "\(ProcessTree.current)",
+            "agent", "-socket", layout.agentSocket, "-copies", layout.copies, "-parent", "\(ProcessTree.current)",
         ]
+        if machine.kind == .host { arguments.append("-network-namespaces") }
         if machine.order.fault == .agentUnwell { arguments.append("-not-serving") }
         if machine.order.fault == .agentDies { arguments += ["-die-after", "\(machine.order.life.milliseconds)ms"] }
         let (agent, end) = try await runAndName(options(SystemInfo.executablePath, arguments))
@@ -106,10 +113,9 @@ final class Guest: Sendable {
             SystemInfo.executablePath,
             [
                 "tether", "-parent", "\(ProcessTree.current)", "--", machine.forwarder,
-                "-config", directory.guest + "/peerpod/apf.json",
+                "-config", layout.provisioned + "/apf.json",
                 "-listen", "\(machine.address):\(machine.port)",
-                "-kata-agent-socket", Guest.agentSocket,
-                "-pod-namespace", directory.guest + "/podns",
+                "-kata-agent-socket", layout.agentSocket, "-pod-namespace", layout.podNamespace,
             ] + machine.forwarderFlags)
         service.environment = Environment.all.merging(["NOTIFY_SOCKET": notifications]) { _, new in new }
         try await withThrowingTaskGroup(of: Void.self) { group in

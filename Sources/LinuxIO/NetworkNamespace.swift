@@ -104,4 +104,18 @@ public final class NetworkNamespace: Sendable, CustomStringConvertible {
     func enter() throws(SystemCallError) {
         _ = try systemCall("setns", on: description) { clinux_enter_network(fd.rawValue) }
     }
+
+    /// Runs `body` while nobody else does so in this namespace, in whatever process; waits for that.
+    package func exclusively<Result, Failure: Error>(
+        _ body: () throws(Failure) -> Result
+    ) throws(SystemCallError) -> Swift.Result<Result, Failure> {
+        // An open file of our own, for a lock belongs to the open file.
+        let path = "/proc/thread-self/fd/\(fd.rawValue)"
+        let own = OwnedFD(owning: try systemCall("open", on: description) { unsafe clinux_open(path, O_RDONLY, 0) })
+        _ = try systemCall("flock", on: description) { clinux_lock(own.rawValue) }
+        let result: Swift.Result<Result, Failure>
+        do throws(Failure) { result = .success(try body()) } catch { result = .failure(error) }
+        _ = consume own
+        return result
+    }
 }

@@ -75,6 +75,7 @@ struct AzureStoryTests {
             var options = LocalAzureOptions()
             options.stateDirectory = directory.path + "/azure"
             options.programsDirectory = Files.parent(of: RunningDaemon.executable)
+            options.network = .loopback
             options.forwarderPort = 15155
             options.recordingFile = TrafficRecording.file()
             // Nobody listens there yet, and it was free a moment ago.
@@ -134,6 +135,7 @@ struct AzureStoryTests {
             var options = LocalAzureOptions()
             options.stateDirectory = directory.path + "/azure"
             options.programsDirectory = Files.parent(of: RunningDaemon.executable)
+            options.network = .loopback
             let azure = try LocalAzure(options, on: loop)
             var environment = Dictionary(
                 uniqueKeysWithValues: azure.account.environment.map { ($0.name, $0.value) })

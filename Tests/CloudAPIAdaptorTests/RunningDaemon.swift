@@ -46,8 +46,10 @@ struct RunningDaemon {
                 "-fake-programs-dir", programs,
                 "-fake-record", TrafficRecording.file(),
             ] + arguments)
-        options.environment = ["NOTIFY_SOCKET": notifications, "PROBE_PORT": "0", "LOG_FORMAT": "json"]
-            .merging(environment.isEmpty ? ["FAKE_CLOUD": "true"] : environment) { $1 }
+        options.environment = [
+            "NOTIFY_SOCKET": notifications, "PROBE_PORT": "0", "LOG_FORMAT": "json", "FAKE_NETWORK": "loopback",
+        ]
+        .merging(environment.isEmpty ? ["FAKE_CLOUD": "true"] : environment) { $1 }
         options.error = .pipe
         process = try ChildProcess.start(options, on: loop)
     }

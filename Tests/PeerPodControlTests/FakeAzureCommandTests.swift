@@ -15,7 +15,10 @@ struct FakeAzureCommandTests {
         }
         var options = ChildProcess.Options(
             executable: executable,
-            arguments: ["fake-azure", "-state-dir", "\(directory)/state", "-programs-dir", directory] + arguments)
+            arguments: [
+                "fake-azure", "-state-dir", "\(directory)/state", "-programs-dir", directory, "-network", "loopback",
+            ]
+                + arguments)
         options.environment = [:]
         options.output = .pipe
         options.error = .pipe

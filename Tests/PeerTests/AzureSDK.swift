@@ -41,7 +41,8 @@ struct FakeAzureProgram: Sendable {
         var options = ChildProcess.Options(
             executable: programs + "/peerpodctl",
             arguments: [
-                "fake-azure", "-state-dir", directory + "/state", "-programs-dir", programs, "-env-file", file,
+                "fake-azure", "-network", "loopback", "-state-dir", directory + "/state", "-programs-dir", programs,
+                "-env-file", file,
                 "-forwarder-flags", "-disable-tls", "-log-level", "warning",
             ] + flags)
         options.environment = [:]

@@ -25,7 +25,10 @@ struct AdaptorRig {
         try Files.write(#"{"throttling": {"on": false}}"#.utf8, to: scenario, at: 0)
         var fake = ChildProcess.Options(
             executable: tools.program("peerpodctl"),
-            arguments: ["fake-azure", "-state-dir", "\(directory)/cloud", "-env-file", settings, "-scenario", scenario]
+            arguments: [
+                "fake-azure", "-network", "loopback", "-state-dir", "\(directory)/cloud", "-env-file", settings,
+                "-scenario", scenario,
+            ]
                 + delays)
         fake.error = .file(path: "\(directory)/azure.log")
         let azure = try ChildProcess.start(fake, on: tools.loop)

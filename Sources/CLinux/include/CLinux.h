@@ -71,5 +71,12 @@ int clinux_new_machine(void);
 // A second place for a file or directory; and the end of it, at once for new users and with the last for old ones.
 int clinux_bind(const char *source, const char *target);
 int clinux_unmount(const char *path);
+// Mounts here and elsewhere no longer follow each other.
+int clinux_part_mounts(void);
+// The processes of the caller's process namespace.
+int clinux_mount_processes(const char *path);
+int clinux_set_host_name(const char *name, unsigned long length);
+// A lock on a file of any kind, for as long as the descriptor (or a copy) is open; waits for it.
+int clinux_lock(int fd);
 // What kind of namespace a descriptor is of (CLONE_NEWNET, ...); -1 when it is none.
 int clinux_namespace_type(int fd);

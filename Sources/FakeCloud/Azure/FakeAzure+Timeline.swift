@@ -19,6 +19,7 @@ extension FakeAzure {
             case .deleting: startDeletion(machine.id, received: machine.since)
             case .succeeded, .failed: break
             }
+            if machine.state != .creating, machine.state != .deleting { serveGuest(machine) }
         }
     }
 
@@ -76,6 +77,7 @@ extension FakeAzure {
         order.life = machine.guestLife
         order.metadataEndpoint = "\(metadataEndpoint)/imds/\(machine.metadataToken)"
         try await machines.powerOn(order, at: address)
+        serveGuest(machine)
         try await reach(delays.operation)
         return try await awaitGuest(machine, limit: delays.provisioningLimit)
     }
@@ -138,6 +140,7 @@ extension FakeAzure {
             do {
                 if delay > .zero { try await self.loop.sleep(until: self.moment(received, plus: delay)) }
                 try Task.checkCancellation()
+                await self.endGuestServer(id)
                 try await self.machines.remove(machine.machineName)
             } catch is CancellationError {
                 return

@@ -19,6 +19,8 @@ public final class FakeAzure: Sendable {
         var tokens = TokenOffice()
         /// What is under way, by VM.
         var children: [ResourceID: TaskPool.Child] = [:]
+        /// The metadata services of machines that have one of their own.
+        var guestServers: [ResourceID: TaskPool.Child] = [:]
         /// How many calls there were, and how many were refused as too many.
         var calls = 0
         var throttled = 0

@@ -4,8 +4,13 @@ internal import Telemetry
 extension LocalMachines {
     /// All of it appears in one step: a directory with a name is a whole machine.
     func write(_ order: MachineOrder, at address: String) throws(SystemCallError) {
+        var (order, kind) = (order, MachineKind.processes)
+        if case .bridge = connection {
+            kind = .host
+            order.metadataEndpoint = "http://\(HostBridge.metadata)"
+        }
         let record = MachineRecord(
-            order, address: address, port: options.forwarderPort, created: .now, forwarder: forwarder,
+            order, kind: kind, address: address, port: options.forwarderPort, created: .now, forwarder: forwarder,
             forwarderFlags: options.forwarderFlags)
         let directory = directoryOf(order.name)
         try Files.removeTree(directory.path)  // Without a record it is no machine.
@@ -15,7 +20,7 @@ extension LocalMachines {
     }
 
     /// Starts the machine's first process, which holds the power from its first moment.
-    func start(_ directory: MachineDirectory, _ name: String) throws(SystemCallError) {
+    func start(_ directory: MachineDirectory, _ name: String) async throws {
         guard let lock = try FileLock.take(directory.power) else { return }
         var boot = ChildProcess.Options(executable: machine, arguments: ["boot", "-directory", directory.path])
         boot.environment = LocalMachines.guestEnvironment
@@ -24,9 +29,46 @@ extension LocalMachines {
         boot.error = .file(path: directory.console)
         boot.newSession = true
         boot.descriptors = [(number: MachineDirectory.powerDescriptor, from: lock.descriptor)]
+        guard let record = directory.machine, record.kind == .host else {
+            return try start(boot, directory, name)
+        }
+        boot.networkNamespace = try await connect(record)
+        boot.isMachine = true
+        // Its own /run may hide what leads there.
+        boot.arguments = ["boot", "-directory", "."]
+        do {
+            // Before it asks for the first time.
+            let listener = try Listener.listen(on: HostBridge.metadata, loop: loop, in: boot.networkNamespace)
+            state.withLock { $0.metadata[name] = listener }
+            try start(boot, directory, name)
+        } catch {
+            state.withLock { $0.metadata.removeValue(forKey: name) }?.close()
+            try? await disconnect(record)
+            throw error
+        }
+    }
+
+    private func start(
+        _ boot: ChildProcess.Options, _ directory: MachineDirectory, _ name: String
+    ) throws(SystemCallError) {
         let child = try ChildProcess.start(boot, on: loop)
         state.withLock { $0.children[name] = child }
         try directory.replace(directory.processNumber, with: "\(child.pid)")
+    }
+
+    private func connect(_ machine: MachineRecord) async throws -> NetworkNamespace {
+        switch connection {
+        case .bridge(let bridge):
+            return try await Thread.offLoop { try bridge.makeHost(named: machine.order.name, at: machine.address) }
+        case .loopback(let reason):
+            throw MachineError("connect machine \(machine.order.name)", "it is a host, and we make none: \(reason)")
+        }
+    }
+
+    /// Takes a host's cable away; it may have gone with the host's last process, but that takes the kernel a while.
+    func disconnect(_ machine: MachineRecord) async throws {
+        let home = options.home
+        try await Thread.offLoop { try HostBridge.removeHost(at: machine.address, in: home) }
     }
 
     func isFree(_ address: String) -> Bool {

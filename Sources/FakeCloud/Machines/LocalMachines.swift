@@ -5,20 +5,26 @@ public import Telemetry
 ///
 /// They outlive the process that made them, and a new one finds them by their directories:
 ///
-///     <directory>/<name>/    see MachineDirectory
+///     <directory>/<name>/      see MachineDirectory
+///     <directory>/../subnet    of those that are hosts, see HostBridge
 ///
 /// Concurrency: `state` is what calls share, under its lock. Two processes may not use one directory.
 public final class LocalMachines: Sendable {
     /// Where machines live and what they run.
-    public struct Options: Equatable, Sendable {
+    public struct Options: Sendable {
         /// A directory each, that outlives us as the machines do. Nothing else may be in here.
         public var directory = "/run/peerpod/fake-cloud/machines"
         /// Where `fake-pod-vm` and `agent-protocol-forwarder` are; empty: beside the running program.
         public var programsDirectory = ""
+        /// What machines have of their own.
+        public var isolation = MachineIsolation.loopback
         /// The TCP port that forwarders listen on, each on its own machine's address.
         public var forwarderPort: UInt16 = 15150
         /// Further flags of the forwarders, which a pod VM's image would have in a file.
         public var forwarderFlags: [String] = []
+
+        /// The network that the bridge of those that are hosts belongs to; nil: this process's.
+        package var home: NetworkNamespace?
 
         /// The defaults.
         public init() {}
@@ -29,6 +35,14 @@ public final class LocalMachines: Sendable {
         var children: [String: ChildProcess] = [:]
         /// Addresses that are taken, by machine.
         var addresses: [String: String] = [:]
+        /// Where machines that were just made look for their metadata service, until somebody listens there.
+        var metadata: [String: Listener] = [:]
+    }
+
+    /// What comes of ``MachineIsolation``.
+    enum Connection: Sendable {
+        case loopback(reason: String)
+        case bridge(HostBridge)
     }
 
     let options: Options
@@ -36,11 +50,21 @@ public final class LocalMachines: Sendable {
     let logger: Logger
     let machine: String
     let forwarder: String
+    let connection: Connection
     let state = Lock(State())
+
+    /// How machines are reached that are made from now on.
+    public var network: MachineNetwork {
+        switch connection {
+        case .loopback(let reason): .loopback(reason: reason)
+        case .bridge(let bridge): .hosts(interface: bridge.interface)
+        }
+    }
 
     /// Machines under ``Options/directory``, those of earlier processes included.
     ///
-    /// - Throws: ``MachineError`` when the programs are missing or the directory cannot be used.
+    /// - Throws: ``MachineError`` when the programs are missing, the directory cannot be used, or machines cannot be as
+    ///   isolated as they must.
     public init(_ options: Options, on loop: EpollLoop, logger: Logger = .silent) throws(MachineError) {
         self.options = options
         self.loop = loop
@@ -58,6 +82,11 @@ public final class LocalMachines: Sendable {
         }
         do throws(SystemCallError) {
             try Files.makeDirectories(options.directory)
+        } catch {
+            throw LocalMachines.unusable(options.directory, error)
+        }
+        connection = try LocalMachines.connect(options, logger)
+        do throws(SystemCallError) {
             for name in try Files.list(options.directory) {
                 let directory = directoryOf(name)
                 if let record = directory.machine {
@@ -68,7 +97,36 @@ public final class LocalMachines: Sendable {
                 }
             }
         } catch {
-            throw MachineError("open the directory of fake machines \(options.directory)", "\(error)")
+            close()
+            throw LocalMachines.unusable(options.directory, error)
+        }
+    }
+
+    private static func unusable(_ directory: String, _ error: SystemCallError) -> MachineError {
+        MachineError("open the directory of fake machines \(directory)", "\(error)")
+    }
+
+    private static func connect(_ options: Options, _ logger: Logger) throws(MachineError) -> Connection {
+        if options.isolation == .loopback { return .loopback(reason: "it was asked for") }
+        do throws(MachineError) {
+            let bridge = try HostBridge.open(of: Files.parent(of: options.directory), in: options.home)
+            logger.info(
+                "Machines are hosts with interfaces, mounts and processes of their own",
+                [LogField("bridge", bridge.interface), LogField("subnet", "\(bridge.subnet)")])
+            return .bridge(bridge)
+        } catch {
+            if options.isolation == .hosts { throw error }
+            logger.warning(
+                "Machines are processes at loopback addresses, isolated from nothing", [LogField("error", error)])
+            return .loopback(reason: error.reason)
+        }
+    }
+
+    /// Removes what connects machines, if there is no machine; the next process makes it again.
+    package func close() {
+        guard case .bridge(let bridge) = connection, (try? names().isEmpty) == true else { return }
+        do { try bridge.remove() } catch {
+            logger.warning("The bridge \(bridge.interface) stays", [LogField("error", error)])
         }
     }
 
@@ -97,18 +155,26 @@ public final class LocalMachines: Sendable {
 }
 
 extension LocalMachines: MachineHost {
-    /// Takes a loopback address on which the forwarders' port is free.
+    /// Takes an address that no machine has; on loopback one on which the forwarders' port is free.
     package func reserveAddress(for name: String) async throws -> String {
         try LocalMachines.check(name, "reserve an address for")
         return try state.withLock { state throws(MachineError) in
             if let address = state.addresses[name] { return address }
             let taken = Set(state.addresses.values)
-            let plan = AddressPlan(name: name, stateDirectory: options.directory)
-            // Another cloud's machine may have it, on the same host.
-            guard let address = plan.choose(where: { !taken.contains($0) && isFree($0) }) else {
+            let address: String?
+            switch connection {
+            case .bridge(let bridge):
+                let plan = AddressPlan(name: name, stateDirectory: options.directory, pool: .subnet(bridge.subnet))
+                address = plan.choose { !taken.contains($0) }
+            case .loopback:
+                let plan = AddressPlan(name: name, stateDirectory: options.directory)
+                // Another cloud's machine may have it, on the same host.
+                address = plan.choose { !taken.contains($0) && isFree($0) }
+            }
+            guard let address else {
                 throw MachineError(
                     "reserve an address for machine \(name)",
-                    "no loopback address has port \(options.forwarderPort) free: delete machines, or use another port")
+                    "none is free on which nobody uses port \(options.forwarderPort): delete machines")
             }
             state.addresses[name] = address
             return address
@@ -126,7 +192,7 @@ extension LocalMachines: MachineHost {
             } else if Files.exists(directory.processNumber) {
                 return
             }
-            try start(directory, order.name)
+            try await start(directory, order.name)
         } catch {
             throw MachineError("power on machine \(order.name)", "\(error)")
         }
@@ -140,8 +206,11 @@ extension LocalMachines: MachineHost {
         let directory = directoryOf(name)
         let wasThere = Files.exists(directory.path)
         do {
-            let lock = try await MachinePower(of: directory).cut(on: loop)
+            let machine = directory.machine
+            state.withLock { $0.metadata.removeValue(forKey: name) }?.close()
+            let lock = try await MachinePower(of: directory).cut(on: loop, asks: machine?.kind != .host)
             if let child = state.withLock({ $0.children.removeValue(forKey: name) }) { _ = try await child.wait() }
+            if let machine, machine.kind == .host { try await disconnect(machine) }
             // Only now, and still under the lock, so that nobody can power it on in between.
             try Files.removeTree(directory.path)
             _ = consume lock

@@ -1,3 +1,5 @@
+package import LinuxIO
+
 /// What the fake Azure wants of a machine.
 package struct MachineOrder: Equatable, Sendable {
     /// Of `a-z0-9-`, at most 64.
@@ -33,8 +35,16 @@ package protocol MachineHost: Sendable {
     func reserveAddress(for name: String) async throws -> String
     /// Makes and starts a machine; nothing if it is there.
     func powerOn(_ order: MachineOrder, at address: String) async throws
+    /// Where to listen as the metadata service of a machine that is on; nil for one that finds it elsewhere.
+    ///
+    /// Whoever listens there stops before ``remove(_:)``, for a listener holds the machine's network.
+    func metadataListener(of name: String) throws -> Listener?
     /// Switches a machine off and removes all of it; nothing if it is not there.
     func remove(_ name: String) async throws
     /// What the guest last said of itself; `.failed` also when it has stopped; nil if there is no such machine.
     func status(of name: String) -> GuestStatus?
+}
+
+extension MachineHost {
+    package func metadataListener(of name: String) throws -> Listener? { nil }
 }

@@ -28,17 +28,27 @@ package struct MachinePower: Sendable {
 
     /// Switches the VM off, and returns with its lock: from then on nothing of it lives, nor will.
     ///
-    /// Its first process is asked to, since as the parent of all the others it leaves no zombies. If it
-    /// does not answer soon, is stopped or dead, everything is killed from here.
+    /// Its first process is asked to if it `asks`, since as the parent of all the others it leaves no zombies. If it
+    /// does not answer soon, is stopped or dead, everything is killed from here. With the first process of a host the
+    /// kernel kills all others, so there is nothing to ask for.
     /// - Returns: nil when the VM never had power.
     /// - Throws: `CancellationError`, or ``SystemCallError`` when the lock cannot be taken at all.
-    package func cut(on loop: EpollLoop) async throws -> FileLock? {
+    package func cut(on loop: EpollLoop, asks: Bool = true) async throws -> FileLock? {
         let patience = ContinuousClock.now.advanced(by: MachinePower.patience)
         var wasAsked = false
         var pause = Duration.milliseconds(1)
+        let known = firstProcess.flatMap(ProcessRecord.init(pid:))
         while Files.exists(directory.power) {
-            if let lock = try FileLock.take(directory.power) { return lock }
-            if let first = firstProcess, ContinuousClock.now < patience {
+            if let lock = try FileLock.take(directory.power) {
+                // Files are closed before a process has ended, and the first of a host ends after all others.
+                while !asks, let known, let now = ProcessRecord(pid: known.pid), !now.isZombie,
+                    now.startTime == known.startTime
+                {
+                    try await loop.sleep(for: .milliseconds(1))
+                }
+                return lock
+            }
+            if let first = firstProcess, asks, ContinuousClock.now < patience {
                 if !wasAsked { ProcessTree.signal(first, Signals.terminate) }
                 wasAsked = true
             } else {
@@ -70,7 +80,7 @@ package struct MachinePower: Sendable {
     }
 
     /// The VM's first process; nil when it has ended, for its number may be another's by now.
-    private var firstProcess: Int32? {
+    var firstProcess: Int32? {
         guard let text = try? DurableFile.read(directory.processNumber, limit: 64),
             let pid = Int32(String(decoding: text, as: UTF8.self)), isOurs(pid)
         else { return nil }

@@ -5,7 +5,8 @@ package import Telemetry
 package struct MachineRecord: Equatable, Sendable {
     /// What the cloud wants of it.
     package var order: MachineOrder
-    /// Its address: one of 127.0.0.0/8 that no other has.
+    package var kind: MachineKind
+    /// Its address: one that no other has, of 127.0.0.0/8 or of the bridge's subnet.
     package var address: String
     package var port: UInt16
     /// When its power was asked for.
@@ -16,10 +17,11 @@ package struct MachineRecord: Equatable, Sendable {
     package var forwarderFlags: [String]
 
     package init(
-        _ order: MachineOrder, address: String, port: UInt16, created: WallTime, forwarder: String,
-        forwarderFlags: [String] = []
+        _ order: MachineOrder, kind: MachineKind = .processes, address: String, port: UInt16, created: WallTime,
+        forwarder: String, forwarderFlags: [String] = []
     ) {
         self.order = order
+        self.kind = kind
         self.address = address
         self.port = port
         self.created = created
@@ -35,6 +37,8 @@ package struct MachineRecord: Equatable, Sendable {
         order.life = .milliseconds(try node.integer("life"))
         order.metadataEndpoint = try node.string("metadata-endpoint")
         for (key, value) in try node.object("tags").members.entries { order.tags[key] = value.stringValue }
+        // Whoever wrote none knew no other.
+        kind = try node.optionalString("kind").flatMap(MachineKind.init(rawValue:)) ?? .processes
         address = try node.string("address")
         port = UInt16(clamping: try node.integer("port"))
         created = WallTime(millisecondsSinceEpoch: try node.integer("created"))
@@ -45,7 +49,8 @@ package struct MachineRecord: Equatable, Sendable {
     package var encoded: [UInt8] {
         let tags = JSONObject(order.tags.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) })
         let record: JSONValue = [
-            "name": .string(order.name), "address": .string(address), "port": .integer(Int64(port)),
+            "name": .string(order.name), "kind": .string(kind.rawValue), "address": .string(address),
+            "port": .integer(Int64(port)),
             "created": .integer(created.millisecondsSinceEpoch), "boot-delay": .integer(order.bootDelay.milliseconds),
             "fault": .string(order.fault.rawValue), "life": .integer(order.life.milliseconds),
             "metadata-endpoint": .string(order.metadataEndpoint), "forwarder": .string(forwarder),

@@ -7,6 +7,8 @@ import Testing
 struct MachineFixture: Sendable {
     let root: String
     let loop: EpollLoop
+    /// The network that machines are hosts of; nil: they are none.
+    var home: NetworkNamespace?
 
     /// Whether `fake-pod-vm` is where the build puts it.
     static var isBuilt: Bool { Files.isExecutable(built + "/fake-pod-vm") }
@@ -18,16 +20,19 @@ struct MachineFixture: Sendable {
     static let built = Files.parent(of: SystemInfo.executablePath)
 
     /// Runs `body` on a fresh loop with a fresh directory of machines, and leaves neither a process nor a file of it.
-    static func run(_ body: @escaping @Sendable (MachineFixture) async throws -> Void) throws {
+    static func run(
+        in home: NetworkNamespace? = nil, _ body: @escaping @Sendable (MachineFixture) async throws -> Void
+    ) throws {
         let root = try Files.makeTemporaryDirectory(prefix: "/tmp/machines-")
         defer { try? Files.removeTree(root) }
         try EpollLoop.run { loop in
-            let fixture = MachineFixture(root: root, loop: loop)
+            let fixture = MachineFixture(root: root, loop: loop, home: home)
             try fixture.makePrograms()
             let outcome: Result<Void, any Error>
             do { outcome = .success(try await body(fixture)) } catch { outcome = .failure(error) }
             let machines = try fixture.machines()
             for name in try machines.names() { try await machines.remove(name) }
+            machines.close()
             try outcome.get()
         }
     }
@@ -39,6 +44,8 @@ struct MachineFixture: Sendable {
         var options = LocalMachines.Options()
         options.directory = directory
         options.programsDirectory = root + "/bin"
+        options.isolation = home == nil ? .loopback : .hosts
+        options.home = home
         change(&options)
         return try LocalMachines(options, on: loop)
     }

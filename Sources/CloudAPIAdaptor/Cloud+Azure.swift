@@ -22,7 +22,10 @@ extension Cloud {
             let fake = try LocalAzure(
                 configuration.fakeOptions, on: loop, logger: logger.with("component", "fake-azure"))
             options.use(fake.account)
-            reach = .loopback(reason: "the fake's VMs have loopback addresses of this machine")
+            switch fake.network {
+            case .hosts(let interface): reach = .network(interface: interface)
+            case .loopback(let reason): reach = .loopback(reason: "the fake's VMs have loopback addresses: \(reason)")
+            }
             services.append { try await fake.run() }
             // Nobody's proxy leads to this process.
             client.environment = [:]

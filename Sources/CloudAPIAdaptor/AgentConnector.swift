@@ -1,5 +1,6 @@
 internal import AgentTunnel
 internal import Configuration
+internal import KataProtocol
 internal import LinuxIO
 internal import PodVMBoot
 internal import PodVMLifecycle
@@ -72,7 +73,7 @@ struct AgentConnector: PodConnector {
     ) async throws(ConnectorError) {
         let obstacle = Lock<AgentProbe.Obstacle?>(nil)
         do {
-            let dialler = try dialler(to: instance, SandboxFiles(in: directory))
+            let dialler = try dialler(to: instance.addresses.first, SandboxFiles(in: directory))
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await network.host?.join(sandbox, to: instance) }
                 group.addTask {
@@ -109,6 +110,19 @@ struct AgentConnector: PodConnector {
 
     func takeUp(_ sandbox: SandboxID, in directory: String) { network.host?.takeUp(sandbox, in: directory) }
 
+    /// A sandbox's network at both ends.
+    func networkStatus(of summary: SandboxSummary) async -> PodNetworkStatus {
+        switch network {
+        case .none(let reason): return .with { $0.silence = reason }
+        case .host(let host):
+            guard let sandbox = try? SandboxID(validating: summary.id) else { return PodNetworkStatus() }
+            return await NetworkInspection(sandbox: sandbox, host: host, loop: loop).status {
+                directory throws(ConnectorError) in
+                try dialler(to: summary.address, SandboxFiles(in: directory))
+            }
+        }
+    }
+
     /// What the VM is to make of the pod's network; nil where there is none.
     private func podNetwork(
         of request: SandboxRequest, in directory: String
@@ -124,10 +138,8 @@ struct AgentConnector: PodConnector {
         }
     }
 
-    private func dialler(to instance: Instance, _ files: SandboxFiles) throws(ConnectorError) -> Dialler {
-        guard let host = instance.addresses.first else {
-            throw ConnectorError(.failed, "The cloud gave the VM \(instance.id) no address")
-        }
+    private func dialler(to address: String?, _ files: SandboxFiles) throws(ConnectorError) -> Dialler {
+        guard let host = address else { throw ConnectorError(.failed, "The cloud gave the VM no address") }
         do {
             let security = try options.security.clientSecurity(try files.readKeys())
             return Dialler(to: .tcp(host: host, port: options.forwarderPort), security: security, on: loop)

@@ -104,8 +104,10 @@ struct Daemon: Sendable {
             options: .init(proxyTimeout: configuration.proxyTimeout, node: nodeName))
         // First, so that a second adaptor finds the socket in use before it touches any record.
         let hypervisor = try HypervisorServer.listen(
-            on: configuration.socketPath, serving: HypervisorService.services(of: supervisor, logger: logger),
-            loop: loop, logger: logger)
+            on: configuration.socketPath,
+            serving: HypervisorService.services(of: supervisor, logger: logger) { summary in
+                await connector.networkStatus(of: summary)
+            }, loop: loop, logger: logger)
         try supervisor.load()
         let endpoints = ProbeEndpoints(
             hypervisorSocket: configuration.socketPath, supervisor: supervisor, metrics: metrics, loop: loop)

@@ -193,13 +193,21 @@ final class NetworkHost: Sendable {
         }
     }
 
-    /// A sandbox's network as it is on record; nil for a pod without.
-    func network(of sandbox: SandboxID) -> SandboxNetwork? { end(of: sandbox)?.network }
+    /// A sandbox's network as it is on record, and where the sandbox's files are; nil for a pod without.
+    func record(of sandbox: SandboxID) -> (network: SandboxNetwork, directory: String)? {
+        end(of: sandbox).map { ($0.network, $0.directory) }
+    }
 
-    /// What is there of a sandbox's end, and what is wrong with it; nil as long as there is to be none.
-    func nodeState(of sandbox: SandboxID) async throws -> NodeEndState? {
+    /// What is to be there of a sandbox's end, and what is; nil as long as there is to be none.
+    func nodeEnd(of sandbox: SandboxID) async throws -> (plan: NodeEndPlan, state: NodeEndState)? {
         guard let end = end(of: sandbox), let plan = try await end.plan(by: networks, over: route) else { return nil }
-        return try await networks.state(of: plan, in: end.network.namespacePath)
+        return (plan, try await networks.state(of: plan, in: end.network.namespacePath))
+    }
+
+    /// Sends something to the VM, to be counted at both ends.
+    func probe(_ sandbox: SandboxID) async throws {
+        guard let end = end(of: sandbox), let plan = try await end.plan(by: networks, over: route) else { return }
+        try await networks.probe(plan, in: end.network.namespacePath)
     }
 
     private func end(of sandbox: SandboxID) -> NetworkEnd? { state.withLock { $0.ends[sandbox] } }

@@ -1,10 +1,10 @@
-internal import KataProtocol
+public import KataProtocol
 public import PodVMLifecycle
 public import TTRPC
 public import Telemetry
 
-/// What the adaptor serves on its socket: kata's `hypervisor.Hypervisor`, `podvminfo.PodVMInfo`, and a list of
-/// sandboxes for people.
+/// What the adaptor serves on its socket: kata's `hypervisor.Hypervisor`, `podvminfo.PodVMInfo`, and the
+/// sandboxes and their networks for people.
 ///
 /// A harness: wire in, a ``SandboxSupervisor``'s command, wire out. A caller that hangs up, or whose time is over,
 /// cancels the task that its command runs in, and so the command.
@@ -12,17 +12,25 @@ public struct HypervisorService: Sendable {
     /// What kata's own adaptor answers; its shim only asks to see whether somebody is there.
     private static let version = "0.0.0"
 
+    /// Tells of the network of a sandbox that there is.
+    public typealias NetworkInspector = @Sendable (SandboxSummary) async -> PodNetworkStatus
+
     private let supervisor: SandboxSupervisor
+    private let inspectNetwork: NetworkInspector
     private let logger: Logger
 
-    private init(_ supervisor: SandboxSupervisor, _ logger: Logger) {
+    private init(_ supervisor: SandboxSupervisor, _ inspectNetwork: @escaping NetworkInspector, _ logger: Logger) {
         self.supervisor = supervisor
+        self.inspectNetwork = inspectNetwork
         self.logger = logger
     }
 
-    /// The services of `supervisor`, for a server.
-    public static func services(of supervisor: SandboxSupervisor, logger: Logger = .silent) -> [Service] {
-        let service = HypervisorService(supervisor, logger)
+    /// The services of `supervisor`, for a server; `network` tells of a pod's network.
+    public static func services(
+        of supervisor: SandboxSupervisor, logger: Logger = .silent,
+        network: @escaping NetworkInspector = { _ in PodNetworkStatus() }
+    ) -> [Service] {
+        let service = HypervisorService(supervisor, network, logger)
         return Service.services(of: [
             Hypervisor.version.handled { _, _ in .with { $0.version = version } },
             Hypervisor.createVM.handled { call, request in
@@ -45,6 +53,7 @@ public struct HypervisorService: Sendable {
             },
             PodVMInfo.getInfo.handled { _, request in try await service.info(request) },
             Sandboxes.list.handled { _, _ in service.list },
+            Sandboxes.network.handled { _, request in try await service.network(of: request.id) },
         ])
     }
 
@@ -76,6 +85,13 @@ public struct HypervisorService: Sendable {
         } catch {
             throw Status(error)
         }
+    }
+
+    private func network(of id: String) async throws(Status) -> PodNetworkStatus {
+        guard let summary = supervisor.sandboxes().first(where: { $0.id == id }) else {
+            throw Status(.notFound, "No sandbox of this node has that id.")
+        }
+        return await inspectNetwork(summary)
     }
 
     private var list: SandboxList {

@@ -29,6 +29,20 @@ struct HypervisorServiceTests {
         }
     }
 
+    @Test("the network of a sandbox that there is is told, and of no other")
+    func network() throws {
+        try TestNode.run { node in
+            _ = try await node.call(Hypervisor.createVM, .plain())
+            #expect(try await node.call(Sandboxes.network, .with { $0.id = "s1" }).vmAddress == "")
+            _ = try await node.call(Hypervisor.startVM, .of("s1"))
+            let network = try await node.call(Sandboxes.network, .with { $0.id = "s1" })
+            #expect(network.vmAddress == "10.0.0.4" && network.vxlanID == 7)
+            for id in ["s2", "", "../s1"] {
+                #expect(try await node.status(of: Sandboxes.network, .with { $0.id = id }).code == .notFound)
+            }
+        }
+    }
+
     @Test("what the lifecycle refuses is told with its code and its sentence")
     func refusals() throws {
         try TestNode.run { node in

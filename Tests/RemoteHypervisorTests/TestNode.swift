@@ -29,7 +29,10 @@ struct TestNode: Sendable {
             let node = TestNode(
                 loop: loop, directory: directory, cloud: cloud, connector: connector, supervisor: supervisor)
             let server = try HypervisorServer.listen(
-                on: node.socket, serving: HypervisorService.services(of: supervisor), loop: loop, limits: limits)
+                on: node.socket,
+                serving: HypervisorService.services(of: supervisor) { summary in
+                    .with { ($0.vmAddress, $0.vxlanID) = (summary.address ?? "", 7) }
+                }, loop: loop, limits: limits)
             async let _: Void = supervisor.run()
             async let _: Void? = try? server.run()
             try await body(node)

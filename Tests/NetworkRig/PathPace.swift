@@ -26,10 +26,13 @@ public struct PathPace: Sendable {
 
     /// Measures with iperf3 and ping, in namespaces that are gone afterwards.
     ///
-    /// Needs `CAP_NET_ADMIN` and `CAP_SYS_ADMIN`. `overVersion6` has the outer packets be IPv6.
-    public init(rounds: Int, seconds: Int, overVersion6: Bool = false) async throws {
+    /// Needs `CAP_NET_ADMIN` and `CAP_SYS_ADMIN`. `overVersion6` has the outer packets be IPv6, `underlayMTU` is the
+    /// largest of them; `mtu` gives the pod in the VM this one, whatever fits.
+    public init(
+        rounds: Int, seconds: Int, overVersion6: Bool = false, underlayMTU: Int = 1500, mtu: Int? = nil
+    ) async throws {
         for round in 0..<rounds {
-            let lab = try Lab()
+            let lab = try Lab(underlayMTU: underlayMTU)
             let remote = try address(overVersion6 ? "fd00:1::2" : "10.0.0.2")
             let (pod, beside, home) = (
                 try lab.makePod(5), try lab.makePod(6), try NetworkNamespace.make(named: "podns")
@@ -39,8 +42,9 @@ public struct PathPace: Sendable {
             try await lab.nodeNetworks.setUp(
                 try NodeEndPlan(for: interface, over: underlay, identifier: 7, port: Lab.port, vm: remote), in: pod.path
             )
-            try await lab.vmNetworks.setUp(
-                try VMEndPlan(for: interface, over: underlay, identifier: 7, port: Lab.port, vm: remote), in: home.path)
+            var plan = try VMEndPlan(for: interface, over: underlay, identifier: 7, port: Lab.port, vm: remote)
+            if let mtu { plan.mtu = mtu }
+            try await lab.vmNetworks.setUp(plan, in: home.path)
             let (tunnelled, cabled) = ((home, "10.244.1.10"), (beside, "10.244.1.11"))
             let steps: [(inout PathPace) throws -> Void] = [
                 { $0.into.cable.append(try Self.send(seconds, from: lab.client, to: cabled)) },

@@ -16,8 +16,10 @@ struct AdaptorRig {
     var socket: SocketAddress { .unix(path: "\(directory)/hypervisor.sock") }
     private var machines: String { "\(directory)/cloud/machines" }
 
-    /// `delays` are the fake's flags.
-    static func start(_ tools: Tools, in directory: String, delays: [String] = []) async throws -> AdaptorRig {
+    /// `delays` are the fake's flags; `areHosts` has its VMs be hosts, which pods' networks can lead to. Needs root.
+    static func start(
+        _ tools: Tools, in directory: String, delays: [String] = [], areHosts: Bool = false
+    ) async throws -> AdaptorRig {
         try Files.makeDirectories(directory)
         let settings = "\(directory)/azure.env"
         // What Azure lets one subscription do is another benchmark's question; it would be the answer to this one too.
@@ -26,7 +28,8 @@ struct AdaptorRig {
         var fake = ChildProcess.Options(
             executable: tools.program("peerpodctl"),
             arguments: [
-                "fake-azure", "-network", "loopback", "-state-dir", "\(directory)/cloud", "-env-file", settings,
+                "fake-azure", "-network", areHosts ? "hosts" : "loopback", "-state-dir", "\(directory)/cloud",
+                "-env-file", settings,
                 "-scenario", scenario,
             ]
                 + delays)
@@ -77,14 +80,15 @@ struct AdaptorRig {
         var stop = 0.0
     }
 
-    /// Starts one pod and leaves it running; returns its id too.
-    func startPod(_ number: Int) async throws -> (id: String, timing: Timing) {
+    /// Starts one pod, whose network namespace is at `path` if it has one, and leaves it running; returns its id too.
+    func startPod(_ number: Int, in path: String = "") async throws -> (id: String, timing: Timing) {
         let id = (0..<4).map { _ in
             let digits = String(UInt64.random(in: .min ... .max), radix: 16)
             return String(repeating: "0", count: 16 - digits.count) + digits
         }.joined()
         var request = CreateVMRequest()
         request.id = id
+        request.networkNamespacePath = path
         request.annotations = [
             "io.kubernetes.cri.sandbox-name": "bench-\(number)", "io.kubernetes.cri.sandbox-namespace": "default",
         ]

@@ -1,7 +1,8 @@
 import JSON
 import LinuxIO
+import NetworkRig
 
-/// benchmarks PROGRAMS PEER [--quick] [--only tunnel|pods|scale|scale-at-once|scale-spread|network] [--json FILE]
+/// benchmarks PROGRAMS PEER [--quick] [--only tunnel|pods|network|pods-network|scale|scale-at-once|scale-spread] [--json FILE]
 @main
 enum Main {
     static func main() { Process.run { arguments, _ in run(arguments) } }
@@ -23,7 +24,7 @@ enum Main {
     private static func measure(_ arguments: [String]) throws {
         guard arguments.count >= 2 else {
             throw Failure(
-                "usage: benchmarks PROGRAMS PEER [--quick] [--only tunnel|pods|scale|scale-at-once|scale-spread|network] [--json FILE]"
+                "usage: benchmarks PROGRAMS PEER [--quick] [--only tunnel|pods|network|pods-network|scale|scale-at-once|scale-spread] [--json FILE]"
             )
         }
         func value(after flag: String) -> String? {
@@ -43,6 +44,7 @@ enum Main {
             // Records are to live in memory, as under /run.
             let directory = try Files.makeTemporaryDirectory(prefix: "/dev/shm/bench-")
             defer { try? Files.removeTree(directory) }
+            if only == "pods-network" { return try await podsWithNetwork(tools, in: directory) }
             var figures: [Figure] = []
             if only != "pods" { figures += try await tunnel(tools, in: directory) }
             if only != "tunnel" { figures += try await pods(tools, in: directory) }
@@ -62,6 +64,22 @@ enum Main {
             let figures = try await TunnelBenchmark(tools: tools, rig: rig).run()
             return figures + idle + (try await memory.afterLoad())
         }
+    }
+
+    private static func podsWithNetwork(_ tools: Tools, in directory: String) async throws -> [Figure] {
+        let namespaces = try PodNamespaces(named: "ppbench")
+        let result: Result<[Figure], any Error>
+        do {
+            let rig = try await AdaptorRig.start(tools, in: "\(directory)/n", areHosts: true)
+            result = .success(
+                try await with(rig.children) {
+                    try await PodBenchmark(tools: tools, rig: rig, namespaces: namespaces).times()
+                })
+        } catch {
+            result = .failure(error)
+        }
+        try namespaces.removeAll()
+        return try result.get()
     }
 
     private static func pods(_ tools: Tools, in directory: String) async throws -> [Figure] {

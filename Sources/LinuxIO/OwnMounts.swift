@@ -23,6 +23,23 @@ public enum OwnMounts {
         }
     }
 
+    /// Tries what ``begin(runDirectory:hostName:)`` takes, on a thread that is then gone with all of it.
+    ///
+    /// - Throws: ``SystemCallError`` when this process may not: a container's rules may forbid what its capabilities allow.
+    public static func check() throws(SystemCallError) {
+        try Thread.run { () -> Swift.Result<Void, SystemCallError> in
+            do throws(SystemCallError) {
+                _ = try systemCall("unshare", on: "this process") { clinux_new_machine() }
+                _ = try systemCall("mount", on: "/") { clinux_part_mounts() }
+                _ = try systemCall("mount", on: "/proc") { unsafe clinux_mount_processes("/proc") }
+                _ = try systemCall("mount", on: "/run") { unsafe clinux_bind("/run", "/run") }
+                return .success(())
+            } catch {
+                return .failure(error)
+            }
+        }.get()
+    }
+
     /// Unmounts the parent's namespaces: they would live for as long as this machine.
     private static func forgetNamespaces() throws(SystemCallError) {
         let table: [UInt8]

@@ -113,4 +113,4 @@ struct NetworkNamespaceTests {
 }
 
 /// Whether this process may make namespaces, and mount them.
-private let canMakeNamespaces = (try? NetworkNamespace.make()) != nil
+let canMakeNamespaces = (try? NetworkNamespace.make()) != nil

@@ -1,4 +1,5 @@
 import LinuxIO
+import NetworkRig
 import Testing
 
 @testable import PeerPodControl
@@ -9,16 +10,23 @@ private let executable = Files.parent(of: SystemInfo.executablePath) + "/peerpod
     "peerpodctl fake-azure", .enabled(if: Files.isExecutable(executable), "it is not built"))
 struct FakeAzureCommandTests {
     /// Runs it in `directory`, whose machines' programs do nothing.
-    private func start(in directory: String, _ arguments: String..., on loop: EpollLoop) throws -> ChildProcess {
+    private func start(
+        in directory: String, isolation: String = "loopback", _ arguments: String..., on loop: EpollLoop
+    ) throws -> ChildProcess {
         for program in ["fake-pod-vm", "agent-protocol-forwarder"] {
             try Files.write("#!/bin/false\n".utf8, to: "\(directory)/\(program)", at: 0, mode: 0o700)
         }
         var options = ChildProcess.Options(
             executable: executable,
             arguments: [
-                "fake-azure", "-state-dir", "\(directory)/state", "-programs-dir", directory, "-network", "loopback",
+                "fake-azure", "-state-dir", "\(directory)/state", "-programs-dir", directory, "-network", isolation,
             ]
                 + arguments)
+        if isolation != "loopback", canMakeNamespaces {
+            // Root, less what hosts take.
+            options.arguments = ["--bounding-set=-net_admin,-sys_admin", executable] + options.arguments
+            options.executable = "/usr/bin/setpriv"
+        }
         options.environment = [:]
         options.output = .pipe
         options.error = .pipe
@@ -89,6 +97,23 @@ struct FakeAzureCommandTests {
             let place = try start(in: directory, "-listen", "here", on: loop)
             #expect(try await place.wait() == .exited(125))
             #expect(try await read(place.error).contains("-listen: \"here\" is no address"))
+        }
+    }
+
+    @Test(
+        "makes VMs of processes where it may not make hosts of them, and says why; or ends if hosts were asked for",
+        .enabled(if: Files.isExecutable("/usr/bin/setpriv"), "setpriv is missing"))
+    func mayNot() throws {
+        try inDirectory { directory, loop in
+            let refused = try start(in: directory, isolation: "hosts", on: loop)
+            #expect(try await refused.wait() == .exited(125))
+            let reason = "cannot make hosts of fake machines: this process lacks NET_ADMIN and SYS_ADMIN"
+            #expect(try await read(refused.error).contains(reason))
+            let azure = try start(in: directory, isolation: "automatic", on: loop)
+            let log = try await read(azure.error) { $0.contains("Serving") }
+            #expect(log.contains(reason) && log.contains("Machines are processes at loopback addresses"), "\(log)")
+            azure.signal(Signals.terminate)
+            #expect(try await azure.wait() == .exited(0))
         }
     }
 }

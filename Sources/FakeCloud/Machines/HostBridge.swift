@@ -31,8 +31,14 @@ struct HostBridge: Sendable {
     ///
     /// - Throws: ``MachineError`` that says what is missing.
     static func open(of directory: String, in home: NetworkNamespace?) throws(MachineError) -> HostBridge {
+        let missing = NetworkCapabilities.ofThisProcess().missing
+        guard missing.isEmpty else {
+            throw MachineError(
+                "make hosts of fake machines",
+                "this process lacks \(missing.joined(separator: " and ")): be root for it")
+        }
         do {
-            try NetworkCapabilities.ofThisProcess().check()
+            try OwnMounts.check()
             let host = try home ?? .ofThisProcess()
             // Nobody else may take the same subnet between the look and the making.
             return try host.exclusively { () throws in try make(directory, in: host) }.get()

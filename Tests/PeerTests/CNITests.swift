@@ -26,6 +26,32 @@ struct CNITests {
         try await examination.tearDown()
         #expect(try Lab.socket(examination.site.pod).links().filter { $0.vxlan != nil } == [])
     }
+
+    @Test("reaches another such pod of the same node, whose VM is another")
+    func neighbors() async throws {
+        let lab = try Lab()
+        var (pods, homes): ([NetworkNamespace], [NetworkNamespace]) = ([], [])
+        for number in 1...2 {
+            let pod = try lab.makePod(number)
+            // They live as long as they are held here.
+            pods.append(pod)
+            homes.append(try NetworkNamespace.make(named: "podns"))
+            let (vm, id) = (try address("10.0.0.2"), UInt32(700_000 + number))
+            let interface = try await lab.nodeNetworks.inspect(pod.path)
+            let underlay = try await lab.nodeNetworks.underlay(named: "under0", toward: vm)
+            try await lab.nodeNetworks.setUp(
+                try NodeEndPlan(for: interface, over: underlay, identifier: id, port: Lab.port, vm: vm), in: pod.path)
+            try await lab.vmNetworks.setUp(
+                try VMEndPlan(for: interface, over: underlay, identifier: id, port: Lab.port, vm: vm),
+                in: homes[number - 1].path)
+        }
+        let (size, hosts) = (30_000_000, [lab.node, lab.vm])
+        #expect(try Lab.pings("10.244.1.7", from: homes[0], "-M do -s \(1450 - 28)"))
+        #expect(try await Traffic.tcp(from: homes[0], to: homes[1], at: "10.244.1.7", bytes: size) == size)
+        #expect(try await Traffic.tcp(from: homes[1], to: homes[0], at: "10.244.1.6", bytes: size) == size)
+        #expect(try Cluster.fragments(hosts) == 0)
+        #expect(pods.count == 2)
+    }
 }
 
 /// A pod that a CNI has attached, whose VM has its network, and what has to hold for it.

@@ -264,6 +264,8 @@ final class NetworkHost: Sendable {
             untracked.note(peer.description, of: sandbox)
             await untracked.settle(peer.description)
         } catch is CancellationError {
+        } catch  where end.isEnding {
+            // At the start nobody has said yet that its sandbox goes; the namespace may have gone before.
         } catch {
             log.warning("The node's end of a pod's network is not as it should be", [LogField("error", error)])
         }

@@ -102,7 +102,7 @@ extension PodNetworkStatus {
     fileprivate init(_ network: SandboxNetwork) {
         self.init()
         namespacePath = network.namespacePath
-        addresses = network.pod.addresses.map(\.description)
+        addresses = network.pod.addresses.filter { !$0.address.isLinkLocal }.map(\.description)
         vxlanID = network.identifier
         vxlanPort = network.port
         nodeAddress = network.node.address.description

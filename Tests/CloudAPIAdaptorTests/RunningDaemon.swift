@@ -21,10 +21,10 @@ struct RunningDaemon {
     let loop: EpollLoop
     private(set) var log = ""
 
-    /// Starts it in `directory`; `name` is who the service manager is, and only if `boots` do its VMs do anything.
+    /// Starts it in `directory`, and in `network` if that is not the test's own; `name` is who the service manager is, and only if `boots` do its VMs do anything.
     init(
         in directory: String, on loop: EpollLoop, manager name: String = "manager", boots: Bool = false,
-        arguments: [String] = [], environment: [String: String] = [:]
+        arguments: [String] = [], environment: [String: String] = [:], network: NetworkNamespace? = nil
     ) throws {
         self.loop = loop
         socket = directory + "/h.sock"
@@ -51,6 +51,7 @@ struct RunningDaemon {
         ]
         .merging(environment.isEmpty ? ["FAKE_CLOUD": "true"] : environment) { $1 }
         options.error = .pipe
+        options.networkNamespace = network
         process = try ChildProcess.start(options, on: loop)
     }
 
@@ -79,9 +80,9 @@ struct RunningDaemon {
     }
 
     func call<Request: Message, Response: Message>(
-        _ method: Method<Request, Response>, _ request: Request
+        _ method: Method<Request, Response>, _ request: Request, timeout: Duration = .seconds(10)
     ) async throws -> Response {
         let stream = try await LinuxIO.Stream.connect(to: .unix(path: socket), on: loop)
-        return try await Client.with(stream, on: loop) { try await $0.call(method, request, timeout: .seconds(10)) }
+        return try await Client.with(stream, on: loop) { try await $0.call(method, request, timeout: timeout) }
     }
 }

@@ -1,0 +1,265 @@
+import KataProtocol
+import LinuxIO
+import NetworkRig
+import PacketFilter
+import TTRPC
+import Testing
+
+@testable import PodNetwork
+
+/// A node in a network of its own, with pods that a CNI has made, whose daemon has a fake Azure with VMs that are hosts.
+private struct Node: Sendable {
+    let lab: Lab
+    let directory: String
+    let loop: EpollLoop
+
+    static func run(_ body: @escaping @Sendable (Node) async throws -> Void) throws {
+        let directory = try TemporaryDirectory()
+        let lab = try Lab()
+        let links = try Lab.socket(lab.node).links().map(\.name)
+        let mounts = try DurableFile.read("/proc/thread-self/mountinfo", limit: 1 << 20)
+        try onLoop { loop in try await body(Node(lab: lab, directory: directory.path, loop: loop)) }
+        let left = try Lab.socket(lab.node).links().map(\.name).filter { !$0.hasPrefix("pod") }
+        #expect(left == links, "interfaces of the node")
+        #expect(try DurableFile.read("/proc/thread-self/mountinfo", limit: 1 << 20) == mounts)
+        #expect(try Files.list(directory.path + "/cloud/machines").isEmpty)
+        #expect(try Files.list(directory.path + "/pods").isEmpty)
+    }
+
+    func daemon(_ name: String = "manager", _ arguments: [String] = []) throws -> RunningDaemon {
+        try RunningDaemon(
+            in: directory, on: loop, manager: name, boots: true, arguments: arguments,
+            environment: ["FAKE_CLOUD": "true", "FAKE_NETWORK": "hosts"], network: lab.node)
+    }
+
+    /// Ends a daemon in order.
+    func end(_ daemon: RunningDaemon) async throws {
+        daemon.process.signal(Signals.terminate)
+        #expect(try await daemon.process.wait() == .exited(0))
+    }
+
+    /// A pod that is created; its agent can be asked once it is started.
+    func create(_ id: String, in pod: NetworkNamespace, by daemon: RunningDaemon) async throws -> PodShell {
+        let request = CreateVMRequest.with {
+            $0.id = id
+            $0.networkNamespacePath = "/proc/\(ProcessTree.current)/fd/\(pod.rawDescriptor)"
+            $0.annotations = [
+                "io.kubernetes.cri.sandbox-name": id, "io.kubernetes.cri.sandbox-namespace": "default",
+            ]
+        }
+        return PodShell(try await daemon.call(Hypervisor.createVM, request).agentSocketPath, on: loop)
+    }
+
+    func start(_ id: String, by daemon: RunningDaemon) async throws {
+        _ = try await daemon.call(Hypervisor.startVM, .with { $0.id = id }, timeout: .seconds(60))
+    }
+
+    func stop(_ id: String, by daemon: RunningDaemon) async throws {
+        _ = try await daemon.call(Hypervisor.stopVM, .with { $0.id = id })
+    }
+
+    /// The network that a pod has in its VM.
+    func inside(_ id: String, by daemon: RunningDaemon) async throws -> NetworkNamespace {
+        let vm = try #require(try await daemon.call(Sandboxes.list, Empty()).sandboxes.first { $0.id == id }?.vm)
+        let machine = "\(directory)/cloud/machines/\(vm)"
+        let number = try DurableFile.read("\(machine)/pid", limit: 100)
+        return try NetworkNamespace(opening: "/proc/\(String(decoding: number, as: UTF8.self))/root/run/netns/podns")
+    }
+
+    /// What is left of a pod's tunnel on the node.
+    func leftovers(_ pod: NetworkNamespace) throws -> [String] {
+        let socket = try Lab.socket(pod)
+        let links = try socket.links()
+        return try links.filter { $0.vxlan != nil }.map(\.name)
+            + links.filter { try socket.incomingRule(of: $0) != .none }.map { "rules on \($0.name)" }
+    }
+
+    /// Returns once no sandbox is on record.
+    func areGone(by daemon: RunningDaemon) async throws {
+        while try await !daemon.call(Sandboxes.list, Empty()).sandboxes.isEmpty {
+            try await loop.sleep(for: .milliseconds(5))
+        }
+    }
+
+    var untracked: [String] { get async throws { try await UntrackedPeers(port: 4789, in: lab.node).all() } }
+}
+
+@Suite(
+    "A pod's network, from the pod's process to the cluster",
+    .enabled(if: RunningDaemon.isBuiltWhole, "the programs are not built"),
+    .enabled(if: canMakeNamespaces, "needs NET_ADMIN and SYS_ADMIN, to make network namespaces"))
+struct PodNetworkStoryTests {
+    @Test("is the one that the CNI has made: addresses, Ethernet address, MTU, routes, and TCP both ways")
+    func whole() throws {
+        try Node.run { node in
+            let daemon = try node.daemon()
+            #expect(try await daemon.notification() == "READY=1")
+            let pod = try node.lab.makePod(5, isDual: true)
+            let own = try #require(try Lab.socket(pod).link(named: "eth0")?.hardwareAddress)
+            let shell = try await node.create("web", in: pod, by: daemon)
+            try await node.start("web", by: daemon)
+
+            let seen = try await shell.output(
+                of: "ip addr show eth0; ip route; ip -6 route; readlink /proc/self/ns/net")
+            for words in [
+                "mtu 1450", "link/ether \(own)", "inet 10.244.1.10/24", "inet6 fd00:244::5/64",
+                "default via 10.244.1.1 dev eth0", "default via fd00:244::1 dev eth0",
+            ] {
+                #expect(seen.contains(words), "\(seen)")
+            }
+            let inside = try await node.inside("web", by: daemon)
+            #expect(try await shell.output(of: "ping -n -c 1 -W 2 10.244.1.2").contains(" 0% packet loss"))
+            #expect(try await shell.output(of: "ping -n -c 1 -W 2 fd00:244::2").contains(" 0% packet loss"))
+            let size = 3 << 20
+            #expect(try await Traffic.tcp(from: node.lab.client, to: inside, at: "10.244.1.10", bytes: size) == size)
+            #expect(try await Traffic.tcp(from: inside, to: node.lab.client, at: "10.244.1.2", bytes: size) == size)
+
+            try await node.stop("web", by: daemon)
+            try await node.areGone(by: daemon)
+            #expect(try node.leftovers(pod).isEmpty)
+            #expect(try await node.untracked.isEmpty)
+            try await node.end(daemon)
+        }
+    }
+
+    @Test("is told hop by hop, with what is wrong, though nobody sends anything")
+    func told() throws {
+        try Node.run { node in
+            let daemon = try node.daemon()
+            #expect(try await daemon.notification() == "READY=1")
+            let pod = try node.lab.makePod()
+            _ = try await node.create("web", in: pod, by: daemon)
+            func look() async throws -> PodNetworkStatus {
+                try await daemon.call(Sandboxes.network, .with { $0.id = "web" })
+            }
+            let early = try await look()
+            #expect(early.vxlanID == 555_000 && early.vmAddress.isEmpty && early.problems.isEmpty)
+            #expect(early.silence == "the VM has no address yet")
+            try await node.start("web", by: daemon)
+
+            let sound = try await look()
+            #expect(sound.problems.isEmpty && sound.silence.isEmpty, "\(sound)")
+            #expect(sound.hops.map(\.interface).filter { !$0.hasPrefix("ppf") } == ["eth0", "vxlan1", "eth0", "eth0"])
+            #expect(
+                sound.hops.map(\.place) == [
+                    "pod namespace on the node", "pod namespace on the node", "node", "VM", "pod namespace in the VM",
+                ])
+            #expect(sound.hops.allSatisfy { $0.isUp } && sound.hops.last?.mtu == 1450)
+            #expect(sound.addresses == ["10.244.1.10/24"] && sound.nodeAddress.hasPrefix("198.18."))
+            #expect(sound.vmAddress.hasPrefix("198.18.") && sound.vxlanPort == 4789)
+            #expect(sound.routes.contains { $0.contains("10.244.1.1") }, "\(sound.routes)")
+
+            for rule in ["input", "output"] {
+                let table = """
+                    table inet deaf {
+                        chain c { type filter hook \(rule) priority 0; udp dport 4789 drop; }
+                    }
+                    """
+                try #require(try Lab.succeeds("echo '\(table)' | nft -f -", in: node.lab.node), "needs nft")
+                let problems = try await look().problems
+                #expect(problems.count == 1, "\(problems)")
+                #expect(problems.first?.contains(rule == "input" ? "from the VM" : "VM") == true, "\(problems)")
+                #expect(try Lab.succeeds("nft delete table inet deaf", in: node.lab.node))
+                #expect(try await look().problems.isEmpty)
+            }
+
+            let inside = try Lab.socket(pod)
+            try inside.delete(try #require(try inside.link(named: "vxlan1")))
+            #expect(try await look().problems.contains { $0.contains("node's end vxlan1 is missing") })
+            try await node.stop("web", by: daemon)
+            try await node.areGone(by: daemon)
+            try await node.end(daemon)
+        }
+    }
+
+    @Test("goes on while the adaptor is away, keeps its identifier, and is taken away by the next one")
+    func restart() throws {
+        try Node.run { node in
+            let first = try node.daemon()
+            #expect(try await first.notification() == "READY=1")
+            let (pod, other) = (try node.lab.makePod(1), try node.lab.makePod(2))
+            _ = try await node.create("web", in: pod, by: first)
+            try await node.start("web", by: first)
+            let before = try await first.call(Sandboxes.network, .with { $0.id = "web" })
+            let inside = try await node.inside("web", by: first)
+            first.process.signal(Signals.kill)
+            _ = try await first.process.wait()
+            #expect(try Lab.pings("10.244.1.2", from: inside))
+
+            let second = try node.daemon("second")
+            #expect(try await second.notification() == "READY=1")
+            #expect(try Lab.pings("10.244.1.6", from: node.lab.client))
+            _ = try await node.create("other", in: other, by: second)
+            let after = try await second.call(Sandboxes.network, .with { $0.id = "web" })
+            #expect(after.vxlanID == before.vxlanID && after.problems.isEmpty && after.silence.isEmpty, "\(after)")
+            let next = try await second.call(Sandboxes.network, .with { $0.id = "other" })
+            #expect(next.vxlanID == before.vxlanID + 1)
+            for id in ["web", "other"] { try await node.stop(id, by: second) }
+            try await node.areGone(by: second)
+            #expect(try node.leftovers(pod).isEmpty)
+            #expect(try await node.untracked.isEmpty)
+            try await node.end(second)
+        }
+    }
+
+    @Test("is gone after a start that fails, or that the shim gives up")
+    func failedStarts() throws {
+        try Node.run { node in
+            let daemon = try node.daemon("manager", ["-fake-boot-delay", "10m"])
+            #expect(try await daemon.notification() == "READY=1")
+            let taken = try node.lab.makePod(1)
+            _ = try await node.create("taken", in: taken, by: daemon)
+            try #require(try Lab.succeeds("ip link add vxlan1 type bridge", in: taken), "needs ip")
+            let error = await #expect(throws: Status.self) { try await node.start("taken", by: daemon) }
+            #expect(error?.message.contains("vxlan1") == true, "\(String(describing: error))")
+            try await node.areGone(by: daemon)
+            #expect(try node.leftovers(taken).isEmpty)
+
+            let pod = try node.lab.makePod(2)
+            _ = try await node.create("slow", in: pod, by: daemon)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await node.start("slow", by: daemon) }
+                while try node.leftovers(pod).count < 3 { try await node.loop.sleep(for: .milliseconds(5)) }
+                group.cancelAll()
+                await #expect(throws: (any Error).self) { try await group.next() }
+            }
+            try await node.areGone(by: daemon)
+            #expect(try node.leftovers(pod).isEmpty)
+            #expect(try await node.untracked.isEmpty)
+            try await node.end(daemon)
+        }
+    }
+
+    @Test("leaves nothing, of many that come and go at once")
+    func many() throws {
+        try Node.run { node in
+            let daemon = try node.daemon("manager", ["-log-level", "warning"])
+            #expect(try await daemon.notification() == "READY=1")
+            let pods = try (0..<12).map { try node.lab.makePod($0) }
+            func descriptors() throws -> Int { try Files.list("/proc/\(daemon.process.pid)/fd").count }
+            func round() async throws {
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for (number, pod) in pods.enumerated() {
+                        group.addTask {
+                            let shell = try await node.create("pod-\(number)", in: pod, by: daemon)
+                            try await node.start("pod-\(number)", by: daemon)
+                            let answer = try await shell.output(of: "ping -n -c 1 -W 5 10.244.1.2")
+                            #expect(answer.contains(" 0% packet loss"), "\(answer)")
+                            try await node.stop("pod-\(number)", by: daemon)
+                        }
+                    }
+                    try await group.waitForAll()
+                }
+                try await node.areGone(by: daemon)
+                for pod in pods { #expect(try node.leftovers(pod).isEmpty) }
+                #expect(try await node.untracked.isEmpty)
+            }
+            try await round()
+            let before = try descriptors()
+            try await round()
+            // What a connection that is just being closed still has.
+            #expect(try descriptors() <= before + 2)
+            try await node.end(daemon)
+        }
+    }
+}

@@ -113,6 +113,11 @@ int clinux_exclusive_lock(int fd) {
     return fcntl(fd, F_OFD_SETLK, &lock);
 }
 
+int clinux_exclusive_lock_is_free(int fd) {
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    return fcntl(fd, F_OFD_GETLK, &lock) < 0 ? -1 : lock.l_type == F_UNLCK;
+}
+
 void clinux_keep_at_most(int bytes) {
     mallopt(M_MMAP_THRESHOLD, bytes);
     mallopt(M_TRIM_THRESHOLD, bytes);

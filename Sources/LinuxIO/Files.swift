@@ -182,6 +182,12 @@ public enum Files {
         return first.st_dev == second.st_dev && first.st_ino == second.st_ino
     }
 
+    /// The number on its file system of what a path leads to; nil when missing.
+    public static func number(of path: String) -> UInt64? {
+        var status = stat()
+        return unsafe stat(path, &status) == 0 ? UInt64(status.st_ino) : nil
+    }
+
     /// The permission bits, following links; nil when missing.
     public static func permissions(_ path: String) -> UInt32? { mode(path).map { $0 & 0o7777 } }
 

@@ -40,6 +40,7 @@ extern const int clinux_keep_idle, clinux_keep_interval, clinux_keep_count;
 
 int clinux_open(const char *path, int flags, unsigned int mode);
 int clinux_exclusive_lock(int fd);
+int clinux_exclusive_lock_is_free(int fd);
 int clinux_pidfd_open(int pid);
 // 1 when the process has ended (and is now reaped), 0 when it runs, -1 with errno otherwise.
 int clinux_reap(int pid, int *exited, int *code);

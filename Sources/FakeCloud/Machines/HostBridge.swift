@@ -66,7 +66,34 @@ struct HostBridge: Sendable {
         if kept == nil, isThere { try network.remove() }
         try DurableFile.write(Array("\(subnet)\n".utf8), to: file)
         try network.make()
+        clearUp(after: name, of: directory, in: host)
         return HostBridge(subnet, network, in: host, file: file)
+    }
+
+    /// Notes whose bridge this is, and removes those of clouds that were killed when they had no machines.
+    ///
+    /// As good as it goes: nothing depends on it.
+    private static func clearUp(after own: String, of directory: String, in host: NetworkNamespace) {
+        // Who sees other files cannot tell whether we are at work, and the other way round.
+        let prefix = "fake cloud \(Files.number(of: "/proc/self/ns/mnt") ?? 0) at "
+        guard let socket = try? NetlinkSocket.open(in: host, "this host"), let links = try? socket.links() else {
+            return
+        }
+        for link in links where link.kind == "bridge" && link.name.hasPrefix("ppf") {
+            if link.name == own {
+                if link.note != prefix + directory { try? socket.setNote(prefix + directory, of: link) }
+            } else if link.note.hasPrefix(prefix), !links.contains(where: { $0.master == link.index }),
+                isOver(String(link.note.dropFirst(prefix.count)))
+            {
+                _ = try? socket.delete(link)
+            }
+        }
+    }
+
+    /// Whether nobody uses the state of a cloud; one that has no lock is somebody's who needs none.
+    private static func isOver(_ directory: String) -> Bool {
+        let lock = "\(directory)/lock"
+        return !Files.exists(directory) || Files.exists(lock) && (try? FileLock.isHeld(lock)) == false
     }
 
     /// Removes the bridge, once there are no machines.

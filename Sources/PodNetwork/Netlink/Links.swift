@@ -21,6 +21,8 @@ package struct Link: Equatable, Sendable {
     /// Its number in its namespace.
     package var index: CInt
     package var name: String
+    /// What somebody has noted on it (`ip link set dev … alias`); empty if nobody has.
+    package var note: String
     /// Such as `veth`; empty if the kernel does not say.
     package var kind: String
     package var mtu: Int
@@ -37,6 +39,7 @@ package struct Link: Equatable, Sendable {
         guard let name = unsafe rtnl_link_get_name(link) else { return nil }
         unsafe self.name = String(cString: name)
         unsafe index = rtnl_link_get_ifindex(link)
+        unsafe note = rtnl_link_get_ifalias(link).map { unsafe String(cString: $0) } ?? ""
         unsafe kind = rtnl_link_get_type(link).map { unsafe String(cString: $0) } ?? ""
         unsafe mtu = Int(rtnl_link_get_mtu(link))
         unsafe hardwareAddress = bytes(of: rtnl_link_get_addr(link)).flatMap(LinkAddress.init(bytes:))
@@ -186,6 +189,14 @@ extension NetlinkSocket {
         {
             change in
             unsafe withAddress(address) { unsafe rtnl_link_set_addr(change, $0) }
+            return 0
+        }
+    }
+
+    /// Notes something on an interface, of up to 255 bytes.
+    package func setNote(_ note: String, of link: Link) throws(PodNetworkError) {
+        try unsafe change(link, NetlinkCall(.linkState, "note something on", "The interface \(link.name)")) { change in
+            unsafe rtnl_link_set_ifalias(change, note)
             return 0
         }
     }

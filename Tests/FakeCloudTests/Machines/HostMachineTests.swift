@@ -127,6 +127,34 @@ struct HostMachineTests {
         #expect(try links(of: home) == ["lo"])
     }
 
+    @Test("a cloud that was killed leaves a bridge, which the next one on this host removes")
+    func cleared() throws {
+        let home = try NetworkNamespace.make(named: "home")
+        try MachineFixture.run(in: home) { fixture in
+            func cloud(_ name: String) throws -> LocalMachines {
+                try fixture.machines { $0.directory = "\(fixture.root)/\(name)/machines" }
+            }
+            // None is ever closed.
+            for name in ["killed", "removed", "working"] { _ = try cloud(name) }
+            let busy = try cloud("busy")
+            try await fixture.powerOn("podvm-a", in: busy)
+            let working = try FileLock.take("\(fixture.root)/working/lock")
+            for name in ["killed", "busy"] { _ = try FileLock.take("\(fixture.root)/\(name)/lock") }
+            try Files.removeTree("\(fixture.root)/removed")
+            #expect(try links(of: home).count == 6, "lo, a cable, four bridges")
+
+            let next = try fixture.machines()
+            #expect(try links(of: home).count == 5, "lo, a cable, the bridges of three")
+            try await busy.remove("podvm-a")
+            _ = consume working
+            _ = try cloud("other")
+            #expect(try links(of: home).count == 3, "lo, and two bridges of whom nobody knows whether they are at work")
+            next.close()
+            try cloud("other").close()
+        }
+        #expect(try links(of: home) == ["lo"])
+    }
+
     @Test("two clouds have subnets of their own, and one that comes again has its own again")
     func subnets() throws {
         let home = try NetworkNamespace.make(named: "home")

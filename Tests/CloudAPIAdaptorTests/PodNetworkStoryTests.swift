@@ -17,11 +17,13 @@ private struct Node: Sendable {
         let directory = try TemporaryDirectory()
         let lab = try Lab()
         let links = try Lab.socket(lab.node).links().map(\.name)
-        let mounts = try DurableFile.read("/proc/thread-self/mountinfo", limit: 1 << 20)
         try onLoop { loop in try await body(Node(lab: lab, directory: directory.path, loop: loop)) }
         let left = try Lab.socket(lab.node).links().map(\.name).filter { !$0.hasPrefix("pod") }
         #expect(left == links, "interfaces of the node")
-        #expect(try DurableFile.read("/proc/thread-self/mountinfo", limit: 1 << 20) == mounts)
+        // Elsewhere others may be at work.
+        let mounts = String(
+            decoding: try DurableFile.read("/proc/thread-self/mountinfo", limit: 1 << 20), as: UTF8.self)
+        #expect(!mounts.contains(directory.path) && !mounts.contains("/run/netns/podns"))
         #expect(try Files.list(directory.path + "/cloud/machines").isEmpty)
         #expect(try Files.list(directory.path + "/pods").isEmpty)
     }

@@ -26,7 +26,7 @@ struct NetworkReport: Sendable {
     /// The whole path, from the pod's interface on the node to the one in the VM.
     var lines: [String] {
         guard status.vxlanID != 0 || !status.hops.isEmpty || !status.problems.isEmpty else { return [Self.absence] }
-        return facts + [""] + table.lines + section("routes in the VM", status.routes)
+        return facts + (status.hops.isEmpty ? [] : [""] + table.lines) + section("routes in the VM", status.routes)
             + section("problems", status.problems)
             + ["", conclusion]
     }

@@ -31,9 +31,11 @@ struct RunOptions: Sendable {
 
             With -network each pod has a network namespace of its own, as a CNI plugin makes it: an address out of \
             198.19.0.0/16, and an eth0 on a bridge (peerpodctl0) that stands for the cluster's network and has this machine \
-            and the pods of all runs on it. Each pod's address is told on standard error before its command runs, and at the \
-            end of one pod's report both ends of its network are shown. With JSON reports, a line for each pod comes before \
-            that of the report. It is all removed at the end; what a run that was killed has left, the next one removes.
+            and the pods of all runs on it. There is no DNS in it, and no way further than this machine. Each pod's address \
+            is told on standard error before its command runs, and at the end of one pod's report both ends of its network \
+            are shown. With JSON reports, a line for each pod comes before that of the report; with -report none, \
+            peerpodctl network tells the address. It is all removed at the end; what a run that was killed has left, the \
+            next one removes.
 
             Ctrl-C is passed to the commands; a second one ends the pods, and their VMs are deleted.
 

@@ -100,6 +100,16 @@ struct NetworkReportTests {
             })
     }
 
+    @Test("is without a table when no interface is known")
+    func unseen() {
+        var status = soundNetwork()
+        status.hops = []
+        status.problems = ["The pod's namespace is gone."]
+        let lines = NetworkReport(status: status).lines
+        #expect(!lines.contains { $0.contains("INTERFACE") })
+        #expect(lines.contains("  The pod's namespace is gone."))
+    }
+
     @Test("is whole in JSON, with a verdict for whoever wants no more")
     func json() throws {
         let object = NetworkReport(status: soundNetwork()).json

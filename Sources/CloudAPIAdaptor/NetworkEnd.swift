@@ -33,7 +33,7 @@ final class NetworkEnd: Sendable {
     func join(
         _ addresses: [String], by networks: PodNetworks, over route: NetworkHost.Route
     ) async throws(ConnectorError) -> NetAddress {
-        let peer = try peer(among: addresses, isDedicated: route.isDedicated)
+        let peer = try peer(among: addresses, isDedicated: network.isDedicated)
         do {
             try await turnstile.pass {
                 if isEnding { throw CancellationError() }
@@ -90,8 +90,8 @@ final class NetworkEnd: Sendable {
     private func plan(
         of network: SandboxNetwork, toward peer: NetAddress, by networks: PodNetworks, over route: NetworkHost.Route
     ) async throws -> NodeEndPlan {
-        var underlay = try await networks.underlay(named: route.interface, toward: peer)
-        underlay.isDedicated = route.isDedicated
+        let underlay = try await networks.underlay(
+            named: route.interface, toward: peer, isDedicated: network.isDedicated)
         return try NodeEndPlan(
             for: network.pod, over: underlay, identifier: network.identifier, port: network.port, vm: peer)
     }

@@ -14,8 +14,11 @@ final class NetworkHost: Sendable {
     struct Route: Equatable, Sendable {
         /// By which interface; empty is the default route's.
         var interface = ""
-        /// Whether that is one for the tunnels alone.
-        var isDedicated = false
+        /// Whether the operator has named it. It may then be one for the tunnels alone; the cloud's never is.
+        var isOperators = false
+
+        /// What is known of whether it is; nil is to be found out.
+        var isDedicated: Bool? { isOperators ? nil : false }
     }
 
     private struct State {
@@ -52,7 +55,7 @@ final class NetworkHost: Sendable {
         logger: Logger
     ) {
         let named = settings.hostInterface
-        route = Route(interface: named.isEmpty ? interface ?? "" : named, isDedicated: !named.isEmpty)
+        route = Route(interface: named.isEmpty ? interface ?? "" : named, isOperators: !named.isEmpty)
         port = settings.vxlanPort
         podSubnets = settings.podSubnets.compactMap { NetPrefix($0) }
         self.networks = networks
@@ -81,13 +84,13 @@ final class NetworkHost: Sendable {
             logger.error("Pods get no network, and those that need one fail", [LogField("error", obstacle)])
         }
         do {
-            let underlay = try await networks.underlay(named: route.interface)
+            let underlay = try await networks.underlay(named: route.interface, isDedicated: route.isDedicated)
             logger.info(
                 "Pods' networks go over an interface of this node",
                 [
                     LogField("interface", underlay.interface), LogField("mtu", underlay.mtu),
                     LogField("address", underlay.address(toward: nil)?.description ?? "none"),
-                    LogField("isDedicated", route.isDedicated), LogField("port", port),
+                    LogField("isDedicated", underlay.isDedicated), LogField("port", port),
                 ])
         } catch is CancellationError {
         } catch {
@@ -108,7 +111,7 @@ final class NetworkHost: Sendable {
         do {
             // Both at once: each is a thread that asks the kernel.
             async let own = inspect(path)
-            async let over = networks.underlay(named: route.interface)
+            async let over = networks.underlay(named: route.interface, isDedicated: route.isDedicated)
             pod = try await own
             underlay = try await over
         } catch {
@@ -125,7 +128,7 @@ final class NetworkHost: Sendable {
             try end.record()
             return PodNetworkDescription(
                 plan, node: network.node, index: state.withLock { $0.identifiers.index(of: network.identifier) },
-                isDedicated: route.isDedicated)
+                isDedicated: network.isDedicated)
         } catch {
             throw ConnectorError(network: error, "Planning the pod's network")
         }
@@ -244,7 +247,8 @@ final class NetworkHost: Sendable {
                 throw ConnectorError(network: error, "Numbering the pod's tunnel", isOfPod: false)
             }
             let network = SandboxNetwork(
-                namespacePath: path, pod: pod, identifier: identifier, port: port, node: node)
+                namespacePath: path, pod: pod, identifier: identifier, port: port, node: node,
+                isDedicated: underlay.isDedicated)
             let end = NetworkEnd(network, in: directory)
             state.ends[sandbox] = end
             return end

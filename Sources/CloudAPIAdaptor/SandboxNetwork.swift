@@ -9,7 +9,8 @@ internal import PodNetwork
 ///       "version": 1,
 ///       "namespace": "/run/netns/cni-1",
 ///       "interface": "eth0", "hardwareAddress": "0a:58:0a:f4:00:13", "mtu": 1450, "addresses": ["10.244.0.19/24"],
-///       "vxlanID": 555000, "vxlanPort": 4789, "node": "10.0.0.4/24", "peers": ["10.0.0.7"]
+///       "vxlanID": 555000, "vxlanPort": 4789, "node": "10.0.0.4/24", "dedicated": false,
+///       "peers": ["10.0.0.7"]
 ///     }
 ///
 /// It is on disk before the VM hears of the identifier, and each peer is before the node's end sends to it.
@@ -24,19 +25,22 @@ struct SandboxNetwork: Equatable, Sendable {
     let port: Int
     /// The node's end of the tunnel, as the VM is told it.
     let node: NetPrefix
+    /// Whether the VM was told that the tunnels have an interface of their own, at both ends.
+    let isDedicated: Bool
     /// The VM's ends that the node's end has been made to send to, the present one last.
     private(set) var peers: [NetAddress] = []
 
     private static let version: Int64 = 1
     private static let sizeLimit = 64 << 10
 
-    init(namespacePath: String, pod: PodInterface, identifier: UInt32, port: Int, node: NetPrefix) {
+    init(namespacePath: String, pod: PodInterface, identifier: UInt32, port: Int, node: NetPrefix, isDedicated: Bool) {
         self.namespacePath = namespacePath
         self.pod = PodInterface(
             name: pod.name, hardwareAddress: pod.hardwareAddress, mtu: pod.mtu, addresses: pod.addresses)
         self.identifier = identifier
         self.port = port
         self.node = node
+        self.isDedicated = isDedicated
     }
 
     /// The same, with a tunnel that leads to `peer`.
@@ -62,6 +66,7 @@ extension SandboxNetwork {
         object["vxlanID"] = .integer(Int64(identifier))
         object["vxlanPort"] = .integer(Int64(port))
         object["node"] = .string(node.description)
+        object["dedicated"] = .bool(isDedicated)
         object["peers"] = .array(peers.map { .string($0.description) })
         let bytes = JSONValue.object(object).encoded(indent: 2) + [UInt8(ascii: "\n")]
         try DurableFile.write(bytes, to: Self.path(in: directory), mode: 0o600)
@@ -112,6 +117,7 @@ extension SandboxNetwork {
             throw fault("node", "is no address with its network")
         }
         self.node = own
+        isDedicated = try node.optionalBool("dedicated") ?? false
         peers = try node.strings("peers").compactMap { NetAddress($0) }
     }
 }

@@ -27,7 +27,7 @@ enum Inspector {
     ///
     /// With a peer its MTU is that of the way there.
     static func underlay(
-        _ socket: NetlinkSocket, named name: String, toward peer: NetAddress?
+        _ socket: NetlinkSocket, named name: String, toward peer: NetAddress?, isDedicated: Bool? = nil
     ) throws(PodNetworkError) -> Underlay {
         let advice = "Name the interface with -host-interface, or give this machine a default route."
         var named: Link?
@@ -39,11 +39,11 @@ enum Inspector {
                     "Correct -host-interface ('ip link' lists the interfaces).")
             }
         }
-        let primary: Link?
-        do throws(PodNetworkError) {
-            primary = try primaryLink(socket, try socket.routes(), advice)
-        } catch  where error.code == .noPrimaryInterface && named != nil {
-            primary = nil
+        var primary: Link?
+        if named == nil || isDedicated == nil {
+            do throws(PodNetworkError) {
+                primary = try primaryLink(socket, try socket.routes(), advice)
+            } catch  where error.code == .noPrimaryInterface && named != nil {}
         }
         guard let link = named ?? primary else { preconditionFailure("without a name there is a primary one") }
         var mtu = link.mtu
@@ -54,16 +54,16 @@ enum Inspector {
         }
         return Underlay(
             interface: link.name, mtu: mtu, addresses: try socket.addresses(of: link).filter(\.isOfHost),
-            isDedicated: named != nil && named?.index != primary?.index)
+            isDedicated: named != nil && (isDedicated ?? (named?.index != primary?.index)))
     }
 
     /// The interface that everything without a better way leaves by; without a default route, the only one that could be.
     private static func primaryLink(
         _ socket: NetlinkSocket, _ routes: [LinkRoute], _ advice: String
     ) throws(PodNetworkError) -> Link {
-        let links = try socket.links()
-        func names(_ indices: Set<CInt>) -> String {
-            links.filter { indices.contains($0.index) }.map(\.name).sorted().joined(separator: ", ")
+        // A node has an interface for each of its pods: they are listed only where one is not enough.
+        func names(_ indices: Set<CInt>) throws(PodNetworkError) -> String {
+            try socket.links().filter { indices.contains($0.index) }.map(\.name).sorted().joined(separator: ", ")
         }
         for isVersion6 in [false, true] {
             let defaults = routes.filter {
@@ -71,19 +71,19 @@ enum Inspector {
             }
             guard let best = defaults.map(\.route.priority).min() else { continue }
             let indices = Set(defaults.filter { $0.route.priority == best }.map(\.interface))
-            guard indices.count == 1, let link = links.first(where: { indices.contains($0.index) }) else {
+            guard indices.count == 1, let index = indices.first, let link = try socket.link(index: index) else {
                 throw PodNetworkError(
                     .noPrimaryInterface, "The default route in \(socket.place)",
-                    "it leads over several interfaces alike: \(names(indices))", advice)
+                    "it leads over several interfaces alike: \(try names(indices))", advice)
             }
             return link
         }
         var candidates: [Link] = []
-        for link in links where !link.isLoopback && link.isUp && link.vxlan == nil {
+        for link in try socket.links() where !link.isLoopback && link.isUp && link.vxlan == nil {
             if try socket.addresses(of: link).contains(where: \.isOfHost) { candidates.append(link) }
         }
         guard let only = candidates.first, candidates.count == 1 else {
-            let found = candidates.isEmpty ? "no interface with an address" : names(Set(candidates.map(\.index)))
+            let found = candidates.isEmpty ? "no interface with an address" : try names(Set(candidates.map(\.index)))
             throw PodNetworkError(
                 .noPrimaryInterface, "The primary interface in \(socket.place)",
                 "there is no default route that would tell, and the candidates are: \(found)", advice)

@@ -44,12 +44,15 @@ public final class PodNetworks: Sendable {
     }
 
     /// The interface for outer packets: the one named, or, if that is empty, that of the default route; with the MTU of
-    /// the way to `peer`, if there is one.
+    /// the way to `peer`, if there is one. Who knows whether the one named is the tunnels' alone says so (`isDedicated`), and
+    /// spares looking for the default route's.
     ///
     /// - Throws: ``PodNetworkError`` (`noPrimaryInterface` while there is none yet), or `CancellationError`.
-    public func underlay(named name: String = "", toward peer: NetAddress? = nil) async throws -> Underlay {
+    public func underlay(
+        named name: String = "", toward peer: NetAddress? = nil, isDedicated: Bool? = nil
+    ) async throws -> Underlay {
         try await offLoop { networks in
-            try Inspector.underlay(try networks.hostSocket(), named: name, toward: peer)
+            try Inspector.underlay(try networks.hostSocket(), named: name, toward: peer, isDedicated: isDedicated)
         }
     }
 

@@ -272,6 +272,30 @@ struct NetworkHostTests {
         }
     }
 
+    @Test("go over an interface of their own only where the operator names one that is not the default route's")
+    func dedicated() throws {
+        for (route, operators, isDedicated) in [
+            ("under0", "under0", false), ("cni0", "under0", true), ("cni0", "", false),
+        ] {
+            try networkScene({ $0.makeHost { $0.hostInterface = operators } }) { scene, host in
+                let gateway = route == "cni0" ? "10.244.1.2" : "10.0.0.2"
+                try #require(
+                    try Lab.succeeds("ip route replace default via \(gateway) dev \(route)", in: scene.lab.node),
+                    "needs ip")
+                let pod = try scene.lab.makePod()
+                let sandbox = try SandboxID(validating: "a")
+                let told = try await host.prepare(
+                    sandbox, namespacePath: pod.path, in: try scene.directory(of: sandbox))
+                #expect(told.isDedicated == isDedicated)
+                // The second address is that of the VM's second interface.
+                try await scene.join("a", at: ["10.0.0.2", "10.0.0.3"], by: host)
+                let vxlan = try #require(try Lab.socket(pod).link(named: "vxlan1")?.vxlan)
+                #expect(vxlan.remote == (try address(isDedicated ? "10.0.0.3" : "10.0.0.2")))
+                try await host.release(sandbox)
+            }
+        }
+    }
+
     @Test("are not, as long as somebody else has the tunnels' port to himself")
     func takenPort() throws {
         try networkScene { scene, host in

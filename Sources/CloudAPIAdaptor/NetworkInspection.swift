@@ -16,9 +16,12 @@ struct NetworkInspection: Sendable {
 
     /// How long the VM may take for all of its answers.
     private static let patience = Duration.seconds(3)
-    /// How often something is sent: any packet may be lost, or come late.
+    /// How often in a row something has to be wrong: any packet may be lost, or come late.
     private static let tries = 3
     private static let pause = Duration.milliseconds(100)
+    /// How often something is sent at most: as long as a VM takes to ask once more for a neighbour that does not answer,
+    /// for until then it sends nothing else.
+    private static let rounds = 15
 
     /// What the VM told, and what is wrong with the way to it.
     private struct Answer {
@@ -62,7 +65,8 @@ struct NetworkInspection: Sendable {
                 let first = try await client.call(PodVM.network, Empty())
                 let earlier = PathDiagnosis.Counts(node: before, vm: .init(first))
                 var latest: Answer?
-                for round in 1...Self.tries {
+                var complaints = 0
+                for round in 1...Self.rounds {
                     if round > 1 { try await loop.sleep(for: Self.pause) }
                     // That it cannot be sent, the end's own state tells.
                     try? await host.probe(sandbox)
@@ -70,7 +74,10 @@ struct NetworkInspection: Sendable {
                     guard let (_, node) = try await host.nodeEnd(of: sandbox) else { break }
                     let problems = PathDiagnosis.problems(of: tunnel, node: node, vm: .init(vm), since: earlier)
                     latest = Answer(vm: vm, node: node, problems: problems)
-                    if problems.isEmpty { break }
+                    complaints = problems.isEmpty ? 0 : complaints + 1
+                    if complaints == Self.tries || problems.isEmpty && node.hasHeard(since: earlier, and: .init(vm)) {
+                        break
+                    }
                 }
                 guard let latest else { throw Silence("its network is being taken away") }
                 return latest
@@ -133,6 +140,14 @@ extension HopStatus {
         sentPackets = hop.counters.sent.packets
         sentBytes = hop.counters.sent.bytes
         sentDropped = hop.counters.sent.dropped
+    }
+}
+
+extension NodeEndState {
+    /// Whether something has come through the tunnel since, at both ends.
+    fileprivate func hasHeard(since earlier: PathDiagnosis.Counts, and vm: PathDiagnosis.FarEnd) -> Bool {
+        func received(_ state: NodeEndState) -> UInt64 { state.tunnel?.counters.received.packets ?? 0 }
+        return received(self) > received(earlier.node) && vm.pod?.received ?? 0 > earlier.vm.pod?.received ?? 0
     }
 }
 

@@ -235,6 +235,104 @@ struct PodNetworkStoryTests {
         }
     }
 
+    @Test("is taken away by the next adaptor when one was killed while the VM booted")
+    func killedStart() throws {
+        try Node.run { node in
+            let first = try node.daemon("manager", ["-fake-boot-delay", "10m"])
+            #expect(try await first.notification() == "READY=1")
+            let pod = try node.lab.makePod()
+            _ = try await node.create("slow", in: pod, by: first)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await node.start("slow", by: first) }
+                while try node.leftovers(pod).count < 3 { try await node.loop.sleep(for: .milliseconds(5)) }
+                first.process.signal(Signals.kill)
+                _ = try await first.process.wait()
+                await #expect(throws: (any Error).self) { try await group.next() }
+            }
+            #expect(try node.leftovers(pod).count == 3)
+
+            var second = try node.daemon("second")
+            #expect(try await second.notification() == "READY=1")
+            try await node.areGone(by: second)
+            #expect(try node.leftovers(pod).isEmpty)
+            #expect(try await node.untracked.isEmpty)
+            try await node.end(second)
+            try await second.readLog()
+            #expect(!second.log.contains("\"level\":\"warning\""), "\(second.log)")
+        }
+    }
+
+    @Test("goes on while the VM's forwarder is away, which is told, and is whole when it is back")
+    func forwarder() throws {
+        try Node.run { node in
+            let daemon = try node.daemon()
+            #expect(try await daemon.notification() == "READY=1")
+            let pod = try node.lab.makePod()
+            _ = try await node.create("web", in: pod, by: daemon)
+            try await node.start("web", by: daemon)
+            let inside = try await node.inside("web", by: daemon)
+            let forwarders = ProcessTable.all().map(\.pid).filter { pid in
+                // The one of this VM: it is in the VM's network, as its first process is.
+                Files.isSame("/proc/\(pid)/root/run/netns/podns", "/proc/self/fd/\(inside.rawDescriptor)")
+                    && Self.name(of: pid).hasPrefix("agent-protocol")
+            }
+            try #require(forwarders.count == 1)
+            ProcessTree.signal(forwarders[0], Signals.kill)
+            let alone = try await daemon.call(Sandboxes.network, .with { $0.id = "web" })
+            #expect(alone.silence.contains("forwarder"), "\(alone)")
+            #expect(alone.problems.isEmpty && alone.hops.count == 3, "\(alone)")
+            #expect(try Lab.pings("10.244.1.2", from: inside))
+            while try await !daemon.call(Sandboxes.network, .with { $0.id = "web" }).silence.isEmpty {}
+            let whole = try await daemon.call(Sandboxes.network, .with { $0.id = "web" })
+            #expect(whole.problems.isEmpty && whole.hops.count == 5, "\(whole)")
+            try await node.stop("web", by: daemon)
+            try await node.areGone(by: daemon)
+            try await node.end(daemon)
+        }
+    }
+
+    private static func name(of pid: Int32) -> String {
+        (try? DurableFile.read("/proc/\(pid)/comm", limit: 100)).map { String(decoding: $0, as: UTF8.self) } ?? ""
+    }
+
+    @Test("is told as far as the node sees it, where the VM's end does not tell")
+    func silent() throws {
+        try Node.run { node in
+            let daemon = try node.daemon("manager", ["-disable-tls", "-fake-forwarder-flags", "-disable-tls"])
+            #expect(try await daemon.notification() == "READY=1")
+            let pod = try node.lab.makePod()
+            let shell = try await node.create("web", in: pod, by: daemon)
+            try await node.start("web", by: daemon)
+            #expect(try await shell.output(of: "ping -n -c 1 -W 5 10.244.1.2").contains(" 0% packet loss"))
+            let status = try await daemon.call(Sandboxes.network, .with { $0.id = "web" })
+            #expect(status.silence.contains("TLS is off") && status.problems.isEmpty, "\(status)")
+            #expect(status.hops.count == 3 && status.vxlanID == 555_000)
+            try await node.stop("web", by: daemon)
+            try await node.areGone(by: daemon)
+            try await node.end(daemon)
+        }
+    }
+
+    @Test("is none where VMs are loopback addresses; the pod starts all the same, and that is said")
+    func loopback() throws {
+        try Node.run { node in
+            var daemon = try node.daemon("manager", ["-fake-network", "loopback"])
+            #expect(try await daemon.notification() == "READY=1")
+            let pod = try node.lab.makePod()
+            let shell = try await node.create("web", in: pod, by: daemon)
+            try await node.start("web", by: daemon)
+            #expect(try await shell.output(of: "echo here") == "here\n")
+            let status = try await daemon.call(Sandboxes.network, .with { $0.id = "web" })
+            #expect(status.vxlanID == 0 && status.silence.contains("loopback"), "\(status)")
+            try await node.stop("web", by: daemon)
+            try await node.areGone(by: daemon)
+            #expect(try node.leftovers(pod).isEmpty)
+            try await node.end(daemon)
+            try await daemon.readLog()
+            #expect(daemon.log.contains("A pod's network does not reach its VM"))
+        }
+    }
+
     @Test("leaves nothing, of many that come and go at once")
     func many() throws {
         try Node.run { node in

@@ -109,6 +109,8 @@ struct Daemon: Sendable {
                 await connector.networkStatus(of: summary)
             }, loop: loop, logger: logger)
         try supervisor.load()
+        let ending = Set(
+            supervisor.sandboxes().filter { $0.state == .deleting }.compactMap { try? SandboxID(validating: $0.id) })
         let endpoints = ProbeEndpoints(
             hypervisorSocket: configuration.socketPath, supervisor: supervisor, metrics: metrics, loop: loop)
         // Shared, so that a new process may be probed while the old one is still going.
@@ -126,7 +128,7 @@ struct Daemon: Sendable {
         return [
             { await supervisor.run() }, { await supervisor.sweep(every: Self.sweepInterval) }, { await tunnels.run() },
             { try await hypervisor.run() }, { try await probes.run() }, { try await Self.giveMemoryBack(on: loop) },
-        ] + (network.host.map { host in [{ await host.run() }] } ?? [])
+        ] + (network.host.map { host in [{ await host.run(besides: ending) }] } ?? [])
     }
 
     /// Has memory go back that only the start needed, or a moment with many pods.

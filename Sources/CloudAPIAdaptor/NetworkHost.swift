@@ -70,9 +70,11 @@ final class NetworkHost: Sendable {
     /// How many pods have a network, and how many of these are about to lose it.
     var count: Int { state.withLock { $0.ends.count } }
 
-    /// Mends what an earlier process has left to running pods, and does what is done in the background, until cancelled.
-    func run() async {
-        for (sandbox, end) in state.withLock({ $0.ends }) where !end.network.peers.isEmpty && !end.isEnding {
+    /// Mends what an earlier process has left to pods, other than those that are `ending` already, and does what is done
+    /// in the background, until cancelled.
+    func run(besides ending: Set<SandboxID> = []) async {
+        for (sandbox, end) in state.withLock({ $0.ends })
+        where !end.network.peers.isEmpty && !ending.contains(sandbox) {
             pool.start { await self.mend(end, of: sandbox) }
         }
         await pool.run()
@@ -269,7 +271,7 @@ final class NetworkHost: Sendable {
             await untracked.settle(peer.description)
         } catch is CancellationError {
         } catch  where end.isEnding {
-            // At the start nobody has said yet that its sandbox goes; the namespace may have gone before.
+            // Its sandbox goes, and the namespace may have gone before.
         } catch {
             log.warning("The node's end of a pod's network is not as it should be", [LogField("error", error)])
         }

@@ -1,3 +1,4 @@
+import FakeCloud
 import KataProtocol
 import LinuxIO
 import NetworkRig
@@ -330,6 +331,41 @@ struct PodNetworkStoryTests {
             try await node.end(daemon)
             try await daemon.readLog()
             #expect(daemon.log.contains("A pod's network does not reach its VM"))
+        }
+    }
+
+    @Test("is refused where the adaptor lacks what it needs, which it says at the start; other pods are served")
+    func incapable() throws {
+        let directory = try TemporaryDirectory()
+        let lab = try Lab()
+        try onLoop { loop in
+            let node = Node(lab: lab, directory: directory.path, loop: loop)
+            var options = LocalAzureOptions()
+            options.stateDirectory = directory.path + "/azure"
+            options.programsDirectory = Files.parent(of: RunningDaemon.executable)
+            options.network = .loopback
+            let account = try LocalAzure(options, on: loop).account
+            var daemon = try RunningDaemon(
+                in: directory.path, on: loop,
+                environment: Dictionary(uniqueKeysWithValues: account.environment.map { ($0.name, $0.value) }),
+                through: ["setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin"])
+            #expect(try await daemon.notification() == "READY=1")
+            let error = await #expect(throws: Status.self) {
+                try await node.create("web", in: lab.makePod(), by: daemon)
+            }
+            #expect(error?.message.contains("lacks the capability NET_ADMIN") == true, "\(String(describing: error))")
+            _ = try await daemon.call(
+                Hypervisor.createVM,
+                .with {
+                    $0.id = "plain"
+                    $0.annotations = [
+                        "io.kubernetes.cri.sandbox-name": "web", "io.kubernetes.cri.sandbox-namespace": "default",
+                    ]
+                })
+            try await node.end(daemon)
+            try await daemon.readLog()
+            #expect(daemon.log.contains("Pods get no network, and those that need one fail"))
+            #expect(daemon.log.contains("lacks the capability NET_ADMIN"))
         }
     }
 

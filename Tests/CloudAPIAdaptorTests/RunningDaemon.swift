@@ -21,10 +21,11 @@ struct RunningDaemon {
     let loop: EpollLoop
     private(set) var log = ""
 
-    /// Starts it in `directory`, and in `network` if that is not the test's own; `name` is who the service manager is, and only if `boots` do its VMs do anything.
+    /// Starts it in `directory`, in `network` if that is not the test's own, by way of a program that `wrapper` calls; `name` is who the service manager is, and only if `boots` do its VMs do anything.
     init(
         in directory: String, on loop: EpollLoop, manager name: String = "manager", boots: Bool = false,
-        arguments: [String] = [], environment: [String: String] = [:], network: NetworkNamespace? = nil
+        arguments: [String] = [], environment: [String: String] = [:], network: NetworkNamespace? = nil,
+        through wrapper: [String] = []
     ) throws {
         self.loop = loop
         socket = directory + "/h.sock"
@@ -50,6 +51,10 @@ struct RunningDaemon {
             "NOTIFY_SOCKET": notifications, "PROBE_PORT": "0", "LOG_FORMAT": "json", "FAKE_NETWORK": "loopback",
         ]
         .merging(environment.isEmpty ? ["FAKE_CLOUD": "true"] : environment) { $1 }
+        if let program = wrapper.first {
+            options.arguments = wrapper.dropFirst() + [options.executable] + options.arguments
+            options.executable = program
+        }
         options.error = .pipe
         options.networkNamespace = network
         process = try ChildProcess.start(options, on: loop)

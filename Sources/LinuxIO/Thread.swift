@@ -29,6 +29,9 @@ package enum Thread {
         }
     }
 
+    /// Blocks this thread: for those of its own, never for the loop's.
+    package static func pause(milliseconds: UInt32) { _ = usleep(milliseconds * 1000) }
+
     private final class Work {
         let body: () -> Void
         init(_ body: @escaping () -> Void) { self.body = body }

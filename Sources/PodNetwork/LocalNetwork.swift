@@ -78,12 +78,14 @@ package struct LocalNetwork: Sendable {
 
     /// Connects `namespace`: an interface there with these addresses, its loopback, and the default routes of their families.
     ///
+    /// The interface has `hardwareAddress` from before anybody can ask for it; nil: one of the kernel's choice.
     /// What is in the way by the name of `port` goes if it is an end of another cable. If it fails, nothing of it is left.
     /// - Returns: the interface's Ethernet address.
     /// - Throws: ``PodNetworkError`` (`noPrimaryInterface` without the bridge).
     @discardableResult
     package func plug(
-        _ namespace: NetworkNamespace, port: String, interface: String = "eth0", addresses: [NetPrefix]
+        _ namespace: NetworkNamespace, port: String, interface: String = "eth0", hardwareAddress: LinkAddress? = nil,
+        addresses: [NetPrefix]
     ) throws(PodNetworkError) -> LinkAddress {
         try PlanCheck.interface(port)
         try PlanCheck.interface(interface)
@@ -102,6 +104,9 @@ package struct LocalNetwork: Sendable {
             if end.master != bridgeLink.index { try outside.setMaster(bridgeLink, of: end) }
             if !end.isUp { try outside.bringUp(end) }
             if own.mtu != mtu { try inside.setMTU(mtu, of: own) }
+            if let hardwareAddress, own.hardwareAddress != hardwareAddress {
+                try inside.setAddress(hardwareAddress, of: own)
+            }
             let there = try inside.addresses(of: own)
             for prefix in addresses where !there.contains(prefix) {
                 try inside.add(prefix, to: own, hasNetworkRoute: true)
@@ -114,7 +119,7 @@ package struct LocalNetwork: Sendable {
                 let route = PodRoute(to: gateway.isVersion6 ? .allVersion6 : .allVersion4, through: gateway)
                 if !routes.contains(route.normalized) { try inside.add(route, over: own) }
             }
-            guard let hardwareAddress = own.hardwareAddress else {
+            guard let hardwareAddress = hardwareAddress ?? own.hardwareAddress else {
                 throw PodNetworkError(
                     .refused, "The interface \(interface)", "it has no Ethernet address", "Try again.")
             }

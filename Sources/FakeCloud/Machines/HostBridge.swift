@@ -106,16 +106,28 @@ struct HostBridge: Sendable {
     func makeHost(named name: String, at address: String) throws -> NetworkNamespace {
         let own = try HostBridge.parse(address)
         let namespace = try NetworkNamespace.make(named: "the network namespace of \(name)")
-        try network.plug(
-            namespace, port: HostBridge.port(of: own), addresses: [NetPrefix(own, length: subnet.length) ?? subnet])
+        let hardware = try network.plug(
+            namespace, port: HostBridge.port(of: own),
+            // The same for the same address, so that nobody who remembers an earlier VM at it sends to the wrong one.
+            hardwareAddress: LinkAddress(bytes: [0x02, 0] + own.bytes),
+            addresses: [NetPrefix(own, length: subnet.length) ?? subnet])
+        try awaitCarrier(of: HostBridge.port(of: own))
+        // Whoever calls it already waits for its Ethernet address, and would not ask again for a second.
+        let outside = try NetlinkSocket.open(in: host, "this host")
+        try outside.add(PodNeighbor(own, is: hardware), on: outside.made(interface), forGood: false)
         let inside = try NetlinkSocket.open(in: namespace, "\(namespace)")
-        // The same for the same address, so that nobody who remembers an earlier VM at it sends to the wrong one.
-        if let hardware = LinkAddress(bytes: [0x02, 0] + own.bytes) {
-            try inside.setAddress(hardware, of: inside.made("eth0"))
-        }
         guard case .tcp(let service, _) = HostBridge.metadata else { preconditionFailure("an address it is") }
         try inside.add(NetPrefix(only: HostBridge.parse(service)), to: inside.made("lo"), hasNetworkRoute: false)
         return namespace
+    }
+
+    /// Waits until the bridge passes packets to a port, which the kernel has it do a moment after the cable is there.
+    private func awaitCarrier(of port: String) throws {
+        let socket = try NetlinkSocket.open(in: host, "this host")
+        let patience = ContinuousClock.now.advanced(by: .milliseconds(200))
+        while try !(socket.made(port).isRunning && socket.made(interface).isRunning), ContinuousClock.now < patience {
+            Thread.pause(milliseconds: 1)
+        }
     }
 
     /// Disconnects the machine at `address` from a bridge of `home` (nil: of this process's own network); nothing if it

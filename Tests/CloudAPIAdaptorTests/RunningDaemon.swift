@@ -85,7 +85,7 @@ struct RunningDaemon {
     }
 
     func call<Request: Message, Response: Message>(
-        _ method: Method<Request, Response>, _ request: Request, timeout: Duration = .seconds(10)
+        _ method: Method<Request, Response>, _ request: Request, timeout: Duration = .seconds(60)
     ) async throws -> Response {
         let stream = try await LinuxIO.Stream.connect(to: .unix(path: socket), on: loop)
         return try await Client.with(stream, on: loop) { try await $0.call(method, request, timeout: timeout) }

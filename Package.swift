@@ -71,7 +71,7 @@ let package = Package(
         // 2: domain
         module("PodVMLifecycle", ["JSON", "LinuxIO", "Telemetry"]),
         module("PodVMBoot", ["CYAML", "CZlib", "JSON", "LinuxIO", "PodNetwork", "Telemetry"]),
-        module("KataProtocol", ["LinuxIO", "TTRPC"]),
+        module("KataProtocol", ["LinuxIO", "PodNetwork", "TTRPC"]),
 
         // 3: edges
         module("RemoteHypervisor", ["KataProtocol", "LinuxIO", "PodVMLifecycle", "TTRPC", "Telemetry"]),

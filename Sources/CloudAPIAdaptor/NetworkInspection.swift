@@ -117,29 +117,12 @@ extension PodNetworkStatus {
     }
 
     fileprivate mutating func fill(node: NodeEndState, vm: VMNetworkStatus?) {
-        if let pod = node.pod { hops.append(HopStatus(pod, in: "pod namespace on the node")) }
-        if let tunnel = node.tunnel { hops.append(HopStatus(tunnel, in: "pod namespace on the node")) }
-        if let underlay = node.underlay { hops.append(HopStatus(underlay, in: "node")) }
+        if let pod = node.pod { hops.append(HopStatus(pod, in: .podOnNode)) }
+        if let tunnel = node.tunnel { hops.append(HopStatus(tunnel, in: .podOnNode)) }
+        if let underlay = node.underlay { hops.append(HopStatus(underlay, in: .node)) }
         guard let vm else { return }
         hops += vm.hops
         routes = vm.routes
-    }
-}
-
-extension HopStatus {
-    fileprivate init(_ hop: NodeEndState.Hop, in place: String) {
-        self.init()
-        self.place = place
-        interface = hop.interface
-        mtu = hop.mtu
-        isUp = hop.isUp
-        redirectedTo = hop.redirectedTo ?? ""
-        receivedPackets = hop.counters.received.packets
-        receivedBytes = hop.counters.received.bytes
-        receivedDropped = hop.counters.received.dropped
-        sentPackets = hop.counters.sent.packets
-        sentBytes = hop.counters.sent.bytes
-        sentDropped = hop.counters.sent.dropped
     }
 }
 
@@ -154,8 +137,7 @@ extension NodeEndState {
 extension PathDiagnosis.FarEnd {
     /// What the VM told over the wire.
     fileprivate init(_ status: VMNetworkStatus) {
-        // Its own interface comes first, and the pod's last.
-        let hop = status.hops.last { $0.place.hasPrefix("pod namespace") }
+        let hop = status.hops.last { $0.place == HopStatus.Place.podInVM.rawValue }
         self.init(
             pod: hop.map { Passed(received: $0.receivedPackets, sent: $0.sentPackets, mtu: $0.mtu) },
             problems: status.problems)

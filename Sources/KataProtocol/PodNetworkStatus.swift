@@ -1,6 +1,8 @@
+public import PodNetwork
+
 /// One interface that a pod's packets pass, with what has passed it since it is there.
 public struct HopStatus: Message {
-    /// Whose network namespace it is in, in words: "pod namespace on the node", "node", "VM", "pod namespace in the VM".
+    /// Whose network namespace it is in, in words: one of ``Place``.
     public var place = ""
     /// Such as `eth0`.
     public var interface = ""
@@ -35,6 +37,32 @@ public struct HopStatus: Message {
         fields.integer(9, &sentPackets)
         fields.integer(10, &sentBytes)
         fields.integer(11, &sentDropped)
+    }
+}
+
+extension HopStatus {
+    /// Whose network namespace an interface is in, in words for people.
+    public enum Place: String, Sendable {
+        case podOnNode = "pod namespace on the node"
+        case node = "node"
+        case vm = "VM"
+        case podInVM = "pod namespace in the VM"
+    }
+
+    /// An interface as it was found.
+    public init(_ hop: NodeEndState.Hop, in place: Place) {
+        self.init()
+        self.place = place.rawValue
+        interface = hop.interface
+        mtu = hop.mtu
+        isUp = hop.isUp
+        redirectedTo = hop.redirectedTo ?? ""
+        receivedPackets = hop.counters.received.packets
+        receivedBytes = hop.counters.received.bytes
+        receivedDropped = hop.counters.received.dropped
+        sentPackets = hop.counters.sent.packets
+        sentBytes = hop.counters.sent.bytes
+        sentDropped = hop.counters.sent.dropped
     }
 }
 

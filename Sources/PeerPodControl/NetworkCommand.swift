@@ -53,17 +53,8 @@ struct NetworkCommand: Sendable {
 
     /// Shows the network once, or until interrupted; returns the exit status.
     func run() -> Int32 {
-        Signals.ignoreBrokenPipes()
-        do {
-            return try EpollLoop.run { loop in
-                guard options.watches else { return await show(on: loop, isRepeated: false) }
-                return try await Repetition(interval: options.interval).run(on: loop) {
-                    _ = await show(on: loop, isRepeated: true)
-                }
-            }
-        } catch {
-            output.error("peerpodctl network: \(error)\n")
-            return ExitStatus.failure
+        Repetition(interval: options.watches ? options.interval : nil).run("peerpodctl network", output) {
+            loop, isRepeated in await show(on: loop, isRepeated: isRepeated)
         }
     }
 

@@ -39,17 +39,8 @@ struct StatusCommand: Sendable {
 
     /// Shows the list once, or until interrupted; returns the exit status.
     func run() -> Int32 {
-        Signals.ignoreBrokenPipes()
-        do {
-            return try EpollLoop.run { loop in
-                guard options.watches else { return await show(on: loop, isRepeated: false) }
-                return try await Repetition(interval: options.interval).run(on: loop) {
-                    _ = await show(on: loop, isRepeated: true)
-                }
-            }
-        } catch {
-            output.error("peerpodctl status: \(error)\n")
-            return ExitStatus.failure
+        Repetition(interval: options.watches ? options.interval : nil).run("peerpodctl status", output) {
+            loop, isRepeated in await show(on: loop, isRepeated: isRepeated)
         }
     }
 

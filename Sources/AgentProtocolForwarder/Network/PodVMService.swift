@@ -48,28 +48,11 @@ extension VMNetworkStatus {
 
     fileprivate init(_ state: VMEndState) {
         self.init()
-        if let hop = state.underlay { hops.append(HopStatus(hop, in: "VM")) }
-        if let hop = state.pod { hops.append(HopStatus(hop, in: "pod namespace in the VM")) }
+        if let hop = state.underlay { hops.append(HopStatus(hop, in: .vm)) }
+        if let hop = state.pod { hops.append(HopStatus(hop, in: .podInVM)) }
         addresses = state.addresses.prefix(Self.limit).map(\.description)
         routes = state.routes.prefix(Self.limit).map(\.description)
         problems = Array(state.problems.prefix(Self.limit))
         tunnel = state.tunnelDescription ?? ""
-    }
-}
-
-extension HopStatus {
-    fileprivate init(_ hop: NodeEndState.Hop, in place: String) {
-        self.init()
-        self.place = place
-        interface = hop.interface
-        mtu = hop.mtu
-        isUp = hop.isUp
-        redirectedTo = hop.redirectedTo ?? ""
-        receivedPackets = hop.counters.received.packets
-        receivedBytes = hop.counters.received.bytes
-        receivedDropped = hop.counters.received.dropped
-        sentPackets = hop.counters.sent.packets
-        sentBytes = hop.counters.sent.bytes
-        sentDropped = hop.counters.sent.dropped
     }
 }

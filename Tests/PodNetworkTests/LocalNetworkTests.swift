@@ -36,6 +36,20 @@ extension RealNamespaces {
             #expect(defaults.map { $0.map(\.description).sorted() } == [["198.18.4.1", "fd00:18::1"], ["198.18.4.1"]])
         }
 
+        @Test("a neighbour may be made known for good, or until nobody needs it, and forgotten")
+        func neighbors() throws {
+            try network.make()
+            let socket = try Lab.socket(host)
+            let bridge = try socket.made("ppf0123abcd")
+            let known = PodNeighbor(try address("198.18.4.9"), is: try ethernet("02:00:c6:12:04:09"))
+            try socket.add(known, on: bridge, forGood: false)
+            #expect(try socket.permanentNeighbors(on: bridge).isEmpty)
+            try socket.add(known, on: bridge)
+            #expect(try socket.permanentNeighbors(on: bridge) == [known])
+            #expect(try socket.remove(known, on: bridge))
+            #expect(try !Lab.command("ip neigh show", in: host).contains("198.18.4.9"))
+        }
+
         @Test("is the same when made again, and the gateway's Ethernet address stays as hosts come and go")
         func again() throws {
             try network.make()

@@ -109,7 +109,7 @@ struct HostBridge: Sendable {
         let hardware = try network.plug(
             namespace, port: HostBridge.port(of: own),
             // The same for the same address, so that nobody who remembers an earlier VM at it sends to the wrong one.
-            hardwareAddress: LinkAddress(bytes: [0x02, 0] + own.bytes),
+            hardwareAddress: HostBridge.hardwareAddress(of: own),
             addresses: [NetPrefix(own, length: subnet.length) ?? subnet])
         try awaitCarrier(of: HostBridge.port(of: own))
         // Whoever calls it already waits for its Ethernet address, and would not ask again for a second.
@@ -136,6 +136,21 @@ struct HostBridge: Sendable {
         let socket = try NetlinkSocket.open(in: home ?? .ofThisProcess(), "this host")
         guard let end = try socket.link(named: port(of: parse(address))), end.kind == "veth" else { return }
         try socket.delete(end)
+    }
+
+    /// Forgets the Ethernet address of a machine that is no longer connected; nothing if it is not known.
+    func forgetHost(at address: String) throws {
+        let own = try HostBridge.parse(address)
+        let socket = try NetlinkSocket.open(in: host, "this host")
+        guard let bridge = try socket.link(named: interface), let hardware = HostBridge.hardwareAddress(of: own) else {
+            return
+        }
+        try socket.remove(PodNeighbor(own, is: hardware), on: bridge)
+    }
+
+    /// The Ethernet address of the VM at an address.
+    private static func hardwareAddress(of address: NetAddress) -> LinkAddress? {
+        LinkAddress(bytes: [0x02, 0] + address.bytes)
     }
 
     /// The name of our end of a VM's cable: unique on this host, as the address is.

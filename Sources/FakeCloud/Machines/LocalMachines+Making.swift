@@ -67,8 +67,12 @@ extension LocalMachines {
 
     /// Takes a host's cable away; it may have gone with the host's last process, but that takes the kernel a while.
     func disconnect(_ machine: MachineRecord) async throws {
-        let home = options.home
-        try await Thread.offLoop { try HostBridge.removeHost(at: machine.address, in: home) }
+        let (home, connection) = (options.home, connection)
+        try await Thread.offLoop {
+            try HostBridge.removeHost(at: machine.address, in: home)
+            // Only now: a last packet would make it known once more.
+            if case .bridge(let bridge) = connection { try bridge.forgetHost(at: machine.address) }
+        }
     }
 
     func isFree(_ address: String) -> Bool {

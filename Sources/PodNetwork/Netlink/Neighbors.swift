@@ -21,19 +21,18 @@ extension NetlinkSocket {
     /// Makes a neighbour known, whatever was known of it: for good, or until nobody needs it any more or it has moved.
     package func add(_ neighbor: PodNeighbor, on link: Link, forGood: Bool = true) throws(PodNetworkError) {
         try perform(NetlinkCall(.neighbor, "add", "The neighbour \(neighbor)")) {
-            unsafe withNeighbor(neighbor, link) { entry in
-                if !forGood { unsafe rtnl_neigh_set_state(entry, NUD_STALE) }
-                return unsafe rtnl_neigh_add(pointer, entry, NLM_F_CREATE | NLM_F_REPLACE)
+            unsafe withNeighbor(neighbor, link, forGood ? NUD_PERMANENT : NUD_STALE) {
+                unsafe rtnl_neigh_add(pointer, $0, NLM_F_CREATE | NLM_F_REPLACE)
             }
         }
     }
 
     /// Forgets a neighbour; false if it was not known.
     @discardableResult
-    func remove(_ neighbor: PodNeighbor, on link: Link) throws(PodNetworkError) -> Bool {
+    package func remove(_ neighbor: PodNeighbor, on link: Link) throws(PodNetworkError) -> Bool {
         do throws(PodNetworkError) {
             try perform(NetlinkCall(.neighbor, "remove", "The neighbour \(neighbor)")) {
-                unsafe withNeighbor(neighbor, link) { unsafe rtnl_neigh_delete(pointer, $0, 0) }
+                unsafe withNeighbor(neighbor, link, NUD_PERMANENT) { unsafe rtnl_neigh_delete(pointer, $0, 0) }
             }
             return true
         } catch  where error.errno == ENOENT {
@@ -41,12 +40,15 @@ extension NetlinkSocket {
         }
     }
 
-    private func withNeighbor(_ neighbor: PodNeighbor, _ link: Link, _ body: (OpaquePointer) -> CInt) -> CInt {
+    private func withNeighbor(
+        _ neighbor: PodNeighbor, _ link: Link, _ state: CInt, _ body: (OpaquePointer) -> CInt
+    ) -> CInt {
         guard let entry = unsafe rtnl_neigh_alloc() else { return -NLE_NOMEM }
         defer { unsafe rtnl_neigh_put(entry) }
         unsafe rtnl_neigh_set_ifindex(entry, link.index)
         unsafe rtnl_neigh_set_family(entry, neighbor.address.family)
-        unsafe rtnl_neigh_set_state(entry, NUD_PERMANENT)
+        // Once: libnl adds each state to those before.
+        unsafe rtnl_neigh_set_state(entry, state)
         unsafe withAddress(neighbor.hardwareAddress) { unsafe rtnl_neigh_set_lladdr(entry, $0) }
         let result = unsafe withAddress(neighbor.address) { unsafe rtnl_neigh_set_dst(entry, $0) }
         return unsafe result < 0 ? result : body(entry)

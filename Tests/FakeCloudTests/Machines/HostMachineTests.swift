@@ -119,6 +119,7 @@ struct HostMachineTests {
             #expect(addresses.count == 20)
             for name in names { try await fixture.awaitRunning(name, in: machines) }
             #expect(try links(of: home).count == 22)
+            #expect(try !Lab.command("ip neigh show", in: home).contains("PERMANENT"))
             let processes = names.flatMap { fixture.processes(of: machines.directoryOf($0)) }
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for name in names { group.addTask { try await machines.remove(name) } }
@@ -126,6 +127,8 @@ struct HostMachineTests {
             }
             #expect(processes.filter(ProcessTree.isAlive).isEmpty)
             #expect(try links(of: home).count == 2)
+            let neighbors = try Lab.command("ip neigh show", in: home)
+            #expect(!addresses.contains { neighbors.contains("\($0) ") }, "\(neighbors)")
         }
         #expect(try links(of: home) == ["lo"])
     }

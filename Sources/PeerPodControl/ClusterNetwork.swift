@@ -241,7 +241,7 @@ final class PodNumber: Sendable {
         self.lock = lock
         self.network = network
         self.path = path
-        address = subnet.host(value)
+        address = subnet.host(UInt64(value))
     }
 }
 
@@ -256,19 +256,6 @@ private final class HeldLock: Sendable {
     static func take(_ path: String) throws(SystemCallError) -> HeldLock? {
         guard let lock = try FileLock.take(path) else { return nil }
         return HeldLock(lock)
-    }
-}
-
-extension NetPrefix {
-    /// The host with that number in this IPv4 network, which has at least 65536 or that many.
-    fileprivate func host(_ number: Int) -> NetPrefix {
-        var bytes = network.address.bytes
-        bytes[2] += UInt8(number >> 8)
-        bytes[3] += UInt8(number & 0xff)
-        guard let prefix = NetAddress(bytes: bytes).flatMap({ NetPrefix($0, length: length) }) else {
-            preconditionFailure("\(self) has no host \(number)")
-        }
-        return prefix
     }
 }
 

@@ -183,8 +183,8 @@ package struct LocalNetwork: Sendable {
         return LinkAddress(bytes: [0x02] + (0..<5).map { UInt8(truncatingIfNeeded: hash >> ($0 * 8)) })
     }
 
-    /// FNV-1a: the same in every process, and spread well enough.
-    private static func fingerprint(_ text: String) -> UInt64 {
+    /// FNV-1a: unlike Swift's own hash it is the same in every process, and spread well enough.
+    package static func fingerprint(_ text: String) -> UInt64 {
         text.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
     }
 }
@@ -219,6 +219,11 @@ extension LocalNetwork {
 }
 
 extension NetPrefix {
+    /// The address number `number` in this network, with the length of its prefix.
+    package func host(_ number: UInt64) -> NetPrefix {
+        NetPrefix(part(number, length: address.bitCount).address, length: length) ?? self
+    }
+
     /// The network number `number` of those with `length` bits that this one consists of.
     fileprivate func part(_ number: UInt64, length: Int) -> NetPrefix {
         var bytes = network.address.bytes

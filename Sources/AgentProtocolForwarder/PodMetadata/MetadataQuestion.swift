@@ -34,19 +34,14 @@ public struct MetadataQuestion: Equatable, Sendable {
     /// Whether the answer is asked for as text, which names no members.
     var wantsText: Bool { query.contains { $0.key == "format" && $0.value.lowercased() == "text" } }
 
-    /// The request to the VM's service.
-    public func text(host: String, prefix: String = "") -> String {
+    /// Path and query, as the VM's service is asked for them.
+    var target: String {
         let parameters = query.map { "\($0.key)=\($0.value)" }.joined(separator: "&")
-        return """
-            GET \(prefix)\(path)\(query.isEmpty ? "" : "?")\(parameters) HTTP/1.0\r
-            Host: \(host)\r
-            Metadata: true\r
-            User-Agent: agent-protocol-forwarder\r
-            Connection: close\r
-            \r
-
-            """
+        return "\(path)\(query.isEmpty ? "" : "?")\(parameters)"
     }
+
+    /// The request to the VM's service.
+    public func text(host: String) -> String { MetadataEndpoint.request(target, to: host) }
 
     private static func checked(path: String) throws(MetadataRefusal) -> String {
         // One spelling of each name: no percent signs, and no doubled slashes.

@@ -75,7 +75,7 @@ struct PodMetadataRelay: Sendable {
         let answer: HTTPAnswerReader.Answer
         do {
             answer = try await withDeadline(.now.advanced(by: Self.servicePatience), on: loop) {
-                try await ask(question)
+                try await endpoint.answer(to: question.target, upTo: Self.bodyLimit, on: loop)
             }
         } catch is DeadlineExceeded {
             return .refusal(504, "the VM's metadata service did not answer within \(Self.servicePatience)")
@@ -98,18 +98,6 @@ struct PodMetadataRelay: Sendable {
             let more = try await stream.read(upTo: MetadataRequest.limit - bytes.count)
             if more.isEmpty { return nil }
             bytes += more
-        }
-    }
-
-    private func ask(_ question: MetadataQuestion) async throws -> HTTPAnswerReader.Answer {
-        let stream = try await Stream.connect(to: endpoint.address, on: loop)
-        defer { stream.close() }
-        try await stream.write(Array(question.text(host: "\(endpoint.address)", prefix: endpoint.prefix).utf8))
-        var reader = HTTPAnswerReader(bodyLimit: Self.bodyLimit)
-        while true {
-            let bytes = try await stream.read(upTo: 16 << 10)
-            if bytes.isEmpty { return try reader.finish() }
-            if let answer = try reader.take(bytes) { return answer }
         }
     }
 

@@ -35,3 +35,33 @@ struct MetadataEndpoint: Equatable, Sendable, CustomStringConvertible {
     /// Without the prefix, which may be a secret of a test's cloud.
     var description: String { "\(address)" }
 }
+
+extension MetadataEndpoint {
+    /// What a metadata service is asked with: `target` is a path, with its query.
+    static func request(_ target: String, to host: String) -> String {
+        """
+        GET \(target) HTTP/1.0\r
+        Host: \(host)\r
+        Metadata: true\r
+        User-Agent: agent-protocol-forwarder\r
+        Connection: close\r
+        \r
+
+        """
+    }
+
+    /// Asks once for `target`, a path below the prefix with its query.
+    ///
+    /// - Throws: `SystemCallError`, ``HTTPAnswerError`` (also for a body of more than `limit` bytes), `CancellationError`.
+    func answer(to target: String, upTo limit: Int, on loop: EpollLoop) async throws -> HTTPAnswerReader.Answer {
+        let stream = try await Stream.connect(to: address, on: loop)
+        defer { stream.close() }
+        try await stream.write(Array(Self.request(prefix + target, to: "\(address)").utf8))
+        var reader = HTTPAnswerReader(bodyLimit: limit)
+        while true {
+            let bytes = try await stream.read(upTo: 16 << 10)
+            if bytes.isEmpty { return try reader.finish() }
+            if let answer = try reader.take(bytes) { return answer }
+        }
+    }
+}

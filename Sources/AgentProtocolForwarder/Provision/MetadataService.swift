@@ -18,7 +18,9 @@ struct MetadataService: Sendable {
     func userData() async throws -> [UInt8] {
         let answer: HTTPAnswerReader.Answer
         do {
-            answer = try await withDeadline(.now.advanced(by: patience), on: loop) { try await ask() }
+            answer = try await withDeadline(.now.advanced(by: patience), on: loop) {
+                try await endpoint.answer(to: Self.path, upTo: Self.bodyLimit, on: loop)
+            }
         } catch is DeadlineExceeded {
             throw MetadataError("it did not answer within \(patience)", mayPass: true)
         } catch let error as SystemCallError {
@@ -31,27 +33,6 @@ struct MetadataService: Sendable {
             throw MetadataError("it has no user data for this VM", mayPass: true)
         }
         return answer.body
-    }
-
-    private func ask() async throws -> HTTPAnswerReader.Answer {
-        let stream = try await Stream.connect(to: endpoint.address, on: loop)
-        defer { stream.close() }
-        let question = """
-            GET \(endpoint.prefix)\(Self.path) HTTP/1.0\r
-            Host: \(endpoint.address)\r
-            Metadata: true\r
-            User-Agent: agent-protocol-forwarder\r
-            Connection: close\r
-            \r
-
-            """
-        try await stream.write(Array(question.utf8))
-        var reader = HTTPAnswerReader(bodyLimit: Self.bodyLimit)
-        while true {
-            let bytes = try await stream.read(upTo: 16 << 10)
-            if bytes.isEmpty { return try reader.finish() }
-            if let answer = try reader.take(bytes) { return answer }
-        }
     }
 }
 

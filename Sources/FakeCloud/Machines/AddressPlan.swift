@@ -38,9 +38,9 @@ struct AddressPlan: Equatable, Sendable {
         (0..<min(4096, pool.capacity)).lazy.map { pool.address((start + $0) % pool.capacity) }.first(where: isFree)
     }
 
-    /// FNV-1a, folded: unlike Swift's own hash it is the same in every process.
+    /// The same in every process, and folded, so that its lower half has all of it.
     static func hash(_ text: String) -> UInt64 {
-        let hash = text.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+        let hash = LocalNetwork.fingerprint(text)
         return hash ^ (hash >> 32)
     }
 }

@@ -167,18 +167,11 @@ struct HostBridge: Sendable {
 }
 
 extension NetPrefix {
-    /// The address `number` of an IPv4 network, with the network's length.
-    fileprivate func host(_ number: UInt32) -> NetPrefix {
-        let bytes = network.address.bytes.reduce(0 as UInt32) { $0 << 8 | UInt32($1) } + number
-        let address = NetAddress(bytes: (0..<4).map { UInt8(truncatingIfNeeded: bytes >> (24 - 8 * $0)) })
-        return address.flatMap { NetPrefix($0, length: length) } ?? self
-    }
-
     /// How many VMs have room in an IPv4 network: all addresses but its first, its last and the bridge's own.
     var machineCapacity: UInt32 { (1 << UInt32(32 - length)) - 3 }
 
     /// The address of VM `number`, from 0.
-    func machineAddress(_ number: UInt32) -> String { "\(host(number + 2).address)" }
+    func machineAddress(_ number: UInt32) -> String { "\(host(UInt64(number) + 2).address)" }
 }
 
 extension String {

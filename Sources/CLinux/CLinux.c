@@ -82,6 +82,8 @@ int clinux_open(const char *path, int flags, unsigned int mode) {
     return open(path, flags | O_CLOEXEC, mode);
 }
 
+int clinux_start_writing(int fd) { return sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE); }
+
 int clinux_pidfd_open(int pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 
 int clinux_reap(int pid, int *exited, int *code) {

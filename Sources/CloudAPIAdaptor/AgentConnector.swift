@@ -45,18 +45,28 @@ struct AgentConnector: PodConnector {
         let podNetwork = try await podNetwork(of: request, in: directory)
         let files = SandboxFiles(in: directory)
         do {
-            var document = BootDocument(podName: request.podName, podNamespace: request.podNamespace)
-            document.podNetwork = podNetwork
-            let keys = try options.security.makeKeys(vmName: vmName.rawValue, for: &document)
-            var userData = UserData(document)
-            userData.initdata = try request.initdata.map { try Initdata(text: Array($0.utf8)) } ?? options.initdata
-            userData.wantsScratchSpace = options.wantsScratchSpace
-            try files.write(userData: try userData.encoded())
-            try files.write(keys)
+            // Keys and signatures cost a millisecond of a processor: others are served meanwhile.
+            try await ThreadPool.files.run {
+                try write(files, for: request, vmName: vmName, podNetwork)
+            }
         } catch {
             throw ConnectorError(preparing: error)
         }
         return PreparedPod(agentSocketPath: files.socket)
+    }
+
+    /// Makes the sandbox's keys and its boot document, and puts them where they are looked for.
+    private func write(
+        _ files: SandboxFiles, for request: SandboxRequest, vmName: InstanceID, _ podNetwork: PodNetworkDescription?
+    ) throws {
+        var document = BootDocument(podName: request.podName, podNamespace: request.podNamespace)
+        document.podNetwork = podNetwork
+        let keys = try options.security.makeKeys(vmName: vmName.rawValue, for: &document)
+        var userData = UserData(document)
+        userData.initdata = try request.initdata.map { try Initdata(text: Array($0.utf8)) } ?? options.initdata
+        userData.wantsScratchSpace = options.wantsScratchSpace
+        try files.write(userData: try userData.encoded())
+        try files.write(keys)
     }
 
     func userData(for sandbox: SandboxID, in directory: String) async throws(ConnectorError) -> String {
@@ -101,7 +111,7 @@ struct AgentConnector: PodConnector {
     func disconnect(_ sandbox: SandboxID, in directory: String) async {
         network.host?.beginTearDown(sandbox)
         await tunnels.close(sandbox)
-        SandboxFiles(in: directory).removeAll()
+        await ThreadPool.files.run { SandboxFiles(in: directory).removeAll() }
     }
 
     func release(_ sandbox: SandboxID, in directory: String) async throws(ConnectorError) {
@@ -167,7 +177,7 @@ struct AgentConnector: PodConnector {
             throw error
         }
         do {
-            try files.removeUserData()
+            try await ThreadPool.files.run { () throws(SystemCallError) in try files.removeUserData() }
         } catch {
             logger.warning("The boot document stays until the pod is gone", [LogField("error", error)])
         }

@@ -54,7 +54,7 @@ struct Daemon: Sendable {
                 if stop.isSet { return }
                 let network = try await network(cloud.reach)
                 if stop.isSet { return }
-                let services = try start(cloud.provider, network, metrics, on: loop)
+                let services = try await start(cloud.provider, network, metrics, on: loop)
                 ServiceManager.notify("READY=1", environment: environment)
                 ProcessMemory.forgetStartUp()
                 try await run(services, until: stop)
@@ -94,7 +94,7 @@ struct Daemon: Sendable {
     /// is served before it is ready.
     private func start(
         _ provider: any CloudProvider, _ network: AgentConnector.Network, _ metrics: Metrics, on loop: EpollLoop
-    ) throws -> [@Sendable () async throws -> Void] {
+    ) async throws -> [@Sendable () async throws -> Void] {
         let tunnels = TunnelHost(logger: logger)
         let connector = AgentConnector(
             options: connectorOptions, tunnels: tunnels, network: network, loop: loop, logger: logger)
@@ -108,7 +108,7 @@ struct Daemon: Sendable {
             serving: HypervisorService.services(of: supervisor, logger: logger) { summary in
                 await connector.networkStatus(of: summary)
             }, loop: loop, logger: logger)
-        try supervisor.load()
+        try await supervisor.load()
         let ending = Set(
             supervisor.sandboxes().filter { $0.state == .deleting }.compactMap { try? SandboxID(validating: $0.id) })
         let endpoints = ProbeEndpoints(

@@ -25,7 +25,7 @@ final class NetworkEnd: Sendable {
     var isEnding: Bool { state.withLock { $0.isEnding } }
 
     /// Records what the sandbox has, before anybody hears of it.
-    func record() throws(SystemCallError) { try network.write(in: directory) }
+    func record() async throws(SystemCallError) { try await network.write(in: directory) }
 
     /// Has the tunnel lead to the VM at one of `addresses`, and returns at which.
     ///
@@ -40,7 +40,7 @@ final class NetworkEnd: Sendable {
                 let network = network.leading(to: peer)
                 let plan = try await plan(of: network, toward: peer, by: networks, over: route)
                 // On disk first: after a crash the next process has to know whose packets are not tracked.
-                try network.write(in: directory)
+                try await network.write(in: directory)
                 state.withLock { $0.network = network }
                 try await networks.setUp(plan, in: network.namespacePath)
             }

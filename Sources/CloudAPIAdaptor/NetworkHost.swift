@@ -127,7 +127,7 @@ final class NetworkHost: Sendable {
             let plan = try VMEndPlan(
                 for: pod, over: underlay, identifier: network.identifier, port: port,
                 podSubnets: podSubnets.filter { families.contains($0.address.isVersion6) })
-            try end.record()
+            try await end.record()
             return PodNetworkDescription(
                 plan, node: network.node, index: state.withLock { $0.identifiers.index(of: network.identifier) },
                 isDedicated: network.isDedicated)
@@ -167,7 +167,7 @@ final class NetworkHost: Sendable {
         do {
             try await end.tearDown(by: networks)
             await untracked.remove(end.network.peers.map(\.description), of: sandbox)
-            try SandboxNetwork.remove(in: end.directory)
+            try await SandboxNetwork.remove(in: end.directory)
         } catch {
             throw ConnectorError(network: error, "Taking the node's end of the pod's network away", isOfPod: false)
         }

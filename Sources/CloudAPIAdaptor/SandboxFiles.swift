@@ -9,8 +9,7 @@ internal import Telemetry
 ///     identity.json   what the tunnel is made with (0600): see TunnelKeys
 ///     user-data       what the VM boots with (0600): gone once its agent has answered
 ///
-/// They are whole once the sandbox's record says that it is prepared, and the record alone is
-/// synced: what a power cut would take of them, it takes with the pod.
+/// They are whole once the sandbox's record says that it is prepared, and are synced with it when the VM is to be made.
 struct SandboxFiles: Sendable {
     let socket: String
     private let identity: String

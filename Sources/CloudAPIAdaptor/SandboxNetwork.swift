@@ -13,7 +13,8 @@ internal import PodNetwork
 ///       "peers": ["10.0.0.7"]
 ///     }
 ///
-/// It is on disk before the VM hears of the identifier, and each peer is before the node's end sends to it.
+/// It is on disk before the VM hears of the identifier (the sandbox's directory is synced before the cloud is asked),
+/// and each peer is before the node's end sends to it.
 struct SandboxNetwork: Equatable, Sendable {
     /// Where the pod's namespace on the node is.
     let namespacePath: String
@@ -54,8 +55,20 @@ struct SandboxNetwork: Equatable, Sendable {
 extension SandboxNetwork {
     static func path(in directory: String) -> String { directory + "/network.json" }
 
-    /// Returns once it would survive a power cut.
-    func write(in directory: String) throws(SystemCallError) {
+    /// Returns once it would survive a power cut; without a VM, the end of this process.
+    func write(in directory: String) async throws(SystemCallError) {
+        let bytes = encoded
+        let (path, hasVM) = (Self.path(in: directory), !peers.isEmpty)
+        try await ThreadPool.files.run { () throws(SystemCallError) in
+            if hasVM {
+                try DurableFile.write(bytes, to: path, mode: 0o600)
+            } else {
+                try DurableFile.writeUnsynced(bytes, to: path, mode: 0o600)
+            }
+        }
+    }
+
+    private var encoded: [UInt8] {
         var object = JSONObject()
         object["version"] = .integer(Self.version)
         object["namespace"] = .string(namespacePath)
@@ -68,13 +81,13 @@ extension SandboxNetwork {
         object["node"] = .string(node.description)
         object["dedicated"] = .bool(isDedicated)
         object["peers"] = .array(peers.map { .string($0.description) })
-        let bytes = JSONValue.object(object).encoded(indent: 2) + [UInt8(ascii: "\n")]
-        try DurableFile.write(bytes, to: Self.path(in: directory), mode: 0o600)
+        return JSONValue.object(object).encoded(indent: 2) + [UInt8(ascii: "\n")]
     }
 
-    /// Returns once nobody will find it any more.
-    static func remove(in directory: String) throws(SystemCallError) {
-        try DurableFile.remove(path(in: directory))
+    /// Returns once no later process will find it any more.
+    static func remove(in directory: String) async throws(SystemCallError) {
+        let path = path(in: directory)
+        try await ThreadPool.files.run { () throws(SystemCallError) in try DurableFile.remove(path) }
     }
 
     /// What is in a sandbox's directory; nil for a pod without a network.

@@ -27,15 +27,27 @@ public enum DurableFile {
     /// The bytes go to a temporary file beside it, are synced, and take the name in one step.
     /// On failure the old content stays, and nothing else.
     public static func write(_ bytes: [UInt8], to path: String, mode: UInt32 = 0o600) throws(SystemCallError) {
+        try replace(path, bytes, mode, syncs: true)
+        try syncDirectory(of: path)
+    }
+
+    /// Replaces `path`, whatever end this process has. A power cut may take all of it, the old content too, until
+    /// ``syncTree(_:)``.
+    public static func writeUnsynced(_ bytes: [UInt8], to path: String, mode: UInt32 = 0o600) throws(SystemCallError) {
+        try replace(path, bytes, mode, syncs: false)
+    }
+
+    private static func replace(
+        _ path: String, _ bytes: [UInt8], _ mode: UInt32, syncs: Bool
+    ) throws(SystemCallError) {
         let temporary = "\(path).new"
         do {
-            try fill(temporary, bytes, mode)
+            try fill(temporary, bytes, mode, syncs: syncs)
             _ = try systemCall("rename", on: path) { unsafe rename(temporary, path) }
         } catch {
             _ = unsafe unlink(temporary)
             throw error
         }
-        try syncDirectory(of: path)
     }
 
     /// The whole file, if it has at most `limit` bytes.
@@ -69,7 +81,9 @@ public enum DurableFile {
         try syncDirectory(of: path)
     }
 
-    private static func fill(_ path: String, _ bytes: [UInt8], _ mode: UInt32) throws(SystemCallError) {
+    private static func fill(
+        _ path: String, _ bytes: [UInt8], _ mode: UInt32, syncs: Bool
+    ) throws(SystemCallError) {
         // A leftover of a crash may stand there, with other rights.
         _ = unsafe unlink(path)
         let flags = O_WRONLY | O_CREAT | O_EXCL
@@ -83,15 +97,36 @@ public enum DurableFile {
             }
             rest = rest.dropFirst(count)
         }
-        _ = try systemCall("fsync", on: path) { fsync(fd.rawValue) }
+        if syncs { _ = try systemCall("fsync", on: path) { fsync(fd.rawValue) } }
+    }
+
+    /// Makes a directory, the files in it and its own name durable; not what is in directories in it.
+    ///
+    /// The kernel begins to write all files before the first is waited for, so that they share one commit of the file
+    /// system's journal.
+    public static func syncTree(_ directory: String) throws(SystemCallError) {
+        let paths = try Files.list(directory).map { "\(directory)/\($0)" }.filter(Files.isRegular)
+        for path in paths {
+            let fd = try open(path, O_RDONLY | O_NOFOLLOW)
+            _ = try systemCall("sync_file_range", on: path) { clinux_start_writing(fd.rawValue) }
+        }
+        for path in paths { try sync(path, O_RDONLY | O_NOFOLLOW) }
+        try sync(directory, O_RDONLY | O_DIRECTORY)
+        try syncDirectory(of: directory)
     }
 
     /// Makes names in the directory that holds `path` durable.
     static func syncDirectory(of path: String) throws(SystemCallError) {
-        let directory = Files.parent(of: path)
-        let flags = O_RDONLY | O_DIRECTORY
-        let fd = OwnedFD(owning: try systemCall("open", on: directory) { unsafe clinux_open(directory, flags, 0) })
-        _ = try systemCall("fsync", on: directory) { fsync(fd.rawValue) }
+        try sync(Files.parent(of: path), O_RDONLY | O_DIRECTORY)
+    }
+
+    private static func sync(_ path: String, _ flags: CInt) throws(SystemCallError) {
+        let fd = try open(path, flags)
+        _ = try systemCall("fsync", on: path) { fsync(fd.rawValue) }
+    }
+
+    private static func open(_ path: String, _ flags: CInt) throws(SystemCallError) -> OwnedFD {
+        OwnedFD(owning: try systemCall("open", on: path) { unsafe clinux_open(path, flags, 0) })
     }
 }
 
@@ -103,14 +138,16 @@ public enum Files {
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
-    /// Makes a directory, with `mode`, and durably; one that is there is fine.
-    public static func makeDirectory(_ path: String, mode: UInt32 = 0o700) throws(SystemCallError) {
+    /// Makes a directory, with `mode`, and durably unless told otherwise; one that is there is fine.
+    public static func makeDirectory(
+        _ path: String, mode: UInt32 = 0o700, isDurable: Bool = true
+    ) throws(SystemCallError) {
         do throws(SystemCallError) {
             _ = try systemCall("mkdir", on: path) { unsafe mkdir(path, mode) }
         } catch  where error.errno == EEXIST && isDirectory(path) {
             return
         }
-        try DurableFile.syncDirectory(of: path)
+        if isDurable { try DurableFile.syncDirectory(of: path) }
     }
 
     /// Makes a directory and all above it.
@@ -174,6 +211,12 @@ public enum Files {
 
     /// Whether it is a directory, or a link to one.
     public static func isDirectory(_ path: String) -> Bool { mode(path).map { $0 & S_IFMT == S_IFDIR } ?? false }
+
+    /// Whether it is a regular file, and not a link to one.
+    static func isRegular(_ path: String) -> Bool {
+        var status = stat()
+        return unsafe lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    }
 
     /// Whether two paths lead to one file, links followed; not when either leads nowhere.
     public static func isSame(_ one: String, _ other: String) -> Bool {

@@ -21,12 +21,16 @@ package enum Thread {
     ) async throws -> Result {
         try await withCheckedThrowingContinuation { waiter in
             do throws(SystemCallError) {
-                let thread = try unsafe start { waiter.resume(with: Swift.Result { try body() }) }
-                _ = pthread_detach(thread)
+                try detach { waiter.resume(with: Swift.Result { try body() }) }
             } catch {
                 waiter.resume(throwing: error)
             }
         }
+    }
+
+    /// Runs `body` on a thread of its own, and does not wait for it.
+    package static func detach(_ body: @escaping @Sendable () -> Void) throws(SystemCallError) {
+        _ = pthread_detach(try unsafe start(body))
     }
 
     /// Blocks this thread: for those of its own, never for the loop's.

@@ -3,7 +3,7 @@ package final class Turnstile: Sendable {
     private struct State {
         var free: Int
         var nextID: UInt64 = 0
-        var queue: [(id: UInt64, waiter: CheckedContinuation<Void, any Error>)] = []
+        var queue: [(id: UInt64, waiter: CheckedContinuation<Bool, Never>)] = []
     }
 
     private let state: Lock<State>
@@ -11,38 +11,56 @@ package final class Turnstile: Sendable {
     /// A turnstile with `count` places; 1 lets in one at a time.
     package init(_ count: Int) { state = Lock(State(free: count)) }
 
+    /// How many wait.
+    package var waiting: Int { state.withLock { $0.queue.count } }
+
     /// Runs `body` once there is room for it.
     ///
     /// - Throws: `CancellationError` when cancelled in the queue, or what `body` threw.
     package func pass<Result>(_ body: () async throws -> Result) async throws -> Result {
-        try await enter()
-        defer { leave() }
-        return try await body()
-    }
-
-    private func enter() async throws {
-        let id = state.withLock { state in
-            state.nextID += 1
-            return state.nextID
-        }
-        try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { waiter in
-                let outcome: Swift.Result<Void, any Error>? = state.withLock { state in
-                    if Task.isCancelled { return .failure(CancellationError()) }
-                    if state.free > 0 {
-                        state.free -= 1
-                        return .success(())
-                    }
-                    state.queue.append((id, waiter))
-                    return nil
-                }
-                if let outcome { waiter.resume(with: outcome) }
-            }
+        let id = nextID()
+        let isIn = await withTaskCancellationHandler {
+            await enter(id, unlessCancelled: true)
         } onCancel: {
             let waiter = state.withLock { state in
                 state.queue.firstIndex { $0.id == id }.map { state.queue.remove(at: $0).waiter }
             }
-            waiter?.resume(throwing: CancellationError())
+            waiter?.resume(returning: false)
+        }
+        guard isIn else { throw CancellationError() }
+        defer { leave() }
+        return try await body()
+    }
+
+    /// Runs `body` once there is room for it, even if the caller is cancelled: for what has to be done in any case.
+    package func passInAnyCase<Result, Failure: Error>(
+        _ body: () async throws(Failure) -> Result
+    ) async throws(Failure) -> Result {
+        _ = await enter(nextID(), unlessCancelled: false)
+        defer { leave() }
+        return try await body()
+    }
+
+    private func nextID() -> UInt64 {
+        state.withLock { state in
+            state.nextID += 1
+            return state.nextID
+        }
+    }
+
+    /// Returns once there is room, with whether the caller may go in.
+    private func enter(_ id: UInt64, unlessCancelled: Bool) async -> Bool {
+        await withCheckedContinuation { waiter in
+            let isIn: Bool? = state.withLock { state in
+                if unlessCancelled, Task.isCancelled { return false }
+                if state.free > 0 {
+                    state.free -= 1
+                    return true
+                }
+                state.queue.append((id, waiter))
+                return nil
+            }
+            if let isIn { waiter.resume(returning: isIn) }
         }
     }
 
@@ -51,10 +69,10 @@ package final class Turnstile: Sendable {
             // Who is first in the queue takes over the place that becomes free.
             if state.queue.isEmpty {
                 state.free += 1
-                return nil as CheckedContinuation<Void, any Error>?
+                return nil as CheckedContinuation<Bool, Never>?
             }
             return state.queue.removeFirst().waiter
         }
-        next?.resume()
+        next?.resume(returning: true)
     }
 }

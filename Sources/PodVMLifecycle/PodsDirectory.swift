@@ -14,42 +14,74 @@ struct PodsDirectory: RecordStore {
 
     private func record(of sandbox: SandboxID) -> String { "\(directory(of: sandbox))/\(Self.recordName)" }
 
-    func makeDirectory(of sandbox: SandboxID) throws(RecordError) {
-        let directory = directory(of: sandbox)
+    func create(_ record: SandboxRecord) async throws(RecordError) {
+        try await ThreadPool.files.run { () throws(RecordError) in try createNow(record) }
+    }
+
+    func write(_ record: SandboxRecord, toSurvive event: SurvivedEvent) async throws(RecordError) {
+        try await ThreadPool.files.run { () throws(RecordError) in try writeNow(record, toSurvive: event) }
+    }
+
+    func remove(_ sandbox: SandboxID) async throws(RecordError) {
+        try await ThreadPool.files.run { () throws(RecordError) in try removeNow(sandbox) }
+    }
+
+    func load() async throws(RecordError) -> LoadedRecords {
+        try await ThreadPool.files.run { () throws(RecordError) in try loadNow() }
+    }
+
+    private func createNow(_ record: SandboxRecord) throws(RecordError) {
+        let directory = directory(of: record.id)
         do throws(SystemCallError) {
             try Files.makeDirectories(path)
-            try Files.makeDirectory(directory)
+            try Files.makeDirectory(directory, isDurable: false)
             guard try Files.list(directory).isEmpty else {
                 throw SystemCallError(call: "mkdir", errno: ENOTEMPTY, subject: directory)
             }
         } catch {
             throw RecordError(error)
         }
+        do {
+            try writeNow(record, toSurvive: .processEnd)
+        } catch {
+            try? removeNow(record.id)
+            throw error
+        }
     }
 
-    func write(_ record: SandboxRecord) throws(RecordError) {
+    private func writeNow(_ record: SandboxRecord, toSurvive event: SurvivedEvent) throws(RecordError) {
+        let path = self.record(of: record.id)
         do throws(SystemCallError) {
-            try DurableFile.write(record.encoded, to: self.record(of: record.id))
+            switch event {
+            case .processEnd:
+                try DurableFile.writeUnsynced(record.encoded, to: path)
+            case .powerCut:
+                try DurableFile.write(record.encoded, to: path)
+            case .firstPowerCut:
+                // Synced once, with all the rest: what a power cut took of the record before would not be missed.
+                try DurableFile.writeUnsynced(record.encoded, to: path)
+                try DurableFile.syncTree(directory(of: record.id))
+            }
         } catch {
             throw RecordError(error)
         }
     }
 
-    func remove(_ sandbox: SandboxID) throws(RecordError) {
+    private func removeNow(_ sandbox: SandboxID) throws(RecordError) {
         let directory = directory(of: sandbox)
         do throws(SystemCallError) {
             guard Files.exists(directory) else { return }
             for name in try Files.list(directory) where name != Self.recordName {
                 try Files.removeTree("\(directory)/\(name)")
             }
-            try DurableFile.remove(record(of: sandbox))
+            // Not synced: what comes back after a power cut says, in its record, that it is to be removed.
             try Files.removeTree(directory)
         } catch {
             throw RecordError(error)
         }
     }
 
-    func load() throws(RecordError) -> LoadedRecords {
+    private func loadNow() throws(RecordError) -> LoadedRecords {
         var loaded = LoadedRecords()
         let names: [String]
         do throws(SystemCallError) {
@@ -80,6 +112,11 @@ struct PodsDirectory: RecordStore {
             return nil
         } catch {
             throw RecordError("\(error)")
+        }
+        // A record that was never synced, and then a power cut: there is no VM.
+        if bytes.allSatisfy({ $0 == 0 }) {
+            try removeNow(sandbox)
+            return nil
         }
         do {
             let record = try SandboxRecord(parsing: bytes)

@@ -3,17 +3,30 @@ package protocol RecordStore: Sendable {
     /// The directory of a sandbox, there or not.
     func directory(of sandbox: SandboxID) -> String
 
-    /// Makes a sandbox's directory, empty and 0700. What an earlier attempt without a record left there is removed.
-    func makeDirectory(of sandbox: SandboxID) throws(RecordError)
+    /// Makes a sandbox's directory (0700) and puts its first record in it, which survives this process. If it fails,
+    /// nothing is left.
+    func create(_ record: SandboxRecord) async throws(RecordError)
 
-    /// Returns once the record would survive a power cut.
-    func write(_ record: SandboxRecord) throws(RecordError)
+    /// Replaces a sandbox's record; returns once it would survive as much as it has to.
+    func write(_ record: SandboxRecord, toSurvive event: SurvivedEvent) async throws(RecordError)
 
     /// Removes a sandbox's directory and all that is in it. What is not there is removed already.
-    func remove(_ sandbox: SandboxID) throws(RecordError)
+    func remove(_ sandbox: SandboxID) async throws(RecordError)
 
     /// All that an earlier process left, after what it left half-made was removed.
-    func load() throws(RecordError) -> LoadedRecords
+    func load() async throws(RecordError) -> LoadedRecords
+}
+
+/// What a record has to survive.
+///
+/// Whatever a write has to survive, a reader finds the old record or the new one, never half of one.
+package enum SurvivedEvent: Hashable, Sendable {
+    /// The end of this process, however it comes. There is no VM, so a power cut takes all there is of the pod.
+    case processEnd
+    /// A power cut.
+    case powerCut
+    /// A power cut, for the first time: the sandbox's directory, and all that is in it, has to survive it as well.
+    case firstPowerCut
 }
 
 /// What was found in the pods directory.

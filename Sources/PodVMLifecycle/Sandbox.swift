@@ -14,7 +14,7 @@ package struct Decision: ~Copyable {
 
 /// One pod's VM, and the record of it that outlives this process.
 package struct Sandbox: Sendable {
-    /// What is on disk, but for a deletion that the disk refused: see ``abandon(_:in:)``.
+    /// What is on disk, but for a deletion that the disk refused (``abandon(_:in:)``), and before ``create(in:)``.
     package private(set) var record: SandboxRecord
     /// Whether the disk knows of the present state.
     private var isRecorded: Bool
@@ -22,11 +22,10 @@ package struct Sandbox: Sendable {
     /// Where the sandbox is in its life.
     package var state: SandboxState { record.state }
 
-    /// Records a sandbox that CreateVM begins to prepare.
-    package init(_ record: SandboxRecord, in store: some RecordStore) throws(RecordError) {
-        try store.write(record)
+    /// A sandbox that CreateVM begins to prepare, before it is on disk.
+    package init(unrecorded record: SandboxRecord) {
         self.record = record
-        isRecorded = true
+        isRecorded = false
     }
 
     /// Takes up a sandbox whose record was read.
@@ -35,13 +34,21 @@ package struct Sandbox: Sendable {
         isRecorded = true
     }
 
+    /// Makes the sandbox's directory and its first record.
+    package mutating func create(in store: some RecordStore) async throws(RecordError) {
+        try await store.create(record)
+        isRecorded = true
+    }
+
     /// Makes a step durable, then says what it is for. If the disk refuses, nothing has changed.
     package mutating func commit(
         _ decision: consuming Decision, in store: some RecordStore
-    ) throws(RecordError) -> SandboxState.Effect {
+    ) async throws(RecordError) -> SandboxState.Effect {
         var next = record
         next.state = decision.state
-        if next.state != state || !isRecorded { try store.write(next) }
+        if next.state != state || !isRecorded {
+            try await store.write(next, toSurvive: next.state.survivedEvent(after: state))
+        }
         record = next
         isRecorded = true
         return decision.effect
@@ -54,10 +61,10 @@ package struct Sandbox: Sendable {
     /// must not keep a VM alive: its sandbox's directory is part of what fills it.
     package mutating func abandon(
         _ decision: consuming Decision, in store: some RecordStore
-    ) -> (effect: SandboxState.Effect, failure: RecordError?) {
+    ) async -> (effect: SandboxState.Effect, failure: RecordError?) {
         let (next, effect) = (decision.state, decision.effect)
         do {
-            return (try commit(Decision(next, then: effect), in: store), nil)
+            return (try await commit(Decision(next, then: effect), in: store), nil)
         } catch {
             switch next {
             case .deleting, .gone: break
@@ -68,5 +75,17 @@ package struct Sandbox: Sendable {
             isRecorded = false
             return (effect, error)
         }
+    }
+}
+
+extension SandboxState {
+    /// What the record of this state has to survive when it replaces one of the state `before`.
+    ///
+    /// As long as there is no VM, nothing outside this machine's memory hangs on the record: a power cut ends the pod, and
+    /// what is lost of the sandbox with it is not missed. From the moment at which the cloud is asked, the record
+    /// is all that finds the VM again. Where there is none any more, an old record does no harm: it has the VM deleted again.
+    fileprivate func survivedEvent(after before: SandboxState) -> SurvivedEvent {
+        guard mayHaveVM else { return .processEnd }
+        return before.mayHaveVM ? .powerCut : .firstPowerCut
     }
 }

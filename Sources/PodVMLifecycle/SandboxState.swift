@@ -53,6 +53,14 @@ package enum SandboxState: Equatable, Sendable {
         }
     }
 
+    /// Whether the cloud has been asked for the VM, and has not said yet that it is gone.
+    package var mayHaveVM: Bool {
+        switch self {
+        case .creating, .booting, .running, .deleting: true
+        case .preparing, .prepared, .gone: false
+        }
+    }
+
     /// The VM's name; a VM of this name need not exist.
     package var vm: InstanceID {
         switch self {

@@ -11,7 +11,7 @@ extension SandboxSupervisor {
     public func create(_ request: SandboxRequest) async throws(LifecycleError) -> String {
         try RequestCheck(request: request).check(directory: store.directory(of: request.id))
         let attempt = Attempt()
-        let record = try register(request, attempt)
+        let record = try await register(request, attempt)
         let log = logger(of: record)
         // Log readers of the Go adaptor's own test suite look for this very sentence.
         log.info("create a sandbox \(record.id) for pod \(record.podName) in namespace \(record.podNamespace)")
@@ -22,7 +22,7 @@ extension SandboxSupervisor {
         } catch {
             outcome = .failure(error)
         }
-        let settled = settle(attempt, of: record.id, failed: outcome.isFailure)
+        let settled = await settle(attempt, of: record.id, failed: outcome.isFailure)
         if case .success(let pod) = outcome, !settled.isEnding { return pod.agentSocketPath }
         await ending(of: record.id)?.quickPart.wait()
         let failure = FailedAttempt(record, at: .preparing, attempt, outcome.failure, settled.unrecorded).error
@@ -36,29 +36,32 @@ extension SandboxSupervisor {
         let pod = try await connector.prepare(request, in: directory, vmName: record.state.vm)
         if let fault = RequestCheck.socketFault(pod.agentSocketPath) { throw ConnectorError(.invalidRequest, fault) }
         try Task.checkCancellation()
-        _ = try step(record.id) { $0.prepared() }
+        _ = try await step(record.id) { $0.prepared() }
         return pod
     }
 
-    /// Enters the sandbox, on disk and in the table, unless it, or its VM's name, is there already.
-    private func register(_ request: SandboxRequest, _ attempt: Attempt) throws(LifecycleError) -> SandboxRecord {
-        let vm = VMName.make(pod: request.podName, sandbox: request.id)
+    /// Enters the sandbox, in the table and on disk, unless it, or its VM's name, is there already.
+    private func register(_ request: SandboxRequest, _ attempt: Attempt) async throws(LifecycleError) -> SandboxRecord {
+        let id = request.id
+        let vm = VMName.make(pod: request.podName, sandbox: id)
         let record = SandboxRecord(request, vm: vm, created: clock.secondsSince1970)
-        try table.withLock { table throws(LifecycleError) in
-            if let known = table.entries[request.id] { throw .exists(known.sandbox.record) }
-            if let reason = table.unreadable[request.id] { throw .unreadable(request.id, reason) }
-            if let owner = table.owner(of: vm) { throw .taken(vm, by: owner, for: request.id) }
-            do throws(RecordError) {
-                try store.makeDirectory(of: request.id)
-                do throws(RecordError) {
-                    table.entries[request.id] = .init(sandbox: try Sandbox(record, in: store), attempt: attempt)
-                } catch {
-                    try? store.remove(request.id)
-                    throw error
-                }
-            } catch {
-                throw .unrecorded(error, "Sandbox \(request.id) cannot be created")
+        var sandbox = Sandbox(unrecorded: record)
+        let turn = Turnstile(1)
+        // Its own turn first: a call for the sandbox that comes during the first write waits for it.
+        try await turn.passInAnyCase { () async throws(LifecycleError) in
+            try table.withLock { table throws(LifecycleError) in
+                if let known = table.entries[id] { throw .exists(known.sandbox.record) }
+                if let reason = table.unreadable[id] { throw .unreadable(id, reason) }
+                if let owner = table.owner(of: vm) { throw .taken(vm, by: owner, for: id) }
+                table.entries[id] = .init(sandbox: sandbox, turn: turn, attempt: attempt)
             }
+            do throws(RecordError) {
+                try await sandbox.create(in: store)
+            } catch {
+                table.withLock { $0.entries[id] = nil }
+                throw .unrecorded(error, "Sandbox \(id) cannot be created")
+            }
+            table.withLock { $0.entries[id]?.sandbox = sandbox }
         }
         count()
         return record

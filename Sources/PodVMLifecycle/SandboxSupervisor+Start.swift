@@ -9,7 +9,7 @@ extension SandboxSupervisor {
     /// - Throws: ``LifecycleError``. A refusal (not found, failed precondition) leaves the sandbox as it was.
     public func start(_ id: SandboxID) async throws(LifecycleError) {
         let attempt = Attempt()
-        let record = try beginStart(of: id, attempt)
+        let record = try await beginStart(of: id, attempt)
         metrics.starts.increment()
         let log = logger(of: record)
         log.info("Starting the VM")
@@ -20,7 +20,7 @@ extension SandboxSupervisor {
         } catch {
             outcome = .failure(error)
         }
-        let settled = settle(attempt, of: id, failed: outcome.isFailure)
+        let settled = await settle(attempt, of: id, failed: outcome.isFailure)
         if outcome.isFailure || settled.isEnding {
             let failed = FailedAttempt(record, at: timer.phase, attempt, outcome.failure, settled.unrecorded)
             metrics.startFailures.increment(failed.error.code.rawValue)
@@ -31,22 +31,21 @@ extension SandboxSupervisor {
         log.info("The VM runs", [LogField("milliseconds", Int64(timer.total / .milliseconds(1)))])
     }
 
-    private func beginStart(of id: SandboxID, _ attempt: Attempt) throws(LifecycleError) -> SandboxRecord {
-        let record = try table.withLock { table throws(LifecycleError) -> SandboxRecord in
-            if let reason = table.unreadable[id] { throw .unreadable(id, reason) }
-            guard var entry = table.entries[id] else {
-                throw LifecycleError(.notFound, "Sandbox \(id) is not known on this node; create it first.")
-            }
-            try commitStart(&entry.sandbox)
+    private func beginStart(of id: SandboxID, _ attempt: Attempt) async throws(LifecycleError) -> SandboxRecord {
+        if let reason = table.withLock({ $0.unreadable[id] }) { throw .unreadable(id, reason) }
+        let record = try await decide(on: id) { sandbox throws(LifecycleError) in
+            try await commitStart(&sandbox)
+            return sandbox.record
+        } publish: { entry in
             entry.attempt = attempt
-            table.entries[id] = entry
-            return entry.sandbox.record
         }
-        count()
+        guard let record else {
+            throw LifecycleError(.notFound, "Sandbox \(id) is not known on this node; create it first.")
+        }
         return record
     }
 
-    private func commitStart(_ sandbox: inout Sandbox) throws(LifecycleError) {
+    private func commitStart(_ sandbox: inout Sandbox) async throws(LifecycleError) {
         let decision: Decision
         do {
             decision = try sandbox.state.start()
@@ -54,7 +53,7 @@ extension SandboxSupervisor {
             throw LifecycleError(.failedPrecondition, error.sentence(on: sandbox.record.id))
         }
         do {
-            _ = try sandbox.commit(decision, in: store)
+            _ = try await sandbox.commit(decision, in: store)
         } catch {
             throw .unrecorded(error, "Sandbox \(sandbox.record.id) cannot be started")
         }
@@ -74,13 +73,13 @@ extension SandboxSupervisor {
                 try await connect(record, to: instance)
                 break
             } catch let error as ProviderError where error.advice == .retry(after: .zero) && tries < Self.tryLimit {
-                guard case .createInstance = try step(id, { $0.givenUp() }) else { throw Attempt.Interrupted() }
+                guard case .createInstance = try await step(id, { $0.givenUp() }) else { throw Attempt.Interrupted() }
                 logger(of: record).warning("The cloud gave the VM up; asking again", [LogField("error", error)])
                 timer.begin(.creating)
             }
         }
         try Task.checkCancellation()
-        _ = try step(id) { $0.answered() }
+        _ = try await step(id) { $0.answered() }
     }
 
     /// How often the cloud is asked for a VM that it then gives up.
@@ -90,7 +89,7 @@ extension SandboxSupervisor {
         _ record: SandboxRecord, _ spec: InstanceSpec, _ timer: PhaseTimer
     ) async throws -> Instance {
         let made = try await provider.createInstance(for: record.id, from: spec)
-        guard case .connect(let instance) = try step(record.id, { $0.created(at: made.addresses) }) else {
+        guard case .connect(let instance) = try await step(record.id, { $0.created(at: made.addresses) }) else {
             throw Attempt.Interrupted()
         }
         table.withLock { table in

@@ -13,7 +13,7 @@ extension SandboxSupervisor {
     public func stop(_ id: String) async throws(LifecycleError) {
         // What cannot be a sandbox never was one.
         guard let id = try? SandboxID(validating: id) else { return }
-        let (ending, unrecorded) = try recordStop(of: id)
+        let (ending, unrecorded) = try await recordStop(of: id)
         await ending?.quickPart.wait()
         // What is gone by now need not be remembered.
         guard let unrecorded, table.withLock({ $0.entries[id] != nil }) else { return }
@@ -22,16 +22,16 @@ extension SandboxSupervisor {
     }
 
     /// The ending to wait for a moment for, if there is one, and why the stop could not be recorded, if so.
-    private func recordStop(of id: SandboxID) throws(LifecycleError) -> (Ending?, RecordError?) {
-        let stopped = try table.withLock { table throws(LifecycleError) -> (Attempt?, RecordError?, SandboxRecord)? in
-            if let reason = table.unreadable[id] { throw .unreadable(id, reason) }
-            guard var entry = table.entries[id] else { return nil }
-            let failure = entry.sandbox.abandon(entry.sandbox.state.stop(), in: store).failure
-            table.entries[id] = entry
-            return (entry.attempt, failure, entry.sandbox.record)
+    private func recordStop(of id: SandboxID) async throws(LifecycleError) -> (Ending?, RecordError?) {
+        if let reason = table.withLock({ $0.unreadable[id] }) { throw .unreadable(id, reason) }
+        var attempt: Attempt?
+        let stopped = await decide(on: id) { sandbox -> (RecordError?, SandboxRecord) in
+            let failure = await sandbox.abandon(sandbox.state.stop(), in: store).failure
+            return (failure, sandbox.record)
+        } publish: { entry in
+            attempt = entry.attempt
         }
-        guard let (attempt, unrecorded, record) = stopped else { return (nil, nil) }
-        count()
+        guard let (unrecorded, record) = stopped else { return (nil, nil) }
         metrics.stops.increment()
         logger(of: record).info("Stopping", [LogField("callsOff", attempt != nil)])
         if let attempt {
@@ -86,12 +86,10 @@ extension SandboxSupervisor {
         guard
             await insist(
                 on: "remove its directory", of: record, ending,
-                { () throws(RecordError) in
-                    try self.store.remove(record.id)
+                { () async throws(RecordError) in
+                    try await self.remove(record.id)
                 })
         else { return }
-        table.withLock { $0.entries[record.id] = nil }
-        count()
         log.info("The sandbox is gone")
         ending.quickPart.set()
         ending.isDone.set()
@@ -106,17 +104,26 @@ extension SandboxSupervisor {
         guard isDeleted else { return false }
         metrics.deletions.increment()
         logger(of: record).info("The VM is deleted")
-        recordDeletion(of: record.id)
+        await recordDeletion(of: record.id)
         return true
     }
 
-    private func recordDeletion(of id: SandboxID) {
-        table.withLock { table in
-            guard var entry = table.entries[id] else { return }
+    private func recordDeletion(of id: SandboxID) async {
+        _ = await decide(on: id) { sandbox in
             // If the disk refuses, the record still says that the VM is to be deleted: harmless, and true enough.
-            _ = entry.sandbox.abandon(entry.sandbox.state.deleted(), in: store)
+            await sandbox.abandon(sandbox.state.deleted(), in: store).effect
+        } publish: { entry in
             entry.failure = nil
-            table.entries[id] = entry
+        }
+    }
+
+    /// Removes what is left of the sandbox, on disk and in the table.
+    private func remove(_ id: SandboxID) async throws(RecordError) {
+        guard let turn = table.withLock({ $0.entries[id]?.turn }) else { return }
+        // In its turn: nothing is recorded in a directory that is being removed.
+        try await turn.passInAnyCase { () async throws(RecordError) in
+            try await store.remove(id)
+            table.withLock { $0.entries[id] = nil }
         }
         count()
     }

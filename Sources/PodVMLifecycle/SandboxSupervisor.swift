@@ -4,10 +4,11 @@ public import Telemetry
 /// The sandboxes of this node: makes them, starts and stops their VMs, and sees to it that none is left without an
 /// owner, whatever fails.
 ///
-/// Concurrency: every decision is made and recorded under `table`'s lock, so of two calls that come at once one is
-/// first. What a decision is for - asking the cloud, tying the tunnel - happens outside the lock and reports back
-/// with the next event. CreateVM and StartVM work in their caller's task; what must outlive the caller, the ending of a
-/// sandbox, is a child of ``run()``.
+/// Concurrency: each sandbox has a turnstile. Who has passed it decides, has the decision recorded - the disk may take its
+/// time, and other sandboxes go on meanwhile - and publishes it in `table`, under its lock. So of two calls for one sandbox
+/// that come at once one is first, and a decision that is not recorded is seen by no other call. What a decision is for -
+/// asking the cloud, tying the tunnel - happens after the turnstile and reports back with the next event. CreateVM and
+/// StartVM work in their caller's task; what must outlive the caller, the ending of a sandbox, is a child of ``run()``.
 public final class SandboxSupervisor: Sendable {
     /// What an operator may set.
     public struct Options: Sendable {
@@ -70,10 +71,10 @@ public final class SandboxSupervisor: Sendable {
     ///
     /// - Throws: ``LifecycleError`` when the pods directory cannot be made or listed. A record that cannot be read is
     ///   logged, stays where it is and keeps nothing else from being taken up.
-    public func load() throws(LifecycleError) {
+    public func load() async throws(LifecycleError) {
         let loaded: LoadedRecords
         do {
-            loaded = try store.load()
+            loaded = try await store.load()
         } catch {
             throw LifecycleError(
                 error.isForWantOfRoom ? .resourceExhausted : .internal,
@@ -89,16 +90,30 @@ public final class SandboxSupervisor: Sendable {
         for id in loaded.records.map(\.id) + Array(loaded.unreadable.keys) {
             connector.takeUp(id, in: store.directory(of: id))
         }
-        for record in loaded.records {
-            var sandbox = Sandbox(recovered: record)
-            let failure = sandbox.abandon(sandbox.state.recovered(), in: store).failure
-            let log = logger(of: record)
-            if let failure { log.warning("A deletion could not be recorded", [LogField("error", failure)]) }
-            log.info("Found on record", [LogField("state", record.state.name)])
-            table.withLock { $0.entries[record.id] = SandboxTable.Entry(sandbox: sandbox) }
-            if sandbox.state.isEnding { beginEnding(of: record.id) }
+        table.withLock { table in
+            for record in loaded.records {
+                table.entries[record.id] = .init(sandbox: Sandbox(recovered: record), turn: Turnstile(1))
+            }
         }
         count()
+        await withDiscardingTaskGroup { group in
+            for record in loaded.records { group.addTask { await self.takeUp(record) } }
+        }
+    }
+
+    /// Goes on with a sandbox of an earlier process.
+    private func takeUp(_ record: SandboxRecord) async {
+        let log = logger(of: record)
+        log.info("Found on record", [LogField("state", record.state.name)])
+        let result = await decide(on: record.id) { sandbox in
+            let failure = await sandbox.abandon(sandbox.state.recovered(), in: self.store).failure
+            return (isEnding: sandbox.state.isEnding, failure: failure)
+        }
+        guard let result else { return }
+        if let failure = result.failure {
+            log.warning("A deletion could not be recorded", [LogField("error", failure)])
+        }
+        if result.isEnding { beginEnding(of: record.id) }
     }
 
     /// Works in the background - on deletions, with whatever patience they need - until cancelled.
@@ -118,36 +133,58 @@ public final class SandboxSupervisor: Sendable {
 }
 
 extension SandboxSupervisor {
+    /// Has `body` decide about a sandbox and record it, when it is its turn, and publishes what it has decided; nil
+    /// when the sandbox is not there. A caller that is cancelled meanwhile does not keep it from being done.
+    ///
+    /// What `publish` changes in the entry is seen by others at the same moment as the decision. If `body` throws, nothing
+    /// is published.
+    func decide<Outcome, Failure: Error>(
+        on id: SandboxID, _ body: (inout Sandbox) async throws(Failure) -> Outcome,
+        publish: (inout SandboxTable.Entry) -> Void = { _ in }
+    ) async throws(Failure) -> Outcome? {
+        guard let turn = table.withLock({ $0.entries[id]?.turn }) else { return nil }
+        return try await turn.passInAnyCase { () async throws(Failure) -> Outcome? in
+            // What was waited for may be gone by now, and another sandbox may have come with the same id.
+            guard let entry = table.withLock({ $0.entries[id] }), entry.turn === turn else { return nil }
+            var sandbox = entry.sandbox
+            let outcome = try await body(&sandbox)
+            table.withLock { table in
+                guard var entry = table.entries[id] else { return }
+                entry.sandbox = sandbox
+                publish(&entry)
+                table.entries[id] = entry
+            }
+            count()
+            return outcome
+        }
+    }
+
     /// Carries out a step of a sandbox's life: decides and records it, and says what it is for. Nil when the sandbox
     /// is not there.
     func step(
-        _ id: SandboxID, _ decide: (SandboxState) -> Decision
-    ) throws(RecordError) -> SandboxState.Effect? {
-        let effect = try table.withLock { table throws(RecordError) -> SandboxState.Effect? in
-            guard var entry = table.entries[id] else { return nil }
-            let effect = try entry.sandbox.commit(decide(entry.sandbox.state), in: store)
-            table.entries[id] = entry
-            return effect
+        _ id: SandboxID, _ next: (SandboxState) -> Decision
+    ) async throws(RecordError) -> SandboxState.Effect? {
+        try await decide(on: id) { sandbox throws(RecordError) in
+            try await sandbox.commit(next(sandbox.state), in: store)
         }
-        count()
-        return effect
     }
 
     /// Ends an attempt: if it failed, or its caller or a stop has called it off, the sandbox's ending begins.
     ///
     /// To be called in the caller's own task, whose cancellation it looks at.
-    func settle(_ attempt: Attempt, of id: SandboxID, failed: Bool) -> (isEnding: Bool, unrecorded: RecordError?) {
-        let isCalledOff = Task.isCancelled || attempt.isInterrupted
-        let result = table.withLock { table -> (isEnding: Bool, unrecorded: RecordError?) in
-            guard var entry = table.entries[id] else { return (true, nil) }
-            defer { table.entries[id] = entry }
-            entry.attempt = nil
-            guard failed || isCalledOff else { return (entry.sandbox.state.isEnding, nil) }
-            let state = entry.sandbox.state
-            let unrecorded = entry.sandbox.abandon(isCalledOff ? state.stop() : state.failed(), in: store).failure
+    func settle(
+        _ attempt: Attempt, of id: SandboxID, failed: Bool
+    ) async -> (isEnding: Bool, unrecorded: RecordError?) {
+        let result = await decide(on: id) { sandbox -> (isEnding: Bool, unrecorded: RecordError?) in
+            let isCalledOff = Task.isCancelled || attempt.isInterrupted
+            let state = sandbox.state
+            guard failed || isCalledOff else { return (state.isEnding, nil) }
+            let unrecorded = await sandbox.abandon(isCalledOff ? state.stop() : state.failed(), in: store).failure
             return (true, unrecorded)
+        } publish: { entry in
+            entry.attempt = nil
         }
-        count()
+        guard let result else { return (true, nil) }
         if result.isEnding { beginEnding(of: id) }
         return result
     }

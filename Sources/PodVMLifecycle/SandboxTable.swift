@@ -3,7 +3,10 @@ internal import LinuxIO
 /// What the supervisor knows of its sandboxes; a value under its lock.
 struct SandboxTable {
     struct Entry {
+        /// As it was decided and recorded last.
         var sandbox: Sandbox
+        /// Lets one decision at a time be made and recorded. Only who has passed it changes `sandbox`, or removes the entry.
+        let turn: Turnstile
         /// The CreateVM or StartVM in progress. Whoever runs it begins the ending that became due meanwhile: a deletion
         /// must not overtake the creation it is to undo.
         var attempt: Attempt?

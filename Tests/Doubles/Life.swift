@@ -36,15 +36,15 @@ package final class Life: Sendable {
     /// Returns once it is over, or the caller is cancelled.
     package func ended() async { await over.wait() }
 
-    fileprivate func step(_ work: () throws(RecordError) -> Void) throws(RecordError) {
+    fileprivate func step(_ work: () async throws(RecordError) -> Void) async throws(RecordError) {
         let isLast = try state.withLock { state throws(RecordError) -> Bool in
             if state.isOver { throw .dead }
             state.steps += 1
             state.isOver = state.steps == last
             return state.isOver
         }
-        guard isLast else { return try work() }
-        if end == .afterTheWrite { try work() }
+        guard isLast else { return try await work() }
+        if end == .afterTheWrite { try await work() }
         over.set()
         throw .dead
     }
@@ -62,19 +62,19 @@ package struct MortalStore: RecordStore {
 
     package func directory(of sandbox: SandboxID) -> String { store.directory(of: sandbox) }
 
-    package func makeDirectory(of sandbox: SandboxID) throws(RecordError) {
-        try life.step { () throws(RecordError) in try store.makeDirectory(of: sandbox) }
+    package func create(_ record: SandboxRecord) async throws(RecordError) {
+        try await life.step { () async throws(RecordError) in try await store.create(record) }
     }
 
-    package func write(_ record: SandboxRecord) throws(RecordError) {
-        try life.step { () throws(RecordError) in try store.write(record) }
+    package func write(_ record: SandboxRecord, toSurvive event: SurvivedEvent) async throws(RecordError) {
+        try await life.step { () async throws(RecordError) in try await store.write(record, toSurvive: event) }
     }
 
-    package func remove(_ sandbox: SandboxID) throws(RecordError) {
-        try life.step { () throws(RecordError) in try store.remove(sandbox) }
+    package func remove(_ sandbox: SandboxID) async throws(RecordError) {
+        try await life.step { () async throws(RecordError) in try await store.remove(sandbox) }
     }
 
-    package func load() throws(RecordError) -> LoadedRecords { try store.load() }
+    package func load() async throws(RecordError) -> LoadedRecords { try await store.load() }
 }
 
 /// A cloud as long as a process lives.

@@ -1,4 +1,4 @@
-internal import LinuxIO
+package import LinuxIO
 package import PodVMLifecycle
 
 /// A pods directory in memory, of which a test can make a full or a write-protected disk.
@@ -18,12 +18,37 @@ package final class MemoryStore: RecordStore {
 
     private struct State {
         var records: [SandboxID: [UInt8]?] = [:]
+        /// What a power cut would leave of them.
+        var synced: [SandboxID: [UInt8]] = [:]
         var writes: [String] = []
         var fault: Fault?
         var writesUntilFault = 0
+        var gates: [Signal?] = []
+
+        mutating func write(
+            _ record: SandboxRecord, in directory: String, toSurvive event: SurvivedEvent
+        ) throws(RecordError) {
+            if let fault {
+                guard writesUntilFault > 0 else { throw fault.error(on: directory) }
+                writesUntilFault -= 1
+            }
+            records[record.id] = .some(record.encoded)
+            switch event {
+            case .processEnd: break
+            case .firstPowerCut: synced[record.id] = record.encoded
+            case .powerCut:
+                precondition(synced[record.id] != nil, "the sandbox's directory was never synced")
+                synced[record.id] = record.encoded
+            }
+            writes.append(record.state.name)
+        }
     }
 
+    /// What is counted: operations that have begun, held or not.
+    package enum Operation: Hashable, Sendable { case began }
+
     private let state = Lock(State())
+    package let operations = CallCounter<Operation>()
 
     package init() {}
 
@@ -40,38 +65,61 @@ package final class MemoryStore: RecordStore {
         }
     }
 
+    /// Has one of the next operations wait for `signal` before it does anything: the next, or the one after `passing` more.
+    package func hold(until signal: Signal, passing: Int = 0) {
+        state.withLock { $0.gates = Array(repeating: nil, count: passing) + [signal] }
+    }
+
+    /// What is left after a power cut.
+    package func afterPowerCut() -> MemoryStore {
+        let store = MemoryStore()
+        for (id, bytes) in state.withLock({ $0.synced }) { store.put(bytes, for: id) }
+        return store
+    }
+
     /// Puts bytes where a record should be.
-    package func put(_ bytes: [UInt8], for sandbox: SandboxID) { state.withLock { $0.records[sandbox] = .some(bytes) } }
+    package func put(_ bytes: [UInt8], for sandbox: SandboxID) {
+        state.withLock { state in
+            state.records[sandbox] = .some(bytes)
+            state.synced[sandbox] = bytes
+        }
+    }
 
     package func directory(of sandbox: SandboxID) -> String { "/memory/\(sandbox)" }
 
-    package func makeDirectory(of sandbox: SandboxID) throws(RecordError) {
+    package func create(_ record: SandboxRecord) async throws(RecordError) {
+        await pause()
         try state.withLock { state throws(RecordError) in
-            if let fault = state.fault, state.writesUntilFault == 0 { throw fault.error(on: directory(of: sandbox)) }
-            state.records[sandbox] = .some(nil)
+            try state.write(record, in: directory(of: record.id), toSurvive: .processEnd)
         }
     }
 
-    package func write(_ record: SandboxRecord) throws(RecordError) {
+    package func write(_ record: SandboxRecord, toSurvive event: SurvivedEvent) async throws(RecordError) {
+        await pause()
         try state.withLock { state throws(RecordError) in
-            if let fault = state.fault {
-                guard state.writesUntilFault > 0 else { throw fault.error(on: directory(of: record.id)) }
-                state.writesUntilFault -= 1
-            }
             guard state.records[record.id] != nil else { throw RecordError("open: No such file or directory") }
-            state.records[record.id] = .some(record.encoded)
-            state.writes.append(record.state.name)
+            try state.write(record, in: directory(of: record.id), toSurvive: event)
         }
     }
 
-    package func remove(_ sandbox: SandboxID) throws(RecordError) {
+    package func remove(_ sandbox: SandboxID) async throws(RecordError) {
+        await pause()
         try state.withLock { state throws(RecordError) in
             // A full disk can be removed from.
             if state.fault == .readOnly, state.writesUntilFault == 0 {
                 throw Fault.readOnly.error(on: directory(of: sandbox))
             }
+            // After a power cut it may be there again.
             state.records[sandbox] = nil
         }
+    }
+
+    /// Counts an operation in, and waits if it is to be held.
+    private func pause() async {
+        let gate = state.withLock { $0.gates.isEmpty ? nil : $0.gates.removeFirst() }
+        operations.count(.began)
+        // Like a disk, it does not hear of cancellations.
+        if let gate { await Task { await gate.wait() }.value }
     }
 
     package func load() throws(RecordError) -> LoadedRecords {

@@ -15,11 +15,11 @@ struct HypervisorPeerTests {
         let server: HypervisorServer
         let supervisor: SandboxSupervisor
 
-        init(on loop: EpollLoop) throws {
+        init(on loop: EpollLoop) async throws {
             directory = try TemporaryDirectory()
             supervisor = SandboxSupervisor(
                 podsDirectory: directory.path + "/p", provider: cloud, connector: connector, loop: loop)
-            try supervisor.load()
+            try await supervisor.load()
             server = try HypervisorServer.listen(
                 on: directory.path + "/hypervisor.sock",
                 serving: HypervisorService.services(of: supervisor) + OurAgent().services, loop: loop)
@@ -38,7 +38,7 @@ struct HypervisorPeerTests {
     func life() throws {
         let peer = try GoPeer()
         try onLoop { loop in
-            let node = try Node(on: loop)
+            let node = try await Node(on: loop)
             try await node.check("hypervisor", by: peer, on: loop)
             #expect(node.cloud.created.count == 1)
             #expect(node.cloud.deleted == node.cloud.created.map(\.name))
@@ -50,7 +50,7 @@ struct HypervisorPeerTests {
     func abandonedStart(check: String) throws {
         let peer = try GoPeer()
         try onLoop { loop in
-            let node = try Node(on: loop)
+            let node = try await Node(on: loop)
             node.cloud.creation.append(.wait(Signal()))
             try await node.check(check, by: peer, on: loop)
             #expect(node.cloud.machines.isEmpty)
@@ -65,7 +65,7 @@ struct HypervisorPeerTests {
         let peer = try GoPeer()
         _ = SystemInfo.raiseDescriptorLimit()
         try onLoop { loop in
-            let node = try Node(on: loop)
+            let node = try await Node(on: loop)
             try await node.check(check, by: peer, on: loop)
         }
     }

@@ -32,7 +32,7 @@ struct Node: Sendable {
     func run<Value: Sendable>(_ body: @escaping @Sendable (SandboxSupervisor) async throws -> Value) async throws
         -> Value
     {
-        try supervisor.load()
+        try await supervisor.load()
         return try await withThrowingTaskGroup(of: Value?.self) { group in
             group.addTask {
                 await supervisor.run()

@@ -13,7 +13,7 @@ struct OnDiskTests {
         try EpollLoop.run { loop in
             let supervisor = SandboxSupervisor(
                 podsDirectory: podsDirectory, provider: cloud, connector: ScriptedConnector(), loop: loop)
-            try supervisor.load()
+            try await supervisor.load()
             try await withThrowingTaskGroup { group in
                 group.addTask { await supervisor.run() }
                 try await body(supervisor)

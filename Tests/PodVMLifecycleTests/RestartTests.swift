@@ -34,20 +34,31 @@ struct RestartTests {
         }
     }
 
+    /// What ends the process, and how much of its last write is left.
+    struct Death: CaseIterable, Sendable {
+        let end: Life.End
+        let isPowerCut: Bool
+
+        static let allCases = Life.End.allCases.flatMap { end in
+            [false, true].map { Death(end: end, isPowerCut: $0) }
+        }
+    }
+
     @Test(
-        "leaves no VM without an owner, wherever in its life the process is killed", arguments: Story.allCases,
-        Life.End.allCases)
-    func crash(story: Story, end: Life.End) async throws {
+        "leaves no VM without an owner, wherever in its life the process is killed or the power cut",
+        arguments: Story.allCases, Death.allCases)
+    func crash(story: Story, death: Death) async throws {
         let whole = Life()
         try await live(story, Node(life: whole), whole)
         #expect(whole.steps >= 4)
         for last in 1...whole.steps {
-            let life = Life(last: last, end)
+            let life = Life(last: last, death.end)
             let first = Node(life: life)
             try await live(story, first, life)
             #expect(life.isOver)
 
-            let second = Node(store: first.store, cloud: first.cloud)
+            let disk = death.isPowerCut ? first.store.afterPowerCut() : first.store
+            let second = Node(store: disk, cloud: first.cloud)
             try await second.run { supervisor in
                 await second.settled()
                 let owned = Set(

@@ -84,48 +84,48 @@ struct SandboxStateTests {
     ]
 
     @Test("leads where its drawing says, whatever the event", arguments: rows)
-    func table(row: Row) throws {
+    func table(row: Row) async throws {
         for (state, (next, effect)) in zip(Self.states, row.results) {
-            let (sandbox, got) = try committed(state, row.apply)
+            let (sandbox, got) = try await committed(state, row.apply)
             #expect(sandbox.state == Self.states[next], "\(row.event) in \(state.name)")
             #expect(got == effect, "\(row.event) in \(state.name)")
         }
     }
 
     @Test("starts what is prepared, and refuses to start anything else")
-    func start() throws {
-        let (sandbox, effect) = try committed(.prepared(Self.vm)) { try $0.start() }
+    func start() async throws {
+        let (sandbox, effect) = try await committed(.prepared(Self.vm)) { try $0.start() }
         #expect(sandbox.state == .creating(Self.vm))
         #expect(effect == .createInstance(Self.vm))
         let refusals: [SandboxState.StartRefusal?] = [
             .inProgress, nil, .inProgress, .inProgress, .running, .stopped, .stopped,
         ]
         for case (let state, let refusal?) in zip(Self.states, refusals) {
-            #expect(throws: refusal, "\(state.name)") { try committed(state) { try $0.start() } }
+            await #expect(throws: refusal, "\(state.name)") { try await committed(state) { try $0.start() } }
         }
     }
 
     @Test("never leaves a VM that may exist without a deletion to come", arguments: states)
-    func noOrphan(state: SandboxState) throws {
+    func noOrphan(state: SandboxState) async throws {
         let mayExist =
             switch state {
             case .creating, .booting, .running, .deleting: true
             case .preparing, .prepared, .gone: false
             }
         for row in Self.rows where row.event != "deleted" {
-            let (sandbox, _) = try committed(state, row.apply)
+            let (sandbox, _) = try await committed(state, row.apply)
             if case .gone = sandbox.state, mayExist { Issue.record("\(row.event) in \(state.name) forgets a VM") }
         }
     }
 
     @Test("gives no effect out, and changes nothing, when the disk refuses")
-    func fullDisk() throws {
+    func fullDisk() async throws {
         let store = MemoryStore()
-        var sandbox = try sandbox(.prepared(Self.vm), in: store)
+        var sandbox = try await sandbox(.prepared(Self.vm), in: store)
         store.fail(with: .full)
         var effect: SandboxState.Effect?
-        let error = #expect(throws: RecordError.self) {
-            effect = try sandbox.commit(try sandbox.state.start(), in: store)
+        let error = await #expect(throws: RecordError.self) {
+            effect = try await sandbox.commit(try sandbox.state.start(), in: store)
         }
         #expect(error?.isForWantOfRoom == true)
         #expect(effect == nil)
@@ -133,33 +133,35 @@ struct SandboxStateTests {
     }
 
     @Test("goes on deleting when the disk refuses, says so, and records it as soon as it can")
-    func abandoning() throws {
+    func abandoning() async throws {
         let store = MemoryStore()
-        var sandbox = try sandbox(.running(Self.instance), in: store)
+        var sandbox = try await sandbox(.running(Self.instance), in: store)
         store.fail(with: .full)
-        var (effect, failure) = sandbox.abandon(sandbox.state.stop(), in: store)
+        var (effect, failure) = await sandbox.abandon(sandbox.state.stop(), in: store)
         #expect(effect == Self.delete)
         #expect(failure?.isForWantOfRoom == true)
         #expect(try store.load().records.first?.state == .running(Self.instance))
         store.fail(with: nil)
-        (effect, failure) = sandbox.abandon(sandbox.state.stop(), in: store)
+        (effect, failure) = await sandbox.abandon(sandbox.state.stop(), in: store)
         #expect(failure == nil)
         #expect(try store.load().records.first?.state == .deleting(Self.vm))
     }
 
-    private func sandbox(_ state: SandboxState, in store: MemoryStore) throws -> Sandbox {
+    private func sandbox(_ state: SandboxState, in store: MemoryStore) async throws -> Sandbox {
         var record = SandboxRecord(try request("a"), vm: Self.vm, created: 1)
         record.state = state
-        try store.makeDirectory(of: record.id)
-        return try Sandbox(record, in: store)
+        var sandbox = Sandbox(unrecorded: record)
+        try await sandbox.create(in: store)
+        if state.mayHaveVM { try await store.write(record, toSurvive: .firstPowerCut) }
+        return sandbox
     }
 
     private func committed(
         _ state: SandboxState, _ apply: (SandboxState) throws -> Decision
-    ) throws -> (Sandbox, SandboxState.Effect) {
+    ) async throws -> (Sandbox, SandboxState.Effect) {
         let store = MemoryStore()
-        var sandbox = try sandbox(state, in: store)
-        let effect = try sandbox.commit(try apply(state), in: store)
+        var sandbox = try await sandbox(state, in: store)
+        let effect = try await sandbox.commit(try apply(state), in: store)
         #expect(try store.load().records == [sandbox.record], "what is on disk is what is in memory")
         return (sandbox, effect)
     }

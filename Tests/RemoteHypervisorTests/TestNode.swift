@@ -25,7 +25,7 @@ struct TestNode: Sendable {
             let (cloud, connector) = (ScriptedCloud(), ScriptedConnector())
             let supervisor = SandboxSupervisor(
                 podsDirectory: "\(directory)/pods", provider: cloud, connector: connector, loop: loop)
-            try supervisor.load()
+            try await supervisor.load()
             let node = TestNode(
                 loop: loop, directory: directory, cloud: cloud, connector: connector, supervisor: supervisor)
             let server = try HypervisorServer.listen(

@@ -54,7 +54,7 @@ struct HypervisorFuzzer {
         var dice = Dice(input)
         let world = World(dice: &dice, loop: loop)
         let supervisor = SandboxSupervisor(podsDirectory: directory, provider: world, connector: world, loop: loop)
-        try supervisor.load()
+        try await supervisor.load()
         let server = Server(HypervisorService.services(of: supervisor), on: loop)
         async let _: Void = supervisor.run()
         try await withThrowingDiscardingTaskGroup { group in

@@ -98,7 +98,7 @@ struct NodeOnFakeAzure: Sendable {
 
     /// Has the lifecycle at work in the background for as long as `body` takes.
     func work(_ body: @escaping @Sendable (NodeOnFakeAzure) async throws -> Void) async throws {
-        try supervisor.load()
+        try await supervisor.load()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await supervisor.run() }
             group.addTask { try await body(self) }

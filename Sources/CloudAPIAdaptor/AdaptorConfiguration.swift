@@ -18,6 +18,7 @@ struct AdaptorConfiguration: Sendable {
     var verifiesCloudConfiguration = false
     var pauseImage = ""
     var nodeName = ""
+    var clusterID = ""
     var probePort = 8000
     var logLevel = LogLevel.info
     var logFormat = Logger.Format.automatic
@@ -68,6 +69,14 @@ struct AdaptorConfiguration: Sendable {
         Setting(
             "node-name", environment: "NODE_NAME", \.nodeName, .string("NAME"),
             "This node's name in Kubernetes; pod VMs are tagged with it."),
+        Setting(
+            "cluster-id", environment: "CLUSTER_ID", \.clusterID, .string("ID"),
+            """
+            What no other cluster that shares the resource group has, such as the UID of the namespace kube-system; pod \
+            VMs are tagged with it, and only VMs with this cluster's and this node's tags are ever deleted as orphans. \
+            Without it, a hash of /etc/machine-id.
+            """
+        ),
         Setting(
             "probe-port", environment: "PROBE_PORT", \.probePort, .integer(in: 0...65535),
             "The port of /startup, /healthz and /metrics on 127.0.0.1; 0 takes any free one."),

@@ -36,12 +36,13 @@ public enum CloudAPIAdaptorCommand {
         warnings: [String], _ environment: [String: String], _ makeCloud: @escaping Cloud.Factory
     ) throws(ConfigurationError) -> Int32 {
         let options = try configuration.connectorOptions()
+        let cluster = try ClusterIdentity(configured: configuration.clusterID)
         let logger = Logger(level: configuration.logLevel, format: configuration.logFormat)
         logger.info("cloud-api-adaptor \(ProjectVersion.text)", values.map { LogField($0.name, $0.value) })
         for warning in configuration.warnings + warnings { logger.warning(warning) }
         let daemon = Daemon(
-            configuration: configuration, connectorOptions: options, environment: environment, logger: logger,
-            makeCloud: makeCloud)
+            configuration: configuration, connectorOptions: options, cluster: cluster, environment: environment,
+            logger: logger, makeCloud: makeCloud)
         do {
             return try EpollLoop.run { loop in try await daemon.run(on: loop) }
         } catch {

@@ -9,6 +9,7 @@ internal import Telemetry
 struct Daemon: Sendable {
     let configuration: AdaptorConfiguration
     let connectorOptions: AgentConnector.Options
+    let cluster: ClusterIdentity
     let environment: [String: String]
     let logger: Logger
     let makeCloud: Cloud.Factory
@@ -29,6 +30,12 @@ struct Daemon: Sendable {
         SystemInfo.raiseDescriptorLimit()
         let metrics = Metrics()
         ProcessMetrics.register(in: metrics)
+        logger.info(
+            "Pod VMs are tagged with this cluster and this node",
+            [
+                LogField("cluster", cluster.value), LogField("from", cluster.source.rawValue),
+                LogField("node", nodeName),
+            ])
         let cloud = try makeCloud(loop, logger, metrics)
         let stop = Signal()
         return try await withThrowingTaskGroup(of: Int32?.self) { group in
@@ -101,7 +108,7 @@ struct Daemon: Sendable {
         let supervisor = SandboxSupervisor(
             podsDirectory: configuration.podsDirectory, provider: provider, connector: connector, loop: loop,
             logger: logger, metrics: metrics,
-            options: .init(proxyTimeout: configuration.proxyTimeout, node: nodeName))
+            options: .init(proxyTimeout: configuration.proxyTimeout, node: nodeName, cluster: cluster.value))
         // First, so that a second adaptor finds the socket in use before it touches any record.
         let hypervisor = try HypervisorServer.listen(
             on: configuration.socketPath,

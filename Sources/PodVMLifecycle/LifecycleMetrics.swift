@@ -8,6 +8,7 @@ struct LifecycleMetrics {
     let stops: Counter
     let deletions: Counter
     let deletionFailures: Counter
+    let sweeps: Counter
     let orphans: Counter
     private let sandboxes: Gauge
 
@@ -21,6 +22,8 @@ struct LifecycleMetrics {
         deletions = metrics.counter("peerpods_vm_deletions_total", "VMs that the cloud has confirmed to be gone.")
         deletionFailures = metrics.counter(
             "peerpods_vm_deletion_failures_total", "Tries to delete a VM that failed, by why.", labels: ["code"])
+        sweeps = metrics.counter(
+            "peerpods_sweeps_total", "Times that the cloud's VMs were compared with the records.")
         orphans = metrics.counter(
             "peerpods_orphaned_vms_total", "VMs of this node that no sandbox owned, and that are therefore deleted.")
         sandboxes = metrics.gauge("peerpods_sandboxes", "Sandboxes on this node, by state.", labels: ["state"])

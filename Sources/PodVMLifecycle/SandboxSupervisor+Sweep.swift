@@ -31,6 +31,7 @@ extension SandboxSupervisor {
             let isNew = table.withLock { $0.orphans.insert(vm.id).inserted }
             if isNew { pool.start { await self.deleteOrphan(vm, of: sandbox) } }
         }
+        metrics.sweeps.increment()
     }
 
     /// The sandbox that a VM was made for, if it is ours and was listed a moment ago, and has no owner.
@@ -38,9 +39,7 @@ extension SandboxSupervisor {
     /// A VM's record is there before the cloud is asked for it, so one that is listed and has no record has lost it, or
     /// has just been deleted; asking for that again does no harm. A record that cannot be read still owns its VM.
     private func sandboxThatLost(_ vm: ListedInstance) -> SandboxID? {
-        guard vm.tags[InstanceTags.node] == options.node, vm.tags[InstanceTags.cluster] == options.cluster,
-            let text = vm.tags[InstanceTags.sandbox], let sandbox = try? SandboxID(validating: text)
-        else { return nil }
+        guard let sandbox = options.owner.sandbox(of: vm) else { return nil }
         let isOwned = table.withLock { $0.entries[sandbox] != nil || $0.unreadable[sandbox] != nil }
         return isOwned ? nil : sandbox
     }

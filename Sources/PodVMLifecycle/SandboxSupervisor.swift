@@ -14,9 +14,9 @@ public final class SandboxSupervisor: Sendable {
     public struct Options: Sendable {
         /// How long a VM's agent may take to answer, once the VM's address is known.
         public var proxyTimeout: Duration
-        /// This node's name, for the VMs' tags.
+        /// This node's name, for the VMs' tags. While it is empty, no orphan is looked for.
         public var node: String
-        /// The cluster's name, for the VMs' tags.
+        /// The cluster's identity, for the VMs' tags. While it is empty, no orphan is looked for.
         public var cluster: String
         /// More tags for each VM.
         public var tags: [String: String]
@@ -31,6 +31,8 @@ public final class SandboxSupervisor: Sendable {
             self.cluster = cluster
             self.tags = tags
         }
+
+        var owner: VMOwner { VMOwner(cluster: cluster, node: node) }
     }
 
     let store: any RecordStore

@@ -49,6 +49,8 @@ struct RunningDaemon {
             ] + arguments)
         options.environment = [
             "NOTIFY_SOCKET": notifications, "PROBE_PORT": "0", "LOG_FORMAT": "json", "FAKE_NETWORK": "loopback",
+            // Not every machine that runs tests has a machine id.
+            "CLUSTER_ID": "test",
         ]
         .merging(environment.isEmpty ? ["FAKE_CLOUD": "true"] : environment) { $1 }
         if let program = wrapper.first {
@@ -82,6 +84,12 @@ struct RunningDaemon {
         var answer: [UInt8] = []
         while case let bytes = try await stream.read(upTo: 65536), !bytes.isEmpty { answer += bytes }
         return String(decoding: answer, as: UTF8.self)
+    }
+
+    /// The value of a counter or gauge; the log has been read as far as the probes' address.
+    func metric(_ name: String) async throws -> Double? {
+        try await get("/metrics").split(separator: "\n").first { $0.hasPrefix(name + " ") }
+            .flatMap { Double($0.dropFirst(name.count + 1).filter { $0 != "\r" }) }
     }
 
     func call<Request: Message, Response: Message>(

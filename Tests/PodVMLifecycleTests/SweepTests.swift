@@ -39,6 +39,27 @@ struct SweepTests {
         #expect(node.cloud.deleted.isEmpty)
     }
 
+    @Test(
+        "deletes nothing while the cluster or the node has no name, whatever the tags of the VMs",
+        arguments: [("node-1", ""), ("", "test"), ("", "")])
+    func nameless(node name: String, cluster: String) async throws {
+        let node = Node(name: name, cluster: cluster)
+        for (number, tags) in [(name, cluster), ("node-1", ""), ("", "test"), ("", "")].enumerated() {
+            node.cloud.place(spec("podvm-\(number)", node: tags.0, sandbox: "lost", cluster: tags.1))
+        }
+        let before = node.cloud.machines
+        try await node.run { supervisor in
+            await supervisor.sweepOnce()
+            node.clock.advance(by: .seconds(86_400))
+            await supervisor.sweepOnce()
+            // The background has taken up whatever the sweeps began.
+            _ = try await supervisor.create(request("a"))
+            try await supervisor.stop("a")
+            await node.settled()
+        }
+        #expect(node.cloud.machines == before)
+    }
+
     @Test("a VM whose record cannot be read keeps its owner")
     func unreadable() async throws {
         let first = Node()

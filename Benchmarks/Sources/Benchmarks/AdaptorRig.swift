@@ -43,7 +43,7 @@ struct AdaptorRig {
         var options = ChildProcess.Options(
             executable: tools.program("cloud-api-adaptor"),
             arguments: ["azure", "-socket", "\(directory)/hypervisor.sock", "-pods-dir", "\(directory)/pods"])
-        var environment = Environment.all.merging(["PROBE_PORT": "0"]) { $1 }
+        var environment = Environment.all.merging(["PROBE_PORT": "0", "CLUSTER_ID": "benchmark"]) { $1 }
         for line in String(decoding: try DurableFile.read(settings, limit: 1 << 16), as: UTF8.self).split(
             separator: "\n")
         {

@@ -1,0 +1,101 @@
+import Doubles
+import FakeCloud
+import KataProtocol
+import LinuxIO
+import TTRPC
+import Testing
+
+/// A fake Azure in this process, for daemons that share a resource group.
+private struct SharedAzure: Sendable {
+    let directory: String
+    let loop: EpollLoop
+    let port: Int
+    let account: FakeAzureAccount
+
+    /// Runs `body` beside the fake Azure; VMs listen on `port`, which no other test uses.
+    static func run(port: Int, _ body: @escaping @Sendable (SharedAzure) async throws -> Void) throws {
+        let directory = try TemporaryDirectory()
+        try onLoop { loop in
+            var options = LocalAzureOptions()
+            options.stateDirectory = directory.path + "/azure"
+            options.programsDirectory = Files.parent(of: RunningDaemon.executable)
+            options.network = .loopback
+            options.forwarderPort = UInt16(port)
+            options.recordingFile = TrafficRecording.file()
+            let azure = try LocalAzure(options, on: loop)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await azure.run() }
+                defer { group.cancelAll() }
+                try await body(
+                    SharedAzure(directory: directory.path, loop: loop, port: port, account: azure.account))
+            }
+        }
+    }
+
+    /// A daemon with a socket and records of its own that says READY=1.
+    func daemon(_ name: String, cluster: String, node: String = "node-1") async throws -> RunningDaemon {
+        let own = "\(directory)/\(name)"
+        try Files.makeDirectories(own)
+        var daemon = try RunningDaemon(
+            in: own, on: loop,
+            arguments: [
+                "-forwarder-port", "\(port)", "-cluster-id", cluster, "-node-name", node,
+            ],
+            environment: Dictionary(uniqueKeysWithValues: account.environment.map { ($0.name, $0.value) }))
+        try #require(try await daemon.notification() == "READY=1")
+        try await daemon.readLog(until: "\"probes\"")
+        return daemon
+    }
+
+    /// How many VMs, interfaces and disks there are.
+    var resources: Int {
+        get async throws { try await FakeAzureState(of: account.managementEndpoint, on: loop).resources.count }
+    }
+
+    /// Returns once the daemon has compared the cloud with its records that often.
+    func swept(_ daemon: RunningDaemon, times: Double = 1) async throws {
+        while try await daemon.metric("peerpods_sweeps_total") ?? 0 < times {
+            try await loop.sleep(for: .milliseconds(20))
+        }
+    }
+
+    func start(_ id: String, by daemon: RunningDaemon) async throws {
+        _ = try await daemon.call(
+            Hypervisor.createVM,
+            .with {
+                $0.id = id
+                $0.annotations = [
+                    "io.kubernetes.cri.sandbox-name": "web", "io.kubernetes.cri.sandbox-namespace": "default",
+                ]
+            })
+        _ = try await daemon.call(Hypervisor.startVM, .with { $0.id = id })
+    }
+
+    func end(_ daemon: RunningDaemon) async throws {
+        daemon.process.signal(Signals.terminate)
+        #expect(try await daemon.process.wait() == .exited(0))
+    }
+}
+
+@Suite("Adaptors that share a resource group", .enabled(if: RunningDaemon.isBuiltWhole, "the programs are not built"))
+struct SharedAzureTests {
+    @Test("leave the VMs of another cluster alone, though its node has the same name")
+    func clusters() throws {
+        try SharedAzure.run(port: 15156) { azure in
+            let one = try await azure.daemon("one", cluster: "cluster-1")
+            try await azure.start("0123456789abcdef", by: one)
+            let two = try await azure.daemon("two", cluster: "cluster-2")
+            try await azure.swept(two)
+            #expect(try await azure.resources == 3, "a VM, its interface and its disk")
+            #expect(try await two.metric("peerpods_orphaned_vms_total") ?? 0 == 0)
+            #expect(
+                one.log.contains("\"cluster\":\"cluster-1\",\"from\":\"-cluster-id\",\"node\":\"node-1\""), "\(one.log)"
+            )
+
+            _ = try await one.call(Hypervisor.stopVM, .with { $0.id = "0123456789abcdef" })
+            while try await azure.resources > 0 { try await azure.loop.sleep(for: .milliseconds(20)) }
+            try await azure.end(one)
+            try await azure.end(two)
+        }
+    }
+}

@@ -1,4 +1,5 @@
 internal import LinuxIO
+internal import Telemetry
 
 /// A program of several commands, or of one and its variations.
 ///
@@ -43,17 +44,23 @@ public struct Program: Sendable {
     }
 
     /// Where a program says something.
+    ///
+    /// All text that is written is printable, whoever it comes from; only line ends are kept.
     public struct Output: Sendable {
-        /// Takes what the program was asked for.
-        public let standard: @Sendable (String) -> Void
-        /// Takes what the program says about itself.
-        public let error: @Sendable (String) -> Void
+        private let writeStandard: @Sendable (String) -> Void
+        private let writeError: @Sendable (String) -> Void
 
         /// Output that goes to these two.
         public init(standard: @escaping @Sendable (String) -> Void, error: @escaping @Sendable (String) -> Void) {
-            self.standard = standard
-            self.error = error
+            writeStandard = standard
+            writeError = error
         }
+
+        /// Writes what the program was asked for.
+        public func standard(_ text: String) { writeStandard(text.printable(keepingLines: true)) }
+
+        /// Writes what the program says about itself.
+        public func error(_ text: String) { writeError(text.printable(keepingLines: true)) }
 
         /// The process's own standard output and standard error.
         public static let process = Output(standard: { StandardOutput.write($0) }, error: { StandardError.write($0) })

@@ -28,7 +28,7 @@ public enum FakePodVMCommand {
             try EpollLoop.run(body)
             return 0
         } catch {
-            StandardError.write("fake-pod-vm \(name): \(error)\n")
+            Program.Output.process.error("fake-pod-vm \(name): \(error)\n")
             return 1
         }
     }

@@ -30,7 +30,7 @@ enum TetherCommand {
         ProcessTree.dieWithParent(options.parent == 0 ? nil : Int32(options.parent))
         // It only comes back if it failed.
         let error = ProcessTree.become(program, arguments: Array(operands.dropFirst()))
-        StandardError.write("fake-pod-vm tether: \(error)\n")
+        Program.Output.process.error("fake-pod-vm tether: \(error)\n")
         return 127
     }
 }

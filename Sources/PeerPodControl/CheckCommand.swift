@@ -79,7 +79,7 @@ struct CheckCommand: Sendable {
             "\(findings.count { $0.verdict == verdict }) \(Self.word(verdict))"
         }
         lines.append("\(findings.count) findings in \(took.text): \(counts.joined(separator: ", "))")
-        return lines.map { $0.withoutControlCharacters + "\n" }.joined()
+        return lines.map { $0.printable() + "\n" }.joined()
     }
 
     private static func word(_ verdict: Finding.Verdict) -> String {

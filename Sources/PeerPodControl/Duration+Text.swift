@@ -1,3 +1,5 @@
+internal import Telemetry
+
 extension Duration {
     /// In milliseconds.
     var milliseconds: Double { self / .milliseconds(1) }
@@ -14,9 +16,13 @@ extension Duration {
     }
 }
 
-/// A number of seconds as an age, in its largest unit: "12s", "5m", "3h", "20d". A clock that went back shows "0s".
-func ageText(seconds: Int64) -> String {
-    switch seconds {
+/// How long ago `created` was, in seconds since 1970, in the age's largest unit: "12s", "5m", "3h", "20d".
+///
+/// A clock that went back shows "0s". What cannot be such a time, or is more than a day ahead, is "unknown".
+func ageText(of created: Int64, now: WallTime) -> String {
+    let (seconds, isOutOfRange) = now.secondsSinceEpoch.subtractingReportingOverflow(created)
+    guard created > 0, !isOutOfRange, seconds > -86_400 else { return "unknown" }
+    return switch seconds {
     case ..<0: "0s"
     case ..<120: "\(seconds)s"
     case ..<7200: "\(seconds / 60)m"

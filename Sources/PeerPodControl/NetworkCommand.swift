@@ -2,6 +2,7 @@ internal import Configuration
 internal import JSON
 internal import KataProtocol
 internal import LinuxIO
+internal import Telemetry
 
 /// What the flags of `peerpodctl network` fill in.
 struct NetworkOptions: Sendable {
@@ -65,6 +66,7 @@ struct NetworkCommand: Sendable {
             let status = try await socket.call(
                 Sandboxes.network, .with { $0.id = sandbox.id }, timeout: Self.patience)
             let report = NetworkReport(status: status)
+            if isRepeated, !options.isJSON { Repetition.begin(output) }
             output.standard(text(of: report, sandbox, isRepeated: isRepeated))
             return switch report.verdict {
             case .none, .sound: ExitStatus.success
@@ -90,7 +92,7 @@ struct NetworkCommand: Sendable {
                 + "\n"
         }
         let title = "pod \(sandbox.fullName), sandbox \(sandbox.id.prefix(12)), VM \(sandbox.vm), \(sandbox.state)"
-        let lines = [title.withoutControlCharacters] + report.lines.map { $0.isEmpty ? "" : "  " + $0 }
-        return (isRepeated ? Repetition.head : "") + lines.map { $0 + "\n" }.joined()
+        let lines = [title.printable()] + report.lines.map { $0.isEmpty ? "" : "  " + $0 }
+        return lines.map { $0 + "\n" }.joined()
     }
 }

@@ -1,5 +1,6 @@
 internal import JSON
 internal import KataProtocol
+internal import Telemetry
 
 /// What a pod's network looks like, for people and for programs.
 struct NetworkReport: Sendable {
@@ -47,7 +48,7 @@ struct NetworkReport: Sendable {
                 ))
         }
         return facts.map { name, text in
-            name + String(repeating: " ", count: 11 - name.count) + text.withoutControlCharacters
+            name + String(repeating: " ", count: 11 - name.count) + text.printable()
         }
     }
 
@@ -70,7 +71,7 @@ struct NetworkReport: Sendable {
     private static func passed(_ packets: UInt64, _ bytes: UInt64) -> String { "\(packets) (\(bytesText(bytes)))" }
 
     private func section(_ title: String, _ entries: [String]) -> [String] {
-        entries.isEmpty ? [] : ["", title] + entries.map { "  " + $0.withoutControlCharacters }
+        entries.isEmpty ? [] : ["", title] + entries.map { "  " + $0.printable() }
     }
 
     private var conclusion: String {
@@ -79,7 +80,7 @@ struct NetworkReport: Sendable {
         case .sound: "Both ends are as planned."
         case .broken: "\(status.problems.count) problem\(status.problems.count == 1 ? "" : "s")."
         case .unclear:
-            "The node's end is as planned; of the VM's nothing is known: \(status.silence.withoutControlCharacters)"
+            "The node's end is as planned; of the VM's nothing is known: \(status.silence.printable())"
         }
     }
 

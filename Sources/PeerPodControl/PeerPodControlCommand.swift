@@ -15,7 +15,7 @@ public enum PeerPodControlCommand {
             entries: [
                 .init("run", RunOptions.command) { options, command, _ throws(ConfigurationError) in
                     let report = options.isJSON ? .json : options.report
-                    return RunCommand(plan: try options.plan(command), report: report).run()
+                    return RunCommand(plan: try options.plan(command), report: report, output: output).run()
                 },
                 .init("status", StatusOptions.command) { options, _, _ in
                     StatusCommand(options: options, output: output).run()

@@ -1,3 +1,5 @@
+internal import Telemetry
+
 /// How one pod's run ended.
 struct PodOutcome: Sendable {
     /// How far the command got.
@@ -48,7 +50,7 @@ struct PodFailure: Error, Sendable {
     /// What a program says of it on standard error: the message, and the advice on a line of its own.
     func text(of program: String) -> String {
         let advice = advice.isEmpty ? "" : "  \(advice)\n"
-        return "\(program): \(message)\n\(advice)".withoutControlCharacters(except: "\n")
+        return "\(program): \(message)\n\(advice)".printable(keepingLines: true)
     }
 }
 

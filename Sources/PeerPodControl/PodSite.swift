@@ -1,4 +1,5 @@
 internal import JSON
+internal import Telemetry
 
 /// Where in the network a pod is.
 struct PodSite: Equatable, Sendable {
@@ -14,7 +15,7 @@ struct PodSite: Equatable, Sendable {
         let gateway = gateway.map { ", gateway \($0)" } ?? ""
         let addresses = addresses.isEmpty ? "addresses unknown" : addresses.joined(separator: ", ")
         return "pod \(pod.namespace)/\(pod.name): \(addresses)\(gateway), network namespace \(namespacePath)"
-            .withoutControlCharacters
+            .printable()
     }
 
     /// The same for programs.

@@ -10,8 +10,15 @@ struct Repetition: Sendable {
     /// The pause between pictures; nil: there is but one.
     let interval: Duration?
 
-    /// What comes before each of several pictures: on a terminal the new one takes the place of the old one.
-    static var head: String { StandardOutput.isTerminal ? "\u{1b}[H\u{1b}[2J" : "\(WallTime.now)\n" }
+    /// Writes what comes before each of several pictures: on a terminal the new one takes the place of the old one.
+    static func begin(_ output: Program.Output) {
+        if StandardOutput.isTerminal {
+            // A command for the terminal, which `output` would show instead.
+            StandardOutput.write("\u{1b}[H\u{1b}[2J")
+        } else {
+            output.standard("\(WallTime.now)\n")
+        }
+    }
 
     /// Shows it on a loop of this thread; returns the exit status of the one picture, or success once interrupted.
     func run(_ command: String, _ output: Program.Output, _ show: @escaping Show) -> Int32 {

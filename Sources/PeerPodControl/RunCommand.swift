@@ -1,3 +1,4 @@
+internal import Configuration
 internal import JSON
 internal import LinuxIO
 internal import PodNetwork
@@ -6,6 +7,8 @@ internal import PodNetwork
 struct RunCommand: Sendable {
     let plan: RunPlan
     let report: RunOptions.ReportFormat
+    /// Where everything goes but what the pods' commands print.
+    let output: Program.Output
 
     /// Runs the plan on a loop of this thread; returns the exit status.
     func run() -> Int32 {
@@ -15,10 +18,10 @@ struct RunCommand: Sendable {
             if plan.network == .made { try Self.check(NetworkCapabilities.ofThisProcess()) }
             return try EpollLoop.run { loop in try await run(on: loop) }
         } catch let failure as PodFailure {
-            StandardError.write(failure.text(of: "peerpodctl run"))
+            output.error(failure.text(of: "peerpodctl run"))
             return ExitStatus.failure
         } catch {
-            StandardError.write("peerpodctl run: \(error)\n")
+            output.error("peerpodctl run: \(error)\n")
             return ExitStatus.failure
         }
     }
@@ -43,7 +46,7 @@ struct RunCommand: Sendable {
             group.addTask { await listen(to: signals, control) }
             defer { group.cancelAll() }
             return await PodRunner(
-                plan: plan, loop: loop, control: control, output: output, cluster: cluster, announce: announce
+                plan: plan, loop: loop, control: control, output: podOutput, cluster: cluster, announce: announce
             ).run()
         }
         show(
@@ -59,20 +62,20 @@ struct RunCommand: Sendable {
         case .none: break
         case .text: write([site.line(of: pod)])
         case .auto where StandardError.isTerminal: write([site.line(of: pod)])
-        case .json, .auto: StandardError.write(site.json(of: pod).encoded() + [UInt8(ascii: "\n")])
+        case .json, .auto: write(site.json(of: pod))
         }
     }
 
     private func listen(to signals: Signals, _ control: RunControl) async {
         while let number = try? await signals.next() {
             if StandardError.isTerminal, !control.isInterrupted {
-                StandardError.write("peerpodctl: passed on to what runs; once more ends the pods\n")
+                output.error("peerpodctl: passed on to what runs; once more ends the pods\n")
             }
             control.interrupt(number)
         }
     }
 
-    private func output(of pod: String) -> PodOutput {
+    private func podOutput(of pod: String) -> PodOutput {
         guard plan.showsOutput else { return .none }
         return plan.pods == 1 ? .direct : .prefixed(with: pod)
     }
@@ -80,12 +83,14 @@ struct RunCommand: Sendable {
     private func show(_ summary: RunReport) {
         switch report {
         case .none: write(summary.failureLines)
-        case .json: StandardError.write(summary.json.encoded() + [UInt8(ascii: "\n")])
+        case .json: write(summary.json)
         case .text: write(summary.lines(width: StandardOutput.columns ?? 80))
         case .auto where StandardError.isTerminal: write(summary.lines(width: StandardOutput.columns ?? 80))
-        case .auto: StandardError.write(summary.json.encoded() + [UInt8(ascii: "\n")])
+        case .auto: write(summary.json)
         }
     }
 
-    private func write(_ lines: [String]) { StandardError.write(lines.map { $0 + "\n" }.joined()) }
+    private func write(_ lines: [String]) { output.error(lines.map { $0 + "\n" }.joined()) }
+
+    private func write(_ document: JSONValue) { write([String(decoding: document.encoded(), as: UTF8.self)]) }
 }

@@ -1,4 +1,5 @@
 internal import JSON
+internal import Telemetry
 
 /// What a finished `run` tells: a timeline for one pod, percentiles for many, and every failure.
 struct RunReport: Sendable {
@@ -99,7 +100,7 @@ extension PodOutcome {
         switch network {
         case nil: []
         case .told(let report): ["  network"] + report.lines.map { $0.isEmpty ? "" : "    " + $0 }
-        case .untold(let failure): ["  network: \(failure.message)".withoutControlCharacters]
+        case .untold(let failure): ["  network: \(failure.message)".printable()]
         }
     }
 
@@ -136,8 +137,8 @@ extension PodOutcome {
 
 extension PodFailure {
     fileprivate func lines(of pod: String) -> [String] {
-        var lines = ["\(pod): \(operation): \(message)".withoutControlCharacters]
-        if !advice.isEmpty { lines.append("  " + advice.withoutControlCharacters) }
+        var lines = ["\(pod): \(operation): \(message)".printable()]
+        if !advice.isEmpty { lines.append("  " + advice.printable()) }
         return lines
     }
 

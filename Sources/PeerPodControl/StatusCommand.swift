@@ -64,9 +64,9 @@ struct StatusCommand: Sendable {
             output.standard(String(decoding: document.encoded(indent: isRepeated ? nil : 2), as: UTF8.self) + "\n")
             return
         }
-        let text = isRepeated ? Repetition.head : ""
+        if isRepeated { Repetition.begin(output) }
         let lines = sandboxes.isEmpty ? ["no sandboxes"] : Self.table(of: sandboxes, now: WallTime.now).lines
-        output.standard(text + lines.map { $0 + "\n" }.joined())
+        output.standard(lines.map { $0 + "\n" }.joined())
     }
 
     static func table(of sandboxes: [SandboxStatus], now: WallTime) -> TextTable {
@@ -76,7 +76,7 @@ struct StatusCommand: Sendable {
             table.add([
                 String(sandbox.id.prefix(12)), sandbox.state, "\(sandbox.podNamespace)/\(sandbox.podName)", sandbox.vm,
                 sandbox.address.isEmpty ? "-" : sandbox.address,
-                ageText(seconds: now.secondsSinceEpoch - sandbox.created),
+                ageText(of: sandbox.created, now: now),
             ])
         }
         return table

@@ -2,6 +2,7 @@ internal import Configuration
 internal import KataProtocol
 internal import LinuxIO
 internal import PodNetwork
+internal import Telemetry
 
 /// What the flags of `peerpodctl stop` fill in.
 struct StopOptions: Sendable {
@@ -78,7 +79,7 @@ struct StopCommand: Sendable {
             for id in try options.selection(operands, of: onRecord) {
                 do {
                     _ = try await socket.call(Hypervisor.stopVM, .with { $0.id = id }, timeout: .seconds(60))
-                    output.standard("\(id)\n")
+                    output.standard("\(id.printable())\n")
                 } catch let failure as PodFailure {
                     // The others are not to wait for what is the matter with this one.
                     output.error(failure.text(of: "peerpodctl stop"))

@@ -1,3 +1,5 @@
+internal import Telemetry
+
 /// Rows of text in aligned columns, two spaces apart.
 struct TextTable: Sendable {
     enum Alignment: Sendable { case left, right }
@@ -14,8 +16,8 @@ struct TextTable: Sendable {
     /// Adds a row with as many cells as there are headings.
     mutating func add(_ cells: [String]) {
         precondition(cells.count == alignments.count, "\(cells.count) cells for \(alignments.count) columns")
-        // A control character, from a name that somebody chose, would break the table or steer the terminal.
-        rows.append(cells.map(\.withoutControlCharacters))
+        // A control character in a name would break the table or steer the terminal.
+        rows.append(cells.map { $0.printable() })
     }
 
     /// One line for the headings and one a row, without trailing spaces.
@@ -29,16 +31,5 @@ struct TextTable: Sendable {
             }
             return String(line.reversed().drop { $0 == " " }.reversed())
         }
-    }
-}
-
-extension String {
-    /// This text with a `?` for each control character, line ends included.
-    var withoutControlCharacters: String { withoutControlCharacters(except: nil) }
-
-    /// This text with a `?` for each control character but one.
-    func withoutControlCharacters(except kept: Unicode.Scalar?) -> String {
-        let shown = unicodeScalars.map { $0.properties.generalCategory == .control && $0 != kept ? "?" : $0 }
-        return String(String.UnicodeScalarView(shown))
     }
 }

@@ -1,9 +1,10 @@
 internal import PodVMLifecycle
 internal import TTRPC
+internal import Telemetry
 
 extension Status {
-    /// What kata is told when a sandbox did not do as asked; its message ends up in the pod's events.
-    init(_ error: LifecycleError) { self.init(Code(error.code), error.message) }
+    /// What kata is told when a sandbox did not do as asked; its message ends up in the pod's events, and so on terminals.
+    init(_ error: LifecycleError) { self.init(Code(error.code), error.message.printable(keepingLines: true)) }
 }
 
 extension Status.Code {

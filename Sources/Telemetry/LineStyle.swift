@@ -33,10 +33,10 @@ enum LineStyle: Sendable, Equatable {
             }
         line += time.clock
         line += colored ? " \u{1b}[\(color)m\(label)\u{1b}[0m " : " \(label) "
-        append(cut(message), to: &line, quotes: false)
+        line.append(printable: cut(message))
         for field in fields {
             line += "  "
-            append(field.key, to: &line, quotes: false)
+            line.append(printable: field.key)
             line += "="
             switch field.value {
             case .integer(let number): line += String(number)
@@ -44,7 +44,7 @@ enum LineStyle: Sendable, Equatable {
             case .text(let text):
                 let isPlain = !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 != UInt8(ascii: "\"") }
                 if !isPlain { line += "\"" }
-                append(cut(text), to: &line, quotes: !isPlain)
+                line.append(printable: cut(text), quoting: !isPlain)
                 if !isPlain { line += "\"" }
             }
         }
@@ -54,19 +54,19 @@ enum LineStyle: Sendable, Equatable {
         _ line: inout String, _ time: WallTime, _ level: LogLevel, _ message: String, _ fields: [LogField]
     ) {
         line += "{\"time\":\"\(time)\",\"level\":\"\(level)\",\"message\":\""
-        append(cut(message), to: &line, quotes: true)
+        line.append(printable: cut(message), quoting: true)
         line += "\""
         for field in fields {
             let isReserved = ["time", "level", "message"].contains(field.key)
             line += ",\""
-            append(field.key, to: &line, quotes: true)
+            line.append(printable: field.key, quoting: true)
             line += isReserved ? "_\":" : "\":"
             switch field.value {
             case .integer(let number): line += String(number)
             case .bool(let truth): line += truth ? "true" : "false"
             case .text(let text):
                 line += "\""
-                append(cut(text), to: &line, quotes: true)
+                line.append(printable: cut(text), quoting: true)
                 line += "\""
             }
         }
@@ -78,25 +78,5 @@ enum LineStyle: Sendable, Equatable {
         guard text.utf8.count > textLimit else { return text }
         let head = String(decoding: text.utf8.prefix(textLimit), as: UTF8.self)
         return head + "… (\(text.utf8.count) bytes in all)"
-    }
-
-    /// Appends `text` with JSON's escapes for what no line should hold; with `quotes`,
-    /// for `"` and `\` as well.
-    private static func append(_ text: String, to line: inout String, quotes: Bool) {
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"" where quotes, "\\" where quotes:
-                line += "\\"
-                line.unicodeScalars.append(scalar)
-            case "\n": line += "\\n"
-            case "\r": line += "\\r"
-            case "\t": line += "\\t"
-            // Control characters, line separators, and what turns the reading direction.
-            case "\0"..."\u{1f}", "\u{7f}"..."\u{9f}", "\u{2028}"..."\u{202e}", "\u{2066}"..."\u{2069}":
-                let digits = String(scalar.value, radix: 16)
-                line += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: line.unicodeScalars.append(scalar)
-            }
-        }
     }
 }

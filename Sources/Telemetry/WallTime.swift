@@ -11,8 +11,11 @@ public struct WallTime: Sendable, Hashable, Comparable, CustomStringConvertible 
     /// The time that many milliseconds after 1 January 1970.
     public init(millisecondsSinceEpoch: Int64) { self.millisecondsSinceEpoch = millisecondsSinceEpoch }
 
-    /// The time that many seconds after 1 January 1970.
-    public init(secondsSinceEpoch: Int64) { millisecondsSinceEpoch = secondsSinceEpoch * 1000 }
+    /// The time that many seconds after 1 January 1970; the nearest that milliseconds can say.
+    public init(secondsSinceEpoch: Int64) {
+        let (product, overflows) = secondsSinceEpoch.multipliedReportingOverflow(by: 1000)
+        millisecondsSinceEpoch = overflows ? (secondsSinceEpoch < 0 ? .min : .max) : product
+    }
 
     /// The time it is.
     public static var now: WallTime {
@@ -21,7 +24,10 @@ public struct WallTime: Sendable, Hashable, Comparable, CustomStringConvertible 
     }
 
     /// Whole seconds since 1 January 1970.
-    public var secondsSinceEpoch: Int64 { (millisecondsSinceEpoch - milliseconds) / 1000 }
+    public var secondsSinceEpoch: Int64 {
+        let (quotient, remainder) = millisecondsSinceEpoch.quotientAndRemainder(dividingBy: 1000)
+        return remainder < 0 ? quotient - 1 : quotient
+    }
 
     /// RFC 3339 with milliseconds, such as `2026-08-21T09:05:07.042Z`.
     public var description: String {
@@ -55,8 +61,8 @@ public struct WallTime: Sendable, Hashable, Comparable, CustomStringConvertible 
     }
 
     private static func padded(_ number: Int64, _ width: Int) -> String {
-        let digits = String(number)
-        return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
+        let digits = String(number.magnitude)
+        return (number < 0 ? "-" : "") + String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
     }
 
     public static func < (left: WallTime, right: WallTime) -> Bool {

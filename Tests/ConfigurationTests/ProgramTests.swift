@@ -43,6 +43,12 @@ struct ProgramTests {
         #expect(Stage().run("aws").error.hasPrefix("tool: there is no command \"aws\"\n"))
     }
 
+    @Test("shows text that it was given without steering the terminal")
+    func hostileText() {
+        let error = Stage().run("aws\u{1b}[2J\u{202e}").error
+        #expect(error.hasPrefix("tool: there is no command \"aws\\u001b[2J\\u202e\"\n\n"))
+    }
+
     @Test("a refused flag or variable fails with its sentence")
     func refused() {
         let (status, output, error) = Stage().run("serve", "-port=x")

@@ -122,6 +122,70 @@ struct CommandLineTests {
         #expect(try first.string("state") == "running")
     }
 
+    @Test("status shows what a hostile adaptor lists, in a table and as JSON, without a character that steers a terminal")
+    func hostileStatus() throws {
+        let evil = "a\u{1b}[2J\u{9b}31m\u{7f}\u{202e}b\u{2066}\u{200b}\u{61c}\n\r\u{2028}\u{e0041}c"
+        let sandboxes = [Int64.min, .max, 0].map { created in
+            SandboxStatus.with {
+                ($0.id, $0.podName, $0.podNamespace, $0.state) = (evil, evil, evil, evil)
+                ($0.vm, $0.address, $0.created) = (evil, evil, created)
+            }
+        }
+        for isJSON in [false, true] {
+            let said = Said()
+            #expect(try show(sandboxes, isJSON: isJSON, said) == 0)
+            #expect(said.standard.unicodeScalars.allSatisfy { $0.isPrintable || $0 == "\n" })
+            #expect(said.standard.contains("\\u202eb\\u2066\\u200b\\u061c\\n\\r\\u2028\\udb40\\udc41c"))
+            if isJSON {
+                let list = try #require(try JSONValue(parsing: Array(said.standard.utf8)).arrayValue)
+                #expect(try list.map { try JSONNode($0).string("pod") } == [evil, evil, evil])
+            } else {
+                let lines = said.standard.split(separator: "\n")
+                #expect(lines.count == 4 && lines.dropFirst().allSatisfy { $0.hasSuffix(" unknown") })
+            }
+        }
+    }
+
+    @Test("an error of the adaptor's cannot steer the terminal that shows it")
+    func hostileError() throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path + "/hypervisor.sock"
+        let said = said
+        try EpollLoop.run { loop in
+            let listener = try Listener.listen(on: .unix(path: path), loop: loop)
+            let server = Server(
+                Service.services(of: [
+                    Sandboxes.list.handled { _, _ in throw Status(.internal, "no\u{9b}2J\u{202e}\u{7}") }
+                ]), on: loop)
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { try? await server.serve(listener) }
+                let command = StatusCommand(options: StatusOptions(socket: path), output: said.output)
+                #expect(await command.show(on: loop, isRepeated: false) == 125)
+                group.cancelAll()
+            }
+        }
+        #expect(said.error.contains("no\\u009b2J\\u202e\\u0007"))
+        #expect(said.error.unicodeScalars.allSatisfy { $0.isPrintable || $0 == "\n" })
+    }
+
+    /// Shows what an adaptor with these sandboxes lists; returns the exit status.
+    private func show(_ sandboxes: [SandboxStatus], isJSON: Bool, _ said: Said) throws -> Int32 {
+        let directory = try TemporaryDirectory()
+        let path = directory.path + "/hypervisor.sock"
+        return try EpollLoop.run { loop in
+            let listener = try Listener.listen(on: .unix(path: path), loop: loop)
+            let server = Server(
+                Service.services(of: [Sandboxes.list.handled { _, _ in .with { $0.sandboxes = sandboxes } }]), on: loop)
+            return await withTaskGroup(of: Void.self) { group in
+                group.addTask { try? await server.serve(listener) }
+                defer { group.cancelAll() }
+                return await StatusCommand(
+                    options: StatusOptions(socket: path, isJSON: isJSON), output: said.output
+                ).show(on: loop, isRepeated: false)
+            }
+        }
+    }
+
     @Test("stop ends the sandboxes that are named by the beginning of their ids, or all, and no others")
     func stop() throws {
         let directory = try TemporaryDirectory()

@@ -1,3 +1,4 @@
+import Telemetry
 import Testing
 
 @testable import PeerPodControl
@@ -19,8 +20,8 @@ import Testing
     @Test("a table shows no control character of a name somebody chose")
     func controlCharacters() {
         var table = TextTable(["POD"])
-        table.add(["evil\u{1b}[2J\npod"])
-        #expect(table.lines == ["POD", "evil?[2J?pod"])
+        table.add(["evil\u{1b}[2J\npod\u{202e}"])
+        #expect(table.lines == ["POD", "evil\\u001b[2J\\npod\\u202e"])
     }
 
     @Test(
@@ -41,7 +42,15 @@ import Testing
             (Int64(-5), "0s"), (0, "0s"), (119, "119s"), (120, "2m"), (7199, "119m"), (7200, "2h"), (172_800, "2d"),
         ])
     func ages(seconds: Int64, text: String) {
-        #expect(ageText(seconds: seconds) == text)
+        let now = WallTime(secondsSinceEpoch: 1_800_000_000)
+        #expect(ageText(of: now.secondsSinceEpoch - seconds, now: now) == text)
+    }
+
+    @Test(
+        "an age is unknown when the time of creation cannot be one",
+        arguments: [Int64.min, .min + 1, -1, 0, 1_800_086_400, .max - 1, .max])
+    func unknownAge(created: Int64) {
+        #expect(ageText(of: created, now: WallTime(secondsSinceEpoch: 1_800_000_000)) == "unknown")
     }
 
     @Test("a prefixed stream comes out in whole lines, however it is cut", arguments: [1, 2, 3, 7, 100])

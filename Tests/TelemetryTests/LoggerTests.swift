@@ -107,8 +107,16 @@ struct WallTimeTests {
         arguments: [
             (0, "1970-01-01T00:00:00.000Z"), (951_782_400_001, "2000-02-29T00:00:00.001Z"),
             (1_798_761_599_999, "2026-12-31T23:59:59.999Z"), (-1, "1969-12-31T23:59:59.999Z"),
+            (.max, "292278994-08-17T07:12:55.807Z"), (.min, "-292275055-05-16T16:47:04.192Z"),
         ] as [(Int64, String)])
     func rfc3339(milliseconds: Int64, text: String) {
         #expect("\(WallTime(millisecondsSinceEpoch: milliseconds))" == text)
+    }
+
+    @Test("takes any number of seconds, and is at the end of its range beyond it", arguments: [Int64.min, -1, 0, .max])
+    func anySeconds(seconds: Int64) {
+        let time = WallTime(secondsSinceEpoch: seconds)
+        #expect(time.secondsSinceEpoch == max(.min / 1000 - 1, min(seconds, .max / 1000)))
+        #expect("\(time)".hasSuffix("Z"))
     }
 }

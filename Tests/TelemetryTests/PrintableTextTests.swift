@@ -1,0 +1,39 @@
+import Telemetry
+import Testing
+
+@Suite("Printable text")
+struct PrintableTextTests {
+    /// What no terminal, log or table may get, by number: named here a second time, for the rule goes by category.
+    private static let hidden: [ClosedRange<UInt32>] = [
+        0x00...0x1f, 0x7f...0x9f, 0xad...0xad, 0x61c...0x61c, 0x180e...0x180e, 0x200b...0x200f, 0x2028...0x202e,
+        0x2060...0x2064, 0x2066...0x206f, 0xfeff...0xfeff, 0xfff9...0xfffb, 0xe0001...0xe0001, 0xe0020...0xe007f,
+    ]
+
+    @Test("holds no control, direction, line or zero-width character, whichever of Unicode's it was given")
+    func allScalars() {
+        let all = (UInt32(0)...0x10_ffff).compactMap(Unicode.Scalar.init)
+        var text = String()
+        text.unicodeScalars.append(contentsOf: all)
+        let shown = text.printable().unicodeScalars
+        #expect(shown.allSatisfy { scalar in !Self.hidden.contains { $0.contains(scalar.value) } })
+        #expect(shown.allSatisfy { $0.isPrintable })
+    }
+
+    @Test(
+        "escapes as JSON does, and leaves all else as it is",
+        arguments: [
+            ("plain, \"quoted\" and \\", "plain, \"quoted\" and \\"), ("ä漢🙂 e\u{301}", "ä漢🙂 e\u{301}"), ("", ""),
+            ("a\nb\r\t\0", "a\\nb\\r\\t\\u0000"), ("\u{1b}[2J\u{9b}", "\\u001b[2J\\u009b"),
+            ("\u{202e}\u{2066}\u{200f}\u{61c}", "\\u202e\\u2066\\u200f\\u061c"),
+            ("\u{2028}\u{2029}\u{200b}\u{feff}", "\\u2028\\u2029\\u200b\\ufeff"),
+            ("\u{e0041}", "\\udb40\\udc41"), ("\r\n", "\\r\\n"),
+            (String(decoding: [0x61, 0xff, 0xc2, 0x62] as [UInt8], as: UTF8.self), "a\u{fffd}\u{fffd}b"),
+        ])
+    func escapes(text: String, shown: String) {
+        #expect(text.printable() == shown)
+        #expect(shown.printable() == shown)
+    }
+
+    @Test("keeps line ends when it is to, and nothing else")
+    func lines() { #expect("a\r\n\tb\n\u{85}".printable(keepingLines: true) == "a\\r\n\\tb\n\\u0085") }
+}

@@ -103,6 +103,13 @@ extension AzureOptions {
             "enable-secure-boot", environment: "ENABLE_SECURE_BOOT", \.hasSecureBoot, .bool,
             "Boot only what is signed."),
         Setting(
+            "boot-diagnostics", environment: "AZURE_BOOT_DIAGNOSTICS", \.hasBootDiagnostics, .bool,
+            """
+            Have Azure keep each VM's serial console log, which everyone can read who may read the VM. \
+            -boot-diagnostics=false switches it off.
+            """
+        ),
+        Setting(
             "os-disk-encryption", environment: "AZURE_OS_DISK_ENCRYPTION", \.diskEncryption,
             .choice(DiskEncryption.allCases.map { ($0.rawValue, $0) }),
             """

@@ -42,6 +42,8 @@ public struct AzureOptions: Sendable {
     public var isConfidential = true
     public var diskEncryption = DiskEncryption.vmGuestStateOnly
     public var hasSecureBoot = false
+    /// Whether Azure keeps the VMs' serial console log for those who may read the VMs.
+    public var hasBootDiagnostics = true
     /// In GB; 0: the image's.
     public var rootVolumeSize = 0
     public var sshUsername = "peerpod"

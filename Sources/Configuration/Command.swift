@@ -67,18 +67,21 @@ public struct Command<Options: Sendable>: Sendable {
         var problems: [String] = []
         for setting in sections.flatMap(\.settings) {
             let flags = parsed.values[setting.name] ?? []
-            var given: [(text: String, source: String)] = flags.map { ($0, "-\(setting.name)") }
+            var given: [(text: String, source: ValueSource, place: String)] = flags.map {
+                ($0, .flag, "-\(setting.name)")
+            }
             if let variable = setting.environment, let text = environment[variable], !text.isEmpty,
                 flags.isEmpty || setting.isAppending
             {
-                given.insert((text, "the environment variable \(variable) (or -\(setting.name))"), at: 0)
+                given.insert(
+                    (text, .environment, "the environment variable \(variable) (or -\(setting.name))"), at: 0)
             }
-            for (index, (text, source)) in given.enumerated() {
+            for (index, (text, source, place)) in given.enumerated() {
                 do throws(ValueError) {
-                    try setting.set(text, &options, index == 0)
+                    try setting.set(text, source, &options, index == 0)
                 } catch {
                     let shown = setting.isSecret ? "" : " \"\(text)\""
-                    problems.append("the value\(shown) of \(source) is not accepted: it takes \(error.expected)")
+                    problems.append("the value\(shown) of \(place) is not accepted: it takes \(error.expected)")
                 }
             }
         }

@@ -1,5 +1,13 @@
 internal import Telemetry
 
+/// Where a value was given.
+public enum ValueSource: Sendable {
+    /// On the command line.
+    case flag
+    /// In the environment.
+    case environment
+}
+
 /// One row of a program's table of settings: a flag, maybe an environment variable,
 /// and the field of `Options` that they fill.
 ///
@@ -26,7 +34,9 @@ public struct Setting<Options: Sendable>: Sendable {
     let legend: String
 
     /// Reads a value into its field; `isFirst` until one was given, when there is only the default to replace.
-    let set: @Sendable (_ text: String, _ options: inout Options, _ isFirst: Bool) throws(ValueError) -> Void
+    let set:
+        @Sendable (_ text: String, _ source: ValueSource, _ options: inout Options, _ isFirst: Bool)
+            throws(ValueError) -> Void
     /// The field as text that would set it; `‹secret›` for a secret that is set.
     let show: @Sendable (Options) -> String
 
@@ -43,8 +53,9 @@ public struct Setting<Options: Sendable>: Sendable {
         isSecret = format.isSecret
         placeholder = format.placeholder
         legend = format.legend
-        set = { (text, options, isFirst) throws(ValueError) in
-            let value = try format.parse(text)
+        set = { (text, given, options, isFirst) throws(ValueError) in
+            let parse = given == .environment ? format.parseVariable ?? format.parse : format.parse
+            let value = try parse(text)
             if let append = format.append, !isFirst {
                 append(&options[keyPath: field], value)
             } else {
@@ -56,7 +67,7 @@ public struct Setting<Options: Sendable>: Sendable {
 
     private init(
         like other: Setting<some Sendable>,
-        set: @escaping @Sendable (String, inout Options, Bool) throws(ValueError) -> Void,
+        set: @escaping @Sendable (String, ValueSource, inout Options, Bool) throws(ValueError) -> Void,
         show: @escaping @Sendable (Options) -> String
     ) {
         name = other.name
@@ -71,12 +82,25 @@ public struct Setting<Options: Sendable>: Sendable {
         self.show = show
     }
 
+    /// The same setting, which also notes at `field` where its value was given; while the default holds, nothing is noted.
+    public func notingSource(at field: any WritableKeyPath<Options, ValueSource?> & Sendable) -> Setting {
+        let set = set
+        return Setting(
+            like: self,
+            set: { (text, source, options, isFirst) throws(ValueError) in
+                try set(text, source, &options, isFirst)
+                options[keyPath: field] = source
+            }, show: show)
+    }
+
     /// The same setting, of options that hold these options at `field`.
     public func within<Outer: Sendable>(_ field: any WritableKeyPath<Outer, Options> & Sendable) -> Setting<Outer> {
         let (set, show) = (set, show)
         return Setting<Outer>(
             like: self,
-            set: { (text, outer, isFirst) throws(ValueError) in try set(text, &outer[keyPath: field], isFirst) },
+            set: { (text, source, outer, isFirst) throws(ValueError) in
+                try set(text, source, &outer[keyPath: field], isFirst)
+            },
             show: { show($0[keyPath: field]) })
     }
 }

@@ -9,6 +9,8 @@ public struct ValueFormat<Value: Sendable>: Sendable {
     var isSwitch = false
     var isSecret = false
     let parse: @Sendable (String) throws(ValueError) -> Value
+    /// Reads a variable's text, where less is accepted there than in a flag.
+    var parseVariable: (@Sendable (String) throws(ValueError) -> Value)?
     let show: @Sendable (Value) -> String
     /// For values of several parts: adds a second one to a first.
     var append: (@Sendable (inout Value, Value) -> Void)?
@@ -61,7 +63,8 @@ extension ValueFormat where Value == Secret<String> {
 }
 
 extension ValueFormat where Value == Bool {
-    /// A switch: the flag alone, or one of Go's words for true and false in any case.
+    /// A switch: the flag alone, or one of Go's words for true and false in any case. A variable takes only true, false, 1
+    /// and 0: the Go adaptor reads every other text of a variable as false, so none of them may be true here.
     public static var bool: Self {
         var format = Self(
             placeholder: "",
@@ -72,6 +75,13 @@ extension ValueFormat where Value == Bool {
                 default: throw ValueError(expected: "true or false (or 1, t, 0, f)")
                 }
             }, show: { $0 ? "true" : "false" })
+        format.parseVariable = { text throws(ValueError) in
+            switch text.lowercased() {
+            case "1", "true": return true
+            case "0", "false": return false
+            default: throw ValueError(expected: "true or false (or 1, 0)")
+            }
+        }
         format.isSwitch = true
         return format
     }

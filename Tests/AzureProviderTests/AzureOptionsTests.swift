@@ -9,9 +9,14 @@ struct AzureOptionsTests {
     func confidential() throws {
         #expect(AzureOptions().isConfidential)
         #expect(AzureOptions().diskEncryption == .vmGuestStateOnly)
+        #expect(AzureOptions().hasBootDiagnostics)
+        #expect(try !Self.parse([], ["AZURE_BOOT_DIAGNOSTICS": "false"]).hasBootDiagnostics)
         #expect(try !Self.parse(["-disable-cvm"]).isConfidential)
         #expect(try !Self.parse([], ["DISABLECVM": "true"]).isConfidential)
         #expect(try Self.parse([], ["DISABLECVM": "false"]).isConfidential)
+        for text in ["t", "T", " true", "yes", "on", "y"] {
+            #expect(throws: ConfigurationError.self) { try Self.parse([], ["DISABLECVM": text]) }
+        }
     }
 
     @Test("have the Go adaptor's flags, variables and defaults")

@@ -23,6 +23,9 @@ struct Placement: Sendable {
         self.memory = memory
     }
 
+    /// What would be taken if it could be had.
+    var preferred: Candidate? { candidates.first }
+
     /// What to try now; nil when there is nothing left that may help.
     ///
     /// Where everything is avoided, what is avoided for the shortest time is tried all the same, once: a memory that

@@ -1,5 +1,7 @@
 /// What a resource's tags may be: fifty of them, names without what a resource id's parser would stumble on.
 enum ResourceTags {
+    /// Names the technology that protects the VM's memory from the cloud: a ``TEE``.
+    static let tee = "peerpods-tee"
     static let countLimit = 50
     static let nameLimit = 512
     static let valueLimit = 256

@@ -5,8 +5,7 @@ internal import PodVMLifecycle
 struct VMBody: Sendable {
     let options: AzureOptions
     let spec: InstanceSpec
-    /// The VM size's name.
-    let size: String
+    let size: VMSize
     /// Nil: the region decides.
     let zone: String?
     /// As `authorized_keys` has it. Azure wants one; nobody needs to hold its other half.
@@ -14,8 +13,15 @@ struct VMBody: Sendable {
 
     private var resources: VMResources { VMResources(spec.name) }
 
+    /// What protects the VM's memory from the cloud.
+    var tee: TEE { options.isConfidential ? size.tee : .none }
+
     /// The tags that the VM will have.
-    var tags: [String: String] { ResourceTags.merged(operators: options.tags, own: spec.tags) }
+    var tags: [String: String] {
+        var own = spec.tags
+        own[ResourceTags.tee] = tee.rawValue
+        return ResourceTags.merged(operators: options.tags, own: own)
+    }
 
     var json: JSONValue {
         var body = fields(["location": .string(options.region)])
@@ -32,7 +38,7 @@ struct VMBody: Sendable {
     }
 
     private var properties: JSONObject {
-        var properties = fields(["hardwareProfile": ["vmSize": .string(size)]])
+        var properties = fields(["hardwareProfile": ["vmSize": .string(size.name)]])
         if options.isConfidential { properties["securityProfile"] = securityProfile }
         properties["storageProfile"] = .object(
             fields(["imageReference": ImageReference(spec.requirements.image ?? options.imageID).body, "osDisk": disk]))
@@ -42,7 +48,7 @@ struct VMBody: Sendable {
                 "networkApiVersion": .string(APIVersion.inlineNetwork),
                 "networkInterfaceConfigurations": .array([interface]),
             ]))
-        let diagnostics: JSONValue = ["bootDiagnostics": ["enabled": true]]
+        let diagnostics: JSONValue = ["bootDiagnostics": ["enabled": .bool(options.hasBootDiagnostics)]]
         properties["diagnosticsProfile"] = diagnostics
         properties["userData"] = .string(spec.userData)
         return properties

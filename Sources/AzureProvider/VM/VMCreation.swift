@@ -44,7 +44,7 @@ struct VMCreation: Sendable {
 
     /// What must be refused before Azure is asked.
     private func check() throws(ProviderError) {
-        let body = VMBody(options: shop.options, spec: spec, size: "", zone: nil, sshPublicKey: "")
+        let body = VMBody(options: shop.options, spec: spec, size: VMSize(name: ""), zone: nil, sshPublicKey: "")
         var faults = ResourceTags.faults(in: body.tags)
         if let fault = VMResources(id).fault { faults.append("\(fault).") }
         if let image = spec.requirements.image, !ImageReference(image).isPlausible {
@@ -126,18 +126,17 @@ struct VMCreation: Sendable {
             entry.candidate = candidate
             entry.operation = nil
         }
-        var request = shop.resources.request(
-            "PUT", .vm, id.rawValue,
-            body: VMBody(
-                options: shop.options, spec: spec, size: candidate.size.name, zone: candidate.zone,
-                sshPublicKey: shop.sshPublicKey
-            ).json)
+        let body = VMBody(
+            options: shop.options, spec: spec, size: candidate.size, zone: candidate.zone,
+            sshPublicKey: shop.sshPublicKey)
+        warnOfOtherTEE(candidate, placement)
+        var request = shop.resources.request("PUT", .vm, id.rawValue, body: body.json)
         // Makes a VM or nothing: what is there, whoever's, is never changed.
         request.headers["If-None-Match"] = "*"
         var interface: String?
         do throws(ARMError) {
             let answer = try await shop.arm.send(request)
-            interface = try accepted(answer, request, candidate)
+            interface = try accepted(answer, request, candidate, body.tee)
         } catch {
             interface = try await adopted(after: error)
         }
@@ -151,9 +150,22 @@ struct VMCreation: Sendable {
         return addresses
     }
 
+    /// Tells when a pod is about to get a VM that another technology protects than the one of the preferred size.
+    private func warnOfOtherTEE(_ candidate: Candidate, _ placement: Placement) {
+        guard shop.options.isConfidential, let preferred = placement.preferred?.size,
+            preferred.tee != candidate.size.tee
+        else { return }
+        log.warning(
+            "The VM is requested in a size with another TEE than that of the preferred size",
+            [
+                LogField("place", candidate), LogField("tee", candidate.size.tee.rawValue),
+                LogField("preferred", preferred.name), LogField("preferredTEE", preferred.tee.rawValue),
+            ])
+    }
+
     /// Azure has taken the VM on. Returns its interface's name, if the answer has it.
     private func accepted(
-        _ answer: ARMAnswer, _ request: ARMRequest, _ candidate: Candidate
+        _ answer: ARMAnswer, _ request: ARMRequest, _ candidate: Candidate, _ tee: TEE
     ) throws(ARMError) -> String? {
         shop.metrics.tries.increment("accepted")
         shop.vms.update(id) { entry in
@@ -161,7 +173,12 @@ struct VMCreation: Sendable {
             entry.lost = nil
             entry.operation = ARMOperation(answer, of: request)
         }
-        log.info("Azure makes the VM", [LogField("place", candidate), LogField("requestID", answer.requestID ?? "")])
+        log.info(
+            "Azure makes the VM",
+            [
+                LogField("place", candidate), LogField("tee", tee.rawValue),
+                LogField("requestID", answer.requestID ?? ""),
+            ])
         // What is odd in the answer will be seen when the VM is read.
         guard let node = try? answer.node(of: request) else { return nil }
         return (try? VirtualMachine(node))?.interfaceName

@@ -24,6 +24,17 @@ struct VMSizeTests {
         #expect(size.restriction == nil)
     }
 
+    @Test(
+        "names its TEE by the SKU's word, and by its name where the SKU does not say or says what is not known",
+        arguments: [
+            ("Standard_DC2es_v6", "TDX", TEE.tdx), ("Standard_DC2as_v5", "SNP", .snp),
+            ("Standard_DC2es_v6", "IntelTDX", .tdx), ("Standard_DC2es_v6", "Other", .tdx),
+            ("Standard_NCC40ads_H100_v5", "SNP", .snp), ("Standard_X1", "Other", .none), ("Standard_D2s_v5", "", .none),
+        ])
+    func tee(name: String, word: String, tee: TEE) throws {
+        #expect(try size(Example.sized(name, 2, 8, type: word)).tee == tee)
+    }
+
     @Test("is not to be had where its subscription is restricted, in a zone or in all of the region")
     func restrictions() throws {
         func restricted(_ type: String, zones: [JSONValue]) -> JSONValue {

@@ -151,6 +151,34 @@ struct CreateTests {
         #expect(azure.places.last == "Standard_EC2es_v6")
     }
 
+    @Test("warns when a pod gets another TEE than the preferred size has, and names the TEE in the log and in a tag")
+    func otherTEE() async throws {
+        func warnings(_ azure: Fixture) -> [String] { azure.log.filter { $0.contains("another TEE") } }
+        let azure = try Fixture { $0.instanceSizes = ["Standard_DC2as_v5"] }
+        azure.arm.on(
+            "PUT", Fixture.vm, .refusal(409, "SkuNotAvailable"), .json(201, Fixture.machine(), [Fixture.running]))
+        azure.address(.refusal(404, "ResourceNotFound"), Fixture.hasAddress)
+        _ = try await azure.create()
+        #expect(azure.places == ["Standard_DC2es_v6", "Standard_DC2as_v5"])
+        #expect(azure.bodies.map { $0["tags"]?["peerpods-tee"] } == ["tdx", "snp"])
+        #expect(warnings(azure).count == 1)
+        for words in [#""level":"warning""#, #""tee":"snp""#, #""preferredTEE":"tdx""#, "Standard_DC2as_v5"] {
+            #expect(warnings(azure).first?.contains(words) == true, "\(words)")
+        }
+        #expect(azure.log.contains { $0.contains("Azure makes the VM") && $0.contains(#""tee":"snp""#) })
+        // The next pod begins with the fallback, as the preferred size is avoided for a while.
+        _ = try await azure.create()
+        #expect(warnings(azure).count == 2)
+
+        let same = try Fixture { $0.instanceSizes = ["Standard_EC2es_v6"] }
+        same.arm.on(
+            "PUT", Fixture.vm, .refusal(409, "SkuNotAvailable"), .json(201, Fixture.machine(), [Fixture.running]))
+        same.address(.refusal(404, "ResourceNotFound"), Fixture.hasAddress)
+        _ = try await same.create()
+        #expect(same.places == ["Standard_DC2es_v6", "Standard_EC2es_v6"])
+        #expect(warnings(same).isEmpty)
+    }
+
     @Test("says of each try what failed, with ARM's code, words and request id")
     func told() async throws {
         let azure = try Fixture { $0.zones = ["1", "2"] }

@@ -12,6 +12,7 @@ struct ProviderFixture {
     let clock = QuickClock()
     let provider: AzureProvider
     let metrics = Metrics()
+    private let lines = Lock<[String]>([])
     let sandbox: SandboxID
 
     static let vm = "/virtualMachines/podvm-nginx-0a1b2c3d"
@@ -29,7 +30,10 @@ struct ProviderFixture {
         options.managementEndpoint = other.managementEndpoint
         change(&options)
         provider = try AzureProvider(
-            options, sender: arm, sshPublicKey: "ssh-ed25519 AAAA", clock: clock, metrics: metrics)
+            options, sender: arm, sshPublicKey: "ssh-ed25519 AAAA", clock: clock,
+            logger: Logger(level: .debug, format: .json) { [lines] line in
+                lines.withLock { $0.append(String(decoding: line, as: UTF8.self)) }
+            }, metrics: metrics)
         sandbox = try SandboxID(validating: "0a1b2c3d4e5f")
         if let skus {
             arm.on("GET", "/skus", .json(200, ["value": .array(skus)]))
@@ -37,6 +41,9 @@ struct ProviderFixture {
             arm.on("GET", "/skus", .refusal(403, "AuthorizationFailed", "no right to read skus"))
         }
     }
+
+    /// The lines of the log.
+    var log: [String] { lines.withLock { $0 } }
 
     var spec: InstanceSpec { spec() }
 

@@ -7,12 +7,13 @@ import Testing
 @Suite("A VM's body")
 struct VMBodyTests {
     private func body(
-        _ change: (inout AzureOptions) -> Void = { _ in }, _ spec: InstanceSpec = Example.spec(), zone: String? = nil
+        _ change: (inout AzureOptions) -> Void = { _ in }, _ spec: InstanceSpec = Example.spec(),
+        size: String = "Standard_DC2es_v6", zone: String? = nil
     ) -> JSONValue {
         var options = Example.options
         change(&options)
         return VMBody(
-            options: options, spec: spec, size: "Standard_DC2es_v6", zone: zone, sshPublicKey: "ssh-ed25519 AAAA"
+            options: options, spec: spec, size: VMSize(name: size), zone: zone, sshPublicKey: "ssh-ed25519 AAAA"
         ).json
     }
 
@@ -21,7 +22,7 @@ struct VMBodyTests {
         let expected = try JSONValue(
             parsing: Array(
                 """
-                {"location":"eastus","tags":{},"properties":{"hardwareProfile":{"vmSize":"Standard_DC2es_v6"},
+                {"location":"eastus","tags":{"peerpods-tee":"tdx"},"properties":{"hardwareProfile":{"vmSize":"Standard_DC2es_v6"},
                 "securityProfile":{"securityType":"ConfidentialVM","uefiSettings":{"secureBootEnabled":false,"vTpmEnabled":true}},
                 "storageProfile":{"imageReference":{"id":"\(Example.options.imageID)"},
                 "osDisk":{"name":"podvm-nginx-0a1b2c3d-disk","createOption":"FromImage","caching":"ReadWrite","deleteOption":"Delete",
@@ -97,7 +98,29 @@ struct VMBodyTests {
         let body = body(
             { $0.tags = ["team": "blue", "PeerPods-Sandbox": "theirs"] },
             Example.spec(tags: [InstanceTags.sandbox: "a"]))
-        #expect(body["tags"] == ["team": "blue", "peerpods-sandbox": "a"])
+        #expect(body["tags"] == ["team": "blue", "peerpods-sandbox": "a", "peerpods-tee": "tdx"])
+    }
+
+    @Test("has a tag that names the technology which protects the VM")
+    func tee() {
+        func tag(_ size: String, confidential: Bool = true) -> JSONValue? {
+            body({ $0.isConfidential = confidential }, size: size)["tags"]?["peerpods-tee"]
+        }
+        #expect(tag("Standard_DC2es_v6") == "tdx")
+        #expect(tag("Standard_EC4eds_v5") == "tdx")
+        #expect(tag("Standard_DC2as_v5") == "snp")
+        #expect(tag("Standard_EC2ads_v6") == "snp")
+        #expect(tag("Standard_DC2es_v6", confidential: false) == "none")
+        #expect(tag("Standard_D2s_v5", confidential: false) == "none")
+    }
+
+    @Test("has boot diagnostics unless they are switched off")
+    func diagnostics() {
+        func isOn(_ value: Bool) -> JSONValue? {
+            body({ $0.hasBootDiagnostics = value })["properties"]?["diagnosticsProfile"]?["bootDiagnostics"]
+        }
+        #expect(isOn(true) == ["enabled": true])
+        #expect(isOn(false) == ["enabled": false])
     }
 }
 

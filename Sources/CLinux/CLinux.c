@@ -173,4 +173,6 @@ int clinux_set_host_name(const char *name, unsigned long length) { return sethos
 
 int clinux_lock(int fd) { return flock(fd, LOCK_EX); }
 
+int clinux_try_lock(int fd) { return flock(fd, LOCK_EX | LOCK_NB); }
+
 int clinux_namespace_type(int fd) { return ioctl(fd, NS_GET_NSTYPE); }

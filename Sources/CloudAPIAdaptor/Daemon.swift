@@ -25,6 +25,9 @@ struct Daemon: Sendable {
     ///
     /// Pod VMs stay when it ends: the next process takes them up from their records.
     func run(on loop: EpollLoop) async throws -> Int32 {
+        // Before any socket: of two that start at once, the second must not even begin to serve.
+        let lock = try PodsDirectoryLock.take(configuration.podsDirectory)
+        defer { withExtendedLifetime(lock) {} }
         let signals = try Signals([Signals.terminate, Signals.interrupt], on: loop)
         Signals.ignoreBrokenPipes()
         SystemInfo.raiseDescriptorLimit()
@@ -109,7 +112,7 @@ struct Daemon: Sendable {
             podsDirectory: configuration.podsDirectory, provider: provider, connector: connector, loop: loop,
             logger: logger, metrics: metrics,
             options: .init(proxyTimeout: configuration.proxyTimeout, node: nodeName, cluster: cluster.value))
-        // First, so that a second adaptor finds the socket in use before it touches any record.
+        // Before the records are read: a second adaptor with a pods directory of its own, but this socket, changes none.
         let hypervisor = try HypervisorServer.listen(
             on: configuration.socketPath,
             serving: HypervisorService.services(of: supervisor, logger: logger) { summary in

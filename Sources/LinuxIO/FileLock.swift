@@ -7,16 +7,38 @@ public struct FileLock: ~Copyable, Sendable {
 
     private init(_ fd: consuming OwnedFD) { self.fd = fd }
 
-    /// Takes the lock; nil when somebody else holds it.
+    /// How long ``takeDirectory(_:)`` waits: a holder needs microseconds, but may not get the processor at once.
+    private static let patience: UInt32 = 1000
+
+    /// Takes the lock; nil when another open file has it. A symbolic link is not followed.
     ///
     /// It belongs to the open file, so a child that inherits the descriptor keeps it held.
     public static func take(_ path: String) throws(SystemCallError) -> FileLock? {
-        let flags = O_RDWR | O_CREAT
+        let flags = O_RDWR | O_CREAT | O_NOFOLLOW
         let fd = OwnedFD(owning: try systemCall("open", on: path) { unsafe clinux_open(path, flags, 0o600) })
         do throws(SystemCallError) {
             _ = try systemCall("fcntl", on: path) { clinux_exclusive_lock(fd.rawValue) }
         } catch  where error.errno == EAGAIN || error.errno == EACCES {
             return nil
+        }
+        return FileLock(fd)
+    }
+
+    /// Takes the lock on a directory itself, which leaves no file behind.
+    ///
+    /// Blocks the thread for as long as another process has it, but not longer than a second: only for what takes a
+    /// moment.
+    /// - Throws: ``SystemCallError``, with `EWOULDBLOCK` when it took too long.
+    static func takeDirectory(_ path: String) throws(SystemCallError) -> FileLock {
+        let flags = O_RDONLY | O_DIRECTORY
+        let fd = OwnedFD(owning: try systemCall("open", on: path) { unsafe clinux_open(path, flags, 0) })
+        for waited in 0... {
+            do throws(SystemCallError) {
+                _ = try systemCall("flock", on: path) { clinux_try_lock(fd.rawValue) }
+                break
+            } catch  where error.errno == EWOULDBLOCK && waited < patience {
+                Thread.pause(milliseconds: 1)
+            }
         }
         return FileLock(fd)
     }

@@ -19,17 +19,26 @@ public final class Listener: Sendable {
 
     /// Starts to listen.
     ///
-    /// A Unix socket file that nobody serves any more is replaced; one that answers is left
-    /// alone. The file has `mode` from its first moment. The socket stays in `namespace` (nil: the thread's own), and
+    /// A Unix socket file that no process serves any more is replaced; one that answers is left alone, also when both
+    /// processes start at the same moment. The file has `mode` from its first moment. The socket stays in `namespace` (nil: the thread's own), and
     /// holds it, as do the connections that come from it. With `device` nobody is heard who comes over another interface.
     /// - Throws: ``SocketInUse``, or ``SystemCallError``.
     public static func listen(
         on address: SocketAddress, loop: EpollLoop, backlog: CInt = 1024, mode: UInt32 = 0o600,
         sharesPort: Bool = false, device: String? = nil, in namespace: NetworkNamespace? = nil
     ) throws -> Listener {
-        if case .unix(let path) = address { try removeStaleSocket(path) }
         func open() throws -> CInt {
-            try socket(on: address, backlog: backlog, mode: mode, sharesPort: sharesPort, device).disowned()
+            guard case .unix(let path) = address else {
+                return try socket(on: address, backlog: backlog, mode: mode, sharesPort: sharesPort, device).disowned()
+            }
+            // From the look at the old file until the new one answers: otherwise two processes find the same stale file,
+            // and the slower one removes the socket of the other.
+            let turn = try FileLock.takeDirectory(Files.parent(of: path))
+            try removeStaleSocket(path)
+            let number = try socket(on: address, backlog: backlog, mode: mode, sharesPort: sharesPort, device)
+                .disowned()
+            _ = consume turn
+            return number
         }
         let number = try namespace.map { try $0.run { Result { try open() } }.get() } ?? open()
         let fd = OwnedFD(owning: number)

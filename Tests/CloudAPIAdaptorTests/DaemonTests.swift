@@ -42,15 +42,23 @@ struct DaemonTests {
         }
     }
 
-    @Test("refuses a socket or a fake Azure that another one serves, and touches nothing")
+    @Test("refuses a pods directory, a socket or a fake Azure that another one has, and touches nothing")
     func second() throws {
         let directory = try TemporaryDirectory()
         try onLoop { loop in
             let first = try RunningDaemon(in: directory.path, on: loop)
             _ = try await first.notification()
             for (name, flags, reason) in [
-                ("second", ["-fake-state-dir", directory.path + "/other"], "another process answers on it"),
-                ("third", [], "is another process's: give each a directory of its own"),
+                ("second", [], "The pods directory \(directory.path)/pods is in use by another cloud-api-adaptor"),
+                (
+                    "third",
+                    ["-pods-dir", directory.path + "/others", "-fake-state-dir", directory.path + "/other"],
+                    "another process answers on it"
+                ),
+                (
+                    "fourth", ["-pods-dir", directory.path + "/others"],
+                    "is another process's: give each a directory of its own"
+                ),
             ] {
                 var second = try RunningDaemon(in: directory.path, on: loop, manager: name, arguments: flags)
                 #expect(try await second.process.wait() == .exited(1))
@@ -60,6 +68,58 @@ struct DaemonTests {
             #expect(try await first.call(Sandboxes.list, Empty()).sandboxes.isEmpty)
             first.process.signal(Signals.terminate)
             #expect(try await first.process.wait() == .exited(0))
+        }
+    }
+
+    @Test(
+        "serves alone, of several that start at the same moment, and the others say what they share",
+        arguments: [
+            (pods: "pods", words: "is in use by another cloud-api-adaptor"),
+            (pods: nil, words: "another process answers"),
+        ])
+    func together(pods: String?, words: String) throws {
+        let directory = try TemporaryDirectory()
+        try onLoop { loop in
+            // The socket file of one that was killed, which all of them find.
+            let killed = try RunningDaemon(in: directory.path, on: loop)
+            _ = try await killed.notification()
+            killed.process.signal(Signals.kill)
+            _ = try await killed.process.wait()
+
+            let daemons = try (0..<6).map { number in
+                try RunningDaemon(
+                    in: directory.path, on: loop, manager: "manager-\(number)",
+                    arguments: [
+                        "-pods-dir", "\(directory.path)/\(pods ?? "pods-\(number)")",
+                        "-fake-state-dir", "\(directory.path)/cloud-\(number)",
+                    ])
+            }
+            // Each either says that it serves, or ends.
+            let serving = try await withThrowingTaskGroup(of: RunningDaemon?.self) { group in
+                for daemon in daemons {
+                    group.addTask {
+                        try await withThrowingTaskGroup(of: RunningDaemon?.self) { news in
+                            news.addTask { try await daemon.notification() == "READY=1" ? daemon : nil }
+                            news.addTask {
+                                let status = try await daemon.process.wait()
+                                #expect(status == .exited(1))
+                                return nil
+                            }
+                            defer { news.cancelAll() }
+                            return try await news.next() ?? nil
+                        }
+                    }
+                }
+                return try await group.reduce(into: [RunningDaemon]()) { if let daemon = $1 { $0.append(daemon) } }
+            }
+            try #require(serving.count == 1)
+            #expect(try await serving[0].call(Sandboxes.list, Empty()).sandboxes.isEmpty)
+            for var daemon in daemons where daemon.process.pid != serving[0].process.pid {
+                try await daemon.readLog()
+                #expect(daemon.log.contains(words), "\(daemon.log)")
+            }
+            serving[0].process.signal(Signals.terminate)
+            #expect(try await serving[0].process.wait() == .exited(0))
         }
     }
 

@@ -118,6 +118,43 @@ struct StreamTests {
         }
     }
 
+    @Test("of many that find the same stale socket file at one moment, one serves it and all others are refused")
+    func staleRace() async throws {
+        let directory = try TemporaryDirectory()
+        let path = "\(directory.path)/s"
+        for _ in 0..<50 {
+            // Bound and not served, as a killed process leaves it.
+            try onLoop { loop in
+                let live = try Listener.listen(on: .unix(path: path), loop: loop)
+                try Files.rename(path, to: "\(path).kept")
+                live.close()
+                try Files.rename("\(path).kept", to: path)
+            }
+            let count = 8
+            let arrived = Lock((ready: 0, done: 0))
+            let served = try await withThrowingTaskGroup(of: Bool.self) { group in
+                for _ in 0..<count {
+                    group.addTask {
+                        try await Thread.offLoop {
+                            try onLoop { loop in
+                                arrived.withLock { $0.ready += 1 }
+                                while arrived.withLock({ $0.ready }) < count {}
+                                let listener = try? Listener.listen(on: .unix(path: path), loop: loop)
+                                arrived.withLock { $0.done += 1 }
+                                // Each stays until all have tried.
+                                while arrived.withLock({ $0.done }) < count { Thread.pause(milliseconds: 1) }
+                                defer { listener?.close() }
+                                return listener != nil
+                            }
+                        }
+                    }
+                }
+                return try await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+            }
+            #expect(served == 1)
+        }
+    }
+
     @Test("reads addresses as people write them", arguments: ["0.0.0.0:15150", "[::1]:80", "127.0.0.1:1"])
     func addresses(text: String) throws { #expect(try SocketAddress(parsing: text).description == text) }
 

@@ -81,5 +81,7 @@ int clinux_mount_processes(const char *path);
 int clinux_set_host_name(const char *name, unsigned long length);
 // A lock on a file of any kind, for as long as the descriptor (or a copy) is open; waits for it.
 int clinux_lock(int fd);
+// Fails with EWOULDBLOCK when another open file has the lock.
+int clinux_try_lock(int fd);
 // What kind of namespace a descriptor is of (CLONE_NEWNET, ...); -1 when it is none.
 int clinux_namespace_type(int fd);

@@ -1,0 +1,31 @@
+internal import LinuxIO
+
+/// The right to use a pods directory, which one process has at a time, until it ends.
+///
+/// Two adaptors with the same records would each delete VMs that the other is starting. Children do not inherit it.
+public final class PodsDirectoryLock: Sendable {
+    /// No sandbox's id begins with a dot, so this is never a sandbox's directory.
+    private static let name = ".lock"
+
+    private let lock: FileLock
+
+    private init(_ lock: consuming FileLock) { self.lock = lock }
+
+    /// Takes the right to use the directory at `path`, which is made, 0700, when needed.
+    ///
+    /// - Throws: ``LifecycleError`` that names the directory: another process uses it, or it cannot be used at all.
+    public static func take(_ path: String) throws(LifecycleError) -> PodsDirectoryLock {
+        do throws(SystemCallError) {
+            try Files.makeDirectories(path)
+            if let lock = try FileLock.take("\(path)/\(name)") { return PodsDirectoryLock(lock) }
+        } catch {
+            throw LifecycleError(
+                .internal, "The pods directory cannot be used: \(error). Check -pods-dir and its permissions.",
+                cause: error)
+        }
+        throw LifecycleError(
+            .failedPrecondition,
+            "The pods directory \(path) is in use by another cloud-api-adaptor. Stop that one first, or give this one a "
+                + "directory of its own with -pods-dir (PODS_DIR).")
+    }
+}

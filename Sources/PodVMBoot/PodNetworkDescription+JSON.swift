@@ -10,15 +10,17 @@ extension PodNetworkDescription {
                 path: node.path(of: "tunnel-type"), "expected \"\(Self.tunnelType)\", found \(type.debugDescription)")
         }
         self.init(
-            podAddress: try node.parsed("podip", "an address with its prefix length") { NetPrefix($0) },
+            podAddress: try node.parsed("podip", "an address with its prefix length") { NetPrefix(unmapping: $0) },
             hardwareAddress: try node.parsed("pod-hw-addr", "an Ethernet address") { LinkAddress($0) },
             interface: try node.interfaceName("interface"),
-            nodeAddress: try node.parsed("worker-node-ip", "an address with its prefix length") { NetPrefix($0) },
+            nodeAddress: try node.parsed("worker-node-ip", "an address with its prefix length") {
+                NetPrefix(unmapping: $0)
+            },
             mtu: try node.integer("mtu", in: 0...65_535))
         for route in try node.optionalObjects("routes") ?? [] { routes.append(try Route(reading: route)) }
         for entry in try node.optionalObjects("neighbors") ?? [] { neighbors.append(try Neighbor(reading: entry)) }
         for text in try node.optionalStrings("addresses") ?? [] {
-            guard let address = NetPrefix(text) else {
+            guard let address = NetPrefix(unmapping: text) else {
                 throw JSONError(
                     path: node.path(of: "addresses"),
                     "expected addresses with their prefix lengths, found \(String(text.prefix(64)).debugDescription)")
@@ -62,8 +64,8 @@ extension PodNetworkDescription {
 extension PodNetworkDescription.Route {
     fileprivate init(reading node: JSONNode) throws(JSONError) {
         self.init(
-            to: try node.optionalParsed("dst", "an address with its prefix length") { NetPrefix($0) },
-            through: try node.optionalParsed("gw", "an address") { NetAddress($0) })
+            to: try node.optionalParsed("dst", "an address with its prefix length") { NetPrefix(unmapping: $0) },
+            through: try node.optionalParsed("gw", "an address") { NetAddress(unmapping: $0) })
         device = try node.optionalString("dev")?.isEmpty == false ? node.interfaceName("dev") : ""
         `protocol` = try node.optionalParsed("protocol", "static, boot, dhcp or kernel") {
             PodNetworkDescription.RouteProtocol(rawValue: $0)
@@ -74,7 +76,7 @@ extension PodNetworkDescription.Route {
             } ?? .universe
         origin = UInt8(try node.integer("origin", in: 0...255))
         priority = UInt32(try node.integer("priority", in: 0...Int(UInt32.max)))
-        source = try node.optionalParsed("source", "an address") { NetAddress($0) }
+        source = try node.optionalParsed("source", "an address") { NetAddress(unmapping: $0) }
         isOnLink = try node.optionalBool("onlink") ?? false
         mtu = try node.integer("mtu", in: 0...65_535)
     }
@@ -98,7 +100,7 @@ extension PodNetworkDescription.Route {
 extension PodNetworkDescription.Neighbor {
     fileprivate init(reading node: JSONNode) throws(JSONError) {
         self.init(
-            try node.parsed("ip", "an address") { NetAddress($0) },
+            try node.parsed("ip", "an address") { NetAddress(unmapping: $0) },
             is: try node.parsed("hw-addr", "an Ethernet address") { LinkAddress($0) },
             on: try node.interfaceName("dev"),
             state: try node.optionalParsed("state", "a neighbour state such as permanent") {

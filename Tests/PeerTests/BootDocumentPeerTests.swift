@@ -58,9 +58,30 @@ struct BootDocumentPeerTests {
         #expect(try #require(read.podNetwork).plan() == known)
     }
 
+    @Test("the recorded documents are what Go's net and net/netip write", arguments: ["netlink", "mapped"])
+    func recordings(name: String) throws {
+        let tests = Files.parent(of: Files.parent(of: #filePath))
+        let recorded = try DurableFile.read(
+            "\(tests)/Peers/recordings/apf-\(name).json", limit: BootDocument.sizeLimit)
+        #expect(try passed([], ["-recording", name]) == recorded)
+        // What we make of it is what a Go guest reads as plain IPv4.
+        let ours = try BootDocument(parsing: recorded)
+        let theirs = try passed(ours.encoded)
+        #expect(!String(decoding: theirs, as: UTF8.self).contains("::ffff:"))
+        #expect(try BootDocument(parsing: theirs) == ours)
+    }
+
     @Test("Go would write it as we do, but for the newline at the end")
     func sameBytes() throws {
-        let encoded = try BootDocumentPeerTests.full().encoded
+        var document = try BootDocumentPeerTests.full()
+        var route = PodNetworkDescription.Route(to: .allVersion4, through: NetAddress("10.244.0.1"))
+        route.device = "eth0"
+        document.podNetwork?.routes = [route]
+        document.podNetwork?.neighbors = [
+            .init(
+                try #require(NetAddress("10.244.0.1")), is: try #require(LinkAddress("0a:58:0a:f4:00:01")), on: "eth0")
+        ]
+        let encoded = document.encoded
         #expect(String(decoding: try passed(encoded), as: UTF8.self) + "\n" == String(decoding: encoded, as: UTF8.self))
     }
 

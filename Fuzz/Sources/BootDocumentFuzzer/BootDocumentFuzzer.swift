@@ -3,6 +3,7 @@ internal import PodVMBoot
 
 /// apf.json comes from whoever can write the VM's user data: any bytes are read or refused,
 /// and what was read means the same when it is written and read again. So does a network that can be made of it.
+/// No address of it is IPv4-mapped.
 @main
 struct BootDocumentFuzzer {
     static func main() {
@@ -21,6 +22,12 @@ struct BootDocumentFuzzer {
     }
 
     private static func examine(_ network: PodNetworkDescription) {
+        var document = BootDocument(podName: "", podNamespace: "")
+        document.podNetwork = network
+        for part in String(decoding: document.encoded, as: UTF8.self).split(separator: "\"::ffff:").dropFirst() {
+            // Only of a mapped one are the last four bytes written with dots.
+            require(!part.prefix(4).contains("."), "\(network) has an IPv4-mapped address")
+        }
         guard let plan = try? network.plan() else { return }
         let described = PodNetworkDescription(
             plan, node: network.nodeAddress, index: network.index, isDedicated: network.isDedicated)

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"strings"
 )
@@ -23,35 +24,36 @@ type apfConfig struct {
 	TLSCipherSuites []string    `json:"tls-cipher-suites,omitempty"`
 }
 
+// Addresses are of the types that the Go programs have, so that it is Go's own text of them that is read and written.
 type podNetwork struct {
-	PodIP            string      `json:"podip"`
-	PodHwAddr        string      `json:"pod-hw-addr"`
-	Interface        string      `json:"interface"`
-	WorkerNodeIP     string      `json:"worker-node-ip"`
-	TunnelType       string      `json:"tunnel-type"`
-	Routes           []*route    `json:"routes"`
-	Neighbors        []*neighbor `json:"neighbors"`
-	MTU              int         `json:"mtu"`
-	Index            int         `json:"index"`
-	VXLANPort        int         `json:"vxlan-port,omitempty"`
-	VXLANID          int         `json:"vxlan-id,omitempty"`
-	Dedicated        bool        `json:"dedicated"`
-	ExternalViaPodVM bool        `json:"external-net-via-pod-vm"`
+	PodIP            netip.Prefix `json:"podip"`
+	PodHwAddr        string       `json:"pod-hw-addr"`
+	Interface        string       `json:"interface"`
+	WorkerNodeIP     netip.Prefix `json:"worker-node-ip"`
+	TunnelType       string       `json:"tunnel-type"`
+	Routes           []*route     `json:"routes"`
+	Neighbors        []*neighbor  `json:"neighbors"`
+	MTU              int          `json:"mtu"`
+	Index            int          `json:"index"`
+	VXLANPort        int          `json:"vxlan-port,omitempty"`
+	VXLANID          int          `json:"vxlan-id,omitempty"`
+	Dedicated        bool         `json:"dedicated"`
+	ExternalViaPodVM bool         `json:"external-net-via-pod-vm"`
 }
 
 type route struct {
-	Dst      string `json:"dst"`
-	GW       string `json:"gw"`
-	Dev      string `json:"dev,omitempty"`
-	Protocol string `json:"protocol,omitempty"`
-	Scope    string `json:"scope,omitempty"`
+	Dst      netip.Prefix `json:"dst"`
+	GW       netip.Addr   `json:"gw"`
+	Dev      string       `json:"dev,omitempty"`
+	Protocol string       `json:"protocol,omitempty"`
+	Scope    string       `json:"scope,omitempty"`
 }
 
 type neighbor struct {
-	IP     string `json:"ip"`
-	HwAddr string `json:"hw-addr"`
-	Dev    string `json:"dev"`
-	State  string `json:"state"`
+	IP     netip.Addr `json:"ip"`
+	HwAddr string     `json:"hw-addr"`
+	Dev    string     `json:"dev"`
+	State  string     `json:"state"`
 }
 
 // runAPF reads a document from stdin and writes it to stdout: as another Go program would pass
@@ -62,8 +64,12 @@ func runAPF(arguments []string) error {
 	isUserData := flags.Bool("user-data", false, "read base64 of a cloud-config")
 	asUserData := flags.Bool("as-user-data", false, "write base64 of a cloud-config")
 	strict := flags.Bool("strict", true, "refuse keys that the Go programs do not know")
+	recording := flags.String("recording", "", "read nothing, and write this: "+strings.Join(recordings(), ", "))
 	flags.Parse(arguments)
 
+	if *recording != "" {
+		return record(*recording)
+	}
 	input, err := io.ReadAll(os.Stdin)
 	if err != nil {
 		return err

@@ -3,26 +3,31 @@ internal import TTRPC
 
 /// Changes the few calls to the agent that the VM has a say in, and lets all other bytes pass as they are.
 ///
-/// It walks the ttrpc frames of one connection, from the node to the agent, however they are cut. Of a request it looks at
-/// the first bytes, which name the method; only `CreateSandbox` and `CreateContainer` are held until they are whole, and
-/// changed as ``CallRewrite`` says. Frames of other kinds, of other methods, oversized or malformed are not held: the agent
-/// answers them. A stream that ends within a frame ends there for the agent, too, without the frame's last bytes if
-/// they were held.
+/// It walks the ttrpc frames of one connection, from the node to the agent, however they are cut. The envelope of each
+/// request is read to its end (``EnvelopeScan``): one that could be read in two ways, or not at all, ends the connection
+/// before the agent has the whole of it. Only `CreateSandbox` and `CreateContainer` are held until they are whole, and
+/// changed as ``CallRewrite`` says; so is a request that does not begin with its names, as those of all known peers do.
+/// Frames of other kinds and oversized ones pass: the agent answers them. A stream that ends within a frame ends there for
+/// the agent, too, without the frame's last bytes if they were held.
 public struct AgentCallRewriter: StreamFilter {
     private enum State {
-        /// At the start of a frame, or in its first bytes, which are in `edge`: too few to tell what it is.
-        case starting
+        /// At the start of a frame, or in its header, whose first bytes are in `edge`.
+        case header
+        /// In a request that could still be any call, with so many bytes to go; those before are in `edge`.
+        case undecided(Int)
         /// In a frame that passes, with so many bytes to go.
         case passing(Int)
-        /// In a frame that is held, with so many bytes to go.
+        /// In a request that is held, with so many bytes to go.
         case holding(Int)
     }
 
     private let podNamespace: String
     private let held: HeldFrame
-    private var state = State.starting
-    /// The first bytes of a frame, fewer than tell what it is; at most header and ``CallPeek/window``.
+    private var state = State.header
+    /// The first bytes of a frame, fewer than tell what it is: header, service and method take 82 at the most.
     private var edge: [UInt8] = []
+    /// What is known of the request whose frame this is; nil in a frame of another kind.
+    private var scan: EnvelopeScan?
 
     /// Makes the filter of one connection.
     ///
@@ -34,13 +39,7 @@ public struct AgentCallRewriter: StreamFilter {
         held = HeldFrame(in: frames)
     }
 
-    /// The frame (header and payload) that is sent to the agent instead of `frame`, which must be whole.
-    public static func rewrite(_ frame: [UInt8], podNamespace: String) -> [UInt8] {
-        guard frame.count >= FrameHeader.size, FrameHeader(frame).kind == .request else { return frame }
-        return CallRewrite.rewritten(frame, podNamespace: podNamespace) ?? frame
-    }
-
-    /// Takes in the next bytes; throws ``HeldFrameRefused`` when too much would have to be held.
+    /// Takes in the next bytes; throws ``CallRefused``, or ``HeldFrameRefused`` when too much would have to be held.
     public mutating func process(
         _ bytes: UnsafeRawBufferPointer, into output: inout [UInt8]
     ) throws -> FilterVerdict {
@@ -49,16 +48,18 @@ public struct AgentCallRewriter: StreamFilter {
         var walk = unsafe Walk(bytes)
         while !walk.isAtEnd {
             switch state {
+            case .header: try start(&walk, &output)
+            case .undecided(let rest): try decide(&walk, ahead: 0, rest, &output)
             case .passing(let rest):
-                let count = walk.pass(rest)
-                state = rest > count ? .passing(rest - count) : .starting
+                let piece = unsafe walk.peek(rest)
+                unsafe try look(at: piece, of: rest)
+                pass(rest - walk.pass(rest))
             case .holding(let rest):
                 let piece = unsafe walk.take(rest, passing: &output)
+                unsafe try look(at: piece, of: rest)
                 unsafe try held.append(piece)
                 state = .holding(rest - piece.count)
                 try finishIfWhole(&output)
-            case .starting:
-                if edge.isEmpty { startInPlace(&walk, &output) } else { try startFromEdge(&walk, &output) }
             }
         }
         guard walk.isChanged else { return .unchanged }
@@ -66,68 +67,65 @@ public struct AgentCallRewriter: StreamFilter {
         return .replaced
     }
 
-    /// Judges a frame where it lies, so that one which passes is not copied.
-    private mutating func startInPlace(_ walk: inout Walk, _ output: inout [UInt8]) {
-        switch unsafe Self.judge(walk.rest) {
-        case (.pass, let header?):
-            walk.pass(FrameHeader.size)
-            state = header.length > 0 ? .passing(header.length) : .starting
-        case (.hold, let header?):
-            hold(header)
-        default:
-            let piece = unsafe walk.take(.max, passing: &output)
-            unsafe edge.append(contentsOf: piece)
+    /// Begins a frame; where its header is whole it is read in its place, so that a frame which passes is not copied.
+    private mutating func start(_ walk: inout Walk, _ output: inout [UInt8]) throws {
+        guard !edge.isEmpty || walk.count < FrameHeader.size else {
+            let header = unsafe FrameHeader(walk.peek(FrameHeader.size).assumingMemoryBound(to: UInt8.self).span)
+            return try begin(header, &walk, ahead: FrameHeader.size, &output)
         }
-    }
-
-    /// Judges a frame that began in bytes seen before.
-    private mutating func startFromEdge(_ walk: inout Walk, _ output: inout [UInt8]) throws {
-        let goal = edge.count < FrameHeader.size ? FrameHeader.size : Self.goal(FrameHeader(edge))
-        let piece = unsafe walk.take(goal - edge.count, passing: &output)
+        let piece = unsafe walk.take(FrameHeader.size - edge.count, passing: &output)
         unsafe edge.append(contentsOf: piece)
-        let (verdict, header) = unsafe edge.withUnsafeBytes { unsafe Self.judge($0) }
-        guard verdict != .undecided, let header else { return }
-        let start = edge
-        edge = []
-        let rest = FrameHeader.size + header.length - start.count
-        if verdict == .pass {
-            output += start
-            state = rest > 0 ? .passing(rest) : .starting
-        } else {
-            hold(header)
-            unsafe try start.withUnsafeBytes { unsafe try held.append($0) }
-            state = .holding(rest)
+        if edge.count == FrameHeader.size { try begin(FrameHeader(edge), &walk, ahead: 0, &output) }
+    }
+
+    /// Begins the frame of that header, `ahead` bytes of which are still to be walked and the others in `edge`.
+    private mutating func begin(
+        _ header: FrameHeader, _ walk: inout Walk, ahead: Int, _ output: inout [UInt8]
+    ) throws {
+        scan = header.kind == .request && !header.isOversized ? EnvelopeScan() : nil
+        try decide(&walk, ahead: ahead, header.length, &output)
+    }
+
+    /// Looks at the next bytes of a frame, behind `ahead` bytes of header, until they tell what becomes of it.
+    private mutating func decide(_ walk: inout Walk, ahead: Int, _ rest: Int, _ output: inout [UInt8]) throws {
+        let piece = unsafe walk.peek(rest, from: ahead)
+        unsafe try look(at: piece, of: rest)
+        let (count, left) = (ahead + piece.count, rest - piece.count)
+        if scan == nil || scan?.call == .other || (left == 0 && scan?.call == nil) {
+            walk.put(edge, &output)
+            edge = []
+            walk.pass(count)
+            pass(left)
+        } else if scan?.call != nil || scan?.isPastNames == true {
+            held.begin(size: edge.count + ahead + rest)
+            unsafe try edge.withUnsafeBytes { unsafe try held.append($0) }
+            edge = []
+            let piece = unsafe walk.take(count, passing: &output)
+            unsafe try held.append(piece)
+            state = .holding(left)
             try finishIfWhole(&output)
+        } else {
+            let piece = unsafe walk.take(count, passing: &output)
+            unsafe edge.append(contentsOf: piece)
+            state = .undecided(left)
         }
     }
 
-    private mutating func hold(_ header: FrameHeader) {
-        held.begin(size: FrameHeader.size + header.length)
-        state = .holding(FrameHeader.size + header.length)
+    /// Reads on in the envelope, of which `rest` bytes were to go.
+    private mutating func look(at piece: UnsafeRawBufferPointer, of rest: Int) throws(CallRefused) {
+        unsafe try scan?.read(piece.assumingMemoryBound(to: UInt8.self).span)
+        if piece.count == rest { try scan?.finish() }
     }
+
+    private mutating func pass(_ rest: Int) { state = rest > 0 ? .passing(rest) : .header }
 
     private mutating func finishIfWhole(_ output: inout [UInt8]) throws {
         guard case .holding(0) = state else { return }
-        state = .starting
+        state = .header
         let frame = try held.take()
-        let sent = Self.rewrite(frame, podNamespace: podNamespace)
+        let call = scan?.call ?? .other
+        let sent = try CallRewrite.rewritten(frame, as: call, podNamespace: podNamespace) ?? frame
         if output.isEmpty { output = sent } else { output += sent }
-    }
-
-    /// How many bytes of a frame tell what it is, at the most.
-    private static func goal(_ header: FrameHeader) -> Int { FrameHeader.size + min(header.length, CallPeek.window) }
-
-    /// What the first bytes of a frame say; the header once it is there.
-    private static func judge(_ bytes: UnsafeRawBufferPointer) -> (CallPeek.Verdict, FrameHeader?) {
-        guard bytes.count >= FrameHeader.size else { return (.undecided, nil) }
-        let span = unsafe bytes.assumingMemoryBound(to: UInt8.self).span
-        let header = FrameHeader(span)
-        guard header.kind == .request, !header.isOversized else { return (.pass, header) }
-        let end = min(bytes.count, goal(header))
-        let isWhole = end == FrameHeader.size + header.length
-        let verdict = CallPeek.judge(span.extracting(FrameHeader.size..<end), isWhole: isWhole)
-        // A window full of what says nothing is held as well.
-        return (verdict == .undecided && end == goal(header) ? .hold : verdict, header)
     }
 }
 
@@ -145,8 +143,13 @@ public struct AgentCallRewriter: StreamFilter {
 
     var isAtEnd: Bool { unsafe offset == bytes.count }
 
-    /// What is still to be walked.
-    var rest: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(rebasing: bytes[offset...]) }
+    /// How many bytes are still to be walked.
+    var count: Int { unsafe bytes.count - offset }
+
+    /// Bytes still to be walked: up to `count` of them, from `start` on.
+    func peek(_ count: Int, from start: Int = 0) -> UnsafeRawBufferPointer {
+        unsafe UnsafeRawBufferPointer(rebasing: bytes[(offset + start)...].prefix(count))
+    }
 
     /// Lets up to `count` bytes pass; returns how many there were.
     @discardableResult
@@ -164,6 +167,14 @@ public struct AgentCallRewriter: StreamFilter {
         settled = offset
         isChanged = true
         return unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<offset])
+    }
+
+    /// Puts out `held`, which came before.
+    mutating func put(_ held: [UInt8], _ output: inout [UInt8]) {
+        guard !held.isEmpty else { return }
+        flush(&output)
+        output += held
+        isChanged = true
     }
 
     /// Puts out what passed.

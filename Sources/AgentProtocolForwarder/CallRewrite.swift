@@ -3,54 +3,57 @@ internal import TTRPC
 /// What the forwarder changes in calls to the agent, on whole frames, as a function of their bytes.
 ///
 /// - `CreateSandbox` loses its `dns` (field 2): it is the node's, and the agent would make it the VM's resolver.
-/// - `CreateContainer` gets the pod's network namespace: in OCI (6), Linux (8), Namespaces (6) the entry of type
-///   `network` gets its path, or is appended. There is one such entry afterwards, whatever there was.
+/// - `CreateContainer` gets the pod's network namespace: in OCI (6), Linux (8), Namespaces (6) there is one entry of type
+///   `network` afterwards, with the pod's path, whatever there was. Kata's agent takes the type `net` for the same.
 ///
 /// All other fields, known or not, come out as they went in and in their order. A message that is sent in pieces (a
-/// singular field that occurs twice) becomes one, which protobuf calls the same.
+/// singular field that occurs twice) becomes one, which is what protobuf makes of it; some readers take the last piece alone.
 enum CallRewrite {
     private enum Field {
-        static let service = 1, method = 2, payload = 3
+        static let payload = 3
         static let dns = 2
         static let oci = 6, linux = 8, namespaces = 6
         static let type = 1, path = 2
     }
 
-    /// The frame to send instead of `frame` (header and payload); nil if that is to stay as it is.
+    /// What the agents call a network namespace.
+    private static let networkTypes: [StaticString] = ["network", "net"]
+
+    /// The frame to send instead of `frame` (header and payload), whose envelope is scanned and is `call`; nil if that is to
+    /// stay as it is.
     ///
-    /// Nil is also for what cannot be read, and for a container without OCI or Linux part: the agent knows best how to
-    /// refuse it. The result may be longer than ttrpc's limit; then the agent refuses that, as it would any such
-    /// request, where the original would have run outside of the pod's network.
-    static func rewritten(_ frame: [UInt8], podNamespace: String) -> [UInt8]? {
-        try? changed(frame, podNamespace)
+    /// Nil is also for a container without OCI or Linux part: the agent knows best how to refuse it. The result may be
+    /// longer than ttrpc's limit; then the agent refuses that, as it would any such request, where the original would have
+    /// run outside of the pod's network. Throws ``CallRefused`` for what cannot be read.
+    static func rewritten(
+        _ frame: [UInt8], as call: EnvelopeScan.Call, podNamespace: String
+    ) throws(CallRefused) -> [UInt8]? {
+        do throws(ProtobufError) {
+            return try changed(frame, call, podNamespace)
+        } catch {
+            throw CallRefused("its content cannot be read: \(error)")
+        }
     }
 
-    private static func changed(_ frame: [UInt8], _ podNamespace: String) throws(ProtobufError) -> [UInt8]? {
-        let envelope = frame[FrameHeader.size...]
-        // Of each field the last counts, as for any reader.
-        var (service, method) = (envelope.prefix(0), envelope.prefix(0))
+    private static func changed(
+        _ frame: [UInt8], _ call: EnvelopeScan.Call, _ podNamespace: String
+    ) throws(ProtobufError) -> [UInt8]? {
+        guard call != .other else { return nil }
         var payload: ProtobufField?
-        try each(envelope) { field throws(ProtobufError) in
-            switch field.number {
-            case Field.service: service = try field.bytes()
-            case Field.method: method = try field.bytes()
-            case Field.payload: payload = field
-            default: break
-            }
-        }
-        guard let payload, service.elementsEqual(CallPeek.service) else { return nil }
+        try each(frame[FrameHeader.size...]) { if $0.number == Field.payload { payload = $0 } }
+        guard let payload else { return nil }
         let content = try payload.bytes()
         var out = SplicedMessage(
             copying: frame[..<FrameHeader.size], capacity: frame.count + podNamespace.utf8.count + 64)
         out.raw(frame[FrameHeader.size..<payload.raw.startIndex])
         let mark = out.open(Field.payload)
-        if method.elementsEqual(CallPeek.createSandbox) {
-            guard try clearDNS(content, &out) else { return nil }
-        } else if method.elementsEqual(CallPeek.createContainer) {
-            guard try enterNamespace(content, podNamespace, &out) else { return nil }
-        } else {
-            return nil
-        }
+        let isChanged =
+            switch call {
+            case .createSandbox: try clearDNS(content, &out)
+            case .createContainer: try enterNamespace(content, podNamespace, &out)
+            case .other: false
+            }
+        guard isChanged else { return nil }
         out.close(mark)
         out.raw(frame[payload.raw.endIndex...])
         return out.frame()
@@ -108,15 +111,19 @@ enum CallRewrite {
                 guard field.number == Field.namespaces, try isNetwork(field.bytes()) else { return out.raw(field.raw) }
                 guard !isDone else { return }
                 isDone = true
-                let mark = out.open(Field.namespaces)
-                try each(field.bytes()) { if $0.number != Field.path { out.raw($0.raw) } }
-                out.string(Field.path, path)
-                out.close(mark)
+                try writeNamespace(path, like: field.bytes(), &out)
             }
         }
-        guard !isDone else { return }
+        if !isDone { try writeNamespace(path, like: [], &out) }
+    }
+
+    /// Writes the pod's entry, with what else `entry` has.
+    private static func writeNamespace(
+        _ path: String, like entry: ArraySlice<UInt8>, _ out: inout SplicedMessage
+    ) throws(ProtobufError) {
         let mark = out.open(Field.namespaces)
         out.string(Field.type, "network")
+        try each(entry) { if $0.number != Field.type, $0.number != Field.path { out.raw($0.raw) } }
         out.string(Field.path, path)
         out.close(mark)
     }
@@ -125,7 +132,7 @@ enum CallRewrite {
         var type = namespace.prefix(0)
         try each(namespace) { field throws(ProtobufError) in if field.number == Field.type { type = try field.bytes() }
         }
-        return type.elementsEqual("network".utf8)
+        return networkTypes.contains { type.elementsEqual($0) }
     }
 
     private static func each(

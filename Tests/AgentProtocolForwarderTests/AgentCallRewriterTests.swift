@@ -25,13 +25,20 @@ struct AgentCallRewriterTests {
             Requests.frame("Check", [], service: "grpc.Health"), Requests.frame("CreateContainerX", []),
             Requests.frame("Create", [1, 2, 3]), raw(0, 1, []), raw(0, 3, []), raw(4, 3, [1, 2, 3, 4]),
             raw(3, 2, [1, 2, 3]),
-            raw(2, 77, [0x0A, 0x11]), raw(1, 1, [0x0A]), raw(2, 1, [0x0A, 0xFF]), raw(5, 1, [1, 2, 3, 4, 5]),
-            raw(200, 1, [UInt8](repeating: 0xFF, count: 200)), raw(200, 1, [UInt8](repeating: 0x0A, count: 200)),
+            raw(2, 77, [0x0A, 0x11]), Requests.frame(envelope: Requests.message { $0.string(2, "CreateContainer") }),
             Requests.frame(envelope: Requests.message { $0.bytes(3, [UInt8](repeating: 7, count: 5000)) }),
+            Requests.frame(
+                envelope: Requests.message {
+                    $0.varint(9, 1)
+                    $0.raw([0x59, 1, 2, 3, 4, 5, 6, 7, 8, 0x5D, 1, 2, 3, 4])
+                    $0.string(2, "CreateContainer")
+                    $0.string(1, "grpc.AgentServicE")
+                }),
         ]
 
     private func filter(
-        _ bytes: [UInt8], inChunksOf size: Int, _ frames: HeldFrames = HeldFrames()
+        _ bytes: [UInt8], inChunksOf size: Int, _ frames: HeldFrames = HeldFrames(),
+        _ tell: (ArraySlice<UInt8>) -> Void = { _ in }
     ) throws -> [UInt8] {
         var rewriter = AgentCallRewriter(podNamespace: Requests.podNamespace, holdingIn: frames)
         var result: [UInt8] = []
@@ -42,7 +49,10 @@ struct AgentCallRewriterTests {
             case .unchanged:
                 #expect(output.isEmpty)
                 result += chunk
-            case .replaced: result += output
+                tell(chunk)
+            case .replaced:
+                result += output
+                tell(output[...])
             }
         }
         return result
@@ -55,6 +65,49 @@ struct AgentCallRewriterTests {
         let bytes = Array(Self.passing.flatMap { [$0, container, sandbox] }.joined())
         let wanted = Array(Self.passing.flatMap { [$0, containerRewritten, sandboxRewritten] }.joined())
         #expect(try filter(bytes, inChunksOf: size) == wanted)
+    }
+
+    private static let service = Requests.message { $0.string(1, "grpc.AgentService") }
+    private static let start = Requests.message { $0.string(2, "StartContainer") }
+    private static let create = Requests.message { $0.string(2, "CreateContainer") }
+    private static let payload = Requests.message {
+        $0.bytes(3, Requests.createContainer(namespaces: [Requests.namespace("network", "/proc/1/ns/net")]))
+    }
+
+    /// Envelopes that two readers could take for two calls, or that cannot be read.
+    private static let refused: [[UInt8]] = [
+        // The agent's reader takes the last name, and the last payload.
+        [service, start, create, payload], [service, start, payload, create],
+        [Requests.message { $0.string(1, "grpc.Health") }, create, service, payload],
+        [service, start, payload, payload], [service, create, payload, start],
+        [service, create, payload, payload], [Requests.message { $0.varint(4, 1) }, service, [0x20, 0x01]],
+        // Of another wire type, and then right.
+        [service, [0x10, 0x01], create, payload], [[0x0D, 0, 0, 0, 0], service, create, payload],
+        [service, create, [0x18, 0x01]], [service, create, [0x22, 0]],
+        // Field 2 for who looks at 32 bits of a number: the method at last, or the second one.
+        [service, cutTag, Array(create.dropFirst()), payload],
+        [service, start, payload, cutTag, Array(create.dropFirst())],
+        // Groups: with the method in one, and with one that another number ends.
+        [service, [0x33], create, [0x34], payload], [service, [0x33], create, [0x3C], start, payload], [[0x34]],
+        // Numbers out of range, wire types that do not exist, and ends within a field.
+        [service, start, [0x00]], [service, start, [0x02, 0x00]], [service, start, [0x36]], [service, start, [0x37]],
+        [service, start, [0x32], [UInt8](repeating: 0xFF, count: 9), [0x01]],
+        [service, start, [UInt8](repeating: 0x80, count: 10), [0x00]],
+        [service, start, [UInt8](repeating: 0xFF, count: 9), [0x02]], [service, start, [0x92]], [[0x0A]],
+        [[0x0A, 0xFF]], [service, [0x12, 0x0F], Array("Create".utf8)], [service, start, [0x1A, 0x05, 1, 2, 3, 4]],
+        [[1, 2, 3, 4, 5]],
+    ].map { Array($0.joined()) }
+    private static let cutTag: [UInt8] = [0x92, 0x80, 0x80, 0x80, 0x80, 0x01]
+
+    @Test("ends a connection whose request is ambiguous or cannot be read, before the agent has it", arguments: refused)
+    func ambiguous(envelope: [UInt8]) throws {
+        let frame = Requests.frame(envelope: envelope)
+        for size in [1, 3, 10, 11, 40, .max / 2] {
+            var sent: [UInt8] = []
+            #expect(throws: CallRefused.self) { try filter(sandbox + frame, inChunksOf: size) { sent += $0 } }
+            #expect(sent.count < sandboxRewritten.count + frame.count)
+            #expect((sandboxRewritten + frame).starts(with: sent), "in chunks of \(size)")
+        }
     }
 
     @Test("an oversized frame passes, and what follows it is found", arguments: [4096, 100_000])
@@ -124,13 +177,9 @@ struct AgentCallRewriterTests {
     @Test("sixty who each send nearly all of the largest frame hold no more than allowed")
     func hostile() throws {
         let frames = HeldFrames()
-        let start = Requests.frame("CreateContainer", [])
-        var header = FrameHeader(start)
-        header.length = Frame.payloadLimit
-        var bytes: [UInt8] = []
-        header.encode(into: &bytes)
-        bytes += start[FrameHeader.size...]
-        bytes += [UInt8](repeating: 0, count: Frame.payloadLimit - 1000)
+        let payload = [UInt8](repeating: 0, count: Frame.payloadLimit - 200)
+        let bytes = Array(Requests.frame("CreateContainer", payload).dropLast(800))
+        try #require(!FrameHeader(bytes).isOversized)
         var rewriters = (0..<60).map { _ in AgentCallRewriter(podNamespace: "/x", holdingIn: frames) }
         var output: [UInt8] = []
         var refused = Set<Int>()
@@ -151,22 +200,28 @@ struct AgentCallRewriterTests {
         #expect(frames.bytes == 0)
     }
 
-    @Test("any bytes come out the same however they are cut, and unchanged if they call nothing")
+    @Test("any bytes come out the same however they are cut, or are refused however they are cut")
     func anyBytes() throws {
+        var refused = 0
+        func outcome(_ bytes: [UInt8], _ size: Int) throws -> [UInt8]? {
+            do { return try filter(bytes, inChunksOf: size) } catch is CallRefused { return nil }
+        }
         for seed in 0..<60 {
             var bytes: [UInt8] = []
             for index in 0..<4 {
-                var frame = [container, sandbox, Self.passing[0], Self.passing[4], Self.passing[9], Self.passing[13]][
+                var frame = [container, sandbox, Self.passing[0], Self.passing[4], Self.passing[8], Self.passing[10]][
                     (seed + index) % 6]
                 for _ in 0..<(seed % 5) { frame[Int.random(in: 0..<frame.count)] = .random(in: 0...255) }
                 bytes += frame.prefix(Int.random(in: 1...(frame.count * 2)))
             }
-            let whole = try filter(bytes, inChunksOf: bytes.count)
-            for size in [1, 13, 999] { #expect(try filter(bytes, inChunksOf: size) == whole) }
+            let whole = try outcome(bytes, bytes.count)
+            if whole == nil { refused += 1 }
+            for size in [1, 13, 999] { #expect(try outcome(bytes, size) == whole) }
         }
+        #expect((1..<60).contains(refused))
         for _ in 0..<200 {
             let bytes = (0..<300).map { _ in UInt8.random(in: 0...255) & .random(in: 0...255) }
-            let result = try filter(bytes, inChunksOf: 17)
+            guard let result = try outcome(bytes, 17) else { continue }
             #expect(bytes.starts(with: result))
         }
     }

@@ -10,7 +10,8 @@ struct GoClientTests {
         "containerd's client is served by our server as by its own",
         arguments: [
             "unary", "sizes", "deadline", "hangup", "oversized-request", "oversized-answer", "blocked", "metadata",
-            "statuses", "interleaved", "unknown", "frames", "stream-ids", "drip", "garbage", "idle", "fidelity",
+            "statuses", "interleaved", "unknown", "frames", "malformed", "stream-ids", "drip", "garbage", "idle",
+            "fidelity",
         ])
     func server(check: String) throws {
         let peer = try GoPeer()
@@ -32,7 +33,7 @@ struct GoClientTests {
 
     @Test(
         "containerd's client reaches containerd's server through our tunnel",
-        arguments: throughTunnel + ["oversized-relayed"])
+        arguments: throughTunnel + ["malformed", "oversized-relayed"])
     func tunnelToGo(check: String) throws {
         let peer = try GoPeer()
         _ = SystemInfo.raiseDescriptorLimit()
@@ -47,7 +48,7 @@ struct GoClientTests {
 
     @Test(
         "containerd's client reaches our server through our tunnel",
-        arguments: throughTunnel + ["oversized-answer", "stream-ids"])
+        arguments: throughTunnel + ["malformed", "oversized-answer", "stream-ids"])
     func tunnelToOurs(check: String) throws {
         let peer = try GoPeer()
         _ = SystemInfo.raiseDescriptorLimit()
@@ -63,7 +64,7 @@ struct GoClientTests {
 
     @Test(
         "containerd's server behind the forwarder sees what it would see without, but for the calls that are rewritten",
-        arguments: throughTunnel + ["oversized-relayed", "rewrites"])
+        arguments: throughTunnel + ["oversized-relayed", "rewrites", "hidden"])
     func forwarder(check: String) throws {
         let peer = try GoPeer()
         let podNamespace = "/run/netns/podns"
@@ -76,6 +77,17 @@ struct GoClientTests {
                 }
             }
             #expect(held.bytes == 0)
+        }
+    }
+
+    @Test("calls that hide what they ask for reach containerd's server, where no forwarder refuses them")
+    func hiddenWithoutForwarder() throws {
+        let peer = try GoPeer()
+        try onLoop { loop in
+            let directory = try TemporaryDirectory()
+            try await peer.withAgent(at: directory.socket("agent.sock"), on: loop) { address in
+                try await peer.check("hidden", address, on: loop)
+            }
         }
     }
 

@@ -12,7 +12,7 @@ struct GoEndTests {
         "fidelity",
     ]
 
-    @Test("a Go adaptor reaches the agent through our forwarder", arguments: calls + ["rewrites"])
+    @Test("a Go adaptor reaches the agent through our forwarder", arguments: calls + ["rewrites", "hidden"])
     func goAdaptor(check: String) throws {
         let peer = try GoPeer()
         try onLoop { loop in

@@ -25,6 +25,9 @@ enum ContainerRewrite {
         require(new.networkPaths == [RewriterFuzzer.podNamespace], "the network namespaces are \(new.networkPaths)")
     }
 
+    /// Whether the parts of the request that matter can be read.
+    static func canRead(_ request: [UInt8]) -> Bool { Parts(request) != nil }
+
     /// A request's parts, each without what is inside of the next.
     private struct Parts {
         var hasLinux = false
@@ -54,7 +57,7 @@ enum ContainerRewrite {
                         path = bytes ?? path
                     }
                 }
-                if type.elementsEqual("network".utf8) {
+                if type.elementsEqual("network".utf8) || type.elementsEqual("net".utf8) {
                     networkPaths.append(String(decoding: path, as: UTF8.self))
                 } else {
                     otherNamespaces.append(Array(field.raw))

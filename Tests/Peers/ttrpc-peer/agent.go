@@ -29,6 +29,7 @@ type agent struct {
 	waiting   int
 	cancelled int
 	requests  map[string][]byte // the last payload of each method that is only recorded
+	taken     []string          // the network namespaces of all containers
 }
 
 func serveAgent(arguments []string) error {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/containerd/ttrpc"
+	"github.com/gogo/protobuf/proto"
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/status"
 )
@@ -20,6 +21,7 @@ func (a *agent) registerPeer(server *ttrpc.Server, agentMethods map[string]ttrpc
 		"Describe":    describe,
 		"Counters":    a.counters,
 		"LastRequest": a.lastRequest,
+		"Namespaces":  a.namespaces,
 	})
 }
 
@@ -32,8 +34,26 @@ func (a *agent) record(method string) ttrpc.Method {
 		a.mutex.Lock()
 		defer a.mutex.Unlock()
 		a.requests[method] = request.bytes
+		if method != "CreateContainer" {
+			return &empty{}, nil
+		}
+		var container createContainerRequest
+		if err := proto.Unmarshal(request.bytes, &container); err != nil {
+			return nil, err
+		}
+		a.taken = append(a.taken, container.networks()...)
 		return &empty{}, nil
 	}
+}
+
+// namespaces are the paths of all that containers were to enter as their network.
+func (a *agent) namespaces(_ context.Context, unmarshal func(interface{}) error) (interface{}, error) {
+	if err := unmarshal(&empty{}); err != nil {
+		return nil, err
+	}
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	return &namespacesResponse{Paths: a.taken}, nil
 }
 
 func (a *agent) lastRequest(_ context.Context, unmarshal func(interface{}) error) (interface{}, error) {

@@ -108,6 +108,14 @@ func (m *countersResponse) Reset()         { *m = countersResponse{} }
 func (m *countersResponse) String() string { return fmt.Sprintf("%+v", *m) }
 func (*countersResponse) ProtoMessage()    {}
 
+type namespacesResponse struct {
+	Paths []string `protobuf:"bytes,1,rep,name=paths,proto3"`
+}
+
+func (m *namespacesResponse) Reset()         { *m = namespacesResponse{} }
+func (m *namespacesResponse) String() string { return fmt.Sprintf("%q", m.Paths) }
+func (*namespacesResponse) ProtoMessage()    {}
+
 type descriptionResponse struct {
 	Metadata    []*ttrpc.KeyValue `protobuf:"bytes,1,rep,name=metadata,proto3"`
 	RemainingMS int64             `protobuf:"varint,2,opt,name=remaining_ms,proto3"`

@@ -31,6 +31,23 @@ func (m *createContainerRequest) Reset()         { *m = createContainerRequest{}
 func (m *createContainerRequest) String() string { return proto.CompactTextString(m) }
 func (*createContainerRequest) ProtoMessage()    {}
 
+// networks are the paths that the container enters as its network, by either name of the type; one
+// that names none stays in that of the agent. Without a Linux part the agent makes no container.
+func (m *createContainerRequest) networks() (paths []string) {
+	if m.OCI == nil || m.OCI.Linux == nil {
+		return nil
+	}
+	for _, namespace := range m.OCI.Linux.Namespaces {
+		if namespace.Type == "network" || namespace.Type == "net" {
+			paths = append(paths, namespace.Path)
+		}
+	}
+	if len(paths) == 0 {
+		paths = []string{"the agent's own"}
+	}
+	return paths
+}
+
 type spec struct {
 	Version          string            `protobuf:"bytes,1,opt,name=version,proto3"`
 	Annotations      map[string]string `protobuf:"bytes,7,rep,name=annotations,proto3" protobuf_key:"bytes,1,opt,name=key,proto3" protobuf_val:"bytes,2,opt,name=value,proto3"`

@@ -1,0 +1,186 @@
+internal import TTRPC
+
+/// Reads a request's envelope {1 service, 2 method, 3 payload, 4 timeout, 5 metadata} as its bytes come by, to tell which
+/// call the agent will see.
+///
+/// The agent reads the envelope again, with a reader of its own, and readers differ over messages that no encoder writes:
+/// of a field that occurs twice all take the last, some cut a tag to 32 bits, some do not look at the number that ends a
+/// group. What two readers could take for two calls is therefore refused: a singular field that occurs twice or has another
+/// wire type than declared, a group, a field number or length that is out of range, an envelope that ends within a field.
+/// Numbers with more bytes than they need mean the same to all, and are read.
+struct EnvelopeScan: Sendable {
+    /// The calls that the forwarder tells apart.
+    enum Call { case createSandbox, createContainer, other }
+
+    /// What the next byte is part of.
+    private enum Place {
+        case tag
+        /// A varint that is a field's value.
+        case scalar
+        /// The length of a field of that number.
+        case length(Int)
+        /// A name that may be `candidate`, of which so many bytes are read.
+        case name(Name, Int)
+        /// Content that is not looked at, with so many bytes to go.
+        case content(Int)
+    }
+
+    private enum Name {
+        case service, createSandbox, createContainer
+
+        /// The name of interest that a field of that length may have; nil if there is none.
+        init?(in field: Int, length: Int) {
+            switch (field, length) {
+            case (Field.service, Self.serviceText.count): self = .service
+            case (Field.method, Self.createSandboxText.count): self = .createSandbox
+            case (Field.method, Self.createContainerText.count): self = .createContainer
+            default: return nil
+            }
+        }
+
+        var field: Int { self == .service ? Field.service : Field.method }
+
+        var text: [UInt8] {
+            switch self {
+            case .service: Self.serviceText
+            case .createSandbox: Self.createSandboxText
+            case .createContainer: Self.createContainerText
+            }
+        }
+
+        private static let serviceText = Array("grpc.AgentService".utf8)
+        private static let createSandboxText = Array("CreateSandbox".utf8)
+        private static let createContainerText = Array("CreateContainer".utf8)
+    }
+
+    private enum Field {
+        static let service = 1, method = 2, payload = 3, timeout = 4
+        /// `metadata` may occur many times, and fields of later versions are passed on.
+        static let singular = service...timeout
+        /// What protobuf allows.
+        static let numbers: ClosedRange<UInt64> = 1...(1 << 29 - 1)
+    }
+
+    private var place = Place.tag
+    /// The number that is being read, and how many bits of it are there.
+    private var number: UInt64 = 0
+    private var bits: UInt64 = 0
+    /// The singular fields that occurred, a bit each.
+    private var seen = 0
+    /// nil: the service is not known yet.
+    private var isForAgent: Bool?
+    /// nil: the method is not known yet.
+    private var method: Call?
+    /// Whether anything but service and method has begun.
+    private(set) var isPastNames = false
+
+    /// The call; nil while it could still be any.
+    var call: Call? {
+        switch (isForAgent, method) {
+        case (false?, _), (_, .other?): .other
+        case (true?, let method?): method
+        default: nil
+        }
+    }
+
+    /// Takes in the envelope's next bytes; throws what makes it ambiguous or unreadable.
+    mutating func read(_ bytes: borrowing Span<UInt8>) throws(CallRefused) {
+        var offset = 0
+        while offset < bytes.count {
+            switch place {
+            case .content(let rest):
+                let count = min(rest, bytes.count - offset)
+                offset += count
+                skip(rest - count)
+            case .name(let name, let index):
+                compare(bytes[offset], with: name, at: index)
+                offset += 1
+            case .tag, .scalar, .length:
+                try advance(bytes[offset])
+                offset += 1
+            }
+        }
+    }
+
+    /// Ends the envelope; throws if it ends within a field.
+    func finish() throws(CallRefused) {
+        guard case .tag = place, bits == 0 else { throw CallRefused("its envelope ends within a field") }
+    }
+
+    private mutating func skip(_ count: Int) { place = count > 0 ? .content(count) : .tag }
+
+    /// Takes in one byte of a number, and goes on once it is whole.
+    private mutating func advance(_ byte: UInt8) throws(CallRefused) {
+        // The tenth byte has room for the 64th bit and no more.
+        guard bits < 63 || byte <= 1 else { throw CallRefused("its envelope has a number of more than 64 bits") }
+        number |= UInt64(byte & 0x7F) << bits
+        bits += 7
+        guard byte < 0x80 else { return }
+        let value = number
+        (number, bits) = (0, 0)
+        switch place {
+        case .tag: try begin(value)
+        case .length(let field): try measure(field, value)
+        default: place = .tag
+        }
+    }
+
+    /// Begins the field of that tag.
+    private mutating func begin(_ tag: UInt64) throws(CallRefused) {
+        guard Field.numbers.contains(tag >> 3) else { throw CallRefused("\(tag >> 3) is not a field number") }
+        let (field, type) = (Int(tag >> 3), Int(tag & 7))
+        if Field.singular.contains(field) {
+            guard seen & 1 << field == 0 else { throw CallRefused("its envelope has field \(field) twice") }
+            seen |= 1 << field
+            guard type == (field == Field.timeout ? 0 : 2) else {
+                throw CallRefused("field \(field) of its envelope has wire type \(type)")
+            }
+        }
+        if field != Field.service, field != Field.method { isPastNames = true }
+        switch type {
+        case 0: place = .scalar
+        case 1: skip(8)
+        case 2: place = .length(field)
+        case 5: skip(4)
+        default: throw CallRefused("field \(field) of its envelope has wire type \(type)")
+        }
+    }
+
+    /// Begins the content of a field.
+    private mutating func measure(_ field: Int, _ length: UInt64) throws(CallRefused) {
+        guard length <= Frame.payloadLimit else {
+            throw CallRefused("field \(field) of its envelope is longer than a frame")
+        }
+        if let name = Name(in: field, length: Int(length)) {
+            place = .name(name, 0)
+        } else {
+            note(nil, in: field)
+            skip(Int(length))
+        }
+    }
+
+    /// Takes in one byte of what may be `name`.
+    private mutating func compare(_ byte: UInt8, with name: Name, at index: Int) {
+        let rest = name.text.count - index - 1
+        if name.text[index] != byte {
+            note(nil, in: name.field)
+            skip(rest)
+        } else if rest == 0 {
+            note(name, in: name.field)
+            place = .tag
+        } else {
+            place = .name(name, index + 1)
+        }
+    }
+
+    /// Notes the name that a field has; nil is one that does not matter here.
+    private mutating func note(_ name: Name?, in field: Int) {
+        if field == Field.service { isForAgent = name == .service }
+        guard field == Field.method else { return }
+        switch name {
+        case .createSandbox: method = .createSandbox
+        case .createContainer: method = .createContainer
+        default: method = .other
+        }
+    }
+}

@@ -12,6 +12,9 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
 ]
 
+/// Every symbol is bound when a program starts, so that its table of functions is read-only from then on (full RELRO).
+let bindsAtStart = ["-Xlinker", "-z", "-Xlinker", "relro", "-Xlinker", "-z", "-Xlinker", "now"]
+
 func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
@@ -19,7 +22,8 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 /// A program is one line: its module has the rest, so that tests and benchmarks can have it too.
 func program(_ name: String, runs module: Target.Dependency) -> Target {
     .executableTarget(
-        name: name, dependencies: [module, "LinuxIO"], path: "Sources/Programs/\(name)", swiftSettings: strict)
+        name: name, dependencies: [module, "LinuxIO"], path: "Sources/Programs/\(name)", swiftSettings: strict,
+        linkerSettings: [.unsafeFlags(bindsAtStart)])
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {

@@ -8,6 +8,9 @@ debug_scratch=$root/.build
 thread_scratch=$root/.build/thread-sanitizer
 release_scratch=$root/.build/static-release
 fuzz_scratch=$root/.build/fuzz
+# How the programs are built that leave this machine: no Swift to install, and no path beside them or of this machine's
+# toolchain in which the loader would look for libraries.
+release_build=(swift build -c release --static-swift-stdlib --disable-local-rpath --scratch-path "$release_scratch")
 logs=$root/.build/logs
 verbose=${VERBOSE:-}
 

@@ -33,6 +33,15 @@ extension AzureOptions {
         return warnings
     }
 
+    /// The settings that name an account or prove who we are, as far as they are given: `-region (AZURE_REGION)`.
+    public var accountSettings: [String] {
+        [
+            ("subscriptionid", subscriptionID), ("tenantid", tenantID), ("clientid", clientID),
+            ("secret", clientSecret.reveal()), ("azure-federated-token-file", federatedTokenFile),
+            ("resourcegroup", resourceGroup), ("subnetid", subnetID), ("imageid", imageID),
+        ].filter { !$0.1.isEmpty }.map { Self.name($0.0) }
+    }
+
     private var missing: [String] {
         var required = [
             ("subscriptionid", subscriptionID, "the subscription's id"), ("region", region, "such as westeurope"),

@@ -3,11 +3,13 @@ internal import Configuration
 internal import FakeCloud
 internal import Telemetry
 
-/// `cloud-api-adaptor azure`: what all clouds have in common, Azure's own, and the Azure that is but pretended.
+/// `cloud-api-adaptor azure`: the settings that all clouds have in common, those of Azure, and those of the fake Azure.
 struct AzureConfiguration: Sendable {
     var adaptor = AdaptorConfiguration()
     var azure = AzureOptions()
     var usesFake = false
+    /// Where ``usesFake`` was set.
+    var fakeSource: ValueSource?
     var fake = LocalAzureOptions()
 
     static let command = Command(
@@ -29,9 +31,27 @@ struct AzureConfiguration: Sendable {
                 [
                     Setting(
                         "fake-cloud", environment: "FAKE_CLOUD", \Self.usesFake, .bool,
-                        "Use it; account, endpoints, network and image are then its own, whatever the flags above say.")
+                        """
+                        Use it; account, endpoints, network and image are then its own, whatever the flags above say. The \
+                        variable is refused beside settings of a real Azure account; the flag is not.
+                        """
+                    ).notingSource(at: \.fakeSource)
                 ] + LocalAzureOptions.settings(prefix: "fake-").map { $0.within(\.fake) }),
         ])
+
+    /// What keeps the adaptor from starting: a sentence each; empty when nothing does.
+    var problems: [String] {
+        guard usesFake else { return azure.problems }
+        let real = azure.accountSettings
+        guard fakeSource == .environment, !real.isEmpty else { return [] }
+        return [
+            """
+            FAKE_CLOUD is set beside settings of a real Azure account: \(real.joined(separator: ", ")). With the fake, \
+            confidential pods run as processes of this node. Unset FAKE_CLOUD, or unset these, or give the flag \
+            -fake-cloud if the fake is meant.
+            """
+        ]
+    }
 
     /// The fake's options, once the adaptor's own settings have had their say.
     var fakeOptions: LocalAzureOptions {

@@ -29,7 +29,10 @@ extension Cloud {
             services.append { try await fake.run() }
             // Nobody's proxy leads to this process.
             client.environment = [:]
-            logger.info("Azure is but pretended", [LogField("endpoint", fake.account.managementEndpoint)])
+            logger.warning(
+                "Using a fake Azure: confidential pods run as processes of this node"
+                    + (SystemInfo.isRoot ? ", as root," : "") + " and nothing protects them from it; for tests only",
+                [LogField("endpoint", fake.account.managementEndpoint)])
         }
         guard options.problems.isEmpty else { throw ConfigurationError(options.problems) }
         if !options.authorityFile.isEmpty { client.authorityFile = options.authorityFile }

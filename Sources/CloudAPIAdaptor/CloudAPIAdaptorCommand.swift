@@ -19,12 +19,12 @@ public enum CloudAPIAdaptorCommand {
 
     private static let azure = Program.Entry("azure", AzureConfiguration.command) {
         configuration, _, environment throws(ConfigurationError) in
-        // The fake's own settings are known only once it runs.
-        let azure = configuration.azure
-        if !configuration.usesFake, !azure.problems.isEmpty { throw ConfigurationError(azure.problems) }
+        // With the fake, the rest is known only once it runs.
+        let problems = configuration.problems
+        guard problems.isEmpty else { throw ConfigurationError(problems) }
         return try serve(
             configuration.adaptor, AzureConfiguration.command.values(of: configuration),
-            warnings: configuration.usesFake ? [] : azure.warnings, environment
+            warnings: configuration.usesFake ? [] : configuration.azure.warnings, environment
         ) { loop, logger, metrics in
             try Cloud.azure(configuration, environment: environment, on: loop, logger: logger, metrics: metrics)
         }

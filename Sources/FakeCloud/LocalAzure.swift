@@ -6,6 +6,7 @@ public import Telemetry
 /// Its directory is its alone for as long as it lives:
 ///
 ///     lock    machines/    arm/    subnet of machines that are hosts    ca.pem with TLS
+///     secret    the account's client secret in this run, for its owner alone
 public final class LocalAzure: Sendable {
     /// All that an adaptor must be told.
     public var account: FakeAzureAccount { azure.account }
@@ -19,6 +20,11 @@ public final class LocalAzure: Sendable {
     ///
     /// - Throws: ``LocalAzureError``.
     public init(_ options: LocalAzureOptions, on loop: EpollLoop, logger: Logger = .silent) throws(LocalAzureError) {
+        var options = options
+        // Machines run elsewhere, and sockets' paths are compared.
+        if !options.stateDirectory.hasPrefix("/") {
+            options.stateDirectory = "\(SystemInfo.workingDirectory)/\(options.stateDirectory)"
+        }
         let directory = options.stateDirectory
         do {
             try Files.makeDirectories(directory)
@@ -41,6 +47,8 @@ public final class LocalAzure: Sendable {
                 throw error
             }
             self.machines = local
+            let secret = azure.account.clientSecret
+            try DurableFile.write(Array("\(secret.reveal())\n".utf8), to: "\(directory)/secret")
         } catch let error as LocalAzureError {
             throw error
         } catch {
@@ -60,6 +68,8 @@ public final class LocalAzure: Sendable {
         var azure = FakeAzureOptions()
         azure.listen = options.listen
         azure.usesTLS = options.usesTLS
+        azure.acceptsAnyIdentity = options.acceptsAnyIdentity
+        if let secret = options.clientSecret { azure.clientSecret = secret }
         azure.stateDirectory = "\(options.stateDirectory)/arm"
         azure.recordingFile = options.recordingFile
         if !options.scenarioFile.isEmpty {

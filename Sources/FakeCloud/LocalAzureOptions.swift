@@ -1,11 +1,16 @@
 public import Configuration
 public import LinuxIO
+package import Telemetry
 
 /// How an Azure of this host is set up.
 public struct LocalAzureOptions: Sendable {
     /// Where it listens; port 0 takes any free one.
     public var listen = SocketAddress.tcp(host: "127.0.0.1", port: 0)
     public var usesTLS = false
+    /// The account's client secret; nil: a random one, which is the only safe choice but in tests.
+    package var clientSecret: Secret<String>?
+    /// Whether the node's managed identity and any federated token get tokens, too.
+    public var acceptsAnyIdentity = false
     /// Resources under `arm`, machines under `machines`: both outlive the process.
     public var stateDirectory = "/run/peerpod/fake-cloud"
     /// See ``LocalMachines/Options``, as the next three.
@@ -39,7 +44,10 @@ public struct LocalAzureOptions: Sendable {
         return [
             setting(
                 "state-dir", \.stateDirectory, .path,
-                "Where it keeps its resources and machines, which outlive it; no two may share it."),
+                """
+                Where it keeps its resources and machines, which outlive it; no two may share it. The file secret in it \
+                has the client secret of this run.
+                """),
             setting(
                 "programs-dir", \.programsDirectory, .path,
                 "Where fake-pod-vm and agent-protocol-forwarder are. Without it, beside this program."),
@@ -55,7 +63,16 @@ public struct LocalAzureOptions: Sendable {
                 "What happens in it, as JSON: delays, failures, throttling, capacity, quota."),
             setting(
                 "record", \.recordingFile, .path,
-                "Where every exchange with it is appended, a line of JSON each; keys and tokens included."),
+                """
+                A file that every exchange is written to, a line of JSON each, without keys, tokens and user data. An \
+                older file is replaced.
+                """),
+            setting(
+                "any-identity", \.acceptsAnyIdentity, .bool,
+                """
+                Give tokens to managed identities and for federated tokens, too. Every user of this machine can then run \
+                programs with the rights of this process.
+                """),
             setting(
                 "accept-delay", \.acceptDelay, delay,
                 "How long it takes to accept a VM. The delays count from the request; 0 leaves them to the scenario."),

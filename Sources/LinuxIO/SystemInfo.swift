@@ -46,6 +46,14 @@ public enum SystemInfo {
         unsafe text(of: Int(PATH_MAX)) { unsafe readlink("/proc/self/exe", $0, $1) }
     }
 
+    /// The directory that relative paths begin at.
+    public static var workingDirectory: String {
+        unsafe text(of: Int(PATH_MAX)) { unsafe getcwd($0, $1) == nil ? -1 : 0 }
+    }
+
+    /// Whether this process acts as root.
+    public static var isRoot: Bool { geteuid() == 0 }
+
     /// The wall clock: seconds since 1970, and nanoseconds within the second.
     public static var wallClock: (seconds: Int64, nanoseconds: Int) {
         var time = timespec()

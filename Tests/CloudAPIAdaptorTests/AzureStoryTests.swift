@@ -3,6 +3,7 @@ import FakeCloud
 import KataProtocol
 import LinuxIO
 import TTRPC
+import Telemetry
 import Testing
 
 /// What happens between kata's shim and Azure's Resource Manager, all of it real but Azure and the machines.
@@ -79,10 +80,14 @@ struct AzureStoryTests {
             options.forwarderPort = 15155
             options.recordingFile = TrafficRecording.file()
             // Nobody listens there yet, and it was free a moment ago.
-            let place = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
-            options.listen = place.address
-            place.close()
+            let listener = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
+            options.listen = listener.address
+            listener.close()
+            // The adaptor has been told the one, and the second fake has to accept it.
+            options.clientSecret = Secret("kept-while-azure-is-away")
             let account = try LocalAzure(options, on: loop).account
+            let place = FakeAzureState.Place(
+                endpoint: account.managementEndpoint, secret: account.clientSecret.reveal())
             var daemon = try RunningDaemon(
                 in: directory.path, on: loop, arguments: ["-forwarder-port", "15155"],
                 environment: Dictionary(uniqueKeysWithValues: account.environment.map { ($0.name, $0.value) }))
@@ -96,7 +101,7 @@ struct AzureStoryTests {
                 defer { group.cancelAll() }
                 _ = try await daemon.call(Hypervisor.startVM, .with { $0.id = Self.pod.id })
                 _ = try await daemon.call(Hypervisor.stopVM, .with { $0.id = Self.pod.id })
-                while case let state = try await FakeAzureState(of: account.managementEndpoint, on: loop),
+                while case let state = try await FakeAzureState(of: place, on: loop),
                     !state.resources.isEmpty
                 {
                     try await loop.sleep(for: .milliseconds(20))
@@ -125,6 +130,43 @@ struct AzureStoryTests {
             try await bad.readLog()
             #expect(bad.log.contains("image"), "\(bad.log)")
             #expect(!Files.exists(bad.socket), "nobody was served meanwhile")
+        }
+    }
+
+    @Test("a state directory may be named relative to where the adaptor is started")
+    func relativeDirectory() throws {
+        let directory = try TemporaryDirectory()
+        try onLoop { loop in
+            var daemon = try RunningDaemon(
+                in: directory.path, on: loop, boots: true,
+                arguments: ["-forwarder-port", "15156", "-fake-state-dir", "elsewhere/cloud"])
+            daemon.cloudDirectory = directory.path + "/elsewhere/cloud"
+            let azure = try await daemon.fakeAzure()
+            _ = try await daemon.call(Hypervisor.createVM, Self.pod)
+            _ = try await daemon.call(Hypervisor.startVM, .with { $0.id = Self.pod.id })
+            #expect(try await FakeAzureState(of: azure, on: loop).resources.count == 3)
+            _ = try await daemon.call(Hypervisor.stopVM, .with { $0.id = Self.pod.id })
+            while case let state = try await FakeAzureState(of: azure, on: loop), !state.resources.isEmpty {
+                try await loop.sleep(for: .milliseconds(20))
+            }
+            daemon.process.signal(Signals.terminate)
+            #expect(try await daemon.process.wait() == .exited(0))
+        }
+    }
+
+    @Test("the fake is announced by a warning, and its secret is for its owner alone")
+    func fakeIsLoud() throws {
+        let directory = try TemporaryDirectory()
+        try onLoop { loop in
+            var daemon = try RunningDaemon(in: directory.path, on: loop)
+            let azure = try await daemon.fakeAzure()
+            let line = try #require(daemon.log.split(separator: "\n").first { $0.contains("Using a fake Azure") })
+            #expect(line.contains(#""level":"warning""#) && line.contains("confidential pods run as processes"))
+            #expect(line.contains("as root") == SystemInfo.isRoot)
+            #expect(Files.permissions("\(daemon.cloudDirectory)/secret") == 0o600)
+            #expect(azure.secret.utf8.count >= 32 && !daemon.log.contains(azure.secret))
+            daemon.process.signal(Signals.terminate)
+            #expect(try await daemon.process.wait() == .exited(0))
         }
     }
 

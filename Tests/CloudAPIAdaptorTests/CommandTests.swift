@@ -100,6 +100,30 @@ struct CommandTests {
         #expect(error.contains(words), "\(error)")
     }
 
+    @Test("FAKE_CLOUD is refused beside any setting of a real account, and the flag is not", arguments: [
+        "AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_SUBNET_ID", "AZURE_IMAGE_ID", "AZURE_CLIENT_SECRET",
+        "AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_FEDERATED_TOKEN_FILE",
+    ])
+    func fakeBesideReal(variable: String) throws {
+        let environment = ["FAKE_CLOUD": "true", variable: "hush-hush"]
+        let (status, output, error) = run(["azure"], environment: environment)
+        #expect(status == 1 && output.isEmpty)
+        #expect(error.contains("FAKE_CLOUD is set beside settings of a real Azure account") && error.contains(variable))
+        #expect(error.contains("-fake-cloud if the fake is meant"))
+        #expect(!error.contains("hush-hush"))
+        func problems(_ arguments: [String], _ environment: [String: String]) throws -> [String] {
+            guard case .run(let options, _) = try AzureConfiguration.command.parse(arguments, environment: environment)
+            else { return ["help"] }
+            return options.problems
+        }
+        #expect(try problems(["-fake-cloud"], environment).isEmpty)
+        #expect(try problems(["-fake-cloud=true"], environment).isEmpty)
+        #expect(try problems([], ["FAKE_CLOUD": "1", "AZURE_REGION": "eastus"]).isEmpty)
+        #expect(try problems(["-fake-cloud=false"], environment).first?.contains("is not set") == true)
+        let flags = try problems(["-subscriptionid", "x"], ["FAKE_CLOUD": "true"])
+        #expect(flags.first?.contains("-subscriptionid (AZURE_SUBSCRIPTION_ID)") == true)
+    }
+
     @Test("an initdata that is not accepted is not shown")
     func initdata() {
         let (_, _, error) = run(["azure", "-fake-cloud"], environment: ["INITDATA": "c2VjcmV0"])

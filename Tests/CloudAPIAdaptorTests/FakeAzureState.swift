@@ -8,12 +8,18 @@ struct FakeAzureState {
     let resources: [String]
     let calls: Int
 
-    /// Asks the fake at `endpoint`, `http://127.0.0.1:4711`.
-    init(of endpoint: String, on loop: EpollLoop) async throws {
-        let address = try SocketAddress(parsing: String(endpoint.dropFirst("http://".count)))
+    /// Where a fake is, such as `http://127.0.0.1:4711`, and what it wants to be shown.
+    struct Place {
+        let endpoint: String
+        let secret: String
+    }
+
+    /// Asks the fake there.
+    init(of place: Place, on loop: EpollLoop) async throws {
+        let address = try SocketAddress(parsing: String(place.endpoint.dropFirst("http://".count)))
         let stream = try await LinuxIO.Stream.connect(to: address, on: loop)
         defer { stream.close() }
-        try await stream.write(Array("GET /control/state HTTP/1.0\r\n\r\n".utf8))
+        try await stream.write(Array("GET /control/state HTTP/1.0\r\nAuthorization: Bearer \(place.secret)\r\n\r\n".utf8))
         var answer: [UInt8] = []
         while case let bytes = try await stream.read(upTo: 65536), !bytes.isEmpty { answer += bytes }
         let end = try #require(answer.firstRange(of: Array("\r\n\r\n".utf8)))
@@ -25,9 +31,12 @@ struct FakeAzureState {
 
 extension RunningDaemon {
     /// Where the fake Azure in it is, as the log says.
-    mutating func fakeAzure() async throws -> String {
+    mutating func fakeAzure() async throws -> FakeAzureState.Place {
         try await readLog(until: "\"probes\"")
-        let mark = "Azure is but pretended\",\"endpoint\":\""
-        return String(try #require(log.firstRange(of: mark).map { log[$0.upperBound...].prefix { $0 != "\"" } }))
+        let line = try #require(log.split(separator: "\n").first { $0.contains("Using a fake Azure") })
+        let mark = "\"endpoint\":\""
+        let endpoint = try #require(line.firstRange(of: mark).map { line[$0.upperBound...].prefix { $0 != "\"" } })
+        let secret = try DurableFile.read("\(cloudDirectory)/secret", limit: 1024).filter { $0 != UInt8(ascii: "\n") }
+        return FakeAzureState.Place(endpoint: String(endpoint), secret: String(decoding: secret, as: UTF8.self))
     }
 }

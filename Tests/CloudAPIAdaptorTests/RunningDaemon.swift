@@ -18,6 +18,8 @@ struct RunningDaemon {
     let process: ChildProcess
     let manager: LinuxIO.Stream
     let socket: String
+    /// Where its fake Azure keeps what outlives it.
+    var cloudDirectory: String
     let loop: EpollLoop
     private(set) var log = ""
 
@@ -29,6 +31,7 @@ struct RunningDaemon {
     ) throws {
         self.loop = loop
         socket = directory + "/h.sock"
+        cloudDirectory = directory + "/cloud"
         var programs = Files.parent(of: Self.executable)
         if !boots {
             programs = directory + "/bin"
@@ -43,7 +46,7 @@ struct RunningDaemon {
             executable: Self.executable,
             arguments: [
                 "azure", "-socket", socket, "-pods-dir", directory + "/pods", "-fake-state-dir",
-                directory + "/cloud",
+                cloudDirectory,
                 "-fake-programs-dir", programs,
                 "-fake-record", TrafficRecording.file(),
             ] + arguments)
@@ -58,6 +61,7 @@ struct RunningDaemon {
             options.executable = program
         }
         options.error = .pipe
+        options.workingDirectory = directory
         options.networkNamespace = network
         process = try ChildProcess.start(options, on: loop)
     }

@@ -78,10 +78,17 @@ struct FakeAzureCommandTests {
             while !Files.exists(file) { try await loop.sleep(for: .milliseconds(5)) }
             #expect(Files.permissions(file) == 0o600)
             let text = String(decoding: try DurableFile.read(file, limit: 1 << 16), as: UTF8.self)
-            #expect(text.contains("AZURE_CLIENT_SECRET="))
+            let secret = try #require(text.split(separator: "\n").first { $0.hasPrefix("AZURE_CLIENT_SECRET=") })
             azure.signal(Signals.interrupt)
             #expect(try await azure.wait() == .exited(0))
             #expect(try await read(azure.output).isEmpty)
+            #expect(Files.permissions("\(directory)/state/secret") == 0o600)
+            // The next one has another secret.
+            let next = try start(in: directory, on: loop)
+            let told = try await read(next.output) { $0.contains("AZURE_IMDS_ENDPOINT=") && $0.hasSuffix("\n") }
+            #expect(told.contains("AZURE_CLIENT_SECRET=") && !told.contains(secret))
+            next.signal(Signals.terminate)
+            #expect(try await next.wait() == .exited(0))
         }
     }
 

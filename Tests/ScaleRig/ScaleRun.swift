@@ -97,7 +97,10 @@ public struct ScaleRun: Sendable {
 
     /// How many resources Azure still knows.
     private func leftovers(_ account: FakeAzureAccount, _ client: HTTPClient) async throws -> Int {
-        let state = try await client.send(OutgoingRequest("GET", "\(account.managementEndpoint)/control/state"))
+        let state = try await client.send(
+            OutgoingRequest(
+                "GET", "\(account.managementEndpoint)/control/state",
+                headers: ["Authorization": "Bearer \(account.clientSecret.reveal())"]))
         return String(decoding: state.body, as: UTF8.self).ranges(of: "\"type\"").count
     }
 }

@@ -4,7 +4,7 @@ internal import LinuxIO
 internal import Telemetry
 
 extension FakeAzure {
-    /// Answers those who direct the play, or look behind the scene:
+    /// Answers those who direct the play, or look behind the scene, and have shown the account's secret:
     ///
     ///     GET, PUT, DELETE /control/scenario    what happens: as it is, another, none
     ///     GET    /control/state                 what there is, since when, by whom

@@ -15,6 +15,7 @@ extension FakeAzure {
         case "imds" where segments.count >= 3 && segments[2].lowercased() == "metadata":
             response = await answerMachineMetadata(exchange, token: segments[1], Array(segments.dropFirst(3)))
         case "control" where FakeAzure.isOurs(request.peer):
+            guard mayDirect(request) else { return FakeAzure.controlRefusal }
             return control(exchange, Array(segments.dropFirst()))
         default: response = await answerAuthority(exchange)
         }
@@ -33,6 +34,17 @@ extension FakeAzure {
     private static func isOurs(_ peer: String) -> Bool {
         peer.hasPrefix("127.") || peer == "::1" || peer.hasPrefix("::ffff:127.")
     }
+
+    /// Whether a client shows the account's secret. Other users of this host do not have it.
+    private func mayDirect(_ request: HTTPRequest) -> Bool {
+        let fields = (request.headers["Authorization"] ?? "").split(separator: " ")
+        return fields.count == 2 && fields[0].lowercased() == "bearer"
+            && options.clientSecret.matches(String(fields[1]))
+    }
+
+    private static let controlRefusal = HTTPResponse.json(
+        ["error": "control needs the header \"Authorization: Bearer SECRET\" with the account's client secret"],
+        status: 401)
 
     /// The name by which the client calls us, if it is one; else ours.
     private func endpoint(for request: HTTPRequest) -> String {

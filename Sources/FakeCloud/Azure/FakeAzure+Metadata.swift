@@ -64,6 +64,11 @@ extension FakeAzure {
         {
             return refuse(400, "invalid_request", "Identity not found")
         }
+        guard options.acceptsAnyIdentity else {
+            return refuse(
+                400, "invalid_request",
+                "Identity not found: without -any-identity this fake Azure accepts only its client secret")
+        }
         let now = exchange.received
         let (issued, lifetime) = core.withLock { core in
             let lifetime = core.scenario.tokenLifetime

@@ -7,7 +7,11 @@ package struct FakeAzureOptions: Sendable {
     package var subscriptionID = "00000000-0000-4000-8000-000000000001"
     package var tenantID = "00000000-0000-4000-8000-000000000002"
     package var clientID = "00000000-0000-4000-8000-000000000003"
-    package var clientSecret = Secret("fake-azure-secret")
+    /// Lets a client have tokens and direct what happens: random, for who has it runs programs with our rights.
+    package var clientSecret = Secret(RandomID.token())
+    /// Whether the node's managed identity and any federated token are as good as the secret. Then every user of this machine
+    /// can run programs with our rights.
+    package var acceptsAnyIdentity = false
     package var resourceGroup = "peerpods"
     package var region = "eastus"
     package var instanceSize = "Standard_DC2es_v6"

@@ -63,6 +63,10 @@ struct AzureFixture: Sendable {
         _ method: String, _ path: String, headers: HTTPHeaders = [:], body: [UInt8] = []
     ) async throws -> Answer {
         let base = path.hasPrefix("http") ? "" : azure.account.managementEndpoint
+        var headers = headers
+        if path.hasPrefix("/control"), headers["Authorization"] == nil {
+            headers.add("Authorization", "Bearer \(azure.account.clientSecret.reveal())")
+        }
         var request = OutgoingRequest(method, base + path, headers: headers, body: body)
         request.usesProxy = false
         let response = try await client.send(request)

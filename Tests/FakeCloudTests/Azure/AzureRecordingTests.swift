@@ -1,6 +1,7 @@
 import HTTPTransport
 import JSON
 import LinuxIO
+import Telemetry
 import Testing
 
 @testable import FakeCloud
@@ -19,7 +20,10 @@ private let specification: String? = {
     @Test("holds every exchange, and no secret")
     func secrets() throws {
         try withRecording { path in
-            try AzureFixture.run(options: { $0.recordingFile = path }) { azure in
+            try AzureFixture.run(options: {
+                $0.recordingFile = path
+                $0.clientSecret = Secret("fake-azure-secret")
+            }) { azure in
                 try await azure.make("web")
                 _ = try await azure.arm("GET", "\(vms)/web", query: "$expand=userData")
             }

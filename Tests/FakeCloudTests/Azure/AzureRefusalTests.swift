@@ -121,7 +121,7 @@ private let vms = "Microsoft.Compute/virtualMachines"
 
     @Test("a token for the wrong tenant, client, secret or scope, with Entra's numbers")
     func logins() throws {
-        try AzureFixture.run { azure in
+        try AzureFixture.run(options: { $0.acceptsAnyIdentity = true }) { azure in
             func number(_ answer: AzureFixture.Answer) -> Int64? {
                 answer.json["error_codes"]?.arrayValue?.first?.integerValue
             }
@@ -131,7 +131,7 @@ private let vms = "Microsoft.Compute/virtualMachines"
             #expect(number(try await azure.askToken(secret: "expired")) == 7_000_222)
             #expect(number(try await azure.askToken(tenant: "nobody")) == 90002)
             #expect(number(try await azure.askToken(client: "nobody")) == 700_016)
-            #expect(!secret.text.contains("fake-azure-secret"))
+            #expect(!secret.text.contains(azure.azure.account.clientSecret.reveal()))
             let empty = try await azure.send("POST", "/\(azure.azure.account.tenantID)/oauth2/v2.0/token")
             #expect(number(empty) == 900_144)
             let account = azure.azure.account
@@ -147,6 +147,29 @@ private let vms = "Microsoft.Compute/virtualMachines"
                 #expect(number(answer) == expected)
                 #expect((answer.status == 200) == (expected == nil))
             }
+        }
+    }
+
+    @Test("whoever lacks the account's secret, which is another one in each fake Azure")
+    func strangers() throws {
+        #expect(FakeAzureOptions().clientSecret != FakeAzureOptions().clientSecret)
+        #expect(FakeAzureOptions().clientSecret.reveal().utf8.count >= 32)
+        try AzureFixture.run { azure in
+            let account = azure.azure.account
+            #expect(try await azure.askToken(secret: "fake-azure-secret").status == 401)
+            // The other ways to a token that any user of this machine could go.
+            let form =
+                "client_id=\(account.clientID)&grant_type=client_credentials&client_assertion=a.b.c"
+                + "&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer"
+                + "&scope=https%3A%2F%2Fmanagement.azure.com%2F.default"
+            let assertion = try await azure.send(
+                "POST", "/\(account.tenantID)/oauth2/v2.0/token", body: Array(form.utf8))
+            #expect(assertion.status == 401 && assertion.json["access_token"] == nil)
+            let identity = try await azure.send(
+                "GET",
+                "\(account.metadataEndpoint)/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https://x",
+                headers: ["Metadata": "true"])
+            #expect(identity.status == 400 && identity.json["access_token"] == nil)
         }
     }
 

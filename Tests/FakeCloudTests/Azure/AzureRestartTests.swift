@@ -96,7 +96,9 @@ private let vms = "Microsoft.Compute/virtualMachines"
                     "GET", "\(account.metadataEndpoint)/metadata/versions", headers: ["Metadata": "true"])
                 request.usesProxy = false
                 #expect(try await client.send(request).status == 200)
-                request = OutgoingRequest("GET", "\(account.metadataEndpoint)/control/state")
+                request = OutgoingRequest(
+                    "GET", "\(account.metadataEndpoint)/control/state",
+                    headers: ["Authorization": "Bearer \(account.clientSecret.reveal())"])
                 request.usesProxy = false
                 #expect(try await client.send(request).status == 404)
                 group.cancelAll()

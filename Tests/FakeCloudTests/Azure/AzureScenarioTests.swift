@@ -50,6 +50,26 @@ private let vms = "Microsoft.Compute/virtualMachines"
         #expect(error?.description.contains(message) == true, "\(error?.description ?? "")")
     }
 
+    @Test("is not taken from, nor shown to, a user of this machine who does not have the account's secret")
+    func strangers() throws {
+        try AzureFixture.run { azure in
+            let token = azure.token.withLock { $0 }
+            let secret = azure.azure.account.clientSecret.reveal()
+            for value in [
+                "", "Bearer", "Bearer ", "Bearer \(token)", "Bearer \(secret)x", "Bearer \(secret.dropLast())",
+                "Basic \(secret)", secret, "Bearer fake-azure-secret",
+            ] {
+                for (method, path) in [("GET", "state"), ("PUT", "scenario"), ("DELETE", "tokens"), ("GET", "nothing")] {
+                    let answer = try await azure.send(
+                        method, "/control/\(path)", headers: ["Authorization": value], body: Array("{}".utf8))
+                    #expect(answer.status == 401, "\(method) \(path) with \(value.count) characters")
+                    #expect(!answer.text.contains(secret))
+                }
+            }
+            #expect(try await azure.arm("GET", vms).status == 200, "the tokens are still good")
+        }
+    }
+
     @Test("is taken, shown and dropped by the control endpoint, and a wrong one changes nothing")
     func control() throws {
         try AzureFixture.run { azure in

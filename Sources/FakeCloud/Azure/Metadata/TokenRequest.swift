@@ -67,6 +67,12 @@ enum TokenRequest {
             guard try field("client_assertion_type") == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" else {
                 throw EntraFault(400, "invalid_request", 50027, "The client assertion type is not supported.")
             }
+            guard options.acceptsAnyIdentity else {
+                throw EntraFault(
+                    401, "invalid_client", 70021,
+                    "No matching federated identity record found for presented assertion: without -any-identity this "
+                        + "fake Azure accepts only its client secret.")
+            }
             try check(assertion: assertion)
         } else {
             guard let secret = fields.query("client_secret") else {
@@ -74,7 +80,7 @@ enum TokenRequest {
                     401, "invalid_client", 7_000_218,
                     "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.")
             }
-            guard secret == options.clientSecret.reveal() else {
+            guard options.clientSecret.matches(secret) else {
                 if secret == "expired" {
                     throw EntraFault(
                         401, "invalid_client", 7_000_222,

@@ -27,13 +27,13 @@ struct PodsDirectoryLockTests {
     }
 
     @Test("is never taken for a sandbox")
-    func hidden() throws {
-        try withDirectory { path in
-            let lock = try PodsDirectoryLock.take(path)
-            let loaded = try PodsDirectory(path: path).load()
-            #expect(loaded.records.isEmpty && loaded.unreadable.isEmpty)
-            withExtendedLifetime(lock) {}
-        }
+    func hidden() async throws {
+        let path = try Files.makeTemporaryDirectory(prefix: "/tmp/pods-")
+        defer { try? Files.removeTree(path) }
+        let lock = try PodsDirectoryLock.take(path)
+        let loaded = try await PodsDirectory(path: path).load()
+        #expect(loaded.records.isEmpty && loaded.unreadable.isEmpty)
+        withExtendedLifetime(lock) {}
     }
 
     @Test("follows no link out of the directory")

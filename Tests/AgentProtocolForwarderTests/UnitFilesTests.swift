@@ -1,0 +1,107 @@
+import LinuxIO
+import NetworkRig
+import Testing
+
+@testable import AgentProtocolForwarder
+
+/// deploy/podvm, as the image of a pod VM has it.
+@Suite("The pod VM's units")
+struct UnitFilesTests {
+    private static let directory: String = {
+        let tests = Files.parent(of: Files.parent(of: #filePath))
+        return Files.parent(of: tests) + "/deploy/podvm"
+    }()
+    private static let analyze = "/usr/bin/systemd-analyze"
+    private static let canAnalyze = Files.isExecutable(analyze) && systemUnits != nil
+    private static let systemUnits = ["/usr/lib/systemd/system", "/lib/systemd/system"].first {
+        Files.exists("\($0)/basic.target")
+    }
+
+    /// The values of a unit's directive, in their order.
+    private static func values(of key: String, in text: String) -> [String] {
+        text.split(separator: "\n").filter { $0.hasPrefix("\(key)=") }.map { String($0.dropFirst(key.count + 1)) }
+    }
+
+    private static func read(_ path: String) throws -> String {
+        String(decoding: try DurableFile.read(path, limit: 64 << 10), as: UTF8.self)
+    }
+
+    /// What systemd-analyze finds in an image that has the units, each enabled as its [Install] says; `change` may alter one.
+    private func findings(_ change: (String, String) -> String = { $1 }) throws -> String {
+        let guest = try Guest()
+        let (units, system) = ("\(guest.path)/etc/systemd/system", "\(guest.path)/usr/lib/systemd/system")
+        for directory in [units, system] { try Files.makeDirectories(directory, mode: 0o755) }
+        let source = try #require(Self.systemUnits)
+        for name in try Files.list(source) where name.hasSuffix(".target") {
+            try DurableFile.write(DurableFile.read("\(source)/\(name)", limit: 64 << 10), to: "\(system)/\(name)")
+        }
+        var names: [String] = []
+        for name in try Files.list(Self.directory) {
+            let text = change(name, try Self.read("\(Self.directory)/\(name)"))
+            try DurableFile.write(Array(text.utf8), to: "\(units)/\(name)", mode: 0o644)
+            names.append(name.replacing("@.", with: "@podns."))
+            for target in Self.values(of: "WantedBy", in: text) {
+                try Files.makeDirectories("\(units)/\(target).wants", mode: 0o755)
+                try Files.link("../\(name)", at: "\(units)/\(target).wants/\(name)")
+            }
+            for command in Self.values(of: "ExecStart", in: text) {
+                let program = guest.path + command.prefix { $0 != " " }
+                try Files.makeDirectories(Files.parent(of: program), mode: 0o755)
+                try DurableFile.write([], to: program, mode: 0o755)
+            }
+        }
+        try #require(names.count >= 4)
+        let arguments = ["--root=\(guest.path)", "--man=no", "verify", "multi-user.target"] + names
+        return try onLoop { loop in
+            var options = ChildProcess.Options(executable: Self.analyze, arguments: arguments)
+            options.output = .null
+            options.error = .pipe
+            let child = try ChildProcess.start(options, on: loop)
+            var text = ""
+            while let bytes = try await child.error?.read(upTo: 4096), !bytes.isEmpty {
+                text += String(decoding: bytes, as: UTF8.self)
+            }
+            let end = try await child.wait()
+            return end == .exited(0) ? text : "\(end): \(text)"
+        }
+    }
+
+    @Test(
+        "have no ordering cycle and nothing that systemd does not know, as an image enables them",
+        .enabled(if: canAnalyze, "needs Debian's systemd (scripts/setup test)"))
+    func order() throws { #expect(try findings() == "") }
+
+    @Test(
+        "systemd-analyze would find a cycle and an unknown directive",
+        .enabled(if: canAnalyze, "needs Debian's systemd (scripts/setup test)"))
+    func faults() throws {
+        let forwarder = "agent-protocol-forwarder"
+        let cycle = try findings { name, text in
+            let before = "Before=\(forwarder).service"
+            return name == "\(forwarder)-provision.service"
+                ? text.replacing(before, with: "\(before) \(forwarder).path") : text
+        }
+        #expect(cycle.contains("Found ordering cycle"))
+        #expect(try findings { $0 == "netns@.service" ? $1 + "\nNoSuchThing=1\n" : $1 }.contains("NoSuchThing"))
+    }
+
+    @Test(
+        "a pod's namespace has its loopback interface up from its first moment",
+        .enabled(if: canMakeNamespaces, "needs CAP_NET_ADMIN and CAP_SYS_ADMIN"))
+    func loopback() throws {
+        let unit = try Self.read("\(Self.directory)/netns@.service")
+        let name = "unit-test-\(ProcessTree.current)"
+        let here = try NetworkNamespace.ofThisProcess()
+        func run(_ key: String) throws {
+            for command in Self.values(of: key, in: unit) {
+                try Lab.command(command.replacing("%i", with: name), in: here)
+            }
+        }
+        try run("ExecStart")
+        defer { _ = try? run("ExecStop") }
+        #expect(try Lab.command("ip -n \(name) -o link show lo", in: here).contains(",UP"))
+        // Starting it again leaves it as it is.
+        try run("ExecStart")
+        #expect(try Lab.command("ip netns exec \(name) ping -c 1 -W 5 127.0.0.1", in: here).contains("1 received"))
+    }
+}

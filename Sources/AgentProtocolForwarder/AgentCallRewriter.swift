@@ -91,12 +91,8 @@ public struct AgentCallRewriter: StreamFilter {
         let piece = unsafe walk.peek(rest, from: ahead)
         unsafe try look(at: piece, of: rest)
         let (count, left) = (ahead + piece.count, rest - piece.count)
-        if scan == nil || scan?.call == .other || (left == 0 && scan?.call == nil) {
-            walk.put(edge, &output)
-            edge = []
-            walk.pass(count)
-            pass(left)
-        } else if scan?.call != nil || scan?.isPastNames == true {
+        let call = scan.map(\.call) ?? .other
+        if scan?.namesComeLate == true || call == .createSandbox || call == .createContainer {
             held.begin(size: edge.count + ahead + rest)
             unsafe try edge.withUnsafeBytes { unsafe try held.append($0) }
             edge = []
@@ -104,6 +100,11 @@ public struct AgentCallRewriter: StreamFilter {
             unsafe try held.append(piece)
             state = .holding(left)
             try finishIfWhole(&output)
+        } else if call == .other || left == 0 {
+            walk.put(edge, &output)
+            edge = []
+            walk.pass(count)
+            pass(left)
         } else {
             let piece = unsafe walk.take(count, passing: &output)
             unsafe edge.append(contentsOf: piece)

@@ -71,8 +71,8 @@ struct EnvelopeScan: Sendable {
     private var isForAgent: Bool?
     /// nil: the method is not known yet.
     private var method: Call?
-    /// Whether anything but service and method has begun.
-    private(set) var isPastNames = false
+    /// Whether another field began before the call was known; then the names come late, and the request has to be held.
+    private(set) var namesComeLate = false
 
     /// The call; nil while it could still be any.
     var call: Call? {
@@ -136,7 +136,7 @@ struct EnvelopeScan: Sendable {
                 throw CallRefused("field \(field) of its envelope has wire type \(type)")
             }
         }
-        if field != Field.service, field != Field.method { isPastNames = true }
+        if field != Field.service, field != Field.method, call == nil { namesComeLate = true }
         switch type {
         case 0: place = .scalar
         case 1: skip(8)

@@ -21,7 +21,7 @@ extension CloudConfig {
         } catch {
             throw BootError(
                 .malformed, "user data", "line \(error.line): \(error.problem)",
-                advice: "the guest takes nothing but write_files with path and content")
+                advice: "the guest takes nothing but write_files, a list of files with path and content")
         }
     }
 }
@@ -38,7 +38,7 @@ private struct CloudConfigParser: ~Copyable {
         try expect(.mappingStart, or: "expected write_files")
         var files: [CloudConfig.File]?
         while let key = try nextKey() {
-            guard key == "write_files" else { throw unknown(key) }
+            guard key == "write_files" else { throw unknownKey }
             guard files == nil else { throw error("write_files is there twice") }
             files = try fileList()
         }
@@ -59,9 +59,7 @@ private struct CloudConfigParser: ~Copyable {
             case .sequenceEnd: return files
             case .mappingStart:
                 let file = try file()
-                guard paths.insert(file.path).inserted else {
-                    throw error("the file \(String(file.path.prefix(128)).debugDescription) is there twice")
-                }
+                guard paths.insert(file.path).inserted else { throw error("the path of another file is there again") }
                 files.append(file)
             default: throw error("expected a file with path and content")
             }
@@ -79,7 +77,7 @@ private struct CloudConfigParser: ~Copyable {
             case "content":
                 guard content == nil else { throw error("content is there twice") }
                 content = try text()
-            default: throw unknown(key)
+            default: throw unknownKey
             }
         }
         guard let path, !path.isEmpty else { throw error("a file has no path") }
@@ -106,11 +104,8 @@ private struct CloudConfigParser: ~Copyable {
 
     private func error(_ problem: String) -> YAMLError { YAMLError(line: reader.line, problem: problem) }
 
-    /// With its indentation lost, content becomes keys; so only what looks like a key is shown.
-    private func unknown(_ key: String) -> YAMLError {
-        let isShown = key.utf8.count <= 32 && key.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
-        return error(isShown ? "the key \(key) is not known" : "a key that is not known")
-    }
+    /// Shows nothing of the key: content that lost its indentation is read as keys, and content may be secret.
+    private var unknownKey: YAMLError { error("a key that is not known") }
 
     /// What a plain scalar means when it says nothing (YAML 1.1, tag null).
     private static func isNull(_ text: String) -> Bool { ["", "~", "null", "Null", "NULL"].contains(text) }

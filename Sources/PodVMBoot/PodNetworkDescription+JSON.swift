@@ -7,7 +7,7 @@ extension PodNetworkDescription {
         let type = try node.optionalString("tunnel-type") ?? ""
         guard type == Self.tunnelType else {
             throw JSONError(
-                path: node.path(of: "tunnel-type"), "expected \"\(Self.tunnelType)\", found \(type.debugDescription)")
+                path: node.path(of: "tunnel-type"), "expected \"\(Self.tunnelType)\", found \(type.shown)")
         }
         self.init(
             podAddress: try node.parsed("podip", "an address with its prefix length") { NetPrefix(unmapping: $0) },
@@ -23,7 +23,7 @@ extension PodNetworkDescription {
             guard let address = NetPrefix(unmapping: text) else {
                 throw JSONError(
                     path: node.path(of: "addresses"),
-                    "expected addresses with their prefix lengths, found \(String(text.prefix(64)).debugDescription)")
+                    "expected addresses with their prefix lengths, found \(text.shown)")
             }
             addresses.append(address)
         }
@@ -116,6 +116,14 @@ extension PodNetworkDescription.Neighbor {
     }
 }
 
+extension String {
+    /// The text as an error shows it: in quotes if it is short and plain, else only how long it is.
+    fileprivate var shown: String {
+        utf8.count <= 64 && utf8.allSatisfy { 0x20...0x7E ~= $0 }
+            ? debugDescription : "\(utf8.count) bytes of other text"
+    }
+}
+
 extension JSONNode {
     /// A string that `parse` understands; Go writes what is not set as the empty string, which is nil here.
     fileprivate func optionalParsed<Value>(
@@ -124,7 +132,7 @@ extension JSONNode {
         guard let text = try optionalString(key), !text.isEmpty else { return nil }
         guard let value = parse(text) else {
             throw JSONError(
-                path: path(of: key), "expected \(wanted), found \(String(text.prefix(64)).debugDescription)")
+                path: path(of: key), "expected \(wanted), found \(text.shown)")
         }
         return value
     }

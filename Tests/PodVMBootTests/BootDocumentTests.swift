@@ -90,6 +90,7 @@ struct BootDocumentTests {
             ("\"interface\": \"eth0\"", "\"interface\": \"../eth\"", "pod-network.interface: expected the name"),
             ("\"tunnel-type\": \"vxlan\"", "\"tunnel-type\": \"gre\"", "pod-network.tunnel-type: expected \"vxlan\""),
             ("\"gw\": \"\"", "\"gw\": \"x\"", "pod-network.routes[1].gw: expected an address, found \"x\""),
+            ("\"gw\": \"\"", "\"gw\": \"\u{202E}x\"", "routes[1].gw: expected an address, found 4 bytes of other text"),
             ("\"kernel\"", "\"bgp\"", "pod-network.routes[1].protocol: expected static, boot, dhcp or kernel"),
             ("\"link\"", "\"far\"", "pod-network.routes[1].scope: expected universe"),
             ("\"permanent\"", "\"gone\"", "pod-network.neighbors[0].state: expected a neighbour state"),

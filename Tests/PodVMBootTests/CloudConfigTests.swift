@@ -69,7 +69,7 @@ struct CloudConfigTests {
             ("#cloud-config\r\nwrite_files: []\r\n", "first line"), ("#!/bin/sh\n", "first line"),
             ("#cloud-config\n", "expected write_files"), ("#cloud-config\n{}\n", "expected write_files"),
             ("#cloud-config\n- a\n", "line 2: expected write_files"),
-            ("#cloud-config\nruncmd: [a]\n", "line 2: the key runcmd is not known"),
+            ("#cloud-config\nruncmd: [a]\n", "line 2: a key that is not known"),
             ("#cloud-config\nwrite_files: []\nwrite_files: []\n", "line 3: write_files is there twice"),
             ("#cloud-config\nwrite_files: x\n", "expected a list"),
             ("#cloud-config\nwrite_files: {}\n", "expected a list"),
@@ -78,8 +78,11 @@ struct CloudConfigTests {
             ("#cloud-config\nwrite_files: [{path: ~}]\n", "no path"),
             ("#cloud-config\nwrite_files: [{path: /a, path: /b}]\n", "path is there twice"),
             ("#cloud-config\nwrite_files: [{path: /a, content: x, content: y}]\n", "content is there twice"),
-            ("#cloud-config\nwrite_files: [{path: /a}, {path: /a}]\n", "the file \"/a\" is there twice"),
-            ("#cloud-config\nwrite_files: [{path: /a, permissions: '0600'}]\n", "the key permissions is not known"),
+            (
+                "#cloud-config\nwrite_files: [{path: /a}, {path: /a}]\n",
+                "line 2: the path of another file is there again"
+            ),
+            ("#cloud-config\nwrite_files: [{path: /a, permissions: '0600'}]\n", "line 2: a key that is not known"),
             ("#cloud-config\nwrite_files: [{path: [/a]}]\n", "expected text"),
             ("#cloud-config\nwrite_files: [{[a]: b}]\n", "expected a key"),
             ("#cloud-config\nwrite_files: [{path: &a /a, content: *a}]\n", "aliases"),
@@ -93,6 +96,21 @@ struct CloudConfigTests {
     func refused(text: String, reason: String) {
         let error = #expect(throws: BootError.self) { try read(text) }
         #expect(error?.description.contains(reason) == true, "\(String(describing: error))")
+    }
+
+    @Test(
+        "shows nothing of a key or path in an error: content that lost its indentation is read as such",
+        arguments: [
+            "S3cretT0ken: x\n", "write_files:\n- path: /a\n  S3cretT0ken: x\n", "write_files: [{S3cretT0ken}]\n",
+            "write_files: [{path: /S3cretT0ken}, {path: /S3cretT0ken}]\n", "S3cretT0ken\n", "[S3cretT0ken\n",
+            "write_files:\n- path: /a\n  content: |\n    {\nS3cretT0ken\n", "write_files: S3cretT0ken\n",
+            "write_files: [{path: *S3cretT0ken}]\n", "write_files: [{path: !S3cretT0ken x}]\n", "? S3cretT0ken\n",
+            "write_files: [{path: /a, content: {S3cretT0ken: x}}]\n", "\"S3cretT0ken\\q\": x\n",
+        ])
+    func shown(text: String) {
+        let error = #expect(throws: BootError.self) { try read("#cloud-config\n\(text)") }
+        #expect(error?.description.contains("S3cret") == false, "\(String(describing: error))")
+        #expect(error?.description.contains("line ") == true)
     }
 
     @Test("an expanding document costs nothing")

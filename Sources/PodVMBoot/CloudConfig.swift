@@ -78,7 +78,8 @@ public struct CloudConfig: Equatable, Sendable {
 }
 
 extension UInt8 {
-    fileprivate var isPlainInPath: Bool {
+    /// Whether a path with this byte needs no quotes in YAML, or in a message.
+    var isPlainInPath: Bool {
         switch self {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
             UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "/"), UInt8(ascii: "."), UInt8(ascii: "-"),

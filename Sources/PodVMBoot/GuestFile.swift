@@ -1,4 +1,4 @@
-/// The files that user data may have the guest write, and no others.
+/// The files that the guest writes of what user data brings.
 ///
 /// Their order is the order in which the node writes them into user data.
 public enum GuestFile: String, CaseIterable, Sendable {
@@ -8,9 +8,9 @@ public enum GuestFile: String, CaseIterable, Sendable {
     case registryCredentials = "auth.json"
     /// An ``Initdata``, packed.
     case initdata = "initdata"
-    /// The attestation agent's configuration.
+    /// The attestation agent's configuration; see ``isMeasured``.
     case attestationAgent = "aa.toml"
-    /// The confidential data hub's configuration.
+    /// The confidential data hub's configuration; see ``isMeasured``.
     case dataHub = "cdh.toml"
     /// Empty; that it is there asks for scratch space.
     case scratchSpace = "scratch-space.marker"
@@ -21,7 +21,11 @@ public enum GuestFile: String, CaseIterable, Sendable {
     /// The path by which user data names the file.
     public var path: String { "\(Self.directory)/\(rawValue)" }
 
-    /// The file of that path in a guest, or nil if the guest must not write there.
+    /// Whether it decides what the guest attests and whom it trusts with secrets. Such a file is part of the initdata, which
+    /// is measured; in user data it would be the node's word.
+    public var isMeasured: Bool { self == .attestationAgent || self == .dataHub }
+
+    /// The file of that path in a guest, or nil if the guest does not write there.
     public init?(path: String) {
         guard let file = Self.allCases.first(where: { $0.path == path }) else { return nil }
         self = file

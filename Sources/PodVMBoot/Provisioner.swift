@@ -2,19 +2,34 @@ internal import LinuxIO
 
 /// Writes what user data brings into the guest, where its daemons look for it.
 public struct Provisioner: Sendable {
+    /// What became of user data.
+    public struct Outcome: Equatable, Sendable {
+        /// The paths of the files that were written, in that order.
+        public var written: [String] = []
+        /// The files that the guest has no use for, each as a warning names it.
+        public var skipped: [String] = []
+    }
+
     /// The directory that stands for `/run/peerpod`.
     public let directory: String
+    /// Whether user data may bring the files that are ``GuestFile/isMeasured``.
+    public let allowsUnmeasured: Bool
 
     /// Provisions into `/run/peerpod`, or into `directory` where a guest is but pretended.
-    public init(directory: String = GuestFile.directory) { self.directory = directory }
-
-    /// Checks the whole of `userData` (a cloud-config, or the base64 of one), then writes its files; returns their paths.
     ///
-    /// All or nothing: a document that names a file not on the list of ``GuestFile``, or whose parts their readers could
-    /// not read, writes nothing, and a write that fails takes back those before it. Each file appears whole. apf.json,
-    /// without which no forwarder starts, is required and comes last, so who sees it sees all. Throws ``BootError``.
-    public func provision(userData: [UInt8]) throws(BootError) -> [String] {
-        let files = try checked(UserData.cloudConfig(in: userData))
+    /// `allowsUnmeasured` is for guests whose configuration nobody attests.
+    public init(directory: String = GuestFile.directory, allowsUnmeasured: Bool = false) {
+        self.directory = directory
+        self.allowsUnmeasured = allowsUnmeasured
+    }
+
+    /// Checks the whole of `userData` (a cloud-config, or the base64 of one), then writes its files.
+    ///
+    /// All or nothing: a document with a file that ``UserDataFile`` refuses, or whose parts their readers could not read,
+    /// writes nothing, and a write that fails takes back those before it. Each file appears whole. apf.json, without which
+    /// no forwarder starts, is required and comes last, so who sees it sees all. Throws ``BootError``.
+    public func provision(userData: [UInt8]) throws(BootError) -> Outcome {
+        let (files, skipped) = try checked(UserData.cloudConfig(in: userData))
         do throws(SystemCallError) {
             try Files.makeDirectories(directory, mode: 0o755)
         } catch {
@@ -32,24 +47,27 @@ public struct Provisioner: Sendable {
             }
             written.append(path)
         }
-        return written
+        return Outcome(written: written, skipped: skipped)
     }
 
-    private func checked(_ config: CloudConfig) throws(BootError) -> [(file: GuestFile, content: [UInt8])] {
+    private func checked(
+        _ config: CloudConfig
+    ) throws(BootError) -> (files: [(file: GuestFile, content: [UInt8])], skipped: [String]) {
         var files: [(file: GuestFile, content: [UInt8])] = []
-        let refused = config.files.filter { GuestFile(path: $0.path) == nil }.map {
-            $0.path.prefix(128).debugDescription
-        }
-        guard refused.isEmpty else {
-            throw BootError(
-                .notAllowed, "user data", "it names files that are not allowed: \(refused.joined(separator: ", "))",
-                advice: "the guest writes only \(GuestFile.allCases.map(\.path).joined(separator: ", "))")
-        }
-        for entry in config.files {
-            guard let file = GuestFile(path: entry.path) else { continue }
-            let content = Array(entry.content.utf8)
-            try file.check(content)
-            files.append((file, content))
+        var skipped: [String] = []
+        for (index, entry) in config.files.enumerated() {
+            let name = Self.name(entry.path, index)
+            switch UserDataFile(path: entry.path, allowsUnmeasured: allowsUnmeasured) {
+            case .write(let file):
+                let content = Array(entry.content.utf8)
+                try file.check(content)
+                files.append((file, content))
+            case .skip: skipped.append(name)
+            case .refuse(let reason):
+                throw BootError(
+                    .notAllowed, "user data", "it brings \(name): \(reason)",
+                    advice: "check that the VM was made by a cloud-api-adaptor, and what it was told to send")
+            }
         }
         guard let document = files.firstIndex(where: { $0.file == .bootDocument }) else {
             throw BootError(
@@ -57,7 +75,13 @@ public struct Provisioner: Sendable {
                 advice: "check that the VM was made by a cloud-api-adaptor")
         }
         files.append(files.remove(at: document))
-        return files
+        return (files, skipped)
+    }
+
+    /// How a message names a file: by its path if that is short and plain, else by its place in the list.
+    private static func name(_ path: String, _ index: Int) -> String {
+        let isPlain = path.utf8.count <= 128 && path.utf8.allSatisfy(\.isPlainInPath)
+        return isPlain && path.hasPrefix("/") ? path : "file \(index + 1) of write_files"
     }
 
     private static func refused(_ error: SystemCallError) -> BootError {

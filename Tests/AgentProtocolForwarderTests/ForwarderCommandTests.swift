@@ -85,21 +85,41 @@ struct ForwarderCommandTests {
         #expect(taken.error.contains("203.0.113.1:1"))
     }
 
-    @Test("provisions what user data brings")
+    @Test("provisions what user data brings, and warns of what it skips")
     func provision() throws {
-        let file = try userData([document, .init(path: "/run/peerpod/aa.toml", content: "a = 1")])
+        let file = try userData([
+            document, .init(path: "/run/peerpod/scratch-space.marker", content: ""),
+            .init(path: "/run/peerpod/later", content: "x"),
+        ])
         let root = "\(guest.path)/run"
         let outcome = run("provision", "--user-data", file, "--root", root)
-        #expect(outcome == Outcome(status: 0, output: "wrote \(root)/aa.toml\nwrote \(root)/apf.json\n"))
+        let warning = "warning: /run/peerpod/later is skipped: this guest has no use for it\n"
+        #expect(
+            outcome
+                == Outcome(
+                    status: 0, output: "wrote \(root)/scratch-space.marker\nwrote \(root)/apf.json\n",
+                    error: "agent-protocol-forwarder provision: \(warning)"))
+        #expect(try Files.list(root) == ["apf.json", "scratch-space.marker"])
+    }
+
+    @Test("takes attestation's configuration from user data only where a flag of the image says so")
+    func unmeasured() throws {
+        let file = try userData([document, .init(path: "/run/peerpod/aa.toml", content: "a = 1")])
+        let root = "\(guest.path)/run"
+        let refused = run("provision", "-user-data", file, "-root", root)
+        #expect(refused.status == 1)
+        #expect(refused.error.contains("/run/peerpod/aa.toml: aa.toml may come with the initdata only"))
+        #expect(!Files.exists(root))
+        #expect(run("provision", "-user-data", file, "-root", root, "-unmeasured-attestation").status == 0)
         #expect(try Files.list(root) == ["aa.toml", "apf.json"])
     }
 
-    @Test("provisions nothing when the user data is no cloud-config, names another file, or is not there")
+    @Test("provisions nothing when the user data is no cloud-config, names a file elsewhere, or is not there")
     func refusesToProvision() throws {
         let root = "\(guest.path)/run"
         let cases = [
             (try guest.write("#!/bin/sh\n", to: "script"), "neither a cloud-config nor"),
-            (try userData([document, .init(path: "/etc/passwd", content: "x")]), "\"/etc/passwd\""),
+            (try userData([document, .init(path: "/etc/passwd", content: "x")]), "/etc/passwd: its path is outside"),
             (try guest.write("", to: "empty"), "no cloud-config"), ("\(guest.path)/gone", "No such file or directory"),
         ]
         for (file, reason) in cases {

@@ -10,8 +10,11 @@ final class ProvisionerTests {
     init() throws { base = try Files.makeTemporaryDirectory(prefix: "/tmp/boot-") }
     deinit { try? Files.removeTree(base) }
 
-    private func provision(_ files: [CloudConfig.File]) throws -> [String] {
-        try Provisioner(directory: directory).provision(userData: CloudConfig(files: files).encoded())
+    private func provision(
+        _ files: [CloudConfig.File], allowsUnmeasured: Bool = false
+    ) throws -> Provisioner.Outcome {
+        try Provisioner(directory: directory, allowsUnmeasured: allowsUnmeasured)
+            .provision(userData: CloudConfig(files: files).encoded())
     }
 
     private func content(_ name: String) throws -> String {
@@ -24,17 +27,21 @@ final class ProvisionerTests {
         path: "/run/peerpod/apf.json",
         content: String(decoding: BootDocument(podName: "a", podNamespace: "b").encoded, as: UTF8.self))
 
-    @Test("writes all six files, secrets for root alone, apf.json last")
+    private func file(_ name: String, _ content: String = "") -> CloudConfig.File {
+        .init(path: "/run/peerpod/\(name)", content: content)
+    }
+
+    @Test("writes all six files where the image lets user data configure attestation, secrets for root, apf.json last")
     func all() throws {
         let initdata = try Initdata(text: Array("version = \"0.1.0\"\n".utf8)).packed
-        let written = try provision([
-            document, .init(path: "/run/peerpod/auth.json", content: #"{"auths": {"r": {"auth": "eDp5"}}}"#),
-            .init(path: "/run/peerpod/initdata", content: initdata),
-            .init(path: "/run/peerpod/aa.toml", content: "a = 1"), .init(path: "/run/peerpod/cdh.toml", content: ""),
-            .init(path: "/run/peerpod/scratch-space.marker", content: ""),
-        ])
+        let outcome = try provision(
+            [
+                document, file("auth.json", #"{"auths": {"r": {"auth": "eDp5"}}}"#), file("initdata", initdata),
+                file("aa.toml", "a = 1"), file("cdh.toml"), file("scratch-space.marker"),
+            ], allowsUnmeasured: true)
         #expect(present == GuestFile.allCases.map(\.rawValue).sorted())
-        #expect(written.last == "\(directory)/apf.json")
+        #expect(outcome.written.last == "\(directory)/apf.json")
+        #expect(outcome.skipped == [])
         for file in GuestFile.allCases {
             #expect(Files.permissions("\(directory)/\(file.rawValue)") == file.mode)
         }
@@ -46,24 +53,77 @@ final class ProvisionerTests {
 
     @Test("replaces what is there")
     func again() throws {
-        _ = try provision([document, .init(path: "/run/peerpod/aa.toml", content: "a = 1")])
-        _ = try provision([document, .init(path: "/run/peerpod/aa.toml", content: "b = 2")])
-        #expect(try content("aa.toml") == "b = 2\n")
+        _ = try provision([document, file("auth.json", #"{"auths": {}}"#)])
+        _ = try provision([document, file("auth.json", #"{"auths": {"r": {}}}"#)])
+        #expect(try content("auth.json") == #"{"auths": {"r": {}}}"# + "\n")
     }
 
     @Test(
-        "names each file that is not allowed and writes none",
-        arguments: [
-            "/etc/passwd", "/run/peerpod/other", "/run/peerpod/../peerpod/aa.toml", "/run/peerpod/apf.json/",
-            "/run/peerpod//aa.toml", "/run/peerpod/agent-config.toml", "/RUN/peerpod/aa.toml",
-        ])
-    func notAllowed(path: String) {
-        let error = #expect(throws: BootError.self) {
-            try provision([document, .init(path: path, content: "x"), .init(path: "/x", content: "")])
+        "refuses measured configuration in user data, and writes nothing",
+        arguments: ["aa.toml", "cdh.toml", "policy.rego", "initdata.digest"])
+    func unmeasured(name: String) {
+        for content in ["a = 1", ""] {
+            let error = #expect(throws: BootError.self) { try provision([document, file(name, content)]) }
+            #expect(error?.code == .notAllowed)
+            #expect(error?.reason.contains("/run/peerpod/\(name): \(name) ") == true, "\(error?.reason ?? "")")
+            #expect(error?.reason.contains("initdata") == true)
         }
-        #expect(error?.code == .notAllowed)
-        #expect(error?.reason.contains("\"\(path)\", \"/x\"") == true)
         #expect(present == [])
+    }
+
+    @Test("no setting lets user data bring the policy or the digest", arguments: ["policy.rego", "initdata.digest"])
+    func derived(name: String) {
+        #expect(throws: BootError.self) { try provision([document, file(name, "x")], allowsUnmeasured: true) }
+        #expect(present == [])
+    }
+
+    @Test("skips what this guest has no use for, and names it")
+    func skipped() throws {
+        let outcome = try provision([
+            file("agent-config.toml", "x"), document, file("later/x"), file("AA.toml", "x"), file("apf.json.d"),
+            file("auth.json", #"{"auths": {}}"#),
+        ])
+        #expect(outcome.written == ["\(directory)/auth.json", "\(directory)/apf.json"])
+        #expect(
+            outcome.skipped
+                == ["agent-config.toml", "later/x", "AA.toml", "apf.json.d"].map { "/run/peerpod/\($0)" })
+        #expect(present == ["apf.json", "auth.json"])
+    }
+
+    @Test(
+        "refuses paths that lead elsewhere or are another name of a file, and writes nothing",
+        arguments: [
+            "/etc/passwd", "/run/peerpod/../peerpod/aa.toml", "/run/peerpod/apf.json/", "/run/peerpod//aa.toml",
+            "/run/peerpod/./x", "/RUN/peerpod/aa.toml", "/var/run/peerpod/aa.toml", "/run/peerpod", "/run/peerpod/",
+            "/",
+            "/run/peerpods/x", "//run/peerpod/x", "/run/peerpod/x/..",
+        ])
+    func elsewhere(path: String) {
+        for allowsUnmeasured in [false, true] {
+            let error = #expect(throws: BootError.self) {
+                try provision([document, .init(path: path, content: "x")], allowsUnmeasured: allowsUnmeasured)
+            }
+            #expect(error?.code == .notAllowed)
+            #expect(error?.reason.contains("it brings \(path): its path") == true, "\(error?.reason ?? "")")
+        }
+        #expect(present == [])
+    }
+
+    @Test(
+        "names a path that is relative or not plain by its place",
+        arguments: [("S3cret/x", true), ("../S3cret", true), ("/run/peerpod/S3cret \u{202E}x", false)])
+    func unplain(path: String, isRefused: Bool) throws {
+        let text =
+            "#cloud-config\nwrite_files:\n- path: /run/peerpod/apf.json\n  content: '\(document.content.filter { $0 != "\n" })'\n"
+            + "- path: '\(path)'\n"
+        let provisioner = Provisioner(directory: directory)
+        if isRefused {
+            let error = #expect(throws: BootError.self) { try provisioner.provision(userData: Array(text.utf8)) }
+            #expect(error?.reason.contains("it brings file 2 of write_files: its path is relative") == true)
+            #expect(error?.description.contains("S3cret") == false)
+        } else {
+            #expect(try provisioner.provision(userData: Array(text.utf8)).skipped == ["file 2 of write_files"])
+        }
     }
 
     @Test(
@@ -73,8 +133,8 @@ final class ProvisionerTests {
             ("initdata", ""),
         ])
     func unreadable(name: String, content: String) {
-        let other = CloudConfig.File(path: "/run/peerpod/aa.toml", content: "a = 1")
-        let part = CloudConfig.File(path: "/run/peerpod/\(name)", content: content)
+        let other = file("scratch-space.marker")
+        let part = file(name, content)
         #expect(throws: BootError.self) {
             try provision(name == "apf.json" ? [other, part] : [other, document, part])
         }
@@ -83,7 +143,7 @@ final class ProvisionerTests {
 
     @Test("wants an apf.json")
     func withoutDocument() {
-        #expect(throws: BootError.self) { try provision([.init(path: "/run/peerpod/aa.toml", content: "a = 1")]) }
+        #expect(throws: BootError.self) { try provision([file("scratch-space.marker")]) }
         #expect(throws: BootError.self) { try provision([]) }
         #expect(present == [])
     }
@@ -93,7 +153,7 @@ final class ProvisionerTests {
         // A directory of that name cannot be replaced by a file.
         try Files.makeDirectories("\(directory)/apf.json")
         let error = #expect(throws: BootError.self) {
-            try provision([document, .init(path: "/run/peerpod/aa.toml", content: "a = 1")])
+            try provision([document, file("scratch-space.marker")])
         }
         #expect(error?.code == .inputOutput)
         #expect(error?.reason.contains("apf.json") == true)

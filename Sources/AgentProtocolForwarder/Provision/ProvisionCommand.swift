@@ -8,6 +8,7 @@ enum ProvisionCommand {
         var userData = ""
         var endpoint = ""
         var root = GuestFile.directory
+        var allowsUnmeasured = false
     }
 
     private static let command = Command(
@@ -17,8 +18,10 @@ enum ProvisionCommand {
             \(UserDataSource.configurationDisk) if it is there, else from Azure's metadata service, which is asked \
             again and again for up to \(MetadataRetry().limit.components.seconds) s.
 
-            Checks the whole of it, then writes its files, or none. Only these may be written: \
-            \(GuestFile.allCases.map(\.path).joined(separator: ", ")).
+            Checks the whole of it, then writes its files, or none. Only these are written: \
+            \(names(measured: false)). Others in \(GuestFile.directory) are skipped with a warning. Refused are files \
+            elsewhere, and those that only measured initdata may decide: \(names(measured: true)), policy.rego and \
+            initdata.digest.
             """,
         defaults: Options(),
         sections: [
@@ -30,17 +33,29 @@ enum ProvisionCommand {
                         "imds-endpoint", environment: "AZURE_IMDS_ENDPOINT", \.endpoint, .string("URL"),
                         "The metadata service. Azure's is \(MetadataEndpoint.azure)."),
                     Setting("root", \.root, .path, "The directory that stands for \(GuestFile.directory)."),
+                    Setting(
+                        "unmeasured-attestation", \.allowsUnmeasured, .bool,
+                        "Let user data, which nothing measures, bring \(names(measured: true)): the node then decides what"
+                            + " the VM attests. For an image whose guests keep no secrets from the node."),
                 ])
         ])
+
+    private static func names(measured: Bool) -> String {
+        GuestFile.allCases.filter { $0.isMeasured == measured }.map(\.rawValue).joined(separator: ", ")
+    }
 
     static func entry(_ output: Program.Output) -> Program.Entry {
         Program.Entry("provision", command) { (options, _, _) throws(ConfigurationError) in
             let source = try UserDataSource.choose(file: options.userData, endpoint: options.endpoint)
             do {
                 let userData = try source.read(MetadataRetry()) { output.error("\(command.name): \($0)\n") }
-                for path in try Provisioner(directory: options.root).provision(userData: userData) {
-                    output.standard("wrote \(path)\n")
+                let provisioner = Provisioner(
+                    directory: options.root, allowsUnmeasured: options.allowsUnmeasured)
+                let outcome = try provisioner.provision(userData: userData)
+                for name in outcome.skipped {
+                    output.error("\(command.name): warning: \(name) is skipped: this guest has no use for it\n")
                 }
+                for path in outcome.written { output.standard("wrote \(path)\n") }
                 return 0
             } catch {
                 output.error("\(command.name): \(error)\n")

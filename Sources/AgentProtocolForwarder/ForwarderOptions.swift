@@ -48,7 +48,9 @@ struct ForwarderOptions: Sendable {
                 "Flags",
                 [
                     Setting("config", \.config, .path, "The boot document, apf.json."),
-                    Setting("listen", \.listen, .socketAddress, "Where the node connects to."),
+                    Setting(
+                        "listen", \.listen, .socketAddress,
+                        "Where the node connects to. The host may be a name; without one, every address."),
                     Setting("kata-agent-socket", \.agentSocket, .path, "The agent's socket."),
                     Setting("pod-namespace", \.podNamespace, .path, "The network namespace that containers enter."),
                     Setting(
@@ -94,9 +96,10 @@ extension ValueFormat where Value == SocketAddress {
             placeholder: "ADDRESS:PORT",
             parse: { text throws(ValueError) in
                 do throws(AddressError) {
-                    return try SocketAddress(parsing: text)
+                    return try SocketAddress(listening: text)
                 } catch {
-                    throw ValueError(expected: "a numeric IP address and a port, as in 0.0.0.0:15150")
+                    throw ValueError(
+                        expected: "an address or a known name, and a port, as in 0.0.0.0:15150 or localhost:15150")
                 }
             }, show: { "\($0)" })
     }

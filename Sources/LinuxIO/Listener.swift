@@ -60,6 +60,12 @@ public final class Listener: Sendable {
                     _ = try systemCall("setsockopt") { clinux_set_option(fd.rawValue, SOL_SOCKET, SO_REUSEPORT, 1) }
                 }
             }
+            if family == AF_INET6, case .tcp("::", _) = address {
+                // Whatever the system's default: IPv4 as well, as for Go.
+                _ = try systemCall("setsockopt") {
+                    clinux_set_option(fd.rawValue, CInt(IPPROTO_IPV6), IPV6_V6ONLY, 0)
+                }
+            }
             if let device {
                 _ = try systemCall("setsockopt", on: device) {
                     unsafe setsockopt(

@@ -69,7 +69,7 @@ struct ForwarderCommandTests {
     @Test("refuses flags and values that it does not know, with a sentence")
     func badFlags() {
         #expect(run("-unknown").status == 1)
-        #expect(run("-listen", "nowhere").error.contains("a numeric IP address and a port"))
+        #expect(run("-listen", "nowhere").error.contains("an address or a known name, and a port"))
         #expect(run("surplus").status == 1)
     }
 

@@ -161,6 +161,39 @@ struct StreamTests {
     @Test("refuses what is no address", arguments: ["", "here:80", "1.2.3.4", "1.2.3.4:99999", "1.2.3:80", "::1"])
     func noAddress(text: String) { #expect(throws: AddressError.self) { try SocketAddress(parsing: text) } }
 
+    @Test(
+        "reads where to listen as Go does: the host may be a name, IPv4 first",
+        arguments: [
+            ("localhost:15151", "127.0.0.1:15151"), ("0.0.0.0:15150", "0.0.0.0:15150"), ("[::1]:80", "[::1]:80"),
+            ("10.0.0.4:1", "10.0.0.4:1"), ("[fd00::1]:80", "[fd00::1]:80"),
+        ])
+    func listening(text: String, meaning: String) throws {
+        #expect(try SocketAddress(listening: text).description == meaning)
+    }
+
+    @Test(
+        "refuses where nothing can listen",
+        arguments: [
+            "", "here", "localhost", "localhost:", "localhost:x", "localhost:99999", "no host:1", "host\u{0}:1",
+            "unknown.invalid:1", "1.2.3:80", "[localhost]:1",
+        ])
+    func notListening(text: String) {
+        #expect(throws: AddressError.self) { try SocketAddress(listening: text) }
+    }
+
+    @Test("without a host every address is meant, of both families")
+    func everywhere() throws {
+        try onLoop { loop in
+            let listener = try Listener.listen(on: SocketAddress(listening: ":0"), loop: loop)
+            guard case .tcp(let host, let port) = listener.address else { throw CancellationError() }
+            _ = try await Stream.connect(to: .tcp(host: "127.0.0.1", port: port), on: loop)
+            if (try? Listener.listen(on: .tcp(host: "::1", port: 0), loop: loop)) != nil {
+                #expect(host == "::")
+                _ = try await Stream.connect(to: .tcp(host: "::1", port: port), on: loop)
+            }
+        }
+    }
+
     @Test("refuses a socket path that the kernel would cut")
     func longPath() throws {
         try onLoop { loop in

@@ -11,7 +11,8 @@ public enum ForwarderCommand {
     /// `arguments` are without the program's path. The status is 0 after an orderly stop and 1 when it could not start, for
     /// which there is then a sentence on standard error.
     public static func main(arguments: [String], environment: [String: String]) -> Int32 {
-        program(output: .process) { Logger(level: $0, format: $1) }.run(arguments, environment: environment)
+        Privileges.hideMemory()
+        return program(output: .process) { Logger(level: $0, format: $1) }.run(arguments, environment: environment)
     }
 
     static func program(

@@ -7,7 +7,8 @@ internal import Telemetry
 public enum CloudAPIAdaptorCommand {
     /// Runs what `arguments`, without the program's own name, ask for; returns the exit status.
     public static func main(arguments: [String], environment: [String: String]) -> Int32 {
-        program(output: .process).run(arguments, environment: environment)
+        Privileges.hideMemory()
+        return program(output: .process).run(arguments, environment: environment)
     }
 
     static func program(output: Program.Output) -> Program {

@@ -22,6 +22,11 @@ struct ForwarderProcessTests {
             options.error = .null
             let child = try ChildProcess.start(options, on: loop)
             #expect(String(decoding: try await manager.read(upTo: 100), as: UTF8.self) == "READY=1")
+            let limits = try DurableFile.read("/proc/\(child.pid)/limits", limit: 1 << 16)
+            #expect(
+                String(decoding: limits, as: UTF8.self).split(separator: "\n").contains {
+                    $0.split(whereSeparator: { $0 == " " }) == ["Max", "core", "file", "size", "0", "0", "bytes"]
+                })
             child.signal(Signals.terminate)
             #expect(String(decoding: try await manager.read(upTo: 100), as: UTF8.self) == "STOPPING=1")
             #expect(try await child.wait() == .exited(0))

@@ -51,6 +51,8 @@ int clinux_signalfd(const void *signals);
 extern const int clinux_signal_size;
 int clinux_become_subreaper(void);
 int clinux_die_with_parent(int signal);
+// No other process without CAP_SYS_PTRACE may trace the caller's process, and no core of it is dumped.
+int clinux_hide_memory(void);
 // `actions` is a posix_spawn_file_actions_t.
 int clinux_spawn_chdir(void *actions, const char *path);
 extern const short clinux_spawn_flags, clinux_spawn_session;

@@ -56,6 +56,7 @@ let package = Package(
             name: "CNetlink", pkgConfig: "libnl-route-3.0", providers: [.apt(["libnl-3-dev", "libnl-route-3-dev"])]),
         .systemLibrary(name: "CNFTables", pkgConfig: "libnftables", providers: [.apt(["libnftables-dev"])]),
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .systemLibrary(name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
 
@@ -64,6 +65,7 @@ let package = Package(
         module("Telemetry", ["LinuxIO"]),
         module("JSON", ["CJansson"]),
         module("Configuration", ["LinuxIO", "Telemetry"]),
+        module("ProcessHardening", ["CSeccomp", "LinuxIO", "Telemetry"]),
 
         // 1: transport
         module("TTRPC", ["LinuxIO", "Telemetry"]),
@@ -92,14 +94,14 @@ let package = Package(
             "CloudAPIAdaptor",
             [
                 "AgentTunnel", "AzureProvider", "Configuration", "FakeCloud", "HTTPTransport", "JSON", "KataProtocol",
-                "LinuxIO", "PacketFilter", "PodNetwork", "PodVMBoot", "PodVMLifecycle", "RemoteHypervisor", "TTRPC",
-                "Telemetry",
+                "LinuxIO", "PacketFilter", "PodNetwork", "PodVMBoot", "PodVMLifecycle", "ProcessHardening",
+                "RemoteHypervisor", "TTRPC", "Telemetry",
             ]),
         module(
             "AgentProtocolForwarder",
             [
-                "AgentTunnel", "Configuration", "JSON", "KataProtocol", "LinuxIO", "PodNetwork", "PodVMBoot", "TTRPC",
-                "Telemetry",
+                "AgentTunnel", "Configuration", "JSON", "KataProtocol", "LinuxIO", "PodNetwork", "PodVMBoot",
+                "ProcessHardening", "TTRPC", "Telemetry",
             ]),
         module(
             "PeerPodControl",
@@ -144,6 +146,11 @@ let package = Package(
                 "TTRPC", "Telemetry", "agent-protocol-forwarder", "cloud-api-adaptor", "fake-pod-vm", "peerpodctl",
             ]),
         tests("TelemetryTests", ["Telemetry"]),
+        .executableTarget(
+            name: "hardened-child", dependencies: ["CLinux", "LinuxIO", "ProcessHardening"],
+            path: "Tests/HardenedChild",
+            swiftSettings: [.swiftLanguageMode(.v6)]),
+        tests("ProcessHardeningTests", ["LinuxIO", "ProcessHardening", "hardened-child"]),
         tests("TTRPCTests", ["LinuxIO", "TTRPC", "Telemetry"]),
         tests(
             "RemoteHypervisorTests",
@@ -153,7 +160,7 @@ let package = Package(
         tests(
             "AgentProtocolForwarderTests",
             [
-                "AgentProtocolForwarder", "AgentTunnel", "Configuration", "JSON", "KataProtocol", "LinuxIO",
+                "AgentProtocolForwarder", "AgentTunnel", "Configuration", "Doubles", "JSON", "KataProtocol", "LinuxIO",
                 "NetworkRig", "PodNetwork", "PodVMBoot", "TTRPC", "Telemetry",
             ]),
         tests(

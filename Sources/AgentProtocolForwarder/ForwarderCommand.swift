@@ -2,6 +2,7 @@ internal import Configuration
 internal import LinuxIO
 internal import PodNetwork
 internal import PodVMBoot
+internal import ProcessHardening
 internal import Telemetry
 
 /// `agent-protocol-forwarder`: what its arguments ask for.
@@ -12,26 +13,33 @@ public enum ForwarderCommand {
     /// which there is then a sentence on standard error.
     public static func main(arguments: [String], environment: [String: String]) -> Int32 {
         Privileges.hideMemory()
-        return program(output: .process) { Logger(level: $0, format: $1) }.run(arguments, environment: environment)
+        return program(output: .process, dropsPrivileges: true) { Logger(level: $0, format: $1) }
+            .run(arguments, environment: environment)
     }
 
+    /// Without `dropsPrivileges` the process stays what it is, whatever it runs.
     static func program(
-        output: Program.Output, logger: @escaping @Sendable (LogLevel, Logger.Format) -> Logger
+        output: Program.Output, dropsPrivileges: Bool = false,
+        logger: @escaping @Sendable (LogLevel, Logger.Format) -> Logger
     ) -> Program {
         let version = "\(ForwarderOptions.command.name) \(ProjectVersion.text)\n"
         return Program(
             ForwarderOptions.command.name, version: ProjectVersion.text, summary: ForwarderOptions.command.summary,
-            entries: [ProvisionCommand.entry(output)],
+            entries: [ProvisionCommand.entry(output, dropsPrivileges: dropsPrivileges)],
             main: Program.Entry("", ForwarderOptions.command) { (options, _, environment) throws(ConfigurationError) in
                 if options.showsVersion {
                     output.standard(version)
                     return 0
                 }
-                return serve(options, environment, logger(options.logLevel, options.logFormat))
+                return serve(
+                    options, environment, dropsPrivileges: dropsPrivileges,
+                    logger(options.logLevel, options.logFormat))
             }, output: output)
     }
 
-    private static func serve(_ options: ForwarderOptions, _ environment: [String: String], _ logger: Logger) -> Int32 {
+    private static func serve(
+        _ options: ForwarderOptions, _ environment: [String: String], dropsPrivileges: Bool, _ logger: Logger
+    ) -> Int32 {
         do {
             let setup = try ForwarderSetup(options)
             let logger = logger.with("pod", setup.document.podName).with("namespace", setup.document.podNamespace)
@@ -57,6 +65,10 @@ public enum ForwarderCommand {
                     if network == nil { return logger.info("stopped before the pod's network was up") }
                 }
                 let forwarder = try Forwarder(setup, options, network: network, on: loop, logger: logger)
+                if dropsPrivileges {
+                    try Hardening.forwarder(entersNetworks: network != nil)
+                        .apply(options.systemCallFilter, logger: logger)
+                }
                 let values = ForwarderOptions.command.values(of: options).filter { !$0.value.isEmpty }
                 // The port may have been left to the kernel.
                 logger.info(

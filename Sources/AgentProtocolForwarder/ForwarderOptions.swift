@@ -1,6 +1,7 @@
 internal import Configuration
 internal import LinuxIO
 internal import PodVMBoot
+internal import ProcessHardening
 internal import Telemetry
 
 /// What the forwarder is told on its command line.
@@ -20,6 +21,7 @@ struct ForwarderOptions: Sendable {
     /// Where that service is; empty is Azure's. Its path may be known to few.
     var metadataEndpoint = Secret("")
     var tls = TLSOptions()
+    var systemCallFilter = SystemCallFilter.Mode.enforce
     var logLevel = LogLevel.info
     var logFormat = Logger.Format.automatic
 
@@ -62,6 +64,10 @@ struct ForwarderOptions: Sendable {
                     Setting(
                         "imds-endpoint", environment: "AZURE_IMDS_ENDPOINT", \.metadataEndpoint, .secret("URL"),
                         "That metadata service. Azure's is \(MetadataEndpoint.azure)."),
+                    Setting(
+                        "seccomp", environment: "SECCOMP", \.systemCallFilter,
+                        .choice(SystemCallFilter.Mode.allCases.map { ($0.rawValue, $0) }),
+                        "What happens to system calls that it does not need; log only notes them in the audit log."),
                     Setting("version", \.showsVersion, .bool, "Say which version this is, and end."),
                 ]),
             .init(

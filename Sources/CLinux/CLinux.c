@@ -2,6 +2,7 @@
 #include "CLinux.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/nsfs.h>
 #include <malloc.h>
 #include <netinet/in.h>
@@ -104,6 +105,30 @@ int clinux_become_subreaper(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0
 int clinux_die_with_parent(int signal) { return prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0); }
 
 int clinux_hide_memory(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+
+int clinux_get_capabilities(unsigned long long *permitted) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct halves[2] = {{0}};
+    if (syscall(SYS_capget, &header, halves) == -1) return -1;
+    *permitted = halves[0].permitted | (unsigned long long)halves[1].permitted << 32;
+    return 0;
+}
+
+int clinux_set_capabilities(unsigned long long permitted) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    unsigned int low = (unsigned int)permitted, high = (unsigned int)(permitted >> 32);
+    struct __user_cap_data_struct halves[2] = {
+        {.effective = low, .permitted = low}, {.effective = high, .permitted = high}};
+    return (int)syscall(SYS_capset, &header, halves);
+}
+
+int clinux_clear_ambient(void) { return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); }
+
+int clinux_bounding_has(int capability) { return prctl(PR_CAPBSET_READ, capability, 0, 0, 0); }
+
+int clinux_bounding_drop(int capability) { return prctl(PR_CAPBSET_DROP, capability, 0, 0, 0); }
+
+int clinux_no_new_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
 
 int clinux_spawn_chdir(void *actions, const char *path) {
     return posix_spawn_file_actions_addchdir_np(actions, path);

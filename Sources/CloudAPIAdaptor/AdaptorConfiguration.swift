@@ -1,5 +1,6 @@
 internal import Configuration
 internal import PodVMBoot
+internal import ProcessHardening
 internal import Telemetry
 
 /// What an operator may set, whichever cloud it is.
@@ -20,6 +21,7 @@ struct AdaptorConfiguration: Sendable {
     var nodeName = ""
     var clusterID = ""
     var probePort = 8000
+    var systemCallFilter = SystemCallFilter.Mode.enforce
     var logLevel = LogLevel.info
     var logFormat = Logger.Format.automatic
 
@@ -80,6 +82,10 @@ struct AdaptorConfiguration: Sendable {
         Setting(
             "probe-port", environment: "PROBE_PORT", \.probePort, .integer(in: 0...65535),
             "The port of /startup, /healthz and /metrics on 127.0.0.1; 0 takes any free one."),
+        Setting(
+            "seccomp", environment: "SECCOMP", \.systemCallFilter,
+            .choice(SystemCallFilter.Mode.allCases.map { ($0.rawValue, $0) }),
+            "What happens to system calls that the adaptor does not need; log only notes them in the audit log."),
         Setting(
             "log-level", environment: "LOG_LEVEL", \.logLevel,
             .choice(LogLevel.allCases.map { ($0.description, $0) }), "The least level that is logged."),

@@ -45,7 +45,8 @@ extension Cloud {
         services.append { await provider.run() }
         let verification = AzureVerification(configuration.adaptor, options, sender: sender, on: loop, logger: logger)
         return Cloud(
-            provider: provider, services: services, reach: reach, verify: { try await verification.run() })
+            provider: provider, services: services, reach: reach, startsPrograms: configuration.usesFake,
+            verify: { try await verification.run() })
     }
 
     private static func sshKey(

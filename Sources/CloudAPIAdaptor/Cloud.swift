@@ -20,6 +20,8 @@ struct Cloud: Sendable {
     /// so does the daemon.
     let services: [@Sendable () async throws -> Void]
     var reach = Reach.network(interface: nil)
+    /// Whether its VMs are programs that this process starts, which inherit what it may do.
+    var startsPrograms = false
     /// Whether the cloud's configuration is good, by asking the cloud; throws when it is not.
     var verify: @Sendable () async throws -> Void = {}
 }

@@ -40,6 +40,7 @@ struct Daemon: Sendable {
                 LogField("node", nodeName),
             ])
         let cloud = try makeCloud(loop, logger, metrics)
+        try dropPrivileges(using: cloud)
         let stop = Signal()
         return try await withThrowingTaskGroup(of: Int32?.self) { group in
             group.addTask {

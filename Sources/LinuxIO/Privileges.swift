@@ -1,6 +1,21 @@
 internal import CLinux
 internal import Glibc
 
+/// A part of root's rights that a process can have without the rest (capabilities(7)), by the kernel's number.
+public enum Capability: Int32, CaseIterable, Sendable, CustomStringConvertible {
+    case netBindService = 10
+    case netAdmin = 12
+    case sysAdmin = 21
+
+    public var description: String {
+        switch self {
+        case .netBindService: "NET_BIND_SERVICE"
+        case .netAdmin: "NET_ADMIN"
+        case .sysAdmin: "SYS_ADMIN"
+        }
+    }
+}
+
 /// How a process gives up what it does not need. None of it can be taken back.
 public enum Privileges {
     /// Keeps the memory of this process out of core dumps, and from other processes without `CAP_SYS_PTRACE`.
@@ -13,4 +28,30 @@ public enum Privileges {
         _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
         _ = clinux_hide_memory()
     }
+
+    /// Drops every capability but `kept` from this thread and from all that it starts, and none of them can be gained again.
+    ///
+    /// Call it while the process has no other thread: the kernel has capabilities for each thread.
+    public static func keepOnly(_ kept: [Capability]) throws(SystemCallError) {
+        let kept = kept.reduce(into: UInt64(0)) { $0 |= 1 << UInt64($1.rawValue) }
+        var permitted: UInt64 = 0
+        _ = try systemCall("capget") { unsafe clinux_get_capabilities(&permitted) }
+        _ = try systemCall("prctl", on: "PR_CAP_AMBIENT") { clinux_clear_ambient() }
+        // Without SETPCAP the bounding set stays as it is; with no_new_privs nothing comes of it.
+        if permitted & 1 << setPCap != 0 {
+            var number: CInt = 0
+            while case let isBound = clinux_bounding_has(number), isBound >= 0 {
+                if isBound == 1, kept & 1 << UInt64(number) == 0 {
+                    _ = try systemCall("prctl", on: "PR_CAPBSET_DROP") { clinux_bounding_drop(number) }
+                }
+                number += 1
+            }
+        }
+        // A service manager may have left nothing to drop, nor the call.
+        if permitted & ~kept != 0 { _ = try systemCall("capset") { clinux_set_capabilities(permitted & kept) } }
+        _ = try systemCall("prctl", on: "PR_SET_NO_NEW_PRIVS") { clinux_no_new_privileges() }
+    }
+
+    /// The capability to change the bounding set.
+    private static let setPCap: UInt64 = 8
 }

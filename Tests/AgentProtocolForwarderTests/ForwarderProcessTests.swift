@@ -1,5 +1,7 @@
 import AgentTunnel
+import Doubles
 import LinuxIO
+import NetworkRig
 import Testing
 
 @Suite("The process")
@@ -22,6 +24,11 @@ struct ForwarderProcessTests {
             options.error = .null
             let child = try ChildProcess.start(options, on: loop)
             #expect(String(decoding: try await manager.read(upTo: 100), as: UTF8.self) == "READY=1")
+            for thread in try ThreadStatus.all(of: child.pid) {
+                #expect(thread.isFiltered && !thread.mayGainRights)
+                // No pod network, so there is nothing to enter.
+                if canMakeNamespaces { #expect(thread.capabilities == 0) }
+            }
             let limits = try DurableFile.read("/proc/\(child.pid)/limits", limit: 1 << 16)
             #expect(
                 String(decoding: limits, as: UTF8.self).split(separator: "\n").contains {

@@ -16,6 +16,7 @@ struct VMInLab: Sendable {
     let plan: VMEndPlan
     let description: PodNetworkDescription
     let guest: Guest
+    private let podnsMount: NamespaceMount
     let identity: SandboxIdentity
 
     static let identifier: UInt32 = 555_000
@@ -24,6 +25,7 @@ struct VMInLab: Sendable {
         lab = try Lab()
         pod = try lab.makePod()
         podns = try NetworkNamespace.make(named: "podns")
+        podnsMount = try NamespaceMount(of: podns)
         let interface = try await lab.nodeNetworks.inspect(pod.path)
         let underlay = try await lab.nodeNetworks.underlay(named: "under0")
         plan = try VMEndPlan(for: interface, over: underlay, identifier: Self.identifier, port: Lab.port)
@@ -44,7 +46,7 @@ struct VMInLab: Sendable {
     }
 
     /// A path to the pod's namespace that holds in every process.
-    var podnsPath: String { "/proc/\(ProcessTree.current)/fd/\(podns.rawDescriptor)" }
+    var podnsPath: String { podnsMount.path }
 
     var options: ForwarderOptions {
         var options = guest.options

@@ -1,3 +1,4 @@
+import Doubles
 import LinuxIO
 import NetworkRig
 import PodVMBoot
@@ -48,6 +49,25 @@ extension RealNamespaces {
                 #expect(try rig.links() == links)
                 second.signal(Signals.kill)
                 _ = try await second.wait()
+            }
+        }
+
+        @Test("keeps of its rights what it takes to look at the pod's network, on every thread")
+        func rights() throws {
+            let rig = rig
+            try onLoop { loop in
+                let path = "\(rig.guest.path)/notify"
+                let manager = try ServiceManager.listen(at: path, on: loop)
+                let child = try ForwarderProgram(rig).start(loop, notify: path)
+                #expect(String(decoding: try await manager.read(upTo: 100), as: UTF8.self) == "READY=1")
+                // Those that made the network may still be ending.
+                while try ThreadStatus.all(of: child.pid).count > 1 { try await loop.sleep(for: .milliseconds(1)) }
+                for thread in try ThreadStatus.all(of: child.pid) {
+                    #expect(thread.isFiltered && !thread.mayGainRights)
+                    #expect(thread.capabilities == 1 << UInt64(Capability.sysAdmin.rawValue))
+                }
+                child.signal(Signals.terminate)
+                #expect(try await child.wait() == .exited(0))
             }
         }
 

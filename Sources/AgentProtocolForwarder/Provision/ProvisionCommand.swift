@@ -1,6 +1,7 @@
 internal import Configuration
 internal import LinuxIO
 internal import PodVMBoot
+internal import ProcessHardening
 
 /// `agent-protocol-forwarder provision`: writes what user data brings, once, before anything else starts.
 enum ProvisionCommand {
@@ -9,6 +10,7 @@ enum ProvisionCommand {
         var endpoint = ""
         var root = GuestFile.directory
         var allowsUnmeasured = false
+        var systemCallFilter = SystemCallFilter.Mode.enforce
     }
 
     private static let command = Command(
@@ -37,6 +39,10 @@ enum ProvisionCommand {
                         "unmeasured-attestation", \.allowsUnmeasured, .bool,
                         "Let user data, which nothing measures, bring \(names(measured: true)): the node then decides what"
                             + " the VM attests. For an image whose guests keep no secrets from the node."),
+                    Setting(
+                        "seccomp", environment: "SECCOMP", \.systemCallFilter,
+                        .choice(SystemCallFilter.Mode.allCases.map { ($0.rawValue, $0) }),
+                        "What happens to system calls that it does not need; log only notes them in the audit log."),
                 ])
         ])
 
@@ -44,10 +50,11 @@ enum ProvisionCommand {
         GuestFile.allCases.filter { $0.isMeasured == measured }.map(\.rawValue).joined(separator: ", ")
     }
 
-    static func entry(_ output: Program.Output) -> Program.Entry {
+    static func entry(_ output: Program.Output, dropsPrivileges: Bool) -> Program.Entry {
         Program.Entry("provision", command) { (options, _, _) throws(ConfigurationError) in
             let source = try UserDataSource.choose(file: options.userData, endpoint: options.endpoint)
             do {
+                if dropsPrivileges { try Hardening.provision.apply(options.systemCallFilter) }
                 let userData = try source.read(MetadataRetry()) { output.error("\(command.name): \($0)\n") }
                 let provisioner = Provisioner(
                     directory: options.root, allowsUnmeasured: options.allowsUnmeasured)

@@ -53,6 +53,15 @@ int clinux_become_subreaper(void);
 int clinux_die_with_parent(int signal);
 // No other process without CAP_SYS_PTRACE may trace the caller's process, and no core of it is dumped.
 int clinux_hide_memory(void);
+// Capabilities: of the calling thread, and of those that it starts. Sets are masks by the kernel's numbers.
+int clinux_get_capabilities(unsigned long long *permitted);
+int clinux_set_capabilities(unsigned long long permitted);
+int clinux_clear_ambient(void);
+// 1 when the capability is in the bounding set, 0 when it is not, -1 when the kernel knows none of that number.
+int clinux_bounding_has(int capability);
+int clinux_bounding_drop(int capability);
+// Nothing that the calling thread executes gains rights by it.
+int clinux_no_new_privileges(void);
 // `actions` is a posix_spawn_file_actions_t.
 int clinux_spawn_chdir(void *actions, const char *path);
 extern const short clinux_spawn_flags, clinux_spawn_session;

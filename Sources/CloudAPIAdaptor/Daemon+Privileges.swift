@@ -1,0 +1,21 @@
+internal import ProcessHardening
+internal import Telemetry
+
+extension Daemon {
+    /// Drops the privileges that serving does not need, before this process has any thread but this one.
+    ///
+    /// - Throws: `HardeningError`.
+    func dropPrivileges(using cloud: Cloud) throws {
+        // VMs of the fake Azure inherit the adaptor's privileges, and are hosts that run containers.
+        if cloud.startsPrograms {
+            return logger.warning("Keeping all privileges, because this process starts the fake Azure's VMs")
+        }
+        let hasNetwork = if case .network = cloud.reach { true } else { false }
+        try Hardening.adaptor(
+            entersNetworks: hasNetwork, bindsLowPort: (1..<Self.firstOrdinaryPort).contains(configuration.probePort)
+        ).apply(configuration.systemCallFilter, logger: logger)
+    }
+
+    /// Listening on a lower one takes a capability (ip_unprivileged_port_start of ip-sysctl).
+    private static let firstOrdinaryPort = 1024
+}

@@ -83,6 +83,10 @@ int clinux_open(const char *path, int flags, unsigned int mode) {
     return open(path, flags | O_CLOEXEC, mode);
 }
 
+int clinux_open_at(int directory, const char *name, int flags, unsigned int mode) {
+    return openat(directory, name, flags | O_CLOEXEC, mode);
+}
+
 int clinux_start_writing(int fd) { return sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE); }
 
 int clinux_pidfd_open(int pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }

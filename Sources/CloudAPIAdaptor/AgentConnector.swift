@@ -177,7 +177,7 @@ struct AgentConnector: PodConnector {
             throw error
         }
         do {
-            try await ThreadPool.files.run { () throws(SystemCallError) in try files.removeUserData() }
+            try await ThreadPool.files.run { try files.removeUserData() }
         } catch {
             logger.warning("The boot document stays until the pod is gone", [LogField("error", error)])
         }
@@ -189,10 +189,11 @@ extension ConnectorError {
     fileprivate init(preparing error: any Error) {
         switch error {
         case let error as BootError: self.init(.invalidRequest, "\(error)")
-        case let error as SystemCallError:
+        case is FileError, is SystemCallError:
+            let isForWantOfRoom = (error as? SystemCallError)?.isForWantOfRoom == true
             self.init(
-                error.isForWantOfRoom ? .resourceExhausted : .failed,
-                "The pod's files cannot be written: \(error)", cause: error)
+                isForWantOfRoom ? .resourceExhausted : .failed, "The pod's files cannot be written: \(error)",
+                cause: error)
         default: self.init(.failed, "The tunnel's keys cannot be made: \(error)", cause: error)
         }
     }

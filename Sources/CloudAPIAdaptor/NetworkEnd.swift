@@ -25,7 +25,7 @@ final class NetworkEnd: Sendable {
     var isEnding: Bool { state.withLock { $0.isEnding } }
 
     /// Records what the sandbox has, before anybody hears of it.
-    func record() async throws(SystemCallError) { try await network.write(in: directory) }
+    func record() async throws { try await network.write(in: directory) }
 
     /// Has the tunnel lead to the VM at one of `addresses`, and returns at which.
     ///

@@ -53,18 +53,13 @@ struct SandboxNetwork: Equatable, Sendable {
 }
 
 extension SandboxNetwork {
-    static func path(in directory: String) -> String { directory + "/network.json" }
+    private static let fileName = "network.json"
 
     /// Returns once it would survive a power cut; without a VM, the end of this process.
-    func write(in directory: String) async throws(SystemCallError) {
-        let bytes = encoded
-        let (path, hasVM) = (Self.path(in: directory), !peers.isEmpty)
-        try await ThreadPool.files.run { () throws(SystemCallError) in
-            if hasVM {
-                try DurableFile.write(bytes, to: path, mode: 0o600)
-            } else {
-                try DurableFile.writeUnsynced(bytes, to: path, mode: 0o600)
-            }
+    func write(in directory: String) async throws {
+        let (bytes, hasVM) = (encoded, !peers.isEmpty)
+        try await ThreadPool.files.run {
+            try Directory.ownEntry(directory).write(bytes, to: Self.fileName, syncs: hasVM)
         }
     }
 
@@ -85,9 +80,15 @@ extension SandboxNetwork {
     }
 
     /// Returns once no later process will find it any more.
-    static func remove(in directory: String) async throws(SystemCallError) {
-        let path = path(in: directory)
-        try await ThreadPool.files.run { () throws(SystemCallError) in try DurableFile.remove(path) }
+    static func remove(in directory: String) async throws {
+        try await ThreadPool.files.run {
+            do {
+                let directory = try Directory.ownEntry(directory)
+                try directory.remove(fileName)
+                try directory.sync()
+            } catch let error as FileError where error.isMissing {
+            }
+        }
     }
 
     /// What is in a sandbox's directory; nil for a pod without a network.
@@ -96,7 +97,7 @@ extension SandboxNetwork {
     static func read(in directory: String) throws -> SandboxNetwork? {
         let bytes: [UInt8]
         do {
-            bytes = try DurableFile.read(Self.path(in: directory), limit: Self.sizeLimit)
+            bytes = try Directory.ownEntry(directory).read(Self.fileName, limit: Self.sizeLimit)
         } catch  where error.isMissing {
             return nil
         }

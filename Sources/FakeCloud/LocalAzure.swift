@@ -27,7 +27,7 @@ public final class LocalAzure: Sendable {
         }
         let directory = options.stateDirectory
         do {
-            try Files.makeDirectories(directory)
+            _ = try Directory.own(directory, makingWith: 0o700)
             guard let lock = try FileLock.take("\(directory)/lock") else {
                 throw LocalAzureError("\(directory) is another process's: give each a directory of its own")
             }

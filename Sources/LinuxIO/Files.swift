@@ -7,12 +7,15 @@ public enum FileError: Error, Equatable, Sendable, CustomStringConvertible {
     case refused(SystemCallError)
     /// The file has more bytes than its reader accepts.
     case tooLarge(path: String, limit: Int)
+    /// Others could have put something else there, or have done so.
+    case untrusted(path: String, reason: String)
 
     /// What is the matter, with the path.
     public var description: String {
         switch self {
         case .refused(let error): error.description
         case .tooLarge(let path, let limit): "\(path) has more than the \(limit) bytes that it may have"
+        case .untrusted(let path, let reason): "\(path) \(reason)"
         }
     }
 
@@ -27,41 +30,15 @@ public enum DurableFile {
     /// The bytes go to a temporary file beside it, are synced, and take the name in one step.
     /// On failure the old content stays, and nothing else.
     public static func write(_ bytes: [UInt8], to path: String, mode: UInt32 = 0o600) throws(SystemCallError) {
-        try replace(path, bytes, mode, syncs: true)
-        try syncDirectory(of: path)
-    }
-
-    /// Replaces `path`, whatever end this process has. A power cut may take all of it, the old content too, until
-    /// ``syncTree(_:)``.
-    public static func writeUnsynced(_ bytes: [UInt8], to path: String, mode: UInt32 = 0o600) throws(SystemCallError) {
-        try replace(path, bytes, mode, syncs: false)
-    }
-
-    private static func replace(
-        _ path: String, _ bytes: [UInt8], _ mode: UInt32, syncs: Bool
-    ) throws(SystemCallError) {
-        let temporary = "\(path).new"
-        do {
-            try fill(temporary, bytes, mode, syncs: syncs)
-            _ = try systemCall("rename", on: path) { unsafe rename(temporary, path) }
-        } catch {
-            _ = unsafe unlink(temporary)
-            throw error
-        }
+        let (directory, name) = try Files.place(of: path)
+        try directory.write(bytes, to: name, mode: mode, syncs: true)
     }
 
     /// The whole file, if it has at most `limit` bytes.
     public static func read(_ path: String, limit: Int) throws(FileError) -> [UInt8] {
         do {
             let fd = OwnedFD(owning: try systemCall("open", on: path) { unsafe clinux_open(path, O_RDONLY, 0) })
-            var content: [UInt8] = []
-            while true {
-                var chunk = [UInt8](repeating: 0, count: 16384)
-                let count = try systemCall("read", on: path) { unsafe Glibc.read(fd.rawValue, &chunk, chunk.count) }
-                if count == 0 { return content }
-                content += chunk[..<count]
-                if content.count > limit { throw FileError.tooLarge(path: path, limit: limit) }
-            }
+            return try content(of: fd, path, limit: limit)
         } catch let error as SystemCallError {
             throw .refused(error)
         } catch let error as FileError {
@@ -71,62 +48,26 @@ public enum DurableFile {
         }
     }
 
+    static func content(of fd: borrowing OwnedFD, _ path: String, limit: Int) throws -> [UInt8] {
+        var content: [UInt8] = []
+        while true {
+            var chunk = [UInt8](repeating: 0, count: 16384)
+            let count = try systemCall("read", on: path) { unsafe Glibc.read(fd.rawValue, &chunk, chunk.count) }
+            if count == 0 { return content }
+            content += chunk[..<count]
+            if content.count > limit { throw FileError.tooLarge(path: path, limit: limit) }
+        }
+    }
+
     /// Removes a file; returns once it would not come back after a power cut. A missing one is fine.
     public static func remove(_ path: String) throws(SystemCallError) {
         do throws(SystemCallError) {
-            _ = try systemCall("unlink", on: path) { unsafe unlink(path) }
+            let (directory, name) = try Files.place(of: path)
+            guard try directory.kind(of: name) != nil else { return }
+            try directory.remove(name)
+            try directory.sync()
         } catch  where error.isMissing {
-            return
         }
-        try syncDirectory(of: path)
-    }
-
-    private static func fill(
-        _ path: String, _ bytes: [UInt8], _ mode: UInt32, syncs: Bool
-    ) throws(SystemCallError) {
-        // A leftover of a crash may stand there, with other rights.
-        _ = unsafe unlink(path)
-        let flags = O_WRONLY | O_CREAT | O_EXCL
-        let fd = OwnedFD(owning: try systemCall("open", on: path) { unsafe clinux_open(path, flags, mode) })
-        // The umask may not take away what was asked for.
-        _ = try systemCall("fchmod", on: path) { fchmod(fd.rawValue, mode) }
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = try systemCall("write", on: path) {
-                unsafe rest.withUnsafeBytes { unsafe Glibc.write(fd.rawValue, $0.baseAddress, $0.count) }
-            }
-            rest = rest.dropFirst(count)
-        }
-        if syncs { _ = try systemCall("fsync", on: path) { fsync(fd.rawValue) } }
-    }
-
-    /// Makes a directory, the files in it and its own name durable; not what is in directories in it.
-    ///
-    /// The kernel begins to write all files before the first is waited for, so that they share one commit of the file
-    /// system's journal.
-    public static func syncTree(_ directory: String) throws(SystemCallError) {
-        let paths = try Files.list(directory).map { "\(directory)/\($0)" }.filter(Files.isRegular)
-        for path in paths {
-            let fd = try open(path, O_RDONLY | O_NOFOLLOW)
-            _ = try systemCall("sync_file_range", on: path) { clinux_start_writing(fd.rawValue) }
-        }
-        for path in paths { try sync(path, O_RDONLY | O_NOFOLLOW) }
-        try sync(directory, O_RDONLY | O_DIRECTORY)
-        try syncDirectory(of: directory)
-    }
-
-    /// Makes names in the directory that holds `path` durable.
-    static func syncDirectory(of path: String) throws(SystemCallError) {
-        try sync(Files.parent(of: path), O_RDONLY | O_DIRECTORY)
-    }
-
-    private static func sync(_ path: String, _ flags: CInt) throws(SystemCallError) {
-        let fd = try open(path, flags)
-        _ = try systemCall("fsync", on: path) { fsync(fd.rawValue) }
-    }
-
-    private static func open(_ path: String, _ flags: CInt) throws(SystemCallError) -> OwnedFD {
-        OwnedFD(owning: try systemCall("open", on: path) { unsafe clinux_open(path, flags, 0) })
     }
 }
 
@@ -138,16 +79,28 @@ public enum Files {
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
-    /// Makes a directory, with `mode`, and durably unless told otherwise; one that is there is fine.
-    public static func makeDirectory(
-        _ path: String, mode: UInt32 = 0o700, isDurable: Bool = true
-    ) throws(SystemCallError) {
+    /// The last part of a path that does not end with a slash.
+    static func name(of path: String) -> String {
+        path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
+    }
+
+    /// The directory that has a path's last name, and that name.
+    fileprivate static func place(of path: String) throws(SystemCallError) -> (Directory, name: String) {
+        var trimmed = path[...]
+        while trimmed.count > 1, trimmed.last == "/" { trimmed.removeLast() }
+        let name = name(of: String(trimmed))
+        guard !["", ".", ".."].contains(name) else { throw SystemCallError(call: "open", errno: EINVAL, subject: path) }
+        return (try Directory.at(parent(of: String(trimmed))), name)
+    }
+
+    /// Makes a directory, with `mode`, and durably; one that is there is fine.
+    public static func makeDirectory(_ path: String, mode: UInt32 = 0o700) throws(SystemCallError) {
         do throws(SystemCallError) {
             _ = try systemCall("mkdir", on: path) { unsafe mkdir(path, mode) }
         } catch  where error.errno == EEXIST && isDirectory(path) {
             return
         }
-        if isDurable { try DurableFile.syncDirectory(of: path) }
+        try Directory.at(parent(of: path)).sync()
     }
 
     /// Makes a directory and all above it.
@@ -160,42 +113,25 @@ public enum Files {
 
     /// The names in a directory, sorted, without `.` and `..`.
     public static func list(_ path: String) throws(SystemCallError) -> [String] {
-        guard let directory = unsafe opendir(path) else {
-            throw SystemCallError(call: "opendir", errno: errno, subject: path)
-        }
-        defer { unsafe closedir(directory) }
-        var names: [String] = []
-        while let entry = unsafe readdir(directory) {
-            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
-                unsafe String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self))
-            }
-            if name != ".", name != ".." { names.append(name) }
-        }
-        return names.sorted()
+        let flags = O_RDONLY | O_DIRECTORY
+        let fd = OwnedFD(owning: try systemCall("open", on: path) { unsafe clinux_open(path, flags, 0) })
+        return try Directory.names(readFrom: fd, at: path)
     }
 
-    /// Removes a file or a directory with all that is in it, following no links. Missing is fine.
+    /// Removes a file or a directory with all that is in it, following no links but those in front of the last name.
+    /// Missing is fine.
     public static func removeTree(_ path: String) throws(SystemCallError) {
-        if isDirectory(path), !isLink(path) {
-            for name in try list(path) { try removeTree("\(path)/\(name)") }
-            do throws(SystemCallError) {
-                _ = try systemCall("rmdir", on: path) { unsafe rmdir(path) }
-            } catch  where error.isMissing {
-                return
-            }
-        } else {
-            do throws(SystemCallError) {
-                _ = try systemCall("unlink", on: path) { unsafe unlink(path) }
-            } catch  where error.isMissing {
-                return
-            }
+        do throws(SystemCallError) {
+            let (directory, name) = try place(of: path)
+            try directory.removeTree(name)
+        } catch  where error.isMissing {
         }
     }
 
     /// Gives a file or directory another name, replacing what has it.
     public static func rename(_ path: String, to target: String) throws(SystemCallError) {
         _ = try systemCall("rename", on: "\(path) to \(target)") { unsafe Glibc.rename(path, target) }
-        try DurableFile.syncDirectory(of: target)
+        try Directory.at(parent(of: target)).sync()
     }
 
     /// Makes a symbolic link at `path` that leads to `target`.
@@ -211,12 +147,6 @@ public enum Files {
 
     /// Whether it is a directory, or a link to one.
     public static func isDirectory(_ path: String) -> Bool { mode(path).map { $0 & S_IFMT == S_IFDIR } ?? false }
-
-    /// Whether it is a regular file, and not a link to one.
-    static func isRegular(_ path: String) -> Bool {
-        var status = stat()
-        return unsafe lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
-    }
 
     /// Whether two paths lead to one file, links followed; not when either leads nowhere.
     public static func isSame(_ one: String, _ other: String) -> Bool {

@@ -9,10 +9,22 @@ struct PodsDirectory: RecordStore {
     static let recordName = "record.json"
 
     let path: String
+    /// Opened at the first use, and held: a sandbox's directory is looked for in it, and never by its path.
+    private let opened = Lock<Directory?>(nil)
+
+    init(path: String) { self.path = path }
 
     func directory(of sandbox: SandboxID) -> String { "\(path)/\(sandbox)" }
 
-    private func record(of sandbox: SandboxID) -> String { "\(directory(of: sandbox))/\(Self.recordName)" }
+    private func pods() throws(FileError) -> Directory {
+        try opened.withLock { opened throws(FileError) in
+            // Who has removed it gets another one.
+            if let directory = opened, !directory.isRemoved { return directory }
+            let directory = try Directory.own(path, makingWith: 0o700)
+            opened = directory
+            return directory
+        }
+    }
 
     func create(_ record: SandboxRecord) async throws(RecordError) {
         try await ThreadPool.files.run { () throws(RecordError) in try createNow(record) }
@@ -31,12 +43,13 @@ struct PodsDirectory: RecordStore {
     }
 
     private func createNow(_ record: SandboxRecord) throws(RecordError) {
-        let directory = directory(of: record.id)
-        do throws(SystemCallError) {
-            try Files.makeDirectories(path)
-            try Files.makeDirectory(directory, isDurable: false)
-            guard try Files.list(directory).isEmpty else {
-                throw SystemCallError(call: "mkdir", errno: ENOTEMPTY, subject: directory)
+        let name = record.id.rawValue
+        let pods: Directory
+        do {
+            pods = try self.pods()
+            try pods.makeDirectory(name)
+            guard try pods.own(name).names().isEmpty else {
+                throw SystemCallError(call: "mkdirat", errno: ENOTEMPTY, subject: directory(of: record.id))
             }
         } catch {
             throw RecordError(error)
@@ -44,38 +57,29 @@ struct PodsDirectory: RecordStore {
         do {
             try writeNow(record, toSurvive: .processEnd)
         } catch {
-            try? removeNow(record.id)
+            try? pods.removeTree(name)
             throw error
         }
     }
 
     private func writeNow(_ record: SandboxRecord, toSurvive event: SurvivedEvent) throws(RecordError) {
-        let path = self.record(of: record.id)
-        do throws(SystemCallError) {
-            switch event {
-            case .processEnd:
-                try DurableFile.writeUnsynced(record.encoded, to: path)
-            case .powerCut:
-                try DurableFile.write(record.encoded, to: path)
-            case .firstPowerCut:
-                // Synced once, with all the rest: what a power cut took of the record before would not be missed.
-                try DurableFile.writeUnsynced(record.encoded, to: path)
-                try DurableFile.syncTree(directory(of: record.id))
-            }
+        do {
+            let pods = try pods()
+            let directory = try pods.own(record.id.rawValue)
+            try directory.write(record.encoded, to: Self.recordName, syncs: event == .powerCut)
+            guard event == .firstPowerCut else { return }
+            // All of it at once: what a power cut took of the record before would not be missed.
+            try directory.syncAll()
+            try pods.sync()
         } catch {
             throw RecordError(error)
         }
     }
 
+    /// Not synced: what is there again after a power cut has a record that says that it has to go, or an empty one.
     private func removeNow(_ sandbox: SandboxID) throws(RecordError) {
-        let directory = directory(of: sandbox)
-        do throws(SystemCallError) {
-            guard Files.exists(directory) else { return }
-            for name in try Files.list(directory) where name != Self.recordName {
-                try Files.removeTree("\(directory)/\(name)")
-            }
-            // Not synced: what comes back after a power cut says, in its record, that it is to be removed.
-            try Files.removeTree(directory)
+        do {
+            try pods().removeTree(sandbox.rawValue, last: Self.recordName)
         } catch {
             throw RecordError(error)
         }
@@ -83,36 +87,37 @@ struct PodsDirectory: RecordStore {
 
     private func loadNow() throws(RecordError) -> LoadedRecords {
         var loaded = LoadedRecords()
+        let pods: Directory
         let names: [String]
-        do throws(SystemCallError) {
-            try Files.makeDirectories(path)
-            names = try Files.list(path)
+        do {
+            pods = try self.pods()
+            names = try pods.names()
         } catch {
             throw RecordError(error)
         }
         for name in names {
-            guard let sandbox = try? SandboxID(validating: name), Files.isDirectory("\(path)/\(name)") else { continue }
-            do throws(RecordError) {
-                if let record = try load(sandbox) { loaded.records.append(record) }
+            guard let sandbox = try? SandboxID(validating: name) else { continue }
+            do {
+                guard let kind = try pods.kind(of: name), kind == .directory || kind == .link else { continue }
+                if let record = try load(sandbox, from: pods.own(name)) { loaded.records.append(record) }
             } catch {
-                loaded.unreadable[sandbox] = error.description
+                loaded.unreadable[sandbox] = "\(error)"
             }
         }
         return loaded
     }
 
     /// The sandbox's record, or nil for a directory that had nothing in it yet, or any more, and is removed.
-    private func load(_ sandbox: SandboxID) throws(RecordError) -> SandboxRecord? {
-        let path = record(of: sandbox)
-        let bytes: [UInt8]
-        do {
-            bytes = try DurableFile.read(path, limit: SandboxRecord.sizeLimit)
-        } catch  where error.isMissing {
-            try removeEmpty(directory(of: sandbox))
+    private func load(_ sandbox: SandboxID, from directory: Directory) throws -> SandboxRecord? {
+        if try directory.kind(of: Self.recordName) == nil {
+            // A crash in the middle of the first write leaves the temporary file, and nothing else.
+            guard try directory.names().allSatisfy({ $0 == "\(Self.recordName).new" }) else {
+                throw RecordError("\(directory.path) has no \(Self.recordName)")
+            }
+            try removeNow(sandbox)
             return nil
-        } catch {
-            throw RecordError("\(error)")
         }
+        let bytes = try directory.read(Self.recordName, limit: SandboxRecord.sizeLimit)
         // A record that was never synced, and then a power cut: there is no VM.
         if bytes.allSatisfy({ $0 == 0 }) {
             try removeNow(sandbox)
@@ -123,25 +128,14 @@ struct PodsDirectory: RecordStore {
             guard record.id == sandbox else { throw RecordError("sandbox: is not that of its directory") }
             return record
         } catch {
-            throw RecordError("\(path): \(error)")
-        }
-    }
-
-    private func removeEmpty(_ directory: String) throws(RecordError) {
-        do throws(SystemCallError) {
-            // A crash in the middle of the first write leaves the temporary file, and nothing else.
-            guard try Files.list(directory).allSatisfy({ $0 == "\(Self.recordName).new" }) else {
-                throw SystemCallError(call: "open", errno: ENOENT, subject: "\(directory)/\(Self.recordName)")
-            }
-            try Files.removeTree(directory)
-        } catch {
-            throw RecordError(error)
+            throw RecordError("\(directory.path)/\(Self.recordName): \(error)")
         }
     }
 }
 
 extension RecordError {
-    fileprivate init(_ error: SystemCallError) {
-        self.init(error.description, isForWantOfRoom: [ENOSPC, EDQUOT, ENOMEM].contains(error.errno))
+    fileprivate init(_ error: any Error) {
+        let cause = if case .refused(let cause)? = error as? FileError { cause } else { error as? SystemCallError }
+        self.init("\(error)", isForWantOfRoom: cause?.isForWantOfRoom ?? false)
     }
 }

@@ -33,7 +33,7 @@ public final class HypervisorServer: Sendable {
         }
         do {
             // Others may look for the agents' sockets below it; what they may connect to is the sockets' business.
-            try Files.makeDirectories(Files.parent(of: path), mode: 0o755)
+            _ = try Directory.trusted(Files.parent(of: path), makingWith: 0o755)
             let listener = try Listener.listen(on: .unix(path: path), loop: loop, mode: 0o600)
             let server = Server(services, on: loop, limits: limits, logger: logger)
             return HypervisorServer(path: path, listener: listener, server: server)
@@ -41,6 +41,10 @@ public final class HypervisorServer: Sendable {
             throw HypervisorSocketError(
                 path: path, reason: "another process answers on it",
                 advice: "stop the cloud-api-adaptor that runs on this node, or choose another path with -socket")
+        } catch let error as FileError {
+            throw HypervisorSocketError(
+                path: path, reason: "\(error)",
+                advice: "see that only this user can write the socket's directory, or choose another path with -socket")
         } catch {
             throw HypervisorSocketError(
                 path: path, reason: "\(error)",

@@ -66,6 +66,27 @@ struct OnDiskTests {
         }
     }
 
+    @Test("empties no directory that a link in a sandbox's place leads to")
+    func linked() throws {
+        try withTemporaryDirectory { path in
+            try Files.makeDirectories("\(path)/victim/nested")
+            try DurableFile.write([7], to: "\(path)/victim/record.json")
+            try run(podsDirectory: "\(path)/pods") { supervisor in
+                for id in ["a", "b"] { _ = try await supervisor.create(request(id, pod: id)) }
+                try await supervisor.start(request("b").id)
+                for id in ["a", "b"] {
+                    try Files.removeTree("\(path)/pods/\(id)")
+                    try Files.link("\(path)/victim", at: "\(path)/pods/\(id)")
+                    _ = await failure { try await supervisor.stop(id) }
+                }
+                while !supervisor.sandboxes().isEmpty { await Task.yield() }
+                #expect(try Files.list("\(path)/pods").isEmpty)
+            }
+            #expect(try Files.list("\(path)/victim") == ["nested", "record.json"])
+            #expect(try DurableFile.read("\(path)/victim/record.json", limit: 9) == [7])
+        }
+    }
+
     @Test("says what to check when the pods directory cannot be made")
     func unusable() throws {
         try withTemporaryDirectory { path in

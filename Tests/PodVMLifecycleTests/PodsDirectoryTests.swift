@@ -87,6 +87,102 @@ struct PodsDirectoryTests {
         }
     }
 
+    /// A directory outside, with files of the names that ours have.
+    private func makeVictim(beside pods: PodsDirectory) throws -> String {
+        let victim = "\(Files.parent(of: pods.path))/victim"
+        try Files.makeDirectories("\(victim)/nested")
+        for name in ["record.json", "nested/file"] { try DurableFile.write([7], to: "\(victim)/\(name)") }
+        return victim
+    }
+
+    private func expectIsWhole(_ victim: String, _ location: SourceLocation = #_sourceLocation) throws {
+        #expect(try Files.list(victim) == ["nested", "record.json"], sourceLocation: location)
+        for name in ["record.json", "nested/file"] {
+            #expect(try DurableFile.read("\(victim)/\(name)", limit: 9) == [7], sourceLocation: location)
+        }
+    }
+
+    @Test("writes, reads and removes nothing that a link leads to, wherever in a sandbox's directory it is")
+    func links() async throws {
+        try await withDirectory { pods in
+            let victim = try makeVictim(beside: pods)
+            for id in ["inside", "record", "temporary"] { try await pods.create(record(id)) }
+            try Files.link(victim, at: "\(pods.path)/place")
+            try Files.link(victim, at: "\(pods.path)/inside/directory")
+            try Files.makeDirectory("\(pods.path)/inside/nested")
+            try Files.link(victim, at: "\(pods.path)/inside/nested/directory")
+            try Files.removeTree("\(pods.path)/record/record.json")
+            try Files.link("\(victim)/record.json", at: "\(pods.path)/record/record.json")
+            try Files.link("\(victim)/record.json", at: "\(pods.path)/temporary/record.json.new")
+            let loaded = try await pods.load()
+            #expect(loaded.records.map(\.id.rawValue) == ["inside", "temporary"])
+            #expect(loaded.unreadable.keys.map(\.rawValue).sorted() == ["place", "record"])
+            #expect(loaded.unreadable.values.allSatisfy { $0.contains("is a symbolic link") }, "\(loaded.unreadable)")
+            for id in ["inside", "record", "temporary"] { try await pods.write(record(id), toSurvive: .firstPowerCut) }
+            for id in ["place"] {
+                await #expect(throws: RecordError.self) { try await pods.create(record(id)) }
+                await #expect(throws: RecordError.self) { try await pods.write(record(id), toSurvive: .powerCut) }
+            }
+            try expectIsWhole(victim)
+            for id in ["place", "inside", "record", "temporary"] { try await pods.remove(record(id).id) }
+            #expect(try Files.list(pods.path).isEmpty)
+            try expectIsWhole(victim)
+        }
+    }
+
+    @Test("stays with the directory that it opened at first")
+    func exchanged() async throws {
+        try await withDirectory { pods in
+            let victim = try makeVictim(beside: pods)
+            try await pods.create(record("nested"))
+            try Files.rename(pods.path, to: "\(pods.path).moved")
+            try Files.link(victim, at: pods.path)
+            try await pods.write(record("nested"), toSurvive: .powerCut)
+            #expect(try await pods.load().records.map(\.id.rawValue) == ["nested"])
+            try await pods.remove(record("nested").id)
+            #expect(try Files.list("\(pods.path).moved").isEmpty)
+            try expectIsWhole(victim)
+        }
+    }
+
+    @Test("is refused, with what to do, when other users can write it, or replace it")
+    func untrusted() async throws {
+        for place in ["", "/pods"] {
+            try await withDirectory { pods in
+                try Files.makeDirectories(pods.path)
+                try Files.setPermissions(0o777, of: Files.parent(of: pods.path) + place)
+                let error = await #expect(throws: RecordError.self) { try await pods.load() }
+                #expect(error?.description.contains("can be written by other users") == true)
+                await #expect(throws: RecordError.self) { try await pods.create(record("a")) }
+                try Files.setPermissions(0o700, of: Files.parent(of: pods.path) + place)
+            }
+        }
+    }
+
+    @Test("does not read a sandbox's directory that other users can write, and leaves it alone")
+    func writableSandbox() async throws {
+        try await withDirectory { pods in
+            try await pods.create(record("a"))
+            try Files.setPermissions(0o722, of: "\(pods.path)/a")
+            #expect(try await pods.load().unreadable.keys.map(\.rawValue) == ["a"])
+            #expect(try Files.list("\(pods.path)/a") == ["record.json"])
+        }
+    }
+
+    @Test("removes a sandbox whose record a power cut has emptied: it was never synced, so there is no VM")
+    func emptied() async throws {
+        try await withDirectory { pods in
+            for (id, content) in [("empty", []), ("zeros", [UInt8](repeating: 0, count: 300))] {
+                try await pods.create(record(id))
+                try DurableFile.write(content, to: "\(pods.path)/\(id)/record.json")
+                try DurableFile.write([], to: "\(pods.path)/\(id)/identity.json")
+            }
+            let loaded = try await pods.load()
+            #expect(loaded.records.isEmpty && loaded.unreadable.isEmpty)
+            #expect(try Files.list(pods.path).isEmpty)
+        }
+    }
+
     @Test("says so when there is no such directory and none can be made")
     func unusable() async throws {
         try await withDirectory { pods in

@@ -52,6 +52,20 @@ struct HypervisorServerTests {
         }
     }
 
+    @Test("is not in a directory where another user could put a socket in its place")
+    func writableDirectory() throws {
+        try EpollLoop.run { loop in
+            let directory = try Files.makeTemporaryDirectory(prefix: "/tmp/hypervisor-test-")
+            defer { try? Files.removeTree(directory) }
+            try Files.setPermissions(0o777, of: directory)
+            let error = #expect(throws: HypervisorSocketError.self) {
+                _ = try HypervisorServer.listen(on: "\(directory)/h.sock", serving: [], loop: loop)
+            }
+            #expect(error?.reason.contains("\(directory) can be written by other users") == true)
+            #expect(try Files.list(directory) == [])
+        }
+    }
+
     @Test("cannot be where another file is, or where no socket's path can reach")
     func badPaths() throws {
         try EpollLoop.run { loop in

@@ -39,6 +39,7 @@ extern const int clinux_tcp, clinux_no_delay, clinux_user_timeout;
 extern const int clinux_keep_idle, clinux_keep_interval, clinux_keep_count;
 
 int clinux_open(const char *path, int flags, unsigned int mode);
+int clinux_open_at(int directory, const char *name, int flags, unsigned int mode);
 // Has the kernel begin to write a file's content to its disk, and does not wait for it.
 int clinux_start_writing(int fd);
 int clinux_exclusive_lock(int fd);

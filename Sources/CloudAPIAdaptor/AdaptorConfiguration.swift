@@ -20,6 +20,7 @@ struct AdaptorConfiguration: Sendable {
     var pauseImage = ""
     var nodeName = ""
     var clusterID = ""
+    var orphanGraceTime = Duration.seconds(600)
     var probePort = 8000
     var systemCallFilter = SystemCallFilter.Mode.enforce
     var logLevel = LogLevel.info
@@ -79,6 +80,10 @@ struct AdaptorConfiguration: Sendable {
             Without it, a hash of /etc/machine-id.
             """
         ),
+        Setting(
+            "orphan-grace-time", environment: "ORPHAN_GRACE_TIME", \.orphanGraceTime,
+            .duration(in: .milliseconds(100) ... .seconds(30 * 86_400)),
+            "How long a pod VM of this node must be seen without a sandbox on record before it is deleted."),
         Setting(
             "probe-port", environment: "PROBE_PORT", \.probePort, .integer(in: 0...65535),
             "The port of /startup, /healthz and /metrics on 127.0.0.1; 0 takes any free one."),

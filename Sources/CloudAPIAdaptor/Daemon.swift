@@ -18,7 +18,7 @@ struct Daemon: Sendable {
     private static let farewellTime = Duration.seconds(5)
     /// How long after the start it has its first questions to the cloud behind it.
     private static let settlingTime = Duration.seconds(10)
-    /// How often the cloud is looked through for VMs of ours that nobody owns.
+    /// How often the cloud's VMs are compared with the records, at least.
     private static let sweepInterval = Duration.seconds(300)
 
     /// Serves until a signal comes; returns the exit status.
@@ -112,7 +112,9 @@ struct Daemon: Sendable {
         let supervisor = SandboxSupervisor(
             podsDirectory: configuration.podsDirectory, provider: provider, connector: connector, loop: loop,
             logger: logger, metrics: metrics,
-            options: .init(proxyTimeout: configuration.proxyTimeout, node: nodeName, cluster: cluster.value))
+            options: .init(
+                proxyTimeout: configuration.proxyTimeout, node: nodeName, cluster: cluster.value,
+                orphanGraceTime: configuration.orphanGraceTime))
         // Before the records are read: a second adaptor with a pods directory of its own, but this socket, changes none.
         let hypervisor = try HypervisorServer.listen(
             on: configuration.socketPath,

@@ -32,7 +32,7 @@ public struct InstanceSpec: Hashable, Sendable, CustomStringConvertible {
 
 /// Names of the tags by which our resources are told from others'.
 public enum InstanceTags {
-    /// The cluster, as it is configured.
+    /// The cluster's identity: configured, or made of the machine id. VMs of earlier versions have it empty.
     public static let cluster = "peerpods-cluster"
     /// The node whose adaptor made it.
     public static let node = "peerpods-node"

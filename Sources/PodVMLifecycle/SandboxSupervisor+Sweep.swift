@@ -2,19 +2,29 @@ internal import LinuxIO
 internal import Telemetry
 
 extension SandboxSupervisor {
-    /// Compares the cloud with the records, at once and then every `interval`, until cancelled.
+    /// The shortest pause between two sweeps: a list takes longer than that.
+    private static var shortestPause: Duration { .milliseconds(100) }
+    /// How many orphans a log line names.
+    private static var namedOrphans: Int { 10 }
+
+    /// Compares the cloud with the records, at once and then every `interval` - or every grace time, if that is shorter -
+    /// until cancelled.
     ///
-    /// A VM of this node that no sandbox owns costs money and does nothing: it is deleted. Whose it is, its tags say;
-    /// what does not carry ours, with this cluster's and this node's name, is not touched. Needs ``run()`` to be running.
+    /// A VM of this node that no sandbox owns costs money and does nothing: it is deleted once it has been seen like that
+    /// for the grace time. Whose it is, its tags say; a VM that does not name this cluster and this node is not touched.
+    /// Needs ``run()`` to be running.
     public func sweep(every interval: Duration) async {
+        let pause = max(min(interval, options.orphanGraceTime), Self.shortestPause)
         while !Task.isCancelled {
             await sweepOnce()
-            guard (try? await clock.sleep(for: interval)) != nil else { return }
+            guard (try? await clock.sleep(for: pause)) != nil else { return }
         }
     }
 
-    /// Begins the deletion of every VM that has no owner now.
+    /// Begins the deletion of every VM that has had no owner for the grace time.
     func sweepOnce() async {
+        // A VM that is deleted while the list is made may be on it, and then has no owner any more.
+        let before = table.withLock { $0.owners }
         let listed: [ListedInstance]
         do {
             listed = try await provider.instances()
@@ -26,33 +36,39 @@ extension SandboxSupervisor {
             }
             return
         }
-        for vm in listed {
-            guard let sandbox = sandboxThatLost(vm) else { continue }
-            let isNew = table.withLock { $0.orphans.insert(vm.id).inserted }
-            if isNew { pool.start { await self.deleteOrphan(vm, of: sandbox) } }
+        let now = clock.now
+        let findings = orphans.withLock { orphans in
+            let owned = table.withLock { $0.owners }.union(before)
+            return orphans.look(at: listed, owned: owned, now: now)
         }
+        if !findings.new.isEmpty { tell(of: findings.new) }
+        for orphan in findings.due { pool.start { await self.delete(orphan) } }
         metrics.sweeps.increment()
     }
 
-    /// The sandbox that a VM was made for, if it is ours and was listed a moment ago, and has no owner.
-    ///
-    /// A VM's record is there before the cloud is asked for it, so one that is listed and has no record has lost it, or
-    /// has just been deleted; asking for that again does no harm. A record that cannot be read still owns its VM.
-    private func sandboxThatLost(_ vm: ListedInstance) -> SandboxID? {
-        guard let sandbox = options.owner.sandbox(of: vm) else { return nil }
-        let isOwned = table.withLock { $0.entries[sandbox] != nil || $0.unreadable[sandbox] != nil }
-        return isOwned ? nil : sandbox
+    private func tell(of orphans: [OrphanWatch.Orphan]) {
+        let names = orphans.map(\.vm.id.rawValue).sorted().prefix(Self.namedOrphans).joined(separator: " ")
+        logger.warning(
+            """
+            VMs with this cluster's and this node's tags have no sandbox on record; they are deleted after the grace time \
+            (-orphan-grace-time). If they have one, the pods directory (-pods-dir) is not the right one
+            """,
+            [
+                LogField("count", orphans.count), LogField("vms", names),
+                LogField("seconds", Int64(options.orphanGraceTime / .seconds(1))),
+            ])
     }
 
-    private func deleteOrphan(_ vm: ListedInstance, of sandbox: SandboxID) async {
+    private func delete(_ orphan: OrphanWatch.Orphan) async {
+        let (vm, sandbox) = (orphan.vm, orphan.sandbox)
         let log = logger.with("vm", vm.id).with("sandbox", sandbox)
             .with("pod", vm.tags[InstanceTags.pod] ?? "").with("namespace", vm.tags[InstanceTags.namespace] ?? "")
-        log.warning("No sandbox owns this VM; deleting it")
+        log.warning("No sandbox has owned this VM for the grace time; deleting it")
         metrics.orphans.increment()
         let isDeleted = await insist(on: "delete the VM", log) {
             try await self.provider.deleteInstance(vm.id, of: sandbox)
         }
-        _ = table.withLock { $0.orphans.remove(vm.id) }
+        orphans.withLock { $0.forget(vm.id) }
         if isDeleted { log.info("The VM is deleted") }
     }
 }

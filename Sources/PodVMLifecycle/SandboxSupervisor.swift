@@ -20,16 +20,19 @@ public final class SandboxSupervisor: Sendable {
         public var cluster: String
         /// More tags for each VM.
         public var tags: [String: String]
+        /// How long a VM must be seen without an owner before it is deleted.
+        public var orphanGraceTime: Duration
 
-        /// Five minutes, and names that are empty, unless told otherwise.
+        /// What the adaptor has by default, and names that are empty, unless told otherwise.
         public init(
             proxyTimeout: Duration = .seconds(300), node: String = "", cluster: String = "",
-            tags: [String: String] = [:]
+            tags: [String: String] = [:], orphanGraceTime: Duration = .seconds(600)
         ) {
             self.proxyTimeout = proxyTimeout
             self.node = node
             self.cluster = cluster
             self.tags = tags
+            self.orphanGraceTime = orphanGraceTime
         }
 
         var owner: VMOwner { VMOwner(cluster: cluster, node: node) }
@@ -43,6 +46,7 @@ public final class SandboxSupervisor: Sendable {
     let metrics: LifecycleMetrics
     let pool = TaskPool()
     let table = Lock(SandboxTable())
+    let orphans: Lock<OrphanWatch>
     let logger: Logger
 
     /// A supervisor of the sandboxes in `podsDirectory` (made, 0700, when needed). Call ``load()`` before anything else.
@@ -67,6 +71,7 @@ public final class SandboxSupervisor: Sendable {
         self.logger = logger
         self.metrics = LifecycleMetrics(metrics)
         self.options = options
+        orphans = Lock(OrphanWatch(owner: options.owner, graceTime: options.orphanGraceTime))
     }
 
     /// Takes up what an earlier process left: running VMs stay on record, whatever was on its way goes.

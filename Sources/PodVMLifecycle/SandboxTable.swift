@@ -21,8 +21,6 @@ struct SandboxTable {
     var unreadable: [SandboxID: String] = [:]
     /// Set, and replaced by a fresh one, whenever there is a VM more.
     var arrival = Signal()
-    /// VMs without an owner whose deletion is on its way.
-    var orphans: Set<InstanceID> = []
     /// Whether the background has stopped, so that no ending will get anywhere in this process.
     var isOver = false
 
@@ -30,6 +28,9 @@ struct SandboxTable {
     func owner(of vm: InstanceID) -> SandboxRecord? {
         entries.values.first { $0.sandbox.state.vm == vm }?.sandbox.record
     }
+
+    /// The sandboxes that own a VM, or may. A record that cannot be read still owns its VM.
+    var owners: Set<SandboxID> { Set(entries.keys).union(unreadable.keys) }
 
     /// The VM of a pod, if there is one; the newest, if an older one is not gone yet.
     func vm(ofPod name: String, in namespace: String) -> InstanceID? {

@@ -33,13 +33,16 @@ private struct SharedAzure: Sendable {
     }
 
     /// A daemon with a socket and records of its own that says READY=1.
-    func daemon(_ name: String, cluster: String, node: String = "node-1") async throws -> RunningDaemon {
+    func daemon(
+        _ name: String, cluster: String, node: String = "node-1", graceTime: String = "100ms"
+    ) async throws -> RunningDaemon {
         let own = "\(directory)/\(name)"
         try Files.makeDirectories(own)
         var daemon = try RunningDaemon(
             in: own, on: loop,
             arguments: [
                 "-forwarder-port", "\(port)", "-cluster-id", cluster, "-node-name", node,
+                "-orphan-grace-time", graceTime,
             ],
             environment: Dictionary(uniqueKeysWithValues: account.environment.map { ($0.name, $0.value) }))
         try #require(try await daemon.notification() == "READY=1")
@@ -85,7 +88,7 @@ struct SharedAzureTests {
             let one = try await azure.daemon("one", cluster: "cluster-1")
             try await azure.start("0123456789abcdef", by: one)
             let two = try await azure.daemon("two", cluster: "cluster-2")
-            try await azure.swept(two)
+            try await azure.swept(two, times: 5)
             #expect(try await azure.resources == 3, "a VM, its interface and its disk")
             #expect(try await two.metric("peerpods_orphaned_vms_total") ?? 0 == 0)
             #expect(
@@ -96,6 +99,33 @@ struct SharedAzureTests {
             while try await azure.resources > 0 { try await azure.loop.sleep(for: .milliseconds(20)) }
             try await azure.end(one)
             try await azure.end(two)
+        }
+    }
+
+    @Test("delete the VMs that an earlier one of the same node has lost, but not before the grace time is over")
+    func lostRecords() throws {
+        try SharedAzure.run(port: 15157) { azure in
+            let first = try await azure.daemon("one", cluster: "cluster-1")
+            try await azure.start("0123456789abcdef", by: first)
+            first.process.signal(Signals.kill)
+            _ = try await first.process.wait()
+
+            // The same node with a wrong pods directory, and the usual ten minutes.
+            let patient = try await azure.daemon("wrong", cluster: "cluster-1", graceTime: "10m")
+            try await azure.swept(patient)
+            try await azure.end(patient)
+            #expect(try await azure.resources == 3)
+
+            // Another node of the cluster, then this one.
+            let other = try await azure.daemon("other", cluster: "cluster-1", node: "node-2")
+            try await azure.swept(other, times: 5)
+            #expect(try await azure.resources == 3)
+            let same = try await azure.daemon("same", cluster: "cluster-1")
+            while try await azure.resources > 0 { try await azure.loop.sleep(for: .milliseconds(20)) }
+            #expect(try await other.metric("peerpods_orphaned_vms_total") ?? 0 == 0)
+            #expect(try await same.metric("peerpods_orphaned_vms_total") == 1)
+            try await azure.end(other)
+            try await azure.end(same)
         }
     }
 }

@@ -7,6 +7,7 @@ package final class ScriptedCloud: CloudProvider {
         case create
         case awaitProvisioned
         case delete
+        case list
     }
 
     private struct State {
@@ -21,6 +22,7 @@ package final class ScriptedCloud: CloudProvider {
     package let creation = Script([], whenCancelled: ProviderError.gaveUp)
     package let provisioning = Script([], whenCancelled: ProviderError.gaveUp)
     package let deletion = Script([], whenCancelled: ProviderError.gaveUp)
+    package let listing = Script([], whenCancelled: ProviderError.gaveUp)
 
     package init() {}
 
@@ -63,7 +65,10 @@ package final class ScriptedCloud: CloudProvider {
     }
 
     package func instances() async throws(ProviderError) -> [ListedInstance] {
-        state.withLock { $0.machines.map { ListedInstance(id: $0.key, tags: $0.value.tags) } }
+        calls.count(.list)
+        return try await listing.play {
+            state.withLock { $0.machines.map { ListedInstance(id: $0.key, tags: $0.value.tags) } }
+        }
     }
 }
 

@@ -18,14 +18,15 @@ struct Node: Sendable {
     /// A node of its own, or one that goes on with the disk and the cloud of another.
     init(
         store: MemoryStore = MemoryStore(), cloud: ScriptedCloud = ScriptedCloud(), life: Life = Life(),
-        logger: Logger = .silent, name: String = "node-1", cluster: String = "test"
+        logger: Logger = .silent, name: String = "node-1", cluster: String = "test",
+        orphanGraceTime: Duration = .seconds(600)
     ) {
         self.store = store
         self.cloud = cloud
         supervisor = SandboxSupervisor(
             store: MortalStore(store, during: life), provider: MortalCloud(cloud, during: life), connector: connector,
             clock: clock, logger: logger, metrics: metrics,
-            options: .init(node: name, cluster: cluster, tags: ["team": "blue"]))
+            options: .init(node: name, cluster: cluster, tags: ["team": "blue"], orphanGraceTime: orphanGraceTime))
     }
 
     /// Loads, runs the background for as long as `body` takes, and returns when no task is left.

@@ -1,4 +1,5 @@
 import Doubles
+import LinuxIO
 import PodVMLifecycle
 import Telemetry
 import Testing
@@ -7,16 +8,60 @@ import Testing
 
 @Suite("Sweep")
 struct SweepTests {
-    @Test("deletes a VM of this node that no sandbox owns, and counts it")
+    @Test("deletes a VM of this node that no sandbox has owned for the grace time, and counts it")
     func orphan() async throws {
-        let node = Node()
+        let log = LineRecorder()
+        let node = Node(logger: log.logger)
         node.cloud.place(spec("podvm-lost-1", node: "node-1", sandbox: "lost"))
         try await node.run { supervisor in
+            await supervisor.sweepOnce()
+            #expect(log.lines.contains { $0.contains("-pods-dir") && $0.contains("podvm-lost-1") })
+            node.clock.advance(by: .seconds(599))
+            await supervisor.sweepOnce()
+            #expect(node.cloud.calls[.delete] == 0)
+            node.clock.advance(by: .seconds(1))
             await supervisor.sweepOnce()
             await node.cloud.calls.reached(.delete, 1)
         }
         #expect(node.cloud.deleted == [InstanceID(rawValue: "podvm-lost-1")])
         #expect(node.metrics.render().contains("peerpods_orphaned_vms_total 1"))
+    }
+
+    @Test("does not take a VM for an orphan that StopVM deletes while the cloud makes its list")
+    func deletedMeanwhile() async throws {
+        let log = LineRecorder()
+        let node = Node(logger: log.logger)
+        let list = Signal()
+        node.cloud.listing.append(.wait(list))
+        try await node.run { supervisor in
+            _ = try await supervisor.create(request("a"))
+            try await supervisor.start(try request("a").id)
+            let specs = node.cloud.created
+            async let sweep: Void = supervisor.sweepOnce()
+            await node.cloud.calls.reached(.list, 1)
+            try await supervisor.stop("a")
+            await node.settled()
+            // As ARM does, which lists what is deleted for a while.
+            for spec in specs { node.cloud.place(spec) }
+            list.set()
+            await sweep
+        }
+        #expect(!log.lines.contains { $0.contains("no sandbox on record") }, "\(log.lines)")
+    }
+
+    @Test("looks more often than every interval when the grace time is shorter")
+    func pace() async throws {
+        for (grace, pause) in [(Duration.seconds(600), Duration.seconds(300)), (.seconds(20), .seconds(20))] {
+            let node = Node(orphanGraceTime: grace)
+            try await node.run { supervisor in
+                await withTaskGroup(of: Void.self) { group in
+                    group.addTask { await supervisor.sweep(every: .seconds(300)) }
+                    await node.clock.slept(1)
+                    group.cancelAll()
+                }
+            }
+            #expect(node.clock.naps == [pause])
+        }
     }
 
     @Test("leaves alone what is another node's, another cluster's, nobody's, or owned")
@@ -32,6 +77,8 @@ struct SweepTests {
             _ = try await supervisor.create(request("owned"))
             try await supervisor.start(try request("owned").id)
             let before = node.cloud.machines
+            await supervisor.sweepOnce()
+            node.clock.advance(by: .seconds(3600))
             await supervisor.sweepOnce()
             #expect(node.cloud.machines == before)
             #expect(before.count == 5)
@@ -72,6 +119,8 @@ struct SweepTests {
         let second = Node(store: first.store, cloud: first.cloud)
         try await second.run { supervisor in
             await supervisor.sweepOnce()
+            second.clock.advance(by: .seconds(3600))
+            await supervisor.sweepOnce()
             #expect(supervisor.sandboxes().map(\.state) == [.unreadable])
         }
         #expect(second.cloud.machines.count == 1)
@@ -83,6 +132,8 @@ struct SweepTests {
         node.cloud.place(spec("podvm-lost-1", node: "node-1", sandbox: "lost"))
         node.cloud.deletion.append(.fail(.unreachable))
         try await node.run { supervisor in
+            await supervisor.sweepOnce()
+            node.clock.advance(by: .seconds(600))
             await supervisor.sweepOnce()
             await node.clock.slept(1)
             await supervisor.sweepOnce()

@@ -1,6 +1,7 @@
 import HTTPTransport
 import JSON
 import LinuxIO
+import Telemetry
 import Testing
 
 @testable import FakeCloud

@@ -3,6 +3,7 @@ import FakeCloud
 import KataProtocol
 import LinuxIO
 import TTRPC
+import Telemetry
 import Testing
 
 /// A fake Azure in this process, for daemons that share a resource group.
@@ -52,7 +53,11 @@ private struct SharedAzure: Sendable {
 
     /// How many VMs, interfaces and disks there are.
     var resources: Int {
-        get async throws { try await FakeAzureState(of: account.managementEndpoint, on: loop).resources.count }
+        get async throws {
+            let place = FakeAzureState.Place(
+                endpoint: account.managementEndpoint, secret: account.clientSecret.reveal())
+            return try await FakeAzureState(of: place, on: loop).resources.count
+        }
     }
 
     /// Returns once the daemon has compared the cloud with its records that often.

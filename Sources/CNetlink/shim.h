@@ -1,5 +1,12 @@
 #pragma once
+// Before the kernel's own headers, which then leave out what both define.
+#include <netinet/in.h>
 #include <linux/if_ether.h>
+#include <linux/neighbour.h>
+#include <linux/pkt_cls.h>
+#include <linux/rtnetlink.h>
+#include <linux/tc_act/tc_mirred.h>
+#include <linux/xfrm.h>
 #include <netlink/addr.h>
 #include <netlink/cache.h>
 #include <netlink/errno.h>
@@ -66,4 +73,3 @@ static inline struct rtnl_addr *cnetlink_as_address(struct nl_object *object) { 
 static inline struct rtnl_route *cnetlink_as_route(struct nl_object *object) { return (struct rtnl_route *)object; }
 static inline struct rtnl_neigh *cnetlink_as_neighbour(struct nl_object *object) { return (struct rtnl_neigh *)object; }
 static inline struct rtnl_qdisc *cnetlink_as_qdisc(struct nl_object *object) { return (struct rtnl_qdisc *)object; }
-static inline struct rtnl_cls *cnetlink_as_filter(struct nl_object *object) { return (struct rtnl_cls *)object; }

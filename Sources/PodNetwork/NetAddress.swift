@@ -156,6 +156,15 @@ public struct LinkAddress: Hashable, Sendable, CustomStringConvertible {
         bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: ":")
     }
 
+    /// The link-local IPv6 address that is made of it (RFC 4291, appendix A).
+    var linkLocalAddress: NetAddress {
+        let identifier = [bytes[0] ^ 0x02, bytes[1], bytes[2], 0xFF, 0xFE, bytes[3], bytes[4], bytes[5]]
+        guard let address = NetAddress(bytes: [0xFE, 0x80, 0, 0, 0, 0, 0, 0] + identifier) else {
+            preconditionFailure("it has sixteen bytes")
+        }
+        return address
+    }
+
     /// Whether one interface can have it: neither a group's address nor all zeros.
     public var isUnicast: Bool { bytes[0] & 1 == 0 && bytes.contains { $0 != 0 } }
 }

@@ -28,7 +28,10 @@ struct NodeEnd {
             let rule = try inner.incomingRule(of: pod)
             try Self.refuseForeign(rule, on: pod)
             let tunnel = try makeTunnel(plan, outer, inner, &undo)
-            try redirect(from: tunnel, to: pod, try inner.incomingRule(of: tunnel), inner, &undo)
+            if try !inner.permanentEntries(of: tunnel).contains(plan.forwardingEntry) {
+                try inner.add(plan.forwardingEntry, to: tunnel)
+            }
+            try admit(plan.sourceCheck, from: tunnel, to: pod, inner, &undo)
             if !tunnel.isUp {
                 try inner.withoutOwnAddresses(tunnel)
                 try inner.bringUp(tunnel)
@@ -58,7 +61,7 @@ struct NodeEnd {
         _ plan: NodeEndPlan, _ outer: NetlinkSocket, _ inner: NetlinkSocket, _ undo: inout Undo
     ) throws(PodNetworkError) -> Link {
         if let old = try inner.link(named: Self.tunnel) {
-            if old.isEnd(of: plan.tunnel) {
+            if old.isEnd(of: plan.tunnel), old.vxlan?.learningLimit == NodeEndPlan.forwardingLimit {
                 if old.mtu != plan.mtu { try inner.setMTU(plan.mtu, of: old) }
                 return old
             }
@@ -68,20 +71,38 @@ struct NodeEnd {
         undo.note(Self.tunnel) { () throws(PodNetworkError) in
             if let made = try inner.link(named: Self.tunnel), made.isEnd(of: plan.tunnel) { try inner.delete(made) }
         }
-        try outer.createTunnel(plan.tunnel, named: Self.tunnel, address: nil, mtu: plan.mtu, in: home)
+        try outer.createTunnel(
+            plan.tunnel, named: Self.tunnel, address: nil, mtu: plan.mtu, learningLimit: NodeEndPlan.forwardingLimit,
+            in: home)
         return try inner.made(Self.tunnel)
+    }
+
+    /// Lets only what `check` takes pass from the tunnel to the pod's interface.
+    private func admit(
+        _ check: FrameProgram, from tunnel: Link, to pod: Link, _ inner: NetlinkSocket, _ undo: inout Undo
+    ) throws(PodNetworkError) {
+        let rule = try inner.incomingRule(of: tunnel)
+        if rule == .guarded(by: check.bytes, to: pod.index) { return }
+        try prepareIngress(of: tunnel, rule, inner, &undo)
+        try inner.addGuard(check, from: tunnel, to: pod)
     }
 
     private func redirect(
         from link: Link, to target: Link, _ rule: IncomingRule, _ inner: NetlinkSocket, _ undo: inout Undo
     ) throws(PodNetworkError) {
         if rule == .redirect(to: target.index) { return }
+        try prepareIngress(of: link, rule, inner, &undo)
+        try inner.addRedirect(from: link, to: target)
+    }
+
+    private func prepareIngress(
+        of link: Link, _ rule: IncomingRule, _ inner: NetlinkSocket, _ undo: inout Undo
+    ) throws(PodNetworkError) {
         try Self.refuseForeign(rule, on: link)
         // A rule that a crash, or an interface that is gone, has left half.
         if rule != .none { try inner.removeIngress(from: link) }
         undo.note("the rules on \(link.name)") { () throws(PodNetworkError) in try inner.removeIngress(from: link) }
         try inner.addIngress(to: link)
-        try inner.addRedirect(from: link, to: target)
     }
 
     private static func refuseForeign(_ rule: IncomingRule, on link: Link) throws(PodNetworkError) {

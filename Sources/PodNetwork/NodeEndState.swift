@@ -86,6 +86,13 @@ extension NodeEndState {
         }
         if tunnel.redirectedTo != pod.interface {
             problems.append("What comes from the VM is not sent out by \(pod.interface).")
+        } else if case .guarded(plan.sourceCheck.bytes, _) = try inner.incomingRule(of: tunnelLink) {
+        } else {
+            problems.append("What comes from the VM is not checked: it may have another pod's addresses as its source.")
+        }
+        let isBound = try inner.permanentEntries(of: tunnelLink).contains(plan.forwardingEntry)
+        if !isBound || tunnelLink.vxlan?.learningLimit != NodeEndPlan.forwardingLimit {
+            problems.append("\(tunnelName) takes packets from other hosts than the VM.")
         }
     }
 }
@@ -94,7 +101,7 @@ extension NetlinkSocket {
     /// An interface as one on a pod's way.
     func hop(_ link: Link) throws(PodNetworkError) -> NodeEndState.Hop {
         var target: String?
-        if case .redirect(let index?) = try incomingRule(of: link) { target = try self.link(index: index)?.name }
+        if let index = try incomingRule(of: link).target { target = try self.link(index: index)?.name }
         return NodeEndState.Hop(
             interface: link.name, mtu: link.mtu, isUp: link.isUp, counters: try counters(of: link),
             redirectedTo: target)

@@ -72,7 +72,8 @@ extension VMEndPlan {
         for (count, limit, what) in [
             (addresses.count, PlanCheck.addressLimit, "addresses"), (routes.count, PlanCheck.routeLimit, "routes"),
             (neighbors.count, PlanCheck.neighborLimit, "neighbours"),
-            (forbidden.count, PlanCheck.exceptionLimit, "prohibitions"),
+            (forbidden.count + restricted.count, PlanCheck.exceptionLimit, "prohibitions"),
+            (restricted.flatMap(\.openPorts).count, PlanCheck.exceptionLimit, "ports of restricted hosts"),
             (ownServices.count, PlanCheck.exceptionLimit, "services of the VM"),
         ] where count > limit {
             throw refuse("the pod's \(what)", "there are \(count) of them, more than the \(limit) that a pod may have")
@@ -97,7 +98,7 @@ extension VMEndPlan {
         let advice =
             "These come from the VM's own configuration, not from the node: correct the options of the forwarder."
         let gateways = routes.filter { !$0.isOnLink }.compactMap(\.gateway)
-        for prefix in forbidden {
+        for prefix in forbidden + restricted.map(\.prefix) {
             for address in addresses.map(\.address) + gateways where prefix.contains(address) {
                 throw .invalidPlan("the prohibition of \(prefix)", "the pod's network needs \(address)", advice)
             }

@@ -115,9 +115,13 @@ enum Remedy {
         case (.redirect, ENOENT), (.redirect, EOPNOTSUPP):
             (
                 .unsupported,
-                "The kernel needs CONFIG_NET_SCH_INGRESS, CONFIG_NET_CLS_U32 and CONFIG_NET_ACT_MIRRED "
-                    + "(modprobe sch_ingress cls_u32 act_mirred)."
+                "The kernel needs CONFIG_NET_SCH_INGRESS, CONFIG_NET_CLS_U32, CONFIG_NET_CLS_BPF and CONFIG_NET_ACT_MIRRED "
+                    + "(modprobe sch_ingress cls_u32 cls_bpf act_mirred)."
             )
+        case (.redirect, EINVAL):
+            (.refused, "The kernel may lack CONFIG_NET_CLS_BPF (modprobe cls_bpf). " + look)
+        case (.policy, EPROTONOSUPPORT), (.policy, EOPNOTSUPP):
+            (.unsupported, "The kernel needs CONFIG_XFRM_USER (modprobe xfrm_user).")
         case (.route, ENETUNREACH), (.route, EHOSTUNREACH), (.route, EINVAL):
             (
                 .invalidPlan,

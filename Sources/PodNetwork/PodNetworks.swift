@@ -148,7 +148,9 @@ public final class PodNetworks: Sendable {
     public func state(of plan: VMEndPlan, in path: String) async throws -> VMEndState {
         try await offLoop(path) { networks in
             let inner = try NetlinkSocket.open(in: try networks.pod(path), path, gate: networks.gate)
-            return try VMEndState(of: plan, inner, outer: try networks.hostSocket())
+            let policies = try NetlinkSocket.open(
+                in: networks.host, "the VM's namespace", to: .policies, gate: networks.gate)
+            return try VMEndState(of: plan, inner, outer: try networks.hostSocket(), policies: policies)
         }
     }
 

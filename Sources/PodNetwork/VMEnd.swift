@@ -15,13 +15,16 @@ struct VMEnd {
         try plan.check()
         let outer = try NetlinkSocket.open(in: vm, "the VM's namespace", gate: gate)
         let inner = try NetlinkSocket.open(in: home, "\(home)", gate: gate)
+        let policies = try NetlinkSocket.open(in: vm, "the VM's namespace", to: .policies, gate: gate)
         var undo = Undo()
         do throws(PodNetworkError) {
+            // Before there is an interface that takes what comes in.
+            try admit(plan.inboundPolicies, policies, &undo)
             let link = try makeInterface(plan, outer, inner, &undo)
             let loopback = try inner.made("lo")
             if !loopback.isUp { try inner.bringUp(loopback) }
             // Before the first packet can leave.
-            try forbid(Set(plan.forbidden.map(\.network)), link, loopback, inner, &undo)
+            try forbid(plan, link, inner, &undo)
             try setOwnServices(plan.ownServices, loopback, inner, &undo)
             if !link.isUp {
                 try inner.withoutOwnAddresses(link)
@@ -43,25 +46,43 @@ struct VMEnd {
         for prefix in try inner.prohibitions() { try inner.permit(prefix) }
         guard let loopback = try inner.link(named: "lo") else { return }
         for prefix in try inner.ownServices(loopback) { try inner.remove(prefix, from: loopback) }
+        let policies = try NetlinkSocket.open(in: vm, "the VM's namespace", to: .policies, gate: gate)
+        for policy in try policies.inboundPolicies() { try policies.remove(policy) }
+    }
+
+    /// Has the VM take outer packets only as `wanted` says; a VM has one tunnel.
+    private func admit(
+        _ wanted: Set<InboundPolicy>, _ policies: NetlinkSocket, _ undo: inout Undo
+    ) throws(PodNetworkError) {
+        let there = try policies.inboundPolicies()
+        // What blocks comes first.
+        for policy in wanted.subtracting(there).sorted(by: { !$0.isAllowed && $1.isAllowed }) {
+            undo.note("the IPsec policy (\(policy))") { () throws(PodNetworkError) in try policies.remove(policy) }
+            try policies.add(policy)
+        }
+        for policy in there.subtracting(wanted) { try policies.remove(policy) }
     }
 
     private func forbid(
-        _ wanted: Set<NetPrefix>, _ link: Link, _ loopback: Link, _ inner: NetlinkSocket, _ undo: inout Undo
+        _ plan: VMEndPlan, _ link: Link, _ inner: NetlinkSocket, _ undo: inout Undo
     ) throws(PodNetworkError) {
+        let wanted = Set(plan.forbidden.map(\.network))
         let there = Set(try inner.prohibitions())
         // Those that are new first.
         for prefix in wanted.subtracting(there) {
             undo.note("the prohibition of \(prefix)") { () throws(PodNetworkError) in try inner.permit(prefix) }
             try inner.prohibit(prefix)
         }
-        let sinks = try inner.sinks(of: link)
-        if sinks ?? [] != wanted {
-            if sinks == nil {
-                undo.note("the filters on \(link.name)") { () throws(PodNetworkError) in
-                    try inner.removeSinks(from: link)
+        let program = try inner.outgoingProgram(of: link)
+        if let planned = plan.outgoingProgram, planned.bytes != program {
+            if program == nil {
+                undo.note("the filter on \(link.name)") { () throws(PodNetworkError) in
+                    try inner.removeOutgoingProgram(from: link)
                 }
             }
-            try inner.sink(wanted, of: link, into: loopback)
+            try inner.setOutgoingProgram(planned, of: link)
+        } else if plan.outgoingProgram == nil {
+            try inner.removeOutgoingProgram(from: link)
         }
         for prefix in there.subtracting(wanted) { try inner.permit(prefix) }
     }

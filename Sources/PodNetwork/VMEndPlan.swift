@@ -23,6 +23,8 @@ public struct VMEndPlan: Equatable, Sendable {
     /// That holds for sockets bound to the pod's interface too; it does not for a process that may change the network
     /// (`CAP_NET_ADMIN`), or hand frames of its own to the interface (`CAP_NET_RAW`).
     public var forbidden: [NetPrefix] = []
+    /// Hosts that the pod may reach only at some ports: packets for others do not leave. No route is left out.
+    public var restricted: [Restriction] = []
     /// Addresses that a service of the VM itself answers at inside of the pod's namespace, and nothing outside of it.
     public var ownServices: [NetAddress] = []
 
@@ -96,5 +98,15 @@ public struct VMEndPlan: Equatable, Sendable {
             return route
         }
         return fitting.filter { $0.gateway == nil } + fitting.filter { $0.gateway != nil }
+    }
+
+    /// Drops what may not leave; nil if everything may.
+    var outgoingProgram: FrameProgram? {
+        .dropping(forbidden.map { Restriction($0.network, openPorts: []) } + restricted)
+    }
+
+    /// Lets only the node send to the tunnel.
+    var inboundPolicies: Set<InboundPolicy> {
+        InboundPolicy.only(tunnel.remote, to: UInt16(clamping: tunnel.port))
     }
 }

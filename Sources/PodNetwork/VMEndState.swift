@@ -32,7 +32,9 @@ public struct VMEndState: Equatable, Sendable {
 
 extension VMEndState {
     /// Reads what is there in the namespace of `inner`, and which way `outer` has to the node.
-    init(of plan: VMEndPlan, _ inner: NetlinkSocket, outer: NetlinkSocket) throws(PodNetworkError) {
+    init(
+        of plan: VMEndPlan, _ inner: NetlinkSocket, outer: NetlinkSocket, policies: NetlinkSocket
+    ) throws(PodNetworkError) {
         self.init()
         underlay = try outer.underlayHop(of: plan.tunnel, carrying: plan.mtu, &problems)
         guard let link = try inner.link(named: plan.interface) else {
@@ -48,6 +50,9 @@ extension VMEndState {
         if !link.isEnd(of: plan.tunnel) {
             problems.append(
                 "\(name) in the VM is \(tunnelDescription ?? "no tunnel"), where \(plan.tunnel) is planned.")
+        }
+        if try policies.inboundPolicies() != plan.inboundPolicies {
+            problems.append("The VM takes the tunnel's packets from other hosts than the node, \(plan.tunnel.remote).")
         }
         if !link.isUp { problems.append("\(name) in the VM is down.") }
         if link.mtu != plan.mtu {
@@ -68,9 +73,13 @@ extension VMEndState {
     private mutating func compareExceptions(
         _ plan: VMEndPlan, _ link: Link, _ inner: NetlinkSocket
     ) throws(PodNetworkError) {
-        let prohibitions = Set(try inner.prohibitions()).intersection(try inner.sinks(of: link) ?? [])
-        for prefix in plan.forbidden.map(\.network) where !prohibitions.contains(prefix) {
+        let prohibitions = Set(try inner.prohibitions())
+        let isFiltered = try inner.outgoingProgram(of: link) == plan.outgoingProgram?.bytes
+        for prefix in plan.forbidden.map(\.network) where !isFiltered || !prohibitions.contains(prefix) {
             problems.append("Nothing keeps the pod from \(prefix), which is forbidden.")
+        }
+        for restriction in plan.restricted where !isFiltered {
+            problems.append("Nothing keeps the pod from \(restriction), which is restricted.")
         }
         let loopback = try inner.link(named: "lo")
         if loopback?.isUp != true { problems.append("The pod's loopback interface is down.") }

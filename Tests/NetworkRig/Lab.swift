@@ -101,6 +101,15 @@ extension NetworkNamespace {
     package var path: String { "/proc/self/fd/\(rawDescriptor)" }
 }
 
+extension NodeEndPlan {
+    /// A plan for a pod whose Ethernet address and address are those of no pod in a ``Lab``.
+    package init(_ tunnel: Tunnel, podInterface: String = "eth0", mtu: Int = 1450) throws {
+        self.init(
+            podInterface: podInterface, hardwareAddress: try ethernet("02:00:00:00:00:63"),
+            addresses: [try address("10.244.1.99")], tunnel: tunnel, mtu: mtu)
+    }
+}
+
 /// A text that a test believes to be right, and is not.
 package struct NotParsed: Error {
     let text: String

@@ -33,8 +33,8 @@ public struct SetUpPace: Sendable {
                 outside: try lab.makePod(number), inside: try NetworkNamespace.make(named: "podns"),
                 identifier: 555_000 + UInt32(number))
         }
-        let nodePlans = pods.map { pod in
-            NodeEndPlan(podInterface: "eth0", tunnel: Tunnel(pod.identifier, port: Lab.port, to: remote), mtu: 1450)
+        let nodePlans = try pods.map { pod in
+            try NodeEndPlan(Tunnel(pod.identifier, port: Lab.port, to: remote))
         }
         let all = Array(pods.indices)
         inspection = try await Self.series(all, parallel) {

@@ -154,8 +154,7 @@ extension RealNamespaces {
         /// What each end takes, on a thread that has no other capabilities than these.
         private func ends(_ lab: Lab, with names: [String]) throws -> [any Error] {
             let (pod, home) = (try lab.makePod(), try NetworkNamespace.make(named: "podns"))
-            let plan = NodeEndPlan(
-                podInterface: "eth0", tunnel: Tunnel(7, port: Lab.port, to: try address("10.0.0.2")), mtu: 1450)
+            let plan = try NodeEndPlan(Tunnel(7, port: Lab.port, to: try address("10.0.0.2")))
             var vmPlan = VMEndPlan(
                 interface: "eth0", hardwareAddress: try ethernet("02:00:00:00:00:05"), mtu: 1450,
                 addresses: [try prefix("10.244.1.10/24"), try prefix("fd00:244::5/64")],

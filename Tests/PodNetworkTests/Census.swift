@@ -12,16 +12,18 @@ struct Census: Equatable {
     var addresses: Set<NetPrefix>
     var neighbors: Set<PodNeighbor>
     var prohibitions: Set<NetPrefix>
+    var policies: Set<InboundPolicy>
 
     init(_ namespace: NetworkNamespace) throws {
         let socket = try Lab.socket(namespace)
         let found = try socket.links()
         links = found.map { "\($0.name) \($0.kind) \($0.mtu)" }.sorted()
         rules = try found.map {
-            "\($0.name): \(try socket.incomingRule(of: $0)) \(try socket.sinks(of: $0)?.map(\.description).sorted() ?? [])"
+            "\($0.name): \(try socket.incomingRule(of: $0)) \(try socket.outgoingProgram(of: $0) ?? [])"
         }.sorted()
         routes = Set(try socket.routes().filter { !$0.route.destination.address.isLinkLocal })
         prohibitions = Set(try socket.prohibitions())
+        policies = try NetlinkSocket.open(in: namespace, "\(namespace)", to: .policies).inboundPolicies()
         addresses = Set(try found.flatMap { try socket.addresses(of: $0) }.filter { !$0.address.isLinkLocal })
         neighbors = Set(try found.flatMap { try socket.permanentNeighbors(on: $0) }.filter { !$0.address.isMulticast })
     }

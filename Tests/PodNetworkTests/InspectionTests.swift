@@ -122,7 +122,7 @@ extension RealNamespaces {
 
         init() throws {
             lab = try Lab()
-            plan = NodeEndPlan(podInterface: "eth0", tunnel: Tunnel(9, to: try address("10.0.0.2")), mtu: 1450)
+            plan = try NodeEndPlan(Tunnel(9, to: try address("10.0.0.2")))
         }
 
         @Test("is named when an identifier is taken, and nothing is left of the attempt")

@@ -20,16 +20,16 @@ extension RealNamespaces {
                 let pods = try (0..<200).map { number in
                     (
                         pod: try lab.makePod(number), home: try NetworkNamespace.make(named: "podns"),
-                        id: try identifiers.allocate()
+                        id: try identifiers.allocate(), peer: "10.1.0.\(number)"
                     )
                 }
                 let before = try Census(pods[7].pod)
                 try await withThrowingTaskGroup { group in
-                    for (pod, home, id) in pods {
+                    for (pod, home, id, peer) in pods {
                         group.addTask {
                             let interface = try await lab.nodeNetworks.inspect(pod.path)
                             let vm = try address("10.0.0.2")
-                            try await peers.add("10.1.0.\(id - 555_000)")
+                            try await peers.add(peer)
                             try await lab.nodeNetworks.setUp(
                                 try NodeEndPlan(for: interface, over: underlay, identifier: id, port: Lab.port, vm: vm),
                                 in: pod.path)
@@ -45,12 +45,12 @@ extension RealNamespaces {
                     #expect(try Lab.pings("10.244.1.1", from: pods[number].home))
                 }
                 try await withThrowingTaskGroup { group in
-                    for (pod, home, id) in pods {
+                    for (pod, home, id, peer) in pods {
                         group.addTask {
                             try await lab.nodeNetworks.tearDownNodeEnd(
                                 podInterface: "eth0", identifier: id, in: pod.path)
                             try await lab.vmNetworks.tearDownVMEnd(interface: "eth0", in: home.path)
-                            try await peers.remove("10.1.0.\(id - 555_000)")
+                            try await peers.remove(peer)
                         }
                     }
                     try await group.waitForAll()

@@ -342,7 +342,7 @@ extension RealNamespaces {
             let lab = try Lab()
             let pod = try lab.makePod()
             let (networks, path, before) = (lab.nodeNetworks, pod.path, try Census(pod))
-            let plan = NodeEndPlan(podInterface: "eth0", tunnel: Tunnel(7, to: try address("10.0.0.2")), mtu: 1450)
+            let plan = try NodeEndPlan(Tunnel(7, to: try address("10.0.0.2")))
             for round in 0..<10 {
                 try await withThrowingTaskGroup { group in
                     for number in 0..<6 {

@@ -183,7 +183,7 @@ extension RealNamespaces {
             let lab = try Lab(nodeGate: keeper.gate)
             let pod = try lab.makePod()
             let before = try Census(pod)
-            let plan = NodeEndPlan(podInterface: "eth0", tunnel: Tunnel(7, to: try address("10.0.0.2")), mtu: 1450)
+            let plan = try NodeEndPlan(Tunnel(7, to: try address("10.0.0.2")))
             keeper.arm(nil)
             try await lab.nodeNetworks.setUp(plan, in: pod.path)
             let count = keeper.calls.count

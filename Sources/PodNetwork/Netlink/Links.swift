@@ -12,6 +12,8 @@ package struct Link: Equatable, Sendable {
         package var local: NetAddress?
         /// Whether the identifier comes with each packet (`external`), as Cilium has it.
         package var isExternal: Bool
+        /// How many addresses of others it may know; nil if it learns none.
+        package var learningLimit: UInt32?
 
         package var description: String {
             "VXLAN \(identifier) to \(remote?.description ?? "nobody"), UDP port \(port)"
@@ -58,9 +60,12 @@ package struct Link: Equatable, Sendable {
             unsafe _ = rtnl_link_vxlan_get_port(link, &port)
             if unsafe rtnl_link_vxlan_get_group(link, &remote) < 0 { unsafe remote = nil }
             if unsafe rtnl_link_vxlan_get_local(link, &local) < 0 { unsafe local = nil }
+            var limit: UInt32 = 0
+            unsafe _ = rtnl_link_vxlan_get_limit(link, &limit)
             vxlan = unsafe VXLAN(
                 identifier: identifier, port: Int(port), remote: netAddress(remote), local: netAddress(local),
-                isExternal: rtnl_link_vxlan_get_collect_metadata(link) == 1)
+                isExternal: rtnl_link_vxlan_get_collect_metadata(link) == 1,
+                learningLimit: rtnl_link_vxlan_get_learning(link) == 1 ? limit : nil)
             unsafe nl_addr_put(remote)
             unsafe nl_addr_put(local)
         }
@@ -129,9 +134,11 @@ extension NetlinkSocket {
 
     /// Makes the end of a tunnel in the namespace `home`, down; its outer packets stay in the namespace of this socket.
     ///
-    /// One request, so that it never is here under another name. `address` nil lets the kernel choose one.
+    /// One request, so that it never is here under another name. `address` nil lets the kernel choose one. With
+    /// `learningLimit` it learns where inner addresses are, up to so many; without, it learns none.
     func createTunnel(
-        _ tunnel: Tunnel, named name: String, address: LinkAddress?, mtu: Int, in home: NetworkNamespace
+        _ tunnel: Tunnel, named name: String, address: LinkAddress?, mtu: Int, learningLimit: UInt32? = nil,
+        in home: NetworkNamespace
     ) throws(PodNetworkError) {
         let call = NetlinkCall(.tunnel, "create", "The interface \(name) (\(tunnel))")
         try perform(call) {
@@ -144,8 +151,8 @@ extension NetlinkSocket {
             var results = [
                 unsafe rtnl_link_vxlan_set_id(link, tunnel.identifier),
                 unsafe rtnl_link_vxlan_set_port(link, UInt32(tunnel.port)),
-                // There is one other end, and it is known.
-                unsafe rtnl_link_vxlan_set_learning(link, 0),
+                unsafe rtnl_link_vxlan_set_learning(link, learningLimit == nil ? 0 : 1),
+                unsafe rtnl_link_vxlan_set_limit(link, learningLimit ?? 0),
                 unsafe withAddress(tunnel.remote) { unsafe rtnl_link_vxlan_set_group(link, $0) },
             ]
             if let local = tunnel.local {

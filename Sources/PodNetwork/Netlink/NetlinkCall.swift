@@ -1,7 +1,7 @@
 /// One request to the kernel: what for, and about what, so that a refusal can be told.
 package struct NetlinkCall: Equatable, Sendable, CustomStringConvertible {
     /// What kind of thing it is about; remedies go by it.
-    package enum Kind: Sendable { case socket, link, tunnel, linkState, address, route, neighbor, redirect }
+    package enum Kind: Sendable { case socket, link, tunnel, linkState, address, route, neighbor, redirect, policy }
 
     let kind: Kind
     /// As in "the kernel refuses to … it".

@@ -2,11 +2,21 @@ internal import CNetlink
 internal import Glibc
 package import LinuxIO
 
-/// A socket to the routing part of the kernel, bound to the namespace it was opened in.
+/// A socket to the kernel, bound to the namespace it was opened in.
 ///
 /// Only the folder it is in says libnl's names. Used by one thread at a time; safe, because the pointers are its own and
 /// freed with it.
 @safe package final class NetlinkSocket {
+    /// Which part of the kernel it leads to.
+    package enum Family: Sendable {
+        /// Links, addresses, routes, filters.
+        case routing
+        /// The security policy database (IPsec).
+        case policies
+
+        fileprivate var number: CInt { self == .routing ? NETLINK_ROUTE : NETLINK_XFRM }
+    }
+
     let pointer: OpaquePointer
     /// For messages: whose namespace.
     let place: String
@@ -17,12 +27,12 @@ package import LinuxIO
     ///
     /// It is opened on a thread that enters the namespace and ends; the socket stays there, wherever it is used.
     package static func open(
-        in namespace: NetworkNamespace, _ place: String, gate: NetlinkGate = .open
+        in namespace: NetworkNamespace, _ place: String, to family: Family = .routing, gate: NetlinkGate = .open
     ) throws(PodNetworkError) -> NetlinkSocket {
         let outcome: Swift.Result<NetlinkSocket, PodNetworkError>
         do throws(SystemCallError) {
             outcome = try namespace.run {
-                Swift.Result { () throws(PodNetworkError) in try NetlinkSocket(place, gate) }
+                Swift.Result { () throws(PodNetworkError) in try NetlinkSocket(place, family, gate) }
             }
         } catch {
             throw PodNetworkError(error)
@@ -30,8 +40,11 @@ package import LinuxIO
         return try outcome.get()
     }
 
-    private init(_ place: String, _ gate: NetlinkGate) throws(PodNetworkError) {
-        let call = NetlinkCall(.socket, "open", "A netlink socket")
+    private init(_ place: String, _ family: Family, _ gate: NetlinkGate) throws(PodNetworkError) {
+        let call =
+            family == .routing
+            ? NetlinkCall(.socket, "open", "A netlink socket")
+            : NetlinkCall(.policy, "open", "A netlink socket for IPsec policies")
         guard let pointer = unsafe nl_socket_alloc() else {
             throw PodNetworkError(call, errno: ENOMEM, words: "", in: place)
         }
@@ -40,7 +53,7 @@ package import LinuxIO
         self.gate = gate
         unsafe refusal = .allocate(capacity: 1)
         unsafe refusal.initialize(to: cnetlink_refusal())
-        try perform(call) { unsafe nl_connect(pointer, NETLINK_ROUTE) }
+        try perform(call) { unsafe nl_connect(pointer, family.number) }
         unsafe _ = cnetlink_note_refusals(pointer, refusal)
     }
 
@@ -79,6 +92,7 @@ package import LinuxIO
         let known: [CInt: CInt] = [
             -NLE_NODEV: ENODEV, -NLE_OBJ_NOTFOUND: ENOENT, -NLE_EXIST: EEXIST, -NLE_INVAL: EINVAL, -NLE_PERM: EPERM,
             -NLE_NOMEM: ENOMEM, -NLE_BUSY: EBUSY, -NLE_RANGE: ERANGE, -NLE_NOACCESS: EACCES, -NLE_AGAIN: EAGAIN,
+            -NLE_PROTO_MISMATCH: EPROTONOSUPPORT,
         ]
         let explanation = unsafe String(cString: nl_geterror(result))
         return PodNetworkError(call, errno: known[result] ?? EIO, words: explanation, in: place)

@@ -22,7 +22,6 @@ final class NetworkHost: Sendable {
     }
 
     private struct State {
-        var identifiers: VXLANIdentifiers
         var ends: [SandboxID: NetworkEnd] = [:]
         /// Whether the last look has found something in the way of every pod.
         var isHindered = false
@@ -33,7 +32,8 @@ final class NetworkHost: Sendable {
     private let podSubnets: [NetPrefix]
     private let networks: PodNetworks
     private let untracked: UntrackedTunnels
-    private let state: Lock<State>
+    private let identifiers: TunnelIdentifiers
+    private let state = Lock(State())
     private let pool = TaskPool()
     private let logger: Logger
 
@@ -60,10 +60,7 @@ final class NetworkHost: Sendable {
         podSubnets = settings.podSubnets.compactMap { NetPrefix($0) }
         self.networks = networks
         self.untracked = untracked
-        guard let identifiers = VXLANIdentifiers(from: UInt32(clamping: settings.vxlanMinimumID)) else {
-            preconditionFailure("-vxlan-min-id was checked")
-        }
-        state = Lock(State(identifiers: identifiers))
+        identifiers = TunnelIdentifiers(from: settings.vxlanMinimumID, port: port, networks: networks, logger: logger)
         self.logger = logger
     }
 
@@ -110,16 +107,21 @@ final class NetworkHost: Sendable {
         }
         let pod: PodInterface
         let underlay: Underlay
+        let identifier: UInt32
+        // All at once: each is a thread that asks the kernel.
+        async let drawn = identifiers.draw()
         do {
-            // Both at once: each is a thread that asks the kernel.
             async let own = inspect(path)
             async let over = networks.underlay(named: route.interface, isDedicated: route.isDedicated)
             pod = try await own
             underlay = try await over
+            identifier = try await drawn
         } catch {
+            if let identifier = try? await drawn { identifiers.release(identifier) }
             throw ConnectorError(network: error, "Looking for the way to pod VMs", isOfPod: false)
         }
-        let end = try keep(sandbox, pod, over: underlay, namespacePath: path, in: directory)
+        let end = try keep(
+            sandbox, pod, over: underlay, identifier: identifier, namespacePath: path, in: directory)
         do {
             let network = end.network
             // A pod without an address of a family has no use for that family's subnets.
@@ -129,7 +131,7 @@ final class NetworkHost: Sendable {
                 podSubnets: podSubnets.filter { families.contains($0.address.isVersion6) })
             try await end.record()
             return PodNetworkDescription(
-                plan, node: network.node, index: state.withLock { $0.identifiers.index(of: network.identifier) },
+                plan, node: network.node, index: identifiers.index(of: network.identifier),
                 isDedicated: network.isDedicated)
         } catch {
             throw ConnectorError(network: error, "Planning the pod's network")
@@ -176,7 +178,7 @@ final class NetworkHost: Sendable {
             let identifier = end.network.identifier
             // After a disk that forgot, two may have the same.
             if !state.ends.values.contains(where: { $0.network.identifier == identifier }) {
-                state.identifiers.release(identifier)
+                identifiers.release(identifier)
             }
         }
     }
@@ -185,10 +187,8 @@ final class NetworkHost: Sendable {
     func takeUp(_ sandbox: SandboxID, in directory: String) {
         do {
             guard let network = try SandboxNetwork.read(in: directory) else { return }
-            state.withLock { state in
-                state.ends[sandbox] = NetworkEnd(network, in: directory)
-                state.identifiers.take(network.identifier)
-            }
+            identifiers.take(network.identifier)
+            state.withLock { $0.ends[sandbox] = NetworkEnd(network, in: directory) }
         } catch {
             logger.error(
                 """
@@ -225,10 +225,23 @@ final class NetworkHost: Sendable {
         }
     }
 
-    /// Takes an identifier for the sandbox, and its namespace.
+    /// Notes the sandbox's identifier and namespace; if it cannot, the identifier is free again.
     private func keep(
-        _ sandbox: SandboxID, _ pod: PodInterface, over underlay: Underlay, namespacePath path: String,
-        in directory: String
+        _ sandbox: SandboxID, _ pod: PodInterface, over underlay: Underlay, identifier: UInt32,
+        namespacePath path: String, in directory: String
+    ) throws(ConnectorError) -> NetworkEnd {
+        do throws(ConnectorError) {
+            return try note(
+                sandbox, pod, over: underlay, identifier: identifier, namespacePath: path, in: directory)
+        } catch {
+            identifiers.release(identifier)
+            throw error
+        }
+    }
+
+    private func note(
+        _ sandbox: SandboxID, _ pod: PodInterface, over underlay: Underlay, identifier: UInt32,
+        namespacePath path: String, in directory: String
     ) throws(ConnectorError) -> NetworkEnd {
         guard let node = underlay.address(toward: nil) else {
             throw ConnectorError(
@@ -241,12 +254,6 @@ final class NetworkHost: Sendable {
                 throw ConnectorError(
                     .invalidRequest,
                     "The network namespace \(path) is that of sandbox \(other.key) already: each pod needs its own")
-            }
-            let identifier: UInt32
-            do throws(PodNetworkError) {
-                identifier = try state.identifiers.allocate()
-            } catch {
-                throw ConnectorError(network: error, "Numbering the pod's tunnel", isOfPod: false)
             }
             let network = SandboxNetwork(
                 namespacePath: path, pod: pod, identifier: identifier, port: port, node: node,

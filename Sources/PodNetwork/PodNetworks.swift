@@ -63,6 +63,13 @@ public final class PodNetworks: Sendable {
         try await offLoop { networks in try networks.hostSocket().links().compactMap { OtherTunnel($0, port: port) } }
     }
 
+    /// Whether no VXLAN interface of this host, in whatever namespace, has `identifier` on `port`.
+    ///
+    /// - Throws: ``PodNetworkError``, or `CancellationError`.
+    public func isFree(_ identifier: UInt32, port: Int) async throws -> Bool {
+        try await offLoop { networks in try networks.hostSocket().isFree(identifier, port: port) }
+    }
+
     /// Makes the node's end of a pod's network in the namespace at `path`, or what is missing of it.
     ///
     /// If it fails, what it has made is gone again.

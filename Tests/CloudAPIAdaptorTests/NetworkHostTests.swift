@@ -145,6 +145,26 @@ struct NetworkHostTests {
         }
     }
 
+    @Test("get another identifier when the one drawn is that of an interface that another program has left in a pod")
+    func foreignTunnel() throws {
+        let first = 0xFF_FFFE
+        try networkScene({ $0.makeHost { $0.vxlanMinimumID = first } }) { scene, host in
+            let pods = try (0..<4).map { try scene.lab.makePod($0) }
+            // As an adaptor of another make leaves it when it is killed: the node's own namespace does not show it.
+            try Lab.socket(scene.lab.node).createTunnel(
+                Tunnel(UInt32(first), to: try address("10.0.0.9")), named: "vxlan1", address: nil, mtu: 1450,
+                in: pods[3])
+            #expect(try await scene.prepare("a", pods[0], by: host).tunnel.identifier == first + 1)
+            try await scene.join("a", by: host)
+            let error = await #expect(throws: ConnectorError.self) { try await scene.prepare("b", pods[1], by: host) }
+            #expect(error?.code == .resourceExhausted)
+            #expect(scene.log.contains("VXLAN interface of another program") && scene.log.contains("\(first)"))
+            let inPod = try Lab.socket(pods[3])
+            try inPod.delete(try inPod.made("vxlan1"))
+            #expect(try await scene.prepare("b", pods[1], by: host).tunnel.identifier == first)
+        }
+    }
+
     @Test("go on through a restart, and are mended where they are broken")
     func restart() throws {
         try networkScene { scene, host in

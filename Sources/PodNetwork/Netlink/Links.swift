@@ -164,6 +164,31 @@ extension NetlinkSocket {
         }
     }
 
+    /// Whether an interface of this identifier and port could be made here; no interface is made.
+    ///
+    /// An identifier is taken by an interface that was made in this namespace, wherever that interface is now, so no list
+    /// tells it. The request has a name that no interface can have: the kernel looks at the identifier before the name.
+    func isFree(_ identifier: UInt32, port: Int) throws(PodNetworkError) -> Bool {
+        do throws(PodNetworkError) {
+            try perform(NetlinkCall(.tunnel, "ask for", "The VXLAN identifier \(identifier)")) {
+                guard let link = unsafe rtnl_link_vxlan_alloc() else { return -NLE_NOMEM }
+                defer { unsafe rtnl_link_put(link) }
+                unsafe rtnl_link_set_name(link, ".")
+                let results = [
+                    unsafe rtnl_link_vxlan_set_id(link, identifier),
+                    unsafe rtnl_link_vxlan_set_port(link, UInt32(port)),
+                ]
+                if let failure = results.first(where: { $0 < 0 }) { return failure }
+                return unsafe rtnl_link_add(pointer, link, NLM_F_CREATE | NLM_F_EXCL)
+            }
+        } catch  where error.errno == EEXIST {
+            return false
+        } catch  where error.errno == EINVAL {
+            // That is the name.
+        }
+        return true
+    }
+
     /// Has the kernel give the interface no link-local address of its own.
     ///
     /// Not possible in the request that makes it, and too late once it is up.

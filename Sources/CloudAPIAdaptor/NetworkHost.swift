@@ -70,7 +70,12 @@ final class NetworkHost: Sendable {
     /// Mends what an earlier process has left to pods, other than those that are `ending` already, and does what is done
     /// in the background, until cancelled.
     func run(besides ending: Set<SandboxID> = []) async {
-        for (sandbox, end) in state.withLock({ $0.ends })
+        let ends = state.withLock { $0.ends }
+        for (sandbox, end) in ends {
+            for peer in end.network.peers { untracked.note(peer.description, of: sandbox) }
+        }
+        pool.start { await self.untracked.reconcile() }
+        for (sandbox, end) in ends
         where !end.network.peers.isEmpty && !ending.contains(sandbox) {
             pool.start { await self.mend(end, of: sandbox) }
         }

@@ -44,6 +44,21 @@ final class UntrackedTunnels: Sendable {
         }
     }
 
+    /// Removes the hosts that no sandbox's tunnel leads to: an earlier process has left them, and their records are gone.
+    func reconcile() async {
+        do {
+            let there = try await turnstile.pass { try await filter().all() }
+            let left = state.withLock { state in
+                let left = there.filter { state.users[$0] == nil }
+                for peer in left { state.isThere[peer] = true }
+                return left
+            }
+            for peer in left { await settle(peer) }
+        } catch {
+            note(error)
+        }
+    }
+
     /// Makes the kernel do what is wanted with one host at the moment.
     func settle(_ peer: String) async {
         do {
@@ -55,18 +70,22 @@ final class UntrackedTunnels: Sendable {
                 // What is not there any more need not be remembered.
                 state.withLock { $0.isThere[peer] = isWanted ? true : nil }
             }
-        } catch is CancellationError {
-            // The next process begins anew.
         } catch {
-            let isFirst = state.withLock { state in
-                defer { state.hasWarned = true }
-                return !state.hasWarned
-            }
-            guard isFirst else { return }
-            logger.warning(
-                "The tunnels' packets take room in the table of connections; pods work all the same",
-                [LogField("error", error)])
+            note(error)
         }
+    }
+
+    private func note(_ error: any Error) {
+        // After a cancellation, the next process begins with reconcile().
+        if error is CancellationError { return }
+        let isFirst = state.withLock { state in
+            defer { state.hasWarned = true }
+            return !state.hasWarned
+        }
+        guard isFirst else { return }
+        logger.warning(
+            "The tunnels' packets take room in the table of connections; pods work all the same",
+            [LogField("error", error)])
     }
 
     private func filter() async throws -> UntrackedPeers {

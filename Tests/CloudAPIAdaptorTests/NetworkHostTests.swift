@@ -165,6 +165,30 @@ struct NetworkHostTests {
         }
     }
 
+    @Test("leave no untracked hosts behind when their records were removed by hand")
+    func removedByHand() throws {
+        try networkScene { scene, host in
+            let pods = try (0..<2).map { try scene.lab.makePod($0) }
+            for (name, pod, peer) in [("kept", pods[0], "10.0.0.2"), ("removed", pods[1], "10.0.0.9")] {
+                _ = try await scene.prepare(name, pod, by: host)
+                try await scene.join(name, at: [peer], by: host)
+            }
+            try await scene.eventually { try await scene.untracked == ["10.0.0.2", "10.0.0.9"] }
+            for names in [["kept"], []] {
+                let next = scene.makeHost()
+                for name in names {
+                    let sandbox = try SandboxID(validating: name)
+                    next.takeUp(sandbox, in: try scene.directory(of: sandbox))
+                }
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { await next.run() }
+                    defer { group.cancelAll() }
+                    try await scene.eventually { try await scene.untracked == (names.isEmpty ? [] : ["10.0.0.2"]) }
+                }
+            }
+        }
+    }
+
     @Test("go on through a restart, and are mended where they are broken")
     func restart() throws {
         try networkScene { scene, host in

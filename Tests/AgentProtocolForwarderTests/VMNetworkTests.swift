@@ -66,6 +66,30 @@ extension RealNamespaces {
             #expect(try rig.links() == before)
         }
 
+        @Test("leaves the pod only DNS of the services of Azure's platform", arguments: [false, true])
+        func platform(offersMetadata: Bool) throws {
+            let (rig, network) = (rig, try network { $0.offersMetadata = offersMetadata })
+            let platform = "168.63.129.16"
+            let onNode = try Lab.socket(rig.lab.node)
+            try onNode.add(try prefix("\(platform)/32"), to: try onNode.made("lo"))
+            try onLoop { loop in
+                _ = try await network.setUp(rig.lab.vmNetworks, on: loop, logger: .silent)
+                for (port, isOpen) in [(UInt16(53), true), (80, false), (32_526, false)] {
+                    let answer = try? await Traffic.ask(
+                        [1, 2, 3], from: rig.podns, at: platform, port: port, tries: isOpen ? 5 : 1,
+                        servedBy: rig.lab.node, at: platform
+                    ) { $0.reversed() }
+                    #expect((answer == [3, 2, 1]) == isOpen, "UDP port \(port)")
+                    let received = try? await Traffic.tcp(
+                        from: rig.podns, to: rig.lab.node, at: platform, port: port, bytes: 1000,
+                        patience: isOpen ? 5000 : 500)
+                    #expect((received == 1000) == isOpen, "TCP port \(port)")
+                }
+            }
+            #expect(try !Lab.pings(platform, from: rig.podns))
+            #expect(try !Lab.pings(platform, from: rig.podns, "-I eth0"))
+        }
+
         @Test("waits for the VM's own network, says so, and goes on as soon as it is there")
         func waiting() throws {
             let (rig, network) = (rig, try network())

@@ -23,6 +23,14 @@ struct VMNetwork: Sendable {
         return address
     }()
 
+    /// Azure's platform, for every VM at this address: DNS, and services that hand out the VM's (here: the node's) settings and
+    /// certificates.
+    static let platform: NetAddress = {
+        guard let address = NetAddress(bytes: [168, 63, 129, 16]) else { preconditionFailure("it has four bytes") }
+        return address
+    }()
+    private static let dns: UInt16 = 53
+
     /// The network that `document` describes; nil if it describes none. Throws what makes it impossible.
     ///
     /// Nothing that the node writes decides what the pod may not reach.
@@ -35,6 +43,7 @@ struct VMNetwork: Sendable {
             } else {
                 plan.forbidden = [NetPrefix(only: Self.metadataService)]
             }
+            plan.restricted = [Restriction(NetPrefix(only: Self.platform), openPorts: [Self.dns])]
             try plan.check()
             self.plan = plan
         } catch {

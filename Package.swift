@@ -130,7 +130,7 @@ let package = Package(
         tests("PodVMLifecycleTests", ["Doubles", "JSON", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
         tests("ConfigurationTests", ["Configuration", "Telemetry"]),
         tests("LinuxIOTests", ["LinuxIO"]),
-        tests("AgentTunnelTests", ["AgentTunnel", "LinuxIO", "Telemetry"]),
+        tests("AgentTunnelTests", ["AgentTunnel", "COpenSSL", "LinuxIO", "Telemetry"]),
         tests("HTTPTransportTests", ["AgentTunnel", "HTTPTransport", "LinuxIO", "Telemetry"]),
         tests(
             "AzureProviderTests",

@@ -11,8 +11,6 @@ struct Pump {
     /// What the filter put out; kept for its capacity while it is small.
     private var filtered: [UInt8] = []
 
-    /// Bytes after which other connections get their turn.
-    private static let turn = 1 << 20
     /// The most capacity to keep between two turns.
     private static let keptCapacity = 4 << 10
 
@@ -39,15 +37,10 @@ struct Pump {
     /// Carries all that can be read now; false at the end.
     private mutating func carryWhatIsThere() async throws -> Bool {
         let room = BufferPool.shared.borrow()
-        var carried = 0
+        // It ends: a stream gives only so much before it wants to be waited for.
         while let count = unsafe try source.tryRead(into: room.bytes) {
             if count == 0 { return false }
             try await forward(room, count)
-            carried += count
-            if carried >= Pump.turn {
-                carried = 0
-                await source.loop.yield()
-            }
         }
         return true
     }

@@ -78,7 +78,7 @@ public final class TLSStream: ByteStream {
 
     /// Reads what is there: how many bytes, 0 after the peer's goodbye, nil when there is nothing yet.
     ///
-    /// All records that have arrived are read, as far as `buffer` goes.
+    /// All records that have arrived are read, as far as `buffer` and the peer's turn go (``PeerConduct``).
     /// - Throws: ``TLSError`` or `SystemCallError`.
     public func tryRead(into buffer: UnsafeMutableRawBufferPointer) throws -> Int? {
         try state.withLock { state throws in
@@ -108,7 +108,13 @@ public final class TLSStream: ByteStream {
     }
 
     /// Suspends until it makes sense to try again; may return for nothing.
-    public func wait(for direction: Direction) async throws { try await stream.wait(for: direction) }
+    public func wait(for direction: Direction) async throws {
+        // What was not read in this turn lies in OpenSSL, and no edge will tell of it.
+        if direction == .reading, state.withLock({ state in state.session.endTurn() }) {
+            return try await loop.giveWay()
+        }
+        try await stream.wait(for: direction)
+    }
 
     /// Says goodbye: the peer reads an end after what was written. Reading goes on.
     public func finishWriting() async throws {

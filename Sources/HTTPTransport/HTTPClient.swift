@@ -65,13 +65,8 @@ public final class HTTPClient: HTTPSender {
         defer { stop() }
         while true {
             try await descriptors.wait()
-            var rounds = 0
-            while turn() {
-                rounds += 1
-                // One busy connection must not keep the loop from everything else.
-                if rounds.isMultiple(of: 16) { await loop.yield() }
-                try Task.checkCancellation()
-            }
+            // Busy servers must not keep the loop from everything else; libcurl bounds what it reads in one go.
+            while turn() { try await loop.giveWay() }
         }
     }
 

@@ -6,6 +6,8 @@ public protocol ByteStream: AnyObject, Sendable {
     var loop: EpollLoop { get }
 
     /// Reads what is there: how many bytes, 0 at the end, nil when there is nothing yet.
+    ///
+    /// Nil also comes when the reader has had so much that other tasks of the loop are to run first, for which it waits.
     func tryRead(into buffer: UnsafeMutableRawBufferPointer) throws -> Int?
 
     /// Writes what fits: how many bytes, nil when nothing fits now.

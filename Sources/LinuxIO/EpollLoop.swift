@@ -29,6 +29,9 @@ public final class EpollLoop: TaskExecutor, Sendable {
     private static let wakeupTag: UInt64 = 0
     /// How many rounds of jobs run before descriptors get a look again.
     private static let roundsBetweenPolls = 8
+    /// After how long descriptors get a look again though fewer rounds have run: busy tasks that always have more to do
+    /// must not keep the others' events waiting for all these rounds.
+    private static let timeBetweenPolls = Duration.milliseconds(1)
 
     /// A loop that nobody runs yet.
     public init() throws(SystemCallError) {
@@ -68,10 +71,12 @@ public final class EpollLoop: TaskExecutor, Sendable {
         var events = [clinux_event](repeating: clinux_event(), count: 128)
         var running = true
         while running {
+            let nextPoll = ContinuousClock.now.advanced(by: EpollLoop.timeBetweenPolls)
             for _ in 0..<EpollLoop.roundsBetweenPolls {
                 let jobs = takeJobs()
                 if jobs.isEmpty { break }
                 for job in jobs { unsafe job.runSynchronously(on: asUnownedTaskExecutor()) }
+                if ContinuousClock.now >= nextPoll { break }
             }
             let (isStopped, timeout) = state.withLock { state in
                 (state.isStopped, state.jobs.isEmpty ? state.timers.nanosecondsToNext() : 0)

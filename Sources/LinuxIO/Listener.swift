@@ -8,6 +8,12 @@ public final class Listener: Sendable {
     private let stream: Stream
     /// Which file is ours, so that a successor's is never removed.
     private let file: FileIdentity?
+    /// Connections accepted since the last wait.
+    private let acceptedInARow = Lock(0)
+
+    /// Connections after which the loop's other tasks get their turn: a peer that connects without a pause must not hold
+    /// the loop.
+    private static let connectionsPerTurn = 16
 
     private init(_ stream: Stream, at address: SocketAddress, file: FileIdentity?) {
         self.stream = stream
@@ -89,7 +95,12 @@ public final class Listener: Sendable {
                 let fd = try stream.withDescriptor { listening in
                     try tryingSystemCall("accept4", on: address.description) { Int(clinux_accept(listening)) }
                 }
-                if let fd { return try Stream(nonBlocking: OwnedFD(owning: CInt(fd)), on: stream.loop) }
+                if let fd {
+                    let connection = try Stream(nonBlocking: OwnedFD(owning: CInt(fd)), on: stream.loop)
+                    if isTurnOver() { await stream.loop.yield() }
+                    return connection
+                }
+                acceptedInARow.withLock { $0 = 0 }
                 try await stream.wait(for: .reading)
             } catch let error as SystemCallError {
                 switch error.errno {
@@ -98,6 +109,14 @@ public final class Listener: Sendable {
                 default: throw error
                 }
             }
+        }
+    }
+
+    /// Counts a connection.
+    private func isTurnOver() -> Bool {
+        acceptedInARow.withLock { count in
+            count += 1
+            return count.isMultiple(of: Listener.connectionsPerTurn)
         }
     }
 

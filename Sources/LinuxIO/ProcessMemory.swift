@@ -3,6 +3,9 @@ internal import Glibc
 
 /// What a long-lived process does about its own memory.
 public enum ProcessMemory {
+    /// Gives back what was allocated and is free by now: after a crowd, for example.
+    public static func giveBackFree() { clinux_give_back_free() }
+
     /// Gives back the pages of programs and libraries that only the start needed.
     ///
     /// A daemon runs and reads far more of them before it serves than after: linking, reading its configuration, setting
@@ -12,7 +15,7 @@ public enum ProcessMemory {
     ///
     /// What was allocated meanwhile and is free by now goes back too.
     public static func forgetStartUp() {
-        clinux_give_back_free()
+        giveBackFree()
         // Large enough to be mapped, and so given back itself.
         guard let bytes = try? DurableFile.read("/proc/self/smaps", limit: 8 << 20) else { return }
         for mapping in MappedFile.unwritten(bytes) {

@@ -7,6 +7,14 @@ public final class Stream: ByteStream {
         var fd: OwnedFD?
         /// Whether the last read took all there was: the next would only hear EAGAIN.
         var isDrained = false
+        var turn = Turn()
+
+        /// Whether the turn is over though there may be more to read; the next one then begins.
+        mutating func endTurn() -> Bool {
+            guard turn.isOver, !isDrained, fd != nil else { return false }
+            turn = Turn()
+            return true
+        }
     }
 
     /// The loop whose events resume those who wait.
@@ -46,12 +54,15 @@ public final class Stream: ByteStream {
     /// A read that did not fill its buffer has emptied the socket, so the next answers nil
     /// without asking the kernel, until ``wait(for:)`` has seen a new edge (epoll(7), question
     /// 9). Not once the peer has hung up: its end may have come with the edge of its last bytes.
+    /// After a ``Turn`` the answer is nil as well, whatever there is: the next wait lets other tasks run, and returns.
     public func tryRead(into buffer: UnsafeMutableRawBufferPointer) throws -> Int? {
         try state.withLock { state throws in
             guard let fd = state.fd?.rawValue else { throw StreamClosed() }
-            if state.isDrained { return nil }
+            if state.isDrained || state.turn.isOver { return nil }
             let count = try tryingSystemCall("read") { unsafe Glibc.read(fd, buffer.baseAddress, buffer.count) }
-            if let count, count > 0, count < buffer.count { state.isDrained = !watch.hasHungUp }
+            guard let count else { return nil }
+            state.turn.count(count)
+            if count > 0, count < buffer.count { state.isDrained = !watch.hasHungUp }
             return count
         }
     }
@@ -69,11 +80,21 @@ public final class Stream: ByteStream {
 
     /// Suspends until an edge has come since the last wait; may return for nothing.
     ///
+    /// After a reader's ``Turn`` it only lets other tasks run, for more may be there already.
     /// - Throws: ``StreamClosed``, ``LoopStopped`` or `CancellationError`.
     public func wait(for direction: Direction) async throws {
+        if direction == .reading, state.withLock({ state in state.endTurn() }) {
+            try await loop.giveWay()
+            return try watch.check()
+        }
         let fd = state.withLock { state in state.fd?.rawValue }
         try await watch.wait(for: direction, on: fd)
-        if direction == .reading { state.withLock { state in state.isDrained = false } }
+        if direction == .reading {
+            state.withLock { state in
+                state.isDrained = false
+                state.turn = Turn()
+            }
+        }
     }
 
     /// Half-closes: the peer reads an end after what was written.

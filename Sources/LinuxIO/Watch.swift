@@ -71,6 +71,11 @@ final class Watch: Sendable {
         }
     }
 
+    /// Throws what ``fail(_:)`` was given, if it was called.
+    func check() throws {
+        if case .failed(let error) = state.withLock({ $0.reading }) { throw error }
+    }
+
     /// Whether the peer has finished writing, or the connection has broken.
     var hasHungUp: Bool { state.withLock { $0.hasHungUp } }
 

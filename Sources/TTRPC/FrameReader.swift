@@ -4,8 +4,9 @@ internal import LinuxIO
 struct FrameReader {
     /// Bytes of a frame that may be held without asking the budget.
     private static let unreserved = ReceiveBuffer.windowLimit
-    /// How many reads in a row may find something before others on the loop get their turn.
-    private static let readsBetweenYields = 8
+    /// Frames in a row before others on the loop get their turn: each is work for its receiver, however short it is. How many
+    /// bytes come in a row the stream sees to.
+    static let framesPerTurn = 256
 
     /// Whether a frame has begun and the rest is being waited for.
     enum Pause: Equatable {
@@ -20,7 +21,7 @@ struct FrameReader {
     private let willWait: (Pause) -> Void
     private var decoder = FrameDecoder()
     private var reservation = unreserved
-    private var reads = 0
+    private var framesInTurn = 0
 
     init(_ stream: any ByteStream, budget: FrameBudget? = nil, willWait: @escaping (Pause) -> Void = { _ in }) {
         self.stream = stream
@@ -31,7 +32,14 @@ struct FrameReader {
     /// The next frame, or nil at the end of the stream, also if a frame is cut off there.
     mutating func next() async throws -> FrameDecoder.Found? {
         while true {
-            if let found = decoder.findNext() { return found }
+            if let found = decoder.findNext() {
+                framesInTurn += 1
+                if framesInTurn >= FrameReader.framesPerTurn {
+                    framesInTurn = 0
+                    try await stream.loop.giveWay()
+                }
+                return found
+            }
             if reservation > FrameReader.unreserved, decoder.wanted == 0 { giveBack() }
             try await reserve()
             // Until there is nothing more: a short read need not mean that with every stream.
@@ -40,11 +48,10 @@ struct FrameReader {
                 decoder.trim()
                 willWait(pause)
                 try await stream.wait(for: .reading)
+                framesInTurn = 0
                 continue
             }
             if read == 0 { return nil }
-            reads &+= 1
-            if reads % FrameReader.readsBetweenYields == 0 { await stream.loop.yield() }
         }
     }
 

@@ -10,15 +10,13 @@ final class ApplicationProtocols: Sendable {
     /// `names` are of 1 to 255 bytes.
     init(_ names: some Sequence<String>) { self.names = names.map { Array($0.utf8) } }
 
-    /// Makes every connection of `context` ask the ``ApplicationProtocols`` that listen to it.
+    /// Makes every connection of `context` ask the ``ApplicationProtocols`` of its ``TLSPeer``.
     static func select(in context: OpaquePointer) {
         unsafe SSL_CTX_set_alpn_select_cb(
             context,
             { ssl, chosen, length, offered, count, _ in
-                guard let data = unsafe SSL_get_ex_data(ssl, ApplicationProtocols.slot), let offered = unsafe offered
+                guard let ssl = unsafe ssl, let own = unsafe TLSPeer.of(ssl)?.protocols, let offered = unsafe offered
                 else { return SSL_TLSEXT_ERR_NOACK }
-                // The connection holds its protocols for as long as it holds `ssl`.
-                let own = unsafe Unmanaged<ApplicationProtocols>.fromOpaque(data).takeUnretainedValue()
                 let offer = unsafe UnsafeBufferPointer(start: offered, count: Int(count))
                 guard let range = unsafe own.choice(in: offer) else { return SSL_TLSEXT_ERR_NOACK }
                 // What is chosen may lie in the client's own list, which outlives this call.
@@ -26,11 +24,6 @@ final class ApplicationProtocols: Sendable {
                 unsafe length?.pointee = UInt8(clamping: range.count)
                 return SSL_TLSEXT_ERR_OK
             }, nil)
-    }
-
-    /// Makes `ssl` choose from these. The caller keeps them alive as long as `ssl`.
-    func listen(to ssl: OpaquePointer) {
-        unsafe _ = SSL_set_ex_data(ssl, ApplicationProtocols.slot, Unmanaged.passUnretained(self).toOpaque())
     }
 
     /// Where in the client's list, names with a byte of length before each, the first of ours is.
@@ -44,7 +37,4 @@ final class ApplicationProtocols: Sendable {
         }
         return nil
     }
-
-    /// The slot that OpenSSL leaves to applications: a client has its ``TLSSessionCache`` there.
-    private static var slot: CInt { 0 }
 }

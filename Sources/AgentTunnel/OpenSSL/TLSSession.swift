@@ -9,9 +9,7 @@ internal import LinuxIO
     private let ssl: OpaquePointer
     private let transport: TLSTransport
     /// Held because `ssl` points to it.
-    private let cache: TLSSessionCache?
-    /// Held because `ssl` points to them.
-    private let protocols: ApplicationProtocols?
+    private let peer: TLSPeer
     /// What ended the connection while bytes read before it had still to be handed out.
     private var failure: (any Error)?
 
@@ -25,7 +23,7 @@ internal import LinuxIO
         _ context: TLSContext, over transport: TLSTransport, serverName: String?, cache: TLSSessionCache,
         speaking protocolName: String? = nil
     ) throws(TLSError) -> TLSSession {
-        let session = try TLSSession.make(context, over: transport, cache: cache)
+        let session = try TLSSession.make(context, over: transport, TLSPeer(cache: cache, protocols: nil))
         if let serverName {
             guard unsafe copenssl_set_server_name(session.ssl, serverName) == 1,
                 unsafe SSL_set1_host(session.ssl, serverName) == 1
@@ -38,7 +36,6 @@ internal import LinuxIO
                 throw OpenSSLError.last("application protocol '\(protocolName)'")
             }
         }
-        unsafe cache.listen(to: session.ssl)
         unsafe cache.offer(to: session.ssl)
         unsafe SSL_set_connect_state(session.ssl)
         return session
@@ -48,18 +45,17 @@ internal import LinuxIO
     static func server(
         _ context: TLSContext, over transport: TLSTransport, protocols: ApplicationProtocols? = nil
     ) throws(TLSError) -> TLSSession {
-        let session = try TLSSession.make(context, over: transport, cache: nil, protocols: protocols)
-        unsafe protocols?.listen(to: session.ssl)
+        let session = try TLSSession.make(context, over: transport, TLSPeer(cache: nil, protocols: protocols))
         unsafe SSL_set_accept_state(session.ssl)
         return session
     }
 
     private static func make(
-        _ context: TLSContext, over transport: TLSTransport, cache: TLSSessionCache?,
-        protocols: ApplicationProtocols? = nil
+        _ context: TLSContext, over transport: TLSTransport, _ peer: TLSPeer
     ) throws(TLSError) -> TLSSession {
         guard let ssl = unsafe SSL_new(context.pointer) else { throw OpenSSLError.last("making a TLS connection") }
-        let session = unsafe TLSSession(owning: ssl, transport, cache, protocols)
+        let session = unsafe TLSSession(owning: ssl, transport, peer)
+        unsafe peer.attach(to: ssl)
         guard let bio = unsafe TransportBIO.make(over: transport) else {
             throw OpenSSLError.last("making a TLS connection")
         }
@@ -67,14 +63,10 @@ internal import LinuxIO
         return session
     }
 
-    private init(
-        owning ssl: OpaquePointer, _ transport: TLSTransport, _ cache: TLSSessionCache?,
-        _ protocols: ApplicationProtocols?
-    ) {
+    private init(owning ssl: OpaquePointer, _ transport: TLSTransport, _ peer: TLSPeer) {
         unsafe self.ssl = ssl
         self.transport = transport
-        self.cache = cache
-        self.protocols = protocols
+        self.peer = peer
     }
 
     deinit {
@@ -88,6 +80,7 @@ internal import LinuxIO
         OpenSSLError.clear()
         let result = unsafe SSL_do_handshake(ssl)
         if result == 1 {
+            peer.isEstablished = true
             // From now on many records a system call; a stranger gets no more than one needs.
             unsafe SSL_set_default_read_buffer_len(ssl, TLSSession.readSize)
             return true
@@ -96,30 +89,38 @@ internal import LinuxIO
         return false
     }
 
-    /// Decrypts whatever has arrived, record after record, until `buffer` is full.
+    /// Decrypts whatever has arrived, record after record, until `buffer` is full or the turn is over.
     ///
-    /// How many bytes, 0 after the peer's goodbye, nil when nothing is there.
+    /// How many bytes, 0 after the peer's goodbye, nil when nothing is there or the turn is over: see ``endTurn()``.
     mutating func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int? {
         if let failure { throw failure }
         var count = 0
-        while count < buffer.count {
+        while count < buffer.count, !peer.conduct.isTurnOver {
             OpenSSLError.clear()
             let room = CInt(clamping: buffer.count - count)
             let result = unsafe SSL_read(ssl, buffer.baseAddress.map { unsafe $0 + count }, room)
             if result > 0 {
                 count += Int(result)
+                peer.conduct.noteBytes(Int(result))
                 continue
             }
-            if unsafe SSL_get_error(ssl, result) == SSL_ERROR_ZERO_RETURN { return count }
+            if peer.conduct.offence == nil, unsafe SSL_get_error(ssl, result) == SSL_ERROR_ZERO_RETURN { return count }
             if let error = failure(after: result, "reading") {
                 if count == 0 { throw error }
                 failure = error
             }
             // Releasing buffers is the context's mode, but reading takes one for writing and keeps it.
             unsafe _ = SSL_free_buffers(ssl)
-            return count == 0 ? nil : count
+            break
         }
-        return count
+        return count == 0 ? nil : count
+    }
+
+    /// Whether other connections are to get their turn before the next read; the next turn then begins.
+    mutating func endTurn() -> Bool {
+        guard peer.conduct.isTurnOver else { return false }
+        peer.conduct.beginTurn()
+        return true
     }
 
     /// Encrypts all of `bytes` into the transport.
@@ -152,7 +153,7 @@ internal import LinuxIO
         var byte: UInt8 = 0
         let result = unsafe SSL_peek(ssl, &byte, 1)
         if result <= 0, let error = failure(after: result, "handshake") { throw error }
-        return result > 0 || cache?.isEmpty == false
+        return result > 0 || peer.cache?.isEmpty == false
     }
 
     /// Whether this connection took up an earlier session.
@@ -176,7 +177,10 @@ internal import LinuxIO
 
     /// The error behind `result`; nil if it only means that more must arrive.
     private func failure(after result: CInt, _ operation: String) -> (any Error)? {
-        switch unsafe SSL_get_error(ssl, result) {
+        if let offence = peer.conduct.offence {
+            return TLSError(.protocolViolation, "TLS \(operation): \(offence.description)")
+        }
+        return switch unsafe SSL_get_error(ssl, result) {
         case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: nil
         case SSL_ERROR_SSL:
             OpenSSLError.ofConnection("TLS \(operation)", verification: unsafe SSL_get_verify_result(ssl))

@@ -28,22 +28,12 @@ public final class TLSSessionCache: Sendable {
 
     /// OpenSSL's callback: takes over `session`, that is returns 1, if `ssl` has a cache.
     static func keep(_ session: OpaquePointer?, from ssl: OpaquePointer?) -> CInt {
-        guard let session = unsafe session, let data = unsafe SSL_get_ex_data(ssl, TLSSessionCache.slot) else {
+        guard let session = unsafe session, let ssl = unsafe ssl, let cache = unsafe TLSPeer.of(ssl)?.cache else {
             return 0
         }
-        // The connection holds its cache for as long as it holds `ssl`.
-        let cache = unsafe Unmanaged<TLSSessionCache>.fromOpaque(data).takeUnretainedValue()
         cache.session.withLock { $0 = unsafe KeptSession(session) }
         return 1
     }
-
-    /// Makes `ssl` report its sessions here. The caller keeps the cache alive as long as `ssl`.
-    func listen(to ssl: OpaquePointer) {
-        unsafe _ = SSL_set_ex_data(ssl, TLSSessionCache.slot, Unmanaged.passUnretained(self).toOpaque())
-    }
-
-    /// The slot that OpenSSL leaves to applications.
-    private static var slot: CInt { 0 }
 }
 
 /// One reference to a session. Safe, because it is counted, and ended with its owner.

@@ -1,0 +1,114 @@
+import Glibc
+import LinuxIO
+import Testing
+
+@testable import AgentTunnel
+
+@Suite("Hostile pod VMs")
+struct HostilePeerTests {
+    private let identity: SandboxIdentity
+
+    init() throws { identity = try SandboxIdentity.make(vmName: "podvm-a") }
+
+    @Test(
+        "a VM that floods the connection with what carries no bytes loses it, and the reason is told",
+        arguments: [
+            (HostileServer.Flood.tickets, "more than 16 session tickets"), (.keyUpdates, "changed its key"),
+            (.requestedKeyUpdates, "changed its key"), (.keyUpdatesAndBytes, "changed its key"),
+        ])
+    func flood(_ flood: HostileServer.Flood, reason: String) throws {
+        try onLoop { [identity] loop in
+            let server = try HostileServer(identity, flood)
+            try await alongside({ try await server.run() }) {
+                defer { server.stop() }
+                let stream = try await TLSStream.connect(
+                    over: try await Stream.connect(to: server.address, on: loop), context: identity.clientContext(),
+                    serverName: "podvm-a")
+                let error = await #expect(throws: TLSError.self) { try await stream.readToEnd() }
+                #expect(error?.code == .protocolViolation)
+                #expect(error?.reason.contains(reason) == true, "\(String(describing: error))")
+                stream.close()
+            }
+        }
+    }
+
+    @Test("one read takes in no more than a turn's records")
+    func tinyRecords() throws {
+        try onLoop { [identity] loop in
+            let (client, server) = try await Handshake.run(
+                identity.clientContext(), identity.serverContext(), on: loop
+            ).ends()
+            for _ in 0..<PeerConduct.recordsPerTurn + 10 { try await server.write([7]) }
+            var counts: [Int] = []
+            while counts.reduce(0, +) < PeerConduct.recordsPerTurn + 10 {
+                counts.append(try await client.read(upTo: 64 << 10).count)
+            }
+            #expect(counts.max() ?? 0 <= PeerConduct.recordsPerTurn)
+            #expect(counts.count > 1)
+        }
+    }
+
+    @Test("a node's loop is never held for long by hostile VMs, and an honest one beside them is served")
+    func neighbours() throws {
+        try onLoop { [identity] loop in
+            let servers = try HostileServer.Flood.allCases.map { try HostileServer(identity, $0) }
+            try await TestTunnel.with(on: loop) { tunnel in
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    defer { group.cancelAll() }
+                    for (index, server) in servers.enumerated() {
+                        group.addTask { try await server.run() }
+                        group.addTask {
+                            try await Self.drain(server, identity, tunnel.directory.socket("hostile-\(index)"), on: loop)
+                        }
+                    }
+                    let worst = Lock(Duration.zero)
+                    group.addTask { try await Self.watch(loop, noting: worst) }
+                    let client = try await tunnel.connect()
+                    for round in 0..<100 {
+                        try await client.write([UInt8(round)])
+                        #expect(try await client.readExactly(1) == [UInt8(round)])
+                        try await loop.sleep(for: .milliseconds(5))
+                    }
+                    for server in servers { server.stop() }
+                    // Of processor time: what other processes take of the machine is not the loop's doing.
+                    #expect(worst.withLock { $0 } < .milliseconds(50))
+                }
+            }
+        }
+    }
+
+    /// A sandbox with a hostile VM: a client connects to its tunnel again and again, and reads what comes.
+    private static func drain(
+        _ server: HostileServer, _ identity: SandboxIdentity, _ socket: SocketAddress, on loop: EpollLoop
+    ) async throws {
+        let security = ClientSecurity(context: try identity.clientContext(), serverName: "podvm-a")
+        let dialler = Dialler(to: server.address, security: security, on: loop)
+        let node = NodeEnd(try Listener.listen(on: socket, loop: loop), to: dialler, on: loop)
+        try await alongside({ try await node.run() }) {
+            while !Task.isCancelled {
+                let client = try await Stream.connect(to: socket, on: loop)
+                try await client.write([1])
+                _ = try? await client.readToEnd()
+                client.close()
+                try await loop.sleep(for: .milliseconds(10))
+            }
+        }
+    }
+
+    /// Notes the most processor time that the loop's thread has spent between two of its turns here.
+    private static func watch(_ loop: EpollLoop, noting worst: Lock<Duration>) async throws {
+        var last = processorTime()
+        while true {
+            try await loop.sleep(for: .milliseconds(1))
+            let now = processorTime()
+            worst.withLock { worst in worst = max(worst, now - last) }
+            last = now
+        }
+    }
+
+    private static func processorTime() -> Duration {
+        var time = timespec()
+        unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+    }
+}

@@ -10,7 +10,9 @@ final class TLSTransport {
     private var outgoing: PooledBuffer?
     private var gathered = 0
     private var sent = 0
-    /// What the socket failed with, if it did.
+    /// What the peer may still send; nil once its handshake has ended.
+    private var handshake: HandshakeLimit? = HandshakeLimit()
+    /// What the socket, or the peer's handshake, failed with, if it did.
     private(set) var failure: (any Error)?
 
     init(_ stream: Stream) { self.stream = stream }
@@ -23,12 +25,21 @@ final class TLSTransport {
     /// Reads what has arrived: how many bytes, 0 at the end, nil when nothing has or the socket failed.
     func receive(into room: UnsafeMutableRawBufferPointer) -> Int? {
         do {
-            return unsafe try stream.tryRead(into: room)
+            guard let handshake else { return unsafe try stream.tryRead(into: room) }
+            // What follows the handshake waits in the socket.
+            let room = unsafe UnsafeMutableRawBufferPointer(rebasing: room.prefix(handshake.left))
+            if unsafe room.isEmpty { throw HandshakeLimit.exceeded }
+            guard let count = unsafe try stream.tryRead(into: room) else { return nil }
+            try unsafe self.handshake?.take(UnsafeRawBufferPointer(rebasing: room[..<count]))
+            return count
         } catch {
             failure = error
             return nil
         }
     }
+
+    /// The peer is known: from now on it may send as much as it likes.
+    func endHandshake() { handshake = nil }
 
     /// Keeps a copy of `bytes` for the next ``flush()``.
     func gather(_ bytes: UnsafeRawBufferPointer) {

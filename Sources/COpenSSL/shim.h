@@ -53,6 +53,9 @@ static inline unsigned long long copenssl_set_options(SSL_CTX *context) {
     return SSL_CTX_set_options(
         context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
 }
+static inline void copenssl_limit_certificates(SSL_CTX *context, long bytes) {
+    SSL_CTX_set_max_cert_list(context, bytes);
+}
 static inline void copenssl_read_ahead(SSL_CTX *context) { SSL_CTX_set_read_ahead(context, 1); }
 // The client keeps its sessions elsewhere, from the new-session callback on.
 static inline void copenssl_cache_client_sessions(SSL_CTX *context) {

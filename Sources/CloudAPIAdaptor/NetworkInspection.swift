@@ -61,7 +61,7 @@ struct NetworkInspection: Sendable {
             throw Silence("its forwarder does not tell (it is another project's, or TLS is off)")
         }
         return try await withDeadline(deadline, on: loop) {
-            try await Client.with(stream, on: loop) { client in
+            try await Client.with(stream, on: loop, limits: .untrusted) { client in
                 let first = try await client.call(PodVM.network, Empty())
                 let earlier = PathDiagnosis.Counts(node: before, vm: .init(first))
                 var latest: Answer?

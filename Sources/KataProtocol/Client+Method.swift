@@ -10,7 +10,7 @@ extension Client {
         let answer = try await call(
             method.service, method.name, request.encoded, timeout: timeout, metadata: metadata)
         do throws(ProtobufError) {
-            return try Response(parsing: answer)
+            return try Response(parsing: answer, fieldLimit: limits.answerFields)
         } catch {
             throw Status(.internal, "\(method.service)/\(method.name): the answer is malformed: \(error)")
         }

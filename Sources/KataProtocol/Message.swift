@@ -19,13 +19,15 @@ public protocol Message: Equatable, Sendable {
 }
 
 extension Message {
-    /// Reads an encoded message.
-    public init(parsing bytes: [UInt8]) throws(ProtobufError) { try self.init(parsing: bytes[...]) }
+    /// Reads an encoded message of at most `fieldLimit` fields, those of the messages in it included.
+    public init(parsing bytes: [UInt8], fieldLimit: Int = FieldBudget.message) throws(ProtobufError) {
+        try self.init(parsing: bytes[...], fieldLimit: fieldLimit)
+    }
 
-    /// Reads an encoded message.
-    public init(parsing bytes: ArraySlice<UInt8>) throws(ProtobufError) {
+    /// Reads an encoded message of at most `fieldLimit` fields, those of the messages in it included.
+    public init(parsing bytes: ArraySlice<UInt8>, fieldLimit: Int = FieldBudget.message) throws(ProtobufError) {
         self.init()
-        try merge(bytes)
+        try merge(bytes, SharedBudget(fieldLimit))
     }
 
     /// The message as it goes over the wire.
@@ -36,10 +38,11 @@ extension Message {
         return fields.written
     }
 
-    mutating func merge(_ bytes: ArraySlice<UInt8>) throws(ProtobufError) {
+    fileprivate mutating func merge(_ bytes: ArraySlice<UInt8>, _ shared: SharedBudget) throws(ProtobufError) {
         var reader = ProtobufReader(bytes)
         while let field = try reader.next() {
-            var fields = MessageFields.reading(field)
+            try shared.budget.take()
+            var fields = MessageFields.reading(field, shared)
             visit(&fields)
             if let error = fields.error { throw error }
         }
@@ -53,18 +56,31 @@ extension Message {
     }
 }
 
+/// What a message and the messages in it may have together.
+private final class SharedBudget {
+    var budget: FieldBudget
+
+    init(_ limit: Int) { budget = FieldBudget(limit) }
+}
+
 /// What a message's fields are shown to: either it writes them all, or it puts the one
 /// field that was just read where it belongs.
 public struct MessageFields {
     private var writer = ProtobufWriter()
     private let field: ProtobufField?
+    private let shared: SharedBudget
     fileprivate private(set) var error: ProtobufError?
 
-    fileprivate static var writing: MessageFields { MessageFields(field: nil) }
-    fileprivate static func reading(_ field: ProtobufField) -> MessageFields { MessageFields(field: field) }
+    fileprivate static var writing: MessageFields { MessageFields(field: nil, SharedBudget(0)) }
+    fileprivate static func reading(_ field: ProtobufField, _ shared: SharedBudget) -> MessageFields {
+        MessageFields(field: field, shared)
+    }
     fileprivate var written: [UInt8] { writer.bytes }
 
-    private init(field: ProtobufField?) { self.field = field }
+    private init(field: ProtobufField?, _ shared: SharedBudget) {
+        self.field = field
+        self.shared = shared
+    }
 
     /// A `string`.
     public mutating func string(_ number: Int, _ value: inout String) {
@@ -105,8 +121,8 @@ public struct MessageFields {
     public mutating func integers<Integer: FixedWidthInteger>(_ number: Int, _ values: inout [Integer]) {
         access(
             number, { writer in writer.packed(number, values.map { UInt64(truncatingIfNeeded: $0) }) },
-            { field throws(ProtobufError) in
-                values += try field.packedUInt64().map { Integer(truncatingIfNeeded: $0) }
+            { [shared] field throws(ProtobufError) in
+                values += try field.packedUInt64(within: &shared.budget).map { Integer(truncatingIfNeeded: $0) }
             })
     }
 
@@ -114,9 +130,10 @@ public struct MessageFields {
     public mutating func message<Inner: Message>(_ number: Int, _ value: inout Inner?) {
         access(
             number, { writer in if let value { writer.embedded(number, value.encoded) } },
-            { field throws(ProtobufError) in
-                var inner = value ?? Inner()
-                try inner.merge(try field.bytes())
+            { [shared] field throws(ProtobufError) in
+                // Taken out, so that what it has already is not copied for each of its pieces.
+                var inner = value.take() ?? Inner()
+                try inner.merge(try field.bytes(), shared)
                 value = inner
             })
     }
@@ -125,15 +142,19 @@ public struct MessageFields {
     public mutating func messages<Inner: Message>(_ number: Int, _ values: inout [Inner]) {
         access(
             number, { writer in for value in values { writer.embedded(number, value.encoded) } },
-            { field throws(ProtobufError) in values.append(try Inner(parsing: try field.bytes())) })
+            { [shared] field throws(ProtobufError) in
+                var inner = Inner()
+                try inner.merge(try field.bytes(), shared)
+                values.append(inner)
+            })
     }
 
     /// A `map<string, string>`.
     public mutating func map(_ number: Int, _ values: inout [String: String]) {
         access(
             number, { writer in writer.map(number, values) },
-            { field throws(ProtobufError) in
-                let entry = try field.mapEntry()
+            { [shared] field throws(ProtobufError) in
+                let entry = try field.mapEntry(within: &shared.budget)
                 values[entry.key] = entry.value
             })
     }

@@ -24,22 +24,26 @@ public final class Client: Sendable {
 
     private let stream: any ByteStream
     private let loop: EpollLoop
+    /// What it takes from its server.
+    public let limits: ClientLimits
     private let state = Lock(State())
     private let queue = SendQueue(limit: queuedRequestBytes)
     private let alarm: Alarm
 
     /// Makes a client; somebody must run ``run()`` for any call to end.
-    public init(_ stream: any ByteStream, on loop: EpollLoop) {
+    public init(_ stream: any ByteStream, on loop: EpollLoop, limits: ClientLimits = .standard) {
         self.stream = stream
         self.loop = loop
+        self.limits = limits
         alarm = Alarm(on: loop)
     }
 
     /// Runs a client for as long as `body` takes, then closes the connection.
     public static func with<Result>(
-        _ stream: any ByteStream, on loop: EpollLoop, _ body: (Client) async throws -> Result
+        _ stream: any ByteStream, on loop: EpollLoop, limits: ClientLimits = .standard,
+        _ body: (Client) async throws -> Result
     ) async throws -> Result {
-        let client = Client(stream, on: loop)
+        let client = Client(stream, on: loop, limits: limits)
         async let _: Void = client.run()
         defer { client.close() }
         return try await body(client)
@@ -215,11 +219,12 @@ extension Client {
     }
 
     private func read() async throws {
-        var reader = FrameReader(stream)
+        var reader = FrameReader(stream, payloadLimit: limits.answerBytes)
         while let found = try await reader.next() {
             switch found {
             case .oversized(let header):
-                let text = "the server sent \(header.length) bytes, more than a frame's \(Frame.payloadLimit)"
+                let text =
+                    "the server's answer has \(header.length) bytes, more than the \(limits.answerBytes) that it may have"
                 take(header.stream)?.fail(Status(.resourceExhausted, text))
             case .frame(let header) where header.kind == .response:
                 // An unknown stream is one whose caller has given up.

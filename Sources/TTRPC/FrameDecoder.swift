@@ -2,7 +2,7 @@
 /// clock, so every test of it is a list of arrays.
 ///
 /// What cannot be used is passed over without being held in memory: payloads over
-/// ``Frame/payloadLimit``, and frames of a kind that this version does not know.
+/// the limit, and frames of a kind that this version does not know.
 public struct FrameDecoder: Sendable {
     /// What was found.
     public enum Event: Equatable, Sendable {
@@ -30,9 +30,10 @@ public struct FrameDecoder: Sendable {
     private var found = 0
     /// How many headers have been seen.
     private(set) var framesBegun = 0
+    private let payloadLimit: Int
 
-    /// Starts between two frames.
-    public init() {}
+    /// Starts between two frames; payloads over `payloadLimit`, which is at most ``Frame/payloadLimit``, are passed over.
+    public init(payloadLimit: Int = Frame.payloadLimit) { self.payloadLimit = min(payloadLimit, Frame.payloadLimit) }
 
     /// Takes the bytes that came next.
     public mutating func append(_ bytes: some Collection<UInt8>) {
@@ -68,7 +69,7 @@ public struct FrameDecoder: Sendable {
                 let header = buffer.withBytes { FrameHeader($0) }
                 buffer.removeFirst(FrameHeader.size)
                 framesBegun &+= 1
-                if header.kind.isKnown, !header.isOversized {
+                if header.kind.isKnown, header.length <= payloadLimit {
                     state = .awaitingPayload(header)
                 } else {
                     state = .skipping(remaining: header.length)

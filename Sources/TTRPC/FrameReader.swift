@@ -19,11 +19,15 @@ struct FrameReader {
     private let budget: FrameBudget?
     /// Called before each suspension.
     private let willWait: (Pause) -> Void
-    private var decoder = FrameDecoder()
+    private var decoder: FrameDecoder
     private var reservation = unreserved
     private var framesInTurn = 0
 
-    init(_ stream: any ByteStream, budget: FrameBudget? = nil, willWait: @escaping (Pause) -> Void = { _ in }) {
+    init(
+        _ stream: any ByteStream, payloadLimit: Int = Frame.payloadLimit, budget: FrameBudget? = nil,
+        willWait: @escaping (Pause) -> Void = { _ in }
+    ) {
+        decoder = FrameDecoder(payloadLimit: payloadLimit)
         self.stream = stream
         self.budget = budget
         self.willWait = willWait

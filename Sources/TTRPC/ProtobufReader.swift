@@ -84,9 +84,16 @@ extension ProtobufField {
 
     /// One entry of a `map<string, string>`; what is absent is empty.
     public func mapEntry() throws(ProtobufError) -> (key: String, value: String) {
+        var budget = FieldBudget(.max)
+        return try mapEntry(within: &budget)
+    }
+
+    /// One entry of a `map<string, string>`, whose fields `budget` has room for.
+    public func mapEntry(within budget: inout FieldBudget) throws(ProtobufError) -> (key: String, value: String) {
         var entry = (key: "", value: "")
         var reader = try message()
         while let field = try reader.next() {
+            try budget.take()
             switch field.number {
             case 1: entry.key = try field.string()
             case 2: entry.value = try field.string()
@@ -99,10 +106,19 @@ extension ProtobufField {
     /// The values of a repeated integer field, be it packed (one field with all of
     /// them) or not (a field for each).
     public func packedUInt64() throws(ProtobufError) -> [UInt64] {
+        var budget = FieldBudget(.max)
+        return try packedUInt64(within: &budget)
+    }
+
+    /// The values of a repeated integer field, each of which counts as a field of `budget`.
+    public func packedUInt64(within budget: inout FieldBudget) throws(ProtobufError) -> [UInt64] {
         guard case .bytes(let content) = value else { return [try uint64()] }
         var values: [UInt64] = []
         var offset = 0
-        while offset < content.count { values.append(try WireScanner.varint(in: content.span, at: &offset)) }
+        while offset < content.count {
+            try budget.take()
+            values.append(try WireScanner.varint(in: content.span, at: &offset))
+        }
         return values
     }
 }

@@ -14,6 +14,8 @@ public enum ProtobufError: Error, Equatable, Sendable {
     case unexpectedWireType(field: Int)
     /// A string that is not UTF-8.
     case invalidUTF8(field: Int)
+    /// More fields than are read, those of embedded messages included.
+    case tooManyFields(limit: Int)
 }
 
 extension ProtobufError: CustomStringConvertible {
@@ -27,6 +29,7 @@ extension ProtobufError: CustomStringConvertible {
         case .nestedTooDeep: "groups are nested deeper than \(WireScanner.groupDepthLimit)"
         case .unexpectedWireType(let field): "field \(field) is of another type than declared"
         case .invalidUTF8(let field): "field \(field) is not UTF-8"
+        case .tooManyFields(let limit): "it has more than \(limit) fields"
         }
     }
 }

@@ -29,18 +29,20 @@ public struct RequestEnvelope: Equatable, Sendable {
         self.metadata = metadata
     }
 
-    /// Reads an encoded request.
+    /// Reads an encoded request, of at most ``FieldBudget/envelope`` fields.
     public init(parsing bytes: ArraySlice<UInt8>) throws(ProtobufError) {
         self.init(service: "", method: "")
+        var budget = FieldBudget(FieldBudget.envelope)
         var reader = ProtobufReader(bytes)
         while let field = try reader.next() {
+            try budget.take()
             switch field.number {
             case 1: service = try field.string()
             case 2: method = try field.string()
             case 3: payload = Array(try field.bytes())
             case 4: timeoutNanoseconds = try field.int64()
             case 5:
-                let entry = try field.mapEntry()
+                let entry = try field.mapEntry(within: &budget)
                 metadata.add(entry.key, entry.value)
             default: unknownFields.append(contentsOf: field.raw)
             }
@@ -83,22 +85,27 @@ struct RequestLayout {
 
     init(_ bytes: borrowing Span<UInt8>) throws(ProtobufError) {
         var offset = 0
+        var budget = FieldBudget(FieldBudget.envelope)
         while let token = try WireScanner.next(in: bytes, at: &offset) {
+            try budget.take()
             switch token.number {
             case 1: service = try token.bytes()
             case 2: method = try token.bytes()
             case 3: payload = try token.bytes()
             case 4: timeoutNanoseconds = Int64(bitPattern: try token.varint())
-            case 5: metadata.entries.append(try RequestLayout.entry(bytes.extracting(try token.bytes())))
+            case 5: metadata.entries.append(try RequestLayout.entry(bytes.extracting(try token.bytes()), &budget))
             default: break
             }
         }
     }
 
-    private static func entry(_ bytes: borrowing Span<UInt8>) throws(ProtobufError) -> Metadata.Entry {
+    private static func entry(
+        _ bytes: borrowing Span<UInt8>, _ budget: inout FieldBudget
+    ) throws(ProtobufError) -> Metadata.Entry {
         var entry = Metadata.Entry("", "")
         var offset = 0
         while let token = try WireScanner.next(in: bytes, at: &offset) {
+            try budget.take()
             switch token.number {
             case 1: entry.key = String(decoding: copy(bytes.extracting(try token.bytes())), as: UTF8.self)
             case 2: entry.value = String(decoding: copy(bytes.extracting(try token.bytes())), as: UTF8.self)

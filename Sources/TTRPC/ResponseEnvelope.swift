@@ -19,13 +19,15 @@ public struct ResponseEnvelope: Equatable, Sendable {
         self.payload = payload
     }
 
-    /// Reads an encoded response.
+    /// Reads an encoded response, of at most ``FieldBudget/envelope`` fields.
     public init(parsing bytes: ArraySlice<UInt8>) throws(ProtobufError) {
         self.init(status: nil, payload: [])
+        var budget = FieldBudget(FieldBudget.envelope)
         var reader = ProtobufReader(bytes)
         while let field = try reader.next() {
+            try budget.take()
             switch field.number {
-            case 1: status = try Status(parsing: field.bytes())
+            case 1: status = try Status(parsing: field.bytes(), within: &budget)
             case 2: payload = Array(try field.bytes())
             default: break
             }
@@ -61,9 +63,11 @@ struct ResponseLayout {
 
     init(_ bytes: borrowing Span<UInt8>) throws(ProtobufError) {
         var offset = 0
+        var budget = FieldBudget(FieldBudget.envelope)
         while let token = try WireScanner.next(in: bytes, at: &offset) {
+            try budget.take()
             switch token.number {
-            case 1: status = try Status(parsing: copy(bytes.extracting(try token.bytes()))[...])
+            case 1: status = try Status(parsing: copy(bytes.extracting(try token.bytes()))[...], within: &budget)
             case 2: payload = try token.bytes()
             default: break
             }

@@ -83,10 +83,11 @@ extension Status: CustomStringConvertible {
 
 extension Status {
     /// Reads a `google.rpc.Status` {1 code int32, 2 message string, 3 details}.
-    init(parsing bytes: ArraySlice<UInt8>) throws(ProtobufError) {
+    init(parsing bytes: ArraySlice<UInt8>, within budget: inout FieldBudget) throws(ProtobufError) {
         self.init(.ok, "")
         var reader = ProtobufReader(bytes)
         while let field = try reader.next() {
+            try budget.take()
             switch field.number {
             case 1: code = Code(rawValue: Int32(truncatingIfNeeded: try field.int64()))
             case 2: message = try field.string()

@@ -54,4 +54,30 @@ struct PeerConductTests {
         conduct.beginTurn()
         #expect(!conduct.isTurnOver)
     }
+
+    @Test("a first message's length is found however the bytes are cut into records", arguments: [1, 2, 3, 4, 100])
+    func firstMessage(recordSize: Int) throws {
+        let message: [UInt8] = [1, 0x02, 0x01, 0x00] + Array(repeating: 9, count: 60)
+        var wire: [UInt8] = []
+        for start in stride(from: 0, to: message.count, by: recordSize) {
+            let content = message[start..<min(start + recordSize, message.count)]
+            wire += [22, 3, 1, 0, UInt8(content.count)] + content
+        }
+        for cut in [1, 3, 5, wire.count] {
+            var first = FirstMessage()
+            var found: [Int] = []
+            for start in stride(from: 0, to: wire.count, by: cut) {
+                let piece = Array(wire[start..<min(start + cut, wire.count)])
+                if let length = unsafe piece.withUnsafeBytes({ unsafe first.length(after: $0) }) { found.append(length) }
+            }
+            #expect(found == [0x02_0100])
+        }
+    }
+
+    @Test("bytes that are no handshake have no first message")
+    func noHandshake() {
+        var first = FirstMessage()
+        let request = Array("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8)
+        #expect(unsafe request.withUnsafeBytes { unsafe first.length(after: $0) } == nil)
+    }
 }

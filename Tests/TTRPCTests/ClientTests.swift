@@ -115,6 +115,26 @@ struct ClientTests {
         }
     }
 
+    @Test("an answer longer than the client takes fails its call only")
+    func longAnswer() throws {
+        try EpollLoop.run { loop in
+            let (near, far) = try Stream.pair(on: loop)
+            let peer = TestPeer(far)
+            try await Client.with(near, on: loop, limits: .untrusted) { client in
+                for (size, isTaken) in [(ClientLimits.untrusted.answerBytes, false), (1000, true)] {
+                    async let answer = Result { try await client.call("s", "m", []) }
+                    let request = try #require(try await peer.receive())
+                    let envelope = ResponseEnvelope(payload: [UInt8](repeating: 7, count: size))
+                    try await peer.send(Frame(stream: request.stream, .response, payload: envelope.encoded))
+                    switch await answer {
+                    case .success(let bytes): #expect(isTaken && bytes.count == size)
+                    case .failure(let error): #expect(!isTaken && (error as? Status)?.code == .resourceExhausted)
+                    }
+                }
+            }
+        }
+    }
+
     @Test("an answer that is oversized or malformed fails its call only")
     func badAnswers() throws {
         try talking { loop, client, server in

@@ -1,5 +1,6 @@
-import TTRPC
 import Testing
+
+@testable import TTRPC
 
 @Suite("Envelopes")
 struct EnvelopeTests {
@@ -45,5 +46,22 @@ struct EnvelopeTests {
     func names() {
         #expect("\(Status(.deadlineExceeded, "late"))" == "DEADLINE_EXCEEDED: late")
         #expect("\(Status.Code(rawValue: 99))" == "code 99")
+    }
+
+    @Test("an envelope with more fields than any caller has is refused, wherever they are")
+    func tooManyFields() throws {
+        let limit = FieldBudget.envelope
+        let entries: [[UInt8]] = [[0x2A, 0], [0x2A, 2, 0x0A, 0], [0x20, 1], [0x7A, 0]]
+        for (entry, cost) in zip(entries, [1, 2, 1, 1]) {
+            let most = Array(repeatElement(entry, count: limit / cost).joined())
+            #expect(try RequestEnvelope(parsing: most).metadata.entries.count <= limit)
+            _ = try RequestLayout(most.span)
+            #expect(throws: ProtobufError.tooManyFields(limit: limit)) { try RequestEnvelope(parsing: most + entry) }
+            #expect(throws: ProtobufError.tooManyFields(limit: limit)) { try RequestLayout((most + entry).span) }
+        }
+        var details = ProtobufWriter()
+        details.bytes(1, Array(repeatElement([0x1A, 0], count: limit).joined()))
+        #expect(throws: ProtobufError.tooManyFields(limit: limit)) { try ResponseEnvelope(parsing: details.bytes) }
+        #expect(throws: ProtobufError.tooManyFields(limit: limit)) { try ResponseLayout(details.bytes.span) }
     }
 }

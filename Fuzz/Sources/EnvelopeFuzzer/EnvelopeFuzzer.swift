@@ -8,6 +8,7 @@ struct EnvelopeFuzzer {
         Fuzzer.run { input in
             if let request = try? RequestEnvelope(parsing: input) {
                 require((try? RequestEnvelope(parsing: request.encoded)) == request, "\(request)")
+                require(request.metadata.entries.count <= FieldBudget.envelope)
             }
             if let response = try? ResponseEnvelope(parsing: input) {
                 require((try? ResponseEnvelope(parsing: response.encoded)) == response, "\(response)")

@@ -37,6 +37,16 @@ struct ProtobufFuzzer {
         if let values = try? field.packedUInt64(), case .bytes(let content) = field.value {
             require(values.count <= content.count)
         }
+        // Within a budget of fields it is the same, or refused.
+        var budget = FieldBudget(4)
+        if let values = try? field.packedUInt64(within: &budget) {
+            require(values.count <= 4)
+            require((try? field.packedUInt64()) == values)
+        }
+        budget = FieldBudget(2)
+        if let entry = try? field.mapEntry(within: &budget) {
+            require((try? field.mapEntry())?.key == entry.key)
+        }
         if let text = try? field.string() {
             var writer = ProtobufWriter()
             writer.string(field.number, text)

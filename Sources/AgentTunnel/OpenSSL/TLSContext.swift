@@ -73,6 +73,7 @@ internal import Telemetry
         unsafe _ = copenssl_set_mode(pointer)
         unsafe _ = copenssl_set_options(pointer)
         unsafe copenssl_read_ahead(pointer)
+        unsafe copenssl_limit_certificates(pointer, HandshakeLimit.bytes)
         try offer(profile)
     }
 

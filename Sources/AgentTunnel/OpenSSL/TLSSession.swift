@@ -81,6 +81,7 @@ internal import LinuxIO
         let result = unsafe SSL_do_handshake(ssl)
         if result == 1 {
             peer.isEstablished = true
+            transport.endHandshake()
             // From now on many records a system call; a stranger gets no more than one needs.
             unsafe SSL_set_default_read_buffer_len(ssl, TLSSession.readSize)
             return true

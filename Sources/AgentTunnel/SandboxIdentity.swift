@@ -12,6 +12,13 @@ public struct CertifiedKey: Sendable {
         self.certificate = certificate
         self.key = key
     }
+
+    /// The first certificate alone, in PEM: what the other end is to trust if it trusts this one and no other.
+    ///
+    /// - Throws: ``TLSError`` with ``TLSError/Code/unusableIdentity`` if there is none.
+    public func ownCertificate() throws(TLSError) -> String {
+        try CertificateList.parse(certificate, "certificate").first()
+    }
 }
 
 /// What the two ends of one sandbox's tunnel know each other by.

@@ -75,7 +75,8 @@ struct TunnelSecurity: Sendable {
             keys.authority = identity.authority
         }
         if client == nil { keys.client = identity.client }
-        document.clientCA = (client ?? identity.client).certificate
+        // Without the rest of its chain: whoever trusts that, as Go's forwarder does, lets in all that it has issued.
+        document.clientCA = try (client ?? identity.client).ownCertificate()
         document.minimumTLSVersion = settings.minimumVersion.isEmpty ? nil : settings.minimumVersion
         document.cipherSuites = profile.cipherSuites
         return keys

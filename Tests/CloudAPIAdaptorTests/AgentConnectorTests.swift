@@ -99,6 +99,19 @@ struct PreparationTests {
         }
     }
 
+    @Test("of the operator's certificate chain its first certificate alone, so that the VM lets in no other of its issuer")
+    func operatorChain() throws {
+        let directory = try TemporaryDirectory()
+        let identity = try SandboxIdentity.make(vmName: "a")
+        let files = ["\(directory.path)/node.crt", "\(directory.path)/node.key"]
+        try DurableFile.write(Array((identity.client.certificate + identity.authority).utf8), to: files[0])
+        try DurableFile.write(Array(identity.client.key.reveal().utf8), to: files[1])
+        try scene({ ($0.tls.certificateFile, $0.tls.keyFile) = (files[0], files[1]) }) { scene, _ in
+            let document = try await scene.prepare()
+            #expect(document.clientCA == identity.client.certificate)
+        }
+    }
+
     @Test("initdata of the pod rather than the node's, and scratch space when told to")
     func initdata() throws {
         let packed = try Initdata(text: Array("node = 1\n".utf8)).packed

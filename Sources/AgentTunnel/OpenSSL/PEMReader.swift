@@ -30,6 +30,14 @@ internal import COpenSSL
 
     var count: Int { unsafe certificates.count }
 
+    /// Whether the first certificate may issue others.
+    var beginsWithAuthority: Bool { unsafe !certificates.isEmpty && X509_check_ca(certificates[0]) != 0 }
+
+    /// The first certificate alone, in PEM.
+    func first() throws(TLSError) -> String {
+        try unsafe PEM.text { unsafe PEM_write_bio_X509($0, certificates[0]) }
+    }
+
     subscript(index: Int) -> OpaquePointer { unsafe certificates[index] }
 }
 
@@ -70,4 +78,18 @@ internal import COpenSSL
     private init(owning pointer: OpaquePointer) { unsafe self.pointer = pointer }
 
     deinit { unsafe BIO_free_all(pointer) }
+}
+
+/// Text that OpenSSL writes: PEM, dates.
+enum PEM {
+    static func text(_ write: (OpaquePointer) -> CInt) throws(TLSError) -> String {
+        // Secure memory is wiped when freed; a private key may be in it.
+        guard let sink = unsafe BIO_new(BIO_s_secmem()) else { throw OpenSSLError.last("writing text") }
+        defer { unsafe BIO_free_all(sink) }
+        guard unsafe write(sink) == 1 else { throw OpenSSLError.last("writing text") }
+        var start: UnsafeMutablePointer<CChar>?
+        let count = unsafe copenssl_memory(sink, &start)
+        let bytes = unsafe UnsafeRawBufferPointer(start: start, count: max(0, count))
+        return unsafe String(decoding: bytes, as: UTF8.self)
+    }
 }

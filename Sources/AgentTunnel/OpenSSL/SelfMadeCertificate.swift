@@ -134,17 +134,3 @@ extension CertificateTemplate {
         }
     }
 }
-
-/// PEM text out of OpenSSL.
-private enum PEM {
-    static func text(_ write: (OpaquePointer) -> CInt) throws(TLSError) -> String {
-        // Secure memory is wiped when freed; a private key may be in it.
-        guard let sink = unsafe BIO_new(BIO_s_secmem()) else { throw OpenSSLError.last("writing PEM") }
-        defer { unsafe BIO_free_all(sink) }
-        guard unsafe write(sink) == 1 else { throw OpenSSLError.last("writing PEM") }
-        var start: UnsafeMutablePointer<CChar>?
-        let count = unsafe copenssl_memory(sink, &start)
-        let bytes = unsafe UnsafeRawBufferPointer(start: start, count: max(0, count))
-        return unsafe String(decoding: bytes, as: UTF8.self)
-    }
-}

@@ -39,8 +39,10 @@ internal import Telemetry
 
     /// The VM's end.
     ///
-    /// Every client must show one of the PEM certificates of `clientAuthorities`, or be issued
-    /// by one; nil lets anybody in and is only right when told so.
+    /// `clientAuthorities` is PEM text. If its first certificate is an authority, every client must show one of the
+    /// certificates, or be issued by one. If it is not, it is the node's own, and every client must show just that: what
+    /// follows only leads to its authority, which issues others' certificates as well. Nil lets any client in and is only
+    /// right when told so.
     /// - Throws: ``TLSError``: unusable PEM, or a profile that cannot be offered.
     public static func server(
         identity: CertifiedKey, clientAuthorities: String?, profile: TLSProfile = .standard
@@ -48,7 +50,7 @@ internal import Telemetry
         let context = try unsafe TLSContext(TLS_server_method(), profile)
         try context.use(identity)
         if let clientAuthorities {
-            try context.trust(clientAuthorities)
+            try context.trust(clients: clientAuthorities)
             unsafe SSL_CTX_set_verify(
                 context.pointer, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
         }
@@ -129,8 +131,17 @@ internal import Telemetry
 
     private func trust(_ authorities: String) throws(TLSError) {
         let list = try CertificateList.parse(authorities, "authority")
+        try trust(list, first: list.count)
+    }
+
+    private func trust(clients authorities: String) throws(TLSError) {
+        let list = try CertificateList.parse(authorities, "client authority")
+        try trust(list, first: list.beginsWithAuthority ? list.count : 1)
+    }
+
+    private func trust(_ list: borrowing CertificateList, first count: Int) throws(TLSError) {
         let store = unsafe SSL_CTX_get_cert_store(pointer)
-        for index in 0..<list.count {
+        for index in 0..<count {
             try check(unsafe X509_STORE_add_cert(store, list[index]), "authority", .unusableIdentity)
         }
         // What is trusted is trusted, self-signed or not: the node's certificate is its own

@@ -23,9 +23,9 @@ public struct CertifiedKey: Sendable {
 
 /// What the two ends of one sandbox's tunnel know each other by.
 ///
-/// Made anew for every sandbox and, like the Go adaptor's, of ECDSA P-256 and valid for
-/// two years from five minutes ago (a VM's clock may be a little late). The authority's
-/// own key is forgotten at once: it signs one certificate in its life.
+/// Made for every sandbox and, like the Go adaptor's, of ECDSA P-256 and valid for two years, of which one day is past:
+/// the VM's clock may be behind the node's. The authority's own key is forgotten at once: it signs one certificate in its
+/// life.
 public struct SandboxIdentity: Sendable {
     /// The authority that the node checks the VM's end with, in PEM.
     public let authority: String
@@ -69,9 +69,13 @@ enum CertificateTemplate {
         if case .server(let name) = self { name } else { nil }
     }
 
-    /// When certificates hold, in seconds from now: two years, needing no renewal in a pod's
-    /// life, of which five minutes are past for the sake of late clocks.
-    static let validity = -5 * 60...(2 * 365 * 24 * 3600 - 5 * 60)
+    /// When certificates hold, in seconds from now: two years, needing no renewal in a pod's life, of which ``clockSkew`` is
+    /// past.
+    static let validity = -clockSkew...(2 * 365 * day - clockSkew)
+    /// How far a VM's clock may be behind the node's: a day covers a clock in the wrong time zone and one that was not set
+    /// since the last boot, and the certificate is no weaker for it.
+    static let clockSkew = day
+    private static let day = 24 * 3600
 
     /// Whether `name` can stand in a certificate and in OpenSSL's configuration syntax alike.
     static func isServerName(_ name: String) -> Bool {

@@ -10,17 +10,20 @@ enum OpenSSLError {
         TLSError(code, "\(operation): \(text(of: ERR_peek_last_error()))")
     }
 
-    /// The failure that a handshake or a transfer ended with.
-    ///
-    /// `verification` is what `SSL_get_verify_result` says of the peer's certificate.
-    static func ofConnection(_ operation: String, verification: Int) -> TLSError {
+    /// The failure that a handshake or a transfer over `ssl` ended with, `peer` being its other end.
+    static func ofConnection(_ operation: String, _ ssl: OpaquePointer, _ peer: TLSPeer) -> TLSError {
         let error = ERR_peek_last_error()
         let reason = copenssl_is_ssl(error) != 0 ? copenssl_reason(error) : 0
         if reason == SSL_R_CERTIFICATE_VERIFY_FAILED {
+            let verification = unsafe SSL_get_verify_result(ssl)
             let words = unsafe String(cString: X509_verify_cert_error_string(verification))
-            return TLSError(verdict(verification), "\(operation): \(words)")
+            return TLSError(
+                verdict(verification), [operation, words, peer.dateProblem].compactMap(\.self).joined(separator: ": "))
         }
-        return TLSError(code(of: reason), "\(operation): \(text(of: error))")
+        let code = code(of: reason)
+        // The other end does not say why; its clock may be the reason.
+        let dates = code == .refusedByPeer ? unsafe CertificateDates.ofOwnCertificate(ssl) : nil
+        return TLSError(code, [operation, text(of: error), dates].compactMap(\.self).joined(separator: ": "))
     }
 
     private static func verdict(_ result: Int) -> TLSError.Code {

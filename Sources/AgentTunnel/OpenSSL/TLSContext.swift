@@ -21,7 +21,7 @@ internal import Telemetry
             throw TLSError(.unusableProfile, "tls-skip-verify contradicts an authority to verify with")
         }
         let context = try unsafe TLSContext(TLS_client_method(), profile)
-        unsafe SSL_CTX_set_verify(context.pointer, verifiesPeer ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nil)
+        if verifiesPeer { unsafe TLSPeer.verify(in: context.pointer, SSL_VERIFY_PEER) }
         if let authorities {
             try context.trust(authorities)
         } else if verifiesPeer {
@@ -51,8 +51,7 @@ internal import Telemetry
         try context.use(identity)
         if let clientAuthorities {
             try context.trust(clients: clientAuthorities)
-            unsafe SSL_CTX_set_verify(
-                context.pointer, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
+            unsafe TLSPeer.verify(in: context.pointer, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT)
         }
         // Kept here rather than inside the tickets: decoding the client's certificate out of each
         // ticket costs OpenSSL 3.0 more than the rest of a resumed handshake.

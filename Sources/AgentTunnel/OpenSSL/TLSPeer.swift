@@ -12,6 +12,8 @@ final class TLSPeer {
     var conduct = PeerConduct()
     /// Whether the handshake is done, and the peer known.
     var isEstablished = false
+    /// What is wrong with the dates of the peer's certificates; nil if nothing is.
+    private(set) var dateProblem: String?
 
     init(cache: TLSSessionCache?, protocols: ApplicationProtocols?) {
         self.cache = cache
@@ -30,6 +32,20 @@ final class TLSPeer {
             if peer.conduct.offence != nil {
                 unsafe SSL_set_shutdown(ssl, SSL_get_shutdown(ssl) | SSL_RECEIVED_SHUTDOWN)
             }
+        }
+    }
+
+    /// Makes `context` verify its connections' peers, and note here what is wrong with their certificates' dates.
+    static func verify(in context: OpaquePointer, _ mode: CInt) {
+        unsafe SSL_CTX_set_verify(context, mode) { isGood, verification in
+            if isGood == 1 { return isGood }
+            let slot = SSL_get_ex_data_X509_STORE_CTX_idx()
+            if let ssl = unsafe X509_STORE_CTX_get_ex_data(verification, slot),
+                let peer = unsafe TLSPeer.of(OpaquePointer(ssl))
+            {
+                peer.dateProblem = unsafe CertificateDates.problem(in: verification)
+            }
+            return isGood
         }
     }
 

@@ -184,7 +184,7 @@ internal import LinuxIO
         return switch unsafe SSL_get_error(ssl, result) {
         case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: nil
         case SSL_ERROR_SSL:
-            OpenSSLError.ofConnection("TLS \(operation)", verification: unsafe SSL_get_verify_result(ssl))
+            unsafe OpenSSLError.ofConnection("TLS \(operation)", ssl, peer)
         default:
             transport.failure ?? TLSError(.connectionLost, "TLS \(operation): the peer hung up without a goodbye")
         }

@@ -1,0 +1,41 @@
+internal import COpenSSL
+
+/// What is said of certificates' dates when one is refused: so that a wrong clock is found, and by how much it is wrong.
+enum CertificateDates {
+    /// How the certificate that a verification is at misses the present; nil if its dates are not what is wrong.
+    static func problem(in verification: OpaquePointer?) -> String? {
+        guard let certificate = unsafe X509_STORE_CTX_get_current_cert(verification) else { return nil }
+        switch unsafe X509_STORE_CTX_get_error(verification) {
+        case X509_V_ERR_CERT_NOT_YET_VALID:
+            let start = unsafe X509_get0_notBefore(certificate)
+            return unsafe "the certificate is valid from \(text(start)), and this clock is"
+                + " \(seconds(from: nil, to: start)) seconds behind that"
+        case X509_V_ERR_CERT_HAS_EXPIRED:
+            let end = unsafe X509_get0_notAfter(certificate)
+            return unsafe "the certificate was valid until \(text(end)), and this clock is"
+                + " \(seconds(from: end, to: nil)) seconds past that"
+        default: return nil
+        }
+    }
+
+    /// When the certificate that `ssl` shows is valid; nil if it shows none.
+    static func ofOwnCertificate(_ ssl: OpaquePointer) -> String? {
+        guard let certificate = unsafe SSL_get_certificate(ssl) else { return nil }
+        return unsafe "our certificate is valid from \(text(X509_get0_notBefore(certificate)))"
+            + " until \(text(X509_get0_notAfter(certificate)))"
+    }
+
+    /// Nil is the present.
+    private static func seconds(
+        from start: UnsafePointer<ASN1_TIME>?, to end: UnsafePointer<ASN1_TIME>?
+    ) -> Int {
+        var (days, seconds): (CInt, CInt) = (0, 0)
+        unsafe _ = ASN1_TIME_diff(&days, &seconds, start, end)
+        return Int(days) * 24 * 3600 + Int(seconds)
+    }
+
+    private static func text(_ time: UnsafePointer<ASN1_TIME>?) -> String {
+        let text = try? unsafe PEM.text { unsafe ASN1_TIME_print_ex($0, time, UInt(ASN1_DTFLGS_ISO8601)) }
+        return text ?? "an unreadable date"
+    }
+}

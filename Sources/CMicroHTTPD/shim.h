@@ -10,7 +10,8 @@ static inline struct MHD_Daemon *cmhd_start(
     unsigned int connection_limit, size_t memory_limit, unsigned int idle_seconds, const char *certificate,
     const char *key, void *context,
     void *(*begun)(void *context, const char *target, struct MHD_Connection *connection),
-    MHD_AccessHandlerCallback received, MHD_RequestCompletedCallback completed) {
+    MHD_AccessHandlerCallback received, MHD_RequestCompletedCallback completed,
+    MHD_NotifyConnectionCallback opened_or_closed) {
     struct MHD_OptionItem secure[] = {
         {certificate ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END, 0, (void *)certificate},
         {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)key},
@@ -20,7 +21,8 @@ static inline struct MHD_Daemon *cmhd_start(
         MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | (certificate ? MHD_USE_TLS : 0), 0, NULL, NULL, received, context,
         MHD_OPTION_CONNECTION_LIMIT, connection_limit, MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory_limit,
         MHD_OPTION_CONNECTION_TIMEOUT, idle_seconds, MHD_OPTION_URI_LOG_CALLBACK, begun, context,
-        MHD_OPTION_NOTIFY_COMPLETED, completed, context, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_NOTIFY_COMPLETED, completed, context, MHD_OPTION_NOTIFY_CONNECTION, opened_or_closed, context,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_ARRAY, secure, MHD_OPTION_END);
 }
 
@@ -28,6 +30,14 @@ static inline struct MHD_Daemon *cmhd_start(
 static inline int cmhd_epoll_descriptor(struct MHD_Daemon *daemon) {
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD);
     return info ? info->epoll_fd : -1;
+}
+
+static inline int cmhd_is_opened(enum MHD_ConnectionNotificationCode event) {
+    return event == MHD_CONNECTION_NOTIFY_STARTED;
+}
+static inline int cmhd_descriptor(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return info ? info->connect_fd : -1;
 }
 
 // The client's address is kept with the connection.

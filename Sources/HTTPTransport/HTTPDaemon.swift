@@ -1,4 +1,5 @@
 internal import CMicroHTTPD
+internal import Glibc
 internal import LinuxIO
 internal import Telemetry
 
@@ -21,11 +22,13 @@ final class HTTPDaemon: Sendable {
     /// What to watch for reading; it stays the daemon's.
     var pollDescriptor: CInt { state.withLock { unsafe cmhd_epoll_descriptor($0.daemon) } }
 
-    /// Serves a connection; false when there are too many.
+    /// Serves a connection, for which an idle one gives way if there are too many; false when all of them are busy.
     func adopt(_ connection: consuming OwnedFD) -> Bool {
-        // The library closes the descriptor, also when it refuses it.
         let number = connection.disowned()
-        return state.withLock { unsafe cmhd_add($0.daemon, number) } == .YES
+        return state.withLock { engine in
+            // The library closes the descriptor, also when it refuses it.
+            engine.makeRoom() ? unsafe cmhd_add(engine.daemon, number) == .YES : Glibc.close(number) != 0
+        }
     }
 
     /// Does all that can be done now: the requests that have become whole, and when to come back
@@ -54,24 +57,39 @@ final class HTTPDaemon: Sendable {
 /// The library's daemon, stopped with its owner.
 @safe private struct Engine: ~Copyable {
     let inbox: Inbox
+    private let connectionLimit: Int
     private(set) var handle: OpaquePointer?
+
+    /// Connections beyond the limit that the library may have, which have been ended but not yet been closed.
+    private static let closing = 8
 
     var daemon: OpaquePointer? { unsafe handle }
 
     init(_ limits: HTTPServer.Limits, _ tls: HTTPServer.TLS?) throws(HTTPServer.UnusableCertificate) {
         inbox = Inbox(bodyLimit: limits.bodyBytes)
+        connectionLimit = limits.connections
         // The inbox outlives the daemon: both are this value's, and the daemon is stopped first.
         let context = unsafe Unmanaged.passUnretained(inbox).toOpaque()
         unsafe handle = withTexts(tls?.certificate, tls?.key.reveal()) { certificate, key in
             unsafe cmhd_start(
-                UInt32(clamping: limits.connections), limits.headerBytes,
+                UInt32(clamping: limits.connections + Engine.closing), limits.headerBytes,
                 UInt32(clamping: limits.idleTimeout.components.seconds), certificate, key, context, begin, receive,
-                complete)
+                complete, openOrClose)
         }
         guard unsafe handle == nil else { return }
         // Otherwise it fails for lack of memory or descriptors, before anything was served.
         precondition(tls != nil, "libmicrohttpd does not start")
         throw HTTPServer.UnusableCertificate()
+    }
+
+    /// Ends the idlest connection if there are as many as there may be; whether there is room for one more then.
+    func makeRoom() -> Bool {
+        if inbox.connections.count < connectionLimit { return true }
+        guard let idlest = inbox.connections.idlest else { return false }
+        // The descriptor is the library's, which sees an end and closes it.
+        _ = shutdown(idlest, CInt(SHUT_RDWR))
+        unsafe MHD_run(daemon)
+        return inbox.connections.count < connectionLimit + Engine.closing
     }
 
     mutating func stop() {
@@ -92,6 +110,7 @@ private final class Inbox {
     /// Whether nobody takes requests any more.
     var isClosed = false
     var exchanges: [HTTPDaemon.RequestID: Exchange] = [:]
+    var connections = OpenConnections()
     private var whole: [(HTTPDaemon.RequestID, HTTPRequest)] = []
     private var nextID: HTTPDaemon.RequestID = 0
 
@@ -196,7 +215,9 @@ private func receive(
         unsafe size.pointee = 0
         return .YES
     }
+    let key = UInt(bitPattern: connection)
     if let response = exchange.response {
+        inbox.connections.end(key)
         // Without an answer the library closes the connection.
         return response == .disconnect ? .NO : unsafe send(response, on: connection)
     }
@@ -206,6 +227,7 @@ private func receive(
     case .reading where inbox.isClosed: return .NO
     case .reading:
         exchange.phase = .handled
+        inbox.connections.begin(key)
         unsafe exchange.connection = connection
         unsafe MHD_suspend_connection(connection)
         let request = unsafe HTTPRequest(
@@ -229,6 +251,21 @@ private func collect(
         unsafe String(
             decoding: UnsafeRawBufferPointer(start: value, count: unsafe value == nil ? 0 : valueSize), as: UTF8.self))
     return .YES
+}
+
+/// A connection has been opened, or is about to be closed.
+private func openOrClose(
+    _ context: UnsafeMutableRawPointer?, _ connection: OpaquePointer?,
+    _ slot: UnsafeMutablePointer<UnsafeMutableRawPointer?>?, _ event: MHD_ConnectionNotificationCode
+) {
+    guard let context = unsafe context else { return }
+    let inbox = unsafe Unmanaged<Inbox>.fromOpaque(context).takeUnretainedValue()
+    let key = UInt(bitPattern: connection)
+    if cmhd_is_opened(event) == 1 {
+        inbox.connections.open(key, descriptor: unsafe cmhd_descriptor(connection))
+    } else {
+        inbox.connections.close(key)
+    }
 }
 
 /// A request is over, answered or not.

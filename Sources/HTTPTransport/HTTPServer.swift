@@ -11,7 +11,7 @@ public import Telemetry
 public final class HTTPServer: Sendable {
     /// What a client may ask of us.
     public struct Limits: Sendable {
-        /// Connections at once; one more is closed.
+        /// Connections at once; for one more, that one is closed which has been idle for longest. If none is, the new one is.
         public var connections = 256
         /// Bytes of a request's line and header; more is answered with 431 (or 414).
         public var headerBytes = 16 << 10
@@ -52,6 +52,8 @@ public final class HTTPServer: Sendable {
     private let logger: Logger
     private let handlers = TaskPool()
     private let hasClock = Lock(false)
+    /// How often in a row libmicrohttpd looks at every connection that is ready.
+    private static let roundsPerTurn = 4
     private let handler: @Sendable (HTTPRequest) async -> HTTPResponse
 
     /// A server of the connections that come to `listener`; each request is answered by `handler`.
@@ -94,8 +96,11 @@ public final class HTTPServer: Sendable {
     private func accept() async throws {
         while true {
             let connection = try await listener.accept()
-            if !daemon.adopt(try connection.release()) {
-                logger.warning("refused an HTTP connection: too many are open")
+            if daemon.adopt(try connection.release()) {
+                // At once, so that its request, if it has come with it, is in the works before others come.
+                turn()
+            } else {
+                logger.warning("refused an HTTP connection: too many are being answered")
             }
         }
     }
@@ -117,8 +122,8 @@ public final class HTTPServer: Sendable {
             rounds += 1
             guard let wait else { return }
             if wait > .zero { return scheduleTurn(after: wait) }
-            // One busy connection must not keep the loop from everything else.
-            if rounds == 16 { return _ = handlers.start { self.turn() } }
+            // Busy connections must not keep the loop from everything else.
+            if rounds == HTTPServer.roundsPerTurn { return _ = handlers.start { self.turn() } }
         }
     }
 

@@ -101,26 +101,62 @@ struct HostileClientTests {
         }
     }
 
-    @Test("closes connections beyond the limit, and serves again once some are gone")
-    func tooMany() throws {
+    @Test("serves a new client though 300 others hold their connections and never finish a request")
+    func dawdlers() throws {
+        try withServer { address, loop in
+            var crowd: [Client] = []
+            for index in 0..<300 {
+                let client = try await Client(address, loop)
+                if index.isMultiple(of: 2) { try await client.send("GET / HTTP/1.1\r\nHo") }
+                crowd.append(client)
+            }
+            for _ in 0..<20 { try await isServed(address, loop) }
+            withExtendedLifetime(crowd) {}
+        }
+    }
+
+    @Test("beyond the limit the connection that was idle for longest is closed")
+    func idlest() throws {
         var limits = HTTPServer.Limits()
         limits.connections = 4
         try withServer(limits) { address, loop in
             var held: [Client] = []
+            for _ in 0..<4 { held.append(try await Client(address, loop)) }
+            for index in [1, 0, 2, 3] {
+                try await held[index].send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                #expect(try await held[index].answer()?.status == "200")
+            }
+            try await isServed(address, loop)
+            #expect(await held[1].isClosed())
+            for index in [0, 2, 3] {
+                try await held[index].send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                #expect(try await held[index].answer()?.status == "200")
+            }
+        }
+    }
+
+    @Test("connections whose requests are being answered do not give way")
+    func busy() throws {
+        var limits = HTTPServer.Limits()
+        limits.connections = 4
+        let isOver = Signal()
+        try withServer(
+            limits,
+            handler: { _ in
+                await isOver.wait()
+                return .text("ok\n")
+            }
+        ) { address, loop in
+            var held: [Client] = []
             for _ in 0..<4 {
-                var client = try await Client(address, loop)
+                let client = try await Client(address, loop)
                 try await client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-                #expect(try await client.answer()?.status == "200")
                 held.append(client)
             }
             var surplus = try await Client(address, loop)
             #expect(await surplus.isClosed())
-            for client in held { client.stream.close() }
-            while true {
-                var client = try await Client(address, loop)
-                try? await client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-                if try await client.answer()?.status == "200" { break }
-            }
+            isOver.set()
+            for index in held.indices { #expect(try await held[index].answer()?.status == "200") }
         }
     }
 

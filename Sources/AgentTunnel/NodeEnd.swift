@@ -14,6 +14,8 @@ public struct NodeEnd: Sendable {
         public var connections = 2048
         /// How long a later connection may take to reach the forwarder.
         public var dialling = Duration.seconds(30)
+        /// How long a connection to the forwarder is kept ready for a client that may come.
+        public var spare = Duration.seconds(10)
 
         /// The usual ones.
         public init() {}
@@ -21,22 +23,22 @@ public struct NodeEnd: Sendable {
 
     private let listener: Listener
     private let dialler: Dialler
-    private let spare: SpareConnection
+    private let spares: SpareConnections
     private let limits: Limits
     private let loop: EpollLoop
     private let log: QuietLog
 
     /// Serves the agent socket `listener`, which the tunnel then owns.
     ///
-    /// `spare` is a connection to the forwarder on which nothing was sent yet: the first to
-    /// connect gets it, unless it has died by then.
+    /// `spare` is a connection to the forwarder on which nothing was sent yet: the first client gets it, unless it has died
+    /// by then.
     public init(
         _ listener: Listener, to dialler: Dialler, spare: (any ByteStream)? = nil, limits: Limits = Limits(),
         on loop: EpollLoop, logger: Logger = .silent
     ) {
         self.listener = listener
         self.dialler = dialler
-        self.spare = SpareConnection(spare)
+        spares = SpareConnections(first: spare, patience: limits.spare)
         self.limits = limits
         self.loop = loop
         log = QuietLog(logger)
@@ -48,10 +50,13 @@ public struct NodeEnd: Sendable {
     public func run() async throws {
         defer {
             listener.close()
-            spare.take()?.close()
+            spares.close()
         }
         let places = Places(limits.connections)
         try await withThrowingDiscardingTaskGroup { group in
+            group.addTask {
+                await spares.run(on: loop) { try await dialler.connect(deadline: .now.advanced(by: limits.dialling)) }
+            }
             while true {
                 let near = try await listener.accept()
                 guard places.take() else {
@@ -73,8 +78,8 @@ public struct NodeEnd: Sendable {
             // the handshakes of those who do.
             try await near.wait(for: .reading)
             let far: any ByteStream
-            if let waiting = spare.take(), waiting.isQuiet() {
-                far = waiting
+            if let spare = await spares.take() {
+                far = spare
             } else {
                 far = try await dialler.connect(deadline: .now.advanced(by: limits.dialling))
             }
@@ -85,26 +90,5 @@ public struct NodeEnd: Sendable {
             near.close()
             log.warning("tunnel connection ended: \(error)")
         }
-    }
-}
-
-/// One connection that waits to be used, once.
-private final class SpareConnection: Sendable {
-    private let stream: Lock<(any ByteStream)?>
-
-    init(_ stream: (any ByteStream)?) { self.stream = Lock(stream) }
-
-    func take() -> (any ByteStream)? { stream.withLock { stream in stream.take() } }
-}
-
-extension ByteStream {
-    /// Whether nothing has come, no end either; a stream that fails this is closed.
-    fileprivate func isQuiet() -> Bool {
-        var byte: UInt8 = 0
-        do {
-            if try unsafe withUnsafeMutableBytes(of: &byte, { unsafe try tryRead(into: $0) }) == nil { return true }
-        } catch {}
-        close()
-        return false
     }
 }

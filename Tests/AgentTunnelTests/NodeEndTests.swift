@@ -97,4 +97,76 @@ struct NodeEndTests {
             }
         }
     }
+
+    @Test("clients that come one after the other find a connection ready, and one that comes alone causes no second")
+    func spares() throws {
+        try onLoop { loop in
+            try await withForwarder(on: loop) { socket, accepted in
+                func talk() async throws {
+                    let client = try await Stream.connect(to: socket, on: loop)
+                    try await client.write([1])
+                    #expect(try await client.readExactly(1) == [1])
+                    client.close()
+                }
+                try await talk()
+                try await loop.sleep(for: .milliseconds(30))
+                #expect(accepted.withLock { $0 } == 1)
+                for round in 2...5 {
+                    try await talk()
+                    // Its own, or the one that was ready; and the next.
+                    while accepted.withLock({ $0 }) < round + 1 { try await loop.sleep(for: .milliseconds(1)) }
+                }
+                try await loop.sleep(for: .milliseconds(30))
+                #expect(accepted.withLock { $0 } == 6)
+            }
+        }
+    }
+
+    @Test("a ready connection that no client takes is closed")
+    func unusedSpare() throws {
+        try onLoop { loop in
+            var limits = NodeEnd.Limits()
+            limits.spare = .milliseconds(200)
+            let ended = Lock(0)
+            try await withForwarder(limits, on: loop, noting: ended) { socket, accepted in
+                for _ in 0..<2 {
+                    let client = try await Stream.connect(to: socket, on: loop)
+                    try await client.write([1])
+                    #expect(try await client.readExactly(1) == [1])
+                    client.close()
+                }
+                // The two that were used, and the one that was made ready.
+                while ended.withLock({ $0 }) < 3 { try await loop.sleep(for: .milliseconds(5)) }
+                #expect(accepted.withLock { $0 } == 3)
+            }
+        }
+    }
+
+    /// Runs a node's end before a forwarder that echoes, in the clear, and counts connections accepted and ended.
+    private func withForwarder(
+        _ limits: NodeEnd.Limits = NodeEnd.Limits(), on loop: EpollLoop, noting ended: Lock<Int> = Lock(0),
+        _ body: @escaping @Sendable (SocketAddress, Lock<Int>) async throws -> Void
+    ) async throws {
+        let directory = try TemporaryDirectory()
+        let forwarder = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
+        let accepted = Lock(0)
+        let node = NodeEnd(
+            try Listener.listen(on: directory.socket("agent.ttrpc"), loop: loop),
+            to: Dialler(to: forwarder.address, security: nil, on: loop), limits: limits, on: loop)
+        try await alongside({ try await node.run() }) {
+            try await alongside({
+                try await withThrowingDiscardingTaskGroup { group in
+                    while true {
+                        let stream = try await forwarder.accept()
+                        accepted.withLock { $0 += 1 }
+                        group.addTask {
+                            try? await TestTunnel.echo(stream)
+                            stream.close()
+                            ended.withLock { $0 += 1 }
+                        }
+                    }
+                }
+            }) { try await body(directory.socket("agent.ttrpc"), accepted) }
+        }
+    }
 }

@@ -27,6 +27,8 @@ public struct ScaleRun: Sendable {
     public var rollout = 300.0
     /// How long a pod runs, in seconds.
     public var lifetime = 60.0
+    /// Whether the first request for a VM and the first for a deletion are answered with 429, whatever the limits are.
+    public var refusesFirst = false
     /// How many seconds pass in one of ours.
     public var timeScale = 15.0
 
@@ -58,6 +60,11 @@ public struct ScaleRun: Sendable {
         let clock = ScaledClock(on: loop, scale: timeScale)
         let machines = PaperMachines()
         var azure = FakeAzureOptions()
+        if refusesFirst {
+            let fault = #""first": 1, "do": "refuse", "status": 429, "code": "TooManyRequests", "retry-after": 1"#
+            let faults = ["vm-put", "vm-delete"].map { "{\"at\": \"\($0)\", \(fault)}" }.joined(separator: ",")
+            azure.scenario = try AzureScenario(parsing: Array("{\"faults\": [\(faults)]}".utf8))
+        }
         func real(_ seconds: Double) -> Duration { .seconds(seconds / timeScale) }
         azure.scenario.delays.accept = real(1)
         azure.scenario.delays.nic = real(2)

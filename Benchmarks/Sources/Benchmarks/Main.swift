@@ -2,7 +2,7 @@ import JSON
 import LinuxIO
 import NetworkRig
 
-/// benchmarks PROGRAMS PEER [--quick] [--only tunnel|pods|network|pods-network|scale|scale-at-once|scale-spread] [--json FILE]
+/// benchmarks PROGRAMS PEER [--quick] [--only tunnel|pods|network|pods-network|scale|scale-at-once|scale-spread|scale-alone] [--json FILE]
 @main
 enum Main {
     static func main() { Process.run { arguments, _ in run(arguments) } }
@@ -24,7 +24,7 @@ enum Main {
     private static func measure(_ arguments: [String]) throws {
         guard arguments.count >= 2 else {
             throw Failure(
-                "usage: benchmarks PROGRAMS PEER [--quick] [--only tunnel|pods|network|pods-network|scale|scale-at-once|scale-spread] [--json FILE]"
+                "usage: benchmarks PROGRAMS PEER [--quick] [--only tunnel|pods|network|pods-network|scale|scale-at-once|scale-spread|scale-alone] [--json FILE]"
             )
         }
         func value(after flag: String) -> String? {

@@ -5,7 +5,7 @@ import ScaleRig
 struct ScaleBenchmark {
     let loop: EpollLoop
     let isQuick: Bool
-    /// `scale`, `scale-at-once` or `scale-spread`.
+    /// `scale`, `scale-at-once`, `scale-spread` or `scale-alone`.
     let part: String
 
     /// What Azure allows a subscription and principal in a region: so many calls at once, and so many a second after that.
@@ -18,11 +18,39 @@ struct ScaleBenchmark {
     func run() async throws -> [Figure] {
         var figures: [Figure] = []
         // Each pod costs so many reads that they, and not what is written, set the pace.
-        if part != "scale-spread" { figures += try await measure("arriving at once", .atOnce) }
-        if part != "scale-at-once" {
+        if ["scale", "scale-at-once"].contains(part) { figures += try await measure("arriving at once", .atOnce) }
+        if ["scale", "scale-spread"].contains(part) {
             figures += try await measure("arriving at the pace of the buckets", .spread(perSecond: 2.5))
         }
+        if ["scale", "scale-alone"].contains(part) { figures += try await measureAlone() }
         return figures
+    }
+
+    /// One node whose first request for a VM, and first deletion, are answered with 429 and `Retry-After: 1`.
+    private func measureAlone() async throws -> [Figure] {
+        // What a refusal may cost at the most: Azure's second, and the seconds until the probe.
+        let cost = 7.0
+        var run = ScaleRun()
+        (run.nodes, run.pods, run.rollout, run.refusesFirst) = (1, 20, 0, true)
+        let pause = 2.0
+        run.arrivals = .spread(perSecond: 1 / pause)
+        StandardError.write("  \(run.pods) pods on a node alone, refused once\n")
+        let report = try await run.run(on: loop) { StandardError.write("    \($0)\n") }
+        let bound = pause * Double(run.pods) + ScaleBenchmark.aloneSeconds
+        let group = "\(run.pods) pods on a node alone, one each \(plain(pause)) s, the first PUT and DELETE refused"
+        func figure(_ name: String, _ value: Double, _ unit: String, _ goal: Double, _ detail: String) -> Figure {
+            Figure(
+                group: group, name: name, value: value, unit: unit, detail: detail,
+                goal: .atMost(goal, unit, original: ""))
+        }
+        return [
+            figure(
+                "StartVM, longest", report.startSeconds.max() ?? 0, "s", 12 + cost + 1,
+                "median \(plain(percentile(0.5, of: report.startSeconds))) s; 12 s are the boot"),
+            figure(
+                "from the first pod to the last VM's end", report.seconds, "s", bound + 2 * cost,
+                "\(plain(bound)) s if Azure refuses nothing; \(total(report.calls, \.throttled)) 429s"),
+        ]
     }
 
     private func measure(_ name: String, _ arrivals: ScaleRun.Arrivals) async throws -> [Figure] {

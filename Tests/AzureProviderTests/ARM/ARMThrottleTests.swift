@@ -85,15 +85,31 @@ struct ARMThrottleTests {
 
     @Test("spreads out nodes that were refused together")
     func jitter() async throws {
+        var probes: [Duration] = []
         var ends: [Duration] = []
         for chance in [0, 0.25, 0.5, 0.75] {
             let clock = QuickClock(chance: chance)
             let throttle = ARMThrottle(clock: clock)
             throttle.refused(try await throttle.turn(.writes), ["Retry-After": "10"])
+            let probe = try await throttle.turn(.writes)
+            probes.append(clock.slept)
+            throttle.refused(probe, ["Retry-After": "10"])
             _ = try await throttle.turn(.writes)
-            ends.append(clock.slept)
+            ends.append(clock.slept - probes[probes.count - 1])
         }
+        #expect(probes == [10_000, 11_250, 12_500, 13_750].map { Duration.milliseconds($0) })
         #expect(ends == [10, 40, 70, 100].map { Duration.seconds($0) })
+    }
+
+    @Test("is at full pace within seconds of a single refusal, in every class")
+    func singleRefusal() async throws {
+        for callClass in CallClass.allCases {
+            let clock = QuickClock(chance: 0.99)
+            let throttle = ARMThrottle(clock: clock)
+            throttle.refused(try await throttle.turn(callClass), ["Retry-After": "1"])
+            for _ in 0..<50 { throttle.served(try await throttle.turn(callClass), plenty) }
+            #expect(clock.slept < .seconds(12), "\(callClass): \(clock.slept)")
+        }
     }
 
     @Test("slows down as Azure's bucket empties, to what its own part of it was")

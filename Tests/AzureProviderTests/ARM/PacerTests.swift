@@ -14,6 +14,8 @@ struct PacerTests {
         var end = 0.0
         /// When nine tenths had been served.
         var mostly = 0.0
+        /// The longest that a call waited.
+        var longestWait = 0.0
     }
 
     private struct Node {
@@ -23,8 +25,12 @@ struct PacerTests {
         var answers: [(at: Double, epoch: Int, share: Double?)] = []
     }
 
-    private func simulate(nodes count: Int, calls: Int, within: Double) -> Outcome {
-        var dice = Dice(seed: 7)
+    /// `unprovoked`: so many calls are refused at first, whatever the bucket holds.
+    private func simulate(
+        nodes count: Int, calls: Int, within: Double, unprovoked: Int = 0, seed: UInt64 = 7
+    ) -> Outcome {
+        var dice = Dice(seed: seed)
+        var unprovoked = unprovoked
         let start = ContinuousClock.now
         var level = 200.0
         var outcome = Outcome()
@@ -54,7 +60,8 @@ struct PacerTests {
                     let epoch = nodes[index].pacer.epoch
                     if let wait = nodes[index].pacer.take(at: now, random: dice.roll()) {
                         nodes[index].looks = time + wait / .seconds(1)
-                    } else if level >= 1 {
+                    } else if unprovoked == 0, level >= 1 {
+                        outcome.longestWait = max(outcome.longestWait, time - (nodes[index].arrivals.last ?? time))
                         level -= 1
                         outcome.served += 1
                         outcome.end = time
@@ -62,6 +69,7 @@ struct PacerTests {
                         nodes[index].arrivals.removeLast()
                         nodes[index].answers.append((time + 1, epoch, level / 200))
                     } else {
+                        unprovoked = max(0, unprovoked - 1)
                         outcome.refused += 1
                         if time < 5 { outcome.refusedAtFirst += 1 }
                         nodes[index].answers.append((time + 0.1, epoch, nil))
@@ -75,13 +83,24 @@ struct PacerTests {
         return outcome
     }
 
-    @Test("a thousand nodes at once learn of each other by one refusal each, and then take what flows in")
+    @Test("a thousand nodes at once learn of each other by two refusals each, and then take what flows in")
     func atOnce() {
         let outcome = simulate(nodes: 1000, calls: 5, within: 0.2)
         #expect(outcome.served == 5000)
-        #expect(outcome.refusedAtFirst < 1100, "\(outcome)")
-        #expect(outcome.refused - outcome.refusedAtFirst < 600, "\(outcome)")
+        #expect(outcome.refusedAtFirst < 1600, "\(outcome)")
+        #expect(outcome.refused - outcome.refusedAtFirst < 800, "\(outcome)")
         #expect(outcome.mostly < 520, "\(outcome)")
+        #expect(outcome.end < 800, "\(outcome)")
+    }
+
+    @Test("a node alone that is refused once is at full pace within seconds", arguments: 0..<20)
+    func aloneAndRefused(seed: UInt64) {
+        let outcome = simulate(nodes: 1, calls: 30, within: 60, unprovoked: 1, seed: seed)
+        #expect(outcome.served == 30 && outcome.refused == 1)
+        #expect(outcome.longestWait < 8, "\(outcome)")
+        // Even a second refusal does not count as a crowd's for longer than one call.
+        let again = simulate(nodes: 1, calls: 30, within: 60, unprovoked: 2, seed: seed)
+        #expect(again.longestWait < 130, "\(again)")
     }
 
     @Test("what fits Azure's bucket is hardly ever refused")

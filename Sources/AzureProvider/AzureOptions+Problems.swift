@@ -93,6 +93,11 @@ extension AzureOptions {
             the version, or .../images/I), nor /CommunityGalleries/G/Images/I/Versions/V nor \
             /SharedGalleries/G/Images/I/Versions/V
             """)
+        for image in images {
+            refuse(
+                "images", image, unless: ImageChoice.Entry(image.trimmed) != nil,
+                "the id of an image as -imageid takes it, nor one that ends with /versions/* for all versions")
+        }
         for identity in identities {
             refuse(
                 "user-assigned-identities", identity,

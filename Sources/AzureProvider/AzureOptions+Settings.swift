@@ -84,6 +84,13 @@ extension AzureOptions {
             """
         ),
         Setting(
+            "images", environment: "AZURE_IMAGES", \.images, .list("ID,..."),
+            """
+            Images that a pod's annotation may name beside -imageid; without it, none. With * as the version, as in \
+            .../images/NAME/versions/*, every version of an image.
+            """
+        ),
+        Setting(
             "instance-size", environment: "AZURE_INSTANCE_SIZE", \.instanceSize, .string("SIZE"),
             "The size of a pod VM that asks for none. The size also decides the technology: DCes and ECes are TDX."),
         Setting(

@@ -39,6 +39,8 @@ public struct AzureOptions: Sendable {
     /// What annotations may choose from, and what is tried when ``instanceSize`` cannot be had, in order.
     public var instanceSizes: [String] = []
     public var imageID = ""
+    /// What annotations may name beside ``imageID``.
+    public var images: [String] = []
     public var isConfidential = true
     public var diskEncryption = DiskEncryption.vmGuestStateOnly
     public var hasSecureBoot = false

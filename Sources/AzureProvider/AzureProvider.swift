@@ -52,6 +52,12 @@ public final class AzureProvider: CloudProvider {
         }
     }
 
+    /// Refuses an image that is not permitted.
+    public func check(_ requirements: Requirements) throws(ProviderError) {
+        guard let fault = ImageChoice(shop.options).fault(requirements) else { return }
+        throw ProviderError(.rejected, .giveUp, during: "check what the pod asks for", fault)
+    }
+
     /// Makes the sandbox's VM, or finds it, and returns once it has an address.
     public func createInstance(
         for sandbox: SandboxID, from spec: InstanceSpec

@@ -35,4 +35,22 @@ package enum ImageID: Sendable {
             return nil
         }
     }
+
+    /// The image without its version, as ids are compared: in lower case.
+    var image: String {
+        switch self {
+        case .gallery(let id, _), .managed(let id): "\(id)".lowercased()
+        case .community(let gallery, let image, _): "/communitygalleries/\(gallery)/images/\(image)".lowercased()
+        case .shared(let gallery, let image, _): "/sharedgalleries/\(gallery)/images/\(image)".lowercased()
+        }
+    }
+
+    /// The version, in lower case; nil where the id has none.
+    var version: String? {
+        switch self {
+        case .gallery(_, let version): version?.lowercased()
+        case .managed: nil
+        case .community(_, _, let version), .shared(_, _, let version): version.lowercased()
+        }
+    }
 }

@@ -3,6 +3,9 @@
 /// Both changes are idempotent under the VM's name, so a caller that crashed, or that never heard the answer, simply
 /// asks again. A cancelled task makes every call return soon, with ``ProviderError/Code/cancelled``.
 public protocol CloudProvider: Sendable {
+    /// Refuses what a pod may not have, as far as that is known without asking the cloud; called at CreateVM.
+    func check(_ requirements: Requirements) throws(ProviderError)
+
     /// Creates the sandbox's VM, or finds the one an earlier attempt made, and returns once its address is known.
     ///
     /// The guest need not be up, nor the cloud's own operation done: see ``awaitProvisioned(_:)``. Whatever is thrown,
@@ -22,4 +25,9 @@ public protocol CloudProvider: Sendable {
 
     /// Every VM that may be this node's, with its tags, for finding those that no sandbox owns.
     func instances() async throws(ProviderError) -> [ListedInstance]
+}
+
+extension CloudProvider {
+    /// A cloud that refuses nothing beforehand.
+    public func check(_ requirements: Requirements) throws(ProviderError) {}
 }

@@ -33,6 +33,7 @@ extension SandboxSupervisor {
     private func prepare(
         _ request: SandboxRequest, _ record: SandboxRecord, in directory: String
     ) async throws -> PreparedPod {
+        try provider.check(request.requirements)
         let pod = try await connector.prepare(request, in: directory, vmName: record.state.vm)
         if let fault = RequestCheck.socketFault(pod.agentSocketPath) { throw ConnectorError(.invalidRequest, fault) }
         try Task.checkCancellation()

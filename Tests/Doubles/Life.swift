@@ -87,6 +87,8 @@ package struct MortalCloud: CloudProvider {
         self.cloud = cloud
     }
 
+    package func check(_ requirements: Requirements) throws(ProviderError) { try cloud.check(requirements) }
+
     package func createInstance(
         for sandbox: SandboxID, from spec: InstanceSpec
     ) async throws(ProviderError) -> Instance {

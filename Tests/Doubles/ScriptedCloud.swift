@@ -1,4 +1,4 @@
-internal import LinuxIO
+package import LinuxIO
 package import PodVMLifecycle
 
 /// A cloud in memory, whose every answer can be written before.
@@ -24,6 +24,9 @@ package final class ScriptedCloud: CloudProvider {
     package let deletion = Script([], whenCancelled: ProviderError.gaveUp)
     package let listing = Script([], whenCancelled: ProviderError.gaveUp)
 
+    /// Why no pod may have what it asks for; nil: it may.
+    package let refusal = Lock<ProviderError?>(nil)
+
     package init() {}
 
     /// The VMs that there are.
@@ -35,6 +38,10 @@ package final class ScriptedCloud: CloudProvider {
     package var created: [InstanceSpec] { state.withLock { $0.created } }
     /// The names whose deletion was carried out, in order.
     package var deleted: [InstanceID] { state.withLock { $0.deleted } }
+
+    package func check(_ requirements: Requirements) throws(ProviderError) {
+        if let refusal = refusal.withLock({ $0 }) { throw refusal }
+    }
 
     package func createInstance(
         for sandbox: SandboxID, from spec: InstanceSpec

@@ -56,6 +56,22 @@ struct CreateTests {
         #expect(node.connector.calls[.prepare] == 0)
     }
 
+    @Test("refuses what the cloud does not permit, before anything is prepared, and keeps nothing of it")
+    func notPermitted() async throws {
+        let node = Node()
+        node.cloud.refusal.withLock {
+            $0 = ProviderError(.rejected, .giveUp, during: "check the pod's image", "the image \"x\" is not permitted.")
+        }
+        try await node.run { supervisor in
+            let error = await failure { _ = try await supervisor.create(try request("a")) }
+            #expect(error?.code == .invalidArgument)
+            #expect(error?.message.contains("the image \"x\" is not permitted") == true, "\(error as Any)")
+            #expect(error?.message.contains("Nothing was asked of the cloud") == true)
+        }
+        node.expectNothingLeft()
+        #expect(node.connector.calls[.prepare] == 0)
+    }
+
     @Test("refuses an id whose agent socket nobody could connect to, before there is a VM")
     func longSocketPath() async throws {
         let node = Node()

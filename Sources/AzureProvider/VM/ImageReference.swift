@@ -32,14 +32,3 @@ enum ImageReference: Equatable, Sendable {
         }
     }
 }
-
-extension ImageReference {
-    /// Whether it looks like one at all; whether it exists, Azure says.
-    var isPlausible: Bool {
-        switch self {
-        case .resource(let id): ResourceID(id) != nil
-        case .communityGallery(let id), .sharedGallery(let id):
-            id.split(separator: "/").count >= 4 && id.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f }
-        }
-    }
-}

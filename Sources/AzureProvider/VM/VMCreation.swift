@@ -47,9 +47,7 @@ struct VMCreation: Sendable {
         let body = VMBody(options: shop.options, spec: spec, size: VMSize(name: ""), zone: nil, sshPublicKey: "")
         var faults = ResourceTags.faults(in: body.tags)
         if let fault = VMResources(id).fault { faults.append("\(fault).") }
-        if let image = spec.requirements.image, !ImageReference(image).isPlausible {
-            faults.append("the pod's image \"\(image)\" is no ARM id of an image and no gallery's image.")
-        }
+        if let fault = ImageChoice(shop.options).fault(spec.requirements) { faults.append(fault) }
         guard faults.isEmpty else {
             throw ProviderError(.rejected, .giveUp, during: operation, faults.joined(separator: " "))
         }

@@ -74,6 +74,11 @@ public final class AzureProvider: CloudProvider {
         try await ProvisionWatch(shop: shop, id: instance.id).run()
     }
 
+    /// Reads the VM's power state, ever more seldom, until it has stopped, was deallocated or is gone.
+    public func watch(_ instance: Instance) async throws(ProviderError) {
+        try await PowerWatch(shop: shop, id: instance.id).run()
+    }
+
     /// Deletes the VM, its interface, disk and public address, and returns once Azure knows none of them.
     public func deleteInstance(_ id: InstanceID, of sandbox: SandboxID) async throws(ProviderError) {
         try await VMRemoval(shop: shop, id: id, sandbox: sandbox).run()

@@ -73,7 +73,7 @@ final class Guest: Sendable {
             group.addTask { try await self.runForwarder() }
             // A machine without programs is still on.
             group.addTask { try await Signal().waitForEver() }
-            if machine.order.fault == .guestDies {
+            if machine.order.fault.isMortal {
                 group.addTask {
                     try await self.loop.sleep(for: self.machine.order.life)
                     throw Failure("the fake cloud was told to kill it")
@@ -86,7 +86,7 @@ final class Guest: Sendable {
     }
 
     private func runAgent() async throws {
-        guard machine.order.fault != .noAgent else { return }
+        guard machine.order.fault.startsAgent else { return }
         var arguments = [
             "agent", "-socket", layout.agentSocket, "-copies", layout.copies, "-parent", "\(ProcessTree.current)",
         ]
@@ -104,7 +104,7 @@ final class Guest: Sendable {
     }
 
     private func runForwarder() async throws {
-        guard machine.order.fault != .noForwarder else { return }
+        guard machine.order.fault.startsForwarder else { return }
         // A name without a file, for a path might be too long.
         let notifications = "@fake-pod-vm-\(ProcessTree.current)"
         let heard = try ServiceManager.listen(at: notifications, on: loop)

@@ -19,6 +19,11 @@ public protocol CloudProvider: Sendable {
     /// at once, ``createInstance(for:from:)`` may be called again, and makes the VM elsewhere.
     func awaitProvisioned(_ instance: Instance) async throws(ProviderError)
 
+    /// Watches a VM that the cloud calls done and that is still being dialled; throws when it is seen not to run any more.
+    ///
+    /// Returns when the cloud cannot tell. Otherwise only failure or cancellation ends it.
+    func watch(_ instance: Instance) async throws(ProviderError)
+
     /// Deletes the sandbox's VM and all that was made with it. What is already gone, or never was, counts as deleted;
     /// a VM of that name that is another sandbox's is left alone, and counts as deleted too.
     func deleteInstance(_ id: InstanceID, of sandbox: SandboxID) async throws(ProviderError)
@@ -30,4 +35,7 @@ public protocol CloudProvider: Sendable {
 extension CloudProvider {
     /// A cloud that refuses nothing beforehand.
     public func check(_ requirements: Requirements) throws(ProviderError) {}
+
+    /// A cloud that cannot tell whether a VM runs.
+    public func watch(_ instance: Instance) async throws(ProviderError) {}
 }

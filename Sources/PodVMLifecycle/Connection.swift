@@ -19,8 +19,9 @@ struct Connection: Sendable {
     private enum News {
         case connected
         case notConnected(ConnectorError)
-        case provisioned
-        case notProvisioned(ProviderError)
+        /// The cloud calls the VM done, and has nothing to say of it any more.
+        case unwatched
+        case lost(ProviderError)
         case timeIsUp
         case cancelled
     }
@@ -40,9 +41,10 @@ struct Connection: Sendable {
             group.addTask {
                 do throws(ProviderError) {
                     try await provider.awaitProvisioned(instance)
-                    return .provisioned
+                    try await provider.watch(instance)
+                    return .unwatched
                 } catch {
-                    return .notProvisioned(error)
+                    return .lost(error)
                 }
             }
             group.addTask {
@@ -67,11 +69,11 @@ struct Connection: Sendable {
             let fault: (any Error)?
             switch news {
             case .connected: fault = nil
-            case .provisioned: continue
+            case .unwatched: continue
             case .notConnected(let error):
                 if error.code != .cancelled { lastTry = error.message }
                 fault = error
-            case .notProvisioned(let error): fault = error
+            case .lost(let error): fault = error
             case .timeIsUp:
                 isTimeUp = reason == nil
                 fault = TimedOut(instance: instance, limit: timeout, lastTry: nil)

@@ -133,6 +133,31 @@ struct AzureStoryTests {
         }
     }
 
+    @Test(
+        "a VM that switches itself off after Azure called it done ends StartVM with that reason, long before its time is up"
+    )
+    func powersOff() throws {
+        let directory = try TemporaryDirectory()
+        let scenario = directory.path + "/scenario"
+        try Files.write(
+            #"{"faults": [{"do": "guest", "guest": "powers-off", "life": 0.3}], "retry-after": 1}"#.utf8, to: scenario,
+            at: 0)
+        try onLoop { loop in
+            let daemon = try RunningDaemon(
+                in: directory.path, on: loop, boots: true,
+                arguments: ["-forwarder-port", "15157", "-fake-scenario", scenario, "-proxy-timeout", "10m"])
+            _ = try await daemon.notification()
+            _ = try await daemon.call(Hypervisor.createVM, Self.pod)
+            let error = await #expect(throws: Status.self) {
+                _ = try await daemon.call(Hypervisor.startVM, .with { $0.id = Self.pod.id })
+            }
+            #expect(
+                error.map { "\($0)".contains("the VM has stopped (PowerState/stopped)") } == true, "\(error as Any)")
+            daemon.process.signal(Signals.terminate)
+            #expect(try await daemon.process.wait() == .exited(0))
+        }
+    }
+
     @Test("a state directory may be named relative to where the adaptor is started")
     func relativeDirectory() throws {
         let directory = try TemporaryDirectory()

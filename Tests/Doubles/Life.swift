@@ -101,6 +101,11 @@ package struct MortalCloud: CloudProvider {
         try await cloud.awaitProvisioned(instance)
     }
 
+    package func watch(_ instance: Instance) async throws(ProviderError) {
+        if life.isOver { throw .unreachable }
+        try await cloud.watch(instance)
+    }
+
     package func deleteInstance(_ id: InstanceID, of sandbox: SandboxID) async throws(ProviderError) {
         if life.isOver { throw .unreachable }
         try await cloud.deleteInstance(id, of: sandbox)

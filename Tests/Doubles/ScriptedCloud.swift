@@ -21,6 +21,7 @@ package final class ScriptedCloud: CloudProvider {
     /// What its calls do, instead of what they are asked.
     package let creation = Script([], whenCancelled: ProviderError.gaveUp)
     package let provisioning = Script([], whenCancelled: ProviderError.gaveUp)
+    package let watching = Script([], whenCancelled: ProviderError.gaveUp)
     package let deletion = Script([], whenCancelled: ProviderError.gaveUp)
     package let listing = Script([], whenCancelled: ProviderError.gaveUp)
 
@@ -60,6 +61,8 @@ package final class ScriptedCloud: CloudProvider {
         calls.count(.awaitProvisioned)
         try await provisioning.play {}
     }
+
+    package func watch(_ instance: Instance) async throws(ProviderError) { try await watching.play {} }
 
     package func deleteInstance(_ id: InstanceID, of sandbox: SandboxID) async throws(ProviderError) {
         calls.count(.delete)

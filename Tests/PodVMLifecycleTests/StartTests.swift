@@ -71,6 +71,22 @@ struct StartTests {
         #expect(node.states == ["running"])
     }
 
+    @Test("ends at once, and says why, when the VM stops while it is dialled")
+    func stopsWhileDialled() async throws {
+        let node = Node()
+        node.connector.connection.append(.wait(Signal()))
+        node.cloud.watching.append(
+            .fail(ProviderError(.operationFailed, .giveUp, during: "await the agent", "PowerState/stopped")))
+        try await run(node) { supervisor in
+            let error = await #expect(throws: LifecycleError.self) { try await supervisor.start(id) }
+            #expect(
+                error?.message.contains("did not come up: await the agent: operation failed: PowerState/stopped")
+                    == true)
+        }
+        #expect(node.cloud.calls[.create] == 1)
+        #expect(node.cloud.machines.isEmpty)
+    }
+
     @Test("asks the cloud again when it gives the VM up and advises to, and records that")
     func givenUp() async throws {
         let node = Node()

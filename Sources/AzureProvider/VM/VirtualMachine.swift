@@ -12,6 +12,8 @@ struct VirtualMachine: Sendable {
     let interfaces: [String]
     /// Why it failed, where the answer has its instance view.
     let fault: (code: String, message: String)?
+    /// Whether it is switched on, where the answer has its instance view.
+    let power: PowerState?
 
     init(_ node: JSONNode) throws(JSONError) {
         name = try node.resourceName("name")
@@ -27,12 +29,14 @@ struct VirtualMachine: Sendable {
             if let id = try interface.optionalString("id") { interfaces.append(id) }
         }
         self.interfaces = interfaces
-        fault = try properties.flatMap { properties throws(JSONError) in try Self.fault(properties) }
+        let statuses = try properties?.optionalObject("instanceView")?.optionalObjects("statuses") ?? []
+        fault = try Self.fault(statuses)
+        power = try PowerState(statuses)
     }
 
     /// The status `ProvisioningState/failed/<code>` of an instance view.
-    private static func fault(_ properties: JSONNode) throws(JSONError) -> (code: String, message: String)? {
-        for status in try properties.optionalObject("instanceView")?.optionalObjects("statuses") ?? [] {
+    private static func fault(_ statuses: [JSONNode]) throws(JSONError) -> (code: String, message: String)? {
+        for status in statuses {
             let code = try status.optionalString("code") ?? ""
             let parts = code.split(separator: "/")
             guard parts.count >= 2, parts[0].lowercased() == "provisioningstate", parts[1].lowercased() == "failed"

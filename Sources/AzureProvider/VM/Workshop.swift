@@ -1,4 +1,5 @@
 internal import JSON
+internal import LinuxIO
 internal import PodVMLifecycle
 internal import Telemetry
 
@@ -18,6 +19,8 @@ struct Workshop: Sendable {
     let machines: CrowdReader
     let interfaces: CrowdReader
     let sweeps: ListRation
+    /// How many VMs are watched for their power state.
+    let watched = Lock(0)
     /// From the acceptance of a VM to the address on its interface, which Azure may have made before it answered.
     let addressTime = TypicalTime(.zero, atMost: .seconds(10))
     /// From the acceptance of a deletion to its end.

@@ -48,7 +48,8 @@ package final class PaperMachines: MachineHost {
         switch order.fault {
         case .neverBoots: return .booting
         case .provisioning: return .failed("it was told to fail")
-        case .guestDies where machine.up.advanced(by: order.life) <= .now: return .failed("the machine has stopped")
+        case let fault where fault.isMortal && machine.up.advanced(by: order.life) <= .now:
+            return .failed("the machine has stopped")
         default: return .running
         }
     }

@@ -27,6 +27,15 @@ package enum GuestFault: String, CaseIterable, Sendable {
     case agentUnwell = "agent-unwell"
     case agentDies = "agent-dies"
     case guestDies = "guest-dies"
+    /// Provisioned, it starts nothing and switches its machine off.
+    case powersOff = "powers-off"
+
+    /// Whether the guest starts a forwarder.
+    package var startsForwarder: Bool { self != .noForwarder && self != .powersOff }
+    /// Whether the guest starts an agent.
+    package var startsAgent: Bool { self != .noAgent && self != .powersOff }
+    /// Whether the machine is off after its life.
+    package var isMortal: Bool { self == .guestDies || self == .powersOff }
 }
 
 /// Where the fake Azure's machines are: process trees on this host, or, for thousands, on paper.

@@ -76,6 +76,62 @@ struct ProvisionWatchTests {
         try await azure.provider.awaitProvisioned(instance)
     }
 
+    /// A VM as ARM tells of it with its instance view.
+    private static func machine(power: String?, state: String = "Succeeded") -> ScriptedARM.Reply {
+        var statuses: [JSONValue] = [["code": "ProvisioningState/succeeded", "level": "Info"]]
+        if let power { statuses.append(["code": .string("PowerState/\(power)"), "level": "Info"]) }
+        var machine = JSONObject(Fixture.machine(state).objectValue?.entries.map { ($0.key, $0.value) } ?? [])
+        machine["properties"] =
+            ["provisioningState": .string(state), "instanceView": ["statuses": .array(statuses)]] as JSONValue
+        return .json(200, .object(machine))
+    }
+
+    @Test(
+        "tells at once why a VM that Azure calls done runs no more",
+        arguments: [
+            (machine(power: "stopped"), "PowerState/stopped"), (machine(power: "deallocating"), "deallocated"),
+            (machine(power: "deallocated"), "eviction"), (.refusal(404, "ResourceNotFound"), "the VM is gone"),
+            (machine(power: "running", state: "Deleting"), "is being deleted"),
+            (machine(power: "running", state: "Failed"), "calls the VM failed"),
+        ] as [(ScriptedARM.Reply, String)])
+    func lost(reply: ScriptedARM.Reply, words: String) async throws {
+        let azure = try Fixture()
+        let instance = Instance(id: Example.vm, addresses: ["10.0.0.4"])
+        azure.arm.on("GET", Fixture.vm, Self.machine(power: "running"), reply)
+        let error = await azure.failure { try await azure.provider.watch(instance) }
+        #expect(error?.code == .operationFailed)
+        #expect(error?.detail.contains(words) == true, "\(String(describing: error))")
+        #expect(error?.advice != .retry(after: .zero), "there is no other place to ask for it at once")
+        #expect(
+            azure.arm.calls.allSatisfy { $0.contains("$expand=instanceView") || $0.contains("%24expand=instanceView") })
+        #expect(azure.calls.count == 2)
+    }
+
+    @Test("reads the power state ever more seldom, and goes on while Azure is silent or does not know it")
+    func seldom() async throws {
+        let azure = try Fixture()
+        let instance = Instance(id: Example.vm, addresses: ["10.0.0.4"])
+        azure.arm.on(
+            "GET", Fixture.vm, Self.machine(power: "starting"), Self.machine(power: nil), .broken, .broken, .broken,
+            .broken, Self.machine(power: "unknown"), Self.machine(power: "stopping"), Self.machine(power: "running"),
+            Self.machine(power: "stopped"))
+        let begun = azure.clock.now
+        let error = await azure.failure { try await azure.provider.watch(instance) }
+        #expect(error?.detail.contains("PowerState/stopped") == true)
+        let naps = azure.clock.naps.filter { $0 >= .seconds(5) }
+        #expect(naps.prefix(4) == [.seconds(5), .seconds(10), .seconds(20), .seconds(30)])
+        #expect(naps.suffix(2) == [.seconds(5), .seconds(10)], "after it was stopping it is looked at soon")
+        #expect(begun.duration(to: azure.clock.now) < .seconds(300))
+    }
+
+    @Test("leaves a VM alone whose power state may not be read")
+    func noRight() async throws {
+        let azure = try Fixture()
+        azure.arm.on("GET", Fixture.vm, .refusal(403, "AuthorizationFailed", "no right"))
+        try await azure.provider.watch(Instance(id: Example.vm, addresses: ["10.0.0.4"]))
+        #expect(azure.log.contains { $0.contains("power state cannot be read") && $0.contains("AuthorizationFailed") })
+    }
+
     @Test("stops when it is cancelled")
     func cancelled() async throws {
         let (azure, instance) = try await created()

@@ -62,8 +62,12 @@ public final class AzureProvider: CloudProvider {
     public func createInstance(
         for sandbox: SandboxID, from spec: InstanceSpec
     ) async throws(ProviderError) -> Instance {
-        let addresses = try await VMCreation(shop: shop, sandbox: sandbox, spec: spec).run()
-        return Instance(id: spec.name, addresses: addresses)
+        try await token.redactor.hiding(Secret(spec.userData)) { () async throws(ProviderError) in
+            try await withoutSecrets { () async throws(ProviderError) in
+                let addresses = try await VMCreation(shop: shop, sandbox: sandbox, spec: spec).run()
+                return Instance(id: spec.name, addresses: addresses)
+            }
+        }
     }
 
     /// Returns once Azure calls the VM done.
@@ -71,23 +75,36 @@ public final class AzureProvider: CloudProvider {
     /// - Throws: ``ProviderError``; with the advice to retry at once when the VM may be had elsewhere, which
     ///   ``createInstance(for:from:)`` then tries.
     public func awaitProvisioned(_ instance: Instance) async throws(ProviderError) {
-        try await ProvisionWatch(shop: shop, id: instance.id).run()
+        try await token.redactor.hiding(shop.vms[instance.id]?.userData ?? Secret("")) {
+            () async throws(ProviderError) in
+            try await withoutSecrets { () async throws(ProviderError) in
+                try await ProvisionWatch(shop: shop, id: instance.id).run()
+            }
+        }
     }
 
     /// Reads the VM's power state, ever more seldom, until it has stopped, was deallocated or is gone.
     public func watch(_ instance: Instance) async throws(ProviderError) {
-        try await PowerWatch(shop: shop, id: instance.id).run()
+        try await withoutSecrets { () async throws(ProviderError) in
+            try await PowerWatch(shop: shop, id: instance.id).run()
+        }
     }
 
     /// Deletes the VM, its interface, disk and public address, and returns once Azure knows none of them.
     public func deleteInstance(_ id: InstanceID, of sandbox: SandboxID) async throws(ProviderError) {
-        try await VMRemoval(shop: shop, id: id, sandbox: sandbox).run()
+        try await withoutSecrets { () async throws(ProviderError) in
+            try await VMRemoval(shop: shop, id: id, sandbox: sandbox).run()
+        }
     }
 
     /// The VMs of the resource group that have a sandbox's tags.
     ///
     /// - Throws: ``ProviderError/Code/throttled`` when so many nodes list so many VMs that it would be too much.
     public func instances() async throws(ProviderError) -> [ListedInstance] {
+        try await withoutSecrets { () async throws(ProviderError) in try await list() }
+    }
+
+    private func list() async throws(ProviderError) -> [ListedInstance] {
         let operation = "list the VMs of resource group \(shop.options.resourceGroup)"
         if let wait = shop.sweeps.wait {
             throw ProviderError(
@@ -108,5 +125,19 @@ public final class AzureProvider: CloudProvider {
         let owners = Set(listed.compactMap { $0.tags[InstanceTags.node] })
         shop.sweeps.listed(pages: shop.machines.pages, nodes: owners.count)
         return listed
+    }
+
+    /// Runs `body`, whose error leaves without what servers and proxies may have repeated of our secrets.
+    private func withoutSecrets<Result>(
+        _ body: () async throws(ProviderError) -> Result
+    ) async throws(ProviderError) -> Result {
+        do throws(ProviderError) {
+            return try await body()
+        } catch {
+            let redactor = token.redactor
+            throw ProviderError(
+                error.code, error.advice, during: redactor.redacted(error.operation), redactor.redacted(error.detail),
+                cause: error.cause)
+        }
     }
 }

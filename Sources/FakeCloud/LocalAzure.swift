@@ -48,6 +48,7 @@ public final class LocalAzure: Sendable {
             }
             self.machines = local
             let secret = azure.account.clientSecret
+            logger.redactor?.hide(secret)
             try DurableFile.write(Array("\(secret.reveal())\n".utf8), to: "\(directory)/secret")
         } catch let error as LocalAzureError {
             throw error

@@ -41,4 +41,10 @@ public struct LogField: Sendable, Equatable {
         self.key = key
         value = .text("\(error)")
     }
+
+    /// The field without what `redactor` hides.
+    func redacted(by redactor: Redactor) -> LogField {
+        guard case .text(let text) = value else { return self }
+        return LogField(key, redactor.redacted(text))
+    }
 }

@@ -22,6 +22,7 @@ public struct Logger: Sendable {
     private struct Output: Sendable {
         let level: LogLevel
         let style: LineStyle
+        let redactor: Redactor
         let sink: Sink
     }
 
@@ -30,26 +31,29 @@ public struct Logger: Sendable {
     private var context: [LogField] = []
 
     /// A logger of the lines at `level` and above, to standard error with one write(2) each.
-    public init(level: LogLevel = .info, format: Format = .automatic) {
+    public init(level: LogLevel = .info, format: Format = .automatic, redactor: Redactor = Redactor()) {
         let style: LineStyle =
             switch format {
             case .json: .json
             case .human: .human(colored: false)
             case .automatic: StandardError.isTerminal ? .human(colored: true) : .json
             }
-        output = Output(level: level, style: style, sink: { StandardError.write($0) })
+        output = Output(level: level, style: style, redactor: redactor, sink: { StandardError.write($0) })
     }
 
     /// A logger of the lines at `level` and above, to `sink`.
-    public init(level: LogLevel, format: Format, sink: @escaping Sink) {
+    public init(level: LogLevel, format: Format, redactor: Redactor = Redactor(), sink: @escaping Sink) {
         let style: LineStyle = if case .human = format { .human(colored: false) } else { .json }
-        output = Output(level: level, style: style, sink: sink)
+        output = Output(level: level, style: style, redactor: redactor, sink: sink)
     }
 
     private init() { output = nil }
 
     /// A logger that writes nothing, at the cost of one comparison.
     public static let silent = Logger()
+
+    /// What no line shows: shared by all loggers that come from one; nil when nothing is written.
+    public var redactor: Redactor? { output?.redactor }
 
     /// This logger with one more field on each line; a field of the same key is replaced.
     public func with(_ key: String, _ value: some CustomStringConvertible) -> Logger {
@@ -95,6 +99,9 @@ public struct Logger: Sendable {
             all.removeAll { $0.key == field.key }
             all.append(field)
         }
-        output.sink(output.style.line(at: WallTime.now, level, message(), all))
+        let redactor = output.redactor
+        output.sink(
+            output.style.line(
+                at: WallTime.now, level, redactor.redacted(message()), all.map { $0.redacted(by: redactor) }))
     }
 }

@@ -1,6 +1,5 @@
 public import HTTPTransport
 internal import JSON
-internal import Telemetry
 
 /// An answer read in every way in which we read Azure's answers, one after the other: as a token and as the refusal of one, as
 /// a page of a list, as an operation's state, as an error, as what throttles us.
@@ -46,7 +45,7 @@ public struct AnswerReading: Sendable {
         } catch {
             texts.append(error.description)
         }
-        let failure = TokenFailure(response, from: "", hiding: Secret("hush"), isUpdated: true)
+        let failure = TokenFailure(response, from: "", isUpdated: true)
         texts += [failure.error.code, failure.error.description]
     }
 

@@ -55,8 +55,17 @@ package struct AzureCheck: Sendable {
         self.init(options, situation, client: client, sender: sender, clock: clock)
     }
 
-    /// All findings, in the order in which a person would go through them.
+    /// All findings, in the order in which a person would go through them; without secrets, whatever Azure repeats.
     package func run() async -> [Finding] {
+        let redactor = client.credential.redactor
+        return await findings().map { finding in
+            Finding(
+                finding.subject, finding.verdict, redactor.redacted(finding.text),
+                advice: redactor.redacted(finding.advice))
+        }
+    }
+
+    private func findings() async -> [Finding] {
         let settings =
             options.problems.map { Finding("settings", .failed, $0) }
             + options.warnings.map { Finding("settings", .warning, $0) } + userData

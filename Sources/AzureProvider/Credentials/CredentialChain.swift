@@ -7,11 +7,12 @@ internal import Telemetry
 struct CredentialChain {
     let credential: any Credential
 
-    init(_ options: AzureOptions, sender: any HTTPSender, clock: any LifecycleClock) {
-        let secret = EntraCredential(.secret(options.clientSecret), options, sender: sender, clock: clock)
+    init(_ options: AzureOptions, sender: any HTTPSender, clock: any LifecycleClock, redactor: Redactor) {
+        let secret = EntraCredential(
+            .secret(options.clientSecret), options, sender: sender, clock: clock, redactor: redactor)
         let workload = EntraCredential(
-            .tokenFile(options.federatedTokenFile), options, sender: sender, clock: clock)
-        let managed = MetadataCredential(options, sender: sender, clock: clock)
+            .tokenFile(options.federatedTokenFile), options, sender: sender, clock: clock, redactor: redactor)
+        let managed = MetadataCredential(options, sender: sender, clock: clock, redactor: redactor)
         switch options.credential {
         case .clientSecret: credential = Self.complete(secret, .clientSecret, options)
         case .workloadIdentity: credential = Self.complete(workload, .workloadIdentity, options)

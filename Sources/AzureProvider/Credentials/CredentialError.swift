@@ -1,3 +1,5 @@
+internal import Telemetry
+
 /// Why there is no token.
 package struct CredentialError: Error, Equatable, Sendable, CustomStringConvertible {
     package enum Kind: Hashable, Sendable {
@@ -23,5 +25,13 @@ package struct CredentialError: Error, Equatable, Sendable, CustomStringConverti
         self.kind = kind
         self.code = code
         self.description = description
+    }
+
+    /// The error without what `redactor` hides.
+    func redacted(by redactor: Redactor) -> CredentialError {
+        var error = self
+        error.code = redactor.redacted(code)
+        error.description = redactor.redacted(description)
+        return error
     }
 }

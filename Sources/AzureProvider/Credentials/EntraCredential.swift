@@ -22,12 +22,14 @@ struct EntraCredential: Credential {
     private let server: TokenServer
     private let clock: any LifecycleClock
 
-    init(_ proof: Proof, _ options: AzureOptions, sender: any HTTPSender, clock: any LifecycleClock) {
+    init(
+        _ proof: Proof, _ options: AzureOptions, sender: any HTTPSender, clock: any LifecycleClock, redactor: Redactor
+    ) {
         self.proof = proof
         clientID = options.clientID
         tenantID = options.tenantID
         endpoints = AzureEndpoints(options)
-        server = TokenServer(sender: sender, clock: clock)
+        server = TokenServer(sender: sender, clock: clock, redactor: redactor)
         self.clock = clock
     }
 

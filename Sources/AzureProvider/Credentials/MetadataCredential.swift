@@ -10,11 +10,11 @@ struct MetadataCredential: Credential {
     private let isFallback: Bool
     private let server: TokenServer
 
-    init(_ options: AzureOptions, sender: any HTTPSender, clock: any LifecycleClock) {
+    init(_ options: AzureOptions, sender: any HTTPSender, clock: any LifecycleClock, redactor: Redactor) {
         clientID = options.clientID
         endpoints = AzureEndpoints(options)
         isFallback = options.credential == .automatic
-        server = TokenServer(sender: sender, clock: clock)
+        server = TokenServer(sender: sender, clock: clock, redactor: redactor)
     }
 
     var description: String {

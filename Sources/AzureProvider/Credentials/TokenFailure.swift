@@ -1,5 +1,4 @@
 internal import HTTPTransport
-internal import Telemetry
 
 /// One try for a token that brought none, and how many tries it is worth.
 struct TokenFailure {
@@ -20,7 +19,7 @@ struct TokenFailure {
     }
 
     /// Somebody answered, and not with 200.
-    init(_ response: HTTPResponse, from who: String, hiding secret: Secret<String>?, isUpdated: Bool) {
+    init(_ response: HTTPResponse, from who: String, isUpdated: Bool) {
         let refusal = TokenAnswer.refusal(in: response.body)
         let status = response.status
         isGone = isUpdated && status == 410
@@ -31,8 +30,6 @@ struct TokenFailure {
         for part in [refusal.error, number ?? "", refusal.words] where !part.isEmpty { text += ": \(part)" }
         let advice = refusal.codes.lazy.compactMap { EntraAdvice.advice(on: $0) }.first ?? Self.advice(on: refusal)
         if let advice { text += "; \(advice)" }
-        // No server should repeat what we sent. One that does must not bring it into a log.
-        if let secret, !secret.reveal().isEmpty { text = Self.text(text, without: secret) }
         error = CredentialError(passes ? .unreachable : .refused, code: number ?? refusal.error, text)
         error.retryAfter = ARMPause.advised(response.headers)
     }
@@ -44,9 +41,5 @@ struct TokenFailure {
             "assign the identity to this node's VM, or correct AZURE_CLIENT_ID"
         default: nil
         }
-    }
-
-    private static func text(_ text: String, without secret: Secret<String>) -> String {
-        text.split(separator: secret.reveal(), omittingEmptySubsequences: false).joined(separator: "\(secret)")
     }
 }

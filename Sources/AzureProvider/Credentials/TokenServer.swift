@@ -30,6 +30,8 @@ struct TokenServer: Sendable {
 
     let sender: any HTTPSender
     let clock: any LifecycleClock
+    /// Learns every secret that is sent, and every token that comes.
+    let redactor: Redactor
 
     /// `question` is asked anew for each try, for the sake of files that change.
     func token(
@@ -39,6 +41,7 @@ struct TokenServer: Sendable {
         while true {
             if Task.isCancelled { throw .cancelled }
             var question = try question()
+            if let secret = question.secret { redactor.hide(secret) }
             question.request.timeLimit = effort.timeLimit
             question.request.responseLimit = TokenAnswer.sizeLimit
             let asked = clock.now
@@ -47,7 +50,7 @@ struct TokenServer: Sendable {
             case .success(let response) where response.status == 200:
                 return try token(in: response, from: who, asked: asked)
             case .success(let response):
-                failure = TokenFailure(response, from: who, hiding: question.secret, isUpdated: pauses.isUpdated)
+                failure = TokenFailure(response, from: who, isUpdated: pauses.isUpdated)
             case .failure(let error):
                 if error.reason == .cancelled { throw .cancelled }
                 failure = TokenFailure(error, from: who)
@@ -56,7 +59,8 @@ struct TokenServer: Sendable {
             let list = failure.isGone ? pauses.gone : pauses.usual
             let advised = failure.error.retryAfter ?? .zero
             guard effort == .needed, tries <= min(failure.tries, list.count), advised <= Self.longestPause else {
-                throw failure.error
+                // No server should repeat what we sent.
+                throw failure.error.redacted(by: redactor)
             }
             try await rest(max(list[tries - 1], advised))
         }
@@ -70,13 +74,15 @@ struct TokenServer: Sendable {
         in response: HTTPResponse, from who: String, asked: ContinuousClock.Instant
     ) throws(CredentialError) -> AccessToken {
         do throws(CredentialError) {
-            return try TokenAnswer.token(in: response.body, asked: asked, wallClock: clock.secondsSince1970)
+            let token = try TokenAnswer.token(in: response.body, asked: asked, wallClock: clock.secondsSince1970)
+            redactor.hide(token.value)
+            return token
         } catch {
             var error = error
             let type = response.headers["Content-Type"].map { Words.tidy($0, limit: 64) } ?? "no content type"
             error.description =
                 "there is no token from \(who): \(error.description) (\(type)); is there a proxy between?"
-            throw error
+            throw error.redacted(by: redactor)
         }
     }
 

@@ -31,6 +31,8 @@ package final class TokenSource: Sendable {
         case wait(Flight)
     }
 
+    /// Knows what must not be seen of anything that is said to Azure, or by it.
+    package let redactor: Redactor
     private let credential: any Credential
     private let clock: any LifecycleClock
     private let logger: Logger
@@ -41,12 +43,16 @@ package final class TokenSource: Sendable {
     package convenience init(
         _ options: AzureOptions, sender: any HTTPSender, clock: any LifecycleClock, logger: Logger, metrics: Metrics
     ) {
+        let redactor = logger.redactor ?? Redactor()
         self.init(
-            CredentialChain(options, sender: sender, clock: clock).credential, clock: clock, logger: logger,
-            metrics: metrics)
+            CredentialChain(options, sender: sender, clock: clock, redactor: redactor).credential, clock: clock,
+            logger: logger, metrics: metrics, redactor: redactor)
     }
 
-    init(_ credential: any Credential, clock: any LifecycleClock, logger: Logger, metrics: Metrics) {
+    init(
+        _ credential: any Credential, clock: any LifecycleClock, logger: Logger, metrics: Metrics, redactor: Redactor
+    ) {
+        self.redactor = redactor
         self.credential = credential
         self.clock = clock
         self.logger = logger

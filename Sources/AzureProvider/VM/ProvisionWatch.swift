@@ -30,6 +30,7 @@ struct ProvisionWatch: Sendable {
             entry.operation = nil
             entry.placement = nil
             entry.candidate = nil
+            entry.userData = nil
         }
     }
 

@@ -123,6 +123,7 @@ struct VMCreation: Sendable {
             entry.placement = placement
             entry.candidate = candidate
             entry.operation = nil
+            entry.userData = Secret(spec.userData)
         }
         let body = VMBody(
             options: shop.options, spec: spec, size: candidate.size, zone: candidate.zone,

@@ -1,5 +1,6 @@
 internal import LinuxIO
 internal import PodVMLifecycle
+internal import Telemetry
 
 /// What this process knows of its VMs beyond their names: a help, never the truth. After a restart it is empty, and Azure
 /// is asked instead.
@@ -11,6 +12,8 @@ final class VMTable: Sendable {
         var operation: ARMOperation?
         /// Its interface's name, where Azure gave it another one than it was told.
         var interface: String?
+        /// What it boots with, for as long as Azure may repeat it in an error.
+        var userData: Secret<String>?
         /// Where it was put.
         var candidate: Candidate?
         /// The tries so far, for the next one and for the error.

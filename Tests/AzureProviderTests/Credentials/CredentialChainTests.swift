@@ -9,7 +9,8 @@ struct CredentialChainTests {
     private func chosen(_ change: (inout AzureOptions) -> Void) -> String {
         var options = ScriptedARM.options
         change(&options)
-        return CredentialChain(options, sender: ScriptedARM(), clock: QuickClock()).credential.description
+        return CredentialChain(options, sender: ScriptedARM(), clock: QuickClock(), redactor: Redactor()).credential
+            .description
     }
 
     @Test("takes the first for which everything is there: secret, workload identity, managed identity")

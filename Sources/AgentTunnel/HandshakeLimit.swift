@@ -19,7 +19,8 @@ struct HandshakeLimit {
         guard let length = unsafe first.length(after: bytes), length > HandshakeLimit.bytes else { return }
         throw TLSError(
             .protocolViolation,
-            "TLS handshake: the peer's first message is said to have \(length) bytes, and may have \(HandshakeLimit.bytes)")
+            "TLS handshake: the peer's first message is said to have \(length) bytes, and may have \(HandshakeLimit.bytes)"
+        )
     }
 
     /// The peer has sent all that it may.

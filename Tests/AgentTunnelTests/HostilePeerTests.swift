@@ -58,7 +58,8 @@ struct HostilePeerTests {
                     for (index, server) in servers.enumerated() {
                         group.addTask { try await server.run() }
                         group.addTask {
-                            try await Self.drain(server, identity, tunnel.directory.socket("hostile-\(index)"), on: loop)
+                            try await Self.drain(
+                                server, identity, tunnel.directory.socket("hostile-\(index)"), on: loop)
                         }
                     }
                     let worst = Lock(Duration.zero)

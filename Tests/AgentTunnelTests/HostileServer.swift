@@ -84,7 +84,8 @@ final class HostileServer: Sendable {
         case .tickets:
             unsafe _ = SSL_new_session_ticket(ssl)
             return unsafe round % 32 != 31 || SSL_do_handshake(ssl) == 1
-        case .keyUpdates: return unsafe SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1 && SSL_do_handshake(ssl) == 1
+        case .keyUpdates:
+            return unsafe SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1 && SSL_do_handshake(ssl) == 1
         case .requestedKeyUpdates:
             return unsafe SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED) == 1 && SSL_do_handshake(ssl) == 1
         case .keyUpdatesAndBytes:

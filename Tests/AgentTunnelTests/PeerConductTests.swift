@@ -68,7 +68,9 @@ struct PeerConductTests {
             var found: [Int] = []
             for start in stride(from: 0, to: wire.count, by: cut) {
                 let piece = Array(wire[start..<min(start + cut, wire.count)])
-                if let length = unsafe piece.withUnsafeBytes({ unsafe first.length(after: $0) }) { found.append(length) }
+                if let length = unsafe piece.withUnsafeBytes({ unsafe first.length(after: $0) }) {
+                    found.append(length)
+                }
             }
             #expect(found == [0x02_0100])
         }

@@ -99,7 +99,9 @@ struct PreparationTests {
         }
     }
 
-    @Test("of the operator's certificate chain its first certificate alone, so that the VM lets in no other of its issuer")
+    @Test(
+        "of the operator's certificate chain its first certificate alone, so that the VM lets in no other of its issuer"
+    )
     func operatorChain() throws {
         let directory = try TemporaryDirectory()
         let identity = try SandboxIdentity.make(vmName: "a")

@@ -100,10 +100,12 @@ struct CommandTests {
         #expect(error.contains(words), "\(error)")
     }
 
-    @Test("FAKE_CLOUD is refused beside any setting of a real account, and the flag is not", arguments: [
-        "AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_SUBNET_ID", "AZURE_IMAGE_ID", "AZURE_CLIENT_SECRET",
-        "AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_FEDERATED_TOKEN_FILE",
-    ])
+    @Test(
+        "FAKE_CLOUD is refused beside any setting of a real account, and the flag is not",
+        arguments: [
+            "AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_SUBNET_ID", "AZURE_IMAGE_ID", "AZURE_CLIENT_SECRET",
+            "AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_FEDERATED_TOKEN_FILE",
+        ])
     func fakeBesideReal(variable: String) throws {
         let environment = ["FAKE_CLOUD": "true", variable: "hush-hush"]
         let (status, output, error) = run(["azure"], environment: environment)

@@ -19,7 +19,8 @@ struct FakeAzureState {
         let address = try SocketAddress(parsing: String(place.endpoint.dropFirst("http://".count)))
         let stream = try await LinuxIO.Stream.connect(to: address, on: loop)
         defer { stream.close() }
-        try await stream.write(Array("GET /control/state HTTP/1.0\r\nAuthorization: Bearer \(place.secret)\r\n\r\n".utf8))
+        try await stream.write(
+            Array("GET /control/state HTTP/1.0\r\nAuthorization: Bearer \(place.secret)\r\n\r\n".utf8))
         var answer: [UInt8] = []
         while case let bytes = try await stream.read(upTo: 65536), !bytes.isEmpty { answer += bytes }
         let end = try #require(answer.firstRange(of: Array("\r\n\r\n".utf8)))

@@ -97,9 +97,11 @@ struct CommandTests {
         }
     }
 
-    @Test("a switch's variable takes no text that the Go adaptor reads as false", arguments: [
-        "t", "T", "y", "yes", "on", " true", "true ", "true\n", "1 ", "01", "+1", "2", "f", "no", "truе", "ｔrue",
-    ])
+    @Test(
+        "a switch's variable takes no text that the Go adaptor reads as false",
+        arguments: [
+            "t", "T", "y", "yes", "on", " true", "true ", "true\n", "1 ", "01", "+1", "2", "f", "no", "truе", "ｔrue",
+        ])
     func otherSwitchVariables(text: String) throws {
         let error = #expect(throws: ConfigurationError.self) { try parse(environment: ["VERIFY": text]) }
         #expect(error?.description.contains("VERIFY") == true)

@@ -122,7 +122,8 @@ struct CommandLineTests {
         #expect(try first.string("state") == "running")
     }
 
-    @Test("status shows what a hostile adaptor lists, in a table and as JSON, without a character that steers a terminal")
+    @Test(
+        "status shows what a hostile adaptor lists, in a table and as JSON, without a character that steers a terminal")
     func hostileStatus() throws {
         let evil = "a\u{1b}[2J\u{9b}31m\u{7f}\u{202e}b\u{2066}\u{200b}\u{61c}\n\r\u{2028}\u{e0041}c"
         let sandboxes = [Int64.min, .max, 0].map { created in

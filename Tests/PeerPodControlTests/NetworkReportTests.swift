@@ -69,7 +69,8 @@ struct NetworkReportTests {
         #expect(report.lines.contains { $0.contains("vxlan1     1450  down") && $0.hasSuffix("3") })
         #expect(
             report.lines.suffix(5) == [
-                "problems", "  vxlan1 is down.", "  The VM does not hear: see to UDP port 4789.\\u001b[2J", "", "2 problems.",
+                "problems", "  vxlan1 is down.", "  The VM does not hear: see to UDP port 4789.\\u001b[2J", "",
+                "2 problems.",
             ])
     }
 

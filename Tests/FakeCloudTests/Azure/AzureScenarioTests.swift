@@ -60,7 +60,8 @@ private let vms = "Microsoft.Compute/virtualMachines"
                 "", "Bearer", "Bearer ", "Bearer \(token)", "Bearer \(secret)x", "Bearer \(secret.dropLast())",
                 "Basic \(secret)", secret, "Bearer fake-azure-secret",
             ] {
-                for (method, path) in [("GET", "state"), ("PUT", "scenario"), ("DELETE", "tokens"), ("GET", "nothing")] {
+                for (method, path) in [("GET", "state"), ("PUT", "scenario"), ("DELETE", "tokens"), ("GET", "nothing")]
+                {
                     let answer = try await azure.send(
                         method, "/control/\(path)", headers: ["Authorization": value], body: Array("{}".utf8))
                     #expect(answer.status == 401, "\(method) \(path) with \(value.count) characters")

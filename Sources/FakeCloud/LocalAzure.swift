@@ -27,8 +27,8 @@ public final class LocalAzure: Sendable {
         }
         let directory = options.stateDirectory
         do {
-            _ = try Directory.own(directory, makingWith: 0o700)
-            guard let lock = try FileLock.take("\(directory)/lock") else {
+            let place = try Directory.own(directory, makingWith: 0o700)
+            guard let lock = try FileLock.take("lock", in: place) else {
                 throw LocalAzureError("\(directory) is another process's: give each a directory of its own")
             }
             self.lock = lock

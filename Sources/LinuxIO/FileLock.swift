@@ -16,6 +16,15 @@ public struct FileLock: ~Copyable, Sendable {
     public static func take(_ path: String) throws(SystemCallError) -> FileLock? {
         let flags = O_RDWR | O_CREAT | O_NOFOLLOW
         let fd = OwnedFD(owning: try systemCall("open", on: path) { unsafe clinux_open(path, flags, 0o600) })
+        return try take(fd, path)
+    }
+
+    /// Takes the lock on a file in a directory; nil when another open file has it. A symbolic link is not followed.
+    public static func take(_ name: String, in directory: Directory) throws(SystemCallError) -> FileLock? {
+        try take(try directory.openFile(name, O_RDWR | O_CREAT, mode: 0o600), directory.path(of: name))
+    }
+
+    private static func take(_ fd: consuming OwnedFD, _ path: String) throws(SystemCallError) -> FileLock? {
         do throws(SystemCallError) {
             _ = try systemCall("fcntl", on: path) { clinux_exclusive_lock(fd.rawValue) }
         } catch  where error.errno == EAGAIN || error.errno == EACCES {

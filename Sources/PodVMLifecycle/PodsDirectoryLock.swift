@@ -15,9 +15,9 @@ public final class PodsDirectoryLock: Sendable {
     ///
     /// - Throws: ``LifecycleError`` that names the directory: another process uses it, or it cannot be used at all.
     public static func take(_ path: String) throws(LifecycleError) -> PodsDirectoryLock {
-        do throws(SystemCallError) {
-            try Files.makeDirectories(path)
-            if let lock = try FileLock.take("\(path)/\(name)") { return PodsDirectoryLock(lock) }
+        do {
+            let directory = try Directory.own(path, makingWith: 0o700)
+            if let lock = try FileLock.take(name, in: directory) { return PodsDirectoryLock(lock) }
         } catch {
             throw LifecycleError(
                 .internal, "The pods directory cannot be used: \(error). Check -pods-dir and its permissions.",

@@ -35,4 +35,28 @@ struct TurnstileTests {
         }
         #expect(seen == [1, 3])
     }
+
+    @Test("lets in those who wait in any case, in their turn, although they are cancelled before or meanwhile")
+    func inAnyCase() throws {
+        let seen = try onLoop { loop in
+            let turnstile = Turnstile(1)
+            let log = Lock<[Int]>([])
+            let hold = Signal()
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await turnstile.passInAnyCase { await Task { await hold.wait() }.value } }
+                await loop.yield()
+                for number in 1...2 {
+                    group.addTask { await turnstile.passInAnyCase { log.withLock { $0.append(number) } } }
+                    while turnstile.waiting < number { await loop.yield() }
+                }
+                group.cancelAll()
+                group.addTask { await turnstile.passInAnyCase { log.withLock { $0.append(3) } } }
+                while turnstile.waiting < 3 { await loop.yield() }
+                #expect(log.withLock { $0.isEmpty })
+                hold.set()
+            }
+            return log.withLock { $0 }
+        }
+        #expect(seen == [1, 2, 3])
+    }
 }

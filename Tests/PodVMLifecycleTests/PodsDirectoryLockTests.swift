@@ -6,15 +6,15 @@ import Testing
 
 @Suite("Lock on the pods directory")
 struct PodsDirectoryLockTests {
-    private func withDirectory(_ body: (String) throws -> Void) throws {
+    private func withDirectory(_ body: (String) async throws -> Void) async throws {
         let path = try Files.makeTemporaryDirectory(prefix: "/tmp/pods-")
         defer { try? Files.removeTree(path) }
-        try body("\(path)/pods")
+        try await body("\(path)/pods")
     }
 
     @Test("is one process's at a time; the error names the directory and says what to do")
-    func exclusive() throws {
-        try withDirectory { path in
+    func exclusive() async throws {
+        try await withDirectory { path in
             var first: PodsDirectoryLock? = try PodsDirectoryLock.take(path)
             #expect(first != nil)
             #expect(Files.permissions(path) == 0o700)
@@ -37,8 +37,8 @@ struct PodsDirectoryLockTests {
     }
 
     @Test("follows no link out of the directory")
-    func link() throws {
-        try withDirectory { path in
+    func link() async throws {
+        try await withDirectory { path in
             try Files.makeDirectories(path)
             try Files.link("\(path)-elsewhere", at: "\(path)/.lock")
             let error = #expect(throws: LifecycleError.self) { _ = try PodsDirectoryLock.take(path) }

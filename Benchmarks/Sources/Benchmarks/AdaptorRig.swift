@@ -42,7 +42,10 @@ struct AdaptorRig {
         }
         var options = ChildProcess.Options(
             executable: tools.program("cloud-api-adaptor"),
-            arguments: ["azure", "-socket", "\(directory)/hypervisor.sock", "-pods-dir", "\(directory)/pods"])
+            arguments: [
+                "azure", "-socket", "\(directory)/hypervisor.sock", "-pods-dir",
+                tools.podsDirectory ?? "\(directory)/pods",
+            ])
         var environment = Environment.all.merging(["PROBE_PORT": "0", "CLUSTER_ID": "benchmark"]) { $1 }
         for line in String(decoding: try DurableFile.read(settings, limit: 1 << 16), as: UTF8.self).split(
             separator: "\n")
@@ -80,18 +83,31 @@ struct AdaptorRig {
         var stop = 0.0
     }
 
-    /// Starts one pod, whose network namespace is at `path` if it has one, and leaves it running; returns its id too.
-    func startPod(_ number: Int, in path: String = "") async throws -> (id: String, timing: Timing) {
-        let id = (0..<4).map { _ in
+    /// Creates one sandbox and does not start it; its id, and how long that took in milliseconds.
+    func createPod(_ number: Int) async throws -> (id: String, time: Double) {
+        let request = request(number, in: "")
+        let began = ContinuousClock.now
+        _ = try await call(Hypervisor.createVM, request)
+        return (request.id, milliseconds(began, .now))
+    }
+
+    private func request(_ number: Int, in path: String) -> CreateVMRequest {
+        var request = CreateVMRequest()
+        request.id = (0..<4).map { _ in
             let digits = String(UInt64.random(in: .min ... .max), radix: 16)
             return String(repeating: "0", count: 16 - digits.count) + digits
         }.joined()
-        var request = CreateVMRequest()
-        request.id = id
         request.networkNamespacePath = path
         request.annotations = [
             "io.kubernetes.cri.sandbox-name": "bench-\(number)", "io.kubernetes.cri.sandbox-namespace": "default",
         ]
+        return request
+    }
+
+    /// Starts one pod, whose network namespace is at `path` if it has one, and leaves it running; returns its id too.
+    func startPod(_ number: Int, in path: String = "") async throws -> (id: String, timing: Timing) {
+        let request = request(number, in: path)
+        let id = request.id
         var named = VMRequest()
         named.id = id
         var timing = Timing()

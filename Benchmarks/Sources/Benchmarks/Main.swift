@@ -2,7 +2,9 @@ import JSON
 import LinuxIO
 import NetworkRig
 
-/// benchmarks PROGRAMS PEER [--quick] [--only tunnel|pods|network|pods-network|scale|scale-at-once|scale-spread|scale-alone] [--json FILE]
+/// benchmarks PROGRAMS PEER [--quick] [--only PART] [--pods-dir DIRECTORY] [--json FILE]
+///
+/// PART is tunnel, pods, create, network, pods-network, scale, scale-at-once, scale-spread or scale-alone.
 @main
 enum Main {
     static func main() { Process.run { arguments, _ in run(arguments) } }
@@ -24,7 +26,7 @@ enum Main {
     private static func measure(_ arguments: [String]) throws {
         guard arguments.count >= 2 else {
             throw Failure(
-                "usage: benchmarks PROGRAMS PEER [--quick] [--only tunnel|pods|network|pods-network|scale|scale-at-once|scale-spread|scale-alone] [--json FILE]"
+                "usage: benchmarks PROGRAMS PEER [--quick] [--only PART] [--pods-dir DIRECTORY] [--json FILE]"
             )
         }
         func value(after flag: String) -> String? {
@@ -40,10 +42,11 @@ enum Main {
             if only == "network" { return try await NetworkBenchmark(isQuick: isQuick).run() }
             let tools = Tools(
                 loop: loop, programs: arguments[0], peer: Peer(path: arguments[1], loop: loop),
-                rounds: isQuick ? 1 : 5, seconds: isQuick ? 0.5 : 2)
-            // Records are to live in memory, as under /run.
+                rounds: isQuick ? 1 : 5, seconds: isQuick ? 0.5 : 2, podsDirectory: value(after: "--pods-dir"))
+            // Records are to live in memory, as under /run, unless told otherwise.
             let directory = try Files.makeTemporaryDirectory(prefix: "/dev/shm/bench-")
             defer { try? Files.removeTree(directory) }
+            if only == "create" { return try await creations(tools, in: directory) }
             if only == "pods-network" { return try await podsWithNetwork(tools, in: directory) }
             var figures: [Figure] = []
             if only != "pods" { figures += try await tunnel(tools, in: directory) }
@@ -80,6 +83,11 @@ enum Main {
         }
         try namespaces.removeAll()
         return try result.get()
+    }
+
+    private static func creations(_ tools: Tools, in directory: String) async throws -> [Figure] {
+        let rig = try await AdaptorRig.start(tools, in: "\(directory)/c")
+        return try await with(rig.children) { try await PodBenchmark(tools: tools, rig: rig).creations() }
     }
 
     private static func pods(_ tools: Tools, in directory: String) async throws -> [Figure] {

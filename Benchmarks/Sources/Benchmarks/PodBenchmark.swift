@@ -51,6 +51,35 @@ struct PodBenchmark {
         return figures
     }
 
+    /// CreateVM alone: what an adaptor does before it knows whether there will be a VM.
+    func creations() async throws -> [Figure] {
+        var figures: [Figure] = []
+        let group = "CreateVM alone, records in \(tools.podsDirectory ?? "memory")"
+        for (atOnce, original) in [(1, 4.3), (4, 10), (8, 13), (16, 35)] {
+            var times: [Double] = []
+            var stops: [Double] = []
+            for round in 0..<(4 * tools.rounds) {
+                let created = try await withThrowingTaskGroup(of: (id: String, time: Double).self) { group in
+                    for number in 0..<atOnce { group.addTask { try await rig.createPod(round * atOnce + number) } }
+                    return try await group.reduce(into: []) { $0.append($1) }
+                }
+                times += created.map(\.time)
+                stops += try await withThrowingTaskGroup(of: Double.self) { group in
+                    for (id, _) in created { group.addTask { try await rig.stopPod(id) } }
+                    return try await group.reduce(into: []) { $0.append($1) }
+                }
+            }
+            figures.append(
+                Figure(
+                    group: group, name: "CreateVM, \(atOnce) at once, p50", value: percentile(0.5, of: times),
+                    unit: "ms",
+                    detail: "p90 \(plain(percentile(0.9, of: times))), max \(plain(percentile(1, of: times))); "
+                        + "StopVM p50 \(plain(percentile(0.5, of: stops)))",
+                    goal: .atMost(original, "ms", original: "\(plain(original)) ms, on a disk")))
+        }
+        return figures
+    }
+
     /// Starts and stops `count` pods at once.
     private func pods(_ count: Int, from first: Int) async throws -> [AdaptorRig.Timing] {
         // As the CNI has made them before the shim calls.

@@ -10,6 +10,8 @@ struct Tools {
     let rounds: Int
     /// How long one measurement takes.
     let seconds: Double
+    /// Where the adaptor's records are to be, if not beside all else in memory.
+    var podsDirectory: String?
 
     func program(_ name: String) -> String { "\(programs)/\(name)" }
 

@@ -140,7 +140,7 @@ struct AzureStoryTests {
         let directory = try TemporaryDirectory()
         let scenario = directory.path + "/scenario"
         try Files.write(
-            #"{"faults": [{"do": "guest", "guest": "powers-off", "life": 0.3}], "retry-after": 1}"#.utf8, to: scenario,
+            #"{"faults": [{"do": "guest", "guest": "powers-off", "life": 3}], "retry-after": 1}"#.utf8, to: scenario,
             at: 0)
         try onLoop { loop in
             let daemon = try RunningDaemon(

@@ -84,7 +84,6 @@ struct StartTests {
                     == true)
         }
         #expect(node.cloud.calls[.create] == 1)
-        #expect(node.cloud.machines.isEmpty)
     }
 
     @Test("asks the cloud again when it gives the VM up and advises to, and records that")

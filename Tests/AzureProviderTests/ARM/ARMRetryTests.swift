@@ -102,7 +102,7 @@ struct ARMRetryTests {
         #expect(error.kind == .refused(status: 429))
         #expect(error.retryAfter == .seconds(60))
         #expect((2 + 4...2 + 7).contains(arm.calls.count))
-        #expect(clock.slept < .seconds(800))
+        #expect(clock.slept < .seconds(900))
     }
 
     @Test("by 429 holds up all calls of its class, and no others")

@@ -250,7 +250,7 @@ struct CreateTests {
             }?.detail ?? ""
         }
         #expect(await detail { $0.tags["a/b"] = "" }.contains("Azure allows none of"))
-        #expect(await detail { $0.requirements.image = "ubuntu" }.contains("is no ARM id of an image"))
+        #expect(await detail { $0.requirements.image = "ubuntu" }.contains("is not an ARM id of an image"))
         #expect(await detail { $0.name = InstanceID(rawValue: "../x") }.contains("has only a-z, 0-9 and -"))
         #expect(await detail { $0.requirements.machineType = "Standard_X" }.contains("requested instance type"))
         #expect(azure.bodies.isEmpty)

@@ -66,6 +66,15 @@ struct ForwarderCommandTests {
         }
     }
 
+    @Test("listens where Go would", arguments: [("localhost:15151", "127.0.0.1:15151"), ("[::1]:15150", "[::1]:15150")])
+    func listen(text: String, meaning: String) throws {
+        let request = try ForwarderOptions.command.parse(["-listen", text], environment: [:])
+        guard case .run(let options, operands: _) = request else { throw Failure() }
+        #expect(options.listen.description == meaning)
+    }
+
+    private struct Failure: Error {}
+
     @Test("refuses flags and values that it does not know, with a sentence")
     func badFlags() {
         #expect(run("-unknown").status == 1)

@@ -27,6 +27,10 @@ public struct NodeEnd: Sendable {
     private let limits: Limits
     private let loop: EpollLoop
     private let log: QuietLog
+    private let use = SocketUse()
+
+    /// When a client was last connected to the agent socket: now, while one is; nil before the first.
+    public var lastUse: ContinuousClock.Instant? { use.last }
 
     /// Serves the agent socket `listener`, which the tunnel then owns.
     ///
@@ -64,8 +68,12 @@ public struct NodeEnd: Sendable {
                     near.close()
                     continue
                 }
+                use.begin()
                 group.addTask {
-                    defer { places.free() }
+                    defer {
+                        places.free()
+                        use.end()
+                    }
                     await carry(near)
                 }
             }
@@ -89,6 +97,22 @@ public struct NodeEnd: Sendable {
         } catch {
             near.close()
             log.warning("tunnel connection ended: \(error)")
+        }
+    }
+}
+
+/// How many clients are connected to a socket, and when the last one was.
+private final class SocketUse: Sendable {
+    private let state = Lock((connections: 0, end: nil as ContinuousClock.Instant?))
+
+    var last: ContinuousClock.Instant? { state.withLock { $0.connections > 0 ? .now : $0.end } }
+
+    func begin() { state.withLock { $0.connections += 1 } }
+
+    func end() {
+        state.withLock { state in
+            state.connections -= 1
+            state.end = .now
         }
     }
 }

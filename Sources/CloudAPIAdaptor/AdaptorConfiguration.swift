@@ -21,6 +21,7 @@ struct AdaptorConfiguration: Sendable {
     var nodeName = ""
     var clusterID = ""
     var orphanGraceTime = Duration.seconds(600)
+    var abandonedTimeout = Duration.seconds(60)
     var probePort = 8000
     var systemCallFilter = SystemCallFilter.Mode.enforce
     var logLevel = LogLevel.info
@@ -84,6 +85,14 @@ struct AdaptorConfiguration: Sendable {
             "orphan-grace-time", environment: "ORPHAN_GRACE_TIME", \.orphanGraceTime,
             .duration(in: .milliseconds(100) ... .seconds(30 * 86_400)),
             "How long a pod VM of this node must be seen without a sandbox on record before it is deleted."),
+        Setting(
+            "abandoned-sandbox-timeout", environment: "ABANDONED_SANDBOX_TIMEOUT", \.abandonedTimeout,
+            .duration(in: .zero ... .seconds(86_400)),
+            """
+            How long a pod's network namespace must be gone, without a connection to the sandbox's agent socket, before \
+            the sandbox is stopped and its VM deleted; at most 10s for sandboxes from before a restart. 0s: never.
+            """
+        ),
         Setting(
             "probe-port", environment: "PROBE_PORT", \.probePort, .integer(in: 0...65535),
             "The port of /startup, /healthz and /metrics on 127.0.0.1; 0 takes any free one."),

@@ -118,6 +118,8 @@ struct AgentConnector: PodConnector {
         try await network.host?.release(sandbox)
     }
 
+    func lastUse(of sandbox: SandboxID) -> ContinuousClock.Instant? { tunnels.lastUse(of: sandbox) }
+
     func takeUp(_ sandbox: SandboxID, in directory: String) { network.host?.takeUp(sandbox, in: directory) }
 
     /// A sandbox's network at both ends.

@@ -14,8 +14,10 @@ struct Daemon: Sendable {
     let logger: Logger
     let makeCloud: Cloud.Factory
 
-    /// How long the services may take to end. What is not done by then stays on record.
-    private static let farewellTime = Duration.seconds(5)
+    /// How long StopVM is served after the tunnels were closed: kata's shim calls it as soon as its connection breaks.
+    private static let stopTime = Duration.seconds(2)
+    /// How long the services may take to end, StopVM's time included. What is not done by then stays on record.
+    private static let farewellTime = stopTime + .seconds(5)
     /// How long after the start it has its first questions to the cloud behind it.
     private static let settlingTime = Duration.seconds(10)
     /// How often the cloud's VMs are compared with the records, at least.
@@ -65,10 +67,10 @@ struct Daemon: Sendable {
                 if stop.isSet { return }
                 let network = try await network(cloud.reach)
                 if stop.isSet { return }
-                let services = try await start(cloud.provider, network, metrics, on: loop)
+                let node = try await start(cloud.provider, network, metrics, on: loop)
                 ServiceManager.notify("READY=1", environment: environment)
                 ProcessMemory.forgetStartUp()
-                try await run(services, until: stop)
+                try await run(node, until: stop, on: loop)
             }
             defer { group.cancelAll() }
             try await group.next()
@@ -105,7 +107,7 @@ struct Daemon: Sendable {
     /// is served before it is ready.
     private func start(
         _ provider: any CloudProvider, _ network: AgentConnector.Network, _ metrics: Metrics, on loop: EpollLoop
-    ) async throws -> [@Sendable () async throws -> Void] {
+    ) async throws -> Node {
         let tunnels = TunnelHost(logger: logger)
         let connector = AgentConnector(
             options: connectorOptions, tunnels: tunnels, network: network, loop: loop, logger: logger)
@@ -114,7 +116,7 @@ struct Daemon: Sendable {
             logger: logger, metrics: metrics,
             options: .init(
                 proxyTimeout: configuration.proxyTimeout, node: nodeName, cluster: cluster.value,
-                orphanGraceTime: configuration.orphanGraceTime))
+                orphanGraceTime: configuration.orphanGraceTime, abandonedTimeout: configuration.abandonedTimeout))
         // Before the records are read: a second adaptor with a pods directory of its own, but this socket, changes none.
         let hypervisor = try HypervisorServer.listen(
             on: configuration.socketPath,
@@ -138,10 +140,20 @@ struct Daemon: Sendable {
         }
         logger.info(
             "Serving", [LogField("socket", configuration.socketPath), LogField("probes", probes.address)])
-        return [
-            { await supervisor.run() }, { await supervisor.sweep(every: Self.sweepInterval) }, { await tunnels.run() },
-            { try await hypervisor.run() }, { try await probes.run() }, { try await Self.giveMemoryBack(on: loop) },
-        ] + (network.host.map { host in [{ await host.run(besides: ending) }] } ?? [])
+        let services: [@Sendable () async throws -> Void] =
+            [
+                { await supervisor.run() }, { await supervisor.sweep(every: Self.sweepInterval) },
+                { await supervisor.stopAbandoned() }, { await tunnels.run() }, { try await hypervisor.run() },
+                { try await probes.run() }, { try await Self.giveMemoryBack(on: loop) },
+            ] + (network.host.map { host in [{ await host.run(besides: ending) }] } ?? [])
+        return Node(services: services, supervisor: supervisor, tunnels: tunnels)
+    }
+
+    /// What serves the node's pods.
+    private struct Node: Sendable {
+        let services: [@Sendable () async throws -> Void]
+        let supervisor: SandboxSupervisor
+        let tunnels: TunnelHost
     }
 
     /// Has memory go back that only the start needed, or a moment with many pods.
@@ -155,10 +167,17 @@ struct Daemon: Sendable {
     }
 
     /// Runs every service until `stop`, or until one fails, which ends them all.
-    private func run(_ services: [@Sendable () async throws -> Void], until stop: Signal) async throws {
+    ///
+    /// The agent connections end first. StopVM is then served for a moment more, so that the shims' reaction to that is on
+    /// record before the process ends.
+    private func run(_ node: Node, until stop: Signal, on loop: EpollLoop) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for service in services { group.addTask { try await service() } }
-            group.addTask { await stop.wait() }
+            for service in node.services { group.addTask { try await service() } }
+            group.addTask {
+                await stop.wait()
+                node.supervisor.refuseStarts()
+                if await node.tunnels.closeAll() > 0 { try await loop.sleep(for: Self.stopTime) }
+            }
             defer { group.cancelAll() }
             try await group.next()
         }

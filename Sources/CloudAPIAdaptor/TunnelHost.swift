@@ -7,7 +7,12 @@ internal import Telemetry
 ///
 /// Whoever ties pods to their VMs knows tunnels only by this, so that they may live elsewhere.
 final class TunnelHost: Sendable {
-    private let tunnels = Lock<[SandboxID: TaskPool.Child]>([:])
+    private struct Tunnel {
+        let end: NodeEnd
+        let child: TaskPool.Child
+    }
+
+    private let tunnels = Lock<[SandboxID: Tunnel]>([:])
     private let pool = TaskPool()
     private let logger: Logger
 
@@ -18,6 +23,9 @@ final class TunnelHost: Sendable {
 
     /// How many there are.
     var count: Int { tunnels.withLock { $0.count } }
+
+    /// When a client was last connected to a sandbox's agent socket; nil when none was in this process.
+    func lastUse(of sandbox: SandboxID) -> ContinuousClock.Instant? { tunnels.withLock { $0[sandbox] }?.end.lastUse }
 
     /// Starts to carry a sandbox's connections. An earlier tunnel of the sandbox is closed.
     func open(_ end: NodeEnd, for sandbox: SandboxID) async {
@@ -31,13 +39,24 @@ final class TunnelHost: Sendable {
                 logger.error("The agent socket is no longer served", [LogField("error", error)])
             }
         }
-        tunnels.withLock { $0[sandbox] = child }
+        tunnels.withLock { $0[sandbox] = Tunnel(end: end, child: child) }
     }
 
     /// Closes a sandbox's tunnel, if there is one, and all its connections. Returns once that is done.
     func close(_ sandbox: SandboxID) async {
-        guard let child = tunnels.withLock({ $0.removeValue(forKey: sandbox) }) else { return }
-        child.cancel()
-        await child.finished()
+        guard let tunnel = tunnels.withLock({ $0.removeValue(forKey: sandbox) }) else { return }
+        tunnel.child.cancel()
+        await tunnel.child.finished()
+    }
+
+    /// Closes all tunnels and all their connections; returns how many tunnels there were.
+    func closeAll() async -> Int {
+        let closing = tunnels.withLock { tunnels in
+            defer { tunnels = [:] }
+            return Array(tunnels.values)
+        }
+        for tunnel in closing { tunnel.child.cancel() }
+        for tunnel in closing { await tunnel.child.finished() }
+        return closing.count
     }
 }

@@ -41,6 +41,19 @@ public final class NetworkNamespace: Sendable, CustomStringConvertible {
         try self.init(owning: OwnedFD(owning: number), path)
     }
 
+    /// Whether no namespace is at `path` any more: nothing is there, or the empty file that an unmounted one leaves.
+    ///
+    /// False when that cannot be told, for example without a free descriptor.
+    public static func isGone(_ path: String) -> Bool {
+        do throws(Failure) {
+            _ = try NetworkNamespace(opening: path)
+            return false
+        } catch {
+            if case .refused = error { return false }
+            return true
+        }
+    }
+
     /// The namespace of this process's main thread.
     public static func ofThisProcess() throws(Failure) -> NetworkNamespace {
         try NetworkNamespace(opening: "/proc/self/ns/net")

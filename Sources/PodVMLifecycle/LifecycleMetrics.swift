@@ -8,6 +8,7 @@ struct LifecycleMetrics {
     let stops: Counter
     let deletions: Counter
     let deletionFailures: Counter
+    let abandoned: Counter
     let sweeps: Counter
     let orphans: Counter
     private let sandboxes: Gauge
@@ -22,6 +23,9 @@ struct LifecycleMetrics {
         deletions = metrics.counter("peerpods_vm_deletions_total", "VMs that the cloud has confirmed to be gone.")
         deletionFailures = metrics.counter(
             "peerpods_vm_deletion_failures_total", "Tries to delete a VM that failed, by why.", labels: ["code"])
+        abandoned = metrics.counter(
+            "peerpods_abandoned_sandboxes_total",
+            "Sandboxes that were stopped because their shim had died without StopVM.")
         sweeps = metrics.counter(
             "peerpods_sweeps_total", "Times that the cloud's VMs were compared with the records.")
         orphans = metrics.counter(

@@ -31,6 +31,10 @@ public protocol PodConnector: Sendable {
     /// if it throws, it is called again, also by a later process. What was never taken is given back already.
     func release(_ sandbox: SandboxID, in directory: String) async throws(ConnectorError)
 
+    /// When a client was last connected to the sandbox's agent socket: now, while one is; nil when none was in this
+    /// process.
+    func lastUse(of sandbox: SandboxID) -> ContinuousClock.Instant?
+
     /// Notes what a sandbox of an earlier process has, so that no other gets it.
     ///
     /// Called at the start, before anything else, for every sandbox that has a directory; also for one whose record

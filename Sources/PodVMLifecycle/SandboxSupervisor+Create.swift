@@ -15,6 +15,9 @@ extension SandboxSupervisor {
         let log = logger(of: record)
         // Log readers of the Go adaptor's own test suite look for this very sentence.
         log.info("create a sandbox \(record.id) for pod \(record.podName) in namespace \(record.podNamespace)")
+        if record.networkNamespacePath.isEmpty {
+            log.info("The sandbox has no network namespace: should its shim die, it stays until StopVM")
+        }
         let directory = store.directory(of: record.id)
         let outcome: Result<PreparedPod, any Error>
         do {
@@ -51,6 +54,7 @@ extension SandboxSupervisor {
         // Its own turn first: a call for the sandbox that comes during the first write waits for it.
         try await turn.passInAnyCase { () async throws(LifecycleError) in
             try table.withLock { table throws(LifecycleError) in
+                if table.isClosing { throw .closing(id) }
                 if let known = table.entries[id] { throw .exists(known.sandbox.record) }
                 if let reason = table.unreadable[id] { throw .unreadable(id, reason) }
                 if let owner = table.owner(of: vm) { throw .taken(vm, by: owner, for: id) }
@@ -92,6 +96,11 @@ extension LifecycleError {
             .alreadyExists,
             "Sandbox \(id) would need a VM named \(vm), which is the name of sandbox \(owner.id)'s; it can be created "
                 + "when that one is gone.")
+    }
+
+    static func closing(_ id: SandboxID) -> LifecycleError {
+        LifecycleError(
+            .unavailable, "Sandbox \(id) is not created or started, because the adaptor is stopping; try again.")
     }
 
     static func unreadable(_ id: SandboxID, _ reason: String) -> LifecycleError {

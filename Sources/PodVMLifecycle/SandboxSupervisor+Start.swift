@@ -33,6 +33,7 @@ extension SandboxSupervisor {
 
     private func beginStart(of id: SandboxID, _ attempt: Attempt) async throws(LifecycleError) -> SandboxRecord {
         if let reason = table.withLock({ $0.unreadable[id] }) { throw .unreadable(id, reason) }
+        if table.withLock({ $0.isClosing }) { throw .closing(id) }
         let record = try await decide(on: id) { sandbox throws(LifecycleError) in
             try await commitStart(&sandbox)
             return sandbox.record
@@ -42,6 +43,8 @@ extension SandboxSupervisor {
         guard let record else {
             throw LifecycleError(.notFound, "Sandbox \(id) is not known on this node; create it first.")
         }
+        // The process may have begun to end while the start was recorded, and cannot have known of the attempt then.
+        if table.withLock({ $0.isClosing }) { attempt.interrupt() }
         return record
     }
 

@@ -22,17 +22,21 @@ public final class SandboxSupervisor: Sendable {
         public var tags: [String: String]
         /// How long a VM must be seen without an owner before it is deleted.
         public var orphanGraceTime: Duration
+        /// How long a sandbox must look abandoned by its shim before it is stopped; zero: never.
+        public var abandonedTimeout: Duration
 
         /// What the adaptor has by default, and names that are empty, unless told otherwise.
         public init(
             proxyTimeout: Duration = .seconds(300), node: String = "", cluster: String = "",
-            tags: [String: String] = [:], orphanGraceTime: Duration = .seconds(600)
+            tags: [String: String] = [:], orphanGraceTime: Duration = .seconds(600),
+            abandonedTimeout: Duration = .seconds(60)
         ) {
             self.proxyTimeout = proxyTimeout
             self.node = node
             self.cluster = cluster
             self.tags = tags
             self.orphanGraceTime = orphanGraceTime
+            self.abandonedTimeout = abandonedTimeout
         }
 
         var owner: VMOwner { VMOwner(cluster: cluster, node: node) }
@@ -99,7 +103,8 @@ public final class SandboxSupervisor: Sendable {
         }
         table.withLock { table in
             for record in loaded.records {
-                table.entries[record.id] = .init(sandbox: Sandbox(recovered: record), turn: Turnstile(1))
+                table.entries[record.id] = .init(
+                    sandbox: Sandbox(recovered: record), turn: Turnstile(1), isTakenUp: true)
             }
         }
         count()
@@ -133,6 +138,17 @@ public final class SandboxSupervisor: Sendable {
             return table.entries.values.compactMap(\.ending)
         }
         for ending in endings { ending.quickPart.set() }
+    }
+
+    /// Refuses CreateVM and StartVM from now on, and calls off those in progress; StopVM and deletions go on.
+    ///
+    /// For the end of the process: their answers would be worth nothing without the tunnels.
+    public func refuseStarts() {
+        let attempts = table.withLock { table in
+            table.isClosing = true
+            return table.entries.values.compactMap(\.attempt)
+        }
+        for attempt in attempts { attempt.interrupt() }
     }
 
     /// All sandboxes that are not gone, the oldest first.

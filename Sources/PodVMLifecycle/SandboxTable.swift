@@ -14,6 +14,13 @@ struct SandboxTable {
         var ending: Ending?
         /// Why the ending's last try failed.
         var failure: String?
+        /// Whether an earlier process made the sandbox.
+        var isTakenUp = false
+        /// Since when the sandbox has looked abandoned, if it does.
+        var abandonedSince: ContinuousClock.Instant?
+
+        /// Whether only its shim, and no call, keeps the sandbox.
+        var isIdle: Bool { attempt == nil && ending == nil && !sandbox.state.isEnding }
     }
 
     var entries: [SandboxID: Entry] = [:]
@@ -21,6 +28,8 @@ struct SandboxTable {
     var unreadable: [SandboxID: String] = [:]
     /// Set, and replaced by a fresh one, whenever there is a VM more.
     var arrival = Signal()
+    /// Whether no more sandboxes and VMs are started, because the process ends.
+    var isClosing = false
     /// Whether the background has stopped, so that no ending will get anywhere in this process.
     var isOver = false
 
@@ -28,6 +37,9 @@ struct SandboxTable {
     func owner(of vm: InstanceID) -> SandboxRecord? {
         entries.values.first { $0.sandbox.state.vm == vm }?.sandbox.record
     }
+
+    /// The sandboxes that no call is at work on, and that are not ending.
+    var idle: [Entry] { entries.values.filter(\.isIdle) }
 
     /// The sandboxes that own a VM, or may. A record that cannot be read still owns its VM.
     var owners: Set<SandboxID> { Set(entries.keys).union(unreadable.keys) }

@@ -69,6 +69,67 @@ struct AzureStoryTests {
         }
     }
 
+    @Test(
+        "a sandbox whose shim died without StopVM is stopped, whether it was started or not",
+        arguments: [(isStarted: true, port: 15158), (isStarted: false, port: 15159)])
+    func abandoned(isStarted: Bool, port: Int) throws {
+        let directory = try TemporaryDirectory()
+        try onLoop { loop in
+            var daemon = try RunningDaemon(
+                in: directory.path, on: loop, boots: true,
+                arguments: ["-forwarder-port", "\(port)", "-abandoned-sandbox-timeout", "200ms"])
+            _ = try await daemon.notification()
+            var pod = Self.pod
+            pod.networkNamespacePath = directory.path + "/netns"
+            try Files.link("/proc/self/ns/net", at: pod.networkNamespacePath)
+            let socket = try await daemon.call(Hypervisor.createVM, pod).agentSocketPath
+            if isStarted {
+                _ = try await daemon.call(Hypervisor.startVM, .with { $0.id = pod.id })
+                let shim = try await LinuxIO.Stream.connect(to: .unix(path: socket), on: loop)
+                try Files.removeTree(pod.networkNamespacePath)
+                let health = try await Client.with(shim, on: loop) { client in
+                    try await client.call(Health.check, HealthCheckRequest(), timeout: .seconds(5)).status
+                }
+                #expect(health == HealthCheckResponse.serving)
+                shim.close()
+            } else {
+                try Files.removeTree(pod.networkNamespacePath)
+            }
+            while try await !daemon.call(Sandboxes.list, Empty()).sandboxes.isEmpty {
+                try await loop.sleep(for: .milliseconds(20))
+            }
+            #expect(try Files.list(directory.path + "/cloud/machines").isEmpty)
+            daemon.process.signal(Signals.terminate)
+            #expect(try await daemon.process.wait() == .exited(0))
+            try await daemon.readLog()
+            #expect(daemon.log.contains("The sandbox is abandoned"))
+        }
+    }
+
+    @Test("when it ends it closes the agent connections first, and serves StopVM for a moment more")
+    func farewell() throws {
+        let directory = try TemporaryDirectory()
+        try onLoop { loop in
+            let daemon = try RunningDaemon(
+                in: directory.path, on: loop, boots: true, arguments: ["-forwarder-port", "15160"])
+            _ = try await daemon.notification()
+            let socket = try await daemon.call(Hypervisor.createVM, Self.pod).agentSocketPath
+            _ = try await daemon.call(Hypervisor.startVM, .with { $0.id = Self.pod.id })
+            let shim = try await LinuxIO.Stream.connect(to: .unix(path: socket), on: loop)
+            daemon.process.signal(Signals.terminate)
+            #expect(try await daemon.notification() == "STOPPING=1")
+            #expect(try await shim.read(upTo: 1).isEmpty)
+            // What kata's shim does then.
+            _ = try await daemon.call(Hypervisor.stopVM, .with { $0.id = Self.pod.id })
+            #expect(try await daemon.process.wait() == .exited(0))
+            // Either it is gone, or the next process will delete it.
+            let record = directory.path + "/pods/\(Self.pod.id)/record.json"
+            if let bytes = try? DurableFile.read(record, limit: 1 << 16) {
+                #expect(!String(decoding: bytes, as: UTF8.self).contains("running"))
+            }
+        }
+    }
+
     @Test("starts, and says so, while Azure is away; serves pods once it is back")
     func awayAtStart() throws {
         let directory = try TemporaryDirectory()

@@ -20,6 +20,8 @@ package final class ScriptedConnector: PodConnector {
     package let connection = Script([], whenCancelled: ConnectorError.gaveUp)
     package let giving = Script([], whenCancelled: ConnectorError.gaveUp)
 
+    private let use = Lock<ContinuousClock.Instant?>(nil)
+
     /// What disconnecting waits for, so that it can be made to hang.
     private let obstacle = Lock<Signal?>(nil)
 
@@ -73,6 +75,11 @@ package final class ScriptedConnector: PodConnector {
         calls.count(.release)
         try await giving.play { state.withLock { _ = $0.kept.remove(sandbox) } }
     }
+
+    /// Says when a client was last connected to each agent socket.
+    package func setLastUse(_ time: ContinuousClock.Instant?) { use.withLock { $0 = time } }
+
+    package func lastUse(of sandbox: SandboxID) -> ContinuousClock.Instant? { use.withLock { $0 } }
 
     package func takeUp(_ sandbox: SandboxID, in directory: String) {
         calls.count(.takeUp)

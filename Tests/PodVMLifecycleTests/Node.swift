@@ -19,14 +19,16 @@ struct Node: Sendable {
     init(
         store: MemoryStore = MemoryStore(), cloud: ScriptedCloud = ScriptedCloud(), life: Life = Life(),
         logger: Logger = .silent, name: String = "node-1", cluster: String = "test",
-        orphanGraceTime: Duration = .seconds(600)
+        orphanGraceTime: Duration = .seconds(600), abandonedTimeout: Duration = .seconds(60)
     ) {
         self.store = store
         self.cloud = cloud
         supervisor = SandboxSupervisor(
             store: MortalStore(store, during: life), provider: MortalCloud(cloud, during: life), connector: connector,
             clock: clock, logger: logger, metrics: metrics,
-            options: .init(node: name, cluster: cluster, tags: ["team": "blue"], orphanGraceTime: orphanGraceTime))
+            options: .init(
+                node: name, cluster: cluster, tags: ["team": "blue"], orphanGraceTime: orphanGraceTime,
+                abandonedTimeout: abandonedTimeout))
     }
 
     /// Loads, runs the background for as long as `body` takes, and returns when no task is left.
@@ -66,8 +68,10 @@ struct Node: Sendable {
     var states: [String] { supervisor.sandboxes().map(\.state.rawValue) }
 }
 
-func request(_ id: String, pod: String = "nginx") throws -> SandboxRequest {
-    SandboxRequest(id: try SandboxID(validating: id), podName: pod, podNamespace: "default")
+func request(_ id: String, pod: String = "nginx", networkNamespace: String = "") throws -> SandboxRequest {
+    SandboxRequest(
+        id: try SandboxID(validating: id), podName: pod, podNamespace: "default", networkNamespacePath: networkNamespace
+    )
 }
 
 /// What `body` fails with, as an RPC would see it.

@@ -34,5 +34,7 @@ struct PaperConnector: PodConnector {
 
     func release(_ sandbox: SandboxID, in directory: String) async throws(ConnectorError) {}
 
+    func lastUse(of sandbox: SandboxID) -> ContinuousClock.Instant? { nil }
+
     func takeUp(_ sandbox: SandboxID, in directory: String) {}
 }

@@ -171,6 +171,8 @@ struct PromptAgents: PodConnector {
 
     func release(_ sandbox: SandboxID, in directory: String) async throws(ConnectorError) {}
 
+    func lastUse(of sandbox: SandboxID) -> ContinuousClock.Instant? { nil }
+
     func takeUp(_ sandbox: SandboxID, in directory: String) {}
 
     private func isUp(_ name: String) -> Bool {

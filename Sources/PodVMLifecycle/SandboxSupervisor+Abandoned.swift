@@ -1,0 +1,67 @@
+internal import LinuxIO
+internal import Telemetry
+
+extension SandboxSupervisor {
+    /// How long a sandbox of an earlier process may look abandoned: its shim's connection ended with that process, and kata
+    /// does not connect again.
+    private static var timeoutAfterStart: Duration { .seconds(10) }
+    /// The longest pause between two looks.
+    private static var longestPause: Duration { .seconds(5) }
+
+    /// Stops sandboxes whose shim has died without StopVM, until cancelled. Needs ``run()`` to be running.
+    ///
+    /// A shim that is killed, or gives a pod up after kubelet has, never says so. What is left behind shows it: the pod's
+    /// network namespace is gone, and no client is connected to the agent socket. Both must hold for the whole
+    /// `abandonedTimeout`. A sandbox without a namespace shows only half of that, and stays until StopVM.
+    public func stopAbandoned() async {
+        // Zero means never; the pause then only waits for the end.
+        let pause =
+            options.abandonedTimeout > .zero ? min(options.abandonedTimeout / 4, Self.longestPause) : .seconds(3600)
+        while (try? await clock.sleep(for: pause)) != nil { await stopAbandonedOnce() }
+    }
+
+    /// Stops the sandboxes that have looked abandoned for long enough by now.
+    func stopAbandonedOnce() async {
+        guard options.abandonedTimeout > .zero else { return }
+        for record in table.withLock({ $0.idle.map(\.sandbox.record) }) where !record.networkNamespacePath.isEmpty {
+            guard let timeout = expiredTimeout(of: record.id, NetworkNamespace.isGone(record.networkNamespacePath))
+            else {
+                continue
+            }
+            let log = logger(of: record)
+            log.warning(
+                """
+                The sandbox is abandoned: its network namespace is gone, and no client has been connected to its agent \
+                socket; stopping it, as its shim does not
+                """,
+                [
+                    LogField("namespacePath", record.networkNamespacePath),
+                    LogField("seconds", Int64(timeout / .seconds(1))), LogField("state", record.state.name),
+                ])
+            metrics.abandoned.increment()
+            do {
+                try await stop(record.id.rawValue)
+            } catch {
+                log.warning("An abandoned sandbox was not stopped in full", [LogField("error", error)])
+            }
+        }
+    }
+
+    /// Notes whether the sandbox looks abandoned now; the timeout that is over, if it has for that long.
+    private func expiredTimeout(of id: SandboxID, _ isNamespaceGone: Bool) -> Duration? {
+        let lastUse = isNamespaceGone ? connector.lastUse(of: id) : nil
+        let now = clock.now
+        return table.withLock { table in
+            guard let entry = table.entries[id], entry.isIdle else { return nil }
+            guard isNamespaceGone else {
+                table.entries[id]?.abandonedSince = nil
+                return nil
+            }
+            let since = max(entry.abandonedSince ?? now, lastUse ?? entry.abandonedSince ?? now)
+            table.entries[id]?.abandonedSince = since
+            let timeout =
+                entry.isTakenUp ? min(Self.timeoutAfterStart, options.abandonedTimeout) : options.abandonedTimeout
+            return since.duration(to: now) >= timeout ? timeout : nil
+        }
+    }
+}

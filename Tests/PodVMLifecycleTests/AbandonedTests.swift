@@ -1,0 +1,221 @@
+import Doubles
+import LinuxIO
+import PodVMLifecycle
+import Telemetry
+import Testing
+
+@testable import PodVMLifecycle
+
+/// A path that leads to this process's own network namespace until it is taken away.
+private final class NamespacePath: Sendable {
+    private let directory: String
+    let path: String
+
+    init() throws {
+        directory = try Files.makeTemporaryDirectory(prefix: "/tmp/netns-")
+        path = "\(directory)/cni-1"
+        try mount()
+    }
+
+    deinit { try? Files.removeTree(directory) }
+
+    func mount() throws { try Files.link("/proc/self/ns/net", at: path) }
+    func remove() throws { try Files.removeTree(path) }
+
+    /// Leaves the empty file that an unmounted namespace leaves.
+    func unmount() throws {
+        try remove()
+        try Files.write([], to: path, at: 0)
+    }
+}
+
+@Suite("A sandbox that its shim has abandoned")
+struct AbandonedTests {
+    /// Moves time on by that much, then looks.
+    private func look(after duration: Duration, at node: Node) async {
+        node.clock.advance(by: duration)
+        await node.supervisor.stopAbandonedOnce()
+    }
+
+    enum Remains: CaseIterable, Sendable {
+        case nothing
+        case emptyFile
+    }
+
+    @Test(
+        "is stopped once its namespace has been gone, without a connection, for the timeout; the log says why",
+        arguments: [true, false], Remains.allCases)
+    func stopped(isStarted: Bool, remains: Remains) async throws {
+        let namespace = try NamespacePath()
+        let log = LineRecorder()
+        let node = Node(logger: log.logger)
+        try await node.run { supervisor in
+            let request = try request("a", networkNamespace: namespace.path)
+            _ = try await supervisor.create(request)
+            if isStarted { try await supervisor.start(request.id) }
+            await look(after: .seconds(3600), at: node)
+            #expect(node.states == [isStarted ? "running" : "prepared"], "its namespace is there")
+
+            switch remains {
+            case .nothing: try namespace.remove()
+            case .emptyFile: try namespace.unmount()
+            }
+            await look(after: .zero, at: node)
+            await look(after: .seconds(59), at: node)
+            #expect(node.states == [isStarted ? "running" : "prepared"])
+            await look(after: .seconds(1), at: node)
+            await node.settled()
+            node.expectNothingLeft()
+        }
+        #expect(log.lines.contains { $0.contains("abandoned") && $0.contains(namespace.path) })
+        #expect(node.metrics.render().contains("peerpods_abandoned_sandboxes_total 1"))
+    }
+
+    @Test("is one of which nothing was seen: a connection, or the namespace's return, begins the timeout again")
+    func signsOfLife() async throws {
+        let namespace = try NamespacePath()
+        let node = Node()
+        try await node.run { supervisor in
+            let request = try request("a", networkNamespace: namespace.path)
+            _ = try await supervisor.create(request)
+            try await supervisor.start(request.id)
+            try namespace.remove()
+            await look(after: .zero, at: node)
+            await look(after: .seconds(50), at: node)
+            node.connector.setLastUse(node.clock.now)
+            await look(after: .seconds(50), at: node)
+            try namespace.mount()
+            await look(after: .seconds(5), at: node)
+            try namespace.remove()
+            await look(after: .seconds(5), at: node)
+            await look(after: .seconds(59), at: node)
+            #expect(node.states == ["running"])
+            await look(after: .seconds(1), at: node)
+            await node.settled()
+            node.expectNothingLeft()
+        }
+    }
+
+    @Test("is not one whose shim is connected, nor one that is being started")
+    func atWork() async throws {
+        let (connected, starting) = (try NamespacePath(), try NamespacePath())
+        let node = Node()
+        let signal = Signal()
+        try await node.run { supervisor in
+            let running = try request("a", networkNamespace: connected.path)
+            _ = try await supervisor.create(running)
+            try await supervisor.start(running.id)
+            let slow = try request("b", pod: "slow", networkNamespace: starting.path)
+            _ = try await supervisor.create(slow)
+            node.cloud.creation.append(.wait(signal))
+            async let start: Void = supervisor.start(slow.id)
+            await node.cloud.calls.reached(.create, 2)
+            try connected.remove()
+            try starting.remove()
+            for _ in 0..<5 {
+                // As a connection that stays open tells.
+                node.connector.setLastUse(node.clock.now.advanced(by: .seconds(100)))
+                await look(after: .seconds(100), at: node)
+            }
+            #expect(node.states == ["running", "creating"])
+            signal.set()
+            try await start
+        }
+    }
+
+    @Test("is not one without a namespace: that stays, as its CreateVM says")
+    func withoutNamespace() async throws {
+        let log = LineRecorder()
+        let node = Node(logger: log.logger)
+        try await node.run { supervisor in
+            _ = try await supervisor.create(request("a"))
+            try await supervisor.start(request("a").id)
+            for _ in 0..<3 { await look(after: .seconds(3600), at: node) }
+        }
+        #expect(node.states == ["running"])
+        #expect(log.lines.contains { $0.contains("no network namespace") && $0.contains("stays until StopVM") })
+    }
+
+    @Test("is stopped ten seconds after a restart", arguments: [true, false])
+    func restart(isStarted: Bool) async throws {
+        let namespace = try NamespacePath()
+        let first = Node()
+        let request = try request("a", networkNamespace: namespace.path)
+        try await first.run { supervisor in
+            _ = try await supervisor.create(request)
+            if isStarted { try await supervisor.start(request.id) }
+        }
+        try namespace.remove()
+        let next = Node(store: first.store, cloud: first.cloud)
+        try await next.run { supervisor in
+            await look(after: .zero, at: next)
+            await look(after: .seconds(9), at: next)
+            #expect(next.states == [isStarted ? "running" : "prepared"])
+            await look(after: .seconds(1), at: next)
+            await next.settled()
+            next.expectNothingLeft()
+        }
+    }
+
+    @Test("stays where the timeout is zero")
+    func never() async throws {
+        let namespace = try NamespacePath()
+        let node = Node(abandonedTimeout: .zero)
+        try await node.run { supervisor in
+            _ = try await supervisor.create(request("a", networkNamespace: namespace.path))
+            try namespace.remove()
+            for _ in 0..<3 { await look(after: .seconds(3600), at: node) }
+        }
+        #expect(node.states == ["prepared"])
+    }
+
+    @Test("is looked for again and again")
+    func loop() async throws {
+        let namespace = try NamespacePath()
+        let node = Node()
+        try await node.run { supervisor in
+            _ = try await supervisor.create(request("a", networkNamespace: namespace.path))
+            try namespace.remove()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await supervisor.stopAbandoned() }
+                for look in 1...13 {
+                    await node.clock.slept(look)
+                    #expect(node.states == ["prepared"])
+                    node.clock.advance(by: .seconds(5))
+                }
+                await node.clock.slept(14)
+                await node.settled()
+                group.cancelAll()
+            }
+            node.expectNothingLeft()
+        }
+        #expect(node.clock.naps.allSatisfy { $0 == .seconds(5) })
+    }
+}
+
+@Suite("The end of the process")
+struct FarewellTests {
+    @Test("calls off what is being started, refuses what comes, and still stops")
+    func farewell() async throws {
+        let node = Node()
+        node.cloud.creation.append(.wait(Signal()))
+        try await node.run { supervisor in
+            _ = try await supervisor.create(request("a"))
+            _ = try await supervisor.create(request("b", pod: "other"))
+            async let start = failure { try await supervisor.start(request("a").id) }
+            await node.cloud.calls.reached(.create)
+            supervisor.refuseStarts()
+            #expect(await start?.code == .cancelled)
+            for refused in [
+                await failure { _ = try await supervisor.create(request("c", pod: "third")) },
+                await failure { try await supervisor.start(request("b").id) },
+            ] {
+                #expect(refused?.code == .unavailable)
+                #expect(refused?.message.contains("adaptor is stopping") == true)
+            }
+            try await supervisor.stop("b")
+            await node.settled()
+            node.expectNothingLeft()
+        }
+    }
+}

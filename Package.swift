@@ -143,7 +143,8 @@ let package = Package(
             [
                 "AgentTunnel", "CloudAPIAdaptor", "Configuration", "Doubles", "FakeCloud", "HTTPTransport", "JSON",
                 "KataProtocol", "LinuxIO", "NetworkRig", "PacketFilter", "PodNetwork", "PodVMBoot", "PodVMLifecycle",
-                "TTRPC", "Telemetry", "agent-protocol-forwarder", "cloud-api-adaptor", "fake-pod-vm", "peerpodctl",
+                "ShimRig", "TTRPC", "Telemetry", "agent-protocol-forwarder", "cloud-api-adaptor", "fake-pod-vm",
+                "peerpodctl",
             ]),
         tests("TelemetryTests", ["Telemetry"]),
         .executableTarget(
@@ -171,7 +172,12 @@ let package = Package(
             ]),
         tests(
             "FakePodVMTests",
-            ["Configuration", "FakePodVM", "KataProtocol", "LinuxIO", "NetworkRig", "PodNetwork", "TTRPC", "Telemetry"]),
+            [
+                "Configuration", "FakePodVM", "KataProtocol", "LinuxIO", "NetworkRig", "PodNetwork", "ShimRig", "TTRPC",
+                "Telemetry", "fake-pod-vm",
+            ]),
+        .target(
+            name: "ShimRig", dependencies: ["KataProtocol", "LinuxIO"], path: "Tests/ShimRig", swiftSettings: strict),
         .target(
             name: "NetworkRig", dependencies: ["LinuxIO", "PodNetwork"], path: "Tests/NetworkRig",
             swiftSettings: strict),

@@ -89,6 +89,8 @@ int clinux_open_at(int directory, const char *name, int flags, unsigned int mode
 
 int clinux_start_writing(int fd) { return sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE); }
 
+const int clinux_path_only = O_PATH;
+
 int clinux_pidfd_open(int pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 
 int clinux_reap(int pid, int *exited, int *code) {
@@ -195,6 +197,32 @@ int clinux_bind(const char *source, const char *target) { return mount(source, t
 int clinux_unmount(const char *path) { return umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW); }
 
 int clinux_part_mounts(void) { return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL); }
+
+const int clinux_mount_namespace = CLONE_NEWNS;
+
+int clinux_new_mounts(void) { return unshare(CLONE_NEWNS); }
+
+// The root and working directories change with it, which other threads must not notice.
+int clinux_enter_mounts(int fd) { return unshare(CLONE_FS) == -1 ? -1 : setns(fd, CLONE_NEWNS); }
+
+int clinux_bind_tree(const char *source, const char *target) {
+    return mount(source, target, NULL, MS_BIND | MS_REC, NULL);
+}
+
+int clinux_mount_memory(const char *target, unsigned long flags, const char *options) {
+    return mount("tmpfs", target, "tmpfs", flags, options);
+}
+
+const unsigned long clinux_read_only = MS_RDONLY, clinux_no_set_uid = MS_NOSUID;
+const unsigned long clinux_no_devices = MS_NODEV, clinux_no_programs = MS_NOEXEC;
+
+int clinux_restrict_mount(const char *target, unsigned long flags) {
+    return mount(NULL, target, NULL, MS_REMOUNT | MS_BIND | flags, NULL);
+}
+
+int clinux_forbid_copies(const char *target) { return mount(NULL, target, NULL, MS_UNBINDABLE, NULL); }
+
+int clinux_move_mount(const char *source, const char *target) { return mount(source, target, NULL, MS_MOVE, NULL); }
 
 int clinux_mount_processes(const char *path) {
     return mount("proc", path, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);

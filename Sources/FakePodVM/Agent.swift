@@ -1,3 +1,4 @@
+internal import KataProtocol
 internal import LinuxIO
 internal import TTRPC
 internal import Telemetry
@@ -9,17 +10,25 @@ internal import Telemetry
 final class Agent: Sendable {
     private struct State {
         var containers: [String: Container] = [:]
-        /// Numbers of processes that somebody waits for already.
+        /// Numbers of processes that a task waits for already.
         var awaited: Set<Int32> = []
         var sandbox: String?
     }
 
+    /// What containers have of the pod's files.
+    let files: SandboxFiles
     let loop: EpollLoop
     let logger: Logger
+    private let pauseProgram: String
     private let state = Lock(State())
     private let pool = TaskPool()
 
-    init(on loop: EpollLoop, logger: Logger) {
+    /// An agent whose `/run/kata-containers` is `tree`; `pauseProgram` is a `fake-pod-vm`.
+    init(
+        tree: GuestTree, pauseProgram: String = SystemInfo.executablePath, on loop: EpollLoop, logger: Logger
+    ) {
+        files = SandboxFiles(in: tree, logger: logger)
+        self.pauseProgram = pauseProgram
         self.loop = loop
         self.logger = logger
     }
@@ -33,8 +42,9 @@ final class Agent: Sendable {
     /// How many containers there are.
     var containerCount: Int { state.withLock { $0.containers.count } }
 
-    /// Begins a pod.
-    func createSandbox(_ id: String) {
+    /// Begins a pod that has these volumes.
+    func createSandbox(_ id: String, _ storages: [Storage]) throws(Status) {
+        try files.add(storages)
         state.withLock { $0.sandbox = id }
         logger.info("sandbox \(id) begins; its containers run here without any isolation")
     }
@@ -46,21 +56,41 @@ final class Agent: Sendable {
             return Array(state.containers.keys)
         }
         for id in containers { try? await removeContainer(id) }
+        files.forget()
         logger.info("the sandbox is gone")
     }
 
-    /// Names a container, whose process runs from ``startContainer(_:)`` on, in the network namespace at `network` if
-    /// there is such a path.
-    func createContainer(_ id: String, _ plan: ProcessPlan, network: String? = nil) throws(Status) {
+    /// Makes a container, whose process runs from ``startContainer(_:)`` on; with `entersNetwork` in the network
+    /// namespace that the request names, if it names one.
+    func createContainer(_ request: CreateContainerRequest, entersNetwork: Bool) throws(Status) {
+        let id = request.containerID
         if id.isEmpty { throw Status(.invalidArgument, "the container id is empty") }
-        let isNew = state.withLock { state in
-            if state.containers[id] != nil { return false }
-            state.containers[id] = Container(id: id, plan: plan, network: network)
-            return true
+        guard let spec = request.oci, let process = spec.process else {
+            throw Status(.invalidArgument, "the container has no OCI process")
         }
-        if !isNew { throw Status(.alreadyExists, "Container \(id) exists") }
-        let namespaces = network.map { "no namespace but the network's at \($0)" } ?? "no namespaces"
-        logger.info("container \(id) is created: \(namespaces), no cgroup, no root file system")
+        if state.withLock({ $0.containers[id] != nil }) { throw Status(.alreadyExists, "Container \(id) exists") }
+        var place = ProcessPlace()
+        // An empty path would be a new one, which no container of a pod has.
+        if entersNetwork {
+            place.network = spec.linux?.namespaces.last { $0.type == "network" && !$0.path.isEmpty }?.path
+        }
+        try files.add(request.storages)
+        place.mounts = try files.makeMounts(spec.mounts, of: id)
+        let container = Container(id: id, plan: plan(for: process, of: id), place: place)
+        state.withLock { $0.containers[id] = container }
+        logger.info("container \(id) is created: \(place), no cgroup, no image")
+    }
+
+    /// What a container's first process is to run: for the sandbox's own, whose program does nothing but sleep and is
+    /// only in an image, a stand-in of ours.
+    private func plan(for process: OCIProcess, of container: String) -> ProcessPlan {
+        var plan = ProcessPlan(process)
+        guard plan.arguments.first == PauseCommand.path, container == state.withLock({ $0.sandbox }),
+            !Files.isExecutable(PauseCommand.path)
+        else { return plan }
+        logger.info("there is no \(PauseCommand.path) on this machine: a stand-in sleeps in its place")
+        plan.arguments = [pauseProgram, PauseCommand.word]
+        return plan
     }
 
     /// Runs a container's first process; once it ends, all others of the container are killed.

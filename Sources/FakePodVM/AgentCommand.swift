@@ -6,7 +6,7 @@ internal import Telemetry
 /// What `fake-pod-vm agent` is told.
 struct AgentOptions: Sendable {
     var socket = "/run/kata-containers/agent.sock"
-    var copies = "/tmp/fake-pod-vm"
+    var sharedTree = GuestTree.guestPath
     var parent = 0
     var entersNamespaces = false
     var isUnwell = false
@@ -18,8 +18,9 @@ struct AgentOptions: Sendable {
         "fake-pod-vm agent", summary: "stand in for kata-agent: serve its protocol and really run processes",
         details: """
             There is no isolation whatever: containers are plain processes of this machine and this user, with its \
-            files, network and processes before them. Images, mounts, users, limits and policies are ignored; of \
-            namespaces only the network's is entered, and only with -network-namespaces.
+            files, network and processes before them. Images, users, limits and policies are ignored. As root, \
+            volumes are mounted over the machine's files in a mount namespace of each container; else a warning says \
+            where they are. A network namespace is entered only with -network-namespaces.
             """,
         defaults: AgentOptions(),
         sections: [
@@ -27,7 +28,9 @@ struct AgentOptions: Sendable {
                 "Flags",
                 [
                     Setting("socket", \Self.socket, .path, "The Unix socket to serve."),
-                    Setting("copies", \Self.copies, .path, "The directory that CopyFile writes below."),
+                    Setting(
+                        "shared-tree", \Self.sharedTree, .path,
+                        "The directory that stands for the guest's \(GuestTree.guestPath): copied files, volumes."),
                     Setting(
                         "network-namespaces", \Self.entersNamespaces, .bool,
                         "Start processes in the network namespace that their container names, if it names one."),
@@ -65,13 +68,14 @@ enum AgentCommand {
         ProcessTree.becomeSubreaper()
         if options.parent != 0 { ProcessTree.dieWithParent(Int32(options.parent), with: Signals.terminate) }
         let logger = Logger(level: .info).with("program", "agent")
-        let agent = Agent(on: loop, logger: logger)
+        let tree = try GuestTree(at: options.sharedTree)
+        let agent = Agent(tree: tree, on: loop, logger: logger)
         let methods = AgentMethods(
-            agent: agent, copies: CopyTarget(directory: options.copies), faults: options.faults,
+            agent: agent, copies: CopyTarget(tree: tree), faults: options.faults,
             entersNamespaces: options.entersNamespaces)
         let server = Server(methods.services, on: loop, logger: logger)
         let listener = options.isDeaf ? nil : try Listener.listen(on: .unix(path: options.socket), loop: loop)
-        logger.info("\(AgentMethods.version) serves \(options.isDeaf ? "nobody" : options.socket)")
+        logger.info("\(AgentMethods.version) serves \(options.isDeaf ? "no socket" : options.socket)")
         defer { listener?.close() }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await agent.run() }

@@ -58,7 +58,7 @@ struct AgentMethods: Sendable {
     private var sandbox: [MethodHandler] {
         [
             handle(AgentService.createSandbox) { request in
-                agent.createSandbox(request.sandboxID)
+                try agent.createSandbox(request.sandboxID, request.storages)
                 return Empty()
             },
             handle(AgentService.destroySandbox) { _ in
@@ -73,13 +73,7 @@ struct AgentMethods: Sendable {
     private var containers: [MethodHandler] {
         [
             handle(AgentService.createContainer) { request in
-                guard let process = request.oci?.process else {
-                    throw Status(.invalidArgument, "the container has no OCI process")
-                }
-                // An empty path would be a new one, which no container of a pod has.
-                let named = request.oci?.linux?.namespaces.last { $0.type == "network" && !$0.path.isEmpty }?.path
-                try agent.createContainer(
-                    request.containerID, ProcessPlan(process), network: entersNamespaces ? named : nil)
+                try agent.createContainer(request, entersNetwork: entersNamespaces)
                 return Empty()
             },
             handle(AgentService.startContainer) { request in
@@ -176,9 +170,7 @@ struct AgentMethods: Sendable {
                 return .with { $0.metrics = text }
             },
             handle(AgentService.getVolumeStats) { request in
-                guard let space = Files.space(at: request.path) else {
-                    throw Status(.notFound, "there is no volume at \(request.path)")
-                }
+                let space = try agent.files.space(at: request.path)
                 return .with { $0.usage = [VolumeUsage(space.bytes, unit: 1), VolumeUsage(space.files, unit: 2)] }
             },
             handle(AgentService.getOOMEvent) { _ in

@@ -20,7 +20,7 @@ final class AgentProcess: Sendable {
 
     let id: String
     private let plan: ProcessPlan
-    private let network: String?
+    private let place: ProcessPlace
     private let started = Promise<Running>()
     private let ended = Promise<Int32>()
     // A shim may have several reads or writes of one stream under way; their bytes must neither mix
@@ -29,10 +29,10 @@ final class AgentProcess: Sendable {
     private let outputTurn = Turnstile(1)
     private let errorTurn = Turnstile(1)
 
-    init(id: String, plan: ProcessPlan, network: String? = nil) {
+    init(id: String, plan: ProcessPlan, place: ProcessPlace) {
         self.id = id
         self.plan = plan
-        self.network = network
+        self.place = place
     }
 
     /// The process's number, also the number of its session; nil before it runs.
@@ -141,30 +141,34 @@ final class AgentProcess: Sendable {
     private func spawn(on loop: EpollLoop) throws -> Running {
         guard !plan.arguments.isEmpty else { throw Status(.invalidArgument, "the process of \(id) has no arguments") }
         let directory = plan.workingDirectory.isEmpty ? "/" : plan.workingDirectory
-        guard Files.isDirectory(directory) else {
+        let (isDirectory, executable) = try place.look {
+            (Files.isDirectory(directory), plan.candidates.first(where: Files.isExecutable))
+        }
+        guard isDirectory else {
             throw Status(.internal, "the working directory \(directory) of \(id) does not exist")
         }
+        guard let executable else { throw Status(.internal, "the file \(plan.arguments[0]) was not found") }
         let terminal = plan.hasTerminal ? try PseudoTerminal.open(on: loop) : nil
-        let child = try start(in: directory, at: terminal, on: loop)
+        let child = try start(executable, in: directory, at: terminal, on: loop)
         return Running(
             child: child, input: terminal?.stream ?? child.input, output: terminal?.stream ?? child.output,
             error: child.error, terminal: terminal)
     }
 
-    private func start(in directory: String, at terminal: PseudoTerminal?, on loop: EpollLoop) throws -> ChildProcess {
+    private func start(
+        _ executable: String, in directory: String, at terminal: PseudoTerminal?, on loop: EpollLoop
+    ) throws -> ChildProcess {
         let wiring: ChildProcess.Output = terminal.map { .file(path: $0.path) } ?? .pipe
-        guard let executable = plan.candidates.first(where: Files.isExecutable) else {
-            throw Status(.internal, "the file \(plan.arguments[0]) was not found")
-        }
         var options = ChildProcess.Options(executable: executable, arguments: Array(plan.arguments.dropFirst()))
         options.name = plan.arguments[0]
         options.environment = plan.variables
         options.workingDirectory = directory
         (options.input, options.output, options.error) = (wiring, wiring, wiring)
         options.newSession = true
+        options.mountNamespace = place.mounts
         do throws(NetworkNamespace.Failure) {
             // Held no longer than it takes: the pod's network is not to live on because of us.
-            options.networkNamespace = try network.map { path throws(NetworkNamespace.Failure) in
+            options.networkNamespace = try place.network.map { path throws(NetworkNamespace.Failure) in
                 try NetworkNamespace(opening: path)
             }
         } catch {

@@ -1,22 +1,20 @@
 internal import LinuxIO
 internal import TTRPC
 
-/// A container of the stand-in: a name for some processes, and nothing around them.
+/// A container of the stand-in: a name for some processes, and at most two namespaces around them.
 ///
-/// There is no namespace but perhaps the network's, no cgroup and no root file system of its own: its processes
-/// see the machine that the stand-in runs on.
+/// There is no cgroup and no image: its processes see the machine that the stand-in runs on, with the container's mounts.
 final class Container: Sendable {
     let id: String
     /// The process the container lives and dies with.
     let first: AgentProcess
-    /// The path of the network namespace that its processes start in; nil: the stand-in's own.
-    private let network: String?
+    private let place: ProcessPlace
     private let processes: Lock<[String: AgentProcess]>
 
-    init(id: String, plan: ProcessPlan, network: String? = nil) {
+    init(id: String, plan: ProcessPlan, place: ProcessPlace) {
         self.id = id
-        self.network = network
-        first = AgentProcess(id: id, plan: plan, network: network)
+        self.place = place
+        first = AgentProcess(id: id, plan: plan, place: place)
         processes = Lock([id: first])
     }
 
@@ -27,7 +25,7 @@ final class Container: Sendable {
     ///
     /// - Throws: a status when the id is taken.
     func add(_ id: String, _ plan: ProcessPlan) throws(Status) -> AgentProcess {
-        let process = AgentProcess(id: id, plan: plan, network: network)
+        let process = AgentProcess(id: id, plan: plan, place: place)
         let isNew = processes.withLock { processes in
             if processes[id] != nil { return false }
             processes[id] = process

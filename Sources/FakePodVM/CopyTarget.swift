@@ -2,57 +2,102 @@ internal import KataProtocol
 internal import LinuxIO
 internal import TTRPC
 
-/// Where `CopyFile` puts what the node sends: a directory that stands for the VM's root.
+/// Where `CopyFile` puts what the node sends: files, directories and links of volumes.
+///
+/// A volume of a ConfigMap, Secret or token is a directory of links: kubelet writes its files to a directory named by the
+/// time, has `..data` lead there, and each file's name to `..data/NAME`. Links may lead anywhere, for it is the
+/// container that follows them; nothing is ever written through one.
 struct CopyTarget: Sendable {
-    /// The directory; made when the first file comes.
-    let directory: String
+    /// Where the shim has shared files; kata accepts no other place.
+    static let guestPath = GuestTree.guestPath + "/shared/containers"
+    /// The longest target of a link, as the kernel has it.
+    private static let linkLimit = 4095
+
+    let tree: GuestTree
 
     /// Which kind of file a mode means (`S_IFMT` and its values, the same on every Linux).
     private enum Kind {
         static let mask: UInt32 = 0o170000
         static let directory: UInt32 = 0o040000
         static let regular: UInt32 = 0o100000
+        static let link: UInt32 = 0o120000
     }
 
-    /// Takes one piece of a file; the last one gives the file its name.
+    /// Takes one piece of a file, a directory or a link; the last piece gives a file its name.
     ///
-    /// - Throws: a status for a path that would leave the directory, and for links and devices.
+    /// - Throws: a status for a path that leaves the shared directory, and for devices.
     func accept(_ request: CopyFileRequest) throws(Status) {
-        let path = try place(request.path)
-        do {
-            try Files.makeDirectories(Files.parent(of: path))
-            switch request.fileMode & Kind.mask {
-            case Kind.directory:
-                try Files.makeDirectories(path)
-                try Files.setPermissions(request.fileMode & 0o7777, of: path)
-            case Kind.regular, 0:
-                // A reader sees the whole file or none, as with the real agent.
-                let partial = path + ".part"
-                try Files.write(request.data, to: partial, at: request.offset)
-                if request.offset + Int64(request.data.count) < request.fileSize { return }
-                try Files.setPermissions(request.fileMode & 0o7777, of: partial)
-                try Files.move(partial, to: path)
-            default:
-                throw Status(.unimplemented, "the stand-in copies files and directories only: \(request.path)")
+        let shared = try GuestTree.names(of: CopyTarget.guestPath) ?? []
+        guard let names = try GuestTree.names(of: request.path), names.starts(with: shared), let name = names.last,
+            names.count > shared.count
+        else {
+            throw Status(.invalidArgument, "the path \"\(request.path)\" is not below \(CopyTarget.guestPath)")
+        }
+        try check(request)
+        do throws(SystemCallError) {
+            let parent = try tree.open(names.dropLast()) { (parent, name) throws(SystemCallError) in
+                try own(name, in: parent, request, mode: GuestTree.directoryMode(request.directoryMode))
             }
-        } catch let error as Status {
-            throw error
+            try put(request, as: name, in: parent)
         } catch {
+            guard !error.isNoDirectory else {
+                throw Status(.invalidArgument, "the path \"\(request.path)\" goes through a link or a file: \(error)")
+            }
             throw Status(.internal, "\(error)")
         }
     }
 
-    /// The place of a path that the peer names.
-    private func place(_ path: String) throws(Status) -> String {
-        let parts = path.split(separator: "/").filter { $0 != "." }
-        guard !parts.isEmpty, !parts.contains(".."), !path.utf8.contains(0) else {
-            throw Status(.invalidArgument, "the path \"\(path)\" is empty or leads out of its directory")
+    private func check(_ request: CopyFileRequest) throws(Status) {
+        switch request.fileMode & Kind.mask {
+        case Kind.directory: break
+        case Kind.link:
+            guard 1...CopyTarget.linkLimit ~= request.data.count, !request.data.contains(0) else {
+                throw Status(.invalidArgument, "the link \(request.path) has a target that no link can have")
+            }
+        case Kind.regular, 0:
+            let (end, overflows) = request.offset.addingReportingOverflow(Int64(request.data.count))
+            guard request.offset >= 0, !overflows, end <= request.fileSize else {
+                throw Status(
+                    .invalidArgument,
+                    "a piece of \(request.path) at \(request.offset) is outside of its \(request.fileSize) bytes")
+            }
+        default:
+            throw Status(.unimplemented, "only files, directories and links can be copied, unlike \(request.path)")
         }
-        var place = directory
-        for part in parts {
-            place += "/" + part
-            if Files.isLink(place) { throw Status(.invalidArgument, "the path \"\(path)\" goes through a link") }
+    }
+
+    private func put(
+        _ request: CopyFileRequest, as name: String, in parent: Directory
+    ) throws(SystemCallError) {
+        let partial = name + ".part"
+        switch request.fileMode & Kind.mask {
+        case Kind.directory:
+            if try parent.kind(of: name) != .directory {
+                try parent.remove(name)
+                try parent.makeDirectory(name)
+            }
+            return try own(name, in: parent, request, mode: GuestTree.directoryMode(request.fileMode))
+        case Kind.link:
+            try parent.removeTree(partial)
+            try parent.link(request.data, at: partial)
+            try own(partial, in: parent, request, mode: nil)
+        default:
+            // A reader sees the whole file or none, as with the real agent.
+            try parent.write(request.data, to: partial, at: request.offset)
+            if request.offset + Int64(request.data.count) < request.fileSize { return }
+            try own(partial, in: parent, request, mode: request.fileMode)
         }
-        return place
+        if try parent.kind(of: name) == .directory { try parent.removeTree(name) }
+        try parent.move(partial, to: name)
+    }
+
+    /// Gives what was made the owner and mode that the request says; the owner only as root, as only root may.
+    private func own(
+        _ name: String, in parent: Directory, _ request: CopyFileRequest, mode: UInt32?
+    ) throws(SystemCallError) {
+        if ProcessTree.isRoot {
+            try parent.setOwner(UInt32(bitPattern: request.uid), UInt32(bitPattern: request.gid), of: name)
+        }
+        if let mode { try parent.setMode(mode & 0o7777, of: name) }
     }
 }

@@ -15,6 +15,7 @@ public enum FakePodVMCommand {
             entries: [
                 .init("boot", BootOptions.command) { options, _, _ in BootCommand.run(options) },
                 .init("agent", AgentOptions.command) { options, _, _ in AgentCommand.run(options) },
+                .init(PauseCommand.word, PauseOptions.command) { _, _, _ in PauseCommand.run() },
                 .init("tether", TetherOptions.command) { (options, operands, _) throws(ConfigurationError) in
                     try TetherCommand.run(options, operands)
                 },

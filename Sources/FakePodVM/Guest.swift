@@ -88,7 +88,8 @@ final class Guest: Sendable {
     private func runAgent() async throws {
         guard machine.order.fault.startsAgent else { return }
         var arguments = [
-            "agent", "-socket", layout.agentSocket, "-copies", layout.copies, "-parent", "\(ProcessTree.current)",
+            "agent", "-socket", layout.agentSocket, "-shared-tree", layout.sharedTree, "-parent",
+            "\(ProcessTree.current)",
         ]
         if machine.kind == .host { arguments.append("-network-namespaces") }
         if machine.order.fault == .agentUnwell { arguments.append("-not-serving") }

@@ -8,7 +8,8 @@ struct GuestLayout: Sendable {
     /// Where user data is provisioned.
     let provisioned: String
     let agentSocket: String
-    let copies: String
+    /// What the shim calls `/run/kata-containers`.
+    let sharedTree: String
     /// The network namespace that containers enter; in a VM that is no host there is none.
     let podNamespace: String
 
@@ -16,14 +17,14 @@ struct GuestLayout: Sendable {
         switch kind {
         case .host:
             provisioned = "/run/peerpod"
-            agentSocket = "/run/kata-containers/agent.sock"
-            copies = "/run/copies"
+            agentSocket = GuestTree.guestPath + "/agent.sock"
+            sharedTree = GuestTree.guestPath
             podNamespace = "/run/netns/podns"
         case .processes:
             provisioned = directory.guest + "/peerpod"
             // Relative to the directory, for the path of a Unix socket may have no more than 107 bytes.
             agentSocket = "run/agent.sock"
-            copies = "run/copies"
+            sharedTree = directory.guest + "/kata-containers"
             podNamespace = directory.guest + "/podns"
         }
     }

@@ -36,6 +36,9 @@ public final class ChildProcess: Sendable {
         ///
         /// It is then started by a thread that ends at once, so ``ProcessTree/dieWithParent(_:with:)`` is not for it.
         public var networkNamespace: NetworkNamespace?
+        /// The mount namespace that it starts in, where executable and directory are looked up; nil: the parent's.
+        /// As for ``networkNamespace``.
+        public var mountNamespace: MountNamespace?
         /// Whether it is the first process of a process namespace, with which all others of it die, and has mounts
         /// (to begin with a copy of the parent's) and a host name of its own. As for ``networkNamespace``.
         public var isMachine = false
@@ -94,11 +97,13 @@ public final class ChildProcess: Sendable {
     }
 
     private static func spawn(_ plan: SpawnPlan, _ options: Options) throws(SystemCallError) -> Int32 {
-        if options.networkNamespace == nil, !options.isMachine { return try plan.spawn() }
-        // A child has the namespaces of the thread that starts it: one that may be spoilt for all else.
+        let isPlain = options.networkNamespace == nil && options.mountNamespace == nil && !options.isMachine
+        if isPlain { return try plan.spawn() }
+        // A child has the namespaces of the thread that starts it, which nothing else uses afterwards.
         return try Thread.run { () -> Swift.Result<Int32, SystemCallError> in
             do throws(SystemCallError) {
                 try options.networkNamespace?.enter()
+                try options.mountNamespace?.enter()
                 if options.isMachine {
                     _ = try systemCall("unshare", on: options.executable) { clinux_new_machine() }
                 }

@@ -100,7 +100,7 @@ public final class Directory: Sendable {
     }
 
     /// A directory in it, whoever may write that one.
-    func openDirectory(_ name: String) throws(SystemCallError) -> Directory {
+    package func openDirectory(_ name: String) throws(SystemCallError) -> Directory {
         Directory(try openFile(name, O_RDONLY | O_DIRECTORY), at: path(of: name))
     }
 

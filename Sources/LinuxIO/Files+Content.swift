@@ -8,13 +8,22 @@ extension Files {
     ) throws(SystemCallError) {
         let flags = O_WRONLY | O_CREAT | O_NOFOLLOW
         let fd = OwnedFD(owning: try systemCall("open", on: path) { unsafe clinux_open(path, flags, mode) })
-        let content = Array(bytes)
+        try write(Array(bytes), to: fd.rawValue, at: offset, path)
+    }
+
+    static func write(
+        _ content: [UInt8], to file: CInt, at offset: Int64, _ path: String
+    ) throws(SystemCallError) {
+        // The kernel refuses what is below zero or beyond the range itself, but not after an overflow.
+        guard !offset.addingReportingOverflow(Int64(content.count)).overflow else {
+            throw SystemCallError(call: "pwrite", errno: EINVAL, subject: path)
+        }
         var written = 0
         while written < content.count {
             written += try systemCall("pwrite", on: path) {
                 unsafe content.withUnsafeBytes { buffer in
                     let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[written...])
-                    return unsafe pwrite(fd.rawValue, rest.baseAddress, rest.count, off_t(offset) + off_t(written))
+                    return unsafe pwrite(file, rest.baseAddress, rest.count, off_t(offset) + off_t(written))
                 }
             }
         }

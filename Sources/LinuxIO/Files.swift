@@ -134,6 +134,22 @@ public enum Files {
         try Directory.at(parent(of: target)).sync()
     }
 
+    /// The path of what `path` leads to, absolute and without links.
+    package static func resolve(_ path: String) throws(SystemCallError) -> String {
+        guard let real = unsafe realpath(path, nil) else {
+            throw SystemCallError(call: "realpath", errno: errno, subject: path)
+        }
+        defer { unsafe free(real) }
+        return unsafe String(cString: real)
+    }
+
+    /// What a symbolic link says it leads to.
+    package static func target(ofLink path: String) throws(SystemCallError) -> String {
+        var text = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let count = try systemCall("readlink", on: path) { unsafe readlink(path, &text, text.count) }
+        return String(decoding: text[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+
     /// Makes a symbolic link at `path` that leads to `target`.
     public static func link(_ target: String, at path: String) throws(SystemCallError) {
         _ = try systemCall("symlink", on: path) { unsafe symlink(target, path) }

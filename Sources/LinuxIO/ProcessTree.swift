@@ -35,6 +35,9 @@ public enum ProcessTree {
     /// This process's number.
     public static var current: Int32 { getpid() }
 
+    /// Whether this process runs as root.
+    package static var isRoot: Bool { geteuid() == 0 }
+
     /// The parent's number.
     public static var parent: Int32 { getppid() }
 

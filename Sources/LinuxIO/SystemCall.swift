@@ -26,6 +26,10 @@ extension SystemCallError: CustomStringConvertible {
 
     /// Whether the named thing is not there (`ENOENT`).
     public var isMissing: Bool { errno == ENOENT }
+    /// Whether a path goes through what is not a directory, or through a link where none is followed.
+    package var isNoDirectory: Bool { errno == ENOTDIR || errno == ELOOP }
+    /// Whether this process may not do that (`EPERM`).
+    package var isForbidden: Bool { errno == EPERM }
     /// Whether something is full: the disk, a quota, the memory.
     public var isForWantOfRoom: Bool { [ENOSPC, EDQUOT, ENOMEM].contains(errno) }
     /// Whether nobody listens where we knocked (`ECONNREFUSED`).

@@ -9,7 +9,7 @@ import Testing
 @testable import PodNetwork
 
 /// A node in a network of its own, with pods that a CNI has made, whose daemon has a fake Azure with VMs that are hosts.
-private struct Node: Sendable {
+struct Node: Sendable {
     let lab: Lab
     let directory: String
     let loop: EpollLoop

@@ -10,7 +10,9 @@ import Testing
 struct AgentFixture: Sendable {
     let client: Client
     let loop: EpollLoop
-    let copies: String
+    /// What the shim calls `/run/kata-containers`.
+    let tree: String
+    var shared: String { tree + "/shared/containers" }
 
     /// Runs `body` against a fresh agent, and fails rather than hangs when something never comes.
     static func run(
@@ -20,10 +22,12 @@ struct AgentFixture: Sendable {
         defer { try? Files.removeTree(root) }
         Signals.ignoreBrokenPipes()
         try EpollLoop.run { loop in
-            let agent = Agent(on: loop, logger: .silent)
-            let copies = CopyTarget(directory: root + "/copies")
+            let tree = try GuestTree(at: root + "/tree")
+            let agent = Agent(
+                tree: tree, pauseProgram: Files.parent(of: SystemInfo.executablePath) + "/fake-pod-vm", on: loop,
+                logger: .silent)
             let server = Server(
-                AgentMethods(agent: agent, copies: copies, faults: faults).services, on: loop)
+                AgentMethods(agent: agent, copies: CopyTarget(tree: tree), faults: faults).services, on: loop)
             let (near, far) = try Stream.pair(on: loop)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { await agent.run() }
@@ -31,7 +35,7 @@ struct AgentFixture: Sendable {
                 defer { group.cancelAll() }
                 try await withDeadline(.now + .seconds(120), on: loop) {
                     try await Client.with(near, on: loop) { client in
-                        try await body(AgentFixture(client: client, loop: loop, copies: copies.directory))
+                        try await body(AgentFixture(client: client, loop: loop, tree: tree.directory))
                     }
                 }
             }

@@ -42,6 +42,7 @@ int clinux_open(const char *path, int flags, unsigned int mode);
 int clinux_open_at(int directory, const char *name, int flags, unsigned int mode);
 // Has the kernel begin to write a file's content to its disk, and does not wait for it.
 int clinux_start_writing(int fd);
+extern const int clinux_path_only;
 int clinux_exclusive_lock(int fd);
 int clinux_exclusive_lock_is_free(int fd);
 int clinux_pidfd_open(int pid);
@@ -88,6 +89,20 @@ int clinux_bind(const char *source, const char *target);
 int clinux_unmount(const char *path);
 // Mounts here and elsewhere no longer follow each other.
 int clinux_part_mounts(void);
+// Mounts of the calling thread's own from here on, and those of a namespace that is held open.
+extern const int clinux_mount_namespace;
+int clinux_new_mounts(void);
+int clinux_enter_mounts(int fd);
+// As clinux_bind, with all that is mounted below the source.
+int clinux_bind_tree(const char *source, const char *target);
+// A file system in memory; `options` as mount(8) takes them, and flags as below.
+int clinux_mount_memory(const char *target, unsigned long flags, const char *options);
+// Flags for what is mounted at `target`, which takes it away from nobody else.
+extern const unsigned long clinux_read_only, clinux_no_set_uid, clinux_no_devices, clinux_no_programs;
+int clinux_restrict_mount(const char *target, unsigned long flags);
+// No copy of it appears with a copy of what is above it.
+int clinux_forbid_copies(const char *target);
+int clinux_move_mount(const char *source, const char *target);
 // The processes of the caller's process namespace.
 int clinux_mount_processes(const char *path);
 int clinux_set_host_name(const char *name, unsigned long length);

@@ -6,7 +6,7 @@ package import LinuxIO
 ///     power           locked for as long as any of its processes lives
 ///     pid             of its first process            status         what its guest says of itself
 ///     timeline.json   when it did what                console.log    what its programs said
-///     run/            the guest's own files: sockets, /run/peerpod, copied files
+///     run/            the guest's own files: sockets, /run/peerpod, copied files, volumes
 package struct MachineDirectory: Hashable, Sendable {
     package let path: String
 

@@ -1,0 +1,52 @@
+internal import CLinux
+internal import Glibc
+
+/// Steps by which a file or link comes to be in a directory; none of them is durable.
+extension Directory {
+    /// Puts `bytes` into a file, which is made for this user alone if it is missing; at its begin, what it had is dropped.
+    ///
+    /// - Throws: ``SystemCallError``, also for what is not a regular file.
+    package func write(_ bytes: [UInt8], to name: String, at offset: Int64) throws(SystemCallError) {
+        let path = path(of: name)
+        let file = try openFile(name, O_WRONLY | O_CREAT | (offset == 0 ? O_TRUNC : 0), mode: 0o600)
+        var status = stat()
+        guard unsafe fstat(file.rawValue, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw SystemCallError(call: "pwrite", errno: EINVAL, subject: path)
+        }
+        try Files.write(bytes, to: file.rawValue, at: offset, path)
+    }
+
+    /// Makes a link that leads to `target`.
+    package func link(_ target: [UInt8], at name: String) throws(SystemCallError) {
+        let text = target + [0]
+        let path = path(of: name)
+        _ = try systemCall("symlinkat", on: path) {
+            unsafe text.withUnsafeBytes { buffer -> CInt in
+                guard let start = buffer.baseAddress else { return -1 }
+                return unsafe symlinkat(start.assumingMemoryBound(to: CChar.self), fd.rawValue, name)
+            }
+        }
+    }
+
+    /// Gives what has that name, but never a link, these permission bits; `.` is the directory itself.
+    package func setMode(_ mode: UInt32, of name: String) throws(SystemCallError) {
+        let path = path(of: name)
+        // What was opened is what is changed; fchmodat(2) would follow a link.
+        let held = try openFile(name, clinux_path_only)
+        _ = try systemCall("chmod", on: path) { unsafe chmod("/proc/self/fd/\(held.rawValue)", mode) }
+    }
+
+    /// Gives what has that name, a link itself included, an owner and a group; nil leaves either.
+    package func setOwner(_ user: UInt32?, _ group: UInt32?, of name: String) throws(SystemCallError) {
+        let path = path(of: name)
+        _ = try systemCall("fchownat", on: path) {
+            unsafe fchownat(fd.rawValue, name, user ?? .max, group ?? .max, AT_SYMLINK_NOFOLLOW)
+        }
+    }
+
+    /// Gives what has that name another one, in the place of the file or link that has it.
+    package func move(_ name: String, to other: String) throws(SystemCallError) {
+        let path = path(of: other)
+        _ = try systemCall("renameat", on: path) { unsafe renameat(fd.rawValue, name, fd.rawValue, other) }
+    }
+}

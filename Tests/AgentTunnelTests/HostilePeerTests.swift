@@ -71,8 +71,9 @@ struct HostilePeerTests {
                         try await loop.sleep(for: .milliseconds(5))
                     }
                     for server in servers { server.stop() }
-                    // Of processor time: what other processes take of the machine is not the loop's doing.
-                    #expect(worst.withLock { $0 } < .milliseconds(50))
+                    // Processor time, which other processes do not add to. A debug build and a sanitizer are several times
+                    // slower than a release build; a reader without a limit takes seconds.
+                    #expect(worst.withLock { $0 } < .milliseconds(500))
                 }
             }
         }

@@ -10,9 +10,11 @@ public struct Hardening: Sendable {
 
     /// For the pod VM's daemon after its start; `entersNetworks` if there is a pod network to look at.
     public static func forwarder(entersNetworks: Bool) -> Hardening {
-        // Its part of the pod's network is made; to read its state it enters podns, which takes SYS_ADMIN and not NET_ADMIN.
+        // Its part of the pod's network is made. To read its state it enters podns (SYS_ADMIN), and asks the kernel for the
+        // policies that admit only the node's packets (NET_ADMIN).
         Hardening(
-            capabilities: entersNetworks ? [.sysAdmin] : [], filter: .forwarder(entersNetworks: entersNetworks))
+            capabilities: entersNetworks ? [.netAdmin, .sysAdmin] : [],
+            filter: .forwarder(entersNetworks: entersNetworks))
     }
 
     /// For the program that writes the files of the VM's user data.

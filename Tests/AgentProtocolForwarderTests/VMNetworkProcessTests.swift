@@ -64,7 +64,9 @@ extension RealNamespaces {
                 while try ThreadStatus.all(of: child.pid).count > 1 { try await loop.sleep(for: .milliseconds(1)) }
                 for thread in try ThreadStatus.all(of: child.pid) {
                     #expect(thread.isFiltered && !thread.mayGainRights)
-                    #expect(thread.capabilities == 1 << UInt64(Capability.sysAdmin.rawValue))
+                    #expect(
+                        thread.capabilities == 1 << UInt64(Capability.sysAdmin.rawValue)
+                            | 1 << UInt64(Capability.netAdmin.rawValue))
                 }
                 child.signal(Signals.terminate)
                 #expect(try await child.wait() == .exited(0))

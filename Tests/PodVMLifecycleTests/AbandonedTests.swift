@@ -176,7 +176,7 @@ struct AbandonedTests {
         try await node.run { supervisor in
             _ = try await supervisor.create(request("a", networkNamespace: namespace.path))
             try namespace.remove()
-            try await withThrowingTaskGroup(of: Void.self) { group in
+            await withTaskGroup(of: Void.self) { group in
                 group.addTask { await supervisor.stopAbandoned() }
                 for look in 1...13 {
                     await node.clock.slept(look)

@@ -29,7 +29,7 @@ extension AdaptorConfiguration {
         guard let security, problems.isEmpty else { throw ConfigurationError(problems) }
         return AgentConnector.Options(
             forwarderPort: UInt16(clamping: forwarderPort), security: security, initdata: packed,
-            wantsScratchSpace: wantsScratchSpace)
+            wantsScratchSpace: wantsScratchSpace, allowsPodsWithoutNetwork: network.allowsPodsWithoutNetwork)
     }
 
     /// What is allowed, but probably not what is wanted.
@@ -38,6 +38,11 @@ extension AdaptorConfiguration {
         if tls.isDisabled { warnings.append("-disable-tls: agent connections to pod VMs are in the clear") }
         if tls.skipsVerification, !tls.isDisabled {
             warnings.append("-tls-skip-verify: whoever has a pod VM's address is taken for that VM")
+        }
+        if network.allowsPodsWithoutNetwork {
+            warnings.append(
+                "-allow-pods-without-network: sandboxes without a network namespace stay until StopVM, also when their shim "
+                    + "has died")
         }
         if !pauseImage.isEmpty { warnings.append("-pause-image has no effect any more") }
         if network.isExternalThroughVM {

@@ -157,6 +157,7 @@ struct NetworkSettings: Sendable {
     var hostInterface = ""
     var podSubnets: [String] = []
     var isExternalThroughVM = false
+    var allowsPodsWithoutNetwork = false
 
     static let settings: [Setting<NetworkSettings>] = [
         Setting(
@@ -178,5 +179,12 @@ struct NetworkSettings: Sendable {
         Setting(
             "ext-network-via-podvm", environment: "EXTERNAL_NETWORK_VIA_PODVM", \.isExternalThroughVM, .bool,
             "Let pods reach the outside from their VM instead of through the node. Experimental."),
+        Setting(
+            "allow-pods-without-network", environment: "ALLOW_PODS_WITHOUT_NETWORK", \.allowsPodsWithoutNetwork, .bool,
+            """
+            Start pods without a network namespace, too. Their VMs have no pod network; the Go adaptor's forwarder ends \
+            without one. With -fake-cloud they are always started.
+            """
+        ),
     ]
 }

@@ -18,6 +18,8 @@ struct AgentConnector: PodConnector {
         /// For pods that bring none of their own.
         let initdata: Initdata?
         let wantsScratchSpace: Bool
+        /// Whether a pod may have no network namespace where VMs can be reached from one.
+        var allowsPodsWithoutNetwork: Bool
     }
 
     /// How pods' networks reach the VMs.
@@ -139,7 +141,17 @@ struct AgentConnector: PodConnector {
     private func podNetwork(
         of request: SandboxRequest, in directory: String
     ) async throws(ConnectorError) -> PodNetworkDescription? {
-        if request.networkNamespacePath.isEmpty { return nil }
+        if request.networkNamespacePath.isEmpty {
+            guard case .host = network, !options.allowsPodsWithoutNetwork else { return nil }
+            throw ConnectorError(
+                .invalidRequest,
+                """
+                The pod has no network namespace, so its VM would have no pod network. A pod with hostNetwork: true cannot \
+                run in a VM; for other pods, check that containerd or CRI-O has a CNI plugin and that kata's remote hypervisor \
+                is configured with disable_new_netns = true. To start pods without a network, give the adaptor \
+                -allow-pods-without-network (ALLOW_PODS_WITHOUT_NETWORK).
+                """)
+        }
         switch network {
         case .host(let host):
             return try await host.prepare(request.id, namespacePath: request.networkNamespacePath, in: directory)

@@ -67,7 +67,7 @@ struct Daemon: Sendable {
                 if stop.isSet { return }
                 let network = try await network(cloud.reach)
                 if stop.isSet { return }
-                let node = try await start(cloud.provider, network, metrics, on: loop)
+                let node = try await start(cloud, network, metrics, on: loop)
                 ServiceManager.notify("READY=1", environment: environment)
                 ProcessMemory.forgetStartUp()
                 try await run(node, until: stop, on: loop)
@@ -106,13 +106,16 @@ struct Daemon: Sendable {
     /// Everything that has to be there before anybody may connect, in an order in which nothing
     /// is served before it is ready.
     private func start(
-        _ provider: any CloudProvider, _ network: AgentConnector.Network, _ metrics: Metrics, on loop: EpollLoop
+        _ cloud: Cloud, _ network: AgentConnector.Network, _ metrics: Metrics, on loop: EpollLoop
     ) async throws -> Node {
         let tunnels = TunnelHost(logger: logger)
+        var options = connectorOptions
+        // The fake's VMs run this project's forwarder, which needs no pod network.
+        if cloud.startsPrograms { options.allowsPodsWithoutNetwork = true }
         let connector = AgentConnector(
-            options: connectorOptions, tunnels: tunnels, network: network, loop: loop, logger: logger)
+            options: options, tunnels: tunnels, network: network, loop: loop, logger: logger)
         let supervisor = SandboxSupervisor(
-            podsDirectory: configuration.podsDirectory, provider: provider, connector: connector, loop: loop,
+            podsDirectory: configuration.podsDirectory, provider: cloud.provider, connector: connector, loop: loop,
             logger: logger, metrics: metrics,
             options: .init(
                 proxyTimeout: configuration.proxyTimeout, node: nodeName, cluster: cluster.value,

@@ -23,7 +23,7 @@ struct FailedAttempt {
     /// What failed, on what, why, what was left behind, what to try.
     var error: LifecycleError {
         let (code, reason) = reason
-        return LifecycleError(code, "\(subject): \(reason) \(leftover)", cause: cause)
+        return LifecycleError(code, "\(subject): \(reason.asSentence) \(leftover)", cause: cause)
     }
 
     private var subject: String {
@@ -103,6 +103,11 @@ extension Connection.TimedOut {
         return "its agent at \(address) did not answer within \(limit.components.seconds) s\(last). Check that the "
             + "network lets this node reach the VM's forwarder and that the image boots, or raise -proxy-timeout."
     }
+}
+
+extension String {
+    /// The text with a full stop, if it has no end of a sentence: not every reason comes with one.
+    fileprivate var asSentence: String { last.map { ".!?".contains($0) } == true ? self : self + "." }
 }
 
 extension Result {

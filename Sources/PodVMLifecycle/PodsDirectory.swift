@@ -7,6 +7,8 @@ internal import LinuxIO
 /// whose it is. One that does not is not ours, and is left alone: nobody's files are lost to a mistyped `-pods-dir`.
 struct PodsDirectory: RecordStore {
     static let recordName = "record.json"
+    /// The file by which a sandbox's directory of the Go adaptor is known: it writes the VM's boot document there.
+    private static let goFile = "apf.json"
 
     let path: String
     /// Opened at the first use, and held: a sandbox's directory is looked for in it, and never by its path.
@@ -99,7 +101,12 @@ struct PodsDirectory: RecordStore {
             guard let sandbox = try? SandboxID(validating: name) else { continue }
             do {
                 guard let kind = try pods.kind(of: name), kind == .directory || kind == .link else { continue }
-                if let record = try load(sandbox, from: pods.own(name)) { loaded.records.append(record) }
+                let directory = try pods.own(name)
+                if try directory.kind(of: Self.recordName) == nil, try directory.kind(of: Self.goFile) != nil {
+                    loaded.goDirectories += 1
+                } else if let record = try load(sandbox, from: directory) {
+                    loaded.records.append(record)
+                }
             } catch {
                 loaded.unreadable[sandbox] = "\(error)"
             }

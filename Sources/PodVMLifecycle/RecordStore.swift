@@ -36,6 +36,8 @@ package struct LoadedRecords: Sendable {
     /// What could not be read, by sandbox, and why. It stays where it is: a VM may hang on it, and another version of
     /// this program may be able to read it.
     package var unreadable: [SandboxID: String] = [:]
+    /// How many directories of a Go cloud-api-adaptor there are. They stay where they are: their VMs are that one's.
+    package var goDirectories = 0
 
     package init(records: [SandboxRecord] = [], unreadable: [SandboxID: String] = [:]) {
         self.records = records

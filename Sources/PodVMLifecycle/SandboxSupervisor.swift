@@ -96,6 +96,13 @@ public final class SandboxSupervisor: Sendable {
                 "A sandbox's record cannot be read; it is left as it is, as a VM may hang on it",
                 [LogField("sandbox", id), LogField("error", reason)])
         }
+        if loaded.goDirectories > 0 {
+            logger.warning(
+                """
+                The pods directory has directories of a Go cloud-api-adaptor; they are left alone, and so are their VMs. \
+                Once that adaptor's pods are gone, remove the directories
+                """, [LogField("count", loaded.goDirectories)])
+        }
         table.withLock { $0.unreadable = loaded.unreadable }
         // All of them before the first goes on: what one gives back, another must not seem to lack.
         for id in loaded.records.map(\.id) + Array(loaded.unreadable.keys) {

@@ -150,6 +150,32 @@ struct PreparationTests {
         }
     }
 
+    @Test("no pod without a network namespace, unless it is told to or VMs have none; the error says what to do")
+    func noNamespace() throws {
+        try scene { scene, _ in
+            func connector(allows: Bool) throws -> AgentConnector {
+                var options = scene.connector.options
+                options.allowsPodsWithoutNetwork = allows
+                return AgentConnector(
+                    options: options, tunnels: TunnelHost(logger: .silent),
+                    network: .host(try NetworkHost(NetworkSettings(), reachedBy: nil, logger: .silent)),
+                    loop: scene.loop,
+                    logger: .silent)
+            }
+            let error = await #expect(throws: ConnectorError.self) {
+                try await connector(allows: false).prepare(
+                    scene.request(), in: scene.path, vmName: scene.instance.id)
+            }
+            #expect(error?.code == .invalidRequest)
+            #expect(error?.message.contains("no network namespace") == true)
+            #expect(error?.message.contains("-allow-pods-without-network") == true)
+            #expect(scene.files.filter { $0 != "vm-agent.sock" }.isEmpty)
+            _ = try await connector(allows: true).prepare(
+                scene.request(), in: scene.path, vmName: scene.instance.id)
+            _ = try await scene.connector.prepare(scene.request(), in: scene.path, vmName: scene.instance.id)
+        }
+    }
+
     @Test("no pod whose initdata does not fit, and says how much too long it is")
     func tooLong() throws {
         try scene { scene, _ in

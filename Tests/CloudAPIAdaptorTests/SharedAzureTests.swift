@@ -35,7 +35,7 @@ private struct SharedAzure: Sendable {
 
     /// A daemon with a socket and records of its own that says READY=1.
     func daemon(
-        _ name: String, cluster: String, node: String = "node-1", graceTime: String = "100ms"
+        _ name: String, cluster: String, node: String = "node-1", graceTime: String = "100ms", flags: [String] = []
     ) async throws -> RunningDaemon {
         let own = "\(directory)/\(name)"
         try Files.makeDirectories(own)
@@ -44,7 +44,7 @@ private struct SharedAzure: Sendable {
             arguments: [
                 "-forwarder-port", "\(port)", "-cluster-id", cluster, "-node-name", node,
                 "-orphan-grace-time", graceTime,
-            ],
+            ] + flags,
             environment: Dictionary(uniqueKeysWithValues: account.environment.map { ($0.name, $0.value) }))
         try #require(try await daemon.notification() == "READY=1")
         try await daemon.readLog(until: "\"probes\"")
@@ -104,6 +104,19 @@ struct SharedAzureTests {
             while try await azure.resources > 0 { try await azure.loop.sleep(for: .milliseconds(20)) }
             try await azure.end(one)
             try await azure.end(two)
+        }
+    }
+
+    @Test("refuse a pod without a network namespace at CreateVM, when no flag allows it")
+    func noNamespace() throws {
+        try SharedAzure.run(port: 15161) { azure in
+            let daemon = try await azure.daemon(
+                "one", cluster: "cluster-1", flags: ["-allow-pods-without-network=false"])
+            let error = await #expect(throws: Status.self) { try await azure.start("a", by: daemon) }
+            #expect(error?.message.contains("-allow-pods-without-network") == true, "\(error as Any)")
+            #expect(try await daemon.call(Sandboxes.list, Empty()).sandboxes.isEmpty)
+            #expect(try await azure.resources == 0)
+            try await azure.end(daemon)
         }
     }
 

@@ -142,7 +142,9 @@ struct CreateTests {
         try await node.run { supervisor in
             let error = await failure { _ = try await supervisor.create(request("a")) }
             #expect(error?.code == .invalidArgument)
-            #expect(error?.message.contains("the pod has no address") == true)
+            #expect(
+                error?.message.hasSuffix("the pod has no address. Nothing was asked of the cloud.") == true,
+                "\(error as Any)")
             node.expectNothingLeft()
         }
         #expect(node.cloud.calls[.delete] == 0)

@@ -1,18 +1,20 @@
 import Doubles
 import LinuxIO
 import PodVMLifecycle
+import Telemetry
 import Testing
 
 @Suite("On a loop and a real disk")
 struct OnDiskTests {
     /// A supervisor as the daemon has it, for as long as `body` takes.
     private func run(
-        podsDirectory: String, cloud: ScriptedCloud = ScriptedCloud(),
+        podsDirectory: String, cloud: ScriptedCloud = ScriptedCloud(), logger: Logger = .silent,
         _ body: @escaping @Sendable (SandboxSupervisor) async throws -> Void
     ) throws {
         try EpollLoop.run { loop in
             let supervisor = SandboxSupervisor(
-                podsDirectory: podsDirectory, provider: cloud, connector: ScriptedConnector(), loop: loop)
+                podsDirectory: podsDirectory, provider: cloud, connector: ScriptedConnector(), loop: loop,
+                logger: logger)
             try await supervisor.load()
             try await withThrowingTaskGroup { group in
                 group.addTask { await supervisor.run() }
@@ -84,6 +86,23 @@ struct OnDiskTests {
             }
             #expect(try Files.list("\(path)/victim") == ["nested", "record.json"])
             #expect(try DurableFile.read("\(path)/victim/record.json", limit: 9) == [7])
+        }
+    }
+
+    @Test("says once that a Go adaptor's directories are there, and has no sandboxes of them to stop")
+    func goAdaptor() throws {
+        try withTemporaryDirectory { path in
+            let log = LineRecorder()
+            for id in ["go-1", "go-2", "go-3"] {
+                try Files.makeDirectories("\(path)/\(id)")
+                try DurableFile.write([1], to: "\(path)/\(id)/apf.json")
+            }
+            try run(podsDirectory: path, logger: log.logger) { supervisor in
+                #expect(supervisor.sandboxes().isEmpty)
+            }
+            #expect(log.lines.count == 1, "\(log.lines)")
+            #expect(log.lines.allSatisfy { $0.contains("Go cloud-api-adaptor") && $0.contains("\"count\":3") })
+            #expect(try Files.list(path) == ["go-1", "go-2", "go-3"])
         }
     }
 

@@ -72,6 +72,21 @@ struct PodsDirectoryTests {
         }
     }
 
+    @Test("counts the directories of a Go adaptor, and leaves them alone")
+    func goAdaptor() async throws {
+        try await withDirectory { pods in
+            for (id, files) in [("go-1", ["apf.json", "agent.ttrpc"]), ("go-2", ["apf.json"])] {
+                try Files.makeDirectories("\(pods.path)/\(id)")
+                for file in files { try DurableFile.write([1], to: "\(pods.path)/\(id)/\(file)") }
+            }
+            let loaded = try await pods.load()
+            #expect(loaded.goDirectories == 2)
+            #expect(loaded.records.isEmpty && loaded.unreadable.isEmpty)
+            #expect(try Files.list("\(pods.path)/go-1") == ["agent.ttrpc", "apf.json"])
+            #expect(try Files.list("\(pods.path)/go-2") == ["apf.json"])
+        }
+    }
+
     @Test("touches no directory that is not its own")
     func foreignDirectories() async throws {
         try await withDirectory { pods in

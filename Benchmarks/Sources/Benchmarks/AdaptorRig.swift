@@ -46,7 +46,9 @@ struct AdaptorRig {
                 "azure", "-socket", "\(directory)/hypervisor.sock", "-pods-dir",
                 tools.podsDirectory ?? "\(directory)/pods",
             ])
-        var environment = Environment.all.merging(["PROBE_PORT": "0", "CLUSTER_ID": "benchmark"]) { $1 }
+        var environment = Environment.all.merging([
+            "PROBE_PORT": "0", "CLUSTER_ID": "benchmark", "ALLOW_PODS_WITHOUT_NETWORK": "true",
+        ]) { $1 }
         for line in String(decoding: try DurableFile.read(settings, limit: 1 << 16), as: UTF8.self).split(
             separator: "\n")
         {

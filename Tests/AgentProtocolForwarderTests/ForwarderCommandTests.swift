@@ -66,7 +66,8 @@ struct ForwarderCommandTests {
         }
     }
 
-    @Test("listens where Go would", arguments: [("localhost:15151", "127.0.0.1:15151"), ("[::1]:15150", "[::1]:15150")])
+    @Test(
+        "listens where Go would", arguments: [("localhost:15151", "127.0.0.1:15151"), ("[::1]:15150", "[::1]:15150")])
     func listen(text: String, meaning: String) throws {
         let request = try ForwarderOptions.command.parse(["-listen", text], environment: [:])
         guard case .run(let options, operands: _) = request else { throw Failure() }

@@ -62,7 +62,8 @@ struct KubernetesPodTests {
         try Node.run { node in
             let daemon = try node.daemon()
             #expect(try await daemon.notification() == "READY=1")
-            let shell = try await node.create("web", in: try node.lab.makePod(), by: daemon)
+            let pod = try node.lab.makePod()
+            let shell = try await node.create("web", in: pod, by: daemon)
             try await node.start("web", by: daemon)
             let kubelet = node.directory + "/kubelet"
             let config = try KubeletVolume(at: kubelet + "/config", ["color": "blue\n"])
@@ -115,6 +116,7 @@ struct KubernetesPodTests {
             }
             try await node.stop("web", by: daemon)
             try await node.areGone(by: daemon)
+            #expect(try node.leftovers(pod).isEmpty)
             try await node.end(daemon)
         }
     }

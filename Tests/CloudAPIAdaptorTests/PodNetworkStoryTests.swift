@@ -46,9 +46,13 @@ struct Node: Sendable {
 
     /// A pod that is created; its agent can be asked once it is started.
     func create(_ id: String, in pod: NetworkNamespace, by daemon: RunningDaemon) async throws -> PodShell {
+        try await create(id, at: "/proc/\(ProcessTree.current)/fd/\(pod.rawDescriptor)", by: daemon)
+    }
+
+    func create(_ id: String, at namespacePath: String, by daemon: RunningDaemon) async throws -> PodShell {
         let request = CreateVMRequest.with {
             $0.id = id
-            $0.networkNamespacePath = "/proc/\(ProcessTree.current)/fd/\(pod.rawDescriptor)"
+            $0.networkNamespacePath = namespacePath
             $0.annotations = [
                 "io.kubernetes.cri.sandbox-name": id, "io.kubernetes.cri.sandbox-namespace": "default",
             ]
@@ -268,7 +272,9 @@ struct PodNetworkStoryTests {
             #expect(try await node.untracked.isEmpty)
             try await node.end(second)
             try await second.readLog()
-            #expect(!second.log.contains("\"level\":\"warning\""), "\(second.log)")
+            let warnings = second.log.split(separator: "\n").filter { $0.contains("\"level\":\"warning\"") }
+            // At each start, of the fake itself.
+            #expect(warnings.allSatisfy { $0.contains("fake Azure") }, "\(warnings)")
         }
     }
 
@@ -358,8 +364,9 @@ struct PodNetworkStoryTests {
                 environment: Dictionary(uniqueKeysWithValues: account.environment.map { ($0.name, $0.value) }),
                 through: ["setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin"])
             #expect(try await daemon.notification() == "READY=1")
+            let place = try NamespaceMount(of: lab.makePod())
             let error = await #expect(throws: Status.self) {
-                try await node.create("web", in: lab.makePod(), by: daemon)
+                try await node.create("web", at: place.path, by: daemon)
             }
             #expect(error?.message.contains("lacks the capability NET_ADMIN") == true, "\(String(describing: error))")
             _ = try await daemon.call(

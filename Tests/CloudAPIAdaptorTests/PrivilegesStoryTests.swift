@@ -95,7 +95,7 @@ struct PrivilegesStoryTests {
                 let name = try? DurableFile.read("/proc/\(pid)/comm", limit: 100)
                 return name.map { String(decoding: $0, as: UTF8.self).hasPrefix("agent-protocol") } ?? false
             }
-            try Self.check(try #require(forwarders.first), keeps: [.sysAdmin])
+            try Self.check(try #require(forwarders.first), keeps: [.netAdmin, .sysAdmin])
             #expect(forwarders.count == 1)
 
             first.process.signal(Signals.kill)

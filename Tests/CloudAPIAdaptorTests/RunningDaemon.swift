@@ -54,10 +54,10 @@ struct RunningDaemon {
             "NOTIFY_SOCKET": notifications, "PROBE_PORT": "0", "LOG_FORMAT": "json", "FAKE_NETWORK": "loopback",
             // Not every machine that runs tests has a machine id.
             "CLUSTER_ID": "test",
-            // With a fake Azure elsewhere, the daemon takes its VMs for real ones.
-            "ALLOW_PODS_WITHOUT_NETWORK": "true",
         ]
         .merging(environment.isEmpty ? ["FAKE_CLOUD": "true"] : environment) { $1 }
+        // With a fake Azure elsewhere, the daemon takes its VMs for real ones.
+        if !environment.isEmpty { options.environment["ALLOW_PODS_WITHOUT_NETWORK"] = "true" }
         if let program = wrapper.first {
             options.arguments = wrapper.dropFirst() + [options.executable] + options.arguments
             options.executable = program

@@ -43,7 +43,9 @@ struct TurnstileTests {
             let log = Lock<[Int]>([])
             let hold = Signal()
             await withTaskGroup(of: Void.self) { group in
-                group.addTask { await turnstile.passInAnyCase { await Task(executorPreference: loop) { await hold.wait() }.value } }
+                group.addTask {
+                    await turnstile.passInAnyCase { await Task(executorPreference: loop) { await hold.wait() }.value }
+                }
                 await loop.yield()
                 for number in 1...2 {
                     group.addTask { await turnstile.passInAnyCase { log.withLock { $0.append(number) } } }

@@ -57,7 +57,7 @@ struct RunningDaemon {
         ]
         .merging(environment.isEmpty ? ["FAKE_CLOUD": "true"] : environment) { $1 }
         // With a fake Azure elsewhere, the daemon takes its VMs for real ones.
-        if !environment.isEmpty { options.environment?["ALLOW_PODS_WITHOUT_NETWORK"] = "true" }
+        if options.environment?["FAKE_CLOUD"] == nil { options.environment?["ALLOW_PODS_WITHOUT_NETWORK"] = "true" }
         if let program = wrapper.first {
             options.arguments = wrapper.dropFirst() + [options.executable] + options.arguments
             options.executable = program

@@ -3,7 +3,7 @@ internal import PodVMLifecycle
 
 /// Which images pods may ask for: the configured one, and those of `-images`.
 ///
-/// Whoever may choose the image chooses what attestation measures and what software sees the pod's data.
+/// The image decides what attestation measures and what software sees the pod's data.
 struct ImageChoice: Sendable {
     /// An entry of the list: an image, or with `*` in the place of the version every version of one.
     struct Entry: Sendable {

@@ -75,7 +75,7 @@ struct TunnelSecurity: Sendable {
             keys.authority = identity.authority
         }
         if client == nil { keys.client = identity.client }
-        // Without the rest of its chain: whoever trusts that, as Go's forwarder does, lets in all that it has issued.
+        // Without the rest of its chain: a forwarder that trusts an issuer, as Go's does, admits every certificate of that issuer.
         document.clientCA = try (client ?? identity.client).ownCertificate()
         document.minimumTLSVersion = settings.minimumVersion.isEmpty ? nil : settings.minimumVersion
         document.cipherSuites = profile.cipherSuites

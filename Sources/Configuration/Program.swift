@@ -45,7 +45,7 @@ public struct Program: Sendable {
 
     /// Where a program says something.
     ///
-    /// All text that is written is printable, whoever it comes from; only line ends are kept.
+    /// All text that is written is printable, whatever its source; only line ends are kept.
     public struct Output: Sendable {
         private let writeStandard: @Sendable (String) -> Void
         private let writeError: @Sendable (String) -> Void

@@ -42,7 +42,7 @@ extension Directory {
         do throws(SystemCallError) {
             directory = try openDirectory(name)
         } catch {
-            // The kernel's word for a link is that it is no directory.
+            // For a link the kernel answers ENOTDIR.
             guard error.errno == ENOTDIR, (try? kind(of: name)) == .link else { throw .refused(error) }
             throw .untrusted(
                 path: path(of: name),

@@ -19,7 +19,7 @@ public final class Directory: Sendable {
         self.path = path
     }
 
-    /// The directory that a path leads to, whoever may write it; links are followed.
+    /// The directory that a path leads to, without a check of who may write it; links are followed.
     public static func at(_ path: String) throws(SystemCallError) -> Directory {
         let flags = O_RDONLY | O_DIRECTORY
         return Directory(
@@ -99,7 +99,7 @@ public final class Directory: Sendable {
         }
     }
 
-    /// A directory in it, whoever may write that one.
+    /// A directory in it, without a check of who may write that one.
     package func openDirectory(_ name: String) throws(SystemCallError) -> Directory {
         Directory(try openFile(name, O_RDONLY | O_DIRECTORY), at: path(of: name))
     }

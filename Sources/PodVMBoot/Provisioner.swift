@@ -15,9 +15,9 @@ public struct Provisioner: Sendable {
     /// Whether user data may bring the files that are ``GuestFile/isMeasured``.
     public let allowsUnmeasured: Bool
 
-    /// Provisions into `/run/peerpod`, or into `directory` where a guest is but pretended.
+    /// Provisions into `/run/peerpod`, or into `directory` for a simulated guest.
     ///
-    /// `allowsUnmeasured` is for guests whose configuration nobody attests.
+    /// `allowsUnmeasured` is for guests whose configuration is not attested.
     public init(directory: String = GuestFile.directory, allowsUnmeasured: Bool = false) {
         self.directory = directory
         self.allowsUnmeasured = allowsUnmeasured

@@ -12,7 +12,7 @@ enum UserDataFile: Equatable {
     /// Judges a path.
     ///
     /// Only the files of ``GuestFile`` are ever written, under their own names. A path is refused, where it could be
-    /// skipped, when whoever wrote it wants something that the guest must not seem to grant: a file elsewhere in the guest,
+    /// skipped, when the file would mean something that the guest must not seem to grant: a file elsewhere in the guest,
     /// one by another name than its own, one that takes measured configuration's place.
     init(path: String, allowsUnmeasured: Bool) {
         let parts = path.split(separator: "/", omittingEmptySubsequences: false)

@@ -78,7 +78,7 @@ struct PodsDirectory: RecordStore {
         }
     }
 
-    /// Not synced: what is there again after a power cut has a record that says that it has to go, or an empty one.
+    /// Not synced: what is there again after a power cut has a record that says that it is to be removed, or an empty record.
     private func removeNow(_ sandbox: SandboxID) throws(RecordError) {
         do {
             try pods().removeTree(sandbox.rawValue, last: Self.recordName)

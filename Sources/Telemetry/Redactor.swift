@@ -1,6 +1,6 @@
 internal import LinuxIO
 
-/// The secrets of a process that no log line and no error may show; loggers and whoever talks to others share it.
+/// The secrets of a process that no log line and no error may show; loggers and the clients of other services share it.
 public final class Redactor: Sendable {
     private struct State {
         var filter = SecretFilter()

@@ -1,8 +1,8 @@
 /// Takes secrets out of text that is about to be shown.
 ///
-/// A secret is found whole, and each piece of it from 31 bytes on: who repeats a secret may cut it. What follows `Bearer`,
+/// A secret is found whole, and each piece of it from 31 bytes on: a server that repeats a secret may cut it. What follows `Bearer`,
 /// `sig=` and the like, and what looks like a JSON Web Token, is taken out even if it was never hidden: it may be
-/// somebody else's.
+/// another program's.
 public struct SecretFilter: Sendable {
     /// Shorter texts are too likely to be words of a message.
     private static let shortest = 6

@@ -94,7 +94,7 @@ import Testing
         }
     }
 
-    @Test("writes through no link, whoever put it there, and replaces one that has a file's name")
+    @Test("does not write through a link, and replaces one that has a file's name")
     func links() throws {
         try AgentFixture.run { agent in
             let outside = agent.tree + "/../outside"

@@ -158,7 +158,7 @@ struct Pacer: Equatable {
     private mutating func probed(_ share: Double?, at now: Instant, _ random: Double) {
         guard let share else { return mode = .free(window: 2) }
         guard share > Self.wellFilled else { return paceBegins(with: share, at: now, random) }
-        // Whoever drew the bucket empty is gone, or there never was one.
+        // The bucket has filled again: the load that emptied it has ended.
         lastRefusal = nil
         mode = .free(window: 2)
     }

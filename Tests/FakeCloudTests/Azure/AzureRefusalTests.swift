@@ -151,7 +151,7 @@ private let vms = "Microsoft.Compute/virtualMachines"
         }
     }
 
-    @Test("whoever lacks the account's secret, which is another one in each fake Azure")
+    @Test("a client without the account's secret, which is another one in each fake Azure")
     func strangers() throws {
         #expect(FakeAzureOptions().clientSecret != FakeAzureOptions().clientSecret)
         #expect(FakeAzureOptions().clientSecret.reveal().utf8.count >= 32)

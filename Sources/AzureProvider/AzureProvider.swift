@@ -122,7 +122,11 @@ public final class AzureProvider: CloudProvider {
             guard let machine = try? VirtualMachine(node), machine.tags[InstanceTags.sandbox] != nil else { return nil }
             return ListedInstance(id: InstanceID(rawValue: machine.name), tags: machine.tags)
         }
-        let owners = Set(listed.compactMap { $0.tags[InstanceTags.node] })
+        // Two clusters may have nodes of the same name.
+        let owners = Set(
+            listed.filter { $0.tags[InstanceTags.node] != nil }.map {
+                [$0.tags[InstanceTags.cluster] ?? "", $0.tags[InstanceTags.node] ?? ""]
+            })
         shop.sweeps.listed(pages: shop.machines.pages, nodes: owners.count)
         return listed
     }

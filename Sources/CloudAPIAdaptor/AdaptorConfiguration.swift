@@ -168,8 +168,8 @@ struct NetworkSettings: Sendable {
             "vxlan-port", environment: "VXLAN_PORT", \.vxlanPort, .integer(in: 1...65535),
             "The UDP port of the tunnels' packets."),
         Setting(
-            "vxlan-min-id", \.vxlanMinimumID, .integer(in: 1...0xff_ffff), "The lowest VXLAN network identifier to use."
-        ),
+            "vxlan-min-id", \.vxlanMinimumID, .integer(in: 1...0xff_ffff),
+            "The lowest VXLAN network identifier to use. Each tunnel has a random one from there to 16777215."),
         Setting(
             "host-interface", \.hostInterface, .string("NAME"),
             "The interface for the tunnels' packets. Without it, the default route's."),

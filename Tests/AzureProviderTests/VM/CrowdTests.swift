@@ -107,10 +107,14 @@ struct CrowdTests {
             .json(200, ["value": []]))
         _ = try await azure.provider.instances()
         #expect(await azure.failure { _ = try await azure.provider.instances() } == nil, "240 s are nothing")
+        // Of two clusters, whose nodes have the same names.
         let many: [JSONValue] = (0..<700).map { number in
             [
                 "name": .string("podvm-\(number)"),
-                "tags": ["peerpods-sandbox": "s", "peerpods-node": .string("n\(number)")],
+                "tags": [
+                    "peerpods-sandbox": "s", "peerpods-node": .string("n\(number % 350)"),
+                    "peerpods-cluster": .string("c\(number / 350)"),
+                ],
             ]
         }
         azure.arm.on("GET", "/Microsoft.Compute/virtualMachines", .json(200, ["value": .array(many)]))

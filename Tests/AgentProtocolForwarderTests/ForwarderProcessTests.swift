@@ -44,6 +44,7 @@ struct ForwarderProcessTests {
     @Test(
         "a crowd of strangers with long hellos takes little memory, and leaves none taken",
         .enabled(if: Files.isExecutable(program), "agent-protocol-forwarder is not built"),
+        .disabled(if: hasThreadSanitizer, "ThreadSanitizer keeps memory that was freed"),
         arguments: [131_000, 24_000])
     func strangers(helloSize: Int) throws {
         let guest = try Guest()

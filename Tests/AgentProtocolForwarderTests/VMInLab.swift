@@ -104,7 +104,7 @@ extension NetworkNamespace {
     /// A connection from here to `host`; nil if there is none within a second.
     func connection(to host: (UInt8, UInt8, UInt8, UInt8), port: UInt16, _ loop: EpollLoop) throws -> Stream? {
         let number = try run { () -> CInt in
-            let fd = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+            let fd = socket(AF_INET, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
             var time = timeval(tv_sec: 1, tv_usec: 0)
             unsafe setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
             var name = sockaddr_in()

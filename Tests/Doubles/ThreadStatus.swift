@@ -1,12 +1,19 @@
+internal import Glibc
 internal import LinuxIO
+
+/// Whether this program, and those that are built with it, have ThreadSanitizer in them: its own thread is there before
+/// `main`, and it keeps memory that was freed.
+package let hasThreadSanitizer = unsafe dlsym(nil, "__tsan_init") != nil
 
 /// What the kernel tells of each thread of a process: the rights that it has kept.
 package struct ThreadStatus {
     private let fields: [String: String]
 
-    /// The threads of the process `pid`, of which there is at least one.
+    /// The threads of the process `pid`, of which there is at least one; without ThreadSanitizer's, which is the second.
     package static func all(of pid: Int32) throws -> [ThreadStatus] {
-        try Files.list("/proc/\(pid)/task").compactMap { thread in
+        var threads = try Files.list("/proc/\(pid)/task").compactMap { Int32($0) }.sorted()
+        if hasThreadSanitizer, threads.count > 1 { threads.remove(at: 1) }
+        return threads.compactMap { thread in
             // One that has ended meanwhile is none.
             guard let text = try? DurableFile.read("/proc/\(pid)/task/\(thread)/status", limit: 1 << 16) else {
                 return nil

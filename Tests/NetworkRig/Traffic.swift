@@ -166,7 +166,7 @@ package enum Traffic {
     }
 
     private static func make(_ family: CInt, _ kind: CInt) throws(Failure) -> CInt {
-        let fd = socket(family, kind, 0)
+        let fd = socket(family, kind | CInt(SOCK_CLOEXEC.rawValue), 0)
         guard fd >= 0 else { throw Failure(step: "socket", errno: errno) }
         return fd
     }

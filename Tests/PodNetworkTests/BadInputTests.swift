@@ -88,7 +88,7 @@ extension RealNamespaces {
             do {
                 let taken = OwnedFD(
                     owning: try host.run {
-                        let fd = socket(AF_INET, CInt(SOCK_DGRAM.rawValue), 0)
+                        let fd = socket(AF_INET, CInt(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
                         var name = sockaddr_in()
                         name.sin_family = sa_family_t(AF_INET)
                         name.sin_port = UInt16(Lab.port).bigEndian

@@ -19,7 +19,7 @@ private final class Wire {
             ? family + port + [0, 0, 0, 0] + target.bytes + [0, 0, 0, 0]
             : family + port + target.bytes + [UInt8](repeating: 0, count: 8)
         let sent = try sender.run { () -> Int in
-            let fd = socket(target.family, CInt(SOCK_DGRAM.rawValue), 0)
+            let fd = socket(target.family, CInt(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
             defer { close(fd) }
             return unsafe name.withUnsafeBytes { name in
                 unsafe sendto(
@@ -37,7 +37,7 @@ private final class Wire {
         let link = try Lab.socket(namespace).made(interface)
         let all = UInt16(0x0003).bigEndian
         let number = try namespace.run { () -> CInt in
-            let fd = socket(AF_PACKET, CInt(SOCK_RAW.rawValue), CInt(all))
+            let fd = socket(AF_PACKET, CInt(SOCK_RAW.rawValue | SOCK_CLOEXEC.rawValue), CInt(all))
             // struct sockaddr_ll
             let name = [UInt8(AF_PACKET), 0, 0, 3] + memory(of: link.index) + [UInt8](repeating: 0, count: 12)
             unsafe name.withUnsafeBytes { name in

@@ -12,7 +12,7 @@ private final class Kernel {
 
     init(_ program: FrameProgram) throws {
         var numbers: [CInt] = [-1, -1]
-        try #require(unsafe socketpair(AF_UNIX, CInt(SOCK_DGRAM.rawValue), 0, &numbers) == 0)
+        try #require(unsafe socketpair(AF_UNIX, CInt(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &numbers) == 0)
         sender = OwnedFD(owning: numbers[0])
         receiver = OwnedFD(owning: numbers[1])
         // struct sock_fprog: how many, and where.

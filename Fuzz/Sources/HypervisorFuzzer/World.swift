@@ -72,6 +72,8 @@ final class World: CloudProvider, PodConnector {
         state.withLock { _ = $0.things.remove("number of \(sandbox)") }
     }
 
+    func lastUse(of sandbox: SandboxID) -> ContinuousClock.Instant? { nil }
+
     func takeUp(_ sandbox: SandboxID, in directory: String) {}
 
     private enum Fate { case done, nothingDone, answerLost }

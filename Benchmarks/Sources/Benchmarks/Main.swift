@@ -29,7 +29,7 @@ enum Main {
                 "usage: benchmarks PROGRAMS PEER [--quick] [--only PART] [--pods-dir DIRECTORY] [--json FILE]"
             )
         }
-        func value(after flag: String) -> String? {
+        @Sendable func value(after flag: String) -> String? {
             arguments.firstIndex(of: flag).flatMap { $0 + 1 < arguments.count ? arguments[$0 + 1] : nil }
         }
         let isQuick = arguments.contains("--quick")

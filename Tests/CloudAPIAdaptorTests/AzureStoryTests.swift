@@ -134,12 +134,7 @@ struct AzureStoryTests {
     func awayAtStart() throws {
         let directory = try TemporaryDirectory()
         try onLoop { loop in
-            var options = LocalAzureOptions()
-            options.stateDirectory = directory.path + "/azure"
-            options.programsDirectory = Files.parent(of: RunningDaemon.executable)
-            options.network = .loopback
-            options.forwarderPort = 15155
-            options.recordingFile = TrafficRecording.file()
+            var options = LocalAzureOptions(in: directory.path, port: 15155)
             // Nobody listens there yet, and it was free a moment ago.
             let listener = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
             options.listen = listener.address

@@ -1,3 +1,5 @@
+import Doubles
+import FakeCloud
 import JSON
 import LinuxIO
 import Testing
@@ -39,5 +41,17 @@ extension RunningDaemon {
         let endpoint = try #require(line.firstRange(of: mark).map { line[$0.upperBound...].prefix { $0 != "\"" } })
         let secret = try DurableFile.read("\(cloudDirectory)/secret", limit: 1024).filter { $0 != UInt8(ascii: "\n") }
         return FakeAzureState.Place(endpoint: String(endpoint), secret: String(decoding: secret, as: UTF8.self))
+    }
+}
+
+extension LocalAzureOptions {
+    /// A fake Azure in this process, whose VMs have loopback addresses and listen on `port`.
+    init(in directory: String, port: UInt16) {
+        self.init()
+        stateDirectory = directory + "/azure"
+        programsDirectory = Files.parent(of: RunningDaemon.executable)
+        network = .loopback
+        forwarderPort = port
+        recordingFile = TrafficRecording.file()
     }
 }

@@ -17,12 +17,7 @@ private struct SharedAzure: Sendable {
     static func run(port: Int, _ body: @escaping @Sendable (SharedAzure) async throws -> Void) throws {
         let directory = try TemporaryDirectory()
         try onLoop { loop in
-            var options = LocalAzureOptions()
-            options.stateDirectory = directory.path + "/azure"
-            options.programsDirectory = Files.parent(of: RunningDaemon.executable)
-            options.network = .loopback
-            options.forwarderPort = UInt16(port)
-            options.recordingFile = TrafficRecording.file()
+            let options = LocalAzureOptions(in: directory.path, port: UInt16(port))
             let azure = try LocalAzure(options, on: loop)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await azure.run() }

@@ -56,8 +56,9 @@ struct Pacer: Equatable {
     private static let memory = Duration.seconds(30)
     /// Who is refused does not trust in an empty bucket's filling for so long.
     private static let caution = Duration.seconds(100)
-    /// An answer is waited for so long before another call may go.
-    static let patience = Duration.seconds(3)
+    /// How long to wait for the answer to a call before another call may go. A probe waits longer: in a crowd answers are
+    /// slow, and the next probe would only add to it.
+    private static let patience = (usual: Duration.seconds(3), probing: Duration.seconds(30))
     private static let largestWindow = 100
     /// How many equal nodes the rates are made for: of probes, first after a refused probe, at the least, and at the very
     /// least. Probes are few, so that one node is not held up: a larger crowd has each of its nodes refused once more.
@@ -77,7 +78,8 @@ struct Pacer: Equatable {
     /// ``refused(at:takenIn:pause:random:)`` or ``unanswered()``. `random` is in `0..<1`.
     mutating func take(at now: Instant, random: Double) -> Duration? {
         if now < opens { return now.duration(to: opens) }
-        let patient = Self.patience - lastSent.duration(to: now)
+        let patience = mode == .probing ? Self.patience.probing : Self.patience.usual
+        let patient = patience - lastSent.duration(to: now)
         if underWay >= room(at: now), patient > .zero { return patient }
         if let wait = own.take(at: now) { return wait }
         forget(at: now)

@@ -13,11 +13,12 @@ struct Peer {
 
     /// Runs one scenario against a socket.
     func load(
-        _ scenario: String, on socket: String, inFlight: Int = 1, size: Int = 0, seconds: Double
+        _ scenario: String, on socket: String, inFlight: Int = 1, size: Int = 0, pauseMilliseconds: Int = 0,
+        seconds: Double
     ) async throws -> Measurement {
         let output = try await run([
             "load", "--socket", socket, "--scenario", scenario, "--inflight", "\(inFlight)", "--size", "\(size)",
-            "--seconds", "\(seconds)",
+            "--seconds", "\(seconds)", "--pause", "\(pauseMilliseconds)ms",
         ])
         let json = try JSONValue(parsing: output)
         guard json["errors"]?.integerValue == 0 else {

@@ -24,6 +24,7 @@ type load struct {
 	seconds  float64
 	count    int
 	warmup   int
+	pause    time.Duration
 }
 
 // measurement is what came out; the latencies are those of the calls that succeeded.
@@ -56,6 +57,7 @@ func generateLoad(arguments []string) error {
 	flags.IntVar(&l.size, "size", 4096, "bytes of an answer (read)")
 	flags.Float64Var(&l.seconds, "seconds", 3, "how long, when there is no count")
 	flags.IntVar(&l.count, "count", 0, "how many calls in all")
+	flags.DurationVar(&l.pause, "pause", 0, "how long each caller waits after a call")
 	flags.IntVar(&l.warmup, "warmup", 200, "calls before that do not count")
 	flags.Parse(arguments)
 
@@ -140,6 +142,10 @@ func (l *load) run(call func() error) *measurement {
 					}
 				}
 				before = after
+				if l.pause > 0 {
+					time.Sleep(l.pause)
+					before = time.Now()
+				}
 			}
 		}(worker)
 	}

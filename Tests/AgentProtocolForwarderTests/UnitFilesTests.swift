@@ -92,16 +92,20 @@ struct UnitFilesTests {
         let unit = try Self.read("\(Self.directory)/netns@.service")
         let name = "unit-test-\(ProcessTree.current)"
         let here = try NetworkNamespace.ofThisProcess()
-        func run(_ key: String) throws {
-            for command in Self.values(of: key, in: unit) {
-                try Lab.command(command.replacing("%i", with: name), in: here)
+        #expect(Self.values(of: "PrivateNetwork", in: unit) == ["yes"], "systemd makes the namespace, and brings lo up")
+        /// Runs a command of the unit as systemd does: `%%` is a percent sign.
+        func run(_ key: String, in namespace: NetworkNamespace) throws {
+            for command in Self.values(of: key, in: unit.replacing("\\\n", with: "")) {
+                try Lab.command(command.replacing("%i", with: name).replacing("%%", with: "%"), in: namespace)
             }
         }
-        try run("ExecStart")
-        defer { _ = try? run("ExecStop") }
+        let made = try NetworkNamespace.make()
+        try Lab.command("ip link set lo up", in: made)
+        try run("ExecStart", in: made)
+        defer { _ = try? run("ExecStop", in: made) }
         #expect(try Lab.command("ip -n \(name) -o link show lo", in: here).contains(",UP"))
         // Starting it again leaves it as it is.
-        try run("ExecStart")
+        try run("ExecStart", in: here)
         #expect(try Lab.command("ip netns exec \(name) ping -c 1 -W 5 127.0.0.1", in: here).contains("1 received"))
     }
 }

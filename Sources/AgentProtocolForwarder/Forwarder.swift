@@ -7,7 +7,7 @@ internal import Telemetry
 /// The VM's daemon: the tunnel's end, with what the VM changes in the calls that come through it.
 struct Forwarder: Sendable {
     private let listener: Listener
-    private let tunnel: GuestEnd
+    private let tunnel: GuestTunnel
     /// nil: the pod reaches no metadata service.
     private let metadata: PodMetadataRelay?
     private let logger: Logger
@@ -27,14 +27,15 @@ struct Forwarder: Sendable {
             try network.map { network in
                 try PodMetadataRelay(
                     in: try NetworkNamespace(opening: network.namespace),
-                    at: .tcp(host: "\(VMNetwork.metadataService)", port: 80), for: endpoint, on: loop, logger: logger)
+                    at: .tcp(host: "\(GuestNetwork.metadataService)", port: 80), for: endpoint, on: loop, logger: logger
+                )
             }
         }
         self.logger = logger
         let frames = HeldFrames()
         let podNamespace = options.podNamespace
         let own = PodVMService(network).server(on: loop, logger: logger)
-        tunnel = GuestEnd(
+        tunnel = GuestTunnel(
             listener, security: setup.security, agent: .unix(path: options.agentSocket), on: loop, logger: logger,
             protocols: [PodVM.applicationProtocol: { stream in await own.serve(stream) }]
         ) {
@@ -62,7 +63,7 @@ struct Forwarder: Sendable {
 
     /// Serves until the first of `signals`, then closes all connections and returns; at the second, ends the process.
     func run(until signals: Signals, environment: [String: String]) async throws {
-        let stop = Signal()
+        let stop = Event()
         ServiceManager.notify("READY=1", environment: environment)
         ProcessMemory.forgetStartUp()
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -80,7 +81,7 @@ struct Forwarder: Sendable {
         }
     }
 
-    private func run(until stop: Signal) async throws {
+    private func run(until stop: Event) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await run() }
             group.addTask { await stop.wait() }

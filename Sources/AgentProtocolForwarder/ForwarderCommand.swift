@@ -84,10 +84,10 @@ public enum ForwarderCommand {
 
     /// Sets up the VM's end of the pod's network, which may have to wait for the VM's own; nil if a signal came first.
     private static func join(
-        _ network: VMNetwork, unless signals: Signals, on loop: EpollLoop, _ logger: Logger
+        _ network: GuestNetwork, unless signals: Signals, on loop: EpollLoop, _ logger: Logger
     ) async throws -> PodVMService.Network? {
-        let networks = try PodNetworks(parallel: 2, logger: logger)
-        return try await withThrowingTaskGroup(of: VMEndPlan?.self) { group in
+        let networks = try PodNetworkExecutor(parallel: 2, logger: logger)
+        return try await withThrowingTaskGroup(of: GuestNetworkPlan?.self) { group in
             group.addTask { try await network.setUp(networks, on: loop, logger: logger) }
             group.addTask {
                 _ = try await signals.next()

@@ -10,7 +10,7 @@ struct ForwarderSetup: Sendable {
     /// nil serves in the clear.
     let security: TLSContext?
     /// nil: the node wants the pod to have no network in this VM.
-    let network: VMNetwork?
+    let network: GuestNetwork?
     /// The VM's metadata service; nil if the pod is to reach none.
     let metadata: MetadataEndpoint?
 
@@ -18,7 +18,7 @@ struct ForwarderSetup: Sendable {
     init(_ options: ForwarderOptions) throws(ForwarderError) {
         document = try Self.read(options.config)
         security = options.tls.isDisabled ? nil : try Self.context(options.tls, document)
-        network = try VMNetwork(document, options)
+        network = try GuestNetwork(document, options)
         metadata = options.offersMetadata ? try Self.metadata(options.metadataEndpoint.reveal()) : nil
     }
 

@@ -8,13 +8,13 @@ internal import LinuxIO
 final class SpareConnections: Sendable {
     private struct Spare {
         let stream: any ByteStream
-        let taken = Signal()
+        let taken = Event()
     }
 
     private enum Stock {
         case none
         /// One is being made, for the client that waits for it or for the next.
-        case dialling(client: CheckedContinuation<(any ByteStream)?, Never>?)
+        case dialing(client: CheckedContinuation<(any ByteStream)?, Never>?)
         case ready(Spare)
         case closed
     }
@@ -46,10 +46,10 @@ final class SpareConnections: Sendable {
                     state.stock = .none
                     spare.taken.set()
                     return spare.stream
-                case .dialling(client: nil):
-                    state.stock = .dialling(client: client)
+                case .dialing(client: nil):
+                    state.stock = .dialing(client: client)
                     return nil
-                case .none, .dialling, .closed: return .some(nil)
+                case .none, .dialing, .closed: return .some(nil)
                 }
             }
             if let found { client.resume(returning: found) }
@@ -79,7 +79,7 @@ final class SpareConnections: Sendable {
         let isLikely = state.withLock { state in
             defer { state.latest = now }
             guard let latest = state.latest, now - latest < patience, case .none = state.stock else { return false }
-            state.stock = .dialling(client: nil)
+            state.stock = .dialing(client: nil)
             return true
         }
         if isLikely { wish.yield() }
@@ -88,7 +88,7 @@ final class SpareConnections: Sendable {
     /// Gives a new connection to the client that waits for it; returns it, if there is none, for the next to take.
     private func offer(_ stream: (any ByteStream)?) -> Spare? {
         let (client, spare): (CheckedContinuation<(any ByteStream)?, Never>?, Spare?) = state.withLock { state in
-            guard case .dialling(let client) = state.stock else { return (nil, nil) }
+            guard case .dialing(let client) = state.stock else { return (nil, nil) }
             let spare = client == nil ? stream.map { Spare(stream: $0) } : nil
             state.stock = spare.map { .ready($0) } ?? .none
             return (client, spare)
@@ -115,7 +115,7 @@ final class SpareConnections: Sendable {
         }
         switch last {
         case .ready(let spare): spare.stream.close()
-        case .dialling(let client): client?.resume(returning: nil)
+        case .dialing(let client): client?.resume(returning: nil)
         case .none, .closed: break
         }
     }

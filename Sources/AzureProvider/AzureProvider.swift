@@ -9,7 +9,7 @@ public import Telemetry
 /// Concurrency: every call works in its caller's task, so nothing of it is sent after it has returned. What calls share
 /// - sizes, the memory of failures, what is known of VMs on their way - is each behind a lock of its own.
 public final class AzureProvider: CloudProvider {
-    private let shop: Workshop
+    private let shop: AzureContext
     private let token: TokenSource
 
     /// A provider for these options, which says nothing to Azure yet.
@@ -39,7 +39,7 @@ public final class AzureProvider: CloudProvider {
         token = TokenSource(options, sender: sender, clock: clock, logger: logger, metrics: metrics)
         let arm = ARMClient(
             AzureAccount(options), sender: sender, credential: token, clock: clock, logger: logger, metrics: metrics)
-        shop = Workshop(
+        shop = AzureContext(
             options, arm: arm, sshPublicKey: sshPublicKey, clock: clock, logger: logger, metrics: metrics)
     }
 

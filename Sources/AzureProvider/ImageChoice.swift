@@ -41,5 +41,5 @@ struct ImageChoice: Sendable {
             + "\(AzureOptions.name("images")). Add it there, or remove the pod's annotation."
     }
 
-    private func quoted(_ text: String) -> String { "\"\(Words.tidy(text, limit: 300))\"" }
+    private func quoted(_ text: String) -> String { "\"\(LogText.sanitized(text, limit: 300))\"" }
 }

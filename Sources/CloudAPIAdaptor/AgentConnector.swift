@@ -24,15 +24,15 @@ struct AgentConnector: PodConnector {
 
     /// How pods' networks reach the VMs.
     enum Network: Sendable {
-        case host(NetworkHost)
+        case host(NodeNetworkManager)
         /// They do not, because of this.
         case none(reason: String)
 
-        var host: NetworkHost? { if case .host(let host) = self { host } else { nil } }
+        var host: NodeNetworkManager? { if case .host(let host) = self { host } else { nil } }
     }
 
     let options: Options
-    let tunnels: TunnelHost
+    let tunnels: TunnelManager
     let network: Network
     let loop: EpollLoop
     let logger: Logger
@@ -85,11 +85,11 @@ struct AgentConnector: PodConnector {
     ) async throws(ConnectorError) {
         let obstacle = Lock<AgentProbe.Obstacle?>(nil)
         do {
-            let dialler = try dialler(to: instance.addresses.first, SandboxFiles(in: directory))
+            let dialer = try dialer(to: instance.addresses.first, SandboxFiles(in: directory))
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await network.host?.join(sandbox, to: instance) }
                 group.addTask {
-                    try await AgentProbe(dialler: dialler, loop: loop).awaitService { latest in
+                    try await AgentProbe(dialer: dialer, loop: loop).awaitService { latest in
                         obstacle.withLock { $0 = latest }
                     }
                 }
@@ -97,7 +97,7 @@ struct AgentConnector: PodConnector {
                 defer { group.cancelAll() }
                 while try await group.next() != nil {}
             }
-            try await open(sandbox, in: directory, dialler)
+            try await open(sandbox, in: directory, dialer)
         } catch let error as ConnectorError {
             throw error
         } catch let fault as AgentProbe.Obstacle {
@@ -122,7 +122,7 @@ struct AgentConnector: PodConnector {
 
     func lastUse(of sandbox: SandboxID) -> ContinuousClock.Instant? { tunnels.lastUse(of: sandbox) }
 
-    func takeUp(_ sandbox: SandboxID, in directory: String) { network.host?.takeUp(sandbox, in: directory) }
+    func adopt(_ sandbox: SandboxID, in directory: String) { network.host?.adopt(sandbox, in: directory) }
 
     /// A sandbox's network at both ends.
     func networkStatus(of summary: SandboxSummary) async -> PodNetworkStatus {
@@ -132,7 +132,7 @@ struct AgentConnector: PodConnector {
             guard let sandbox = try? SandboxID(validating: summary.id) else { return PodNetworkStatus() }
             return await NetworkInspection(sandbox: sandbox, host: host, loop: loop).status {
                 directory throws(ConnectorError) in
-                try dialler(to: summary.address, SandboxFiles(in: directory))
+                try dialer(to: summary.address, SandboxFiles(in: directory))
             }
         }
     }
@@ -162,11 +162,11 @@ struct AgentConnector: PodConnector {
         }
     }
 
-    private func dialler(to address: String?, _ files: SandboxFiles) throws(ConnectorError) -> Dialler {
+    private func dialer(to address: String?, _ files: SandboxFiles) throws(ConnectorError) -> Dialer {
         guard let host = address else { throw ConnectorError(.failed, "The cloud gave the VM no address") }
         do {
             let security = try options.security.clientSecurity(try files.readKeys())
-            return Dialler(to: .tcp(host: host, port: options.forwarderPort), security: security, on: loop)
+            return Dialer(to: .tcp(host: host, port: options.forwarderPort), security: security, on: loop)
         } catch {
             throw ConnectorError(.failed, "The tunnel's keys cannot be used: create the pod anew", cause: error)
         }
@@ -174,18 +174,18 @@ struct AgentConnector: PodConnector {
 
     /// Serves the agent socket. A connection waits for kata's first already; it cannot be the one
     /// that the agent was asked on, since kata counts a connection's calls from one.
-    private func open(_ sandbox: SandboxID, in directory: String, _ dialler: Dialler) async throws {
+    private func open(_ sandbox: SandboxID, in directory: String, _ dialer: Dialer) async throws {
         let files = SandboxFiles(in: directory)
         let logger = logger.with("sandbox", sandbox)
         var spare: (any ByteStream)?
         do {
-            spare = try await dialler.connect(deadline: .now.advanced(by: Self.spareTime))
+            spare = try await dialer.connect(deadline: .now.advanced(by: Self.spareTime))
         } catch let error as DialError {
             logger.warning("No second connection to the pod VM", [LogField("error", error)])
         }
         do {
             let listener = try Listener.listen(on: .unix(path: files.socket), loop: loop)
-            await tunnels.open(NodeEnd(listener, to: dialler, spare: spare, on: loop, logger: logger), for: sandbox)
+            await tunnels.open(NodeTunnel(listener, to: dialer, spare: spare, on: loop, logger: logger), for: sandbox)
         } catch {
             spare?.close()
             throw error
@@ -204,9 +204,9 @@ extension ConnectorError {
         switch error {
         case let error as BootError: self.init(.invalidRequest, "\(error)")
         case is FileError, is SystemCallError:
-            let isForWantOfRoom = (error as? SystemCallError)?.isForWantOfRoom == true
+            let isOutOfSpace = (error as? SystemCallError)?.isOutOfSpace == true
             self.init(
-                isForWantOfRoom ? .resourceExhausted : .failed, "The pod's files cannot be written: \(error)",
+                isOutOfSpace ? .resourceExhausted : .failed, "The pod's files cannot be written: \(error)",
                 cause: error)
         default: self.init(.failed, "The tunnel's keys cannot be made: \(error)", cause: error)
         }

@@ -15,7 +15,7 @@ struct AgentProbe: Sendable {
         case unwell(UInt32)
     }
 
-    let dialler: Dialler
+    let dialer: Dialer
     let loop: EpollLoop
 
     /// How long the agent may take for one answer. Behind that a new connection is made, in case
@@ -34,7 +34,7 @@ struct AgentProbe: Sendable {
         var distrusted: ContinuousClock.Instant?
         while true {
             do {
-                let connection = try await dialler.connect(
+                let connection = try await dialer.connect(
                     deadline: .now.advanced(by: .seconds(86_400)), noting: { note(.unreached($0)) })
                 distrusted = nil
                 if try await ask(over: connection, noting: note) { return }

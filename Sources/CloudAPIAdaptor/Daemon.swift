@@ -17,7 +17,7 @@ struct Daemon: Sendable {
     /// How long StopVM is served after the tunnels were closed: kata's shim calls it as soon as its connection breaks.
     private static let stopTime = Duration.seconds(2)
     /// How long the services may take to end, StopVM's time included. What is not done by then stays on record.
-    private static let farewellTime = stopTime + .seconds(5)
+    private static let shutdownTimeout = stopTime + .seconds(5)
     /// How long after the start it has its first questions to the cloud behind it.
     private static let settlingTime = Duration.seconds(10)
     /// How often the cloud's VMs are compared with the records, at least.
@@ -43,14 +43,14 @@ struct Daemon: Sendable {
             ])
         let cloud = try makeCloud(loop, logger, metrics)
         try dropPrivileges(using: cloud)
-        let stop = Signal()
+        let stop = Event()
         return try await withThrowingTaskGroup(of: Int32?.self) { group in
             group.addTask {
                 try await serve(cloud, metrics, until: stop, on: loop)
                 return 0
             }
             group.addTask {
-                try await heed(signals, stop, on: loop)
+                try await handleSignals(signals, stop, on: loop)
                 return 1
             }
             defer { group.cancelAll() }
@@ -59,7 +59,7 @@ struct Daemon: Sendable {
     }
 
     /// Runs the cloud's services, and the node's within their time.
-    private func serve(_ cloud: Cloud, _ metrics: Metrics, until stop: Signal, on loop: EpollLoop) async throws {
+    private func serve(_ cloud: Cloud, _ metrics: Metrics, until stop: Event, on loop: EpollLoop) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for service in cloud.services { group.addTask { try await service() } }
             group.addTask {
@@ -78,7 +78,7 @@ struct Daemon: Sendable {
     }
 
     /// Asks the cloud whether it can be used as it is configured; gives it up when told to stop.
-    private func verify(_ cloud: Cloud, until stop: Signal) async throws {
+    private func verify(_ cloud: Cloud, until stop: Event) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await cloud.verify() }
             group.addTask { await stop.wait() }
@@ -94,7 +94,7 @@ struct Daemon: Sendable {
     private func network(_ reach: Cloud.Reach) async throws -> AgentConnector.Network {
         switch reach {
         case .network(let interface):
-            let host = try NetworkHost(configuration.network, reachedBy: interface, logger: logger)
+            let host = try NodeNetworkManager(configuration.network, reachedBy: interface, logger: logger)
             await host.look()
             return .host(host)
         case .loopback(let reason):
@@ -108,7 +108,7 @@ struct Daemon: Sendable {
     private func start(
         _ cloud: Cloud, _ network: AgentConnector.Network, _ metrics: Metrics, on loop: EpollLoop
     ) async throws -> Node {
-        let tunnels = TunnelHost(logger: logger)
+        let tunnels = TunnelManager(logger: logger)
         var options = connectorOptions
         // The fake's VMs run this project's forwarder, which needs no pod network.
         if cloud.startsPrograms { options.allowsPodsWithoutNetwork = true }
@@ -147,7 +147,7 @@ struct Daemon: Sendable {
             [
                 { await supervisor.run() }, { await supervisor.sweep(every: Self.sweepInterval) },
                 { await supervisor.stopAbandoned() }, { await tunnels.run() }, { try await hypervisor.run() },
-                { try await probes.run() }, { try await Self.giveMemoryBack(on: loop) },
+                { try await probes.run() }, { try await Self.trimMemory(on: loop) },
             ] + (network.host.map { host in [{ await host.run(besides: ending) }] } ?? [])
         return Node(services: services, supervisor: supervisor, tunnels: tunnels)
     }
@@ -156,11 +156,11 @@ struct Daemon: Sendable {
     private struct Node: Sendable {
         let services: [@Sendable () async throws -> Void]
         let supervisor: SandboxSupervisor
-        let tunnels: TunnelHost
+        let tunnels: TunnelManager
     }
 
     /// Has memory go back that only the start needed, or a moment with many pods.
-    private static func giveMemoryBack(on loop: EpollLoop) async throws {
+    private static func trimMemory(on loop: EpollLoop) async throws {
         var pause = settlingTime
         while true {
             try await loop.sleep(for: pause)
@@ -173,7 +173,7 @@ struct Daemon: Sendable {
     ///
     /// The agent connections end first. StopVM is then served for a moment more, so that the shims' reaction to that is on
     /// record before the process ends.
-    private func run(_ node: Node, until stop: Signal, on loop: EpollLoop) async throws {
+    private func run(_ node: Node, until stop: Event, on loop: EpollLoop) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for service in node.services { group.addTask { try await service() } }
             group.addTask {
@@ -188,13 +188,13 @@ struct Daemon: Sendable {
     }
 
     /// Begins the end with the first signal; returns when a second comes, or the end takes too long.
-    private func heed(_ signals: Signals, _ stop: Signal, on loop: EpollLoop) async throws {
+    private func handleSignals(_ signals: Signals, _ stop: Event, on loop: EpollLoop) async throws {
         let first = try await signals.next()
         logger.info("Stopping", [LogField("signal", Int(first))])
         ServiceManager.notify("STOPPING=1", environment: environment)
         stop.set()
         do {
-            let second = try await withDeadline(.now.advanced(by: Self.farewellTime), on: loop) {
+            let second = try await withDeadline(.now.advanced(by: Self.shutdownTimeout), on: loop) {
                 try await signals.next()
             }
             logger.warning("Stopping at once", [LogField("signal", Int(second))])

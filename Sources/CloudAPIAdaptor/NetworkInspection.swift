@@ -11,7 +11,7 @@ internal import TTRPC
 /// to say, and of a way that was good once.
 struct NetworkInspection: Sendable {
     let sandbox: SandboxID
-    let host: NetworkHost
+    let host: NodeNetworkManager
     let loop: EpollLoop
 
     /// How long the VM may take for all of its answers.
@@ -26,12 +26,12 @@ struct NetworkInspection: Sendable {
     /// What the VM told, and what is wrong with the way to it.
     private struct Answer {
         var vm: VMNetworkStatus
-        var node: NodeEndState
+        var node: NodeNetworkState
         var problems: [String]
     }
 
-    /// All that can be told; `dialler`, made with what is in the sandbox's directory, leads to the VM.
-    func status(asking dialler: (_ directory: String) throws(ConnectorError) -> Dialler) async -> PodNetworkStatus {
+    /// All that can be told; `dialer`, made with what is in the sandbox's directory, leads to the VM.
+    func status(asking dialer: (_ directory: String) throws(ConnectorError) -> Dialer) async -> PodNetworkStatus {
         guard let (network, directory) = host.record(of: sandbox) else { return PodNetworkStatus() }
         var status = PodNetworkStatus(network)
         do {
@@ -40,7 +40,7 @@ struct NetworkInspection: Sendable {
                 return status
             }
             do {
-                let answer = try await ask(try dialler(directory), plan.tunnel, before)
+                let answer = try await ask(try dialer(directory), plan.tunnel, before)
                 status.fill(node: answer.node, vm: answer.vm)
                 status.problems = answer.problems
             } catch {
@@ -55,9 +55,9 @@ struct NetworkInspection: Sendable {
         return status
     }
 
-    private func ask(_ dialler: Dialler, _ tunnel: Tunnel, _ before: NodeEndState) async throws -> Answer {
+    private func ask(_ dialer: Dialer, _ tunnel: Tunnel, _ before: NodeNetworkState) async throws -> Answer {
         let deadline = ContinuousClock.now.advanced(by: Self.patience)
-        guard let stream = try await dialler.connect(speaking: PodVM.applicationProtocol, deadline: deadline) else {
+        guard let stream = try await dialer.connect(speaking: PodVM.applicationProtocol, deadline: deadline) else {
             throw Silence("its forwarder does not tell (it is another project's, or TLS is off)")
         }
         return try await withDeadline(deadline, on: loop) {
@@ -106,7 +106,7 @@ struct NetworkInspection: Sendable {
 
 extension PodNetworkStatus {
     /// What is on record.
-    fileprivate init(_ network: SandboxNetwork) {
+    fileprivate init(_ network: SandboxNetworkRecord) {
         self.init()
         namespacePath = network.namespacePath
         addresses = network.pod.addresses.filter { !$0.address.isLinkLocal }.map(\.description)
@@ -116,7 +116,7 @@ extension PodNetworkStatus {
         vmAddress = network.peers.last?.description ?? ""
     }
 
-    fileprivate mutating func fill(node: NodeEndState, vm: VMNetworkStatus?) {
+    fileprivate mutating func fill(node: NodeNetworkState, vm: VMNetworkStatus?) {
         if let pod = node.pod { hops.append(HopStatus(pod, in: .podOnNode)) }
         if let tunnel = node.tunnel { hops.append(HopStatus(tunnel, in: .podOnNode)) }
         if let underlay = node.underlay { hops.append(HopStatus(underlay, in: .node)) }
@@ -126,10 +126,10 @@ extension PodNetworkStatus {
     }
 }
 
-extension NodeEndState {
+extension NodeNetworkState {
     /// Whether something has come through the tunnel since, at both ends.
     fileprivate func hasHeard(since earlier: PathDiagnosis.Counts, and vm: PathDiagnosis.FarEnd) -> Bool {
-        func received(_ state: NodeEndState) -> UInt64 { state.tunnel?.counters.received.packets ?? 0 }
+        func received(_ state: NodeNetworkState) -> UInt64 { state.tunnel?.counters.received.packets ?? 0 }
         return received(self) > received(earlier.node) && vm.pod?.received ?? 0 > earlier.vm.pod?.received ?? 0
     }
 }

@@ -6,11 +6,11 @@ internal import Telemetry
 /// The VXLAN identifiers of this node's pods, each of which no other interface of the node has when it is drawn.
 final class TunnelIdentifiers: Sendable {
     private let port: Int
-    private let networks: PodNetworks
+    private let networks: PodNetworkExecutor
     private let state: Lock<VXLANIdentifiers>
     private let logger: Logger
 
-    init(from minimum: Int, port: Int, networks: PodNetworks, logger: Logger) {
+    init(from minimum: Int, port: Int, networks: PodNetworkExecutor, logger: Logger) {
         guard let identifiers = VXLANIdentifiers(from: UInt32(clamping: minimum)) else {
             preconditionFailure("-vxlan-min-id was checked")
         }

@@ -19,7 +19,7 @@ final class UntrackedTunnels: Sendable {
     private let makeFilter: @Sendable () throws -> UntrackedPeers
     private let state = Lock(State())
     /// What is wanted is looked up and done by one at a time, so that the kernel ends up with what is wanted last.
-    private let turnstile = Turnstile(1)
+    private let semaphore = AsyncSemaphore(1)
     private let logger: Logger
 
     /// `makeFilter` is called off the loop, when there is the first tunnel: libnftables reads files for it.
@@ -47,7 +47,7 @@ final class UntrackedTunnels: Sendable {
     /// Removes the hosts that no sandbox's tunnel leads to: an earlier process has left them, and their records are gone.
     func reconcile() async {
         do {
-            let there = try await turnstile.pass { try await filter().all() }
+            let there = try await semaphore.withPermit { try await filter().all() }
             let left = state.withLock { state in
                 let left = there.filter { state.users[$0] == nil }
                 for peer in left { state.isThere[peer] = true }
@@ -62,7 +62,7 @@ final class UntrackedTunnels: Sendable {
     /// Makes the kernel do what is wanted with one host at the moment.
     func settle(_ peer: String) async {
         do {
-            try await turnstile.pass {
+            try await semaphore.withPermit {
                 let (isWanted, isThere) = state.withLock { ($0.users[peer] != nil, $0.isThere[peer]) }
                 if isWanted == isThere { return }
                 let filter = try await filter()

@@ -16,7 +16,7 @@ final class Agent: Sendable {
     }
 
     /// What containers have of the pod's files.
-    let files: SandboxFiles
+    let files: AgentSandboxFiles
     let loop: EpollLoop
     let logger: Logger
     private let pauseProgram: String
@@ -27,7 +27,7 @@ final class Agent: Sendable {
     init(
         tree: GuestTree, pauseProgram: String = SystemInfo.executablePath, on loop: EpollLoop, logger: Logger
     ) {
-        files = SandboxFiles(in: tree, logger: logger)
+        files = AgentSandboxFiles(in: tree, logger: logger)
         self.pauseProgram = pauseProgram
         self.loop = loop
         self.logger = logger

@@ -25,9 +25,9 @@ final class AgentProcess: Sendable {
     private let ended = Promise<Int32>()
     // A shim may have several reads or writes of one stream under way; their bytes must neither mix
     // nor overtake each other.
-    private let inputTurn = Turnstile(1)
-    private let outputTurn = Turnstile(1)
-    private let errorTurn = Turnstile(1)
+    private let inputTurn = AsyncSemaphore(1)
+    private let outputTurn = AsyncSemaphore(1)
+    private let errorTurn = AsyncSemaphore(1)
 
     init(id: String, plan: ProcessPlan, place: ProcessPlace) {
         self.id = id
@@ -79,7 +79,7 @@ final class AgentProcess: Sendable {
         let running = try await started.value()
         let turn = output == .standard ? outputTurn : errorTurn
         guard let stream = output == .standard ? running.output : running.error else { throw Status.endOfStream }
-        return try await turn.pass {
+        return try await turn.withPermit {
             do {
                 let bytes =
                     if let terminal = running.terminal { try await terminal.read(upTo: limit) } else {
@@ -97,7 +97,7 @@ final class AgentProcess: Sendable {
     func write(_ bytes: ArraySlice<UInt8>) async throws {
         let running = try await started.value()
         guard let stream = running.input else { throw Status(.failedPrecondition, "\(id) has no standard input") }
-        try await inputTurn.pass {
+        try await inputTurn.withPermit {
             do {
                 try await stream.write(bytes)
             } catch is StreamClosed {
@@ -109,7 +109,7 @@ final class AgentProcess: Sendable {
     /// Ends its input; on a terminal, as a person would with Control-D.
     func closeInput() async throws {
         let running = try await started.value()
-        try await inputTurn.pass {
+        try await inputTurn.withPermit {
             if running.terminal == nil {
                 running.input?.close()
             } else {

@@ -12,7 +12,7 @@ final class Guest: Sendable {
     private let directory: MachineDirectory
     private let loop: EpollLoop
     private let logger: Logger
-    private let timeline: Timeline
+    private let timeline: BootTimeline
     /// Numbers of processes that somebody waits for already.
     private let awaited = Lock<Set<Int32>>([])
 
@@ -28,7 +28,7 @@ final class Guest: Sendable {
         self.directory = directory
         self.loop = loop
         self.logger = logger
-        timeline = Timeline(of: machine, in: directory)
+        timeline = BootTimeline(of: machine, in: directory)
     }
 
     /// Boots, and runs until it is cancelled or dies of the fault it is to have.
@@ -41,7 +41,7 @@ final class Guest: Sendable {
         }
         try await loop.sleep(for: machine.order.bootDelay)
         if machine.order.fault == .provisioning { throw Failure("the fake cloud was told to fail") }
-        if machine.order.fault == .neverBoots { return try await Signal().waitForEver() }
+        if machine.order.fault == .neverBoots { return try await Event().waitForEver() }
         timeline.mark(.booted)
         try Files.makeDirectories(layout.provisioned)
         try await provision()
@@ -72,7 +72,7 @@ final class Guest: Sendable {
             group.addTask { try await self.runAgent() }
             group.addTask { try await self.runForwarder() }
             // A machine without programs is still on.
-            group.addTask { try await Signal().waitForEver() }
+            group.addTask { try await Event().waitForEver() }
             if machine.order.fault.isMortal {
                 group.addTask {
                     try await self.loop.sleep(for: self.machine.order.life)
@@ -165,7 +165,7 @@ final class Guest: Sendable {
     }
 }
 
-extension Signal {
+extension Event {
     /// Waits for what never happens, until cancelled.
     fileprivate func waitForEver() async throws {
         await wait()

@@ -50,7 +50,7 @@ extension HopStatus {
     }
 
     /// An interface as it was found.
-    public init(_ hop: NodeEndState.Hop, in place: Place) {
+    public init(_ hop: NodeNetworkState.Hop, in place: Place) {
         self.init()
         self.place = place.rawValue
         interface = hop.interface

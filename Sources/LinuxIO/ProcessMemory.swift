@@ -4,7 +4,7 @@ internal import Glibc
 /// What a long-lived process does about its own memory.
 public enum ProcessMemory {
     /// Gives back what was allocated and is free by now: after a crowd, for example.
-    public static func giveBackFree() { clinux_give_back_free() }
+    public static func trim() { clinux_give_back_free() }
 
     /// Gives back the pages of programs and libraries that only the start needed.
     ///
@@ -15,7 +15,7 @@ public enum ProcessMemory {
     ///
     /// What was allocated meanwhile and is free by now goes back too.
     public static func forgetStartUp() {
-        giveBackFree()
+        trim()
         // Large enough to be mapped, and so given back itself.
         guard let bytes = try? DurableFile.read("/proc/self/smaps", limit: 8 << 20) else { return }
         for mapping in MappedFile.unwritten(bytes) {

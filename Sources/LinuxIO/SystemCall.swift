@@ -31,7 +31,7 @@ extension SystemCallError: CustomStringConvertible {
     /// Whether this process may not do that (`EPERM`).
     package var isForbidden: Bool { errno == EPERM }
     /// Whether something is full: the disk, a quota, the memory.
-    public var isForWantOfRoom: Bool { [ENOSPC, EDQUOT, ENOMEM].contains(errno) }
+    public var isOutOfSpace: Bool { [ENOSPC, EDQUOT, ENOMEM].contains(errno) }
     /// Whether nobody listens where we knocked (`ECONNREFUSED`).
     public var isRefused: Bool { errno == ECONNREFUSED }
     /// Whether the kernel waited in vain for an answer (`ETIMEDOUT`).

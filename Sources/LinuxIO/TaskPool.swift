@@ -32,8 +32,8 @@ public final class TaskPool: Sendable {
     /// One piece of work in a pool.
     public final class Child: Sendable {
         private let body: @Sendable () async -> Void
-        private let cancellation = Signal()
-        private let end = Signal()
+        private let cancellation = Event()
+        private let end = Event()
 
         fileprivate init(_ body: @escaping @Sendable () async -> Void) { self.body = body }
 
@@ -59,7 +59,7 @@ public final class TaskPool: Sendable {
 }
 
 /// Something that happens once; any number of tasks may wait for it.
-public final class Signal: Sendable {
+public final class Event: Sendable {
     private struct State {
         var isSet = false
         var nextID = 0

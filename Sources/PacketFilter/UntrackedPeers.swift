@@ -27,7 +27,7 @@ public final class UntrackedPeers: Sendable {
 
     private let port: Int
     /// Who waits is no thread: a removal takes one of the kernel's grace periods.
-    private let turnstile = Turnstile(1)
+    private let semaphore = AsyncSemaphore(1)
     private let state: Lock<State>
 
     /// The peers that send to, and get from, UDP port `port`.
@@ -124,7 +124,7 @@ public final class UntrackedPeers: Sendable {
     private func offLoop<Result: Sendable>(
         _ body: @escaping @Sendable (UntrackedPeers) throws -> Result
     ) async throws -> Result {
-        try await turnstile.pass { try await Thread.offLoop { try body(self) } }
+        try await semaphore.withPermit { try await Thread.offLoop { try body(self) } }
     }
 
     private func peers(_ context: NFTContext, _ what: String) throws(PacketFilterError) -> [String] {

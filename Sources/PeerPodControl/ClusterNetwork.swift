@@ -10,7 +10,7 @@ internal import PodNetwork
 /// is a file that its run holds locked for as long as it lives, so that what a killed one has left is known, and
 /// cleared by the next.
 ///
-/// Concurrency: what reads or changes the directory does so under the lock there; within this process `turnstile` lets one
+/// Concurrency: what reads or changes the directory does so under the lock there; within this process `semaphore` lets one
 /// in at a time. Making and removing a pod's namespace needs no lock, since nobody else has its number.
 final class ClusterNetwork: Sendable {
     /// Where all this is; another than the usual only in tests.
@@ -34,7 +34,7 @@ final class ClusterNetwork: Sendable {
     private let place: Place
     private let host: NetworkNamespace
     private let loop: EpollLoop
-    private let turnstile = Turnstile(1)
+    private let semaphore = AsyncSemaphore(1)
     /// Whether this process has cleared what others left.
     private let hasCleared = Lock(false)
 
@@ -150,7 +150,7 @@ final class ClusterNetwork: Sendable {
     ) async throws -> Result {
         let deadline = ContinuousClock.now + Self.patience
         while true {
-            let result = try await turnstile.pass {
+            let result = try await semaphore.withPermit {
                 try await attempt(operation) { [self] in try ifLocked(body) }
             }
             if let result { return result }

@@ -6,7 +6,7 @@ enum Phase: String, CaseIterable, Sendable {
     case create
     /// StartVM: from the request to the cloud until the agent has answered through the tunnel.
     case start
-    /// From dialling the agent until the command runs.
+    /// From dialing the agent until the command runs.
     case agent
     /// The command itself, until its output is read to the end.
     case run
@@ -15,7 +15,7 @@ enum Phase: String, CaseIterable, Sendable {
 }
 
 /// When each phase of one pod began and how long it took.
-struct Timeline: Equatable, Sendable {
+struct PodTimeline: Equatable, Sendable {
     /// One phase, relative to the start of its pod.
     struct Entry: Equatable, Sendable {
         let phase: Phase

@@ -6,7 +6,7 @@ internal import LinuxIO
 /// `commandSignals` is theirs together, under its lock.
 final class PodControl: Sendable {
     /// Set when the pod shall end, whatever it is at.
-    let stop = Signal()
+    let stop = Event()
     private let commandSignals = Lock<AsyncStream<CInt>.Continuation?>(nil)
 
     /// Passes a signal on to the command; ends the pod if no command runs.

@@ -15,7 +15,7 @@ struct PodOutcome: Sendable {
     let pod: String
     let namespace: String
     let sandbox: String
-    var timeline = Timeline()
+    var timeline = PodTimeline()
     var ending: Ending
     /// What went wrong while the pod was taken down, whatever the ending.
     var troubles: [PodFailure] = []

@@ -5,7 +5,7 @@ internal import LinuxIO
 /// Concurrency: the tasks of one pod share it; everything is under its lock.
 final class PodProgress: Sendable {
     private struct State {
-        var timeline = Timeline()
+        var timeline = PodTimeline()
         var phase: (Phase, start: Duration)?
         var troubles: [PodFailure] = []
         var outOfMemoryKills = 0

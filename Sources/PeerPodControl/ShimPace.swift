@@ -5,7 +5,7 @@ struct ShimPace: Sendable {
     var check = Duration.seconds(30)
     var createSandbox = Duration.seconds(300)
     var betweenChecks = Duration.seconds(5)
-    /// How long the agent's socket is dialled: kata's `dial_timeout`.
+    /// How long the agent's socket is dialed: kata's `dial_timeout`.
     var dialAgent = Duration.seconds(30)
     /// For StopVM, which the shim gives the deadline of its own caller.
     var stopVM = Duration.seconds(60)

@@ -25,7 +25,7 @@ struct ShimPod: Sendable {
 
     /// Runs the pod from beginning to end.
     func run() async -> PodOutcome {
-        let mayHaveVM = Signal()
+        let mayHaveVM = Event()
         let number = Lock<PodNumber?>(nil)
         let ending = await untilStopped {
             let site = try await site(number)
@@ -63,7 +63,7 @@ struct ShimPod: Sendable {
         switch (plan.network, cluster) {
         case (.existing(let path), _):
             // What is wrong with it, CreateVM will say.
-            let networks = try? PodNetworks(logger: Logger.silent)
+            let networks = try? PodNetworkExecutor(logger: Logger.silent)
             guard let interface = try? await networks?.inspect(path) else { return PodSite(namespacePath: path) }
             return PodSite(
                 namespacePath: path, addresses: interface.addresses.map(\.description),
@@ -88,7 +88,7 @@ struct ShimPod: Sendable {
         }
     }
 
-    private func live(at site: PodSite?, _ mayHaveVM: Signal) async throws -> Int32 {
+    private func live(at site: PodSite?, _ mayHaveVM: Event) async throws -> Int32 {
         progress.enter(.create)
         let agentSocketPath = try await createVM(site, mayHaveVM)
         progress.enter(.start)
@@ -122,7 +122,7 @@ struct ShimPod: Sendable {
         }
     }
 
-    private func createVM(_ site: PodSite?, _ mayHaveVM: Signal) async throws -> String {
+    private func createVM(_ site: PodSite?, _ mayHaveVM: Event) async throws -> String {
         do {
             let answer = try await hypervisor.call(Hypervisor.createVM, createRequest(site))
             mayHaveVM.set()
@@ -146,7 +146,7 @@ struct ShimPod: Sendable {
                 if Task.isCancelled { throw CancellationError() }
                 guard ContinuousClock.now < deadline, error is SystemCallError else {
                     throw PodFailure(
-                        operation: "dialling the agent", message: "no connection to \(path): \(error)",
+                        operation: "dialing the agent", message: "no connection to \(path): \(error)",
                         advice: "StartVM has succeeded, so the adaptor should listen there: see its log.")
                 }
                 try await hypervisor.loop.sleep(for: .milliseconds(100))

@@ -31,6 +31,6 @@ public struct NetworkCapabilities: Equatable, Sendable {
         guard !missing.isEmpty else { return }
         throw PodNetworkError(
             .notPermitted, "This process", "it lacks the capability \(missing.joined(separator: " and "))",
-            Remedy.capabilities)
+            NetworkRemedy.capabilities)
     }
 }

@@ -31,7 +31,7 @@ public enum PathDiagnosis {
         }
 
         /// What the VM sees itself.
-        public init(_ state: VMEndState) {
+        public init(_ state: GuestNetworkState) {
             pod = state.pod.map { hop in
                 Passed(
                     received: hop.counters.received.packets, sent: hop.counters.sent.packets, mtu: hop.mtu)
@@ -43,12 +43,12 @@ public enum PathDiagnosis {
     /// What both ends counted at one time.
     public struct Counts: Equatable, Sendable {
         /// The node's end.
-        public var node: NodeEndState
+        public var node: NodeNetworkState
         /// The VM's.
         public var vm: FarEnd
 
         /// Both.
-        public init(node: NodeEndState, vm: FarEnd) {
+        public init(node: NodeNetworkState, vm: FarEnd) {
             self.node = node
             self.vm = vm
         }
@@ -57,17 +57,17 @@ public enum PathDiagnosis {
     /// Everything that is wrong with a pod's network, as sentences that say what to do; none is good.
     ///
     /// With `earlier` it is about what has passed since: look at the node's end, ask the VM, send a probe each way
-    /// (``PodNetworks/probe(_:in:)``), ask the VM again, and look at the node's end again. Without, it is about all that has
+    /// (``PodNetworkExecutor/probe(_:in:)``), ask the VM again, and look at the node's end again. Without, it is about all that has
     /// passed since the ends are there, and so says nothing of a way that was good once. That nothing was sent is no problem.
     /// With `vm` nil, when the VM does not tell, what is said of the way is a guess.
     public static func problems(
-        of tunnel: Tunnel, node: NodeEndState, vm: FarEnd?, since earlier: Counts? = nil
+        of tunnel: Tunnel, node: NodeNetworkState, vm: FarEnd?, since earlier: Counts? = nil
     ) -> [String] {
         node.problems + (vm?.problems ?? []) + between(tunnel, node, vm, earlier)
     }
 
     private static func between(
-        _ tunnel: Tunnel, _ node: NodeEndState, _ vm: FarEnd?, _ earlier: Counts?
+        _ tunnel: Tunnel, _ node: NodeNetworkState, _ vm: FarEnd?, _ earlier: Counts?
     ) -> [String] {
         // Where an end is missing nothing can pass, and the end's own problem says so.
         guard let near = node.tunnel else { return [] }

@@ -55,7 +55,7 @@ enum PlanCheck {
     }
 }
 
-extension VMEndPlan {
+extension GuestNetworkPlan {
     /// - Throws: ``PodNetworkError`` (`invalidPlan`) if no pod's network can be like that.
     public func check() throws(PodNetworkError) {
         let advice = "The node describes the pod's network in apf.json: look at what its adaptor found there."

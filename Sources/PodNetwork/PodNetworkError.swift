@@ -74,20 +74,20 @@ public struct PodNetworkError: Error, Equatable, Sendable, CustomStringConvertib
         let isPermission = [EPERM, EACCES].contains(error.errno)
         self.init(
             isPermission ? .notPermitted : .refused, error.subject, "\(error)",
-            isPermission ? Remedy.capabilities : Remedy.look, errno: error.errno)
+            isPermission ? NetworkRemedy.capabilities : NetworkRemedy.look, errno: error.errno)
     }
 
     /// That the kernel refused a netlink request, in its own words where it has some.
     init(_ call: NetlinkCall, errno: CInt, words: String, in place: String) {
         let text = unsafe String(cString: strerror(errno))
         let reason = "the kernel refuses to \(call.verb) it in \(place): \(words.isEmpty ? text : "\(words) (\(text))")"
-        let (code, remedy) = Remedy.of(call.kind, errno)
+        let (code, remedy) = NetworkRemedy.of(call.kind, errno)
         self.init(code, call.object, reason, remedy, errno: errno)
     }
 }
 
 /// What helps against a refusal.
-enum Remedy {
+enum NetworkRemedy {
     static let capabilities =
         "This needs the capabilities NET_ADMIN and SYS_ADMIN (in Kubernetes: securityContext.capabilities.add), and a "
         + "namespace file that may be opened, such as those in /run/netns."

@@ -3,7 +3,7 @@ internal import LinuxIO
 /// A queue for each name that has work: what is done under one name is done in the order it was asked for.
 final class Queues: Sendable {
     private struct Queue {
-        let turnstile = Turnstile(1)
+        let semaphore = AsyncSemaphore(1)
         var members = 0
     }
 
@@ -13,9 +13,9 @@ final class Queues: Sendable {
     ///
     /// - Throws: `CancellationError` when cancelled in the queue, or what `body` threw.
     func run<Result>(_ name: String, _ body: () async throws -> Result) async throws -> Result {
-        let turnstile = queues.withLock { queues in
+        let semaphore = queues.withLock { queues in
             queues[name, default: Queue()].members += 1
-            return queues[name, default: Queue()].turnstile
+            return queues[name, default: Queue()].semaphore
         }
         defer {
             queues.withLock { queues in
@@ -23,6 +23,6 @@ final class Queues: Sendable {
                 if queues[name]?.members == 0 { queues[name] = nil }
             }
         }
-        return try await turnstile.pass(body)
+        return try await semaphore.withPermit(body)
     }
 }

@@ -6,7 +6,7 @@ extension PodNetworkDescription {
     /// `node` is the tunnel's other end with the length of its network's prefix. Nothing of a plan is lost but an own
     /// address of the tunnel's (only the VM knows one) and routes' scopes that have no name. What would make Go's guest
     /// give up is put where it does not look.
-    public init(_ plan: VMEndPlan, node: NetPrefix, index: Int, isDedicated: Bool) {
+    public init(_ plan: GuestNetworkPlan, node: NetPrefix, index: Int, isDedicated: Bool) {
         let primary =
             plan.addresses.first { !($0.address.isVersion6 && $0.address.isLinkLocal) } ?? plan.addresses.first ?? node
         self.init(
@@ -47,11 +47,11 @@ extension PodNetworkDescription {
     ///
     /// Of a description by Go, what Go's guest would make of it. It still has to be fitted to the VM's own interface.
     /// - Throws: ``PodNetworkError`` (`invalidPlan`) if no pod's network can be like that.
-    public func plan() throws(PodNetworkError) -> VMEndPlan {
+    public func plan() throws(PodNetworkError) -> GuestNetworkPlan {
         guard addresses.isEmpty || addresses.contains(podAddress) else {
             throw Self.absurd("the pod's addresses", "\(podAddress) is not among them")
         }
-        let plan = VMEndPlan(
+        let plan = GuestNetworkPlan(
             interface: interface, hardwareAddress: hardwareAddress,
             mtu: tunnelMTU != 0 ? tunnelMTU : min(mtu, Self.customaryMTU),
             addresses: addresses.isEmpty ? [podAddress] : addresses,

@@ -15,11 +15,11 @@ public protocol CloudProvider: Sendable {
 
     /// Returns when the cloud calls the VM done; throws when the operation that makes it has failed.
     ///
-    /// This is waited for while the VM is already being dialled: only its failure matters. If the advice is to retry
+    /// This is waited for while the VM is already being dialed: only its failure matters. If the advice is to retry
     /// at once, ``createInstance(for:from:)`` may be called again, and makes the VM elsewhere.
     func awaitProvisioned(_ instance: Instance) async throws(ProviderError)
 
-    /// Watches a VM that the cloud calls done and that is still being dialled; throws when it is seen not to run any more.
+    /// Watches a VM that the cloud calls done and that is still being dialed; throws when it is seen not to run any more.
     ///
     /// Returns when the cloud cannot tell. Otherwise only failure or cancellation ends it.
     func watch(_ instance: Instance) async throws(ProviderError)

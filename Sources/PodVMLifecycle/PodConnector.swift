@@ -39,7 +39,7 @@ public protocol PodConnector: Sendable {
     ///
     /// Called at the start, before anything else, for every sandbox that has a directory; also for one whose record
     /// cannot be read, and which therefore keeps what it has.
-    func takeUp(_ sandbox: SandboxID, in directory: String)
+    func adopt(_ sandbox: SandboxID, in directory: String)
 }
 
 /// What kata is told about a pod that is prepared.

@@ -143,6 +143,6 @@ struct PodsDirectory: RecordStore {
 extension RecordError {
     fileprivate init(_ error: any Error) {
         let cause = if case .refused(let cause)? = error as? FileError { cause } else { error as? SystemCallError }
-        self.init("\(error)", isForWantOfRoom: cause?.isForWantOfRoom ?? false)
+        self.init("\(error)", isOutOfSpace: cause?.isOutOfSpace ?? false)
     }
 }

@@ -48,12 +48,12 @@ package struct LoadedRecords: Sendable {
 /// Why the pods directory did not take or give a record.
 package struct RecordError: Error, Equatable, CustomStringConvertible {
     /// Whether it is for want of room (space, quota, inodes), and not of permission or a working disk.
-    package let isForWantOfRoom: Bool
+    package let isOutOfSpace: Bool
     /// What failed, on which file, and why.
     package let description: String
 
-    package init(_ description: String, isForWantOfRoom: Bool = false) {
-        self.isForWantOfRoom = isForWantOfRoom
+    package init(_ description: String, isOutOfSpace: Bool = false) {
+        self.isOutOfSpace = isOutOfSpace
         self.description = description
     }
 }

@@ -10,8 +10,8 @@ extension SandboxSupervisor {
     /// - Throws: ``LifecycleError``.
     public func create(_ request: SandboxRequest) async throws(LifecycleError) -> String {
         try RequestCheck(request: request).check(directory: store.directory(of: request.id))
-        let attempt = Attempt()
-        let record = try await register(request, attempt)
+        let call = InFlightCall()
+        let record = try await register(request, call)
         let log = logger(of: record)
         // Log readers of the Go adaptor's own test suite look for this very sentence.
         log.info("create a sandbox \(record.id) for pod \(record.podName) in namespace \(record.podNamespace)")
@@ -21,14 +21,14 @@ extension SandboxSupervisor {
         let directory = store.directory(of: record.id)
         let outcome: Result<PreparedPod, any Error>
         do {
-            outcome = .success(try await attempt.run { try await self.prepare(request, record, in: directory) })
+            outcome = .success(try await call.run { try await self.prepare(request, record, in: directory) })
         } catch {
             outcome = .failure(error)
         }
-        let settled = await settle(attempt, of: record.id, failed: outcome.isFailure)
+        let settled = await settle(call, of: record.id, failed: outcome.isFailure)
         if case .success(let pod) = outcome, !settled.isEnding { return pod.agentSocketPath }
-        await ending(of: record.id)?.quickPart.wait()
-        let failure = FailedAttempt(record, at: .preparing, attempt, outcome.failure, settled.unrecorded).error
+        await teardown(of: record.id)?.quickPart.wait()
+        let failure = FailedCall(record, at: .preparing, call, outcome.failure, settled.unrecorded).error
         log.warning("A sandbox could not be prepared", [LogField("error", failure.message)])
         throw failure
     }
@@ -45,20 +45,21 @@ extension SandboxSupervisor {
     }
 
     /// Enters the sandbox, in the table and on disk, unless it, or its VM's name, is there already.
-    private func register(_ request: SandboxRequest, _ attempt: Attempt) async throws(LifecycleError) -> SandboxRecord {
+    private func register(_ request: SandboxRequest, _ call: InFlightCall) async throws(LifecycleError) -> SandboxRecord
+    {
         let id = request.id
         let vm = VMName.make(pod: request.podName, sandbox: id)
         let record = SandboxRecord(request, vm: vm, created: clock.secondsSince1970)
         var sandbox = Sandbox(unrecorded: record)
-        let turn = Turnstile(1)
+        let turn = AsyncSemaphore(1)
         // Its own turn first: a call for the sandbox that comes during the first write waits for it.
-        try await turn.passInAnyCase { () async throws(LifecycleError) in
+        try await turn.withPermitIgnoringCancellation { () async throws(LifecycleError) in
             try table.withLock { table throws(LifecycleError) in
                 if table.isClosing { throw .closing(id) }
                 if let known = table.entries[id] { throw .exists(known.sandbox.record) }
                 if let reason = table.unreadable[id] { throw .unreadable(id, reason) }
                 if let owner = table.owner(of: vm) { throw .taken(vm, by: owner, for: id) }
-                table.entries[id] = .init(sandbox: sandbox, turn: turn, attempt: attempt)
+                table.entries[id] = .init(sandbox: sandbox, turn: turn, call: call)
             }
             do throws(RecordError) {
                 try await sandbox.create(in: store)
@@ -112,9 +113,9 @@ extension LifecycleError {
 
     static func unrecorded(_ error: RecordError, _ what: String) -> LifecycleError {
         LifecycleError(
-            error.isForWantOfRoom ? .resourceExhausted : .internal,
+            error.isOutOfSpace ? .resourceExhausted : .internal,
             "\(what): its record could not be written (\(error)). "
-                + (error.isForWantOfRoom
+                + (error.isOutOfSpace
                     ? "Make room where the pods directory is." : "Check the pods directory (-pods-dir)."),
             cause: error)
     }

@@ -8,21 +8,21 @@ extension SandboxSupervisor {
     ///
     /// - Throws: ``LifecycleError``. A refusal (not found, failed precondition) leaves the sandbox as it was.
     public func start(_ id: SandboxID) async throws(LifecycleError) {
-        let attempt = Attempt()
-        let record = try await beginStart(of: id, attempt)
+        let call = InFlightCall()
+        let record = try await beginStart(of: id, call)
         metrics.starts.increment()
         let log = logger(of: record)
         log.info("Starting the VM")
         let timer = PhaseTimer(.creating, clock: clock)
         let outcome: Result<Void, any Error>
         do {
-            outcome = .success(try await attempt.run { try await self.bringUp(record, timer) })
+            outcome = .success(try await call.run { try await self.bringUp(record, timer) })
         } catch {
             outcome = .failure(error)
         }
-        let settled = await settle(attempt, of: id, failed: outcome.isFailure)
+        let settled = await settle(call, of: id, failed: outcome.isFailure)
         if outcome.isFailure || settled.isEnding {
-            let failed = FailedAttempt(record, at: timer.phase, attempt, outcome.failure, settled.unrecorded)
+            let failed = FailedCall(record, at: timer.phase, call, outcome.failure, settled.unrecorded)
             metrics.startFailures.increment(failed.error.code.rawValue)
             log.error("The VM did not start", [LogField("error", failed.error.message)])
             throw failed.error
@@ -31,20 +31,20 @@ extension SandboxSupervisor {
         log.info("The VM runs", [LogField("milliseconds", Int64(timer.total / .milliseconds(1)))])
     }
 
-    private func beginStart(of id: SandboxID, _ attempt: Attempt) async throws(LifecycleError) -> SandboxRecord {
+    private func beginStart(of id: SandboxID, _ call: InFlightCall) async throws(LifecycleError) -> SandboxRecord {
         if let reason = table.withLock({ $0.unreadable[id] }) { throw .unreadable(id, reason) }
         if table.withLock({ $0.isClosing }) { throw .closing(id) }
         let record = try await decide(on: id) { sandbox throws(LifecycleError) in
             try await commitStart(&sandbox)
             return sandbox.record
         } publish: { entry in
-            entry.attempt = attempt
+            entry.call = call
         }
         guard let record else {
             throw LifecycleError(.notFound, "Sandbox \(id) is not known on this node; create it first.")
         }
-        // The process may have begun to end while the start was recorded, and cannot have known of the attempt then.
-        if table.withLock({ $0.isClosing }) { attempt.interrupt() }
+        // The process may have begun to end while the start was recorded, and cannot have known of the call then.
+        if table.withLock({ $0.isClosing }) { call.interrupt() }
         return record
     }
 
@@ -76,7 +76,9 @@ extension SandboxSupervisor {
                 try await connect(record, to: instance)
                 break
             } catch let error as ProviderError where error.advice == .retry(after: .zero) && tries < Self.tryLimit {
-                guard case .createInstance = try await step(id, { $0.givenUp() }) else { throw Attempt.Interrupted() }
+                guard case .createInstance = try await step(id, { $0.givenUp() }) else {
+                    throw InFlightCall.Interrupted()
+                }
                 logger(of: record).warning("The cloud gave the VM up; asking again", [LogField("error", error)])
                 timer.begin(.creating)
             }
@@ -93,11 +95,11 @@ extension SandboxSupervisor {
     ) async throws -> Instance {
         let made = try await provider.createInstance(for: record.id, from: spec)
         guard case .connect(let instance) = try await step(record.id, { $0.created(at: made.addresses) }) else {
-            throw Attempt.Interrupted()
+            throw InFlightCall.Interrupted()
         }
         table.withLock { table in
             table.arrival.set()
-            table.arrival = Signal()
+            table.arrival = Event()
         }
         timer.begin(.connecting)
         logger(of: record).debug("The VM has an address", [LogField("address", instance.addresses.first ?? "none")])
@@ -105,7 +107,7 @@ extension SandboxSupervisor {
     }
 
     private func connect(_ record: SandboxRecord, to instance: Instance) async throws {
-        let connection = Connection(
+        let connection = ReadinessWait(
             sandbox: record.id, directory: store.directory(of: record.id), instance: instance, provider: provider,
             connector: connector, clock: clock, timeout: options.proxyTimeout)
         try await connection.make()

@@ -13,60 +13,60 @@ extension SandboxSupervisor {
     public func stop(_ id: String) async throws(LifecycleError) {
         // What cannot be a sandbox never was one.
         guard let id = try? SandboxID(validating: id) else { return }
-        let (ending, unrecorded) = try await recordStop(of: id)
-        await ending?.quickPart.wait()
+        let (teardown, unrecorded) = try await recordStop(of: id)
+        await teardown?.quickPart.wait()
         // What is gone by now need not be remembered.
         guard let unrecorded, table.withLock({ $0.entries[id] != nil }) else { return }
         throw .unrecorded(
             unrecorded, "Sandbox \(id) is being stopped and its VM deleted, but a restart would forget it")
     }
 
-    /// The ending to wait for a moment for, if there is one, and why the stop could not be recorded, if so.
-    private func recordStop(of id: SandboxID) async throws(LifecycleError) -> (Ending?, RecordError?) {
+    /// The teardown to wait for a moment for, if there is one, and why the stop could not be recorded, if so.
+    private func recordStop(of id: SandboxID) async throws(LifecycleError) -> (Teardown?, RecordError?) {
         if let reason = table.withLock({ $0.unreadable[id] }) { throw .unreadable(id, reason) }
-        var attempt: Attempt?
+        var call: InFlightCall?
         let stopped = await decide(on: id) { sandbox -> (RecordError?, SandboxRecord) in
             let failure = await sandbox.abandon(sandbox.state.stop(), in: store).failure
             return (failure, sandbox.record)
         } publish: { entry in
-            attempt = entry.attempt
+            call = entry.call
         }
         guard let (unrecorded, record) = stopped else { return (nil, nil) }
         metrics.stops.increment()
-        logger(of: record).info("Stopping", [LogField("callsOff", attempt != nil)])
-        if let attempt {
-            // Its caller begins the ending, as soon as it is safe to.
-            attempt.interrupt()
+        logger(of: record).info("Stopping", [LogField("callsOff", call != nil)])
+        if let call {
+            // Its caller begins the teardown, as soon as it is safe to.
+            call.interrupt()
             return (nil, unrecorded)
         }
         beginEnding(of: id)
-        return (ending(of: id), unrecorded)
+        return (teardown(of: id), unrecorded)
     }
 
-    /// The sandbox's ending, if one has begun.
-    func ending(of id: SandboxID) -> Ending? { table.withLock { $0.entries[id]?.ending } }
+    /// The sandbox's teardown, if one has begun.
+    func teardown(of id: SandboxID) -> Teardown? { table.withLock { $0.entries[id]?.teardown } }
 
-    /// Begins the sandbox's ending in the background, if it has not begun and nobody is at work on the sandbox.
+    /// Begins the sandbox's teardown in the background, if it has not begun and nobody is at work on the sandbox.
     func beginEnding(of id: SandboxID) {
-        let ending = Ending()
+        let teardown = Teardown()
         let record = table.withLock { table -> SandboxRecord? in
-            guard var entry = table.entries[id], entry.ending == nil, entry.attempt == nil else { return nil }
-            entry.ending = ending
+            guard var entry = table.entries[id], entry.teardown == nil, entry.call == nil else { return nil }
+            entry.teardown = teardown
             table.entries[id] = entry
-            if table.isOver { ending.quickPart.set() }
+            if table.isOver { teardown.quickPart.set() }
             return entry.sandbox.record
         }
         guard let record else { return }
-        pool.start { await self.end(record, ending) }
+        pool.start { await self.end(record, teardown) }
     }
 
     /// Does all that ends a sandbox, as often as it takes; leaves it on record when cancelled.
-    private func end(_ record: SandboxRecord, _ ending: Ending) async {
+    private func end(_ record: SandboxRecord, _ teardown: Teardown) async {
         let log = logger(of: record)
         let isDeleted = await withTaskGroup(of: Bool.self) { group in
             group.addTask {
                 await self.connector.disconnect(record.id, in: self.store.directory(of: record.id))
-                if case .deleting = record.state { ending.quickPart.set() }
+                if case .deleting = record.state { teardown.quickPart.set() }
                 return true
             }
             // Not after it: should disconnecting hang, the VM must go all the same.
@@ -78,21 +78,21 @@ extension SandboxSupervisor {
         // Not before the VM is gone: it might go on sending with what the next one has then.
         guard
             await insist(
-                on: "release what it has of the node", of: record, ending,
+                on: "release what it has of the node", of: record, teardown,
                 { () throws(ConnectorError) in
                     try await self.connector.release(record.id, in: directory)
                 })
         else { return }
         guard
             await insist(
-                on: "remove its directory", of: record, ending,
+                on: "remove its directory", of: record, teardown,
                 { () async throws(RecordError) in
                     try await self.remove(record.id)
                 })
         else { return }
         log.info("The sandbox is gone")
-        ending.quickPart.set()
-        ending.isDone.set()
+        teardown.quickPart.set()
+        teardown.isDone.set()
     }
 
     /// Deletes the VM if there may be one; false when cancelled before it is gone.
@@ -121,7 +121,7 @@ extension SandboxSupervisor {
     private func remove(_ id: SandboxID) async throws(RecordError) {
         guard let turn = table.withLock({ $0.entries[id]?.turn }) else { return }
         // In its turn: nothing is recorded in a directory that is being removed.
-        try await turn.passInAnyCase { () async throws(RecordError) in
+        try await turn.withPermitIgnoringCancellation { () async throws(RecordError) in
             try await store.remove(id)
             table.withLock { $0.entries[id] = nil }
         }
@@ -130,12 +130,12 @@ extension SandboxSupervisor {
 
     /// Tries until it works; nobody waits for more than the first try.
     private func insist(
-        on what: String, of record: SandboxRecord, _ ending: Ending? = nil,
+        on what: String, of record: SandboxRecord, _ teardown: Teardown? = nil,
         _ work: @Sendable () async throws -> Void
     ) async -> Bool {
         await insist(on: what, logger(of: record), work) { error in
             self.table.withLock { $0.entries[record.id]?.failure = "\(error)" }
-            ending?.quickPart.set()
+            teardown?.quickPart.set()
         }
     }
 

@@ -4,11 +4,11 @@ public import Telemetry
 /// The sandboxes of this node: makes them, starts and stops their VMs, and sees to it that none is left without an
 /// owner, whatever fails.
 ///
-/// Concurrency: each sandbox has a turnstile. Who has passed it decides, has the decision recorded - the disk may take its
+/// Concurrency: each sandbox has a semaphore. Who has passed it decides, has the decision recorded - the disk may take its
 /// time, and other sandboxes go on meanwhile - and publishes it in `table`, under its lock. So of two calls for one sandbox
 /// that come at once one is first, and a decision that is not recorded is seen by no other call. What a decision is for -
-/// asking the cloud, tying the tunnel - happens after the turnstile and reports back with the next event. CreateVM and
-/// StartVM work in their caller's task; what must outlive the caller, the ending of a sandbox, is a child of ``run()``.
+/// asking the cloud, tying the tunnel - happens after the semaphore and reports back with the next event. CreateVM and
+/// StartVM work in their caller's task; what must outlive the caller, the teardown of a sandbox, is a child of ``run()``.
 public final class SandboxSupervisor: Sendable {
     /// What an operator may set.
     public struct Options: Sendable {
@@ -88,7 +88,7 @@ public final class SandboxSupervisor: Sendable {
             loaded = try await store.load()
         } catch {
             throw LifecycleError(
-                error.isForWantOfRoom ? .resourceExhausted : .internal,
+                error.isOutOfSpace ? .resourceExhausted : .internal,
                 "The pods directory cannot be used: \(error). Check -pods-dir and its permissions.", cause: error)
         }
         for (id, reason) in loaded.unreadable.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
@@ -106,22 +106,22 @@ public final class SandboxSupervisor: Sendable {
         table.withLock { $0.unreadable = loaded.unreadable }
         // All of them before the first goes on: what one gives back, another must not seem to lack.
         for id in loaded.records.map(\.id) + Array(loaded.unreadable.keys) {
-            connector.takeUp(id, in: store.directory(of: id))
+            connector.adopt(id, in: store.directory(of: id))
         }
         table.withLock { table in
             for record in loaded.records {
                 table.entries[record.id] = .init(
-                    sandbox: Sandbox(recovered: record), turn: Turnstile(1), isTakenUp: true)
+                    sandbox: Sandbox(recovered: record), turn: AsyncSemaphore(1), isTakenUp: true)
             }
         }
         count()
         await withDiscardingTaskGroup { group in
-            for record in loaded.records { group.addTask { await self.takeUp(record) } }
+            for record in loaded.records { group.addTask { await self.adopt(record) } }
         }
     }
 
     /// Goes on with a sandbox of an earlier process.
-    private func takeUp(_ record: SandboxRecord) async {
+    private func adopt(_ record: SandboxRecord) async {
         let log = logger(of: record)
         log.info("Found on record", [LogField("state", record.state.name)])
         let result = await decide(on: record.id) { sandbox in
@@ -140,22 +140,22 @@ public final class SandboxSupervisor: Sendable {
     /// Then it stops at once and in order: what is not done stays on record, for the next process to do.
     public func run() async {
         await pool.run()
-        let endings = table.withLock { table in
+        let teardowns = table.withLock { table in
             table.isOver = true
-            return table.entries.values.compactMap(\.ending)
+            return table.entries.values.compactMap(\.teardown)
         }
-        for ending in endings { ending.quickPart.set() }
+        for teardown in teardowns { teardown.quickPart.set() }
     }
 
     /// Refuses CreateVM and StartVM from now on, and calls off those in progress; StopVM and deletions go on.
     ///
     /// For the end of the process: their answers would be worth nothing without the tunnels.
     public func refuseStarts() {
-        let attempts = table.withLock { table in
+        let calls = table.withLock { table in
             table.isClosing = true
-            return table.entries.values.compactMap(\.attempt)
+            return table.entries.values.compactMap(\.call)
         }
-        for attempt in attempts { attempt.interrupt() }
+        for call in calls { call.interrupt() }
     }
 
     /// All sandboxes that are not gone, the oldest first.
@@ -173,7 +173,7 @@ extension SandboxSupervisor {
         publish: (inout SandboxTable.Entry) -> Void = { _ in }
     ) async throws(Failure) -> Outcome? {
         guard let turn = table.withLock({ $0.entries[id]?.turn }) else { return nil }
-        return try await turn.passInAnyCase { () async throws(Failure) -> Outcome? in
+        return try await turn.withPermitIgnoringCancellation { () async throws(Failure) -> Outcome? in
             // What was waited for may be gone by now, and another sandbox may have come with the same id.
             guard let entry = table.withLock({ $0.entries[id] }), entry.turn === turn else { return nil }
             var sandbox = entry.sandbox
@@ -199,20 +199,20 @@ extension SandboxSupervisor {
         }
     }
 
-    /// Ends an attempt: if it failed, or its caller or a stop has called it off, the sandbox's ending begins.
+    /// Ends a call: if the call failed, or its caller or a stop has called it off, the sandbox's teardown begins.
     ///
     /// To be called in the caller's own task, whose cancellation it looks at.
     func settle(
-        _ attempt: Attempt, of id: SandboxID, failed: Bool
+        _ call: InFlightCall, of id: SandboxID, failed: Bool
     ) async -> (isEnding: Bool, unrecorded: RecordError?) {
         let result = await decide(on: id) { sandbox -> (isEnding: Bool, unrecorded: RecordError?) in
-            let isCalledOff = Task.isCancelled || attempt.isInterrupted
+            let isCalledOff = Task.isCancelled || call.isInterrupted
             let state = sandbox.state
             guard failed || isCalledOff else { return (state.isEnding, nil) }
             let unrecorded = await sandbox.abandon(isCalledOff ? state.stop() : state.failed(), in: store).failure
             return (true, unrecorded)
         } publish: { entry in
-            entry.attempt = nil
+            entry.call = nil
         }
         guard let result else { return (true, nil) }
         if result.isEnding { beginEnding(of: id) }

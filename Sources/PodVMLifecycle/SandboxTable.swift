@@ -6,13 +6,13 @@ struct SandboxTable {
         /// As it was decided and recorded last.
         var sandbox: Sandbox
         /// Lets one decision at a time be made and recorded. Only who has passed it changes `sandbox`, or removes the entry.
-        let turn: Turnstile
-        /// The CreateVM or StartVM in progress. Whoever runs it begins the ending that became due meanwhile: a deletion
+        let turn: AsyncSemaphore
+        /// The CreateVM or StartVM in progress. Whoever runs it begins the teardown that became due meanwhile: a deletion
         /// must not overtake the creation it is to undo.
-        var attempt: Attempt?
-        /// The ending in progress, at most one.
-        var ending: Ending?
-        /// Why the ending's last try failed.
+        var call: InFlightCall?
+        /// The teardown in progress, at most one.
+        var teardown: Teardown?
+        /// Why the teardown's last try failed.
         var failure: String?
         /// Whether an earlier process made the sandbox.
         var isTakenUp = false
@@ -20,17 +20,17 @@ struct SandboxTable {
         var abandonedSince: ContinuousClock.Instant?
 
         /// Whether only its shim, and no call, keeps the sandbox.
-        var isIdle: Bool { attempt == nil && ending == nil && !sandbox.state.isEnding }
+        var isIdle: Bool { call == nil && teardown == nil && !sandbox.state.isEnding }
     }
 
     var entries: [SandboxID: Entry] = [:]
     /// Records that cannot be read, and why.
     var unreadable: [SandboxID: String] = [:]
     /// Set, and replaced by a fresh one, whenever there is a VM more.
-    var arrival = Signal()
+    var arrival = Event()
     /// Whether no more sandboxes and VMs are started, because the process ends.
     var isClosing = false
-    /// Whether the background has stopped, so that no ending will get anywhere in this process.
+    /// Whether the background has stopped, so that no teardown will get anywhere in this process.
     var isOver = false
 
     /// The sandbox whose VM has, or may have, that name.
@@ -38,7 +38,7 @@ struct SandboxTable {
         entries.values.first { $0.sandbox.state.vm == vm }?.sandbox.record
     }
 
-    /// The sandboxes that no call is at work on, and that are not ending.
+    /// The sandboxes that no call is at work on, and that are not being torn down.
     var idle: [Entry] { entries.values.filter(\.isIdle) }
 
     /// The sandboxes that own a VM, or may. A record that cannot be read still owns its VM.

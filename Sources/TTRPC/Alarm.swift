@@ -8,7 +8,7 @@ internal import LinuxIO
 final class Alarm: Sendable {
     private let loop: EpollLoop
     private let due = Lock<ContinuousClock.Instant?>(nil)
-    private let gate = Gate()
+    private let condition = AsyncCondition()
 
     init(on loop: EpollLoop) { self.loop = loop }
 
@@ -19,15 +19,15 @@ final class Alarm: Sendable {
             due = instant
             return true
         }
-        if isSooner { gate.open() }
+        if isSooner { condition.notifyAll() }
     }
 
     /// Calls `ring` whenever it is time, until cancelled; `ring` says when it is time again.
     func run(_ ring: @Sendable (ContinuousClock.Instant) -> ContinuousClock.Instant?) async {
         while !Task.isCancelled {
-            let ticket = gate.ticket
+            let generation = condition.generation
             guard let due = due.withLock({ $0 }) else {
-                await gate.wait(past: ticket)
+                await condition.wait(past: generation)
                 continue
             }
             if due <= .now {
@@ -35,10 +35,10 @@ final class Alarm: Sendable {
                 if let next = ring(.now) { set(next) }
                 continue
             }
-            let (gate, loop) = (gate, loop)
+            let (condition, loop) = (condition, loop)
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { try? await loop.sleep(until: due) }
-                group.addTask { await gate.wait(past: ticket) }
+                group.addTask { await condition.wait(past: generation) }
                 await group.next()
                 group.cancelAll()
             }

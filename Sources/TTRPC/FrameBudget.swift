@@ -11,7 +11,7 @@ final class FrameBudget: Sendable {
     }
 
     private let state: Lock<State>
-    private let gate = Gate()
+    private let condition = AsyncCondition()
     private let total: Int
 
     init(_ bytes: Int) {
@@ -28,26 +28,26 @@ final class FrameBudget: Sendable {
             return state.nextID
         }
         while true {
-            let ticket = gate.ticket
+            let generation = condition.generation
             let isTaken = state.withLock { state in
                 guard state.queue.first == id, state.available >= bytes else { return false }
                 state.queue.removeFirst()
                 state.available -= bytes
                 return true
             }
-            if isTaken { return gate.open() }  // The next in the queue may have room, too.
+            if isTaken { return condition.notifyAll() }  // The next in the queue may have room, too.
             if Task.isCancelled {
                 state.withLock { state in state.queue.removeAll { $0 == id } }
-                gate.open()
+                condition.notifyAll()
                 throw CancellationError()
             }
-            await gate.wait(past: ticket)
+            await condition.wait(past: generation)
         }
     }
 
     /// Gives back what was taken.
     func give(_ bytes: Int) {
         state.withLock { $0.available += bytes }
-        gate.open()
+        condition.notifyAll()
     }
 }

@@ -11,8 +11,8 @@ final class MessageInbox: Sendable {
 
     private let state = Lock(State())
     private let limit: Int
-    private let arrivals = Gate()
-    private let room = Gate()
+    private let arrivals = AsyncCondition()
+    private let room = AsyncCondition()
 
     /// `limit` in bytes; one message is taken whatever its length.
     init(limit: Int) { self.limit = limit }
@@ -20,10 +20,10 @@ final class MessageInbox: Sendable {
     /// The next message; nil, or an error, once all have been taken and no more come.
     func receive() async throws -> [UInt8]? {
         while true {
-            let ticket = arrivals.ticket
+            let generation = arrivals.generation
             let (message, end) = state.withLock { state in (state.take(), state.end) }
             if let message {
-                room.open()
+                room.notifyAll()
                 return message
             }
             if let end {
@@ -31,7 +31,7 @@ final class MessageInbox: Sendable {
                 return nil
             }
             try Task.checkCancellation()
-            await arrivals.wait(past: ticket)
+            await arrivals.wait(past: generation)
         }
     }
 
@@ -45,7 +45,7 @@ final class MessageInbox: Sendable {
             state.bytes += message.count + 1
             return true
         }
-        if hasRoom { arrivals.open() }
+        if hasRoom { arrivals.notifyAll() }
         return hasRoom
     }
 
@@ -60,10 +60,10 @@ final class MessageInbox: Sendable {
     /// Adds a message, for which it waits until there is room.
     func putWhenRoom(_ message: [UInt8]) async throws {
         while true {
-            let ticket = room.ticket
+            let generation = room.generation
             if put(message) { return }
             try Task.checkCancellation()
-            await room.wait(past: ticket)
+            await room.wait(past: generation)
         }
     }
 
@@ -72,8 +72,8 @@ final class MessageInbox: Sendable {
         state.withLock { state in
             if state.end == nil { state.end = error.map { .failure($0) } ?? .success(()) }
         }
-        arrivals.open()
-        room.open()
+        arrivals.notifyAll()
+        room.notifyAll()
     }
 }
 

@@ -18,8 +18,8 @@ final class SendQueue: Sendable {
 
     private let state = Lock(State())
     private let limit: Int
-    private let arrivals = Gate()
-    private let room = Gate()
+    private let arrivals = AsyncCondition()
+    private let room = AsyncCondition()
 
     init(limit: Int) { self.limit = limit }
 
@@ -29,10 +29,10 @@ final class SendQueue: Sendable {
     /// - Throws: `StreamClosed`, `CancellationError`, or what `append` threw.
     func send<Result>(_ append: (inout [UInt8]) throws -> Result) async throws -> Result {
         while true {
-            let ticket = room.ticket
+            let generation = room.generation
             if let result = try self.append(append, upTo: limit) { return result }
             try Task.checkCancellation()
-            await room.wait(past: ticket)
+            await room.wait(past: generation)
             try Task.checkCancellation()
         }
     }
@@ -48,7 +48,7 @@ final class SendQueue: Sendable {
     /// Writes what arrives to `stream` until closed.
     func run(writingTo stream: any ByteStream) async throws {
         while true {
-            let ticket = arrivals.ticket
+            let generation = arrivals.generation
             let (batch, isClosed) = state.withLock { state in
                 let batch = state.bytes
                 state.bytes = state.spare
@@ -58,10 +58,10 @@ final class SendQueue: Sendable {
             if batch.isEmpty {
                 recycle(batch)
                 if isClosed || Task.isCancelled { return }
-                await arrivals.wait(past: ticket)
+                await arrivals.wait(past: generation)
                 continue
             }
-            room.open()
+            room.notifyAll()
             try await stream.write(batch)
             recycle(batch)
         }
@@ -70,8 +70,8 @@ final class SendQueue: Sendable {
     /// Refuses further frames; ``run(writingTo:)`` returns once the present ones are written.
     func close() {
         state.withLock { $0.isClosed = true }
-        arrivals.open()
-        room.open()
+        arrivals.notifyAll()
+        room.notifyAll()
     }
 
     private func append<Result>(_ body: (inout [UInt8]) throws -> Result, upTo limit: Int) throws -> Result? {
@@ -81,7 +81,7 @@ final class SendQueue: Sendable {
             let isFirst = state.bytes.isEmpty
             return (try body(&state.bytes), isFirst && !state.bytes.isEmpty)
         }
-        if isFirst { arrivals.open() }
+        if isFirst { arrivals.notifyAll() }
         return result
     }
 

@@ -13,7 +13,7 @@ struct VMInLab: Sendable {
     let lab: Lab
     let pod: NetworkNamespace
     let podns: NetworkNamespace
-    let plan: VMEndPlan
+    let plan: GuestNetworkPlan
     let description: PodNetworkDescription
     let guest: Guest
     private let podnsMount: NamespaceMount
@@ -28,12 +28,12 @@ struct VMInLab: Sendable {
         podnsMount = try NamespaceMount(of: podns)
         let interface = try await lab.nodeNetworks.inspect(pod.path)
         let underlay = try await lab.nodeNetworks.underlay(named: "under0")
-        plan = try VMEndPlan(for: interface, over: underlay, identifier: Self.identifier, port: Lab.port)
+        plan = try GuestNetworkPlan(for: interface, over: underlay, identifier: Self.identifier, port: Lab.port)
         description = PodNetworkDescription(plan, node: try prefix("10.0.0.1/24"), index: 0, isDedicated: false)
         guest = try Guest()
         identity = try SandboxIdentity.make(vmName: Guest.vmName)
         try write { _ in }
-        let nodePlan = try NodeEndPlan(
+        let nodePlan = try NodeNetworkPlan(
             for: interface, over: underlay, identifier: Self.identifier, port: Lab.port, vm: try address("10.0.0.2"))
         try await lab.nodeNetworks.setUp(nodePlan, in: pod.path)
     }

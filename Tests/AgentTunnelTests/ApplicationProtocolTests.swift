@@ -5,24 +5,24 @@ import Testing
 
 @Suite("An application protocol")
 struct ApplicationProtocolTests {
-    /// A forwarder that speaks `protocols`, with an agent that repeats what it hears, and a dialler to it.
+    /// A forwarder that speaks `protocols`, with an agent that repeats what it hears, and a dialer to it.
     private func with(
-        _ protocols: [String: GuestEnd.ProtocolHandler], limits: GuestEnd.Limits = GuestEnd.Limits(),
+        _ protocols: [String: GuestTunnel.ProtocolHandler], limits: GuestTunnel.Limits = GuestTunnel.Limits(),
         profile: TLSProfile = .standard, isEncrypted: Bool = true,
-        _ body: @escaping @Sendable (Dialler, EpollLoop) async throws -> Void
+        _ body: @escaping @Sendable (Dialer, EpollLoop) async throws -> Void
     ) throws {
         try onLoop { loop in
             let directory = try TemporaryDirectory()
             let identity = try SandboxIdentity.make(vmName: "podvm-a")
             let agent = try Listener.listen(on: directory.socket("agent.sock"), loop: loop)
             let listener = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
-            let guest = GuestEnd(
+            let guest = GuestTunnel(
                 listener, security: isEncrypted ? try identity.serverContext(profile: profile) : nil,
                 agent: agent.address, limits: limits, on: loop, protocols: protocols)
             let security =
                 isEncrypted
                 ? ClientSecurity(context: try identity.clientContext(profile: profile), serverName: "podvm-a") : nil
-            let dialler = Dialler(to: listener.address, security: security, on: loop)
+            let dialer = Dialer(to: listener.address, security: security, on: loop)
             try await alongside({ try await guest.run() }) {
                 try await alongside({
                     while true {
@@ -30,12 +30,12 @@ struct ApplicationProtocolTests {
                         defer { stream.close() }
                         try await TestTunnel.echo(stream)
                     }
-                }) { try await body(dialler, loop) }
+                }) { try await body(dialer, loop) }
             }
         }
     }
 
-    private static let answer: GuestEnd.ProtocolHandler = { stream in
+    private static let answer: GuestTunnel.ProtocolHandler = { stream in
         _ = try? await stream.read(upTo: 1)
         try? await stream.write(Array("not the agent".utf8))
         try? await stream.finishWriting()
@@ -46,17 +46,17 @@ struct ApplicationProtocolTests {
         arguments: ["VersionTLS12", "VersionTLS13"])
     func spoken(version: String) throws {
         let profile = try TLSProfile(minimumVersion: version)
-        try with(["peerpod.v0": Self.answer, "peerpod.v1": Self.answer], profile: profile) { dialler, _ in
+        try with(["peerpod.v0": Self.answer, "peerpod.v1": Self.answer], profile: profile) { dialer, _ in
             for _ in 0..<3 {
                 let stream = try #require(
-                    try await dialler.connect(speaking: "peerpod.v1", deadline: .now + .seconds(20)))
+                    try await dialer.connect(speaking: "peerpod.v1", deadline: .now + .seconds(20)))
                 #expect((stream as? TLSStream)?.applicationProtocol == "peerpod.v1")
                 try await stream.write([0])
                 let answer = try await stream.readToEnd()
                 #expect(String(decoding: answer, as: UTF8.self) == "not the agent")
                 stream.close()
 
-                let agent = try await dialler.connect(deadline: .now + .seconds(20))
+                let agent = try await dialer.connect(deadline: .now + .seconds(20))
                 #expect((agent as? TLSStream)?.applicationProtocol == nil)
                 try await agent.write([1, 2])
                 #expect(try await agent.readExactly(2) == [1, 2])
@@ -68,40 +68,40 @@ struct ApplicationProtocolTests {
     @Test("that the other end does not know is no failure, and is said at once", arguments: [["peerpod.v2"], []])
     func unknown(known: [String]) throws {
         let handlers = Dictionary(uniqueKeysWithValues: known.map { ($0, Self.answer) })
-        try with(handlers) { dialler, _ in
-            let stream = try await dialler.connect(speaking: "peerpod.v1", deadline: .now + .seconds(60))
+        try with(handlers) { dialer, _ in
+            let stream = try await dialer.connect(speaking: "peerpod.v1", deadline: .now + .seconds(60))
             #expect(stream == nil)
         }
     }
 
     @Test("cannot be asked for in the clear")
     func inTheClear() throws {
-        try with(["peerpod.v1": Self.answer], isEncrypted: false) { dialler, _ in
-            let stream = try await dialler.connect(speaking: "peerpod.v1", deadline: .now + .seconds(60))
+        try with(["peerpod.v1": Self.answer], isEncrypted: false) { dialer, _ in
+            let stream = try await dialer.connect(speaking: "peerpod.v1", deadline: .now + .seconds(60))
             #expect(stream == nil)
         }
     }
 
     @Test("has few connections at once, and the next one is closed; the agent's are not counted")
     func crowd() throws {
-        var limits = GuestEnd.Limits()
+        var limits = GuestTunnel.Limits()
         limits.services = 2
-        let held: GuestEnd.ProtocolHandler = { stream in
+        let held: GuestTunnel.ProtocolHandler = { stream in
             try? await stream.write([7])
             _ = try? await stream.read(upTo: 1)
         }
-        try with(["peerpod.v1": held], limits: limits) { dialler, _ in
+        try with(["peerpod.v1": held], limits: limits) { dialer, _ in
             var streams: [any ByteStream] = []
             for _ in 0..<2 {
                 let stream = try #require(
-                    try await dialler.connect(speaking: "peerpod.v1", deadline: .now + .seconds(20)))
+                    try await dialer.connect(speaking: "peerpod.v1", deadline: .now + .seconds(20)))
                 #expect(try await stream.readExactly(1) == [7])
                 streams.append(stream)
             }
             let third = try #require(
-                try await dialler.connect(speaking: "peerpod.v1", deadline: .now + .seconds(20)))
+                try await dialer.connect(speaking: "peerpod.v1", deadline: .now + .seconds(20)))
             await #expect(throws: TLSError.self) { try await third.read(upTo: 1) }
-            let agent = try await dialler.connect(deadline: .now + .seconds(20))
+            let agent = try await dialer.connect(deadline: .now + .seconds(20))
             try await agent.write([1])
             #expect(try await agent.readExactly(1) == [1])
             for stream in streams + [third, agent] { stream.close() }
@@ -110,12 +110,12 @@ struct ApplicationProtocolTests {
 
     @Test("is spoken for so long and no longer")
     func deadline() throws {
-        var limits = GuestEnd.Limits()
+        var limits = GuestTunnel.Limits()
         limits.service = .milliseconds(50)
-        let held: GuestEnd.ProtocolHandler = { stream in _ = try? await stream.read(upTo: 1) }
-        try with(["peerpod.v1": held], limits: limits) { dialler, _ in
+        let held: GuestTunnel.ProtocolHandler = { stream in _ = try? await stream.read(upTo: 1) }
+        try with(["peerpod.v1": held], limits: limits) { dialer, _ in
             let stream = try #require(
-                try await dialler.connect(speaking: "peerpod.v1", deadline: .now + .seconds(20)))
+                try await dialer.connect(speaking: "peerpod.v1", deadline: .now + .seconds(20)))
             defer { stream.close() }
             await #expect(throws: TLSError.self) { try await stream.read(upTo: 1) }
         }

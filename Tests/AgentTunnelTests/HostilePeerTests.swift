@@ -84,8 +84,8 @@ struct HostilePeerTests {
         _ server: HostileServer, _ identity: SandboxIdentity, _ socket: SocketAddress, on loop: EpollLoop
     ) async throws {
         let security = ClientSecurity(context: try identity.clientContext(), serverName: "podvm-a")
-        let dialler = Dialler(to: server.address, security: security, on: loop)
-        let node = NodeEnd(try Listener.listen(on: socket, loop: loop), to: dialler, on: loop)
+        let dialer = Dialer(to: server.address, security: security, on: loop)
+        let node = NodeTunnel(try Listener.listen(on: socket, loop: loop), to: dialer, on: loop)
         try await alongside({ try await node.run() }) {
             while !Task.isCancelled {
                 let client = try await Stream.connect(to: socket, on: loop)

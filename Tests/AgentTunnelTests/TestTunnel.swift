@@ -15,9 +15,9 @@ struct TestTunnel: Sendable {
     struct Options: Sendable {
         var isEncrypted = true
         var hasAgent = true
-        var guest = GuestEnd.Limits()
-        var node = NodeEnd.Limits()
-        var filter: GuestEnd.FilterFactory = { nil }
+        var guest = GuestTunnel.Limits()
+        var node = NodeTunnel.Limits()
+        var filter: GuestTunnel.FilterFactory = { nil }
         var hasSpare = false
         var logger = Logger.silent
     }
@@ -32,19 +32,19 @@ struct TestTunnel: Sendable {
         let identity = try SandboxIdentity.make(vmName: "podvm-a")
         let guestListener = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
         let tunnel = TestTunnel(directory: directory, loop: loop, forwarder: guestListener.address)
-        let guest = GuestEnd(
+        let guest = GuestTunnel(
             guestListener, security: options.isEncrypted ? try identity.serverContext() : nil, agent: tunnel.agent,
             limits: options.guest, on: loop, logger: options.logger, filter: options.filter)
         let security =
             options.isEncrypted
             ? ClientSecurity(context: try identity.clientContext(), serverName: "podvm-a") : nil
-        let dialler = Dialler(to: tunnel.forwarder, security: security, on: loop)
+        let dialer = Dialer(to: tunnel.forwarder, security: security, on: loop)
         let nodeListener = try Listener.listen(on: tunnel.socket, loop: loop)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await guest.run() }
-            let spare = options.hasSpare ? try await dialler.connect(deadline: .now + .seconds(5)) : nil
-            let node = NodeEnd(
-                nodeListener, to: dialler, spare: spare, limits: options.node, on: loop, logger: options.logger)
+            let spare = options.hasSpare ? try await dialer.connect(deadline: .now + .seconds(5)) : nil
+            let node = NodeTunnel(
+                nodeListener, to: dialer, spare: spare, limits: options.node, on: loop, logger: options.logger)
             group.addTask { try await node.run() }
             if options.hasAgent { group.addTask { try await tunnel.serveAgent(answer) } }
             try await body(tunnel)

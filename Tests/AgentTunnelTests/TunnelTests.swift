@@ -98,7 +98,7 @@ struct TunnelTests {
     @Test("a client that hangs up is heard by the agent")
     func clientHangsUp() throws {
         try onLoop { loop in
-            let ended = Signal()
+            let ended = Event()
             try await TestTunnel.with(
                 on: loop,
                 agent: { stream in

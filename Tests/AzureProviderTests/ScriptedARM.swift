@@ -17,7 +17,7 @@ final class ScriptedARM: HTTPSender {
         /// Says nothing until the caller is cancelled.
         case hang
         /// Waits, then goes on.
-        case wait(Signal, Reply)
+        case wait(Event, Reply)
 
         /// A body of JSON, and headers.
         static func json(_ status: Int, _ body: JSONValue, _ headers: [(String, String)] = []) -> Reply {
@@ -120,7 +120,7 @@ final class ScriptedARM: HTTPSender {
         case .answer(let response): return response
         case .fail(let error): throw error
         case .hang:
-            await Signal().wait()
+            await Event().wait()
             throw HTTPError(.unknown, .cancelled, "cancelled")
         case .wait(let signal, let next):
             await signal.wait()

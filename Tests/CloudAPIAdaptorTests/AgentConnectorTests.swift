@@ -31,14 +31,14 @@ private struct Scene: Sendable {
         configuration.forwarderPort = Int(vm.port)
         change(&configuration)
         connector = AgentConnector(
-            options: try configuration.connectorOptions(), tunnels: TunnelHost(logger: .silent),
+            options: try configuration.connectorOptions(), tunnels: TunnelManager(logger: .silent),
             network: .none(reason: "a test"), loop: loop, logger: .silent)
     }
 
     /// The connector of a process that comes after the first.
     var successor: AgentConnector {
         AgentConnector(
-            options: connector.options, tunnels: TunnelHost(logger: .silent), network: connector.network, loop: loop,
+            options: connector.options, tunnels: TunnelManager(logger: .silent), network: connector.network, loop: loop,
             logger: .silent)
     }
 
@@ -157,8 +157,8 @@ struct PreparationTests {
                 var options = scene.connector.options
                 options.allowsPodsWithoutNetwork = allows
                 return AgentConnector(
-                    options: options, tunnels: TunnelHost(logger: .silent),
-                    network: .host(try NetworkHost(NetworkSettings(), reachedBy: nil, logger: .silent)),
+                    options: options, tunnels: TunnelManager(logger: .silent),
+                    network: .host(try NodeNetworkManager(NetworkSettings(), reachedBy: nil, logger: .silent)),
                     loop: scene.loop,
                     logger: .silent)
             }

@@ -68,7 +68,7 @@ struct SandboxFilesTests {
         #expect(throws: FileError.self) { try files.write(userData: "text") }
         #expect(throws: FileError.self) { try files.removeUserData() }
         files.removeAll()
-        await #expect(throws: FileError.self) { try await SandboxNetwork.remove(in: sandbox) }
+        await #expect(throws: FileError.self) { try await SandboxNetworkRecord.remove(in: sandbox) }
         try expectVictimIsWhole()
     }
 

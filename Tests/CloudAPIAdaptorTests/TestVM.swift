@@ -43,9 +43,9 @@ final class TestVM: Sendable {
             context = try TLSContext.server(
                 identity: CertifiedKey(certificate: certificate, key: key), clientAuthorities: document.clientCA)
         }
-        var limits = GuestEnd.Limits()
+        var limits = GuestTunnel.Limits()
         limits.agentStart = .milliseconds(200)
-        let end = GuestEnd(forwarder, security: context, agent: .unix(path: agentPath), limits: limits, on: loop)
+        let end = GuestTunnel(forwarder, security: context, agent: .unix(path: agentPath), limits: limits, on: loop)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await end.run() }
             group.addTask { try await self.serveAgent() }

@@ -4,7 +4,7 @@ internal import LinuxIO
 package final class CallCounter<Call: Hashable & Sendable>: Sendable {
     private struct State {
         var counts: [Call: Int] = [:]
-        var waiters: [(call: Call, count: Int, signal: Signal)] = []
+        var waiters: [(call: Call, count: Int, signal: Event)] = []
     }
 
     private let state = Lock(State())
@@ -28,7 +28,7 @@ package final class CallCounter<Call: Hashable & Sendable>: Sendable {
 
     /// Returns once it has been called that often.
     package func reached(_ call: Call, _ count: Int = 1) async {
-        let signal = Signal()
+        let signal = Event()
         state.withLock { state in
             if state.counts[call, default: 0] >= count {
                 signal.set()

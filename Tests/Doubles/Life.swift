@@ -20,7 +20,7 @@ package final class Life: Sendable {
     private let state = Lock(State())
     private let last: Int
     private let end: End
-    private let over = Signal()
+    private let over = Event()
 
     /// A life that ends with its `last` step on disk.
     package init(last: Int = .max, _ end: End = .afterTheWrite) {

@@ -5,7 +5,7 @@ internal import PodVMLifecycle
 package final class ManualClock: LifecycleClock {
     private struct State {
         var now = ContinuousClock.now
-        var sleepers: [(until: ContinuousClock.Instant, signal: Signal)] = []
+        var sleepers: [(until: ContinuousClock.Instant, signal: Event)] = []
         var naps: [Duration] = []
     }
 
@@ -25,7 +25,7 @@ package final class ManualClock: LifecycleClock {
     package func random() -> Double { 0 }
 
     package func sleep(for duration: Duration) async throws {
-        let signal = Signal()
+        let signal = Event()
         state.withLock { state in
             state.naps.append(duration)
             state.sleepers.append((state.now.advanced(by: duration), signal))

@@ -10,7 +10,7 @@ package final class MemoryStore: RecordStore {
 
         fileprivate func error(on subject: String) -> RecordError {
             switch self {
-            case .full: RecordError("write(\(subject)): No space left on device [errno 28]", isForWantOfRoom: true)
+            case .full: RecordError("write(\(subject)): No space left on device [errno 28]", isOutOfSpace: true)
             case .readOnly: RecordError("open(\(subject)): Read-only file system [errno 30]")
             }
         }
@@ -23,7 +23,7 @@ package final class MemoryStore: RecordStore {
         var writes: [String] = []
         var fault: Fault?
         var writesUntilFault = 0
-        var gates: [Signal?] = []
+        var gates: [Event?] = []
 
         mutating func write(
             _ record: SandboxRecord, in directory: String, toSurvive event: SurvivedEvent
@@ -66,7 +66,7 @@ package final class MemoryStore: RecordStore {
     }
 
     /// Has one of the next operations wait for `signal` before it does anything: the next, or the one after `passing` more.
-    package func hold(until signal: Signal, passing: Int = 0) {
+    package func hold(until signal: Event, passing: Int = 0) {
         state.withLock { $0.gates = Array(repeating: nil, count: passing) + [signal] }
     }
 

@@ -11,9 +11,9 @@ package final class Script<Fault: Error>: Sendable {
         /// Throws, but it has happened all the same: an answer that was lost.
         case workAndFail(Fault)
         /// Waits, then does as asked. Cancelled, it throws, and nothing has happened.
-        case wait(Signal)
+        case wait(Event)
         /// Waits, whether it is cancelled or not, then does as asked.
-        case waitStubbornly(Signal)
+        case waitStubbornly(Event)
     }
 
     private let lines: Lock<[Line]>

@@ -9,7 +9,7 @@ package final class ScriptedConnector: PodConnector {
         case connect
         case disconnect
         case release
-        case takeUp
+        case adopt
     }
 
     private let state = Lock((ready: Set<SandboxID>(), connected: Set<SandboxID>(), kept: Set<SandboxID>()))
@@ -23,12 +23,12 @@ package final class ScriptedConnector: PodConnector {
     private let use = Lock<ContinuousClock.Instant?>(nil)
 
     /// What disconnecting waits for, so that it can be made to hang.
-    private let obstacle = Lock<Signal?>(nil)
+    private let obstacle = Lock<Event?>(nil)
 
     package init() {}
 
     /// Makes ``disconnect(_:in:)`` wait.
-    package func holdDisconnecting(until signal: Signal) { obstacle.withLock { $0 = signal } }
+    package func holdDisconnecting(until signal: Event) { obstacle.withLock { $0 = signal } }
 
     /// The sandboxes that have something on this node.
     package var prepared: Set<SandboxID> { state.withLock { $0.ready } }
@@ -81,8 +81,8 @@ package final class ScriptedConnector: PodConnector {
 
     package func lastUse(of sandbox: SandboxID) -> ContinuousClock.Instant? { use.withLock { $0 } }
 
-    package func takeUp(_ sandbox: SandboxID, in directory: String) {
-        calls.count(.takeUp)
+    package func adopt(_ sandbox: SandboxID, in directory: String) {
+        calls.count(.adopt)
         state.withLock { _ = $0.kept.insert(sandbox) }
     }
 }

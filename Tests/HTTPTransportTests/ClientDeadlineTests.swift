@@ -33,7 +33,7 @@ struct ClientDeadlineTests {
         arguments: ["", "HTTP/1.1 200 OK\r\nX", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"])
     func answering(beginning: String) throws {
         try withHTTPClient { client, loop in
-            let closed = Signal()
+            let closed = Event()
             try await ScriptedServer.run(on: loop) { connection, _ in
                 _ = try await connection.request()
                 try await connection.say(beginning)
@@ -53,7 +53,7 @@ struct ClientDeadlineTests {
         var options = HTTPClient.Options.plain
         options.connectionsPerHost = 1
         try withHTTPClient(options) { client, loop in
-            let (arrived, gate) = (Signal(), Signal())
+            let (arrived, gate) = (Event(), Event())
             try await ScriptedServer.run(on: loop) { connection, _ in
                 while true {
                     _ = try await connection.request()
@@ -81,7 +81,7 @@ struct ClientDeadlineTests {
         var options = HTTPClient.Options.plain
         options.connectionsPerHost = 1
         try withHTTPClient(options) { client, loop in
-            let (arrived, closed) = (Signal(), Signal())
+            let (arrived, closed) = (Event(), Event())
             try await ScriptedServer.run(on: loop) { connection, number in
                 _ = try await connection.request()
                 if number > 0 { return try await connection.say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") }
@@ -127,7 +127,7 @@ struct ClientDeadlineTests {
     func stopped() throws {
         try EpollLoop.run { loop in
             let client = try HTTPClient(.plain, on: loop)
-            let (arrived, closed) = (Signal(), Signal())
+            let (arrived, closed) = (Event(), Event())
             try await ScriptedServer.run(on: loop) { connection, _ in
                 _ = try await connection.request()
                 arrived.set()

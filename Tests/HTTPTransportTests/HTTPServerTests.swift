@@ -75,7 +75,7 @@ struct HTTPServerTests {
 
     @Test("a handler that takes its time holds nobody else up")
     func slowHandler() throws {
-        let gate = Signal()
+        let gate = Event()
         try withServer(handler: { request in
             if request.path == "/slow" { await gate.wait() }
             return .text(request.path)
@@ -92,7 +92,7 @@ struct HTTPServerTests {
 
     @Test("a client that hangs up during its request leaves nothing behind")
     func hangUp() throws {
-        let (arrived, gate) = (Signal(), Signal())
+        let (arrived, gate) = (Event(), Event())
         try withServer(handler: { request in
             if request.path == "/slow" {
                 arrived.set()
@@ -113,7 +113,7 @@ struct HTTPServerTests {
 
     @Test("answers what is asked while it stops, and lets go of its port")
     func stops() throws {
-        let arrived = Signal()
+        let arrived = Event()
         try EpollLoop.run { loop in
             let before = SystemInfo.openDescriptors
             let listener = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
@@ -121,7 +121,7 @@ struct HTTPServerTests {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 let server = try HTTPServer(on: listener, loop: loop) { request in
                     arrived.set()
-                    await Signal().wait()  // Until cancelled.
+                    await Event().wait()  // Until cancelled.
                     return .text("last words")
                 }
                 group.addTask { try await server.run() }

@@ -139,7 +139,7 @@ struct HostileClientTests {
     func busy() throws {
         var limits = HTTPServer.Limits()
         limits.connections = 4
-        let isOver = Signal()
+        let isOver = Event()
         try withServer(
             limits,
             handler: { _ in

@@ -142,7 +142,7 @@ struct HostileServerTests {
     @Test("a server that has closed a kept connection costs a new one and no error")
     func closedBetween() throws {
         try withHTTPClient { client, loop in
-            let closed = Signal()
+            let closed = Event()
             try await ScriptedServer.run(on: loop) { connection, number in
                 _ = try await connection.request()
                 try await connection.say("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n\(number)")

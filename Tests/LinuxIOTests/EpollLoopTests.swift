@@ -68,7 +68,7 @@ struct EpollLoopTests {
         // Not on the runtime's own threads, which are few: loops of other tests may hold them all.
         let answer = try onLoop { loop in
             let (near, far) = try Stream.pair(on: loop)
-            let isWritten = Signal()
+            let isWritten = Event()
             async let read = near.read(upTo: 10)
             async let written: Void = isWritten.wait()
             try await Thread.offLoop { isWritten.set() }
@@ -127,7 +127,7 @@ struct EpollLoopTests {
     @Test("a deadline cancels the work and waits for it")
     func deadline() throws {
         try onLoop { loop in
-            let ended = Signal()
+            let ended = Event()
             await #expect(throws: DeadlineExceeded.self) {
                 try await withDeadline(.now + .milliseconds(5), on: loop) {
                     defer { ended.set() }

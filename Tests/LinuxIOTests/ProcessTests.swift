@@ -130,7 +130,7 @@ struct TaskPoolTests {
     func ends() throws {
         try onLoop { loop in
             let pool = TaskPool()
-            let ended = Signal()
+            let ended = Event()
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await pool.run() }
                 pool.start {

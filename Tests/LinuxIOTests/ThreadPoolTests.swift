@@ -35,7 +35,7 @@ struct ThreadPoolTests {
     func offLoop() throws {
         let isDone = Lock(false)
         try EpollLoop.run { loop in
-            let release = Signal()
+            let release = Event()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     await ThreadPool.files.run {

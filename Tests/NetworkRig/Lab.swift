@@ -17,15 +17,15 @@ package final class Lab: Sendable {
     package let node: NetworkNamespace
     package let vm: NetworkNamespace
     package let client: NetworkNamespace
-    package let nodeNetworks: PodNetworks
-    package let vmNetworks: PodNetworks
+    package let nodeNetworks: PodNetworkExecutor
+    package let vmNetworks: PodNetworkExecutor
 
     package init(nodeGate: NetlinkGate = .open, vmGate: NetlinkGate = .open, underlayMTU: Int = 1500) throws {
         node = try .make(named: "node")
         vm = try .make(named: "vm")
         client = try .make(named: "client")
-        nodeNetworks = PodNetworks(in: node, gate: nodeGate)
-        vmNetworks = PodNetworks(in: vm, gate: vmGate)
+        nodeNetworks = PodNetworkExecutor(in: node, gate: nodeGate)
+        vmNetworks = PodNetworkExecutor(in: vm, gate: vmGate)
         let (inNode, inVM) = (try Self.socket(node), try Self.socket(vm))
         try Self.up("lo", inNode)
         try Self.up("lo", inVM)
@@ -101,7 +101,7 @@ extension NetworkNamespace {
     package var path: String { "/proc/self/fd/\(rawDescriptor)" }
 }
 
-extension NodeEndPlan {
+extension NodeNetworkPlan {
     /// A plan for a pod whose Ethernet address and address are those of no pod in a ``Lab``.
     package init(_ tunnel: Tunnel, podInterface: String = "eth0", mtu: Int = 1450) throws {
         self.init(

@@ -40,9 +40,10 @@ public struct PathPace: Sendable {
             let interface = try await lab.nodeNetworks.inspect(pod.path)
             let underlay = try await lab.nodeNetworks.underlay(named: "under0", toward: remote)
             try await lab.nodeNetworks.setUp(
-                try NodeEndPlan(for: interface, over: underlay, identifier: 7, port: Lab.port, vm: remote), in: pod.path
+                try NodeNetworkPlan(for: interface, over: underlay, identifier: 7, port: Lab.port, vm: remote),
+                in: pod.path
             )
-            var plan = try VMEndPlan(for: interface, over: underlay, identifier: 7, port: Lab.port, vm: remote)
+            var plan = try GuestNetworkPlan(for: interface, over: underlay, identifier: 7, port: Lab.port, vm: remote)
             if let mtu { plan.mtu = mtu }
             try await lab.vmNetworks.setUp(plan, in: home.path)
             let (tunnelled, cabled) = ((home, "10.244.1.10"), (beside, "10.244.1.11"))

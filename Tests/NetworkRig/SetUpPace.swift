@@ -34,7 +34,7 @@ public struct SetUpPace: Sendable {
                 identifier: 555_000 + UInt32(number))
         }
         let nodePlans = try pods.map { pod in
-            try NodeEndPlan(Tunnel(pod.identifier, port: Lab.port, to: remote))
+            try NodeNetworkPlan(Tunnel(pod.identifier, port: Lab.port, to: remote))
         }
         let all = Array(pods.indices)
         inspection = try await Self.series(all, parallel) {
@@ -44,7 +44,7 @@ public struct SetUpPace: Sendable {
             try await lab.nodeNetworks.setUp(nodePlans[number], in: pods[number].outside.path)
         }
         let remove: @Sendable (Int) async throws -> Void = { number in
-            try await lab.nodeNetworks.tearDownNodeEnd(
+            try await lab.nodeNetworks.tearDownNodeNetwork(
                 podInterface: "eth0", identifier: pods[number].identifier, in: pods[number].outside.path)
         }
         nodeOneByOne = try await Self.series(all, 1, setUp)
@@ -52,7 +52,7 @@ public struct SetUpPace: Sendable {
         nodeAtOnce = try await Self.series(all, parallel, setUp)
         vmAtOnce = try await Self.series(all, parallel) { number in
             let interface = try await lab.nodeNetworks.inspect(pods[number].outside.path)
-            let plan = try VMEndPlan(
+            let plan = try GuestNetworkPlan(
                 for: interface, over: underlay, identifier: pods[number].identifier, port: Lab.port)
             try await lab.vmNetworks.setUp(plan, in: pods[number].inside.path)
         }
@@ -68,12 +68,12 @@ public struct SetUpPace: Sendable {
     private static func series(
         _ numbers: [Int], _ parallel: Int, _ body: @escaping @Sendable (Int) async throws -> Void
     ) async throws -> Series {
-        let turnstile = Turnstile(parallel)
+        let semaphore = AsyncSemaphore(parallel)
         let start = ContinuousClock.now
         let calls = try await withThrowingTaskGroup(of: Double.self) { group in
             for number in numbers {
                 group.addTask {
-                    try await turnstile.pass {
+                    try await semaphore.withPermit {
                         let begun = ContinuousClock.now
                         try await body(number)
                         return begun.duration(to: .now) / .seconds(1)

@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct RunReportTests {
     private func outcome(_ pod: String, _ ending: PodOutcome.Ending, milliseconds: Int = 1000) -> PodOutcome {
-        var timeline = Timeline()
+        var timeline = PodTimeline()
         timeline.add(.create, from: .zero, to: .milliseconds(milliseconds / 10))
         timeline.add(.start, from: .milliseconds(milliseconds / 10), to: .milliseconds(milliseconds))
         return PodOutcome(
@@ -29,7 +29,7 @@ import Testing
 
     @Test("a phase too short to see still has a mark, and none runs out of its room", arguments: [20, 40, 80, 200])
     func shortPhases(width: Int) {
-        var timeline = Timeline()
+        var timeline = PodTimeline()
         timeline.add(.create, from: .zero, to: .nanoseconds(1))
         timeline.add(.start, from: .nanoseconds(1), to: .seconds(10))
         timeline.add(.stop, from: .seconds(10), to: .seconds(10))

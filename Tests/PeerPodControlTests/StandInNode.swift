@@ -44,10 +44,10 @@ final class StandInNode: Sendable {
     let socket: String
     let agentSocket: String
     /// Set when the agent was told to start the command.
-    let commandRuns = Signal()
+    let commandRuns = Event()
     /// Set when the method StartVM was called.
-    let startWasCalled = Signal()
-    private let commandEnded = Signal()
+    let startWasCalled = Event()
+    private let commandEnded = Event()
     private let loop: EpollLoop
     private let behavior: Behavior
     private let notes: Lock<Notes>

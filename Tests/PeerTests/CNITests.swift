@@ -40,9 +40,10 @@ struct CNITests {
             let interface = try await lab.nodeNetworks.inspect(pod.path)
             let underlay = try await lab.nodeNetworks.underlay(named: "under0", toward: vm)
             try await lab.nodeNetworks.setUp(
-                try NodeEndPlan(for: interface, over: underlay, identifier: id, port: Lab.port, vm: vm), in: pod.path)
+                try NodeNetworkPlan(for: interface, over: underlay, identifier: id, port: Lab.port, vm: vm),
+                in: pod.path)
             try await lab.vmNetworks.setUp(
-                try VMEndPlan(for: interface, over: underlay, identifier: id, port: Lab.port, vm: vm),
+                try GuestNetworkPlan(for: interface, over: underlay, identifier: id, port: Lab.port, vm: vm),
                 in: homes[number - 1].path)
         }
         let (size, hosts) = (30_000_000, [lab.node, lab.vm])
@@ -61,7 +62,7 @@ struct CNIExamination {
     let linksBefore: [String]
     private let cluster: Cluster
     private let home: NetworkNamespace
-    private let plan: VMEndPlan
+    private let plan: GuestNetworkPlan
     private let interface: PodInterface
 
     /// Attaches the pod, and sets both ends up.
@@ -73,17 +74,17 @@ struct CNIExamination {
         let (vm, networks) = (try address("10.0.0.2"), cluster.lab.nodeNetworks)
         interface = try await networks.inspect(site.pod.path)
         let underlay = try await networks.underlay(named: "under0", toward: vm)
-        let nodePlan = try NodeEndPlan(
+        let nodePlan = try NodeNetworkPlan(
             for: interface, over: underlay, identifier: Self.identifier, port: Lab.port, vm: vm)
-        plan = try VMEndPlan(for: interface, over: underlay, identifier: Self.identifier, port: Lab.port, vm: vm)
+        plan = try GuestNetworkPlan(for: interface, over: underlay, identifier: Self.identifier, port: Lab.port, vm: vm)
         try await networks.setUp(nodePlan, in: site.pod.path)
         try await cluster.lab.vmNetworks.setUp(plan, in: home.path)
     }
 
     func tearDown() async throws {
-        try await cluster.lab.nodeNetworks.tearDownNodeEnd(
+        try await cluster.lab.nodeNetworks.tearDownNodeNetwork(
             podInterface: "eth0", identifier: Self.identifier, in: site.pod.path)
-        try await cluster.lab.vmNetworks.tearDownVMEnd(interface: "eth0", in: home.path)
+        try await cluster.lab.vmNetworks.tearDownGuestNetwork(interface: "eth0", in: home.path)
     }
 
     func linksOfNode() throws -> [String] { try Self.links(cluster.node) }

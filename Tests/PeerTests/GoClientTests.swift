@@ -70,7 +70,7 @@ struct GoClientTests {
         let podNamespace = "/run/netns/podns"
         try onLoop { loop in
             let held = HeldFrames()
-            let filter: GuestEnd.FilterFactory = { AgentCallRewriter(podNamespace: podNamespace, holdingIn: held) }
+            let filter: GuestTunnel.FilterFactory = { AgentCallRewriter(podNamespace: podNamespace, holdingIn: held) }
             try await PeerTunnel.with(on: loop, filter: filter) { tunnel in
                 try await peer.withAgent(at: tunnel.agent, on: loop) { _ in
                     try await peer.check(check, tunnel.socket, with: podNamespace, on: loop)

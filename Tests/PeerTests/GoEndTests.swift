@@ -20,7 +20,7 @@ struct GoEndTests {
             let listener = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
             let address = listener.address
             let held = HeldFrames()
-            let guest = GuestEnd(
+            let guest = GuestTunnel(
                 listener,
                 security: try .server(
                     identity: papers.identity.server, clientAuthorities: papers.identity.client.certificate),
@@ -47,9 +47,9 @@ struct GoEndTests {
                     trusting: papers.identity.authority, identity: papers.identity.client,
                     profile: TLSProfile(minimumVersion: "VersionTLS12"))
                 let socket = directory.socket("agent.ttrpc")
-                let node = NodeEnd(
+                let node = NodeTunnel(
                     try Listener.listen(on: socket, loop: loop),
-                    to: Dialler(
+                    to: Dialer(
                         to: address, security: ClientSecurity(context: context, serverName: papers.name), on: loop),
                     on: loop)
                 try await alongside(node.run) { try await peer.check(check, socket, on: loop) }

@@ -45,12 +45,12 @@ struct GoGuestTests {
             let pod = try shape.make(lab)
             let interface = try await lab.nodeNetworks.inspect(pod.path)
             let underlay = try await lab.nodeNetworks.underlay(named: "under0", toward: try address("10.0.0.2"))
-            let plan = try VMEndPlan(for: interface, over: underlay, identifier: 555_000, port: Lab.port)
+            let plan = try GuestNetworkPlan(for: interface, over: underlay, identifier: 555_000, port: Lab.port)
             var document = BootDocument(podName: "nginx", podNamespace: "default")
             document.podNetwork = PodNetworkDescription(
                 plan, node: try prefix("10.0.0.1/24"), index: 0, isDedicated: false)
             try await lab.nodeNetworks.setUp(
-                NodeEndPlan(
+                NodeNetworkPlan(
                     for: interface, over: underlay, identifier: 555_000, port: Lab.port, vm: try address("10.0.0.2")),
                 in: pod.path)
             let read = try await peer.run(["apf", "-strict=false"], input: document.encoded, on: loop)

@@ -51,7 +51,7 @@ struct HypervisorPeerTests {
         let peer = try GoPeer()
         try onLoop { loop in
             let node = try await Node(on: loop)
-            node.cloud.creation.append(.wait(Signal()))
+            node.cloud.creation.append(.wait(Event()))
             try await node.check(check, by: peer, on: loop)
             #expect(node.cloud.machines.isEmpty)
             #expect(node.cloud.calls[.delete] == 1, "the VM might exist: it has to be deleted")

@@ -11,22 +11,22 @@ struct PeerTunnel: Sendable {
 
     /// Runs a tunnel for as long as `body` takes.
     static func with(
-        on loop: EpollLoop, filter: @escaping GuestEnd.FilterFactory = { nil },
+        on loop: EpollLoop, filter: @escaping GuestTunnel.FilterFactory = { nil },
         _ body: (PeerTunnel) async throws -> Void
     ) async throws {
         let tunnel = PeerTunnel(directory: try TemporaryDirectory())
         let identity = try SandboxIdentity.make(vmName: "podvm-peer")
         let guestListener = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
         let forwarder = guestListener.address
-        let guest = GuestEnd(
+        let guest = GuestTunnel(
             guestListener,
             security: try .server(identity: identity.server, clientAuthorities: identity.client.certificate),
             agent: tunnel.agent, on: loop, filter: filter)
         let security = ClientSecurity(
             context: try .client(trusting: identity.authority, identity: identity.client), serverName: "podvm-peer")
-        let node = NodeEnd(
+        let node = NodeTunnel(
             try Listener.listen(on: tunnel.socket, loop: loop),
-            to: Dialler(to: forwarder, security: security, on: loop),
+            to: Dialer(to: forwarder, security: security, on: loop),
             on: loop)
         try await alongside(guest.run) {
             try await alongside(node.run) { try await body(tunnel) }

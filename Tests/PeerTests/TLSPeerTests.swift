@@ -58,9 +58,9 @@ struct TLSPeerTests {
                 profile: try TLSProfile(minimumVersion: "VersionTLS12"))
             let report = try await TLSPeerTests.listen(peer, papers.server() + ["-max", version], on: loop) { port in
                 let address = SocketAddress.tcp(host: "127.0.0.1", port: port)
-                let dialler = Dialler(
+                let dialer = Dialer(
                     to: address, security: ClientSecurity(context: context, serverName: TLSPeerTests.name), on: loop)
-                let stream = try await dialler.connect(deadline: .now + .seconds(20))
+                let stream = try await dialer.connect(deadline: .now + .seconds(20))
                 defer { stream.close() }
                 try await stream.write(Array("hello\n".utf8))
                 #expect(try await stream.read(upTo: 100) == Array("hello\n".utf8))
@@ -84,10 +84,10 @@ struct TLSPeerTests {
             ] {
                 _ = try await TLSPeerTests.listen(peer, flags, on: loop) { port in
                     let address = SocketAddress.tcp(host: "127.0.0.1", port: port)
-                    let dialler = Dialler(
+                    let dialer = Dialer(
                         to: address, security: ClientSecurity(context: context, serverName: name), on: loop)
                     await #expect(throws: DialError.self) {
-                        try await dialler.connect(deadline: .now + .seconds(20))
+                        try await dialer.connect(deadline: .now + .seconds(20))
                     }
                 }
             }
@@ -109,10 +109,10 @@ struct TLSPeerTests {
                 profile: try TLSProfile(minimumVersion: "VersionTLS12"))
             let flags = try papers.server() + ["-max", version] + (known.map { ["-alpn", $0] } ?? [])
             let report = try await TLSPeerTests.listen(peer, flags, on: loop) { port in
-                let dialler = Dialler(
+                let dialer = Dialer(
                     to: .tcp(host: "127.0.0.1", port: port),
                     security: ClientSecurity(context: context, serverName: TLSPeerTests.name), on: loop)
-                let stream = try await dialler.connect(speaking: "peerpod.v1", deadline: .now + .seconds(20))
+                let stream = try await dialer.connect(speaking: "peerpod.v1", deadline: .now + .seconds(20))
                 defer { stream?.close() }
                 #expect((stream != nil) == speaks)
                 try await stream?.write(Array("hello\n".utf8))

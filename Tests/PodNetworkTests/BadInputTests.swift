@@ -72,9 +72,9 @@ extension RealNamespaces {
             let (pod, home) = (try lab.makePod(), try NetworkNamespace.make(named: "podns"))
             let interface = try await lab.nodeNetworks.inspect(pod.path)
             let underlay = Underlay(interface: "under0", mtu: 1500, addresses: [try prefix("10.0.0.1/24")])
-            let nodePlan = try NodeEndPlan(
+            let nodePlan = try NodeNetworkPlan(
                 for: interface, over: underlay, identifier: 7, port: Lab.port, vm: remote)
-            let vmPlan = try VMEndPlan(for: interface, over: underlay, identifier: 7, port: Lab.port, vm: remote)
+            let vmPlan = try GuestNetworkPlan(for: interface, over: underlay, identifier: 7, port: Lab.port, vm: remote)
             let (path, networks) = isNode ? (pod.path, lab.nodeNetworks) : (home.path, lab.vmNetworks)
             func setUp() async throws {
                 if isNode {
@@ -128,14 +128,14 @@ extension RealNamespaces {
                     _ = try await lab.vmNetworks.state(of: joined.vmPlan, in: path)
                 }
                 #expect(untold.code == code)
-                try await lab.vmNetworks.tearDownVMEnd(interface: "eth0", in: path)
+                try await lab.vmNetworks.tearDownGuestNetwork(interface: "eth0", in: path)
             }
         }
 
         @Test("an absurd plan changes nothing in the VM", arguments: [0, 1, 2])
         func absurd(number: Int) async throws {
             let joined = try await Joined(lab, pod: try lab.makePod())
-            let changes: [(inout VMEndPlan) -> Void] = [
+            let changes: [(inout GuestNetworkPlan) -> Void] = [
                 { $0.mtu = 0 }, { $0.addresses = [.allVersion4] }, { $0.tunnel.identifier = 1 << 24 },
             ]
             let (before, vmBefore) = (try Census(joined.home), try Census(lab.vm))
@@ -154,8 +154,8 @@ extension RealNamespaces {
         /// What each end takes, on a thread that has no other capabilities than these.
         private func ends(_ lab: Lab, with names: [String]) throws -> [any Error] {
             let (pod, home) = (try lab.makePod(), try NetworkNamespace.make(named: "podns"))
-            let plan = try NodeEndPlan(Tunnel(7, port: Lab.port, to: try address("10.0.0.2")))
-            var vmPlan = VMEndPlan(
+            let plan = try NodeNetworkPlan(Tunnel(7, port: Lab.port, to: try address("10.0.0.2")))
+            var vmPlan = GuestNetworkPlan(
                 interface: "eth0", hardwareAddress: try ethernet("02:00:00:00:00:05"), mtu: 1450,
                 addresses: [try prefix("10.244.1.10/24"), try prefix("fd00:244::5/64")],
                 routes: [PodRoute(to: .allVersion4, through: try address("10.244.1.1"), isOnLink: true)],
@@ -164,7 +164,8 @@ extension RealNamespaces {
             vmPlan.forbidden = [try prefix("169.254.169.254/32")]
             vmPlan.ownServices = [try address("192.0.2.7")]
             let (node, vm) = (
-                NodeEnd(node: lab.node, home: pod, gate: .open), VMEnd(vm: lab.vm, home: home, gate: .open)
+                NodeNetworkSetup(node: lab.node, home: pod, gate: .open),
+                GuestNetworkSetup(vm: lab.vm, home: home, gate: .open)
             )
             let all = vmPlan
             let errors = try Thread.run { () -> [any Error]? in

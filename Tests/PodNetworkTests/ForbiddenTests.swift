@@ -72,7 +72,7 @@ extension RealNamespaces {
             let before = try Census(joined.home)
             for _ in 0..<2 { try await lab.vmNetworks.setUp(plan, in: joined.home.path) }
             // The way out of the VM is not needed for it.
-            try await lab.nodeNetworks.tearDownNodeEnd(podInterface: "eth0", in: joined.pod.path)
+            try await lab.nodeNetworks.tearDownNodeNetwork(podInterface: "eth0", in: joined.pod.path)
             #expect(try Lab.pings(Self.metadata, from: joined.home))
             #expect(try Lab.pings("2001:db8::254", from: joined.home, "-6"))
             #expect(try await lab.vmNetworks.state(of: plan, in: joined.home.path).problems == [])
@@ -91,7 +91,7 @@ extension RealNamespaces {
             try #require(try Lab.succeeds("ip route add prohibit 192.0.2.8/32", in: joined.home), "needs ip")
             try await lab.vmNetworks.setUp(plan, in: joined.home.path)
             for _ in 0..<2 {
-                try await lab.vmNetworks.tearDownVMEnd(interface: "eth0", in: joined.home.path)
+                try await lab.vmNetworks.tearDownGuestNetwork(interface: "eth0", in: joined.home.path)
                 let left = try Census(joined.home)
                 #expect(left.prohibitions == [] && left.routes == [] && left.links.count == 1)
                 #expect(left.addresses.allSatisfy { $0.address.isLoopback })

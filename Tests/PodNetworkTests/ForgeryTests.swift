@@ -133,7 +133,7 @@ extension RealNamespaces {
             // Nor does the interface learn where the attacker is, who then would get the pod's packets.
             let inPod = try Lab.socket(joined.pod)
             let all = try Lab.command("bridge fdb show dev vxlan1", in: joined.pod)
-            #expect(all.split(separator: "\n").count == Int(NodeEndPlan.forwardingLimit), "\(all)")
+            #expect(all.split(separator: "\n").count == Int(NodeNetworkPlan.forwardingLimit), "\(all)")
             #expect(
                 try inPod.permanentEntries(of: try inPod.made("vxlan1")).contains(joined.nodePlan.forwardingEntry))
             #expect(try Lab.pings("10.244.1.10", from: lab.client))

@@ -118,11 +118,11 @@ extension RealNamespaces {
     @Suite("what is in the way")
     struct ConflictTests {
         private let lab: Lab
-        private let plan: NodeEndPlan
+        private let plan: NodeNetworkPlan
 
         init() throws {
             lab = try Lab()
-            plan = try NodeEndPlan(Tunnel(9, to: try address("10.0.0.2")))
+            plan = try NodeNetworkPlan(Tunnel(9, to: try address("10.0.0.2")))
         }
 
         @Test("is named when an identifier is taken, and nothing is left of the attempt")
@@ -133,7 +133,7 @@ extension RealNamespaces {
             let clash = try await failure { try await lab.nodeNetworks.setUp(plan, in: two.path) }
             #expect(clash.code == .taken && clash.description.contains("VXLAN 9") && clash.leftBehind == [])
             #expect(try Census(two) == before)
-            try await lab.nodeNetworks.tearDownNodeEnd(podInterface: "eth0", in: one.path)
+            try await lab.nodeNetworks.tearDownNodeNetwork(podInterface: "eth0", in: one.path)
             try await lab.nodeNetworks.setUp(plan, in: two.path)
         }
 
@@ -146,12 +146,12 @@ extension RealNamespaces {
             #expect(clash.code == .taken && clash.description.contains("bridge"))
             #expect(try Census(pod) == before)
             // And it is not ours to remove.
-            try await lab.nodeNetworks.tearDownNodeEnd(podInterface: "eth0", in: pod.path)
+            try await lab.nodeNetworks.tearDownNodeNetwork(podInterface: "eth0", in: pod.path)
             #expect(try Census(pod) == before)
 
             let home = try NetworkNamespace.make(named: "podns")
             try Lab.socket(home).createBridge("eth0")
-            let vmPlan = VMEndPlan(
+            let vmPlan = GuestNetworkPlan(
                 interface: "eth0", hardwareAddress: try ethernet("02:00:00:00:00:05"), mtu: 1450,
                 addresses: [try prefix("10.244.1.6/24")], routes: [], neighbors: [],
                 tunnel: Tunnel(9, to: try address("10.0.0.1")))
@@ -166,7 +166,7 @@ extension RealNamespaces {
             let before = try Census(pod)
             let clash = try await failure { try await lab.nodeNetworks.setUp(plan, in: pod.path) }
             #expect(clash.code == .taken && clash.reason.contains("clsact"))
-            try await lab.nodeNetworks.tearDownNodeEnd(podInterface: "eth0", in: pod.path)
+            try await lab.nodeNetworks.tearDownNodeNetwork(podInterface: "eth0", in: pod.path)
             #expect(try Census(pod) == before)
         }
 
@@ -181,7 +181,7 @@ extension RealNamespaces {
             #expect(try await lab.nodeNetworks.otherTunnels(on: 8472) == [])
             let pod = try lab.makePod(1)
             try await lab.nodeNetworks.setUp(plan, in: pod.path)
-            try await lab.nodeNetworks.tearDownNodeEnd(podInterface: "eth0", in: pod.path)
+            try await lab.nodeNetworks.tearDownNodeNetwork(podInterface: "eth0", in: pod.path)
 
             let cilium =
                 "ip link del flannel.1; ip link add cilium_vxlan type vxlan external dstport 4789 && ip link set cilium_vxlan up"
@@ -200,15 +200,15 @@ extension RealNamespaces {
             let path = try #require(pod?.path)
             try await lab.nodeNetworks.setUp(plan, in: path)
             // The tunnel of another pod is not ours.
-            try await lab.nodeNetworks.tearDownNodeEnd(podInterface: "eth0", identifier: 10, in: path)
+            try await lab.nodeNetworks.tearDownNodeNetwork(podInterface: "eth0", identifier: 10, in: path)
             #expect(try Lab.socket(try #require(pod)).link(named: "vxlan1") != nil)
             for _ in 0..<2 {
-                try await lab.nodeNetworks.tearDownNodeEnd(podInterface: "eth0", identifier: 9, in: path)
-                try await lab.vmNetworks.tearDownVMEnd(interface: "none", in: path)
+                try await lab.nodeNetworks.tearDownNodeNetwork(podInterface: "eth0", identifier: 9, in: path)
+                try await lab.vmNetworks.tearDownGuestNetwork(interface: "none", in: path)
             }
-            try await lab.nodeNetworks.tearDownNodeEnd(podInterface: "eth9", in: path)
-            try await lab.nodeNetworks.tearDownNodeEnd(podInterface: "eth0", in: "/run/netns/not-there")
-            try await lab.nodeNetworks.tearDownNodeEnd(podInterface: "eth0", in: "/etc/passwd")
+            try await lab.nodeNetworks.tearDownNodeNetwork(podInterface: "eth9", in: path)
+            try await lab.nodeNetworks.tearDownNodeNetwork(podInterface: "eth0", in: "/run/netns/not-there")
+            try await lab.nodeNetworks.tearDownNodeNetwork(podInterface: "eth0", in: "/etc/passwd")
             let missing = try await failure { try await lab.nodeNetworks.setUp(plan, in: "/run/netns/not-there") }
             #expect(missing.code == .missingNamespace)
             pod = nil

@@ -31,10 +31,12 @@ extension RealNamespaces {
                             let vm = try address("10.0.0.2")
                             try await peers.add(peer)
                             try await lab.nodeNetworks.setUp(
-                                try NodeEndPlan(for: interface, over: underlay, identifier: id, port: Lab.port, vm: vm),
+                                try NodeNetworkPlan(
+                                    for: interface, over: underlay, identifier: id, port: Lab.port, vm: vm),
                                 in: pod.path)
                             try await lab.vmNetworks.setUp(
-                                try VMEndPlan(for: interface, over: underlay, identifier: id, port: Lab.port, vm: vm),
+                                try GuestNetworkPlan(
+                                    for: interface, over: underlay, identifier: id, port: Lab.port, vm: vm),
                                 in: home.path)
                         }
                     }
@@ -47,9 +49,9 @@ extension RealNamespaces {
                 try await withThrowingTaskGroup { group in
                     for (pod, home, id, peer) in pods {
                         group.addTask {
-                            try await lab.nodeNetworks.tearDownNodeEnd(
+                            try await lab.nodeNetworks.tearDownNodeNetwork(
                                 podInterface: "eth0", identifier: id, in: pod.path)
-                            try await lab.vmNetworks.tearDownVMEnd(interface: "eth0", in: home.path)
+                            try await lab.vmNetworks.tearDownGuestNetwork(interface: "eth0", in: home.path)
                             try await peers.remove(peer)
                         }
                     }

@@ -43,14 +43,14 @@ struct PathDiagnosisTests {
     @Test("is told by what was sent and what arrived, and never of what nobody sent", arguments: cases)
     func counters(_ it: Case) throws {
         let tunnel = Tunnel(7, to: try address("10.0.0.2"))
-        var hop = NodeEndState.Hop(interface: "vxlan1", mtu: 1450, isUp: true, counters: .init())
+        var hop = NodeNetworkState.Hop(interface: "vxlan1", mtu: 1450, isUp: true, counters: .init())
         hop.counters.sent.packets = it.node.sent
         hop.counters.sent.dropped = it.dropped
         hop.counters.received.packets = it.node.received
         let far = it.vm.map {
             PathDiagnosis.FarEnd(pod: .init(received: $0.received, sent: $0.sent, mtu: 1450), problems: [])
         }
-        let found = PathDiagnosis.problems(of: tunnel, node: NodeEndState(tunnel: hop), vm: far)
+        let found = PathDiagnosis.problems(of: tunnel, node: NodeNetworkState(tunnel: hop), vm: far)
         #expect(found.count == (it.words == nil ? 0 : 1), "\(found)")
         if let words = it.words { #expect(found.first?.contains(words) == true, "\(found)") }
     }
@@ -59,10 +59,10 @@ struct PathDiagnosisTests {
     func since() throws {
         let tunnel = Tunnel(7, to: try address("10.0.0.2"))
         func counts(_ node: (UInt64, UInt64), _ vm: (UInt64, UInt64)) -> PathDiagnosis.Counts {
-            var hop = NodeEndState.Hop(interface: "vxlan1", mtu: 1450, isUp: true, counters: .init())
+            var hop = NodeNetworkState.Hop(interface: "vxlan1", mtu: 1450, isUp: true, counters: .init())
             (hop.counters.sent.packets, hop.counters.received.packets) = node
             return .init(
-                node: NodeEndState(tunnel: hop),
+                node: NodeNetworkState(tunnel: hop),
                 vm: .init(pod: .init(received: vm.1, sent: vm.0, mtu: 1450), problems: []))
         }
         func problems(_ earlier: PathDiagnosis.Counts, _ now: PathDiagnosis.Counts) -> [String] {
@@ -79,17 +79,17 @@ struct PathDiagnosisTests {
     @Test("comes after what is wrong at the ends, and is not said where one is missing")
     func ends() throws {
         let tunnel = Tunnel(7, to: try address("10.0.0.2"))
-        var hop = NodeEndState.Hop(interface: "vxlan1", mtu: 1450, isUp: true, counters: .init())
+        var hop = NodeNetworkState.Hop(interface: "vxlan1", mtu: 1450, isUp: true, counters: .init())
         hop.counters.sent.packets = 4
         let missing = PathDiagnosis.problems(
-            of: tunnel, node: NodeEndState(tunnel: nil, problems: ["The node's end is missing."]),
+            of: tunnel, node: NodeNetworkState(tunnel: nil, problems: ["The node's end is missing."]),
             vm: .init(pod: .init(received: 0, sent: 5, mtu: 1450), problems: ["The VM's is down."]))
         #expect(missing == ["The node's end is missing.", "The VM's is down."])
         let gone = PathDiagnosis.problems(
-            of: tunnel, node: NodeEndState(tunnel: hop), vm: .init(pod: nil, problems: ["The VM's is missing."]))
+            of: tunnel, node: NodeNetworkState(tunnel: hop), vm: .init(pod: nil, problems: ["The VM's is missing."]))
         #expect(gone == ["The VM's is missing."])
         let large = PathDiagnosis.problems(
-            of: tunnel, node: NodeEndState(tunnel: hop),
+            of: tunnel, node: NodeNetworkState(tunnel: hop),
             vm: .init(pod: .init(received: 4, sent: 0, mtu: 1500), problems: []))
         #expect(large.count == 1 && large[0].contains("1500 bytes"))
     }
@@ -116,7 +116,7 @@ extension RealNamespaces {
         func early() async throws {
             let lab = try Lab()
             let joined = try await Joined(lab, pod: try lab.makePod())
-            try await lab.vmNetworks.tearDownVMEnd(interface: "eth0", in: joined.home.path)
+            try await lab.vmNetworks.tearDownGuestNetwork(interface: "eth0", in: joined.home.path)
             #expect(try !Lab.pings("10.244.1.10", from: lab.client))
             try await lab.vmNetworks.setUp(joined.vmPlan, in: joined.home.path)
             #expect(try await problems(joined) == [])
@@ -146,7 +146,7 @@ extension RealNamespaces {
             try lab.plug(pod, "six", ["fd00:244::99/64"], gateways: ["fd00:244::1"])
             let joined = try await Joined(lab, pod: pod)
             #expect(try await problems(joined) == [])
-            try await lab.nodeNetworks.tearDownNodeEnd(podInterface: "eth0", in: pod.path)
+            try await lab.nodeNetworks.tearDownNodeNetwork(podInterface: "eth0", in: pod.path)
             let missing = try await failure { try await lab.nodeNetworks.probe(joined.nodePlan, in: pod.path) }
             #expect(missing.description.contains("vxlan1"))
         }

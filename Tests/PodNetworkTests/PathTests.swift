@@ -16,8 +16,8 @@ struct Joined {
     let pod: NetworkNamespace
     let home: NetworkNamespace
     let interface: PodInterface
-    let nodePlan: NodeEndPlan
-    let vmPlan: VMEndPlan
+    let nodePlan: NodeNetworkPlan
+    let vmPlan: GuestNetworkPlan
 
     init(
         _ lab: Lab, pod: NetworkNamespace, identifier: UInt32 = 555_000, vm: String = "10.0.0.2",
@@ -29,8 +29,9 @@ struct Joined {
         let remote = try address(vm)
         interface = try await lab.nodeNetworks.inspect(pod.path)
         let underlay = try await lab.nodeNetworks.underlay(named: "under0", toward: remote)
-        nodePlan = try NodeEndPlan(for: interface, over: underlay, identifier: identifier, port: Lab.port, vm: remote)
-        vmPlan = try VMEndPlan(
+        nodePlan = try NodeNetworkPlan(
+            for: interface, over: underlay, identifier: identifier, port: Lab.port, vm: remote)
+        vmPlan = try GuestNetworkPlan(
             for: interface, over: underlay, identifier: identifier, port: Lab.port, podSubnets: podSubnets, vm: remote)
         try await lab.nodeNetworks.setUp(nodePlan, in: pod.path)
         try await lab.vmNetworks.setUp(vmPlan, in: home.path)
@@ -234,7 +235,7 @@ extension RealNamespaces {
             try #require(
                 try Lab.succeeds(
                     "sysctl -w net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1", in: home))
-            try await lab.vmNetworks.tearDownVMEnd(interface: "eth0", in: joined.home.path)
+            try await lab.vmNetworks.tearDownGuestNetwork(interface: "eth0", in: joined.home.path)
             let refused = try await failure { try await lab.vmNetworks.setUp(joined.vmPlan, in: home.path) }
             #expect(refused.remedy.contains("disable_ipv6"), "\(refused)")
             #expect(try Lab.socket(home).links().map(\.name) == ["lo"])
@@ -279,8 +280,8 @@ extension RealNamespaces {
             #expect(PathDiagnosis.problems(of: plan.tunnel, node: good, vm: PathDiagnosis.FarEnd(far)) == [])
 
             // The VM's end goes.
-            try await lab.vmNetworks.tearDownVMEnd(interface: "eth0", in: joined.home.path)
-            try await networks.tearDownNodeEnd(podInterface: "eth0", in: path)
+            try await lab.vmNetworks.tearDownGuestNetwork(interface: "eth0", in: joined.home.path)
+            try await networks.tearDownNodeNetwork(podInterface: "eth0", in: path)
             #expect(try await networks.state(of: plan, in: path).problems.count == 1)
             try await networks.setUp(plan, in: path)
             #expect(try !Lab.pings("10.244.1.10", from: lab.client))
@@ -342,7 +343,7 @@ extension RealNamespaces {
             let lab = try Lab()
             let pod = try lab.makePod()
             let (networks, path, before) = (lab.nodeNetworks, pod.path, try Census(pod))
-            let plan = try NodeEndPlan(Tunnel(7, to: try address("10.0.0.2")))
+            let plan = try NodeNetworkPlan(Tunnel(7, to: try address("10.0.0.2")))
             for round in 0..<10 {
                 try await withThrowingTaskGroup { group in
                     for number in 0..<6 {
@@ -350,7 +351,7 @@ extension RealNamespaces {
                             if (number + round).isMultiple(of: 2) {
                                 try await networks.setUp(plan, in: path)
                             } else {
-                                try await networks.tearDownNodeEnd(podInterface: "eth0", identifier: 7, in: path)
+                                try await networks.tearDownNodeNetwork(podInterface: "eth0", identifier: 7, in: path)
                             }
                         }
                     }
@@ -363,7 +364,7 @@ extension RealNamespaces {
                     #expect(state.problems == [])
                 }
             }
-            try await networks.tearDownNodeEnd(podInterface: "eth0", in: path)
+            try await networks.tearDownNodeNetwork(podInterface: "eth0", in: path)
             #expect(try Census(pod) == before)
         }
     }

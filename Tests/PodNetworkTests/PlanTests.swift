@@ -25,8 +25,8 @@ struct PlanTests {
         func mtu(pod podMTU: Int, underlay underlayMTU: Int, vm: String) throws -> Int {
             var (pod, underlay) = (pod, underlay)
             (pod.mtu, underlay.mtu) = (podMTU, underlayMTU)
-            let node = try NodeEndPlan(for: pod, over: underlay, identifier: 1, port: 4789, vm: try address(vm))
-            let inVM = try VMEndPlan(for: pod, over: underlay, identifier: 1, port: 4789, vm: try address(vm))
+            let node = try NodeNetworkPlan(for: pod, over: underlay, identifier: 1, port: 4789, vm: try address(vm))
+            let inVM = try GuestNetworkPlan(for: pod, over: underlay, identifier: 1, port: 4789, vm: try address(vm))
             #expect(inVM.mtu == node.mtu)
             return node.mtu
         }
@@ -35,36 +35,36 @@ struct PlanTests {
         #expect(try mtu(pod: 1400, underlay: 1500, vm: "10.0.0.2") == 1400)
         #expect(try mtu(pod: 1500, underlay: 1550, vm: "10.0.0.2") == 1500)
         #expect(try mtu(pod: 9000, underlay: 1500, vm: "10.0.0.2") == 1450)
-        let plan = try VMEndPlan(for: pod, over: underlay, identifier: 1, port: 4789)
+        let plan = try GuestNetworkPlan(for: pod, over: underlay, identifier: 1, port: 4789)
         #expect(plan.fitting(Underlay(interface: "eth0", mtu: 1400, addresses: [])).mtu == 1350)
     }
 
     @Test("takes the node's address of the VM's family, which is also the sender that the VM was told")
     func addresses() throws {
-        let plan = try VMEndPlan(for: pod, over: underlay, identifier: 1, port: 4789)
+        let plan = try GuestNetworkPlan(for: pod, over: underlay, identifier: 1, port: 4789)
         #expect(plan.tunnel.remote.description == "10.0.0.1" && plan.tunnel.local == nil)
-        let six = try VMEndPlan(for: pod, over: underlay, identifier: 1, port: 4789, vm: try address("fd01::2"))
+        let six = try GuestNetworkPlan(for: pod, over: underlay, identifier: 1, port: 4789, vm: try address("fd01::2"))
         #expect(six.tunnel.remote.description == "fd01::1")
         for (vm, plan) in [("10.0.0.2", plan), ("fd01::2", six)] {
-            let node = try NodeEndPlan(for: pod, over: underlay, identifier: 1, port: 4789, vm: try address(vm))
+            let node = try NodeNetworkPlan(for: pod, over: underlay, identifier: 1, port: 4789, vm: try address(vm))
             #expect(node.tunnel.local == plan.tunnel.remote)
         }
         var fourOnly = underlay
         fourOnly.addresses.removeLast()
         #expect(throws: PodNetworkError.self) {
-            try NodeEndPlan(for: pod, over: fourOnly, identifier: 1, port: 4789, vm: try address("fd01::2"))
+            try NodeNetworkPlan(for: pod, over: fourOnly, identifier: 1, port: 4789, vm: try address("fd01::2"))
         }
     }
 
     @Test("has routes to the link before those through a gateway")
     func order() throws {
-        let plan = try VMEndPlan(for: pod, over: underlay, identifier: 1, port: 4789)
+        let plan = try GuestNetworkPlan(for: pod, over: underlay, identifier: 1, port: 4789)
         #expect(plan.orderedRoutes.map(\.description) == ["10.244.0.0/24", "0.0.0.0/0 via 10.244.0.1"])
     }
 
     @Test("has no route to what is forbidden")
     func forbidden() throws {
-        var plan = try VMEndPlan(for: pod, over: underlay, identifier: 1, port: 4789)
+        var plan = try GuestNetworkPlan(for: pod, over: underlay, identifier: 1, port: 4789)
         let gateway = try address("10.244.0.1")
         plan.routes += try ["169.254.169.254/32", "169.254.0.0/16", "192.0.2.0/25"].map {
             PodRoute(to: try prefix($0), through: gateway)
@@ -78,19 +78,19 @@ struct PlanTests {
     @Test("adds the pod subnets through the pod's gateway, unless they are routed already or there is none")
     func podSubnets() throws {
         let subnets = [try prefix("10.96.0.1/12"), try prefix("10.244.0.0/24")]
-        let plan = try VMEndPlan(for: pod, over: underlay, identifier: 1, port: 4789, podSubnets: subnets)
+        let plan = try GuestNetworkPlan(for: pod, over: underlay, identifier: 1, port: 4789, podSubnets: subnets)
         #expect(plan.routes.count == 3)
         #expect(plan.routes.last?.description == "10.96.0.0/12 via 10.244.0.1")
         let six = [try prefix("fd96::/64")]
         #expect(throws: PodNetworkError.self) {
-            try VMEndPlan(for: pod, over: underlay, identifier: 1, port: 4789, podSubnets: six)
+            try GuestNetworkPlan(for: pod, over: underlay, identifier: 1, port: 4789, podSubnets: six)
         }
     }
 
     @Test("is refused with a sentence when no network can be like that", arguments: PlanTests.absurdities.indices)
     func absurd(index: Int) throws {
         let (what, change) = PlanTests.absurdities[index]
-        var plan = try VMEndPlan(for: pod, over: underlay, identifier: 1, port: 4789)
+        var plan = try GuestNetworkPlan(for: pod, over: underlay, identifier: 1, port: 4789)
         try plan.check()
         try change(&plan)
         let error = #expect(throws: PodNetworkError.self, "\(what)") { try plan.check() }
@@ -98,7 +98,7 @@ struct PlanTests {
         #expect(error?.description.hasSuffix(".") == true)
     }
 
-    private static let absurdities: [(String, @Sendable (inout VMEndPlan) throws -> Void)] = [
+    private static let absurdities: [(String, @Sendable (inout GuestNetworkPlan) throws -> Void)] = [
         ("everything as address", { $0.addresses = [.allVersion4] }),
         ("an address without network", { $0.addresses = [try prefix("10.0.0.1/0")] }),
         ("a group as address", { $0.addresses = [try prefix("224.0.0.1/24")] }),
@@ -174,7 +174,7 @@ struct PlanTests {
 
     @Test("of the node refuses the tunnel's own name as that of the pod's interface")
     func ownName() throws {
-        let plan = try NodeEndPlan(Tunnel(1, to: try address("10.0.0.2")), podInterface: "vxlan1")
+        let plan = try NodeNetworkPlan(Tunnel(1, to: try address("10.0.0.2")), podInterface: "vxlan1")
         #expect(throws: PodNetworkError.self) { try plan.check() }
     }
 }

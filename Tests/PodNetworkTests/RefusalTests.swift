@@ -49,7 +49,7 @@ extension RealNamespaces {
             let pod = try lab.makePod()
             let interface = try await lab.nodeNetworks.inspect(pod.path)
             let underlay = Underlay(interface: "under0", mtu: 1500, addresses: [try prefix("10.0.0.1/24")])
-            let plan = try NodeEndPlan(
+            let plan = try NodeNetworkPlan(
                 for: interface, over: underlay, identifier: 7, port: Lab.port, vm: try address("10.0.0.2"))
             let (before, nodeBefore) = (try Census(pod), try Census(lab.node))
             try await everyCall(keeper, Self.verdicts[kind]) {
@@ -58,7 +58,7 @@ extension RealNamespaces {
                 let (inPod, inNode) = (try Census(pod), try Census(lab.node))
                 #expect(inPod == before && inNode == nodeBefore, "after \(call)")
             } between: {
-                try await lab.nodeNetworks.tearDownNodeEnd(podInterface: "eth0", in: pod.path)
+                try await lab.nodeNetworks.tearDownNodeNetwork(podInterface: "eth0", in: pod.path)
             }
             #expect(try Census(pod) == before)
         }
@@ -74,7 +74,7 @@ extension RealNamespaces {
             plan.forbidden = [try prefix("192.0.2.9/32"), try prefix("2001:db8::9/128")]
             plan.ownServices = [try address("169.254.169.254")]
             let home = joined.home
-            try await lab.vmNetworks.tearDownVMEnd(interface: "eth0", in: home.path)
+            try await lab.vmNetworks.tearDownGuestNetwork(interface: "eth0", in: home.path)
             let (before, vmBefore) = (try Census(home), try Census(lab.vm))
             try await everyCall(keeper, Self.verdicts[kind]) {
                 try await lab.vmNetworks.setUp(plan, in: home.path)
@@ -82,7 +82,7 @@ extension RealNamespaces {
                 let (inHome, inVM) = (try Census(home), try Census(lab.vm))
                 #expect(inHome == before && inVM == vmBefore, "after \(call)")
             } between: {
-                try await lab.vmNetworks.tearDownVMEnd(interface: "eth0", in: home.path)
+                try await lab.vmNetworks.tearDownGuestNetwork(interface: "eth0", in: home.path)
             }
             #expect(try Census(home) == before)
         }
@@ -99,13 +99,13 @@ extension RealNamespaces {
                 try await lab.nodeNetworks.setUp(joined.nodePlan, in: pod.path)
                 keeper.arm(number, .refuse(errno: EBUSY))
                 do {
-                    try await lab.nodeNetworks.tearDownNodeEnd(podInterface: "eth0", in: pod.path)
+                    try await lab.nodeNetworks.tearDownNodeNetwork(podInterface: "eth0", in: pod.path)
                     break
                 } catch let error as PodNetworkError {
                     #expect(error.errno == EBUSY)
                 }
                 keeper.arm(nil)
-                try await lab.nodeNetworks.tearDownNodeEnd(podInterface: "eth0", in: pod.path)
+                try await lab.nodeNetworks.tearDownNodeNetwork(podInterface: "eth0", in: pod.path)
                 #expect(try Census(pod) == before)
             }
             #expect(keeper.calls.count > 4)
@@ -163,14 +163,14 @@ extension RealNamespaces {
                 keeper.arm(number, .refuse(errno: EBUSY))
                 let isDone: Bool
                 do {
-                    try await lab.vmNetworks.tearDownVMEnd(interface: "eth0", in: home)
+                    try await lab.vmNetworks.tearDownGuestNetwork(interface: "eth0", in: home)
                     isDone = true
                 } catch let error as PodNetworkError {
                     #expect(error.errno == EBUSY)
                     isDone = false
                 }
                 keeper.arm(nil)
-                try await lab.vmNetworks.tearDownVMEnd(interface: "eth0", in: home)
+                try await lab.vmNetworks.tearDownGuestNetwork(interface: "eth0", in: home)
                 let left = try Census(joined.home)
                 #expect(left.links.count == 1 && left.prohibitions == [] && left.routes == [])
                 if isDone { break }
@@ -183,17 +183,17 @@ extension RealNamespaces {
             let lab = try Lab(nodeGate: keeper.gate)
             let pod = try lab.makePod()
             let before = try Census(pod)
-            let plan = try NodeEndPlan(Tunnel(7, to: try address("10.0.0.2")))
+            let plan = try NodeNetworkPlan(Tunnel(7, to: try address("10.0.0.2")))
             keeper.arm(nil)
             try await lab.nodeNetworks.setUp(plan, in: pod.path)
             let count = keeper.calls.count
-            try await lab.nodeNetworks.tearDownNodeEnd(podInterface: "eth0", in: pod.path)
+            try await lab.nodeNetworks.tearDownNodeNetwork(podInterface: "eth0", in: pod.path)
             keeper.arm(count - 1, .refuse(errno: ENOBUFS), andAllAfter: true)
             let error = try await failure { try await lab.nodeNetworks.setUp(plan, in: pod.path) }
             #expect(error.leftBehind == ["the rules on eth0", "the rules on vxlan1", "vxlan1"])
             #expect(error.description.contains("Left behind: the rules on eth0"))
             keeper.arm(nil)
-            try await lab.nodeNetworks.tearDownNodeEnd(podInterface: "eth0", in: pod.path)
+            try await lab.nodeNetworks.tearDownNodeNetwork(podInterface: "eth0", in: pod.path)
             #expect(try Census(pod) == before)
         }
 
@@ -222,7 +222,7 @@ extension RealNamespaces {
             let pod = try lab.makePod()
             let interface = try await lab.nodeNetworks.inspect(pod.path)
             let underlay = Underlay(interface: "under0", mtu: 1500, addresses: [try prefix("10.0.0.1/24")])
-            let plan = try NodeEndPlan(
+            let plan = try NodeNetworkPlan(
                 for: interface, over: underlay, identifier: 7, port: Lab.port, vm: try address("10.0.0.2"))
             try await everyCall(keeper, .refuse(errno: EOPNOTSUPP)) {
                 try await lab.nodeNetworks.setUp(plan, in: pod.path)
@@ -234,7 +234,7 @@ extension RealNamespaces {
                 }
                 if call.contains("redirection") { #expect(error.remedy.contains("CONFIG_NET_ACT_MIRRED")) }
             } between: {
-                try await lab.nodeNetworks.tearDownNodeEnd(podInterface: "eth0", in: pod.path)
+                try await lab.nodeNetworks.tearDownNodeNetwork(podInterface: "eth0", in: pod.path)
             }
         }
 

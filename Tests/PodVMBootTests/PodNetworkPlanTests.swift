@@ -5,11 +5,11 @@ import Testing
 @Suite("a pod's network in apf.json")
 struct PodNetworkPlanTests {
     private let node: NetPrefix
-    private let plain: VMEndPlan
+    private let plain: GuestNetworkPlan
 
     init() throws {
         node = try #require(NetPrefix("10.0.0.4/24"))
-        plain = VMEndPlan(
+        plain = GuestNetworkPlan(
             interface: "eth0", hardwareAddress: try #require(LinkAddress("0a:58:0a:f4:00:13")), mtu: 1450,
             addresses: [try #require(NetPrefix("10.244.0.19/24"))],
             routes: [
@@ -19,7 +19,7 @@ struct PodNetworkPlanTests {
     }
 
     /// The plan as the VM reads it from what the node has written.
-    private func arrived(_ plan: VMEndPlan) throws -> VMEndPlan {
+    private func arrived(_ plan: GuestNetworkPlan) throws -> GuestNetworkPlan {
         var document = BootDocument(podName: "nginx", podNamespace: "default")
         document.podNetwork = PodNetworkDescription(plan, node: node, index: 7, isDedicated: false)
         let read = try BootDocument(parsing: document.encoded)

@@ -100,7 +100,7 @@ struct AbandonedTests {
     func atWork() async throws {
         let (connected, starting) = (try NamespacePath(), try NamespacePath())
         let node = Node()
-        let signal = Signal()
+        let signal = Event()
         try await node.run { supervisor in
             let running = try request("a", networkNamespace: connected.path)
             _ = try await supervisor.create(running)
@@ -198,7 +198,7 @@ struct FarewellTests {
     @Test("calls off what is being started, refuses what comes, and still stops")
     func farewell() async throws {
         let node = Node()
-        node.cloud.creation.append(.wait(Signal()))
+        node.cloud.creation.append(.wait(Event()))
         try await node.run { supervisor in
             _ = try await supervisor.create(request("a"))
             _ = try await supervisor.create(request("b", pod: "other"))

@@ -119,7 +119,7 @@ struct CreateTests {
     @Test("refuses an id that is being deleted, with advice")
     func duringDeletion() async throws {
         let node = Node()
-        let cloudIsBack = Signal()
+        let cloudIsBack = Event()
         node.cloud.deletion.append(.wait(cloudIsBack))
         try await node.run { supervisor in
             _ = try await supervisor.create(request("a"))
@@ -153,7 +153,7 @@ struct CreateTests {
     @Test("leaves nothing when its caller hangs up")
     func hangUp() async throws {
         let node = Node()
-        node.connector.preparation.append(.wait(Signal()))
+        node.connector.preparation.append(.wait(Event()))
         try await node.run { supervisor in
             let call = Task { await failure { _ = try await supervisor.create(request("a")) } }
             await node.connector.calls.reached(.prepare)
@@ -167,7 +167,7 @@ struct CreateTests {
     @Test("leaves nothing when its caller has hung up before the answer")
     func lateHangUp() async throws {
         let node = Node()
-        let ready = Signal()
+        let ready = Event()
         node.connector.preparation.append(.waitStubbornly(ready))
         try await node.run { supervisor in
             let call = Task { await failure { _ = try await supervisor.create(request("a")) } }
@@ -183,7 +183,7 @@ struct CreateTests {
     @Test("is called off by a stop")
     func stopped() async throws {
         let node = Node()
-        node.connector.preparation.append(.wait(Signal()))
+        node.connector.preparation.append(.wait(Event()))
         try await node.run { supervisor in
             let call = Task { await failure { _ = try await supervisor.create(request("a")) } }
             await node.connector.calls.reached(.prepare)

@@ -17,7 +17,7 @@ struct HeldWriteTests {
         _ node: Node, _ call: @escaping @Sendable () async -> Value,
         passing: Int = 0, meanwhile: (Task<Value, Never>) async throws -> Void
     ) async throws -> Value {
-        let disk = Signal()
+        let disk = Event()
         let before = node.store.operations[.began]
         node.store.hold(until: disk, passing: passing)
         let task = Task { await call() }
@@ -170,8 +170,8 @@ struct HeldWriteTests {
     @Test("StartVM's: a StopVM wins, and its deletion comes after whatever was asked of the cloud")
     func stopDuringStart() async throws {
         let node = Node()
-        node.connector.connection.append(.wait(Signal()))
-        node.cloud.provisioning.append(.wait(Signal()))
+        node.connector.connection.append(.wait(Event()))
+        node.cloud.provisioning.append(.wait(Event()))
         try await created(node) { supervisor in
             var stop: Task<LifecycleError?, Never>?
             let error = try await during(node, { await failure { try await supervisor.start(id) } }) { _ in
@@ -233,7 +233,7 @@ struct HeldWriteTests {
     @Test("StopVM's: it does not answer before, also when its caller hangs up")
     func stopIsRecorded() async throws {
         let node = Node()
-        let cloudIsBack = Signal()
+        let cloudIsBack = Event()
         node.cloud.deletion.append(.wait(cloudIsBack))
         try await created(node) { supervisor in
             try await supervisor.start(id)
@@ -253,7 +253,7 @@ struct HeldWriteTests {
     @Test("StopVM's: a second one, and a StartVM, wait for it")
     func stopTwice() async throws {
         let node = Node()
-        let cloudIsBack = Signal()
+        let cloudIsBack = Event()
         node.cloud.deletion.append(.wait(cloudIsBack))
         try await created(node) { supervisor in
             try await supervisor.start(id)

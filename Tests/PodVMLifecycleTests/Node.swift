@@ -50,7 +50,7 @@ struct Node: Sendable {
 
     /// Returns once nothing that has begun to end is left.
     func settled() async {
-        for ending in supervisor.table.withLock({ $0.entries.values.compactMap(\.ending) }) {
+        for ending in supervisor.table.withLock({ $0.entries.values.compactMap(\.teardown) }) {
             await ending.isDone.wait()
         }
     }

@@ -50,7 +50,7 @@ struct OnDiskTests {
     func nextProcess() throws {
         try withTemporaryDirectory { path in
             let cloud = ScriptedCloud()
-            cloud.deletion.append(.wait(Signal()))
+            cloud.deletion.append(.wait(Event()))
             try run(podsDirectory: path, cloud: cloud) { supervisor in
                 for id in ["a", "b"] {
                     _ = try await supervisor.create(request(id))

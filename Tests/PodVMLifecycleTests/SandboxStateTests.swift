@@ -127,7 +127,7 @@ struct SandboxStateTests {
         let error = await #expect(throws: RecordError.self) {
             effect = try await sandbox.commit(try sandbox.state.start(), in: store)
         }
-        #expect(error?.isForWantOfRoom == true)
+        #expect(error?.isOutOfSpace == true)
         #expect(effect == nil)
         #expect(sandbox.state == .prepared(Self.vm))
     }
@@ -139,7 +139,7 @@ struct SandboxStateTests {
         store.fail(with: .full)
         var (effect, failure) = await sandbox.abandon(sandbox.state.stop(), in: store)
         #expect(effect == Self.delete)
-        #expect(failure?.isForWantOfRoom == true)
+        #expect(failure?.isOutOfSpace == true)
         #expect(try store.load().records.first?.state == .running(Self.instance))
         store.fail(with: nil)
         (effect, failure) = await sandbox.abandon(sandbox.state.stop(), in: store)

@@ -51,15 +51,15 @@ struct StartTests {
     @Test("does not wait for the cloud to call the VM done")
     func beforeProvisioned() async throws {
         let node = Node()
-        node.cloud.provisioning.append(.wait(Signal()))
+        node.cloud.provisioning.append(.wait(Event()))
         try await run(node) { try await $0.start(id) }
         #expect(node.states == ["running"])
     }
 
-    @Test("goes on dialling when the cloud calls the VM done first")
+    @Test("goes on dialing when the cloud calls the VM done first")
     func provisionedFirst() async throws {
         let node = Node()
-        let agentIsUp = Signal()
+        let agentIsUp = Event()
         node.connector.connection.append(.wait(agentIsUp))
         try await run(node) { supervisor in
             async let started: Void = supervisor.start(id)
@@ -71,10 +71,10 @@ struct StartTests {
         #expect(node.states == ["running"])
     }
 
-    @Test("ends at once, and says why, when the VM stops while it is dialled")
+    @Test("ends at once, and says why, when the VM stops while it is dialed")
     func stopsWhileDialled() async throws {
         let node = Node()
-        node.connector.connection.append(.wait(Signal()))
+        node.connector.connection.append(.wait(Event()))
         node.cloud.watching.append(
             .fail(ProviderError(.operationFailed, .giveUp, during: "await the agent", "PowerState/stopped")))
         try await run(node) { supervisor in
@@ -91,7 +91,7 @@ struct StartTests {
         let node = Node()
         node.cloud.provisioning.append(
             .fail(ProviderError(.outOfCapacity, .retry(after: .zero), during: "poll", "ZonalAllocationFailed")))
-        node.connector.connection.append(.wait(Signal()))
+        node.connector.connection.append(.wait(Event()))
         try await run(node) { try await $0.start(id) }
         #expect(node.states == ["running"])
         #expect(node.cloud.calls[.create] == 2)
@@ -105,7 +105,7 @@ struct StartTests {
             let node = Node()
             for _ in 0..<9 {
                 node.cloud.provisioning.append(.fail(ProviderError(.outOfCapacity, advice, during: "poll", "none")))
-                node.connector.connection.append(.wait(Signal()))
+                node.connector.connection.append(.wait(Event()))
             }
             try await run(node) { supervisor in
                 #expect(await failure { try await supervisor.start(id) }?.code == .resourceExhausted)
@@ -126,7 +126,7 @@ struct StartTests {
     @Test("refuses a second start, during the first and after it, without harm")
     func twice() async throws {
         let node = Node()
-        let cloudIsReady = Signal()
+        let cloudIsReady = Event()
         node.cloud.creation.append(.wait(cloudIsReady))
         try await run(node) { supervisor in
             async let started: Void = supervisor.start(id)
@@ -163,7 +163,7 @@ struct StartTests {
             script: { node in
                 let failed = ProviderError(.operationFailed, .giveUp, during: "poll", "AllocationFailed")
                 node.cloud.provisioning.append(.fail(failed))
-                node.connector.connection.append(.wait(Signal()))
+                node.connector.connection.append(.wait(Event()))
             }),
         Trouble(
             testDescription: "the boot document is gone", code: .internal, words: "no such document",
@@ -172,7 +172,7 @@ struct StartTests {
             testDescription: "the agent does not serve", code: .failedPrecondition, words: "NOT_SERVING",
             script: {
                 $0.connector.connection.append(.fail(ConnectorError(.refused, "the agent says NOT_SERVING")))
-                $0.cloud.provisioning.append(.wait(Signal()))
+                $0.cloud.provisioning.append(.wait(Event()))
             }),
         Trouble(
             testDescription: "the disk is full before the cloud is asked", code: .resourceExhausted, words: "No space",
@@ -210,8 +210,8 @@ struct StartTests {
     @Test("gives up when the agent has not answered in time, with the last try's words")
     func timeout() async throws {
         let node = Node()
-        node.connector.connection.append(.wait(Signal()))
-        node.cloud.provisioning.append(.wait(Signal()))
+        node.connector.connection.append(.wait(Event()))
+        node.cloud.provisioning.append(.wait(Event()))
         try await run(node) { supervisor in
             let call = Task { await failure { try await supervisor.start(id) } }
             await node.clock.slept(1)
@@ -234,11 +234,11 @@ struct StartTests {
         /// Holds the start there until it is called off.
         func hold(_ node: Node) async {
             switch self {
-            case .document: node.connector.document.append(.wait(Signal()))
-            case .creation: node.cloud.creation.append(.wait(Signal()))
+            case .document: node.connector.document.append(.wait(Event()))
+            case .creation: node.cloud.creation.append(.wait(Event()))
             case .connection:
-                node.connector.connection.append(.wait(Signal()))
-                node.cloud.provisioning.append(.wait(Signal()))
+                node.connector.connection.append(.wait(Event()))
+                node.cloud.provisioning.append(.wait(Event()))
             }
         }
 
@@ -288,7 +288,7 @@ struct StartTests {
     @Test("deletes only after a creation that does not hear of its cancellation has ended")
     func stubbornCreation() async throws {
         let node = Node()
-        let answer = Signal()
+        let answer = Event()
         node.cloud.creation.append(.waitStubbornly(answer))
         try await run(node) { supervisor in
             let call = Task { await failure { try await supervisor.start(id) } }
@@ -308,7 +308,7 @@ struct StartTests {
     @Test("loses against a stop that comes with the agent's answer")
     func stopAtTheEnd() async throws {
         let node = Node()
-        let answer = Signal()
+        let answer = Event()
         node.connector.connection.append(.waitStubbornly(answer))
         try await run(node) { supervisor in
             let call = Task { await failure { try await supervisor.start(id) } }
@@ -324,7 +324,7 @@ struct StartTests {
     @Test("has its VM deleted when its caller hangs up just before the agent answers")
     func hangUpAtTheEnd() async throws {
         let node = Node()
-        let answer = Signal()
+        let answer = Event()
         node.connector.connection.append(.waitStubbornly(answer))
         try await run(node) { supervisor in
             let call = Task { await failure { try await supervisor.start(id) } }
@@ -340,7 +340,7 @@ struct StartTests {
     @Test("cannot be had again after it failed")
     func afterFailure() async throws {
         let node = Node()
-        let cloudIsBack = Signal()
+        let cloudIsBack = Event()
         node.cloud.creation.append(.fail(.quota))
         node.cloud.deletion.append(.wait(cloudIsBack))
         try await run(node) { supervisor in

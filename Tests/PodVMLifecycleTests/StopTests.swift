@@ -40,7 +40,7 @@ struct StopTests {
     @Test("answers when the deletion is recorded and the tunnel closed, not when the VM is gone")
     func answersAtOnce() async throws {
         let node = Node()
-        let cloudIsBack = Signal()
+        let cloudIsBack = Event()
         node.cloud.deletion.append(.wait(cloudIsBack))
         try await run(node) { supervisor in
             try await supervisor.stop("a")
@@ -57,7 +57,7 @@ struct StopTests {
     @Test("can come any number of times")
     func again() async throws {
         let node = Node()
-        let cloudIsBack = Signal()
+        let cloudIsBack = Event()
         node.cloud.deletion.append(.wait(cloudIsBack))
         try await run(node) { supervisor in
             for _ in 0..<5 { try await supervisor.stop("a") }
@@ -112,7 +112,7 @@ struct StopTests {
     @Test("deletes the VM on a full disk as well, but says that a restart would forget it")
     func fullDisk() async throws {
         let node = Node()
-        let cloudIsBack = Signal()
+        let cloudIsBack = Event()
         node.cloud.deletion.append(.wait(cloudIsBack))
         try await run(node) { supervisor in
             node.store.fail(with: .full)
@@ -143,7 +143,7 @@ struct StopTests {
     @Test("deletes the VM even if disconnecting hangs")
     func hangingConnector() async throws {
         let node = Node()
-        let networkIsBack = Signal()
+        let networkIsBack = Event()
         try await run(node) { supervisor in
             node.connector.holdDisconnecting(until: networkIsBack)
             let call = Task { await failure { try await supervisor.stop("a") } }
@@ -158,7 +158,7 @@ struct StopTests {
     @Test("gives back what the VM might still use only once the VM is gone")
     func keptUntilGone() async throws {
         let node = Node()
-        let cloudIsBack = Signal()
+        let cloudIsBack = Event()
         node.cloud.deletion.append(.wait(cloudIsBack))
         try await run(node) { supervisor in
             try await supervisor.stop("a")
@@ -190,7 +190,7 @@ struct StopTests {
     @Test("of what has no VM answers after the first try to give back")
     func stubbornNetworkWithoutVM() async throws {
         let node = Node()
-        let networkIsBack = Signal()
+        let networkIsBack = Event()
         node.connector.giving.append(.fail(ConnectorError(.failed, "the kernel is busy")))
         node.connector.giving.append(.wait(networkIsBack))
         try await node.run { supervisor in

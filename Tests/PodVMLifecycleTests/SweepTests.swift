@@ -31,7 +31,7 @@ struct SweepTests {
     func deletedMeanwhile() async throws {
         let log = LineRecorder()
         let node = Node(logger: log.logger)
-        let list = Signal()
+        let list = Event()
         node.cloud.listing.append(.wait(list))
         try await node.run { supervisor in
             _ = try await supervisor.create(request("a"))

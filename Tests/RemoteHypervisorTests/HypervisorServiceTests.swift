@@ -88,7 +88,7 @@ struct HypervisorServiceTests {
     @Test("StopVM during StartVM wins")
     func stopDuringStart() throws {
         try TestNode.run { node in
-            node.connector.connection.append(.wait(Signal()))
+            node.connector.connection.append(.wait(Event()))
             _ = try await node.call(Hypervisor.createVM, .plain())
             async let start = node.status(of: Hypervisor.startVM, .of("s1"))
             await node.connector.calls.reached(.connect)
@@ -138,7 +138,7 @@ struct HypervisorServiceTests {
     @Test("a shim that hangs up during CreateVM leaves nothing")
     func hangUpDuringCreate() throws {
         try TestNode.run { node in
-            node.connector.preparation.append(.wait(Signal()))
+            node.connector.preparation.append(.wait(Event()))
             let connection = try await node.connect()
             try await connection.write(wire(Hypervisor.createVM, CreateVMRequest.plain()))
             await node.connector.calls.reached(.prepare)
@@ -165,8 +165,8 @@ struct HypervisorServiceTests {
         _ node: TestNode, _ phase: Phase, timeout: Int64 = 0, _ body: (Stream) async throws -> Void
     ) async throws {
         switch phase {
-        case .creating: node.cloud.creation.append(.wait(Signal()))
-        case .connecting: node.connector.connection.append(.wait(Signal()))
+        case .creating: node.cloud.creation.append(.wait(Event()))
+        case .connecting: node.connector.connection.append(.wait(Event()))
         }
         let connection = try await node.connect()
         try await connection.write(wire(Hypervisor.startVM, .of("s1"), timeout: timeout))

@@ -19,7 +19,7 @@ struct Fleet: Sendable {
     private let tally = Lock(ScaleRun.Report())
 
     init(
-        _ run: ScaleRun, _ account: FakeAzureAccount, _ ledger: CallLedger, _ machines: PaperMachines,
+        _ run: ScaleRun, _ account: FakeAzureAccount, _ ledger: CallLedger, _ machines: RecordOnlyMachines,
         _ clock: ScaledClock
     ) throws {
         self.run = run

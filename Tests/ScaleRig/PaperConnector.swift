@@ -3,7 +3,7 @@ internal import PodVMLifecycle
 
 /// A connector whose agents answer as soon as the machine on paper is up.
 struct PaperConnector: PodConnector {
-    let machines: PaperMachines
+    let machines: RecordOnlyMachines
     let clock: ScaledClock
 
     func prepare(
@@ -36,5 +36,5 @@ struct PaperConnector: PodConnector {
 
     func lastUse(of sandbox: SandboxID) -> ContinuousClock.Instant? { nil }
 
-    func takeUp(_ sandbox: SandboxID, in directory: String) {}
+    func adopt(_ sandbox: SandboxID, in directory: String) {}
 }

@@ -58,7 +58,7 @@ public struct ScaleRun: Sendable {
     /// Runs it.
     public func run(on loop: EpollLoop, progress: @escaping @Sendable (String) -> Void) async throws -> Report {
         let clock = ScaledClock(on: loop, scale: timeScale)
-        let machines = PaperMachines()
+        let machines = RecordOnlyMachines()
         var azure = FakeAzureOptions()
         if refusesFirst {
             let fault = #""first": 1, "do": "refuse", "status": 429, "code": "TooManyRequests", "retry-after": 1"#

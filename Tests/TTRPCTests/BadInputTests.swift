@@ -92,7 +92,7 @@ struct BadInputTests {
     func tooManyCalls() throws {
         var limits = ServerLimits.standard
         limits.callsPerConnection = 3
-        let gate = Signal()
+        let gate = Event()
         let wait: Service.Unary = { _, payload in
             await gate.wait()
             return payload
@@ -116,7 +116,7 @@ struct BadInputTests {
     func tooManyBytes() throws {
         var limits = ServerLimits.standard
         limits.callBytesPerConnection = 100_000
-        let gate = Signal()
+        let gate = Event()
         let wait: Service.Unary = { _, payload in
             await gate.wait()
             return payload

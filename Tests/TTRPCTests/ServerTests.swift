@@ -46,7 +46,7 @@ struct ServerTests {
 
     @Test("answers in the order in which calls end")
     func anyOrder() throws {
-        let gate = Signal()
+        let gate = Event()
         let wait: Service.Unary = { _, payload in
             await gate.wait()
             return payload
@@ -63,7 +63,7 @@ struct ServerTests {
 
     @Test("holds hundreds of blocked calls, and serves others meanwhile")
     func blocked() throws {
-        let gate = Signal()
+        let gate = Event()
         let wait: Service.Unary = { _, payload in
             await gate.wait()
             return payload
@@ -116,10 +116,10 @@ struct ServerTests {
 
     @Test("a deadline cancels the handler and answers DEADLINE_EXCEEDED")
     func deadline() throws {
-        let cancelled = Signal()
+        let cancelled = Event()
         let wait: Service.Unary = { _, payload in
             await withTaskCancellationHandler {
-                await Signal().wait()
+                await Event().wait()
             } onCancel: {
                 cancelled.set()
             }
@@ -151,11 +151,11 @@ struct ServerTests {
 
     @Test("a client that hangs up cancels its calls", arguments: [false, true])
     func hangUp(insideFrame: Bool) throws {
-        let begun = Signal()
-        let cancelled = Signal()
+        let begun = Event()
+        let cancelled = Event()
         let wait: Service.Unary = { _, payload in
             begun.set()
-            await Signal().wait()
+            await Event().wait()
             #expect(Task.isCancelled)
             cancelled.set()
             return payload
@@ -176,10 +176,10 @@ struct ServerTests {
 
     @Test("cancelling the server cancels its calls and closes its connections")
     func cancelled() throws {
-        let begun = Signal()
+        let begun = Event()
         let wait: Service.Unary = { _, payload in
             begun.set()
-            await Signal().wait()
+            await Event().wait()
             return payload
         }
         try EpollLoop.run { loop in

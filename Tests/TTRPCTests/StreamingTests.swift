@@ -118,7 +118,7 @@ struct StreamingTests {
         var limits = ServerLimits.standard
         limits.streamInboxBytes = 1000
         limits.streamStall = .milliseconds(50)
-        let gate = Signal()
+        let gate = Event()
         let stall: Service.Streaming = { _, stream in
             await gate.wait()
             while try await stream.receive() != nil {}

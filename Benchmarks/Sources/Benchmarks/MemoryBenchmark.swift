@@ -32,7 +32,7 @@ struct MemoryBenchmark {
         let before = (resident(rig.node.pid), resident(rig.forwarder.pid))
         var streams: [Stream] = []
         for _ in 0..<count { streams.append(try await connection()) }
-        // The VM is dialled with a connection's first byte, which begins a frame that never ends.
+        // The VM is dialed with a connection's first byte, which begins a frame that never ends.
         for stream in streams { try await stream.write([0]) }
         _ = try await tools.peer.load("check-seq", on: rig.tunnelSocket, seconds: 0.5)
         let node = Double(resident(rig.node.pid) - before.0) / Double(count) / 1000

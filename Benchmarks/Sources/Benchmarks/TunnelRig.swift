@@ -74,9 +74,9 @@ enum NodeEndProcess {
         try EpollLoop.run { loop in
             let listener = try Listener.listen(on: .unix(path: socket), loop: loop)
             let security = ClientSecurity(context: context, serverName: TunnelRig.vmName)
-            let dialler = Dialler(to: address, security: security, on: loop)
+            let dialer = Dialer(to: address, security: security, on: loop)
             ProcessMemory.forgetStartUp()
-            try await NodeEnd(listener, to: dialler, on: loop).run()
+            try await NodeTunnel(listener, to: dialer, on: loop).run()
         }
     }
 }

@@ -74,7 +74,7 @@ final class World: CloudProvider, PodConnector {
 
     func lastUse(of sandbox: SandboxID) -> ContinuousClock.Instant? { nil }
 
-    func takeUp(_ sandbox: SandboxID, in directory: String) {}
+    func adopt(_ sandbox: SandboxID, in directory: String) {}
 
     private enum Fate { case done, nothingDone, answerLost }
 

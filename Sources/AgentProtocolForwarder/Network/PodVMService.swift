@@ -8,8 +8,8 @@ internal import Telemetry
 struct PodVMService: Sendable {
     /// The pod's network, as it was set up; nil if the node wanted none.
     struct Network: Sendable {
-        let networks: PodNetworks
-        let plan: VMEndPlan
+        let networks: PodNetworkExecutor
+        let plan: GuestNetworkPlan
         let namespace: String
     }
 
@@ -46,7 +46,7 @@ extension VMNetworkStatus {
     /// More of a kind than any pod has: an answer is no longer than that, whatever others have made there.
     private static let limit = 1100
 
-    fileprivate init(_ state: VMEndState) {
+    fileprivate init(_ state: GuestNetworkState) {
         self.init()
         if let hop = state.underlay { hops.append(HopStatus(hop, in: .vm)) }
         if let hop = state.pod { hops.append(HopStatus(hop, in: .podInVM)) }

@@ -39,11 +39,11 @@ struct PodMetadataRelay: Sendable {
     func run() async throws {
         defer { listener.close() }
         // Who is at the door lets one in, and serves it himself.
-        let door = Turnstile(1)
+        let door = AsyncSemaphore(1)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<Self.places {
                 group.addTask {
-                    while true { await serve(try await door.pass { try await listener.accept() }) }
+                    while true { await serve(try await door.withPermit { try await listener.accept() }) }
                 }
             }
             try await group.waitForAll()

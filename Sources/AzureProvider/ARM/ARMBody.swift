@@ -18,7 +18,7 @@ enum ARMBody {
         guard type.isEmpty || isJSON(type) else {
             throw Unreadable(
                 description:
-                    "the body is of type \(Words.tidy(type, limit: 64)), not JSON; is there a proxy or a portal "
+                    "the body is of type \(LogText.sanitized(type, limit: 64)), not JSON; is there a proxy or a portal "
                     + "between us and Azure?")
         }
         do throws(JSONError) {

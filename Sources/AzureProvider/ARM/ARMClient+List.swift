@@ -23,7 +23,7 @@ extension ARMClient {
             guard let next = ARMLink.follow(link, at: account.endpoint) else {
                 throw call.error(
                     .malformed,
-                    "the next page is said to be at \(Words.tidy(link, limit: 100)), which is not \(account.endpoint); our "
+                    "the next page is said to be at \(LogText.sanitized(link, limit: 100)), which is not \(account.endpoint); our "
                         + "token goes nowhere else")
             }
             guard seen.insert(next).inserted, seen.count < limits.pages, elements.count < limits.elements else {

@@ -74,7 +74,7 @@ extension ARMClient {
             guard let whole = ARMLink.follow(url, at: account.endpoint) else {
                 throw call.error(
                     .malformed,
-                    "the operation is said to be at \(Words.tidy(url, limit: 100)), which is not \(account.endpoint); our "
+                    "the operation is said to be at \(LogText.sanitized(url, limit: 100)), which is not \(account.endpoint); our "
                         + "token goes nowhere else")
             }
             return ARMCall(getting: whole, named: call.name, id: call.clientID)

@@ -22,15 +22,15 @@ struct ARMFault: Equatable, Sendable {
     init?(_ value: JSONValue?) {
         guard let value else { return nil }
         if let text = value.member("error")?.stringValue {
-            code = Words.tidy(text, limit: 128)
-            message = Words.tidy(value.member("error_description")?.stringValue ?? "")
+            code = LogText.sanitized(text, limit: 128)
+            message = LogText.sanitized(value.member("error_description")?.stringValue ?? "")
             return
         }
         let error = value.member("error") ?? value
         guard let own = Root(error) else { return nil }
         code = own.code
         message = own.message
-        target = error.member("target")?.stringValue.map { Words.tidy($0, limit: 512) }
+        target = error.member("target")?.stringValue.map { LogText.sanitized($0, limit: 512) }
         // The parser's limit on depth is this loop's, too.
         var inner = Self.detail(of: error)
         while let next = inner {
@@ -50,8 +50,8 @@ extension ARMFault.Root {
         let code = error.member("code").flatMap { $0.stringValue ?? $0.lenientInteger.map(String.init) }
         let message = error.member("message")?.stringValue
         if code == nil, message == nil { return nil }
-        self.code = Words.tidy(code ?? "", limit: 128)
-        self.message = Words.tidy(message ?? "")
+        self.code = LogText.sanitized(code ?? "", limit: 128)
+        self.message = LogText.sanitized(message ?? "")
     }
 }
 
@@ -69,7 +69,7 @@ extension RequestIDs {
     /// What an answer carries; `client` is ours.
     init(_ headers: HTTPHeaders, client: String) {
         func id(_ name: String) -> String? {
-            headers[name].flatMap { $0.isEmpty ? nil : Words.tidy($0, limit: 160) }
+            headers[name].flatMap { $0.isEmpty ? nil : LogText.sanitized($0, limit: 160) }
         }
         request = id("x-ms-request-id")
         correlation = id("x-ms-correlation-request-id")

@@ -15,28 +15,28 @@ final class ARMThrottle: Sendable {
     fileprivate struct Lane {
         var pacer: Pacer
         /// Set when a call has come back, and then replaced.
-        var news = Signal()
+        var news = Event()
         /// The most that each of Azure's buckets was ever said to have, by its name.
         var fullest: [String: Double] = [:]
     }
 
     private let clock: any LifecycleClock
     private let lanes: Lock<[CallClass: Lane]>
-    private let queues: [CallClass: Turnstile]
+    private let queues: [CallClass: AsyncSemaphore]
 
     init(clock: any LifecycleClock) {
         self.clock = clock
         let now = clock.now
         lanes = Lock(
             Dictionary(uniqueKeysWithValues: CallClass.allCases.map { ($0, Lane(pacer: Pacer($0.limit, now: now))) }))
-        queues = Dictionary(uniqueKeysWithValues: CallClass.allCases.map { ($0, Turnstile(1)) })
+        queues = Dictionary(uniqueKeysWithValues: CallClass.allCases.map { ($0, AsyncSemaphore(1)) })
     }
 
     /// Returns when a call of this class may be sent; at once on a node that is idle.
     func turn(_ callClass: CallClass) async throws -> Turn {
         let begun = clock.now
         // Only the first in the queue looks at the pacer, so that nobody is overtaken.
-        return try await queues[callClass, default: Turnstile(1)].pass {
+        return try await queues[callClass, default: AsyncSemaphore(1)].withPermit {
             while true {
                 try Task.checkCancellation()
                 let (wait, epoch, news, now) = change(callClass) { lane, now in
@@ -49,7 +49,7 @@ final class ARMThrottle: Sendable {
     }
 
     /// Any news may shorten the wait.
-    private func rest(_ wait: Duration, or news: Signal) async throws {
+    private func rest(_ wait: Duration, or news: Event) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.clock.sleep(for: wait) }
             group.addTask { await news.wait() }
@@ -82,7 +82,7 @@ final class ARMThrottle: Sendable {
     private func learn(_ turn: Turn, _ body: (inout Lane, ContinuousClock.Instant) -> Void) {
         let news = change(turn.callClass) { lane, now in
             body(&lane, now)
-            defer { lane.news = Signal() }
+            defer { lane.news = Event() }
             return lane.news
         }
         news.set()

@@ -80,7 +80,7 @@ public struct AnswerReading: Sendable {
 
     private mutating func follow(_ link: String?, at endpoint: String) {
         guard let link else { return }
-        texts.append(Words.tidy(link, limit: 100))
+        texts.append(LogText.sanitized(link, limit: 100))
         if let whole = ARMLink.follow(link, at: endpoint) { links.append(whole) }
     }
 

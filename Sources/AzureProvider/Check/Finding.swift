@@ -22,7 +22,7 @@ package struct Finding: Hashable, Sendable {
         self.subject = subject
         self.verdict = verdict
         // What Azure says goes to a terminal: it should not steer it.
-        self.text = Words.tidy(text)
-        self.advice = Words.tidy(advice)
+        self.text = LogText.sanitized(text)
+        self.advice = LogText.sanitized(advice)
     }
 }

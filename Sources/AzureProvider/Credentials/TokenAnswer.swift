@@ -71,9 +71,9 @@ enum TokenAnswer {
         guard let object = try? members(of: body) else { return Refusal() }
         let words = object.member("error_description")?.stringValue ?? ""
         return Refusal(
-            error: object.member("error")?.stringValue.map { Words.tidy($0, limit: 64) } ?? "",
+            error: object.member("error")?.stringValue.map { LogText.sanitized($0, limit: 64) } ?? "",
             codes: object.member("error_codes")?.arrayValue?.prefix(8).compactMap(\.lenientInteger) ?? [],
-            words: Words.tidy(words.prefix { !$0.isNewline }, limit: 500))
+            words: LogText.sanitized(words.prefix { !$0.isNewline }, limit: 500))
     }
 }
 

@@ -79,7 +79,7 @@ struct TokenServer: Sendable {
             return token
         } catch {
             var error = error
-            let type = response.headers["Content-Type"].map { Words.tidy($0, limit: 64) } ?? "no content type"
+            let type = response.headers["Content-Type"].map { LogText.sanitized($0, limit: 64) } ?? "no content type"
             error.description =
                 "there is no token from \(who): \(error.description) (\(type)); is there a proxy between?"
             throw error.redacted(by: redactor)

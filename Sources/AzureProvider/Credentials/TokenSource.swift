@@ -20,7 +20,7 @@ package final class TokenSource: Sendable {
 
     /// A request for a token that several may wait for.
     private final class Flight: Sendable {
-        let landed = Signal()
+        let landed = Event()
         /// Nil after landing: it was called off, and the next one may try.
         let outcome = Lock<Result<AccessToken, CredentialError>?>(nil)
     }

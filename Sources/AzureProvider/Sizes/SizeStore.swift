@@ -20,7 +20,7 @@ final class SizeStore: Sendable {
     private let logger: Logger
     private let state = Lock(State())
     /// One reads; who comes meanwhile takes what the reading brings.
-    private let reading = Turnstile(1)
+    private let reading = AsyncSemaphore(1)
 
     init(_ arm: ARMClient, clock: any LifecycleClock, logger: Logger, metrics: Metrics) {
         self.arm = arm
@@ -60,7 +60,7 @@ final class SizeStore: Sendable {
     private func read(unlessFoundSince begun: ContinuousClock.Instant?) async throws(ARMError) -> SizeCatalog {
         let outcome: Result<SizeCatalog, ARMError>
         do {
-            outcome = try await reading.pass {
+            outcome = try await reading.withPermit {
                 if let begun, let found = found(since: begun) { return found }
                 return await fetch()
             }

@@ -36,7 +36,7 @@ package struct VMSize: Hashable, Sendable {
         let isListed = try sku.optionalStrings("locations")?.contains { $0.folded == region } ?? false
         guard zones != nil || isListed else { return nil }
         self.init(name: try sku.resourceName("name"))
-        family = Words.tidy(try sku.optionalString("family") ?? "", limit: 100)
+        family = LogText.sanitized(try sku.optionalString("family") ?? "", limit: 100)
         self.zones = zones ?? []
         try take(capabilities: try sku.optionalObjects("capabilities") ?? [])
         try take(restrictions: try sku.optionalObjects("restrictions") ?? [], in: region)
@@ -62,7 +62,7 @@ package struct VMSize: Hashable, Sendable {
 
     private mutating func take(restrictions: [JSONNode], in region: String) throws(JSONError) {
         for found in restrictions {
-            let reason = Words.tidy(try found.optionalString("reasonCode") ?? "restricted", limit: 100)
+            let reason = LogText.sanitized(try found.optionalString("reasonCode") ?? "restricted", limit: 100)
             let where_ = try found.optionalObject("restrictionInfo")
             var places = try where_?.optionalStrings("locations") ?? []
             switch try found.optionalString("type")?.lowercased() {

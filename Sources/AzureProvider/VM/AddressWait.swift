@@ -14,7 +14,7 @@ struct AddressWait: Sendable {
     /// How often a VM is read of whose operation nothing is known, and the default for operations.
     private static let readingPause = Duration.seconds(10)
 
-    let shop: Workshop
+    let shop: AzureContext
     let id: InstanceID
     /// The interface's name, if Azure has told it.
     let interface: String?
@@ -33,7 +33,7 @@ struct AddressWait: Sendable {
         var silent: ContinuousClock.Instant?
     }
 
-    func run() async throws(Setback) -> [String] {
+    func run() async throws(CreationFailure) -> [String] {
         let accepted = shop.clock.now
         let firstPause = shop.vms[id]?.operation?.retryAfter ?? Self.readingPause
         var progress = Progress(
@@ -52,8 +52,8 @@ struct AddressWait: Sendable {
     }
 
     /// What a look brings; nothing when Azure cannot be asked for the moment.
-    private func heard(_ progress: inout Progress) async throws(Setback) -> [String]? {
-        do throws(Setback) {
+    private func heard(_ progress: inout Progress) async throws(CreationFailure) -> [String]? {
+        do throws(CreationFailure) {
             let addresses = try await look(&progress)
             if addresses == nil, shop.clock.now >= progress.nextReading { try await read(&progress) }
             progress.silent = nil
@@ -76,7 +76,7 @@ struct AddressWait: Sendable {
     }
 
     /// A look at the interface.
-    private func look(_ progress: inout Progress) async throws(Setback) -> [String]? {
+    private func look(_ progress: inout Progress) async throws(CreationFailure) -> [String]? {
         progress.looks += 1
         let name = progress.interface ?? VMResources(id).interface
         let looks = progress.looks
@@ -100,7 +100,7 @@ struct AddressWait: Sendable {
         return [publicAddress, address]
     }
 
-    private func publicAddress(_ name: String) async throws(Setback) -> String? {
+    private func publicAddress(_ name: String) async throws(CreationFailure) -> String? {
         try await azure { () throws(ARMError) -> String? in
             guard let node = try await shop.resources.get(.publicAddress, name) else { return nil }
             return try shop.resources.read(node, "public address \(name)") { node throws(JSONError) in
@@ -110,7 +110,7 @@ struct AddressWait: Sendable {
     }
 
     /// A look at how Azure gets on with the VM, which also tells what its interface is called.
-    private func read(_ progress: inout Progress) async throws(Setback) {
+    private func read(_ progress: inout Progress) async throws(CreationFailure) {
         progress.nextReading = shop.clock.now.advanced(by: Self.readingPause)
         var machine: VirtualMachine?
         switch try await shop.news(of: id) {
@@ -127,7 +127,7 @@ struct AddressWait: Sendable {
         shop.note(interface: name, of: id)
     }
 
-    private func checkPatience(_ progress: Progress, _ accepted: ContinuousClock.Instant) throws(Setback) {
+    private func checkPatience(_ progress: Progress, _ accepted: ContinuousClock.Instant) throws(CreationFailure) {
         let now = shop.clock.now
         let isLate = accepted.duration(to: now) > Self.patience
         let isDone = progress.settled.map { $0.duration(to: now) > Self.patienceAfterSuccess } ?? false

@@ -10,7 +10,7 @@ struct PowerWatch: Sendable {
     /// How many readings this node makes in a second at the most, for all VMs that it watches.
     private static let rate = 0.5
 
-    let shop: Workshop
+    let shop: AzureContext
     let id: InstanceID
 
     private var operation: String { "await the agent of VM \(id)" }

@@ -2,20 +2,20 @@ internal import JSON
 internal import PodVMLifecycle
 internal import Telemetry
 
-/// The watch over a VM that is being dialled already, for the news that it will never come.
+/// The watch over a VM that is being dialed already, for the news that it will never come.
 struct ProvisionWatch: Sendable {
     private static let pause = Duration.seconds(10)
     private static let longestPause = Duration.seconds(60)
 
-    let shop: Workshop
+    let shop: AzureContext
     let id: InstanceID
 
     private var operation: String { "provision VM \(id)" }
 
     /// Returns once Azure calls the VM done.
     func run() async throws(ProviderError) {
-        do throws(Setback) {
-            try await shop.machines.waiting { () throws(Setback) in try await watch() }
+        do throws(CreationFailure) {
+            try await shop.machines.waiting { () throws(CreationFailure) in try await watch() }
         } catch {
             // Who calls the watch off has the VM running, or will have it deleted.
             if error.isCancelled { rest() }
@@ -34,7 +34,7 @@ struct ProvisionWatch: Sendable {
         }
     }
 
-    private func watch() async throws(Setback) {
+    private func watch() async throws(CreationFailure) {
         var advised = shop.vms[id]?.operation?.retryAfter
         var hasLooked = false
         while true {
@@ -45,22 +45,22 @@ struct ProvisionWatch: Sendable {
                 try await shop.rest(pause * (1 + shop.clock.random() / 10), during: operation)
             }
             hasLooked = true
-            do throws(Setback) {
+            do throws(CreationFailure) {
                 switch try await shop.news(of: id) {
                 case .done: return
                 case .underWay(let retryAfter, _): advised = retryAfter
                 }
             } catch {
                 guard case .azure(let fault) = error, fault.isOnlySilence else { throw error }
-                // Nothing is wrong with the VM, as far as anybody knows: it is being dialled meanwhile.
+                // Nothing is wrong with the VM, as far as anybody knows: it is being dialed meanwhile.
                 advised = fault.retryAfter
             }
         }
     }
 
     /// What the lifecycle is told: to ask again at once if there is another place, and the whole story if not.
-    private func failure(_ setback: Setback) -> ProviderError {
-        switch setback {
+    private func failure(_ failure: CreationFailure) -> ProviderError {
+        switch failure {
         case .final(let error): return error
         case .remains: return ProviderError(.operationFailed, .giveUp, during: operation)
         case .azure(let fault):

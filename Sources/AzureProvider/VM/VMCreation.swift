@@ -5,7 +5,7 @@ internal import Telemetry
 
 /// One createInstance: asks Azure for the VM, here and there if need be, until one has an address.
 struct VMCreation: Sendable {
-    let shop: Workshop
+    let shop: AzureContext
     let sandbox: SandboxID
     let spec: InstanceSpec
 
@@ -20,7 +20,7 @@ struct VMCreation: Sendable {
         // Remains are cleared away once; what is there then again is nothing that we understand.
         var hasCleared = false
         while let candidate = placement.next {
-            do throws(Setback) {
+            do throws(CreationFailure) {
                 if shop.vms[id]?.hasFailed == true { try await clear(after: placement) }
                 return try await attempt(candidate, placement)
             } catch {
@@ -101,7 +101,7 @@ struct VMCreation: Sendable {
     }
 
     /// Takes away what the last try has left, so that nothing of it is in the way of the next.
-    private func clear(after placement: Placement) async throws(Setback) {
+    private func clear(after placement: Placement) async throws(CreationFailure) {
         do throws(ProviderError) {
             try await VMRemoval(shop: shop, id: id, sandbox: sandbox).run(keepingEntry: true)
         } catch {
@@ -118,7 +118,7 @@ struct VMCreation: Sendable {
         }
     }
 
-    private func attempt(_ candidate: Candidate, _ placement: Placement) async throws(Setback) -> [String] {
+    private func attempt(_ candidate: Candidate, _ placement: Placement) async throws(CreationFailure) -> [String] {
         shop.vms.update(id) { entry in
             entry.placement = placement
             entry.candidate = candidate
@@ -141,8 +141,8 @@ struct VMCreation: Sendable {
         }
         if let interface { shop.note(interface: interface, of: id) }
         let wait = AddressWait(shop: shop, id: id, interface: interface)
-        let addresses = try await shop.machines.waiting { () throws(Setback) in
-            try await shop.interfaces.waiting { () throws(Setback) in try await wait.run() }
+        let addresses = try await shop.machines.waiting { () throws(CreationFailure) in
+            try await shop.interfaces.waiting { () throws(CreationFailure) in try await wait.run() }
         }
         log.debug(
             "The VM has an address", [LogField("place", candidate), LogField("address", addresses.first ?? "none")])
@@ -184,7 +184,7 @@ struct VMCreation: Sendable {
     }
 
     /// The PUT's answer is not that it makes the VM, or none came: perhaps the VM is there all the same, and ours.
-    private func adopted(after error: ARMError) async throws(Setback) -> String? {
+    private func adopted(after error: ARMError) async throws(CreationFailure) -> String? {
         if error.kind == .cancelled || error.mayMeanThatItExists {
             shop.vms.update(id) { $0.lost = shop.clock.now }
         }

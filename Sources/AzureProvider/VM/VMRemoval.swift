@@ -11,7 +11,7 @@ struct VMRemoval: Sendable {
     /// How often what Azure deletes with the VM is looked for before we delete it ourselves.
     private static let lingering = 3
 
-    let shop: Workshop
+    let shop: AzureContext
     let id: InstanceID
     let sandbox: SandboxID
 
@@ -24,7 +24,7 @@ struct VMRemoval: Sendable {
         // No VM of ours has another kind of name, so such a one is as gone as can be.
         guard names.fault == nil else { return }
         let begun = shop.clock.now
-        do throws(Setback) {
+        do throws(CreationFailure) {
             let outcome = try await removeMachine()
             if outcome != .foreign {
                 try await removeLeftovers(lingering: outcome == .deleted ? Self.lingering : 0)
@@ -49,7 +49,7 @@ struct VMRemoval: Sendable {
         case foreign
     }
 
-    private func removeMachine() async throws(Setback) -> Outcome {
+    private func removeMachine() async throws(CreationFailure) -> Outcome {
         // What this process saw made, or read the tags of, need not be read again.
         if shop.vms[id]?.owner != sandbox {
             guard let machine = try await findMachine() else { return .absent }
@@ -66,14 +66,14 @@ struct VMRemoval: Sendable {
         request.query = [("forceDeletion", "true")]
         guard let answer = try await delete(request) else { return .absent }
         let running = ARMOperation(answer, of: request)
-        try await shop.machines.waiting { () throws(Setback) in try await awaitEnd(running) }
+        try await shop.machines.waiting { () throws(CreationFailure) in try await awaitEnd(running) }
         // What it had of its family's quota is free, unless it never had any.
         if shop.vms[id]?.hasFailed != true { shop.memory.forgetQuota() }
         return .deleted
     }
 
     /// The VM, also if it appears only now: a PUT whose answer nobody waited for may be slower than we are.
-    private func findMachine() async throws(Setback) -> VirtualMachine? {
+    private func findMachine() async throws(CreationFailure) -> VirtualMachine? {
         while true {
             let found = try await azure { () throws(ARMError) in
                 try await shop.resources.virtualMachine(id.rawValue)
@@ -90,7 +90,7 @@ struct VMRemoval: Sendable {
     }
 
     /// Nil when there is nothing to delete.
-    private func delete(_ request: ARMRequest) async throws(Setback) -> ARMAnswer? {
+    private func delete(_ request: ARMRequest) async throws(CreationFailure) -> ARMAnswer? {
         do throws(ARMError) {
             let answer = try await shop.arm.send(request)
             return answer.status == 204 ? nil : answer
@@ -101,7 +101,7 @@ struct VMRemoval: Sendable {
     }
 
     /// Returns once there is no such VM. Its absence is the proof; the operation tells only when to look, and of failure.
-    private func awaitEnd(_ running: ARMOperation?) async throws(Setback) {
+    private func awaitEnd(_ running: ARMOperation?) async throws(CreationFailure) {
         let begun = shop.clock.now
         var pause = shop.removalTime.expected
         var running = running
@@ -145,15 +145,15 @@ struct VMRemoval: Sendable {
     private func nextPause(after pause: Duration) -> Duration { min(max(pause * 3 / 2, .seconds(1)), .seconds(15)) }
 
     /// What Azure should have deleted with the VM, or what a VM that never came to be has left.
-    private func removeLeftovers(lingering: Int) async throws(Setback) {
+    private func removeLeftovers(lingering: Int) async throws(CreationFailure) {
         try await removeLeftover(.interface, names.interface, lingering)
         if let other = shop.vms[id]?.interface { try await removeLeftover(.interface, other, lingering) }
         try await removeLeftover(.disk, names.disk, lingering)
         if shop.options.usesPublicIP { try await removeLeftover(.publicAddress, names.publicAddress, lingering) }
     }
 
-    private func removeLeftover(_ kind: ResourceKind, _ name: String, _ lingering: Int) async throws(Setback) {
-        func find() async throws(Setback) -> JSONNode? {
+    private func removeLeftover(_ kind: ResourceKind, _ name: String, _ lingering: Int) async throws(CreationFailure) {
+        func find() async throws(CreationFailure) -> JSONNode? {
             try await azure { () throws(ARMError) in try await shop.resources.get(kind, name) }
         }
         guard var found = try await find() else { return }
@@ -182,7 +182,7 @@ struct VMRemoval: Sendable {
     /// Who else has it: a VM of another name, or the sandbox that its tags name.
     private func owner(of node: JSONNode, _ kind: ResourceKind) -> String? {
         if let sandbox = node.members["tags"]?[InstanceTags.sandbox]?.stringValue, sandbox != self.sandbox.rawValue {
-            return Words.tidy(sandbox, limit: SandboxID.lengthLimit)
+            return LogText.sanitized(sandbox, limit: SandboxID.lengthLimit)
         }
         let machine: String? =
             switch kind {

@@ -45,7 +45,10 @@ struct VirtualMachine: Sendable {
             }
             let message = try status.optionalString("message")
             let display = try status.optionalString("displayStatus")
-            return (parts.count > 2 ? Words.tidy(parts[2], limit: 200) : "", Words.tidy(message ?? display ?? ""))
+            return (
+                parts.count > 2 ? LogText.sanitized(parts[2], limit: 200) : "",
+                LogText.sanitized(message ?? display ?? "")
+            )
         }
         return nil
     }
@@ -57,7 +60,7 @@ struct VirtualMachine: Sendable {
     var interfaceName: String? { interfaces.first.flatMap(ResourceID.nameLast) }
 
     /// The sandbox that it says it was made for, in words that a log line can have.
-    var owner: String? { tags[InstanceTags.sandbox].map { Words.tidy($0, limit: SandboxID.lengthLimit) } }
+    var owner: String? { tags[InstanceTags.sandbox].map { LogText.sanitized($0, limit: SandboxID.lengthLimit) } }
 }
 
 /// A network interface as ARM tells of it, as far as we look.

@@ -55,7 +55,7 @@ struct Exchange: Sendable {
     ]
 }
 
-extension ARMFault {
+extension FakeARMFault {
     /// The answer that says it.
     var response: HTTPResponse {
         var response = HTTPResponse.json(["error": body], status: status, headers: headers)

@@ -9,12 +9,13 @@ extension FakeAzure {
         var exchange = exchange
         guard let route = ARMRoute(exchange.segments) else {
             return exchange.finish(
-                ARMFault(404, "InvalidResourcePath", "The path leads to no resource.").response, region: options.region)
+                FakeARMFault(404, "InvalidResourcePath", "The path leads to no resource.").response,
+                region: options.region)
         }
         let call = route.call(exchange.request.method)
         return await withFaults(exchange, call, route.name) {
             let response: HTTPResponse
-            do throws(ARMFault) {
+            do throws(FakeARMFault) {
                 try admit(&exchange, route, call)
                 response = try await perform(exchange, route)
             } catch {
@@ -25,12 +26,12 @@ extension FakeAzure {
     }
 
     /// What ARM itself looks at, in its order: token, version, limits, subscription, group.
-    private func admit(_ exchange: inout Exchange, _ route: ARMRoute, _ call: AzureCall) throws(ARMFault) {
+    private func admit(_ exchange: inout Exchange, _ route: ARMRoute, _ call: AzureCall) throws(FakeARMFault) {
         exchange.principal = try principal(exchange)
         try APIVersions.check(exchange.query("api-version"), route)
         exchange.headers = try countCall(call, by: exchange.principal, on: route)
         guard route.subscription.lowercased() == options.subscriptionID.lowercased() else {
-            throw ARMFault(
+            throw FakeARMFault(
                 404, "SubscriptionNotFound", "The subscription '\(route.subscription)' could not be found.",
                 isGateway: true)
         }
@@ -38,14 +39,14 @@ extension FakeAzure {
         if let action = route.action(exchange.request.method),
             !permissions.contains(where: { Glob.matches($0, action) })
         {
-            throw ARMFault(
+            throw FakeARMFault(
                 403, "AuthorizationFailed",
                 "The client '\(exchange.principal)' with object id '\(exchange.principal)' does not have authorization "
                     + "to perform action '\(action)' over scope '\(exchange.request.path)' or the scope is invalid. If "
                     + "access was recently granted, please refresh your credentials.", isGateway: true)
         }
         if let group = route.group, group.lowercased() != options.resourceGroup.lowercased() {
-            throw ARMFault(
+            throw FakeARMFault(
                 404, "ResourceGroupNotFound", "Resource group '\(group)' could not be found.", isGateway: true)
         }
     }
@@ -55,7 +56,7 @@ extension FakeAzure {
     /// - Returns: what the answer says of them.
     private func countCall(
         _ call: AzureCall, by principal: String, on route: ARMRoute
-    ) throws(ARMFault) -> HTTPHeaders {
+    ) throws(FakeARMFault) -> HTTPHeaders {
         let (verdict, throttling) = core.withLock { core in
             let throttling = core.scenario.throttling
             guard throttling.isOn else { return (Throttle.Verdict.admitted(HTTPHeaders()), throttling) }
@@ -74,7 +75,7 @@ extension FakeAzure {
     }
 
     /// Who asks.
-    private func principal(_ exchange: Exchange) throws(ARMFault) -> String {
+    private func principal(_ exchange: Exchange) throws(FakeARMFault) -> String {
         guard let header = exchange.request.headers["Authorization"] else {
             throw unauthorized(
                 "AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.")
@@ -85,8 +86,8 @@ extension FakeAzure {
                 "AuthenticationFailedInvalidHeader",
                 "Authentication failed. The 'Authorization' header is provided in an invalid format.")
         }
-        let outcome: Result<TokenOffice.Holder, TokenOffice.TokenRefused> = core.withLock { core in
-            do throws(TokenOffice.TokenRefused) {
+        let outcome: Result<TokenIssuer.Holder, TokenIssuer.TokenRefused> = core.withLock { core in
+            do throws(TokenIssuer.TokenRefused) {
                 return .success(try core.tokens.holder(of: String(parts[1]), at: exchange.received))
             } catch {
                 return .failure(error)
@@ -105,8 +106,8 @@ extension FakeAzure {
         }
     }
 
-    private func unauthorized(_ code: String, _ message: String) -> ARMFault {
-        var fault = ARMFault(401, code, message, isGateway: true)
+    private func unauthorized(_ code: String, _ message: String) -> FakeARMFault {
+        var fault = FakeARMFault(401, code, message, isGateway: true)
         fault.headers.add(
             "WWW-Authenticate",
             "Bearer authorization_uri=\"\(endpoint)/\(options.tenantID)\", error=\"invalid_token\", "
@@ -115,7 +116,7 @@ extension FakeAzure {
     }
 
     /// Does what is asked, once it may be.
-    private func perform(_ exchange: Exchange, _ route: ARMRoute) async throws(ARMFault) -> HTTPResponse {
+    private func perform(_ exchange: Exchange, _ route: ARMRoute) async throws(FakeARMFault) -> HTTPResponse {
         switch (route.target, exchange.request.method) {
         case (.resource(let id), "PUT") where id.kind == .machine: return try await putMachine(id, exchange)
         case (.resource(let id), "PUT") where id.kind == .disk: return try putDisk(id, exchange)
@@ -138,16 +139,16 @@ extension FakeAzure {
             }
             return .json(body)
         default:
-            throw ARMFault(
+            throw FakeARMFault(
                 405, "MethodNotAllowed",
                 "The HTTP method '\(exchange.request.method)' is not supported at this path.", isGateway: true)
         }
     }
 
-    private func notFound(_ path: String) -> ARMFault {
+    private func notFound(_ path: String) -> FakeARMFault {
         let parts = path.split(separator: "/")
         guard let place = parts.lastIndex(of: "providers"), place + 3 < parts.count else {
-            return ARMFault(404, "ResourceNotFound", "The path '\(path)' leads to nothing.", isGateway: true)
+            return FakeARMFault(404, "ResourceNotFound", "The path '\(path)' leads to nothing.", isGateway: true)
         }
         return .notFound(
             type: "\(parts[place + 1])/\(parts[place + 2])", name: parts[(place + 3)...].joined(separator: "/"),
@@ -155,21 +156,21 @@ extension FakeAzure {
     }
 }
 
-extension ARMFault {
+extension FakeARMFault {
     init(_ status: Int, _ code: String, _ message: String, isGateway: Bool) {
         self.init(status, code, message)
         self.isGateway = isGateway
     }
 
     /// A resource that is not there.
-    static func notFound(type: String, name: String, group: String) -> ARMFault {
-        ARMFault(
+    static func notFound(type: String, name: String, group: String) -> FakeARMFault {
+        FakeARMFault(
             404, "ResourceNotFound",
             "The Resource '\(type)/\(name)' under resource group '\(group)' was not found. For more details please go "
                 + "to https://aka.ms/ARMResourceNotFoundFix", isGateway: true)
     }
 
-    static func notFound(_ id: ResourceID) -> ARMFault {
+    static func notFound(_ id: FakeResourceID) -> FakeARMFault {
         notFound(type: id.kind.typeName, name: id.name, group: id.group)
     }
 }

@@ -47,7 +47,7 @@ extension FakeAzure {
         core.withLock { core in
             core.scenario = scenario
             core.scenarioText = text
-            core.faults = FaultBook(scenario.faults)
+            core.faults = FaultInjector(scenario.faults)
         }
     }
 
@@ -56,8 +56,8 @@ extension FakeAzure {
         let (state, calls, throttled) = core.withLock { ($0.state, $0.calls, $0.throttled) }
         var resources: [JSONValue] = []
         func add(
-            _ id: ResourceID, _ status: String, _ made: WallTime, _ since: WallTime, _ origin: AzureOrigin,
-            owner: ResourceID? = nil
+            _ id: FakeResourceID, _ status: String, _ made: WallTime, _ since: WallTime, _ origin: AzureOrigin,
+            owner: FakeResourceID? = nil
         ) {
             var members = JSONObject(members: [
                 "type": .string(id.kind.typeName), "name": .string(id.name),

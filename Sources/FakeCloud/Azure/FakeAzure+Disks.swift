@@ -5,7 +5,7 @@ internal import Telemetry
 
 extension FakeAzure {
     /// `PUT` of a disk: an empty one, for VMs to attach; one that is there stays as it is.
-    func putDisk(_ id: ResourceID, _ exchange: Exchange) throws(ARMFault) -> HTTPResponse {
+    func putDisk(_ id: FakeResourceID, _ exchange: Exchange) throws(FakeARMFault) -> HTTPResponse {
         try ResourceName.checkNetworkName(id.name, "diskName")
         let root = try ARMNode(try FakeAzure.parse(exchange.request))
         guard try root.requiredText("location").lowercased() == options.region.lowercased() else {
@@ -20,7 +20,7 @@ extension FakeAzure {
         let zones = try root.texts("zones")
         let storage =
             try root.node("sku")?.choice("name", MachineBody.osStorageTypes + ["UltraSSD_LRS"]) ?? "Standard_LRS"
-        let (operation, json) = try update { (core) throws(ARMFault) -> (LongOperation, JSONValue) in
+        let (operation, json) = try update { (core) throws(FakeARMFault) -> (LongOperation, JSONValue) in
             if core.state.disks[id] == nil {
                 core.state.disks[id] = ManagedDisk(
                     id: id, guid: RandomID.guid(), sizeGB: size, storageType: storage, zones: zones,

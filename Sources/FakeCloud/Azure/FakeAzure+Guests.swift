@@ -5,7 +5,7 @@ internal import Telemetry
 
 extension FakeAzure {
     /// Serves the metadata service that a VM has in its own network, if it has one; once for each VM.
-    func serveGuest(_ machine: VirtualMachine) {
+    func serveGuest(_ machine: FakeVirtualMachine) {
         if core.withLock({ $0.guestServers[machine.id] != nil }) { return }
         do {
             guard let listener = try machines.metadataListener(of: machine.machineName) else { return }
@@ -28,7 +28,7 @@ extension FakeAzure {
     }
 
     /// Ends a VM's metadata service, so that nothing of ours is in its network any more.
-    func endGuestServer(_ id: ResourceID) async {
+    func endGuestServer(_ id: FakeResourceID) async {
         guard let server = core.withLock({ $0.guestServers.removeValue(forKey: id) }) else { return }
         server.cancel()
         await server.finished()

@@ -127,7 +127,7 @@ extension FakeAzure {
                     "correlation_id": .string(exchange.requestID),
                 ], status: status)
         case .metadata, .userData: .json(["error": .string(message)], status: status)
-        default: exchange.finish(ARMFault(status, code, message).response, region: options.region)
+        default: exchange.finish(FakeARMFault(status, code, message).response, region: options.region)
         }
     }
 }

@@ -5,12 +5,13 @@ internal import Telemetry
 
 extension FakeAzure {
     /// `PUT` of a VM: makes it, or changes nothing.
-    func putMachine(_ id: ResourceID, _ exchange: Exchange) async throws(ARMFault) -> HTTPResponse {
+    func putMachine(_ id: FakeResourceID, _ exchange: Exchange) async throws(FakeARMFault) -> HTTPResponse {
         try ResourceName.checkMachineName(id.name)
         let sent = try FakeAzure.parse(exchange.request)
         let body = try MachineBody(parsing: sent, region: options.region)
         let answer = try update {
-            (core) throws(ARMFault) -> (machine: VirtualMachine, isNew: Bool, before: VirtualMachine.State?) in
+            (core) throws(FakeARMFault) -> (machine: FakeVirtualMachine, isNew: Bool, before: FakeVirtualMachine.State?)
+            in
             let present = core.state.machines[id]
             try Preconditions.check(exchange.request, etag: present.map { "\($0.etag)" })
             if let present {
@@ -52,7 +53,9 @@ extension FakeAzure {
     /// A function of its own, so that its copies of the state are gone before that changes: it would be copied whole.
     /// - Returns: what its operation will fail with, if it must.
     /// - Throws: what ARM answers at once.
-    private func admit(_ id: ResourceID, _ body: MachineBody, _ core: borrowing Core) throws(ARMFault) -> ARMFault? {
+    private func admit(_ id: FakeResourceID, _ body: MachineBody, _ core: borrowing Core) throws(FakeARMFault)
+        -> FakeARMFault?
+    {
         let admission = Admission(
             state: core.state, scenario: core.scenario,
             fixtures: Fixtures(options, account, core.scenario, core.state))
@@ -62,8 +65,8 @@ extension FakeAzure {
 
     /// A PUT of what is there: nothing changes but the etag.
     private static func touch(
-        _ machine: VirtualMachine, in core: inout Core, at now: WallTime
-    ) -> VirtualMachine {
+        _ machine: FakeVirtualMachine, in core: inout Core, at now: WallTime
+    ) -> FakeVirtualMachine {
         guard machine.isSettled else { return machine }
         core.state.change(machine.id, machine.vmID) {
             $0.state = .updating
@@ -74,10 +77,10 @@ extension FakeAzure {
     }
 
     /// `PATCH` of a VM: tags, identity, user data.
-    func patchMachine(_ id: ResourceID, _ exchange: Exchange) throws(ARMFault) -> HTTPResponse {
+    func patchMachine(_ id: FakeResourceID, _ exchange: Exchange) throws(FakeARMFault) -> HTTPResponse {
         let patch = try ARMNode(try FakeAzure.parse(exchange.request))
         let (json, operation, changed, before) = try update {
-            (core) throws(ARMFault) -> (JSONValue, LongOperation, VirtualMachine, VirtualMachine.State) in
+            (core) throws(FakeARMFault) -> (JSONValue, LongOperation, FakeVirtualMachine, FakeVirtualMachine.State) in
             guard let machine = core.state.machines[id] else { throw .notFound(id) }
             try Preconditions.check(exchange.request, etag: "\(machine.etag)")
             guard machine.state != .deleting else { throw FakeAzure.beingDeleted(id) }
@@ -106,11 +109,11 @@ extension FakeAzure {
     }
 
     /// `DELETE` of a VM.
-    func deleteMachine(_ id: ResourceID, _ exchange: Exchange) throws(ARMFault) -> HTTPResponse {
+    func deleteMachine(_ id: FakeResourceID, _ exchange: Exchange) throws(FakeARMFault) -> HTTPResponse {
         if let force = exchange.query("forcedeletion"), !["true", "false"].contains(force.lowercased()) {
             throw .invalid("forceDeletion", "The value '\(force)' of forceDeletion is neither true nor false.")
         }
-        let (operation, isNew) = try update { (core) throws(ARMFault) -> (LongOperation?, Bool) in
+        let (operation, isNew) = try update { (core) throws(FakeARMFault) -> (LongOperation?, Bool) in
             let present = core.state.machines[id]
             if let present { try Preconditions.check(exchange.request, etag: "\(present.etag)") }
             let operation = core.state.beginDeletion(id, from: exchange.origin, at: exchange.received)
@@ -122,29 +125,29 @@ extension FakeAzure {
     }
 
     /// `DELETE` of an interface, an address or a disk.
-    func deletePart(_ id: ResourceID, _ exchange: Exchange) throws(ARMFault) -> HTTPResponse {
-        let operation = try update { (core) throws(ARMFault) in
+    func deletePart(_ id: FakeResourceID, _ exchange: Exchange) throws(FakeARMFault) -> HTTPResponse {
+        let operation = try update { (core) throws(FakeARMFault) in
             try core.state.delete(id, at: exchange.received)
         }
         guard let operation else { return HTTPResponse(status: 204) }
         return HTTPResponse(status: 202, headers: headers(of: operation, exchange, withLocation: true))
     }
 
-    static func parse(_ request: HTTPRequest) throws(ARMFault) -> JSONValue {
+    static func parse(_ request: HTTPRequest) throws(FakeARMFault) -> JSONValue {
         let type = request.headers["Content-Type"]?.lowercased() ?? ""
         guard type.hasPrefix("application/json") else {
-            throw ARMFault(
+            throw FakeARMFault(
                 415, "UnsupportedMediaType",
                 "The content media type '\(type)' is not supported. Only 'application/json' is supported.",
                 isGateway: true)
         }
         guard !request.body.isEmpty else {
-            throw ARMFault(400, "MissingRequestBody", "The request body is missing.", isGateway: true)
+            throw FakeARMFault(400, "MissingRequestBody", "The request body is missing.", isGateway: true)
         }
         do {
             return try JSONValue(parsing: request.body, limits: JSONLimits(size: 4 << 20))
         } catch {
-            var fault = ARMFault.malformed(error)
+            var fault = FakeARMFault.malformed(error)
             fault.isGateway = true
             throw fault
         }

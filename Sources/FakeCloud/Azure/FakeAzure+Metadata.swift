@@ -6,7 +6,7 @@ internal import Telemetry
 extension FakeAzure {
     /// Answers what a VM's guest asks its metadata service, of `path` below `metadata`.
     func answerMachineMetadata(_ exchange: Exchange, token: String, _ path: [String]) async -> HTTPResponse {
-        let found = core.withLock { core -> (VirtualMachine, MetadataDocument)? in
+        let found = core.withLock { core -> (FakeVirtualMachine, MetadataDocument)? in
             guard let machine = core.state.machine(token: token) else { return nil }
             return (machine, MetadataDocument(machine, in: core.state))
         }

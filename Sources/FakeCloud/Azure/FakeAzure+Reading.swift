@@ -5,7 +5,7 @@ internal import Telemetry
 
 extension FakeAzure {
     /// `GET` of a resource.
-    func read(_ id: ResourceID, _ exchange: Exchange) throws(ARMFault) -> HTTPResponse {
+    func read(_ id: FakeResourceID, _ exchange: Exchange) throws(FakeARMFault) -> HTTPResponse {
         let expansion = try expansion(exchange)
         let found = core.withLock { core -> (text: [UInt8], etag: String?)? in
             let etag = core.state.etag(of: id)
@@ -19,7 +19,7 @@ extension FakeAzure {
         return .json(text: text, headers: HTTPHeaders(etag.map { [("ETag", $0)] } ?? []))
     }
 
-    private func expansion(_ exchange: Exchange) throws(ARMFault) -> VirtualMachine.Expansion {
+    private func expansion(_ exchange: Exchange) throws(FakeARMFault) -> FakeVirtualMachine.Expansion {
         switch exchange.query("$expand")?.lowercased() {
         case nil, "": return .none
         case "instanceview": return .instanceView
@@ -30,7 +30,7 @@ extension FakeAzure {
     }
 
     /// `GET .../instanceView`
-    func readInstanceView(_ id: ResourceID) throws(ARMFault) -> HTTPResponse {
+    func readInstanceView(_ id: FakeResourceID) throws(FakeARMFault) -> HTTPResponse {
         let view = core.withLock { core in
             core.state.machines[id].map {
                 $0.instanceView(in: core.state, status: machines.status(of: $0.machineName))
@@ -41,7 +41,7 @@ extension FakeAzure {
     }
 
     /// `GET` of a kind, in a group or everywhere, a page at a time.
-    func list(_ kind: ResourceKind, _ route: ARMRoute, _ exchange: Exchange) throws(ARMFault) -> HTTPResponse {
+    func list(_ kind: FakeResourceKind, _ route: ARMRoute, _ exchange: Exchange) throws(FakeARMFault) -> HTTPResponse {
         var after = 0
         if let token = exchange.query("$skiptoken") {
             guard let serial = Int(token), serial >= 0 else {
@@ -74,10 +74,11 @@ extension FakeAzure {
     /// `GET` of an operation: its status, or with `monitor=true` (networks: another path) nothing but whether it is over.
     func readOperation(
         _ id: String, _ style: LongOperation.Style, isResult: Bool, _ exchange: Exchange
-    ) throws(ARMFault) -> HTTPResponse {
+    ) throws(FakeARMFault) -> HTTPResponse {
         let (operation, retryAfter) = core.withLock { ($0.state.operations[id], $0.scenario.retryAfter) }
         guard let operation, operation.style == style else {
-            throw ARMFault(404, "NotFound", "The entity was not found: operation '\(id)' is unknown or has expired.")
+            throw FakeARMFault(
+                404, "NotFound", "The entity was not found: operation '\(id)' is unknown or has expired.")
         }
         let isRunning = operation.status == .running
         let headers: HTTPHeaders = isRunning ? ["Retry-After": String(retryAfter)] : [:]
@@ -98,7 +99,7 @@ extension FakeAzure {
             var fault = fault
             if fault.status < 400 { fault.status = 409 }
             throw fault
-        case .canceled: throw ARMFault(409, "OperationPreempted", "The operation has been preempted.")
+        case .canceled: throw FakeARMFault(409, "OperationPreempted", "The operation has been preempted.")
         case .succeeded:
             if operation.isDeletion { return HTTPResponse(status: 204) }
             return try read(operation.target, exchange)

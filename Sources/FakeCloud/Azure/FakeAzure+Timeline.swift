@@ -23,7 +23,7 @@ extension FakeAzure {
         }
     }
 
-    func startProvisioning(_ machine: VirtualMachine) {
+    func startProvisioning(_ machine: FakeVirtualMachine) {
         let child = work.start {
             do {
                 let fault = try await self.provision(machine)
@@ -34,7 +34,8 @@ extension FakeAzure {
             } catch {
                 self.logger.warning("VM \(machine.id.name) cannot be made", [LogField("error", error)])
                 self.settle(
-                    machine, ARMFault(200, "InternalExecutionError", "An internal execution error occurred: \(error)"))
+                    machine,
+                    FakeARMFault(200, "InternalExecutionError", "An internal execution error occurred: \(error)"))
             }
         }
         core.withLock { $0.children[machine.id] = child }
@@ -43,7 +44,7 @@ extension FakeAzure {
     /// Makes a VM, as slowly as the scenario says.
     ///
     /// - Returns: what the operation fails with; nil: it succeeds.
-    private func provision(_ machine: VirtualMachine) async throws -> ARMFault? {
+    private func provision(_ machine: FakeVirtualMachine) async throws -> FakeARMFault? {
         let (delays, suffixes) = core.withLock { ($0.scenario.delays, $0.scenario.suffixesInterfaces) }
         let (id, vmID) = (machine.id, machine.vmID)
         func reach(_ delay: Duration) async throws {
@@ -83,19 +84,19 @@ extension FakeAzure {
     }
 
     /// Waits until the guest calls itself provisioned.
-    private func awaitGuest(_ machine: VirtualMachine, limit: Duration) async throws -> ARMFault? {
+    private func awaitGuest(_ machine: FakeVirtualMachine, limit: Duration) async throws -> FakeARMFault? {
         let end = moment(machine.made, plus: limit)
         var pause = Duration.milliseconds(5)
         while true {
             switch machines.status(of: machine.machineName) {
             case .running: return nil
             case .failed(let reason):
-                return ARMFault(
+                return FakeARMFault(
                     200, "OSProvisioningInternalError",
                     "OS Provisioning failed for VM '\(machine.id.name)' due to an internal error: \(reason)")
             case .booting, nil:
                 if end <= .now {
-                    return ARMFault(
+                    return FakeARMFault(
                         200, "OSProvisioningTimedOut",
                         "OS Provisioning for VM '\(machine.id.name)' did not finish in the allotted time. The VM may "
                             + "still finish provisioning successfully. Please check provisioning state later.")
@@ -106,14 +107,14 @@ extension FakeAzure {
         }
     }
 
-    private func settle(_ machine: VirtualMachine, _ fault: ARMFault?) {
+    private func settle(_ machine: FakeVirtualMachine, _ fault: FakeARMFault?) {
         change { $0.state.settle(machine.id, machine.vmID, fault, at: .now) }
         if let fault { logger.info("VM \(machine.id.name) has failed", [LogField("code", fault.code)]) }
     }
 
     /// Ends a change to a VM, which then is as it was before.
-    func startSettling(_ machine: VirtualMachine, after before: VirtualMachine.State) {
-        var fault: ARMFault?
+    func startSettling(_ machine: FakeVirtualMachine, after before: FakeVirtualMachine.State) {
+        var fault: FakeARMFault?
         if case .failed(let cause) = before { fault = cause }
         let outcome = fault
         let child = work.start {
@@ -128,7 +129,7 @@ extension FakeAzure {
         core.withLock { $0.children[machine.id] = child }
     }
 
-    func startDeletion(_ id: ResourceID, received: WallTime) {
+    func startDeletion(_ id: FakeResourceID, received: WallTime) {
         let (machine, previous, delay) = core.withLock { core in
             (core.state.machines[id], core.children[id], core.scenario.delays.delete)
         }
@@ -148,11 +149,12 @@ extension FakeAzure {
                 return
             } catch {
                 self.logger.warning("VM \(id.name) cannot be removed", [LogField("error", error)])
-                let fault = ARMFault(200, "InternalExecutionError", "An internal execution error occurred: \(error)")
+                let fault = FakeARMFault(
+                    200, "InternalExecutionError", "An internal execution error occurred: \(error)")
                 return self.change { $0.state.failDeletion(id, fault, at: .now) }
             }
             let linger = self.core.withLock { $0.scenario.delays.linger }
-            var left: [ResourceID] = []
+            var left: [FakeResourceID] = []
             self.change { core in
                 left = core.state.finishDeletion(id, lingers: linger > .zero, at: .now)
                 core.children[id] = nil

@@ -14,13 +14,13 @@ public final class FakeAzure: Sendable {
         var scenario: AzureScenario
         /// The scenario as it was given; empty: it was not given as text.
         var scenarioText: [UInt8] = []
-        var faults: FaultBook
+        var faults: FaultInjector
         var throttle = Throttle()
-        var tokens = TokenOffice()
+        var tokens = TokenIssuer()
         /// What is under way, by VM.
-        var children: [ResourceID: TaskPool.Child] = [:]
+        var children: [FakeResourceID: TaskPool.Child] = [:]
         /// The metadata services of machines that have one of their own.
-        var guestServers: [ResourceID: TaskPool.Child] = [:]
+        var guestServers: [FakeResourceID: TaskPool.Child] = [:]
         /// How many calls there were, and how many were refused as too many.
         var calls = 0
         var throttled = 0
@@ -55,7 +55,7 @@ public final class FakeAzure: Sendable {
         var state = AzureState(subscription: options.subscriptionID, region: options.region)
         try files?.restore(&state)
         core = Lock(
-            Core(state: state, scenario: options.scenario, faults: FaultBook(options.scenario.faults)))
+            Core(state: state, scenario: options.scenario, faults: FaultInjector(options.scenario.faults)))
         let ports = files?.lastPorts ?? []
         listener = try FakeAzure.listen(on: options.listen, lastPort: ports.first, loop)
         metadataListener =
@@ -96,7 +96,7 @@ public final class FakeAzure: Sendable {
         }
         let metadataServer = plain
         defer {
-            security?.tidy()
+            security?.removeFiles()
             // Without a resource nobody will come back to ask.
             if core.withLock({ $0.state.isEmpty }) { files?.forgetPorts() }
         }
@@ -143,10 +143,10 @@ public final class FakeAzure: Sendable {
     }
 
     /// Changes what is shared, and keeps the changes.
-    func update<Result>(_ body: (inout Core) throws(ARMFault) -> Result) throws(ARMFault) -> Result {
-        let outcome: Swift.Result<Result, ARMFault> = core.withLock { core in
-            let outcome: Swift.Result<Result, ARMFault>
-            do throws(ARMFault) { outcome = .success(try body(&core)) } catch { outcome = .failure(error) }
+    func update<Result>(_ body: (inout Core) throws(FakeARMFault) -> Result) throws(FakeARMFault) -> Result {
+        let outcome: Swift.Result<Result, FakeARMFault> = core.withLock { core in
+            let outcome: Swift.Result<Result, FakeARMFault>
+            do throws(FakeARMFault) { outcome = .success(try body(&core)) } catch { outcome = .failure(error) }
             let changes = core.state.takeChanges()
             // Under the lock, so that the files change in the order of the state.
             if let files { for id in changes { files.keep(id, core.state, logger) } }

@@ -35,7 +35,7 @@ struct ServerSecurity: Sendable {
     }
 
     /// Removes what was made.
-    func tidy() {
+    func removeFiles() {
         if let directory { try? Files.removeTree(directory) }
     }
 

@@ -114,8 +114,8 @@ extension NetlinkSocket {
     }
 
     /// What has passed an interface.
-    func counters(of link: Link) throws(PodNetworkError) -> NodeEndState.Counters {
-        var counters = NodeEndState.Counters()
+    func counters(of link: Link) throws(PodNetworkError) -> NodeNetworkState.Counters {
+        var counters = NodeNetworkState.Counters()
         var found: OpaquePointer?
         try perform(NetlinkCall(.link, "count the packets of", "The interface \(link.name)")) {
             unsafe rtnl_link_get_kernel(pointer, link.index, nil, &found)

@@ -21,7 +21,7 @@ struct ARMCancellationTests {
     @Test("before it begins sends nothing")
     func before() async {
         let client = arm.client(QuickClock())
-        let signal = Signal()
+        let signal = Event()
         let call = Task {
             await Task { await signal.wait() }.value
             return try await client.send(request)

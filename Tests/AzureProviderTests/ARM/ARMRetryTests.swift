@@ -126,7 +126,7 @@ struct ARMRetryTests {
 
     @Test("that is refused with many others because the token is old gets a new one once for all")
     func unauthorizedTogether() async throws {
-        let signal = Signal()
+        let signal = Event()
         let old = ScriptedARM.Reply.wait(signal, .refusal(401, "ExpiredAuthenticationToken"))
         arm.on("GET", "/vm-1", old, old, old, old, old, .json(200, [:]))
         arm.on(

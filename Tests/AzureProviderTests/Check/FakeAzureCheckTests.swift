@@ -68,7 +68,7 @@ struct FakeAzureCheckTests {
         fake.recordingFile = TrafficRecording.file()
         let settings = fake
         return try EpollLoop.run { loop in
-            let azure = try FakeAzure(settings, machines: PaperMachines(), on: loop)
+            let azure = try FakeAzure(settings, machines: RecordOnlyMachines(), on: loop)
             let http = try HTTPClient(on: loop)
             var options = AzureOptions(of: azure.account)
             change(&options)

@@ -84,7 +84,7 @@ struct TokenSourceTests {
 
     @Test("lets those who come during an early refresh go on with the old token")
     func noWaiting() async throws {
-        let signal = Signal()
+        let signal = Event()
         azure.on("POST", "/token", Self.token("one"), .wait(signal, Self.token("two")))
         let source = source()
         _ = try await source.token()
@@ -99,7 +99,7 @@ struct TokenSourceTests {
 
     @Test("asks once for all who wait")
     func singleFlight() async throws {
-        let signal = Signal()
+        let signal = Event()
         azure.on("POST", "/token", .wait(signal, Self.token("one")))
         let source = source()
         let tokens = try await withThrowingTaskGroup(of: String.self) { group in
@@ -114,7 +114,7 @@ struct TokenSourceTests {
 
     @Test("tells all who wait the same failure, and tries anew for the next one")
     func sharedFailure() async throws {
-        let signal = Signal()
+        let signal = Event()
         azure.on("POST", "/token", .wait(signal, .refusal(401, "invalid_client")), Self.token("one"))
         let source = source()
         let failures = await withTaskGroup(of: Bool.self) { group in

@@ -51,7 +51,7 @@ struct CreateTests {
         #expect(try await azure.create() == ["10.0.0.9"])
     }
 
-    @Test("waits for the public address where that is dialled, and takes no 0.0.0.0 for one")
+    @Test("waits for the public address where that is dialed, and takes no 0.0.0.0 for one")
     func publicAddress() async throws {
         let azure = try Fixture { $0.usesPublicIP = true }
         azure.accept()

@@ -12,7 +12,7 @@ struct CrowdTests {
     func crowd() async throws {
         let azure = try Fixture()
         let count = 40
-        let isListed = Signal()
+        let isListed = Event()
         var interfaces: [JSONValue] = []
         azure.arm.on("GET", Fixture.operation, Fixture.status("InProgress"))
         azure.arm.on("GET", "/virtualMachines", .json(200, ["value": []]))

@@ -4,7 +4,7 @@ import LinuxIO
 import PodVMLifecycle
 import Testing
 
-@Suite("The watch over a VM that is being dialled")
+@Suite("The watch over a VM that is being dialed")
 struct ProvisionWatchTests {
     private typealias Fixture = ProviderFixture
 

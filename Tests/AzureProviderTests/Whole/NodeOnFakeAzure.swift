@@ -12,7 +12,7 @@ import Testing
 /// A node whose pods' VMs are a fake Azure's, on paper: the lifecycle, this provider, libcurl, and the other end.
 struct NodeOnFakeAzure: Sendable {
     let azure: FakeAzure
-    let machines: PaperMachines
+    let machines: RecordOnlyMachines
     let client: HTTPClient
     let loop: EpollLoop
     let connector: PromptAgents
@@ -22,10 +22,10 @@ struct NodeOnFakeAzure: Sendable {
 
     /// Runs `body` against a fake Azure that is the same for all its nodes.
     static func run(
-        _ body: @escaping @Sendable (FakeAzure, PaperMachines, HTTPClient, EpollLoop) async throws -> Void
+        _ body: @escaping @Sendable (FakeAzure, RecordOnlyMachines, HTTPClient, EpollLoop) async throws -> Void
     ) throws {
         try EpollLoop.run { loop in
-            let machines = PaperMachines()
+            let machines = RecordOnlyMachines()
             var options = FakeAzureOptions()
             options.recordingFile = TrafficRecording.file()
             let azure = try FakeAzure(options, machines: machines, on: loop)
@@ -49,7 +49,8 @@ struct NodeOnFakeAzure: Sendable {
 
     /// A node of its own, with a memory of its own.
     init(
-        _ azure: FakeAzure, _ machines: PaperMachines, _ client: HTTPClient, _ loop: EpollLoop, scenario: String = "{}",
+        _ azure: FakeAzure, _ machines: RecordOnlyMachines, _ client: HTTPClient, _ loop: EpollLoop,
+        scenario: String = "{}",
         agentsAreEarly: Bool = false, hurry: Int = 100, _ change: (inout AzureOptions) -> Void = { _ in }
     ) throws {
         (self.azure, self.machines, self.client, self.loop) = (azure, machines, client, loop)
@@ -145,7 +146,7 @@ final class CountingSender: HTTPSender {
 /// Agents that answer as soon as their guest is up, or only when Azure calls its VM done, and never if it does not.
 struct PromptAgents: PodConnector {
     let azure: FakeAzure
-    let machines: PaperMachines
+    let machines: RecordOnlyMachines
     let loop: EpollLoop
     let areEarly: Bool
 
@@ -173,7 +174,7 @@ struct PromptAgents: PodConnector {
 
     func lastUse(of sandbox: SandboxID) -> ContinuousClock.Instant? { nil }
 
-    func takeUp(_ sandbox: SandboxID, in directory: String) {}
+    func adopt(_ sandbox: SandboxID, in directory: String) {}
 
     private func isUp(_ name: String) -> Bool {
         if areEarly { return machines.status(of: name) == .running }

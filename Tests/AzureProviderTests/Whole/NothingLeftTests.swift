@@ -91,7 +91,8 @@ struct NothingLeftTests {
     }
 
     private static func play(
-        _ row: Row, _ id: String, _ azure: FakeAzure, _ machines: PaperMachines, _ client: HTTPClient, _ loop: EpollLoop
+        _ row: Row, _ id: String, _ azure: FakeAzure, _ machines: RecordOnlyMachines, _ client: HTTPClient,
+        _ loop: EpollLoop
     ) async throws {
         var fault = JSONObject([
             ("at", .string("vm-put")), ("code", .string(row.code)), ("message", .string(row.message)),

@@ -12,7 +12,7 @@ import Testing
 struct WholeLifeTests {
     /// Starts and stops a pod on a node of its own; expects that it ran, and that nothing is left.
     private static func life(
-        _ id: String, _ scenario: String, _ azure: FakeAzure, _ machines: PaperMachines, _ client: HTTPClient,
+        _ id: String, _ scenario: String, _ azure: FakeAzure, _ machines: RecordOnlyMachines, _ client: HTTPClient,
         _ loop: EpollLoop, _ change: (inout AzureOptions) -> Void = { _ in }
     ) async throws -> [String] {
         let node = try NodeOnFakeAzure(azure, machines, client, loop, scenario: scenario, change)

@@ -9,7 +9,7 @@ import Testing
 /// A fake Azure on paper machines, and a client of it.
 struct AzureFixture: Sendable {
     let azure: FakeAzure
-    let machines: PaperMachines
+    let machines: RecordOnlyMachines
     let client: HTTPClient
     let loop: EpollLoop
     let token: Lock<String>
@@ -29,7 +29,8 @@ struct AzureFixture: Sendable {
     /// Runs `body` against an Azure of these options and this scenario, in which a token has been had already.
     static func run(
         _ scenario: String = "{}", options change: (inout FakeAzureOptions) -> Void = { _ in },
-        machines: PaperMachines = PaperMachines(), _ body: @escaping @Sendable (AzureFixture) async throws -> Void
+        machines: RecordOnlyMachines = RecordOnlyMachines(),
+        _ body: @escaping @Sendable (AzureFixture) async throws -> Void
     ) throws {
         var options = FakeAzureOptions()
         options.scenario = try AzureScenario(parsing: Array(scenario.utf8))

@@ -5,13 +5,13 @@ import Testing
 @testable import FakeCloud
 
 @Suite("A fake Azure's parts") struct AzurePartsTests {
-    private func id(_ number: Int) -> ResourceID { ResourceID(.disk, group: "g", name: "d\(number)") }
+    private func id(_ number: Int) -> FakeResourceID { FakeResourceID(.disk, group: "g", name: "d\(number)") }
 
     @Test("a table's pages have what is there, once each and in order, while things come and go")
     func pages() {
         var table = ResourceTable<Int>()
         for number in 0..<500 { table[id(number)] = number }
-        var seen: [ResourceID] = []
+        var seen: [FakeResourceID] = []
         var place: Int? = 0
         var removed = 0
         while let after = place {
@@ -33,27 +33,27 @@ import Testing
     @Test("ids differ by more than case, and are read from ARM's paths")
     func ids() {
         let path = "/subscriptions/s/resourcegroups/G/providers/microsoft.compute/VIRTUALMACHINES/Web"
-        let id = ResourceID(path: path)
-        #expect(id == ResourceID(.machine, group: "g", name: "web"))
+        let id = FakeResourceID(path: path)
+        #expect(id == FakeResourceID(.machine, group: "g", name: "web"))
         #expect(
             id?.path(in: "s") == "/subscriptions/s/resourceGroups/G/providers/Microsoft.Compute/virtualMachines/Web")
         for wrong in ["", "/", path + "/x", String(path.dropLast(3)), "x" + path, path.replacing("Web", with: "")] {
-            #expect(ResourceID(path: wrong) == nil)
+            #expect(FakeResourceID(path: wrong) == nil)
         }
     }
 
     @Test("the oldest operations are forgotten, none that is new")
     func operations() {
-        var book = OperationBook()
-        let total = 2 * OperationBook.limit + 10
+        var book = OperationRegistry()
+        let total = 2 * OperationRegistry.limit + 10
         for number in 0..<total {
             book.add(
                 LongOperation(
                     id: "Op-\(number)", style: .compute, target: id(0), isDeletion: false,
                     started: WallTime(secondsSinceEpoch: 0)))
         }
-        #expect(book["op-\(total - OperationBook.limit - 1)"] == nil)
-        #expect(book["op-\(total - OperationBook.limit)"]?.status == .running)
+        #expect(book["op-\(total - OperationRegistry.limit - 1)"] == nil)
+        #expect(book["op-\(total - OperationRegistry.limit)"]?.status == .running)
         book.end("op-\(total - 1)", .succeeded, at: WallTime(secondsSinceEpoch: 1))
         book.end("op-\(total - 1)", .canceled, at: WallTime(secondsSinceEpoch: 2))
         #expect(book["op-\(total - 1)"]?.status == .succeeded)
@@ -68,7 +68,7 @@ import Testing
         #expect(Base64Text.urlEncoded([0xFB, 0xFF]) == "-_8")
         var fault = AzureFault(.hang, at: .machineGet)
         fault.first = 2
-        var book = FaultBook([fault])
+        var book = FaultInjector([fault])
         let calls: [AzureCall] = [.machinePut, .machineGet, .machineGet, .machineGet]
         #expect(calls.map { book.draw($0, "web").count } == [0, 1, 1, 0])
     }

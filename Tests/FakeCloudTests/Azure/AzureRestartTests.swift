@@ -13,7 +13,7 @@ private let vms = "Microsoft.Compute/virtualMachines"
     func restart() throws {
         let directory = try Files.makeTemporaryDirectory(prefix: "/tmp/azure-state-")
         defer { try? Files.removeTree(directory) }
-        let machines = PaperMachines()
+        let machines = RecordOnlyMachines()
         let slow = #"{"delays": {"operation": 0.3, "delete": 0.3}, "throttling": {"on": false}}"#
         let operation = Lock("")
         try AzureFixture.run(slow, options: { $0.stateDirectory = directory }, machines: machines) { azure in
@@ -77,7 +77,7 @@ private let vms = "Microsoft.Compute/virtualMachines"
         options.usesTLS = true
         let fixed = options
         try EpollLoop.run { loop in
-            let azure = try FakeAzure(fixed, machines: PaperMachines(), on: loop)
+            let azure = try FakeAzure(fixed, machines: RecordOnlyMachines(), on: loop)
             let account = azure.account
             #expect(account.managementEndpoint.hasPrefix("https://localhost:"))
             #expect(account.metadataEndpoint.hasPrefix("http://127.0.0.1:"))

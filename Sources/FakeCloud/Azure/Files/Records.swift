@@ -1,31 +1,31 @@
 internal import JSON
 internal import Telemetry
 
-extension ResourceID {
+extension FakeResourceID {
     /// What every record begins with.
     var record: JSONObject {
         JSONObject(members: ["kind": .string(kind.rawValue), "group": .string(group), "name": .string(name)])
     }
 
-    init(record node: JSONNode, _ kind: ResourceKind) throws(JSONError) {
+    init(record node: JSONNode, _ kind: FakeResourceKind) throws(JSONError) {
         self.init(kind, group: try node.string("group"), name: try node.string("name"))
     }
 
     /// Of one that another's record refers to.
-    static func reference(_ id: ResourceID?) -> JSONValue {
+    static func reference(_ id: FakeResourceID?) -> JSONValue {
         id.map { ["kind": .string($0.kind.rawValue), "group": .string($0.group), "name": .string($0.name)] } ?? .null
     }
 
-    static func reference(_ node: JSONNode, _ key: String) throws(JSONError) -> ResourceID? {
+    static func reference(_ node: JSONNode, _ key: String) throws(JSONError) -> FakeResourceID? {
         guard let inner = try node.optionalObject(key) else { return nil }
         return try reference(inner)
     }
 
-    static func reference(_ node: JSONNode) throws(JSONError) -> ResourceID {
-        guard let kind = ResourceKind(rawValue: try node.string("kind")) else {
+    static func reference(_ node: JSONNode) throws(JSONError) -> FakeResourceID {
+        guard let kind = FakeResourceKind(rawValue: try node.string("kind")) else {
             throw JSONError(path: node.path(of: "kind"), "is unknown")
         }
-        return try ResourceID(record: node, kind)
+        return try FakeResourceID(record: node, kind)
     }
 }
 
@@ -45,7 +45,7 @@ extension JSONNode {
     }
 }
 
-extension NetworkInterface {
+extension FakeNetworkInterface {
     var record: JSONValue {
         var record = id.record
         record["guid"] = .string(guid)
@@ -59,10 +59,10 @@ extension NetworkInterface {
                 [
                     "name": .string(address.name), "primary": .bool(address.isPrimary),
                     "subnet": .string(address.subnet), "address": .string(address.address),
-                    "public": ResourceID.reference(address.publicAddress),
+                    "public": FakeResourceID.reference(address.publicAddress),
                 ]
             })
-        record["machine"] = ResourceID.reference(machine)
+        record["machine"] = FakeResourceID.reference(machine)
         record["etag"] = .string(etag)
         record["made"] = .integer(made.millisecondsSinceEpoch)
         record["by"] = origin.record
@@ -70,7 +70,7 @@ extension NetworkInterface {
     }
 
     init(record node: JSONNode) throws(JSONError) {
-        id = try ResourceID(record: node, .interface)
+        id = try FakeResourceID(record: node, .interface)
         guid = try node.string("guid")
         hardwareAddress = try node.string("hardware")
         isPrimary = try node.bool("primary")
@@ -83,9 +83,9 @@ extension NetworkInterface {
                 Address(
                     name: try address.string("name"), isPrimary: try address.bool("primary"),
                     subnet: try address.string("subnet"), address: try address.string("address"),
-                    publicAddress: try ResourceID.reference(address, "public")))
+                    publicAddress: try FakeResourceID.reference(address, "public")))
         }
-        machine = try ResourceID.reference(node, "machine")
+        machine = try FakeResourceID.reference(node, "machine")
         etag = try node.string("etag")
         made = try node.time("made")
         origin = try AzureOrigin(record: node)
@@ -101,7 +101,7 @@ extension PublicAddress {
         record["goes"] = .bool(goesWithInterface)
         record["address"] = .string(address)
         record["zones"] = .array(zones.map { .string($0) })
-        record["interface"] = ResourceID.reference(interface)
+        record["interface"] = FakeResourceID.reference(interface)
         record["configuration"] = .string(configuration)
         record["etag"] = .string(etag)
         record["made"] = .integer(made.millisecondsSinceEpoch)
@@ -110,14 +110,14 @@ extension PublicAddress {
     }
 
     init(record node: JSONNode) throws(JSONError) {
-        id = try ResourceID(record: node, .publicAddress)
+        id = try FakeResourceID(record: node, .publicAddress)
         guid = try node.string("guid")
         isStandard = try node.bool("standard")
         isStatic = try node.bool("static")
         goesWithInterface = try node.bool("goes")
         address = try node.string("address")
         zones = try node.strings("zones")
-        interface = try ResourceID.reference(node, "interface")
+        interface = try FakeResourceID.reference(node, "interface")
         configuration = try node.string("configuration")
         etag = try node.string("etag")
         made = try node.time("made")
@@ -136,7 +136,7 @@ extension ManagedDisk {
         if case .id(let path) = image { record["image"] = .string(path) }
         if case .community(let path) = image { record["community-image"] = .string(path) }
         if case .shared(let path) = image { record["shared-image"] = .string(path) }
-        record["machine"] = ResourceID.reference(machine)
+        record["machine"] = FakeResourceID.reference(machine)
         record["goes"] = .bool(goesWithMachine)
         record["made"] = .integer(made.millisecondsSinceEpoch)
         record["by"] = origin.record
@@ -144,7 +144,7 @@ extension ManagedDisk {
     }
 
     init(record node: JSONNode) throws(JSONError) {
-        id = try ResourceID(record: node, .disk)
+        id = try FakeResourceID(record: node, .disk)
         guid = try node.string("guid")
         sizeGB = try node.integer("size")
         storageType = try node.string("storage")
@@ -155,7 +155,7 @@ extension ManagedDisk {
             try node.optionalString("shared-image")
         )
         image = own.map { .id($0) } ?? community.map { .community($0) } ?? shared.map { .shared($0) }
-        machine = try ResourceID.reference(node, "machine")
+        machine = try FakeResourceID.reference(node, "machine")
         goesWithMachine = try node.bool("goes")
         made = try node.time("made")
         origin = try AzureOrigin(record: node)

@@ -15,7 +15,7 @@ struct StateFiles: Sendable {
     }
 
     /// Writes what is known of a resource now; nothing: no file.
-    func keep(_ id: ResourceID, _ state: AzureState, _ logger: Logger) {
+    func keep(_ id: FakeResourceID, _ state: AzureState, _ logger: Logger) {
         let path = "\(directory)/\(StateFiles.name(of: id))"
         let record: JSONValue? =
             switch id.kind {
@@ -76,16 +76,16 @@ struct StateFiles: Sendable {
     func forgetPorts() { try? Files.removeTree("\(directory)/\(StateFiles.ports)") }
 
     private static func restore(_ node: JSONNode, _ state: inout AzureState) throws {
-        guard let kind = ResourceKind(rawValue: try node.string("kind")) else {
+        guard let kind = FakeResourceKind(rawValue: try node.string("kind")) else {
             throw JSONError(path: "kind", "is unknown")
         }
         switch kind {
         case .machine:
-            let (machine, operation) = try VirtualMachine.restored(node, region: state.region)
+            let (machine, operation) = try FakeVirtualMachine.restored(node, region: state.region)
             state.insert(machine)
             state.operations.add(operation)
         case .interface:
-            let interface = try NetworkInterface(record: node)
+            let interface = try FakeNetworkInterface(record: node)
             state.interfaces[interface.id] = interface
         case .publicAddress:
             let address = try PublicAddress(record: node)
@@ -97,7 +97,7 @@ struct StateFiles: Sendable {
     }
 
     /// A file name, whatever the resource's has in it.
-    private static func name(of id: ResourceID) -> String {
+    private static func name(of id: FakeResourceID) -> String {
         func plain(_ text: String) -> String {
             text.lowercased().utf8.map { byte in
                 ResourceName.isLetterOrDigit(byte) || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")

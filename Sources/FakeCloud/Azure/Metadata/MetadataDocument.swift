@@ -6,7 +6,7 @@ struct MetadataDocument {
     private let compute: JSONObject
     private let network: JSONObject
 
-    init(_ machine: VirtualMachine, in state: AzureState) {
+    init(_ machine: FakeVirtualMachine, in state: AzureState) {
         let body = machine.body
         let tags = body.tags.entries.map { ($0.key, $0.value.stringValue ?? "") }
         let system = ARMText(body.properties["osProfile"])

@@ -1,7 +1,7 @@
 /// Which api-versions a fake Azure takes: what clients of the last years send, and the metadata service's own.
 enum APIVersions {
     /// - Throws: ARM's answer to one that is missing or unknown.
-    static func check(_ version: String?, _ route: ARMRoute) throws(ARMFault) {
+    static func check(_ version: String?, _ route: ARMRoute) throws(FakeARMFault) {
         guard let version, !version.isEmpty else {
             throw gateway(
                 "MissingApiVersionParameter",
@@ -22,8 +22,8 @@ enum APIVersions {
         }
     }
 
-    private static func gateway(_ code: String, _ message: String) -> ARMFault {
-        var fault = ARMFault(400, code, message)
+    private static func gateway(_ code: String, _ message: String) -> FakeARMFault {
+        var fault = FakeARMFault(400, code, message)
         fault.isGateway = true
         return fault
     }

@@ -10,45 +10,45 @@ struct ARMNode {
     /// Where it is in the body, as ARM counts: without `properties.` in front.
     var path: String { node.path }
 
-    init(_ value: JSONValue) throws(ARMFault) {
+    init(_ value: JSONValue) throws(FakeARMFault) {
         do { node = try JSONNode(value, ignoresCase: true) } catch { throw .malformed(error) }
     }
 
     private init(_ node: JSONNode) { self.node = node }
 
-    func node(_ key: String) throws(ARMFault) -> ARMNode? {
+    func node(_ key: String) throws(FakeARMFault) -> ARMNode? {
         do { return try node.optionalObject(key).map(ARMNode.init) } catch { throw .malformed(error) }
     }
 
-    func nodes(_ key: String) throws(ARMFault) -> [ARMNode] {
+    func nodes(_ key: String) throws(FakeARMFault) -> [ARMNode] {
         do { return try (node.optionalObjects(key) ?? []).map(ARMNode.init) } catch { throw .malformed(error) }
     }
 
-    func text(_ key: String) throws(ARMFault) -> String? {
+    func text(_ key: String) throws(FakeARMFault) -> String? {
         do { return try node.optionalString(key) } catch { throw .malformed(error) }
     }
 
-    func texts(_ key: String) throws(ARMFault) -> [String] {
+    func texts(_ key: String) throws(FakeARMFault) -> [String] {
         do { return try node.optionalStrings(key) ?? [] } catch { throw .malformed(error) }
     }
 
-    func integer(_ key: String) throws(ARMFault) -> Int64? {
+    func integer(_ key: String) throws(FakeARMFault) -> Int64? {
         do { return try node.optionalInteger(key) } catch { throw .malformed(error) }
     }
 
-    func flag(_ key: String) throws(ARMFault) -> Bool? {
+    func flag(_ key: String) throws(FakeARMFault) -> Bool? {
         do { return try node.optionalBool(key) } catch { throw .malformed(error) }
     }
 
     /// One of the words that may stand there, as ARM writes it.
     @discardableResult
-    func choice(_ key: String, _ words: [String], isRequired: Bool = false) throws(ARMFault) -> String? {
+    func choice(_ key: String, _ words: [String], isRequired: Bool = false) throws(FakeARMFault) -> String? {
         guard let text = try text(key) else {
             if isRequired { throw .missing(place(key)) }
             return nil
         }
         guard let word = words.first(where: { $0.lowercased() == text.lowercased() }) else {
-            throw ARMFault(
+            throw FakeARMFault(
                 400, "BadRequest",
                 "Error converting value \"\(text)\" to type 'System.Nullable`1[\(key)]'. Path '\(place(key))'. "
                     + "Allowed values are \(words.joined(separator: ", ")).", target: key)
@@ -56,17 +56,17 @@ struct ARMNode {
         return word
     }
 
-    func requiredText(_ key: String) throws(ARMFault) -> String {
+    func requiredText(_ key: String) throws(FakeARMFault) -> String {
         guard let text = try text(key), !text.isEmpty else { throw .missing(place(key)) }
         return text
     }
 
-    func requiredInteger(_ key: String) throws(ARMFault) -> Int64 {
+    func requiredInteger(_ key: String) throws(FakeARMFault) -> Int64 {
         guard let number = try integer(key) else { throw .missing(place(key)) }
         return number
     }
 
-    func requiredNode(_ key: String) throws(ARMFault) -> ARMNode {
+    func requiredNode(_ key: String) throws(FakeARMFault) -> ARMNode {
         guard let child = try node(key) else { throw .missing(place(key)) }
         return child
     }
@@ -74,22 +74,22 @@ struct ARMNode {
     func place(_ key: String) -> String { node.path(of: key) }
 }
 
-extension ARMFault {
+extension FakeARMFault {
     /// A property that must be there is not.
-    static func missing(_ place: String) -> ARMFault {
-        ARMFault(
-            400, "InvalidParameter", "Required parameter '\(ARMFault.short(place))' is missing (null).",
-            target: ARMFault.short(place))
+    static func missing(_ place: String) -> FakeARMFault {
+        FakeARMFault(
+            400, "InvalidParameter", "Required parameter '\(FakeARMFault.short(place))' is missing (null).",
+            target: FakeARMFault.short(place))
     }
 
     /// A property has a value that cannot be.
-    static func invalid(_ target: String, _ message: String) -> ARMFault {
-        ARMFault(400, "InvalidParameter", message, target: target)
+    static func invalid(_ target: String, _ message: String) -> FakeARMFault {
+        FakeARMFault(400, "InvalidParameter", message, target: target)
     }
 
     /// The body is no JSON, or has a value of another type.
-    static func malformed(_ error: JSONError) -> ARMFault {
-        ARMFault(
+    static func malformed(_ error: JSONError) -> FakeARMFault {
+        FakeARMFault(
             400, "InvalidRequestContent",
             "The request content was invalid and could not be deserialized: '\(error)'.")
     }

@@ -1,11 +1,11 @@
 /// What a path below `/subscriptions` leads to.
 struct ARMRoute: Equatable, Sendable {
     enum Target: Equatable, Sendable {
-        case resource(ResourceID)
-        case list(ResourceKind)
-        case instanceView(ResourceID)
+        case resource(FakeResourceID)
+        case list(FakeResourceKind)
+        case instanceView(FakeResourceID)
         /// `POST .../virtualMachines/{vm}/{action}`
-        case action(ResourceID, String)
+        case action(FakeResourceID, String)
         case operation(String, LongOperation.Style, isResult: Bool)
         case skus
         case machineSizes
@@ -64,10 +64,10 @@ struct ARMRoute: Equatable, Sendable {
         if group == nil, provider == "microsoft.compute", rest.count == 1, rest[0].lowercased() == "skus" {
             return .skus
         }
-        guard let kind = ResourceKind(provider: provider, type: rest[0]) else { return nil }
+        guard let kind = FakeResourceKind(provider: provider, type: rest[0]) else { return nil }
         if rest.count == 1 { return .list(kind) }
         guard let group else { return nil }
-        let id = ResourceID(kind, group: group, name: rest[1])
+        let id = FakeResourceID(kind, group: group, name: rest[1])
         switch (kind, rest.count) {
         case (_, 2): return .resource(id)
         case (.machine, 3) where rest[2].lowercased() == "instanceview": return .instanceView(id)

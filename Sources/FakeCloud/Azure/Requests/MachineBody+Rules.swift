@@ -4,7 +4,7 @@ extension MachineBody {
     /// Security type and disk encryption, as they may go together and with the size.
     static func security(
         _ properties: ARMNode, _ size: MachineSize
-    ) throws(ARMFault) -> (type: String?, encryption: String?) {
+    ) throws(FakeARMFault) -> (type: String?, encryption: String?) {
         let profile = try properties.node("securityProfile")
         var type = try profile?.choice("securityType", ["TrustedLaunch", "ConfidentialVM", "Standard"])
         if type == "Standard" { type = nil }
@@ -50,7 +50,7 @@ extension MachineBody {
         return (type, encryption)
     }
 
-    private static func bad(_ message: String) -> ARMFault { ARMFault(400, "BadRequest", message) }
+    private static func bad(_ message: String) -> FakeARMFault { FakeARMFault(400, "BadRequest", message) }
 
     /// Names that Azure gives to nobody's administrator.
     private static let forbiddenUsers: Set = [
@@ -62,7 +62,7 @@ extension MachineBody {
     /// The guest's name and its administrator.
     ///
     /// - Returns: the computer name.
-    static func checkSystem(_ system: ARMNode) throws(ARMFault) -> String {
+    static func checkSystem(_ system: ARMNode) throws(FakeARMFault) -> String {
         let computer = try system.requiredText("computerName")
         let nameRule: (UInt8) -> Bool = {
             ResourceName.isLetterOrDigit($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: ".")
@@ -122,7 +122,7 @@ extension MachineBody {
     /// What a network profile wants made, and what it refers to.
     static func network(
         _ profile: ARMNode
-    ) throws(ARMFault) -> (plans: [InterfacePlan], references: [(path: String, goesWithMachine: Bool)]) {
+    ) throws(FakeARMFault) -> (plans: [InterfacePlan], references: [(path: String, goesWithMachine: Bool)]) {
         var references: [(path: String, goesWithMachine: Bool)] = []
         for reference in try profile.nodes("networkInterfaces") {
             let option = try reference.node("properties")?.choice("deleteOption", ["Delete", "Detach"])
@@ -147,7 +147,7 @@ extension MachineBody {
         return (plans, references)
     }
 
-    private static func interface(_ configuration: ARMNode) throws(ARMFault) -> InterfacePlan {
+    private static func interface(_ configuration: ARMNode) throws(FakeARMFault) -> InterfacePlan {
         let name = try configuration.requiredText("name")
         try ResourceName.checkNetworkName(name, "networkInterfaceConfiguration.name")
         let properties = try configuration.requiredNode("properties")
@@ -170,7 +170,7 @@ extension MachineBody {
             configurations: addresses, hasAcceleration: try properties.flag("enableAcceleratedNetworking") ?? false)
     }
 
-    private static func publicAddress(_ address: ARMNode) throws(ARMFault) -> PublicPlan? {
+    private static func publicAddress(_ address: ARMNode) throws(FakeARMFault) -> PublicPlan? {
         guard let plan = try address.node("publicIPAddressConfiguration") else { return nil }
         let name = try plan.requiredText("name")
         try ResourceName.checkNetworkName(name, "publicIPAddressConfiguration.name")

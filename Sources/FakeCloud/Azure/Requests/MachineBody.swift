@@ -72,7 +72,7 @@ extension MachineBody {
     /// Reads a request's body.
     ///
     /// - Throws: what ARM would answer to it.
-    init(parsing value: JSONValue, region: String) throws(ARMFault) {
+    init(parsing value: JSONValue, region: String) throws(FakeARMFault) {
         let root = try ARMNode(value)
         location = try root.requiredText("location")
         tags = try Tags.check(root.node("tags")?.members ?? JSONObject())
@@ -83,19 +83,19 @@ extension MachineBody {
         let hardware = try properties.requiredNode("hardwareProfile")
         let sizeName = try hardware.requiredText("vmSize")
         guard location.lowercased().filter({ $0 != " " }) == region.lowercased() else {
-            throw ARMFault(
+            throw FakeARMFault(
                 400, "InvalidResourceLocation",
                 "The provided location '\(location)' is not available for resource type "
                     + "'Microsoft.Compute/virtualMachines'. This subscription has resources in '\(region)' only.")
         }
         location = region
         guard let size = MachineSize.named(sizeName) else {
-            throw ARMFault(
+            throw FakeARMFault(
                 400, "InvalidParameter", "The value \(sizeName) provided for the VM size is not valid.",
                 target: "vmSize")
         }
         guard size.isSold(in: region) else {
-            throw ARMFault(
+            throw FakeARMFault(
                 400, "InvalidParameter",
                 "The requested VM size \(size.name) is not available in the current region. "
                     + "The sizes available in the current region are listed by the Resource SKUs API.",
@@ -103,7 +103,7 @@ extension MachineBody {
         }
         self.size = size
         guard zones.count <= 1, zones.allSatisfy({ ["1", "2", "3"].contains($0) }) else {
-            throw ARMFault(
+            throw FakeARMFault(
                 400, "InvalidAvailabilityZone",
                 "The zone(s) '\(zones.joined(separator: ","))' for resource 'Microsoft.Compute/virtualMachines' "
                     + "is not supported. The supported zones for location '\(region)' are '1,2,3'.", target: "zones")
@@ -141,12 +141,12 @@ extension MachineBody {
         "Standard_LRS", "StandardSSD_LRS", "Premium_LRS", "PremiumV2_LRS", "Premium_ZRS", "StandardSSD_ZRS",
     ]
 
-    private static func identity(_ root: ARMNode) throws(ARMFault) -> JSONValue? {
+    private static func identity(_ root: ARMNode) throws(FakeARMFault) -> JSONValue? {
         guard let identity = try root.node("identity") else { return nil }
         try identity.choice("type", ["SystemAssigned", "UserAssigned", "SystemAssigned, UserAssigned", "None"])
         for (id, _) in try identity.node("userAssignedIdentities")?.members.entries ?? [] {
             guard id.lowercased().contains("/microsoft.managedidentity/userassignedidentities/") else {
-                throw ARMFault(
+                throw FakeARMFault(
                     400, "InvalidParameter",
                     "Resource '\(id)' is not a user assigned identity.", target: "identity.userAssignedIdentities")
             }
@@ -154,7 +154,7 @@ extension MachineBody {
         return .object(identity.members)
     }
 
-    private static func image(_ storage: ARMNode) throws(ARMFault) -> Image {
+    private static func image(_ storage: ARMNode) throws(FakeARMFault) -> Image {
         guard let reference = try storage.node("imageReference") else {
             throw .missing("imageReference")
         }
@@ -171,7 +171,7 @@ extension MachineBody {
         return image
     }
 
-    private static func attachments(_ storage: ARMNode, _ size: MachineSize) throws(ARMFault) -> [Attachment] {
+    private static func attachments(_ storage: ARMNode, _ size: MachineSize) throws(FakeARMFault) -> [Attachment] {
         var attachments: [Attachment] = []
         for disk in try storage.nodes("dataDisks") {
             let lun = try disk.requiredInteger("lun")
@@ -188,7 +188,7 @@ extension MachineBody {
             attachments.append(Attachment(lun: lun, disk: id, goesWithMachine: goesWithMachine))
         }
         guard attachments.count <= size.maximumDisks else {
-            throw ARMFault(
+            throw FakeARMFault(
                 409, "OperationNotAllowed",
                 "The maximum number of data disks allowed to be attached to a VM of this size is \(size.maximumDisks).",
                 target: "dataDisks")
@@ -196,7 +196,7 @@ extension MachineBody {
         return attachments
     }
 
-    private static func userData(_ properties: ARMNode) throws(ARMFault) -> String? {
+    private static func userData(_ properties: ARMNode) throws(FakeARMFault) -> String? {
         guard let text = try properties.text("userData"), !text.isEmpty else { return nil }
         try UserDataRule.check(text)
         return text

@@ -3,10 +3,10 @@ internal import HTTPTransport
 /// `If-Match` and `If-None-Match`, against the etag of what is there.
 enum Preconditions {
     /// Refuses what is not to be done to what is there; its etag is without quotes, or nil if nothing is there.
-    static func check(_ request: HTTPRequest, etag: String?) throws(ARMFault) {
+    static func check(_ request: HTTPRequest, etag: String?) throws(FakeARMFault) {
         if let wanted = request.headers["If-None-Match"] {
             guard wanted == "*" else {
-                throw ARMFault(400, "BadRequest", "The If-None-Match header may only be '*'.")
+                throw FakeARMFault(400, "BadRequest", "The If-None-Match header may only be '*'.")
             }
             if let etag {
                 throw failed("Resource already exists with etag \"\(etag)\", and the if-none-match header is \"*\".")
@@ -23,5 +23,5 @@ enum Preconditions {
         }
     }
 
-    private static func failed(_ message: String) -> ARMFault { ARMFault(412, "PreconditionFailed", message) }
+    private static func failed(_ message: String) -> FakeARMFault { FakeARMFault(412, "PreconditionFailed", message) }
 }

@@ -22,7 +22,7 @@ enum ResourceName {
     }
 
     /// Refuses what cannot be a Linux VM's name.
-    static func checkMachineName(_ name: String) throws(ARMFault) {
+    static func checkMachineName(_ name: String) throws(FakeARMFault) {
         guard isResourceName(name, limit: 64) else {
             throw .invalid(
                 "vmName",
@@ -31,9 +31,9 @@ enum ResourceName {
         }
     }
 
-    static func checkNetworkName(_ name: String, _ target: String) throws(ARMFault) {
+    static func checkNetworkName(_ name: String, _ target: String) throws(FakeARMFault) {
         guard isResourceName(name, limit: 80) else {
-            throw ARMFault(
+            throw FakeARMFault(
                 400, "InvalidResourceName",
                 "Resource name \(name) is invalid. The name can be up to 80 characters long. It must begin with a word "
                     + "character, and it must end with a word character or with '_'. The name may contain word "
@@ -47,31 +47,31 @@ enum Tags {
     /// Names that ARM does not take in a tag's name.
     private static let forbidden: Set<Character> = ["<", ">", "%", "&", "\\", "?", "/"]
 
-    static func check(_ tags: JSONObject) throws(ARMFault) -> JSONObject {
+    static func check(_ tags: JSONObject) throws(FakeARMFault) -> JSONObject {
         guard tags.count <= 50 else {
-            throw ARMFault(
+            throw FakeARMFault(
                 400, "InvalidTagCount",
                 "The number of tags on the resource, \(tags.count), exceeds the maximum of 50.", target: "tags")
         }
         for (name, value) in tags.entries {
             guard case .string(let text) = value else {
-                throw ARMFault(
+                throw FakeARMFault(
                     400, "InvalidTagValueType", "The value of tag '\(name)' must be a string.", target: "tags")
             }
             guard 1...512 ~= name.count else {
-                throw ARMFault(
+                throw FakeARMFault(
                     400, "InvalidTagNameLength",
                     "Tag name too large. Following tag name '\(name)' exceeded the maximum length. Maximum allowed "
                         + "length for tag name - '512' characters.", target: "tags")
             }
             guard !name.contains(where: forbidden.contains) else {
-                throw ARMFault(
+                throw FakeARMFault(
                     400, "InvalidTagNameCharacters",
                     "The tag name '\(name)' contains invalid characters '<,>,%,&,\\,?,/' or control characters.",
                     target: "tags")
             }
             guard text.count <= 256 else {
-                throw ARMFault(
+                throw FakeARMFault(
                     400, "InvalidTagValueLength",
                     "Tag value too large. Following tag value '\(text)' exceeded the maximum length. Maximum allowed "
                         + "length for tag value - '256' characters.", target: "tags")
@@ -86,7 +86,7 @@ enum UserDataRule {
     /// Characters of base64.
     static let limit = 65536
 
-    static func check(_ text: String) throws(ARMFault) {
+    static func check(_ text: String) throws(FakeARMFault) {
         guard text.utf8.count <= limit, Base64Text.decodedCount(text) != nil else {
             throw .invalid(
                 "userData",

@@ -4,7 +4,7 @@ extension AzureState {
     /// Marks a VM for deletion; what was under way with it is called off.
     ///
     /// - Returns: the operation, which is the first's if it is marked already; nil if there is no such VM.
-    mutating func beginDeletion(_ id: ResourceID, from origin: AzureOrigin, at now: WallTime) -> LongOperation? {
+    mutating func beginDeletion(_ id: FakeResourceID, from origin: AzureOrigin, at now: WallTime) -> LongOperation? {
         guard let machine = machines[id] else { return nil }
         if machine.state == .deleting, let running = operations[machine.operation] { return running }
         operations.end(machine.operation, .canceled, at: now)
@@ -30,15 +30,15 @@ extension AzureState {
     ///   - now: when its operation ends.
     /// - Returns: what is to be swept.
     @discardableResult
-    mutating func finishDeletion(_ id: ResourceID, lingers: Bool = false, at now: WallTime) -> [ResourceID] {
+    mutating func finishDeletion(_ id: FakeResourceID, lingers: Bool = false, at now: WallTime) -> [FakeResourceID] {
         guard let machine = machines[id] else { return [] }
-        var left: [ResourceID] = []
+        var left: [FakeResourceID] = []
         remove(machine: id)
         let own = machine.hasDisk ? [machine.disk] : []
-        for disk in own + machine.body.attachments.compactMap({ ResourceID(path: $0.disk) }) {
+        for disk in own + machine.body.attachments.compactMap({ FakeResourceID(path: $0.disk) }) {
             if release(disk: disk, of: id, lingers: lingers) { left.append(disk) }
         }
-        for interface in machine.interfaces + machine.body.references.compactMap({ ResourceID(path: $0.path) }) {
+        for interface in machine.interfaces + machine.body.references.compactMap({ FakeResourceID(path: $0.path) }) {
             if release(interface: interface, of: id, lingers: lingers) { left.append(interface) }
         }
         operations.end(machine.operation, .succeeded, at: now)
@@ -46,7 +46,7 @@ extension AzureState {
     }
 
     /// Removes what has outlived its VM for long enough, unless another has it by now.
-    mutating func sweep(_ left: [ResourceID]) {
+    mutating func sweep(_ left: [FakeResourceID]) {
         for id in left {
             if let disk = disks[id], disk.machine == nil, disk.goesWithMachine {
                 disks[id] = nil
@@ -59,19 +59,19 @@ extension AzureState {
     }
 
     /// What an earlier process did not come to sweep.
-    var unswept: [ResourceID] {
+    var unswept: [FakeResourceID] {
         disks.all.filter { $0.machine == nil && $0.goesWithMachine }.map(\.id)
             + interfaces.all.filter { $0.machine == nil && $0.goesWithMachine }.map(\.id)
     }
 
     /// Ends the making of a VM with success, and without a VM.
-    mutating func vanish(_ id: ResourceID, _ vmID: String, at now: WallTime) {
+    mutating func vanish(_ id: FakeResourceID, _ vmID: String, at now: WallTime) {
         guard isCurrent(id, vmID) else { return }
         finishDeletion(id, at: now)
     }
 
     /// Ends a VM's deletion without success.
-    mutating func failDeletion(_ id: ResourceID, _ fault: ARMFault, at now: WallTime) {
+    mutating func failDeletion(_ id: FakeResourceID, _ fault: FakeARMFault, at now: WallTime) {
         guard let machine = machines[id] else { return }
         operations.end(machine.operation, .failed(fault), at: now)
         machines.change(id) {
@@ -83,7 +83,7 @@ extension AzureState {
     }
 
     /// Whether it stays and has to be swept.
-    private mutating func release(disk: ResourceID, of machine: ResourceID, lingers: Bool) -> Bool {
+    private mutating func release(disk: FakeResourceID, of machine: FakeResourceID, lingers: Bool) -> Bool {
         guard let present = disks[disk], present.machine == machine else { return false }
         note(disk)
         if present.goesWithMachine, !lingers {
@@ -95,7 +95,7 @@ extension AzureState {
     }
 
     /// Whether it stays and has to be swept.
-    private mutating func release(interface: ResourceID, of machine: ResourceID, lingers: Bool) -> Bool {
+    private mutating func release(interface: FakeResourceID, of machine: FakeResourceID, lingers: Bool) -> Bool {
         guard let present = interfaces[interface], present.machine == machine else { return false }
         note(interface)
         if present.goesWithMachine, !lingers {
@@ -110,7 +110,7 @@ extension AzureState {
     }
 
     /// Removes an interface, and those of its public addresses that go with it.
-    mutating func remove(interface id: ResourceID) {
+    mutating func remove(interface id: FakeResourceID) {
         guard let interface = interfaces[id] else { return }
         interfaces[id] = nil
         note(id)
@@ -128,13 +128,13 @@ extension AzureState {
     /// Removes what is no VM, and says what the operation was; nil if it is not there.
     ///
     /// - Throws: what ARM answers for what is still in use.
-    mutating func delete(_ id: ResourceID, at now: WallTime) throws(ARMFault) -> LongOperation? {
+    mutating func delete(_ id: FakeResourceID, at now: WallTime) throws(FakeARMFault) -> LongOperation? {
         switch id.kind {
         case .machine: return nil
         case .interface:
             guard let interface = interfaces[id] else { return nil }
             if let machine = interface.machine {
-                throw ARMFault(
+                throw FakeARMFault(
                     400, "NicInUse",
                     "Network Interface \(id.path(in: subscription)) is used by existing resource "
                         + "\(machine.path(in: subscription)). In order to delete the network interface, it must be "
@@ -144,7 +144,7 @@ extension AzureState {
         case .publicAddress:
             guard let address = publicAddresses[id] else { return nil }
             if let interface = address.interface {
-                throw ARMFault(
+                throw FakeARMFault(
                     400, "PublicIPAddressCannotBeDeleted",
                     "Public IP address \(id.path(in: subscription)) can not be deleted since it is still allocated to "
                         + "resource \(interface.path(in: subscription))/ipConfigurations/\(address.configuration). "
@@ -155,7 +155,7 @@ extension AzureState {
         case .disk:
             guard let disk = disks[id] else { return nil }
             if let machine = disk.machine {
-                throw ARMFault(
+                throw FakeARMFault(
                     409, "OperationNotAllowed",
                     "Disk \(id.name) is attached to VM \(machine.path(in: subscription)).")
             }

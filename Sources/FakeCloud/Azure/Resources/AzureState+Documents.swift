@@ -4,7 +4,7 @@ extension AzureState {
     /// A resource as a GET without `$expand` answers it.
     ///
     /// The text is made once for each change: thousands of VMs are listed far more often than they change.
-    mutating func document(_ id: ResourceID) -> [UInt8]? {
+    mutating func document(_ id: FakeResourceID) -> [UInt8]? {
         if let text = documents[id] { return text }
         let value: JSONValue? =
             switch id.kind {
@@ -19,7 +19,7 @@ extension AzureState {
     }
 
     /// What a GET's header calls the state of a resource; nil: it has none, or there is no resource.
-    func etag(of id: ResourceID) -> String? {
+    func etag(of id: FakeResourceID) -> String? {
         switch id.kind {
         case .machine: machines[id].map { "\"\($0.etag)\"" }
         case .interface: interfaces[id].map { "W/\"\($0.etag)\"" }
@@ -29,7 +29,7 @@ extension AzureState {
     }
 
     /// At most `limit` of a kind after a place in the order of their making, and where the next page begins.
-    func page(of kind: ResourceKind, after serial: Int, limit: Int) -> (ids: [ResourceID], next: Int?) {
+    func page(of kind: FakeResourceKind, after serial: Int, limit: Int) -> (ids: [FakeResourceID], next: Int?) {
         switch kind {
         case .machine: machines.page(after: serial, limit: limit)
         case .interface: interfaces.page(after: serial, limit: limit)

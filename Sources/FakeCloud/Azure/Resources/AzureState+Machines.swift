@@ -4,13 +4,13 @@ internal import Telemetry
 extension AzureState {
     /// Takes a VM that is to be made: it is there from now on, and its disk; see ``connect(_:_:address:suffix:at:)``.
     mutating func accept(
-        _ id: ResourceID, _ body: MachineBody, sent: JSONValue, from origin: AzureOrigin, fate: MachineFate,
+        _ id: FakeResourceID, _ body: MachineBody, sent: JSONValue, from origin: AzureOrigin, fate: MachineFate,
         isPlaced: Bool, at now: WallTime
-    ) -> VirtualMachine {
+    ) -> FakeVirtualMachine {
         let vmID = RandomID.guid()
-        let disk = ResourceID(
+        let disk = FakeResourceID(
             .disk, group: id.group, name: body.osDisk ?? "\(id.name)_OsDisk_1_\(RandomID.token().prefix(32))")
-        var machine = VirtualMachine(
+        var machine = FakeVirtualMachine(
             id: id, vmID: vmID, metadataToken: RandomID.token(), sent: sent, body: body, made: now, since: now,
             origin: origin, operation: RandomID.guid(), disk: disk)
         machine.fate = fate
@@ -19,7 +19,7 @@ extension AzureState {
         operations.add(
             LongOperation(id: machine.operation, style: .compute, target: id, isDeletion: false, started: now))
         for attachment in body.attachments {
-            guard let disk = ResourceID(path: attachment.disk) else { continue }
+            guard let disk = FakeResourceID(path: attachment.disk) else { continue }
             disks.change(disk) {
                 $0.machine = id
                 $0.goesWithMachine = attachment.goesWithMachine
@@ -27,7 +27,7 @@ extension AzureState {
             note(disk)
         }
         for reference in body.references {
-            guard let interface = ResourceID(path: reference.path) else { continue }
+            guard let interface = FakeResourceID(path: reference.path) else { continue }
             interfaces.change(interface) {
                 $0.machine = id
                 $0.goesWithMachine = reference.goesWithMachine
@@ -39,14 +39,14 @@ extension AzureState {
     }
 
     /// Makes a VM's disk and interfaces, if they are not there: what stays if its making fails later.
-    mutating func makeParts(_ id: ResourceID, _ vmID: String, suffixesInterfaces: Bool, at now: WallTime) {
+    mutating func makeParts(_ id: FakeResourceID, _ vmID: String, suffixesInterfaces: Bool, at now: WallTime) {
         guard let machine = machines[id], isCurrent(id, vmID) else { return }
         if !machine.hasDisk { addDisk(machine, at: now) }
         guard machine.interfaces.isEmpty else { return }
-        var made = machine.body.references.compactMap { ResourceID(path: $0.path) }
+        var made = machine.body.references.compactMap { FakeResourceID(path: $0.path) }
         for plan in machine.body.interfaces {
             let suffix = suffixesInterfaces ? "-\(RandomID.guid().prefix(8))" : ""
-            let interface = ResourceID(.interface, group: id.group, name: plan.name + suffix)
+            let interface = FakeResourceID(.interface, group: id.group, name: plan.name + suffix)
             addInterface(interface, plan, of: machine, at: now)
             made.append(interface)
         }
@@ -56,7 +56,7 @@ extension AzureState {
         }
     }
 
-    private mutating func addDisk(_ machine: VirtualMachine, at now: WallTime) {
+    private mutating func addDisk(_ machine: FakeVirtualMachine, at now: WallTime) {
         disks[machine.disk] = ManagedDisk(
             id: machine.disk, guid: RandomID.guid(), sizeGB: machine.body.diskSizeGB,
             storageType: machine.body.storageType, zones: machine.body.zones,
@@ -76,21 +76,21 @@ extension AzureState {
     }
 
     private mutating func addInterface(
-        _ id: ResourceID, _ plan: MachineBody.InterfacePlan, of machine: VirtualMachine, at now: WallTime
+        _ id: FakeResourceID, _ plan: MachineBody.InterfacePlan, of machine: FakeVirtualMachine, at now: WallTime
     ) {
-        var addresses: [NetworkInterface.Address] = []
+        var addresses: [FakeNetworkInterface.Address] = []
         for configuration in plan.configurations {
             let publicAddress = configuration.publicAddress.map {
                 addPublicAddress($0, interface: id, configuration.name, of: machine, at: now)
             }
             addresses.append(
-                NetworkInterface.Address(
+                FakeNetworkInterface.Address(
                     name: configuration.name, isPrimary: configuration.isPrimary, subnet: configuration.subnet,
                     address: "", publicAddress: publicAddress))
         }
         let digits = RandomID.token().uppercased()
         let hardware = [digits.prefix(2), digits.dropFirst(2).prefix(2), digits.dropFirst(4).prefix(2)]
-        interfaces[id] = NetworkInterface(
+        interfaces[id] = FakeNetworkInterface(
             id: id, guid: RandomID.guid(), hardwareAddress: "00-0D-3A-" + hardware.joined(separator: "-"),
             isPrimary: plan.isPrimary, goesWithMachine: plan.goesWithMachine, securityGroup: plan.securityGroup,
             hasAcceleration: plan.hasAcceleration, addresses: addresses, machine: machine.id, etag: RandomID.guid(),
@@ -99,10 +99,11 @@ extension AzureState {
     }
 
     private mutating func addPublicAddress(
-        _ plan: MachineBody.PublicPlan, interface: ResourceID, _ configuration: String, of machine: VirtualMachine,
+        _ plan: MachineBody.PublicPlan, interface: FakeResourceID, _ configuration: String,
+        of machine: FakeVirtualMachine,
         at now: WallTime
-    ) -> ResourceID {
-        let id = ResourceID(.publicAddress, group: machine.id.group, name: plan.name)
+    ) -> FakeResourceID {
+        let id = FakeResourceID(.publicAddress, group: machine.id.group, name: plan.name)
         publicAddresses[id] = PublicAddress(
             id: id, guid: RandomID.guid(), isStandard: plan.isStandard, isStatic: plan.isStatic,
             goesWithInterface: plan.goesWithInterface, address: "", zones: machine.body.zones, interface: interface,
@@ -112,7 +113,7 @@ extension AzureState {
     }
 
     /// Gives a VM's interfaces their address; a machine of ours has but one.
-    mutating func assign(_ address: String, to id: ResourceID, _ vmID: String) {
+    mutating func assign(_ address: String, to id: FakeResourceID, _ vmID: String) {
         guard let machine = machines[id], isCurrent(id, vmID) else { return }
         for interface in machine.interfaces {
             interfaces.change(interface) { interface in
@@ -131,7 +132,7 @@ extension AzureState {
     }
 
     /// Ends the making of a VM, or a change to it.
-    mutating func settle(_ id: ResourceID, _ vmID: String, _ fault: ARMFault?, at now: WallTime) {
+    mutating func settle(_ id: FakeResourceID, _ vmID: String, _ fault: FakeARMFault?, at now: WallTime) {
         guard let machine = machines[id], isCurrent(id, vmID) else { return }
         operations.end(machine.operation, fault.map { .failed($0) } ?? .succeeded, at: now)
         change(id, vmID) {

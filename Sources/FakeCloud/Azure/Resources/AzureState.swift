@@ -7,16 +7,16 @@ internal import Telemetry
 struct AzureState: Sendable {
     let subscription: String
     let region: String
-    var machines = ResourceTable<VirtualMachine>()
-    var interfaces = ResourceTable<NetworkInterface>()
+    var machines = ResourceTable<FakeVirtualMachine>()
+    var interfaces = ResourceTable<FakeNetworkInterface>()
     var publicAddresses = ResourceTable<PublicAddress>()
     var disks = ResourceTable<ManagedDisk>()
-    var operations = OperationBook()
+    var operations = OperationRegistry()
     private(set) var usage = QuotaUsage()
-    private var machinesByToken: [String: ResourceID] = [:]
-    private(set) var changes: Set<ResourceID> = []
+    private var machinesByToken: [String: FakeResourceID] = [:]
+    private(set) var changes: Set<FakeResourceID> = []
     /// See ``document(_:)``.
-    var documents: [ResourceID: [UInt8]] = [:]
+    var documents: [FakeResourceID: [UInt8]] = [:]
 
     init(subscription: String, region: String) {
         self.subscription = subscription
@@ -29,28 +29,28 @@ struct AzureState: Sendable {
     }
 
     /// What has changed since this was last asked for.
-    mutating func takeChanges() -> Set<ResourceID> {
+    mutating func takeChanges() -> Set<FakeResourceID> {
         defer { changes = [] }
         return changes
     }
 
     /// Says that a resource has changed; whoever changes one has to.
-    mutating func note(_ id: ResourceID) {
+    mutating func note(_ id: FakeResourceID) {
         changes.insert(id)
         documents[id] = nil
     }
 
     /// The VM whose guest shows that token.
-    func machine(token: String) -> VirtualMachine? { machinesByToken[token].flatMap { machines[$0] } }
+    func machine(token: String) -> FakeVirtualMachine? { machinesByToken[token].flatMap { machines[$0] } }
 
-    mutating func insert(_ machine: VirtualMachine) {
+    mutating func insert(_ machine: FakeVirtualMachine) {
         machines[machine.id] = machine
         machinesByToken[machine.metadataToken] = machine.id
         usage.add(machine.body, isPlaced: machine.isPlaced, times: 1)
         note(machine.id)
     }
 
-    mutating func remove(machine id: ResourceID) {
+    mutating func remove(machine id: FakeResourceID) {
         guard let machine = machines[id] else { return }
         machines[id] = nil
         machinesByToken[machine.metadataToken] = nil
@@ -60,7 +60,7 @@ struct AzureState: Sendable {
 
     /// Changes the VM, if it is still the one meant and not on its way out.
     @discardableResult
-    mutating func change(_ id: ResourceID, _ vmID: String, _ body: (inout VirtualMachine) -> Void) -> Bool {
+    mutating func change(_ id: FakeResourceID, _ vmID: String, _ body: (inout FakeVirtualMachine) -> Void) -> Bool {
         guard let machine = machines[id], machine.vmID == vmID, machine.state != .deleting else { return false }
         machines.change(id, body)
         note(id)
@@ -68,7 +68,7 @@ struct AzureState: Sendable {
     }
 
     /// Whether what is under way with that very VM is still wanted.
-    func isCurrent(_ id: ResourceID, _ vmID: String) -> Bool {
+    func isCurrent(_ id: FakeResourceID, _ vmID: String) -> Bool {
         machines[id].map { $0.vmID == vmID && $0.state != .deleting } ?? false
     }
 }

@@ -8,12 +8,12 @@ struct LongOperation: Equatable, Sendable {
 
     enum Status: Equatable, Sendable {
         case running, succeeded, canceled
-        case failed(ARMFault)
+        case failed(FakeARMFault)
     }
 
     let id: String
     let style: Style
-    let target: ResourceID
+    let target: FakeResourceID
     /// Whether it ends with the resource gone.
     let isDeletion: Bool
     let started: WallTime
@@ -32,7 +32,7 @@ struct LongOperation: Equatable, Sendable {
         case .succeeded: members["status"] = "Succeeded"
         case .canceled:
             members["status"] = "Canceled"
-            let fault = ARMFault(
+            let fault = FakeARMFault(
                 409, "OperationPreempted", "The operation has been preempted by a more recent operation.")
             members["error"] = fault.body
         case .failed(let fault):
@@ -45,7 +45,7 @@ struct LongOperation: Equatable, Sendable {
 }
 
 /// The operations of late, by id; the oldest are forgotten, as Azure forgets them.
-struct OperationBook: Sendable {
+struct OperationRegistry: Sendable {
     /// How many are remembered.
     static let limit = 50_000
 
@@ -58,11 +58,11 @@ struct OperationBook: Sendable {
     mutating func add(_ operation: LongOperation) {
         let key = operation.id.lowercased()
         if operations.updateValue(operation, forKey: key) == nil { order.append(key) }
-        while order.count - forgotten > OperationBook.limit {
+        while order.count - forgotten > OperationRegistry.limit {
             operations[order[forgotten]] = nil
             forgotten += 1
         }
-        if forgotten > OperationBook.limit {
+        if forgotten > OperationRegistry.limit {
             order.removeFirst(forgotten)
             forgotten = 0
         }

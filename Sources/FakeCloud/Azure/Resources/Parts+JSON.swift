@@ -1,7 +1,7 @@
 internal import JSON
 internal import Telemetry
 
-extension NetworkInterface {
+extension FakeNetworkInterface {
     /// What a GET answers.
     func json(in state: AzureState) -> JSONValue {
         let path = id.path(in: state.subscription)

@@ -4,13 +4,13 @@
 struct ResourceTable<Value: Sendable>: Sendable {
     private struct Entry: Sendable {
         let serial: Int
-        let id: ResourceID
+        let id: FakeResourceID
         /// Nil once removed, until enough such have gathered.
         var value: Value?
     }
 
     private var entries: [Entry] = []
-    private var places: [ResourceID: Int] = [:]
+    private var places: [FakeResourceID: Int] = [:]
     private var nextSerial = 1
 
     var count: Int { places.count }
@@ -18,7 +18,7 @@ struct ResourceTable<Value: Sendable>: Sendable {
     /// All of them, the oldest first.
     var all: [Value] { entries.compactMap(\.value) }
 
-    subscript(id: ResourceID) -> Value? {
+    subscript(id: FakeResourceID) -> Value? {
         get { places[id].flatMap { entries[$0].value } }
         set {
             switch (places[id], newValue) {
@@ -38,7 +38,7 @@ struct ResourceTable<Value: Sendable>: Sendable {
 
     /// Changes what is there in place; false if nothing is.
     @discardableResult
-    mutating func change(_ id: ResourceID, _ body: (inout Value) -> Void) -> Bool {
+    mutating func change(_ id: FakeResourceID, _ body: (inout Value) -> Void) -> Bool {
         guard let place = places[id], var value = entries[place].value else { return false }
         entries[place].value = nil  // Only one copy may be left, or it is copied in changing.
         body(&value)
@@ -47,13 +47,13 @@ struct ResourceTable<Value: Sendable>: Sendable {
     }
 
     /// At most `limit` of those after `serial`, and where the next page begins; nil when this is the last.
-    func page(after serial: Int, limit: Int) -> (ids: [ResourceID], next: Int?) {
+    func page(after serial: Int, limit: Int) -> (ids: [FakeResourceID], next: Int?) {
         var (low, high) = (0, entries.count)
         while low < high {
             let middle = (low + high) / 2
             if entries[middle].serial <= serial { low = middle + 1 } else { high = middle }
         }
-        var ids: [ResourceID] = []
+        var ids: [FakeResourceID] = []
         var last = serial
         for entry in entries[low...] where entry.value != nil {
             if ids.count == limit { return (ids, last) }

@@ -41,7 +41,7 @@ package enum AzureCall: String, CaseIterable, Sendable {
     /// What ARM's buckets tell apart.
     enum Kind: String, Sendable { case read = "reads", write = "writes", delete = "deletes" }
 
-    static func get(_ kind: ResourceKind) -> AzureCall {
+    static func get(_ kind: FakeResourceKind) -> AzureCall {
         switch kind {
         case .machine: .machineGet
         case .interface: .interfaceGet
@@ -50,7 +50,7 @@ package enum AzureCall: String, CaseIterable, Sendable {
         }
     }
 
-    static func list(_ kind: ResourceKind) -> AzureCall {
+    static func list(_ kind: FakeResourceKind) -> AzureCall {
         switch kind {
         case .machine: .machineList
         case .interface: .interfaceList
@@ -59,7 +59,7 @@ package enum AzureCall: String, CaseIterable, Sendable {
         }
     }
 
-    static func delete(_ kind: ResourceKind) -> AzureCall {
+    static func delete(_ kind: FakeResourceKind) -> AzureCall {
         switch kind {
         case .machine: .machineDelete
         case .interface: .interfaceDelete

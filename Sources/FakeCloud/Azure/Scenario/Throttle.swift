@@ -15,7 +15,7 @@ struct Throttle: Sendable {
         var isARM: Bool
     }
 
-    private var buckets: [String: TokenBucket] = [:]
+    private var buckets: [String: FakeTokenBucket] = [:]
     private var sweepAt = 4096
 
     /// What becomes of a call.
@@ -33,7 +33,7 @@ struct Throttle: Sendable {
         var compute: [String] = []
         // Nothing is taken anywhere unless there is enough everywhere.
         for policy in policies {
-            var bucket = buckets[policy.key] ?? TokenBucket(capacity: policy.capacity, rate: policy.rate, at: now)
+            var bucket = buckets[policy.key] ?? FakeTokenBucket(capacity: policy.capacity, rate: policy.rate, at: now)
             let remaining = bucket.remaining(at: now)
             buckets[policy.key] = bucket
             if remaining < 1 { return .refused(policy, wait: bucket.wait) }
@@ -108,18 +108,18 @@ struct Throttle: Sendable {
     }
 }
 
-extension ARMFault {
+extension FakeARMFault {
     /// Too many calls; `wait` is in whole seconds.
-    static func throttled(by policy: Throttle.Policy, wait: Int) -> ARMFault {
-        var fault: ARMFault
+    static func throttled(by policy: Throttle.Policy, wait: Int) -> FakeARMFault {
+        var fault: FakeARMFault
         if policy.isARM {
-            fault = ARMFault(
+            fault = FakeARMFault(
                 429, "TooManyRequests",
                 "Number of requests for subscription exceeded the limit of \(Int(policy.capacity)). "
                     + "Please try again after '\(wait)' seconds.")
             fault.isGateway = true
         } else {
-            fault = ARMFault(
+            fault = FakeARMFault(
                 429, "OperationNotAllowed",
                 "The server rejected the request because too many requests have been received for this subscription.")
             fault.details = [

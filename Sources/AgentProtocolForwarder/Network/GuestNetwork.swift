@@ -1,0 +1,149 @@
+internal import Glibc
+internal import LinuxIO
+internal import PodNetwork
+internal import PodVMBoot
+internal import Telemetry
+
+/// The VM's end of the pod's network: what the boot document says, and what this VM's own options add to it.
+struct GuestNetwork: Sendable {
+    /// What the end is to look like, if the VM's own interface carries it.
+    let plan: GuestNetworkPlan
+    /// The pod's namespace in this VM.
+    let namespace: String
+    /// Whether the node wants the pod to reach the outside from here, which it does not.
+    let isExternalThroughVM: Bool
+    /// The VM's interface that the tunnel takes; empty is that of the default route.
+    private let interface: String
+    /// Whether that has to be another one than the default route's.
+    private let isDedicated: Bool
+
+    /// Where Azure's VMs have their metadata service: this VM's own, and behind the tunnel the node's.
+    static let metadataService: NetAddress = {
+        guard let address = NetAddress(bytes: [169, 254, 169, 254]) else { preconditionFailure("it has four bytes") }
+        return address
+    }()
+
+    /// Azure's platform, for every VM at this address: DNS, and services that hand out the VM's (here: the node's) settings and
+    /// certificates.
+    static let platform: NetAddress = {
+        guard let address = NetAddress(bytes: [168, 63, 129, 16]) else { preconditionFailure("it has four bytes") }
+        return address
+    }()
+    private static let dns: UInt16 = 53
+
+    /// The network that `document` describes; nil if it describes none. Throws what makes it impossible.
+    ///
+    /// Nothing that the node writes decides what the pod may not reach.
+    init?(_ document: BootDocument, _ options: ForwarderOptions) throws(ForwarderError) {
+        guard let description = document.podNetwork else { return nil }
+        do throws(PodNetworkError) {
+            var plan = try description.plan()
+            if options.offersMetadata {
+                plan.ownServices = [Self.metadataService]
+            } else {
+                plan.forbidden = [NetPrefix(only: Self.metadataService)]
+            }
+            plan.restricted = [Restriction(NetPrefix(only: Self.platform), openPorts: [Self.dns])]
+            try plan.check()
+            self.plan = plan
+        } catch {
+            throw ForwarderError(error)
+        }
+        namespace = options.podNamespace
+        interface = options.hostInterface
+        isDedicated = description.isDedicated
+        isExternalThroughVM = description.isExternalThroughVM
+    }
+
+    /// Makes the end, or what is missing of it, once this VM has a network itself; returns what was made.
+    ///
+    /// What is as planned is not touched: the pod's connections survive a restart of this program.
+    /// - Throws: ``ForwarderError`` with nothing changed, or `CancellationError`.
+    func setUp(
+        _ networks: PodNetworkExecutor, patience: Patience = Patience(), on loop: EpollLoop, logger: Logger
+    ) async throws -> GuestNetworkPlan {
+        let begun = ContinuousClock.now
+        let underlay = try await underlay(networks, patience, on: loop, logger)
+        var plan = plan.fitting(underlay)
+        if isDedicated {
+            guard underlay.isDedicated else {
+                throw ForwarderError(
+                    "the node's tunnel comes to an interface of its own, and \(underlay.interface) is the default route's",
+                    advice: "name the other one with -host-interface, or take -host-interface from the node's adaptor")
+            }
+            plan.tunnel.local = underlay.address(toward: plan.tunnel.remote)?.address
+        }
+        do {
+            try await networks.setUp(plan, in: namespace)
+        } catch let error as PodNetworkError {
+            throw ForwarderError(error)
+        }
+        logger.info(
+            "the pod's network is up",
+            [
+                LogField("interface", plan.interface), LogField("tunnel", plan.tunnel), LogField("mtu", plan.mtu),
+                LogField("addresses", plan.addresses.map(\.description).joined(separator: " ")),
+                LogField("over", underlay.interface),
+                LogField("milliseconds", Int((ContinuousClock.now - begun) / .milliseconds(1))),
+            ])
+        return plan
+    }
+
+    /// How long this VM's own network is waited for.
+    struct Patience: Sendable {
+        var limit = Duration.seconds(180)
+        /// Between two looks at first, and at most: what is late is mostly late by little.
+        var firstPause = Duration.milliseconds(20)
+        var longestPause = Duration.seconds(1)
+        /// Between two words about it.
+        var silence = Duration.seconds(15)
+    }
+
+    private func underlay(
+        _ networks: PodNetworkExecutor, _ patience: Patience, on loop: EpollLoop, _ logger: Logger
+    ) async throws -> Underlay {
+        let node = plan.tunnel.remote
+        let begun = ContinuousClock.now
+        var (pause, silentUntil) = (patience.firstPause, begun)
+        while true {
+            let problem: PodNetworkError
+            do {
+                let found = try await networks.underlay(named: interface, toward: node)
+                if found.address(toward: node) != nil { return found }
+                problem = PodNetworkError(
+                    .noPrimaryInterface, "The interface \(found.interface)",
+                    "it has no IPv\(node.isVersion6 ? 6 : 4) address, and the node has \(node)",
+                    "Look at this VM's own network ('ip addr', the log of its DHCP client).")
+            } catch let error as PodNetworkError {
+                problem = error
+            }
+            let now = ContinuousClock.now
+            guard problem.mayPass, now - begun + pause <= patience.limit else {
+                throw ForwarderError(problem, after: problem.mayPass ? now - begun : nil)
+            }
+            if now >= silentUntil {
+                logger.info("waiting for this VM's own network: \(problem.object): \(problem.reason)")
+                silentUntil = now.advanced(by: patience.silence)
+            }
+            try await loop.sleep(for: pause)
+            pause = min(pause * 2, patience.longestPause)
+        }
+    }
+}
+
+extension PodNetworkError {
+    /// Whether a VM that still boots may cure it.
+    fileprivate var mayPass: Bool {
+        code == .noPrimaryInterface || errno == ENETUNREACH || errno == EHOSTUNREACH
+    }
+}
+
+extension ForwarderError {
+    /// That the pod has no network.
+    fileprivate init(_ error: PodNetworkError, after waited: Duration? = nil) {
+        let left = error.leftBehind.isEmpty ? "" : " (left behind: \(error.leftBehind.joined(separator: ", ")))"
+        let time = waited.map { ", after \($0.components.seconds) s of waiting" } ?? ""
+        self.init(
+            "the pod's network cannot be set up: \(error.object): \(error.reason)\(time)\(left)", advice: error.remedy)
+    }
+}

@@ -1,0 +1,95 @@
+internal import LinuxIO
+
+/// Reaches the agent for a connection of the node, as soon as that has something to say.
+struct AgentDialer {
+    /// The agent's end, and what the node has sent meanwhile.
+    struct Answer: Sendable {
+        let agent: Stream
+        let held: [UInt8]
+    }
+
+    private let address: SocketAddress
+    private let loop: EpollLoop
+    private let patience: Duration
+
+    /// Bytes of the node to take in while the agent is not there: a few calls.
+    private static let holdLimit = 64 << 10
+    /// How long to wait between attempts; a starting agent is up the moment its socket is.
+    private static let pause = Duration.milliseconds(25)
+
+    init(_ address: SocketAddress, on loop: EpollLoop, patience: Duration) {
+        self.address = address
+        self.loop = loop
+        self.patience = patience
+    }
+
+    /// Waits for the node's first bytes, then connects to the agent.
+    ///
+    /// A node that hangs up before the agent is there no longer wants it: the answer is nil.
+    /// - Throws: `SystemCallError` with what the agent's socket said last, or what the node's stream failed with.
+    func answer(_ node: any ByteStream) async throws -> Answer? {
+        let first = try await firstBytes(of: node)
+        if first.isEmpty { return nil }
+        // The usual case: the agent is there, and nothing need be watched meanwhile.
+        if let agent = try? await Stream.connect(to: address, on: loop) { return Answer(agent: agent, held: first) }
+        return try await persist(for: node, first)
+    }
+
+    /// What the node says first, in an array that is no larger than that; empty when it hangs up.
+    private func firstBytes(of node: any ByteStream) async throws -> [UInt8] {
+        while true {
+            if let bytes = try AgentDialer.whatIsThere(in: node) { return bytes }
+            try await node.wait(for: .reading)
+        }
+    }
+
+    private static func whatIsThere(in node: any ByteStream) throws -> [UInt8]? {
+        let room = BufferPool.shared.borrow()
+        let first = unsafe UnsafeMutableRawBufferPointer(rebasing: room.bytes.prefix(holdLimit))
+        guard let count = try unsafe node.tryRead(into: first) else { return nil }
+        return unsafe Array(first[..<count])
+    }
+
+    private func persist(for node: any ByteStream, _ first: [UInt8]) async throws -> Answer? {
+        let held = Lock(first)
+        let agent = try await withThrowingTaskGroup(of: Stream?.self) { group in
+            group.addTask { try await connect() }
+            group.addTask {
+                try await takeIn(node, into: held)
+                return nil
+            }
+            defer { group.cancelAll() }
+            return try await group.next() ?? nil
+        }
+        guard let agent else { return nil }
+        return Answer(agent: agent, held: held.withLock { $0 })
+    }
+
+    /// Tries until the agent answers or patience has ended.
+    private func connect() async throws -> Stream {
+        let deadline = ContinuousClock.now.advanced(by: patience)
+        while true {
+            do {
+                return try await Stream.connect(to: address, on: loop, deadline: deadline)
+            } catch let error as SystemCallError {
+                if ContinuousClock.now.advanced(by: AgentDialer.pause) >= deadline { throw error }
+            }
+            try await loop.sleep(for: AgentDialer.pause)
+        }
+    }
+
+    /// Collects what the node sends; returns when it hangs up.
+    private func takeIn(_ node: any ByteStream, into held: Lock<[UInt8]>) async throws {
+        while true {
+            let room = AgentDialer.holdLimit - held.withLock { $0.count }
+            if room > 0 {
+                let bytes = try await node.read(upTo: room)
+                if bytes.isEmpty { return }
+                held.withLock { $0 += bytes }
+            } else {
+                // More is not taken in, and a hang-up behind it not seen before the agent is there.
+                try await loop.sleep(for: .seconds(3600))
+            }
+        }
+    }
+}

@@ -1,0 +1,43 @@
+internal import LinuxIO
+
+/// A bounded number of connections.
+///
+/// Memory that many connections have needed stays with the allocator when they end, so this returns it to the system then.
+final class ConnectionLimit: Sendable {
+    private struct State {
+        var left: Int
+        var taken = 0
+        /// The most connections at once since memory was returned to the system.
+        var peak = 0
+    }
+
+    private let state: Lock<State>
+
+    /// So many connections at once leave memory behind that is worth returning.
+    private static let worthTrimming = 64
+
+    init(_ count: Int) { state = Lock(State(left: count)) }
+
+    /// Admits one more connection; false when the limit is reached.
+    func acquire() -> Bool {
+        state.withLock { state in
+            guard state.left > 0 else { return false }
+            state.left -= 1
+            state.taken += 1
+            state.peak = max(state.peak, state.taken)
+            return true
+        }
+    }
+
+    /// Ends a connection that was admitted.
+    func release() {
+        let isPeakOver = state.withLock { state in
+            state.left += 1
+            state.taken -= 1
+            guard state.peak >= ConnectionLimit.worthTrimming, state.taken <= state.peak / 8 else { return false }
+            state.peak = state.taken
+            return true
+        }
+        if isPeakOver { ProcessMemory.trim() }
+    }
+}

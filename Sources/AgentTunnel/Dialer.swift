@@ -1,0 +1,155 @@
+public import LinuxIO
+
+/// How the node's end makes sure whom it talks to.
+public struct ClientSecurity: Sendable {
+    /// Whom we trust and who we are.
+    public let context: TLSContext
+    /// The name the VM's certificate must have: the VM's own, or ``fixedServerName``.
+    public let serverName: String
+    /// Sessions with this one VM.
+    public let sessions: TLSSessionCache
+
+    /// The name in every VM's certificate when the files of the user are used.
+    public static let fixedServerName = "podvm-server"
+
+    /// Checks `serverName` with what `context` trusts.
+    public init(context: TLSContext, serverName: String, sessions: TLSSessionCache = TLSSessionCache()) {
+        self.context = context
+        self.serverName = serverName
+        self.sessions = sessions
+    }
+}
+
+/// Connects to one VM's forwarder, again and again until it answers.
+///
+/// A VM that boots first drops what we send, then refuses it, then answers; each attempt is
+/// short, so that the answer is noticed within half a second in the first case and within
+/// the longest pause, a fifth of a second, in the second.
+public struct Dialer: Sendable {
+    /// How long single steps may take.
+    public struct Patience: Sendable {
+        /// One connection attempt. The kernel repeats a lost SYN only after a second.
+        public var connect = Duration.milliseconds(500)
+        /// One TLS handshake.
+        public var handshake = Duration.seconds(10)
+        /// The shortest pause between attempts. A longer wait so far makes for longer pauses, a tenth
+        /// of it: whenever the VM comes up, the pause it falls into adds little to what it took.
+        public var firstPause = Duration.milliseconds(2)
+        /// The longest pause.
+        public var longestPause = Duration.milliseconds(200)
+        /// How long a broken path may go unseen once connected.
+        public var silence = Duration.seconds(30)
+
+        /// The usual ones.
+        public init() {}
+    }
+
+    /// Where the forwarder listens.
+    public let address: SocketAddress
+    private let security: ClientSecurity?
+    private let loop: EpollLoop
+    private let patience: Patience
+    /// Shared by the copies of this dialer.
+    private let semaphore = AsyncSemaphore(Dialer.attemptsAtOnce)
+
+    /// Fewer than the forwarder lets strangers try at once: a crowd of ours must not push itself out.
+    private static let attemptsAtOnce = 32
+
+    /// Connects to `address`; without `security`, in the clear.
+    public init(
+        to address: SocketAddress, security: ClientSecurity?, on loop: EpollLoop, patience: Patience = Patience()
+    ) {
+        self.address = address
+        self.security = security
+        self.loop = loop
+        self.patience = patience
+    }
+
+    /// Connects, trying until `deadline`, and at least once; tells `note` why each attempt but the last failed.
+    ///
+    /// - Throws: ``DialError``, or `CancellationError`.
+    public func connect(
+        deadline: ContinuousClock.Instant, noting note: @Sendable (DialError) -> Void = { _ in }
+    ) async throws -> any ByteStream {
+        try await connect(deadline: deadline, noting: note) { try await attempt(until: deadline) }
+    }
+
+    /// Connects to what the forwarder serves beside the agent, trying until `deadline`; nil if it does not know
+    /// `protocolName`.
+    ///
+    /// Whether it does, its first answer says; nobody is asked twice. In the clear there is no way to ask.
+    /// - Throws: ``DialError``, or `CancellationError`.
+    public func connect(
+        speaking protocolName: String, deadline: ContinuousClock.Instant
+    ) async throws -> (any ByteStream)? {
+        guard security != nil else { return nil }
+        return try await connect(deadline: deadline, noting: { _ in }) { () async throws -> (any ByteStream)? in
+            do {
+                let stream = try await attempt(until: deadline, speaking: protocolName)
+                if (stream as? TLSStream)?.applicationProtocol == protocolName { return stream }
+                stream.close()
+                return nil
+            } catch let error as TLSError where error.code == .unknownProtocol {
+                return nil
+            }
+        }
+    }
+
+    private func connect<Connection: Sendable>(
+        deadline: ContinuousClock.Instant, noting note: @Sendable (DialError) -> Void,
+        _ attempt: @Sendable () async throws -> Connection
+    ) async throws -> Connection {
+        let start = ContinuousClock.now
+        var attempts = 0
+        while true {
+            attempts += 1
+            let began = ContinuousClock.now
+            let cause: DialError.Cause
+            do {
+                return try await semaphore.withPermit { try await attempt() }
+            } catch let error as TLSError where error.isFinal {
+                throw DialError(address: address, attempts: attempts, cause: .distrust(error))
+            } catch let error as TLSError {
+                cause = .broken(error.description)
+            } catch let error as SystemCallError {
+                cause = DialError.Cause(error)
+            } catch is DeadlineExceeded {
+                cause = .unanswered
+            }
+            let now = ContinuousClock.now
+            let pause = min(max((now - start) / 10, patience.firstPause), patience.longestPause)
+            // From the attempt's beginning: one that nobody answered has been pause enough.
+            let paused = began.advanced(by: pause * Double.random(in: 0.75...1))
+            let next = max(paused, now.advanced(by: patience.firstPause))
+            let failure = DialError(address: address, attempts: attempts, cause: cause)
+            if next >= deadline { throw failure }
+            note(failure)
+            try await loop.sleep(until: next)
+        }
+    }
+
+    private func attempt(
+        until deadline: ContinuousClock.Instant, speaking protocolName: String? = nil
+    ) async throws -> any ByteStream {
+        let now = ContinuousClock.now
+        let stream = try await Stream.connect(
+            to: address, on: loop, deadline: min(now.advanced(by: patience.connect), deadline))
+        stream.setNoDelay()
+        stream.setKeepAlive(userTimeout: patience.silence)
+        guard let security else { return stream }
+        // Until the first session is there, nobody knows whether the VM accepts our certificate.
+        let isFirst = security.sessions.isEmpty
+        let secure = try await TLSStream.connect(
+            over: stream, context: security.context, serverName: security.serverName, sessions: security.sessions,
+            speaking: protocolName, deadline: min(ContinuousClock.now.advanced(by: patience.handshake), deadline))
+        if isFirst {
+            do {
+                try await secure.awaitAcceptance(within: .milliseconds(250))
+            } catch {
+                secure.close()
+                throw error
+            }
+        }
+        return secure
+    }
+}

@@ -1,0 +1,162 @@
+public import LinuxIO
+public import Telemetry
+
+/// The VM's end of the tunnel: one connection to the agent for each that comes from the node.
+///
+/// Whoever can reach the port may connect, so a connection counts for nothing until its TLS
+/// handshake is done: it has little time for that, and when too many try at once the one that
+/// has tried longest has to go.
+///
+/// A node that asks for an application protocol (ALPN) which is served here talks to that service instead of the agent.
+public struct GuestTunnel: Sendable {
+    /// What strangers and the node may use.
+    public struct Limits: Sendable {
+        /// How long a handshake may take.
+        public var handshake = Duration.seconds(10)
+        /// Handshakes at once; beyond it the oldest is dropped, unless it is younger than ``grace``.
+        public var handshakes = 128
+        /// What an honest handshake may take on a busy machine. A crowd of such may be four times ``handshakes``.
+        public var grace = Duration.seconds(1)
+        /// Connections at once, handshakes included.
+        public var connections = 4096
+        /// Connections at once that speak an application protocol of ours.
+        public var services = 8
+        /// How long such a one may last: they are for questions, not for streams.
+        public var service = Duration.seconds(30)
+        /// How long the agent may take to come up, from the first byte that is for it.
+        public var agentStart = Duration.seconds(150)
+        /// How long a broken path to the node may go unseen.
+        public var silence = Duration.seconds(30)
+
+        /// The usual ones.
+        public init() {}
+    }
+
+    /// Makes the filter for one connection's bytes to the agent; nil lets them pass.
+    public typealias FilterFactory = @Sendable () -> sending (any StreamFilter)?
+
+    /// Serves one connection, which is closed when it returns; cancelled when its time is over.
+    public typealias ProtocolHandler = @Sendable (any ByteStream) async -> Void
+
+    private let listener: Listener
+    private let protocols: [String: ProtocolHandler]
+    private let serviceConnections: ConnectionLimit
+    private let context: TLSContext?
+    private let agent: SocketAddress
+    private let makeFilter: FilterFactory
+    private let limits: Limits
+    private let loop: EpollLoop
+    private let log: RateLimitedLogger
+
+    /// Serves `listener`, which the tunnel then owns.
+    ///
+    /// Without a `context` it serves in the clear, which is only right when told so. `agent`
+    /// is dialed when a connection has bytes for it, which then go through a `filter` of its own.
+    /// Who asks for one of `protocols`, by its name, is served by that; in the clear nobody can ask.
+    public init(
+        _ listener: Listener, security context: TLSContext?, agent: SocketAddress, limits: Limits = Limits(),
+        on loop: EpollLoop, logger: Logger = .silent, protocols: [String: ProtocolHandler] = [:],
+        filter: @escaping FilterFactory = { nil }
+    ) {
+        self.listener = listener
+        self.context = context
+        self.agent = agent
+        self.limits = limits
+        self.loop = loop
+        log = RateLimitedLogger(logger)
+        self.protocols = protocols
+        serviceConnections = ConnectionLimit(limits.services)
+        makeFilter = filter
+    }
+
+    /// Serves until cancelled; then, everything is closed.
+    ///
+    /// - Throws: `CancellationError`, or `SystemCallError` when the port can no longer be served.
+    public func run() async throws {
+        defer { listener.close() }
+        let connections = ConnectionLimit(limits.connections)
+        let pendingHandshakes = PendingHandshakes(limit: limits.handshakes, grace: limits.grace)
+        try await withThrowingDiscardingTaskGroup { group in
+            while true {
+                let near = try await listener.accept()
+                guard connections.acquire() else {
+                    log.warning("too many connections from the node")
+                    near.close()
+                    continue
+                }
+                group.addTask {
+                    defer { connections.release() }
+                    await serve(near, pendingHandshakes)
+                }
+            }
+        }
+    }
+
+    private func serve(_ near: Stream, _ pendingHandshakes: PendingHandshakes) async {
+        defer { near.close() }
+        near.setNoDelay()
+        near.setKeepAlive(userTimeout: limits.silence)
+        do {
+            let node = try await authenticate(near, pendingHandshakes)
+            if let name = (node as? TLSStream)?.applicationProtocol, let handler = protocols[name] {
+                return try await serve(node, handler)
+            }
+            let call = try await AgentDialer(agent, on: loop, patience: limits.agentStart).answer(node)
+            guard let call else { return }
+            try await relay(node, call.agent, filter: makeFilter(), held: call.held)
+        } catch is CancellationError {
+        } catch {
+            log.warning("connection from the node ended: \(error)")
+        }
+    }
+
+    private func serve(_ node: any ByteStream, _ handler: @escaping ProtocolHandler) async throws {
+        defer { node.close() }
+        guard serviceConnections.acquire() else { return log.warning("too many questions from the node at once") }
+        defer { serviceConnections.release() }
+        try await withDeadline(.now.advanced(by: limits.service), on: loop) { await handler(node) }
+    }
+
+    private func authenticate(_ near: Stream, _ pendingHandshakes: PendingHandshakes) async throws -> any ByteStream {
+        guard let context else { return near }
+        let ticket = pendingHandshakes.enter(near)
+        defer { pendingHandshakes.leave(ticket) }
+        return try await TLSStream.accept(
+            over: near, context: context, protocols: protocols.keys, deadline: .now.advanced(by: limits.handshake))
+    }
+}
+
+/// Connections that have not yet shown who they are, oldest first.
+private final class PendingHandshakes: Sendable {
+    private struct State {
+        var next: UInt64 = 0
+        var waiting: [(ticket: UInt64, since: ContinuousClock.Instant, stream: Stream)] = []
+    }
+
+    private let state = Lock(State())
+    private let limit: Int
+    private let grace: Duration
+
+    init(limit: Int, grace: Duration) {
+        self.limit = limit
+        self.grace = grace
+    }
+
+    /// Lets one in; when that is one too many, the oldest is closed if it has had its time.
+    func enter(_ stream: Stream) -> UInt64 {
+        let now = ContinuousClock.now
+        let (ticket, oldest) = state.withLock { state in
+            state.next += 1
+            state.waiting.append((state.next, now, stream))
+            let isCrowded = state.waiting.count > limit && now - state.waiting[0].since >= grace
+            let isFull = state.waiting.count > limit * 4
+            return (state.next, isCrowded || isFull ? state.waiting.removeFirst().stream : nil)
+        }
+        oldest?.close()
+        return ticket
+    }
+
+    func leave(_ ticket: UInt64) {
+        state.withLock { state in state.waiting.removeAll { $0.ticket == ticket } }
+    }
+}

@@ -1,0 +1,99 @@
+internal import JSON
+internal import LinuxIO
+internal import PodVMLifecycle
+
+/// Reads resources of one kind for all who wait for one: each by itself while they are few, all by one list when that costs
+/// fewer calls.
+///
+/// There is no poller behind it. Of those who ask at the same time the first one lists, in its own task, and the others
+/// wait for that; if it is cancelled, the next takes over.
+final class BatchingReader: Sendable {
+    /// A list that begins soon, or is under way.
+    private final class Round: Sendable {
+        let isOver = Event()
+        /// By name in lower case; nil after the round: it was called off.
+        let outcome = Lock<Result<[String: JSONNode], ARMError>?>(nil)
+    }
+
+    private struct State {
+        var waiting = 0
+        var pages = 1
+        var gathering: Round?
+    }
+
+    /// Fewer than these are served one by one, however short the list was when it was last read: many nodes with a few
+    /// VMs each make a list long, and none of them shall read all of it to find that out.
+    static let fewest = 10
+    /// How long the first to ask waits for others.
+    static let gatheringTime = Duration.milliseconds(100)
+
+    private let kind: ResourceKind
+    private let resources: AzureResources
+    private let clock: any LifecycleClock
+    private let state = Lock(State())
+
+    init(_ kind: ResourceKind, _ resources: AzureResources, clock: any LifecycleClock) {
+        self.kind = kind
+        self.resources = resources
+        self.clock = clock
+    }
+
+    /// Counts the caller among those who wait, for as long as `body` takes.
+    func waiting<Value>(_ body: () async throws(CreationFailure) -> Value) async throws(CreationFailure) -> Value {
+        state.withLock { $0.waiting += 1 }
+        defer { state.withLock { $0.waiting -= 1 } }
+        return try await body()
+    }
+
+    /// Whether one list costs less than what all who wait would ask one by one.
+    ///
+    /// Twice its pages, as a list counts for more at the compute provider than a read, and not all want to know now.
+    var isCrowded: Bool { state.withLock { $0.waiting >= max(Self.fewest, 2 * $0.pages) } }
+
+    /// What there is under the name now, or nil.
+    func read(_ name: String) async throws(ARMError) -> JSONNode? {
+        guard isCrowded else { return try await resources.get(kind, name) }
+        while true {
+            let (round, isFirst) = state.withLock { state in
+                if let round = state.gathering { return (round, false) }
+                let round = Round()
+                state.gathering = round
+                return (round, true)
+            }
+            if isFirst { await lead(round) } else { await round.isOver.wait() }
+            if Task.isCancelled { throw cancelled }
+            if let outcome = round.outcome.withLock({ $0 }) { return try outcome.get()[name.lowercased()] }
+        }
+    }
+
+    /// How many pages the last list had.
+    var pages: Int { state.withLock { $0.pages } }
+
+    /// All there is, which also tells what a list costs.
+    func list() async throws(ARMError) -> [JSONNode] {
+        let (values, pages) = try await resources.arm.pages(resources.request("GET", kind))
+        state.withLock { $0.pages = max(1, pages) }
+        return values
+    }
+
+    private func lead(_ round: Round) async {
+        try? await clock.sleep(for: Self.gatheringTime)
+        // Who asks from now on wants to know what is true from now on: that is the next round's.
+        state.withLock { $0.gathering = nil }
+        defer { round.isOver.set() }
+        if Task.isCancelled { return }
+        let outcome: Result<[String: JSONNode], ARMError>
+        do throws(ARMError) {
+            let named = try await list().compactMap { node in
+                node.members["name"]?.stringValue.map { ($0.lowercased(), node) }
+            }
+            outcome = .success(Dictionary(named, uniquingKeysWith: { first, _ in first }))
+        } catch {
+            if error.kind == .cancelled { return }
+            outcome = .failure(error)
+        }
+        round.outcome.withLock { $0 = outcome }
+    }
+
+    private var cancelled: ARMError { ARMError(.cancelled, during: "GET \(kind.type)", "") }
+}

@@ -1,0 +1,118 @@
+internal import KataProtocol
+internal import LinuxIO
+internal import TTRPC
+internal import Telemetry
+
+/// What the containers of a pod have of its files: volumes that live in the guest, and mounts.
+///
+/// Volumes in memory are mounted in a mount namespace of the sandbox's, from which each container's is made; nothing is
+/// mounted on the machine itself, and nothing has to be unmounted. Without the right to mount, volumes are directories,
+/// and a warning says where a container's mounts would have been.
+final class AgentSandboxFiles: Sendable {
+    private struct State {
+        var namespace: MountNamespace?
+        /// Why there is none; then there will not be.
+        var refusal: SystemCallError?
+        /// Where volumes are already: containers share them, and they outlive a container.
+        var volumes: Set<String> = []
+    }
+
+    private let tree: GuestTree
+    private let logger: Logger
+    private let state = Lock(State())
+
+    init(in tree: GuestTree, logger: Logger) {
+        self.tree = tree
+        self.logger = logger
+    }
+
+    /// Makes volumes that are not there yet; images, and what else the stand-in has not, are left out.
+    func add(_ storages: [Storage]) throws(Status) {
+        for storage in storages {
+            guard let kind = Volume.Kind(storage) else {
+                logger.debug("the storage \(storage.driver) at \(storage.mountPoint) is not made here")
+                continue
+            }
+            guard let names = try GuestTree.names(of: storage.mountPoint), names.count > 1 else {
+                throw Status(
+                    .invalidArgument, "the volume at \(storage.mountPoint) is not below \(GuestTree.guestPath)")
+            }
+            let volume = try Volume(kind, storage.options, names)
+            guard state.withLock({ $0.volumes.insert(storage.mountPoint).inserted }) else { continue }
+            do throws(SystemCallError) { try make(volume) } catch {
+                state.withLock { _ = $0.volumes.remove(storage.mountPoint) }
+                throw Status(.internal, "the volume at \(storage.mountPoint) cannot be made: \(error)")
+            }
+        }
+    }
+
+    /// Makes a mount namespace with what a container's specification mounts; nil if that is nothing, or not allowed.
+    func makeMounts(_ mounts: [OCIMount], of container: String) throws(Status) -> MountNamespace? {
+        var wanted: [ContainerMount] = []
+        for mount in mounts { if let mount = try ContainerMount(mount, in: tree) { wanted.append(mount) } }
+        if wanted.isEmpty { return nil }
+        do throws(SystemCallError) {
+            guard let sandbox = try namespace() else {
+                warn(of: wanted, container)
+                return nil
+            }
+            // Mounted on in the container's namespace alone, so that one place does for all.
+            let place = "\(tree.directory)/root"
+            try Files.makeDirectories(place, mode: 0o755)
+            return try MountNamespace.make(named: "container \(container)", from: sandbox) {
+                () throws(SystemCallError) in try ContainerRoot.build(wanted, at: place)
+            }
+        } catch {
+            throw Status(.internal, "the mounts of container \(container): \(error)")
+        }
+    }
+
+    /// The room in the volume at a path of the shim's.
+    func space(at path: String) throws -> Files.Space {
+        let local = try tree.path(of: path)
+        let namespace = state.withLock { $0.namespace }
+        guard let space = try ProcessPlace(mounts: namespace).look({ Files.space(at: local) }) else {
+            throw Status(.notFound, "there is no volume at \(path)")
+        }
+        return space
+    }
+
+    /// Forgets the sandbox's volumes: those in memory end with its last process.
+    func forget() { state.withLock { $0 = State(refusal: $0.refusal) } }
+
+    private func make(_ volume: Volume) throws(SystemCallError) {
+        let place = try tree.open(volume.names).path
+        guard volume.kind == .memory, let namespace = try namespace() else { return try volume.prepare(place) }
+        try namespace.run { () -> Result<Void, SystemCallError> in
+            Result { () throws(SystemCallError) in
+                try Mounts.memory(at: place, volume.options.restrictions, options: volume.options.rest)
+                try volume.prepare(place)
+            }
+        }.get()
+    }
+
+    /// The sandbox's mount namespace, made with its first use; nil if that is not allowed.
+    private func namespace() throws(SystemCallError) -> MountNamespace? {
+        try state.withLock { state throws(SystemCallError) in
+            if state.namespace == nil, state.refusal == nil {
+                do throws(SystemCallError) {
+                    state.namespace = try MountNamespace.make(named: "the sandbox's mounts")
+                } catch  where error.isForbidden {
+                    state.refusal = error
+                    logger.warning("containers get no mounts, which only root can make", [LogField("error", error)])
+                }
+            }
+            return state.namespace
+        }
+    }
+
+    private func warn(of mounts: [ContainerMount], _ container: String) {
+        let list = mounts.map { mount in
+            switch mount.content {
+            case .bind(let source): "\(mount.destination) (in \(source))"
+            case .memory: mount.destination
+            }
+        }
+        logger.warning("container \(container) does not see its mounts: \(list.joined(separator: ", "))")
+    }
+}

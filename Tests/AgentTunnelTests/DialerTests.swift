@@ -1,0 +1,121 @@
+import LinuxIO
+import Testing
+
+@testable import AgentTunnel
+
+@Suite("Dialing")
+struct DialerTests {
+    @Test("a forwarder that comes up is reached soon after, however long it was refused")
+    func lateForwarder() throws {
+        try onLoop { loop in
+            let address = try freePort(loop)
+            let dialer = Dialer(to: address, security: nil, on: loop)
+            async let connection = dialer.connect(deadline: .now + .seconds(20))
+            try await loop.sleep(for: .milliseconds(300))
+            let listener = try Listener.listen(on: address, loop: loop)
+            let up = ContinuousClock.now
+            _ = try await connection
+            #expect(ContinuousClock.now - up < .seconds(2))
+            listener.close()
+        }
+    }
+
+    @Test("who listens to nobody's port is refused, and the error says so and how often")
+    func refused() throws {
+        try onLoop { loop in
+            let dialer = Dialer(to: try freePort(loop), security: nil, on: loop)
+            let error = await #expect(throws: DialError.self) {
+                try await dialer.connect(deadline: .now + .milliseconds(60))
+            }
+            #expect(error?.cause == .refused)
+            #expect(error.map { $0.attempts > 1 } == true)
+            #expect(error?.description.contains("forwarder is not") == true)
+        }
+    }
+
+    @Test("packets that vanish are no answer, and the error names what may drop them")
+    func dropped() throws {
+        try onLoop { loop in
+            // A backlog that is full drops SYNs just as a firewall does.
+            let listener = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop, backlog: 0)
+            var filling: [Stream] = []
+            while filling.count < 8 {
+                let deadline = ContinuousClock.now + .milliseconds(100)
+                guard let next = try? await Stream.connect(to: listener.address, on: loop, deadline: deadline) else {
+                    break
+                }
+                filling.append(next)
+            }
+            var patience = Dialer.Patience()
+            patience.connect = .milliseconds(20)
+            let dialer = Dialer(to: listener.address, security: nil, on: loop, patience: patience)
+            let error = await #expect(throws: DialError.self) {
+                try await dialer.connect(deadline: .now + .milliseconds(100))
+            }
+            #expect(error?.cause == .unanswered)
+            #expect(error?.description.contains("security group") == true)
+            listener.close()
+        }
+    }
+
+    @Test("a peer that is not ours ends the dialing at once")
+    func distrust() throws {
+        try onLoop { loop in
+            let (ours, theirs) = (try SandboxIdentity.make(vmName: "a"), try SandboxIdentity.make(vmName: "a"))
+            for (client, server, code) in [
+                (ours.authority, theirs, TLSError.Code.untrustedPeer), (theirs.authority, theirs, .refusedByPeer),
+            ] {
+                let listener = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
+                let context = try TLSContext.client(trusting: client, identity: ours.client)
+                let security = ClientSecurity(context: context, serverName: "a")
+                let dialer = Dialer(to: listener.address, security: security, on: loop)
+                async let peer = outcome {
+                    try await TLSStream.accept(over: listener.accept(), context: server.serverContext())
+                }
+                let error = await #expect(throws: DialError.self) {
+                    try await dialer.connect(deadline: .now + .seconds(60))
+                }
+                guard case .distrust(let reason) = error?.cause else {
+                    Issue.record("\(String(describing: error))")
+                    continue
+                }
+                #expect(reason.code == code)
+                #expect(error?.attempts == 1)
+                _ = await peer
+            }
+        }
+    }
+
+    @Test("a connection that is reset in the handshake is tried again")
+    func resetInHandshake() throws {
+        try onLoop { loop in
+            let identity = try SandboxIdentity.make(vmName: "a")
+            let listener = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
+            let security = ClientSecurity(context: try identity.clientContext(), serverName: "a")
+            let dialer = Dialer(to: listener.address, security: security, on: loop)
+            async let connection = dialer.connect(deadline: .now + .seconds(20))
+            for _ in 0..<3 { try await listener.accept().close() }
+            let server = try await TLSStream.accept(over: listener.accept(), context: identity.serverContext())
+            try await server.write([1])
+            #expect(try await connection.readExactly(1) == [1])
+        }
+    }
+
+    @Test("cancelling ends the dialing at once")
+    func cancelling() throws {
+        try onLoop { loop in
+            let dialer = Dialer(to: try freePort(loop), security: nil, on: loop)
+            await #expect(throws: DeadlineExceeded.self) {
+                try await withDeadline(.now + .milliseconds(20), on: loop) {
+                    _ = try await dialer.connect(deadline: .now + .seconds(3600))
+                }
+            }
+        }
+    }
+
+    private func freePort(_ loop: EpollLoop) throws -> SocketAddress {
+        let listener = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
+        defer { listener.close() }
+        return listener.address
+    }
+}

@@ -1,0 +1,172 @@
+import LinuxIO
+import Testing
+
+@testable import AgentTunnel
+
+@Suite("The node's end")
+struct NodeTunnelTests {
+    @Test("the first client gets the connection that was kept ready")
+    func spare() throws {
+        try onLoop { loop in
+            var options = TestTunnel.Options()
+            options.hasSpare = true
+            options.guest.connections = 1  // A second connection would be refused.
+            try await TestTunnel.with(options, on: loop) { tunnel in
+                let client = try await tunnel.connect()
+                try await client.write([1])
+                #expect(try await client.readExactly(1) == [1])
+            }
+        }
+    }
+
+    @Test("a ready connection that has died meanwhile is replaced without the client noticing")
+    func deadSpare() throws {
+        try onLoop { loop in
+            let directory = try TemporaryDirectory()
+            let forwarder = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
+            let socket = try Listener.listen(on: directory.socket("agent.ttrpc"), loop: loop)
+            let dialer = Dialer(to: forwarder.address, security: nil, on: loop)
+            let spare = try await dialer.connect(deadline: .now + .seconds(5))
+            try await forwarder.accept().close()
+            try await loop.sleep(for: .milliseconds(5))
+            let node = NodeTunnel(socket, to: dialer, spare: spare, on: loop)
+            try await alongside({ try await node.run() }) {
+                let client = try await Stream.connect(to: socket.address, on: loop)
+                try await client.write([1])
+                let far = try await forwarder.accept()
+                #expect(try await far.readExactly(1) == [1])
+            }
+        }
+    }
+
+    @Test("a client that says nothing has no connection to the VM until it does")
+    func silentClient() throws {
+        try onLoop { loop in
+            let directory = try TemporaryDirectory()
+            let forwarder = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
+            let socket = try Listener.listen(on: directory.socket("agent.ttrpc"), loop: loop)
+            let node = NodeTunnel(socket, to: Dialer(to: forwarder.address, security: nil, on: loop), on: loop)
+            try await alongside({ try await node.run() }) {
+                let silent = try await Stream.connect(to: socket.address, on: loop)
+                let speaking = try await Stream.connect(to: socket.address, on: loop)
+                for (client, byte) in [(speaking, 2), (silent, 1)] as [(Stream, UInt8)] {
+                    try await client.write([byte])
+                    let far = try await forwarder.accept()
+                    #expect(try await far.readExactly(1) == [byte])
+                }
+            }
+        }
+    }
+
+    @Test("when the way to the VM breaks the client's connection closes, and the next one dials anew")
+    func connectionDies() throws {
+        try onLoop { loop in
+            let directory = try TemporaryDirectory()
+            let forwarder = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
+            let socket = try Listener.listen(on: directory.socket("agent.ttrpc"), loop: loop)
+            let node = NodeTunnel(socket, to: Dialer(to: forwarder.address, security: nil, on: loop), on: loop)
+            try await alongside({ try await node.run() }) {
+                for _ in 0..<3 {
+                    let client = try await Stream.connect(to: socket.address, on: loop)
+                    try await client.write([1])
+                    let far = try await forwarder.accept()
+                    #expect(try await far.readExactly(1) == [1])
+                    far.close()
+                    #expect(try await client.readToEnd() == [])
+                }
+            }
+        }
+    }
+
+    @Test("a VM that cannot be reached costs its client the connection, and nobody else")
+    func unreachable() throws {
+        try onLoop { loop in
+            let directory = try TemporaryDirectory()
+            let closed = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
+            closed.close()
+            let socket = try Listener.listen(on: directory.socket("agent.ttrpc"), loop: loop)
+            var limits = NodeTunnel.Limits()
+            limits.dialing = .milliseconds(30)
+            let dialer = Dialer(to: closed.address, security: nil, on: loop)
+            let node = NodeTunnel(socket, to: dialer, limits: limits, on: loop)
+            try await alongside({ try await node.run() }) {
+                let client = try await Stream.connect(to: socket.address, on: loop)
+                try await client.write([1])
+                // An end, or a reset, as its byte was never read.
+                #expect(((try? await client.readToEnd()) ?? []) == [])
+            }
+        }
+    }
+
+    @Test("clients that come one after the other find a connection ready, and one that comes alone causes no second")
+    func spares() throws {
+        try onLoop { loop in
+            try await withForwarder(on: loop) { socket, accepted in
+                func talk() async throws {
+                    let client = try await Stream.connect(to: socket, on: loop)
+                    try await client.write([1])
+                    #expect(try await client.readExactly(1) == [1])
+                    client.close()
+                }
+                try await talk()
+                try await loop.sleep(for: .milliseconds(30))
+                #expect(accepted.withLock { $0 } == 1)
+                for round in 2...5 {
+                    try await talk()
+                    // Its own, or the one that was ready; and the next.
+                    while accepted.withLock({ $0 }) < round + 1 { try await loop.sleep(for: .milliseconds(1)) }
+                }
+                try await loop.sleep(for: .milliseconds(30))
+                #expect(accepted.withLock { $0 } == 6)
+            }
+        }
+    }
+
+    @Test("a ready connection that no client takes is closed")
+    func unusedSpare() throws {
+        try onLoop { loop in
+            var limits = NodeTunnel.Limits()
+            limits.spare = .milliseconds(200)
+            let ended = Lock(0)
+            try await withForwarder(limits, on: loop, noting: ended) { socket, accepted in
+                for _ in 0..<2 {
+                    let client = try await Stream.connect(to: socket, on: loop)
+                    try await client.write([1])
+                    #expect(try await client.readExactly(1) == [1])
+                    client.close()
+                }
+                // The two that were used, and the one that was made ready.
+                while ended.withLock({ $0 }) < 3 { try await loop.sleep(for: .milliseconds(5)) }
+                #expect(accepted.withLock { $0 } == 3)
+            }
+        }
+    }
+
+    /// Runs a node's end before a forwarder that echoes, in the clear, and counts connections accepted and ended.
+    private func withForwarder(
+        _ limits: NodeTunnel.Limits = NodeTunnel.Limits(), on loop: EpollLoop, noting ended: Lock<Int> = Lock(0),
+        _ body: @escaping @Sendable (SocketAddress, Lock<Int>) async throws -> Void
+    ) async throws {
+        let directory = try TemporaryDirectory()
+        let forwarder = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
+        let accepted = Lock(0)
+        let node = NodeTunnel(
+            try Listener.listen(on: directory.socket("agent.ttrpc"), loop: loop),
+            to: Dialer(to: forwarder.address, security: nil, on: loop), limits: limits, on: loop)
+        try await alongside({ try await node.run() }) {
+            try await alongside({
+                try await withThrowingDiscardingTaskGroup { group in
+                    while true {
+                        let stream = try await forwarder.accept()
+                        accepted.withLock { $0 += 1 }
+                        group.addTask {
+                            try? await TestTunnel.echo(stream)
+                            stream.close()
+                            ended.withLock { $0 += 1 }
+                        }
+                    }
+                }
+            }) { try await body(directory.socket("agent.ttrpc"), accepted) }
+        }
+    }
+}

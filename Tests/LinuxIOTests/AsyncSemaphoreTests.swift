@@ -1,0 +1,68 @@
+import Testing
+
+@testable import LinuxIO
+
+@Suite("AsyncSemaphore")
+struct AsyncSemaphoreTests {
+    @Test("lets in as many as it has places, the others in the order they came, and forgets who gives up")
+    func order() throws {
+        let seen = try onLoop { loop in
+            let semaphore = AsyncSemaphore(1)
+            let log = Lock<[Int]>([])
+            let hold = Event()
+            let cancelled = Event()
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { try? await semaphore.withPermit { await hold.wait() } }
+                await loop.yield()
+                for number in 1...3 {
+                    group.addTask {
+                        await withTaskGroup(of: Void.self) { inner in
+                            inner.addTask { try? await semaphore.withPermit { log.withLock { $0.append(number) } } }
+                            if number == 2 {
+                                await loop.yield()
+                                inner.cancelAll()
+                                await inner.waitForAll()
+                                cancelled.set()
+                            }
+                        }
+                    }
+                    await loop.yield()
+                }
+                await cancelled.wait()
+                hold.set()
+            }
+            return log.withLock { $0 }
+        }
+        #expect(seen == [1, 3])
+    }
+
+    @Test("lets in those who wait in any case, in their turn, although they are cancelled before or meanwhile")
+    func inAnyCase() throws {
+        let seen = try onLoop { loop in
+            let semaphore = AsyncSemaphore(1)
+            let log = Lock<[Int]>([])
+            let hold = Event()
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    await semaphore.withPermitIgnoringCancellation {
+                        await Task(executorPreference: loop) { await hold.wait() }.value
+                    }
+                }
+                await loop.yield()
+                for number in 1...2 {
+                    group.addTask {
+                        await semaphore.withPermitIgnoringCancellation { log.withLock { $0.append(number) } }
+                    }
+                    while semaphore.waiting < number { await loop.yield() }
+                }
+                group.cancelAll()
+                group.addTask { await semaphore.withPermitIgnoringCancellation { log.withLock { $0.append(3) } } }
+                while semaphore.waiting < 3 { await loop.yield() }
+                #expect(log.withLock { $0.isEmpty })
+                hold.set()
+            }
+            return log.withLock { $0 }
+        }
+        #expect(seen == [1, 2, 3])
+    }
+}

@@ -1,6 +1,4 @@
-internal import LinuxIO
-
-/// Where tasks wait until it is worth looking again.
+/// A condition variable for tasks: a task waits until the state that it looks at may have changed.
 ///
 ///     while true {
 ///         let generation = condition.generation
@@ -8,26 +6,26 @@ internal import LinuxIO
 ///         await condition.wait(past: generation)
 ///     }
 ///
-/// Nothing is missed: what changes between the look and the wait has opened the condition, and the
-/// generation is no longer good.
+/// No change is missed: a change between the look and the wait increments the generation, and the wait
+/// returns immediately.
 package final class AsyncCondition: Sendable {
     private struct State {
-        var openings: UInt64 = 0
+        var notifications: UInt64 = 0
         var nextID: UInt64 = 0
         var waiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
     }
 
     private let state = Lock(State())
 
-    /// How often the condition has opened; take it before looking.
-    package var generation: UInt64 { state.withLock { $0.openings } }
+    /// How many notifications there were. Read this before the state is looked at.
+    package var generation: UInt64 { state.withLock { $0.notifications } }
 
     package init() {}
 
-    /// Lets everybody look again.
+    /// Wakes all waiting tasks.
     package func notifyAll() {
         let waiters = state.withLock { state in
-            state.openings &+= 1
+            state.notifications &+= 1
             if state.waiters.isEmpty { return [UInt64: CheckedContinuation<Void, Never>]() }
             defer { state.waiters = [:] }
             return state.waiters
@@ -35,7 +33,7 @@ package final class AsyncCondition: Sendable {
         for waiter in waiters.values { waiter.resume() }
     }
 
-    /// Suspends until the condition has opened since `generation`, or the caller is cancelled.
+    /// Suspends until there was a notification after `generation`, or the caller is cancelled.
     package func wait(past generation: UInt64) async {
         let id = state.withLock { state in
             state.nextID += 1
@@ -44,7 +42,7 @@ package final class AsyncCondition: Sendable {
         await withTaskCancellationHandler {
             await withCheckedContinuation { waiter in
                 let mayLook = state.withLock { state in
-                    if state.openings != generation || Task.isCancelled { return true }
+                    if state.notifications != generation || Task.isCancelled { return true }
                     state.waiters[id] = waiter
                     return false
                 }

@@ -120,6 +120,8 @@ let package = Package(
         program("fake-pod-vm", runs: "FakePodVM"),
 
         .target(
+            name: "TestSupport", dependencies: ["LinuxIO"], path: "Tests/Support", swiftSettings: strict),
+        .target(
             name: "Doubles", dependencies: ["LinuxIO", "PodVMLifecycle"], path: "Tests/Doubles",
             swiftSettings: strict),
         .target(
@@ -129,8 +131,8 @@ let package = Package(
             ], path: "Tests/ScaleRig", swiftSettings: strict),
         tests("PodVMLifecycleTests", ["Doubles", "JSON", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
         tests("ConfigurationTests", ["Configuration", "Telemetry"]),
-        tests("LinuxIOTests", ["LinuxIO"]),
-        tests("AgentTunnelTests", ["AgentTunnel", "COpenSSL", "LinuxIO", "Telemetry"]),
+        tests("LinuxIOTests", ["LinuxIO", "TestSupport"]),
+        tests("AgentTunnelTests", ["AgentTunnel", "COpenSSL", "LinuxIO", "Telemetry", "TestSupport"]),
         tests("HTTPTransportTests", ["AgentTunnel", "HTTPTransport", "LinuxIO", "Telemetry"]),
         tests(
             "AzureProviderTests",
@@ -143,7 +145,8 @@ let package = Package(
             [
                 "AgentTunnel", "CloudAPIAdaptor", "Configuration", "Doubles", "FakeCloud", "HTTPTransport", "JSON",
                 "KataProtocol", "LinuxIO", "NetworkRig", "PacketFilter", "PodNetwork", "PodVMBoot", "PodVMLifecycle",
-                "ShimRig", "TTRPC", "Telemetry", "agent-protocol-forwarder", "cloud-api-adaptor", "fake-pod-vm",
+                "ShimRig", "TTRPC", "Telemetry", "TestSupport", "agent-protocol-forwarder", "cloud-api-adaptor",
+                "fake-pod-vm",
                 "peerpodctl",
             ]),
         tests("TelemetryTests", ["Telemetry"]),
@@ -152,23 +155,27 @@ let package = Package(
             path: "Tests/HardenedChild",
             swiftSettings: [.swiftLanguageMode(.v6)]),
         tests("ProcessHardeningTests", ["LinuxIO", "ProcessHardening", "hardened-child"]),
-        tests("TTRPCTests", ["LinuxIO", "TTRPC", "Telemetry"]),
+        tests("TTRPCTests", ["LinuxIO", "TTRPC", "Telemetry", "TestSupport"]),
         tests(
             "RemoteHypervisorTests",
-            ["Doubles", "KataProtocol", "LinuxIO", "PodVMLifecycle", "RemoteHypervisor", "TTRPC", "Telemetry"]),
+            [
+                "Doubles", "KataProtocol", "LinuxIO", "PodVMLifecycle", "RemoteHypervisor", "TTRPC", "Telemetry",
+                "TestSupport",
+            ]),
         tests("KataProtocolTests", ["KataProtocol", "LinuxIO", "TTRPC"]),
         tests("JSONTests", ["JSON"]),
         tests(
             "AgentProtocolForwarderTests",
             [
                 "AgentProtocolForwarder", "AgentTunnel", "Configuration", "Doubles", "JSON", "KataProtocol", "LinuxIO",
-                "NetworkRig", "PodNetwork", "PodVMBoot", "TTRPC", "Telemetry",
+                "NetworkRig", "PodNetwork", "PodVMBoot", "TTRPC", "Telemetry", "TestSupport",
             ]),
         tests(
             "FakeCloudTests",
             [
                 "FakeCloud", "HTTPTransport", "JSON", "KataProtocol", "LinuxIO", "NetworkRig", "PodNetwork",
-                "PodVMBoot", "PodVMLifecycle", "TTRPC", "Telemetry", "agent-protocol-forwarder", "fake-pod-vm",
+                "PodVMBoot", "PodVMLifecycle", "TTRPC", "Telemetry", "TestSupport", "agent-protocol-forwarder",
+                "fake-pod-vm",
             ]),
         tests(
             "FakePodVMTests",
@@ -187,13 +194,13 @@ let package = Package(
             "PeerPodControlTests",
             [
                 "AzureProvider", "Configuration", "JSON", "KataProtocol", "LinuxIO", "NetworkRig", "PeerPodControl",
-                "PodNetwork", "TTRPC", "Telemetry", "peerpodctl",
+                "PodNetwork", "TTRPC", "Telemetry", "TestSupport", "peerpodctl",
             ]),
         tests(
             "PeerTests",
             [
                 "AgentProtocolForwarder", "AgentTunnel", "Doubles", "JSON", "KataProtocol", "LinuxIO", "NetworkRig",
-                "PodNetwork", "PodVMBoot", "PodVMLifecycle", "RemoteHypervisor", "TTRPC", "Telemetry",
+                "PodNetwork", "PodVMBoot", "PodVMLifecycle", "RemoteHypervisor", "TTRPC", "Telemetry", "TestSupport",
                 "agent-protocol-forwarder", "fake-pod-vm",
                 "peerpodctl",
             ]),

@@ -2,6 +2,7 @@ import AgentTunnel
 import Doubles
 import LinuxIO
 import NetworkRig
+import TestSupport
 import Testing
 
 @Suite("The process")

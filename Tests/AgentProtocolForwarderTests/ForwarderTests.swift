@@ -3,6 +3,7 @@ import LinuxIO
 import PodVMBoot
 import TTRPC
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import AgentProtocolForwarder

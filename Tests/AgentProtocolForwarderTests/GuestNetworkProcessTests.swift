@@ -2,6 +2,7 @@ import Doubles
 import LinuxIO
 import NetworkRig
 import PodVMBoot
+import TestSupport
 import Testing
 
 @testable import AgentProtocolForwarder

@@ -7,13 +7,6 @@ import Testing
 
 @testable import AgentProtocolForwarder
 
-/// Runs a test's body on a loop of its own; what never comes fails it rather than hangs it.
-func onLoop<Result: Sendable>(_ body: @escaping @Sendable (EpollLoop) async throws -> Result) throws -> Result {
-    try EpollLoop.run { loop in
-        try await withDeadline(.now + .seconds(120), on: loop) { try await body(loop) }
-    }
-}
-
 /// A pod VM's directory: its boot document, the agent's socket.
 final class Guest: Sendable {
     static let vmName = "podvm-a"
@@ -101,16 +94,5 @@ struct FrameStream {
             if bytes.isEmpty { return nil }
             decoder.append(bytes)
         }
-    }
-}
-
-/// Runs `body` while `services` run beside it, which are cancelled afterwards.
-func alongside(
-    _ services: [@Sendable () async throws -> Void], _ body: @escaping @Sendable () async throws -> Void
-) async throws {
-    try await withThrowingTaskGroup(of: Void.self) { group in
-        for service in services { group.addTask { try await service() } }
-        defer { group.cancelAll() }
-        try await body()
     }
 }

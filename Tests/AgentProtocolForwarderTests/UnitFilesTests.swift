@@ -1,5 +1,6 @@
 import LinuxIO
 import NetworkRig
+import TestSupport
 import Testing
 
 @testable import AgentProtocolForwarder

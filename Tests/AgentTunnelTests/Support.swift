@@ -4,29 +4,6 @@ import Testing
 
 @testable import AgentTunnel
 
-/// Runs a test's body on a loop of its own; what never comes fails it rather than hangs it.
-func onLoop<Result: Sendable>(_ body: @escaping @Sendable (EpollLoop) async throws -> Result) throws -> Result {
-    try EpollLoop.run { loop in
-        try await withDeadline(.now + .seconds(120), on: loop) { try await body(loop) }
-    }
-}
-
-/// A fresh directory, removed with the test.
-final class TemporaryDirectory: Sendable {
-    let path: String
-
-    init() throws { path = try Files.makeTemporaryDirectory(prefix: "/tmp/tunnel-test-") }
-
-    deinit { try? Files.removeTree(path) }
-
-    func socket(_ name: String) -> SocketAddress { .unix(path: path + "/" + name) }
-
-    func write(_ text: String, to name: String) throws -> String {
-        try DurableFile.write(Array(text.utf8), to: path + "/" + name)
-        return path + "/" + name
-    }
-}
-
 extension SandboxIdentity {
     func clientContext(profile: TLSProfile = .standard) throws -> TLSContext {
         try .client(trusting: authority, identity: client, profile: profile)
@@ -70,35 +47,4 @@ struct Handshake: Sendable {
 
 func outcome<Value>(_ body: () async throws -> Value) async -> Result<Value, any Error> {
     do { return .success(try await body()) } catch { return .failure(error) }
-}
-
-extension ByteStream {
-    /// Everything up to the end.
-    func readToEnd() async throws -> [UInt8] {
-        var all: [UInt8] = []
-        while case let bytes = try await read(upTo: 64 << 10), !bytes.isEmpty { all += bytes }
-        return all
-    }
-
-    /// Exactly `count` bytes.
-    func readExactly(_ count: Int) async throws -> [UInt8] {
-        var all: [UInt8] = []
-        while all.count < count {
-            let bytes = try await read(upTo: count - all.count)
-            if bytes.isEmpty { break }
-            all += bytes
-        }
-        return all
-    }
-}
-
-/// Runs `body` while `service` runs beside it, which is cancelled afterwards.
-func alongside(
-    _ service: @escaping @Sendable () async throws -> Void, _ body: @escaping @Sendable () async throws -> Void
-) async throws {
-    try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask { try await service() }
-        defer { group.cancelAll() }
-        try await body()
-    }
 }

@@ -1,4 +1,5 @@
 import LinuxIO
+import TestSupport
 import Testing
 
 @testable import AgentTunnel
@@ -76,7 +77,7 @@ struct TunnelTests {
                 #expect(try await client.readToEnd() == [])
                 try await client.write([2, 3])
                 client.shutdownWriting()
-                try await until(on: loop) { got.withLock { $0 == [1, 2, 3] } }
+                try await eventually(on: loop) { got.withLock { $0 == [1, 2, 3] } }
             }
         }
     }
@@ -201,7 +202,7 @@ struct TunnelTests {
                     clients.append(client)
                 }
                 // Other tests borrow for moments.
-                try await until(on: loop) { BufferPool.shared.largeBlocksLent == 0 }
+                try await eventually(on: loop) { BufferPool.shared.largeBlocksLent == 0 }
             }
         }
     }
@@ -218,7 +219,7 @@ struct TunnelTests {
                 }
             }
             // Other tests run beside this one; what would leak here is several for each connection, for good.
-            try await until(on: loop) { SystemInfo.openDescriptors < before + 60 }
+            try await eventually(on: loop) { SystemInfo.openDescriptors < before + 60 }
         }
     }
 
@@ -267,9 +268,4 @@ private struct Refusing: StreamFilter {
         if unsafe bytes.contains(0xEE) { throw TLSError(.failed, "not this byte") }
         return .unchanged
     }
-}
-
-/// Lets the loop run until `condition` holds; the test's own deadline bounds it.
-func until(on loop: EpollLoop, _ condition: @Sendable () -> Bool) async throws {
-    while !condition() { try await loop.sleep(for: .milliseconds(1)) }
 }

@@ -6,6 +6,7 @@ import PodVMLifecycle
 import Synchronization
 import TTRPC
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import CloudAPIAdaptor

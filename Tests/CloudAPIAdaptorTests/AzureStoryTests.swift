@@ -4,6 +4,7 @@ import KataProtocol
 import LinuxIO
 import TTRPC
 import Telemetry
+import TestSupport
 import Testing
 
 /// What happens between kata's shim and Azure's Resource Manager, all of it real but Azure and the machines.

@@ -1,4 +1,5 @@
 import LinuxIO
+import TestSupport
 import Testing
 
 @Suite("-cloud-config-verify", .enabled(if: RunningDaemon.isBuiltWhole, "the programs are not built"))

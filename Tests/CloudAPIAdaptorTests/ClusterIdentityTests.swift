@@ -1,5 +1,6 @@
 import Configuration
 import LinuxIO
+import TestSupport
 import Testing
 
 @testable import CloudAPIAdaptor

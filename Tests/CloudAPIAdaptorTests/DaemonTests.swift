@@ -1,6 +1,7 @@
 import KataProtocol
 import LinuxIO
 import TTRPC
+import TestSupport
 import Testing
 
 @Suite("The daemon", .enabled(if: Files.isExecutable(RunningDaemon.executable), "the program is not built"))

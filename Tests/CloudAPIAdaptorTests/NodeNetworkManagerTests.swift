@@ -4,6 +4,7 @@ import PacketFilter
 import PodVMBoot
 import PodVMLifecycle
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import CloudAPIAdaptor

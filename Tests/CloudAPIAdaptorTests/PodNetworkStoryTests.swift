@@ -4,6 +4,7 @@ import LinuxIO
 import NetworkRig
 import PacketFilter
 import TTRPC
+import TestSupport
 import Testing
 
 @testable import PodNetwork

@@ -4,6 +4,7 @@ import KataProtocol
 import LinuxIO
 import NetworkRig
 import TTRPC
+import TestSupport
 import Testing
 
 @testable import PodNetwork

@@ -3,6 +3,7 @@ import HTTPTransport
 import LinuxIO
 import PodVMLifecycle
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import CloudAPIAdaptor

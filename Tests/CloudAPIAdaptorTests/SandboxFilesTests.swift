@@ -1,6 +1,7 @@
 import AgentTunnel
 import LinuxIO
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import CloudAPIAdaptor

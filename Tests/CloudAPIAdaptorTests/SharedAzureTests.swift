@@ -4,6 +4,7 @@ import KataProtocol
 import LinuxIO
 import TTRPC
 import Telemetry
+import TestSupport
 import Testing
 
 /// A fake Azure in this process, for daemons that share a resource group.

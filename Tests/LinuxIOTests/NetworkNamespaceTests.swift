@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import LinuxIO
@@ -67,7 +68,8 @@ struct NetworkNamespaceTests {
             child.signal(Signals.kill)
             #expect(try await child.wait() == .signalled(Signals.kill))
             // The last of them closes the pipe.
-            #expect(try await soon(on: loop) { try await child.output?.read(upTo: 1) } == [])
+            #expect(
+                try await withDeadline(.now + .seconds(120), on: loop) { try await child.output?.read(upTo: 1) } == [])
             for namespace in ["mnt", "pid_for_children", "uts"] {
                 #expect(
                     Files.isSame("/proc/thread-self/ns/\(namespace)", "/proc/\(ProcessTree.parent)/ns/\(namespace)"))

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import LinuxIO
@@ -95,7 +96,8 @@ struct ProcessTests {
             child.signal(Signals.kill)
             _ = try await child.wait()
             // The pipe ends when the last of them has gone: nothing to guess, nothing to sleep for.
-            #expect(try await soon(on: loop) { try await child.output?.read(upTo: 1) } == [])
+            #expect(
+                try await withDeadline(.now + .seconds(120), on: loop) { try await child.output?.read(upTo: 1) } == [])
         }
     }
 

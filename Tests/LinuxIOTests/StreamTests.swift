@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import LinuxIO
@@ -22,7 +23,7 @@ struct StreamTests {
         try onLoop { loop in
             for _ in 0..<50 {
                 let (near, far) = try Stream.pair(on: loop)
-                async let bytes = soon(on: loop) {
+                async let bytes = withDeadline(.now + .seconds(120), on: loop) {
                     var all: [UInt8] = []
                     while case let chunk = try await near.read(upTo: 100), !chunk.isEmpty { all += chunk }
                     return all

@@ -1,6 +1,7 @@
 import LinuxIO
 import NetworkRig
 import PodNetwork
+import TestSupport
 import Testing
 
 @testable import PeerPodControl

@@ -5,6 +5,7 @@ import LinuxIO
 import PodNetwork
 import TTRPC
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import PeerPodControl

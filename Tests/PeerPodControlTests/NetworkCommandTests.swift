@@ -3,6 +3,7 @@ import JSON
 import KataProtocol
 import LinuxIO
 import TTRPC
+import TestSupport
 import Testing
 
 @testable import PeerPodControl

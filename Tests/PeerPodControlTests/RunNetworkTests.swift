@@ -4,6 +4,7 @@ import LinuxIO
 import NetworkRig
 import PodNetwork
 import TTRPC
+import TestSupport
 import Testing
 
 @testable import PeerPodControl

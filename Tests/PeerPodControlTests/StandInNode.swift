@@ -1,6 +1,7 @@
 import KataProtocol
 import LinuxIO
 import TTRPC
+import TestSupport
 import Testing
 
 @testable import PeerPodControl
@@ -220,15 +221,6 @@ final class StandInNode: Sendable {
         if behavior.leavesOutputsOpen { try await loop.sleep(for: .seconds(3600)) }
         throw Status(.unknown, "EOF")
     }
-}
-
-/// A fresh directory, removed with the test.
-final class TemporaryDirectory: Sendable {
-    let path: String
-
-    init() throws { path = try Files.makeTemporaryDirectory(prefix: "/tmp/peerpodctl-test-") }
-
-    deinit { try? Files.removeTree(path) }
 }
 
 /// What a pod printed, as its shim passed it on.

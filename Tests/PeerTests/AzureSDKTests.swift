@@ -2,6 +2,7 @@ import Doubles
 import JSON
 import LinuxIO
 import PodVMBoot
+import TestSupport
 import Testing
 
 @Suite("Microsoft's own SDK for Azure")

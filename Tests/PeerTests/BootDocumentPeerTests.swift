@@ -2,6 +2,7 @@ import LinuxIO
 import PodNetwork
 import PodVMBoot
 import Telemetry
+import TestSupport
 import Testing
 
 /// Our boot document, read and written by Go's encoding/json with the tags of the Go programs.

@@ -3,6 +3,7 @@ import JSON
 import LinuxIO
 import NetworkRig
 import PodNetwork
+import TestSupport
 import Testing
 
 /// One of the CNI project's own plugins, run as containerd does: the network's configuration on standard input, the rest

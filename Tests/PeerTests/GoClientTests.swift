@@ -1,6 +1,7 @@
 import AgentProtocolForwarder
 import AgentTunnel
 import LinuxIO
+import TestSupport
 import Testing
 
 /// containerd's own client, as kata's Go shim uses it, on our server and through our tunnel.

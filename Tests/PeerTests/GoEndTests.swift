@@ -1,6 +1,7 @@
 import AgentProtocolForwarder
 import AgentTunnel
 import LinuxIO
+import TestSupport
 import Testing
 
 /// Either end of the tunnel replaced by what the Go programs have there: containerd's ttrpc straight in Go's TLS.

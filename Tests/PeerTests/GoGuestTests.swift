@@ -3,6 +3,7 @@ import LinuxIO
 import NetworkRig
 import PodNetwork
 import PodVMBoot
+import TestSupport
 import Testing
 
 /// What Go's guest does with our boot document, done by hand with `ip`: in its order, with nothing that it does not know.

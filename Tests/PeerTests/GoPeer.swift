@@ -1,5 +1,6 @@
 import JSON
 import LinuxIO
+import TestSupport
 import Testing
 
 /// Tests/Peers/ttrpc-peer: containerd's own ttrpc, and Go's crypto/tls and encoding/json.

@@ -2,6 +2,7 @@ import Doubles
 import LinuxIO
 import PodVMLifecycle
 import RemoteHypervisor
+import TestSupport
 import Testing
 
 /// containerd's client, as kata's Go shim uses it, on the adaptor's own socket.

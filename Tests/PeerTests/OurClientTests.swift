@@ -1,6 +1,7 @@
 import KataProtocol
 import LinuxIO
 import TTRPC
+import TestSupport
 import Testing
 
 /// Our client, as peerpodctl and the readiness probe use it, on containerd's own server.

@@ -1,5 +1,6 @@
 import AgentTunnel
 import Telemetry
+import TestSupport
 
 /// One sandbox's identity in files, as flags of ttrpc-peer.
 struct Papers: Sendable {

@@ -1,6 +1,7 @@
 import AgentTunnel
 import JSON
 import LinuxIO
+import TestSupport
 import Testing
 
 /// Go's crypto/tls, set up as the Go adaptor dials and the Go forwarder listens, with our certificates.

@@ -3,6 +3,7 @@ import KataProtocol
 import LinuxIO
 import PodVMLifecycle
 import TTRPC
+import TestSupport
 import Testing
 
 @Suite("Hypervisor service")
@@ -187,13 +188,4 @@ func wire<Request: Message, Response: Message>(
     var bytes: [UInt8] = []
     Frame(stream: 1, .request, payload: envelope.encoded).encode(into: &bytes)
     return bytes
-}
-
-/// Until `condition` holds; fails the test when it takes absurdly long.
-func eventually(on loop: EpollLoop, _ condition: @Sendable () throws -> Bool) async throws {
-    let limit = ContinuousClock.now.advanced(by: .seconds(20))
-    while try !condition() {
-        try #require(ContinuousClock.now < limit, "it never came true")
-        try await loop.sleep(for: .milliseconds(1))
-    }
 }

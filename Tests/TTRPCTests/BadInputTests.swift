@@ -1,5 +1,6 @@
 import LinuxIO
 import TTRPC
+import TestSupport
 import Testing
 
 @Suite("Bad input to a server")

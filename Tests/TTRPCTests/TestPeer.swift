@@ -85,12 +85,3 @@ extension Service {
         return Service("test.Test", unary: echo.merging(unary) { $1 }, streaming: streaming)
     }
 }
-
-/// Until `condition` holds; fails the test when it takes absurdly long.
-func eventually(on loop: EpollLoop, _ condition: @Sendable () throws -> Bool) async throws {
-    let limit = ContinuousClock.now.advanced(by: .seconds(120))
-    while try !condition() {
-        try #require(ContinuousClock.now < limit, "it never came true")
-        try await loop.sleep(for: .milliseconds(1))
-    }
-}

@@ -5,6 +5,7 @@ import NetworkRig
 import PodNetwork
 import TTRPC
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import FakeCloud

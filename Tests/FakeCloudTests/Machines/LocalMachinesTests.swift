@@ -2,6 +2,7 @@ import KataProtocol
 import LinuxIO
 import TTRPC
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import FakeCloud

@@ -1,0 +1,39 @@
+package import LinuxIO
+
+/// Runs a test's body on a loop of its own; a body that does not end within `limit` fails the test.
+///
+/// `services` run beside the body and are cancelled when the body has returned.
+/// - Throws: what the body or a service threw, or `DeadlineExceeded`.
+package func onLoop<Result: Sendable>(
+    within limit: Duration = .seconds(120),
+    beside services: [@Sendable (EpollLoop) async throws -> Void] = [],
+    _ body: @escaping @Sendable (EpollLoop) async throws -> Result
+) throws -> Result {
+    try EpollLoop.run { loop in
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for service in services {
+                group.addTask { do { try await service(loop) } catch is CancellationError {} }
+            }
+            defer { group.cancelAll() }
+            return try await withDeadline(.now.advanced(by: limit), on: loop) { try await body(loop) }
+        }
+    }
+}
+
+/// Runs `body` while `services` run beside it, which are cancelled when the body has returned.
+package func alongside(
+    _ services: [@Sendable () async throws -> Void], _ body: () async throws -> Void
+) async throws {
+    try await withThrowingTaskGroup(of: Void.self) { group in
+        for service in services { group.addTask { try await service() } }
+        defer { group.cancelAll() }
+        try await body()
+    }
+}
+
+/// Runs `body` while `service` runs beside it, which is cancelled when the body has returned.
+package func alongside(
+    _ service: @escaping @Sendable () async throws -> Void, _ body: () async throws -> Void
+) async throws {
+    try await alongside([service], body)
+}

@@ -40,11 +40,6 @@ let package = Package(
         .executable(name: "agent-protocol-forwarder", targets: ["agent-protocol-forwarder"]),
         .executable(name: "peerpodctl", targets: ["peerpodctl"]),
         .executable(name: "fake-pod-vm", targets: ["fake-pod-vm"]),
-        // For the packages in Fuzz and Benchmarks.
-        library("LinuxIO"), library("TTRPC"), library("AgentTunnel"), library("PodVMBoot"), library("KataProtocol"),
-        library("RemoteHypervisor"), library("AgentProtocolForwarder"), library("JSON"), library("PodVMLifecycle"),
-        library("Telemetry"), library("Configuration"), library("HTTPTransport"), library("AzureProvider"),
-        library("FakeCloud"), library("NetworkRig"), library("ScaleRig"),
     ],
     targets: [
         // C: what a library's macros and variadics hide from Swift, and nothing else.
@@ -206,3 +201,58 @@ let package = Package(
             ]),
     ]
 )
+
+/// A program that examines the bytes that libFuzzer generates; its seeds are in Fuzz/Corpus/<name>.
+func fuzzer(_ name: String, of modules: Target.Dependency...) -> Target {
+    .executableTarget(
+        name: name, dependencies: ["Fuzzing"] + modules, path: "Fuzz/Sources/\(name)", swiftSettings: strict)
+}
+
+/// The modules that `targets` need, directly or not.
+func modules(below targets: [Target], in all: [Target]) -> [Target] {
+    var needed = Set<String>()
+    var pending = targets
+    while let target = pending.popLast() {
+        for case .byNameItem(let name, _) in target.dependencies where needed.insert(name).inserted {
+            pending += all.filter { $0.name == name }
+        }
+    }
+    return all.filter { needed.contains($0.name) }
+}
+
+// Benchmarks and fuzzers reach the modules without making them products: scripts/bench and scripts/fuzz set PEERPODS_TARGETS,
+// and `swift build` by itself does not build them.
+switch Context.environment["PEERPODS_TARGETS"] {
+case "benchmarks":
+    package.targets.append(
+        .executableTarget(
+            name: "benchmarks",
+            dependencies: [
+                "AgentTunnel", "Configuration", "JSON", "KataProtocol", "LinuxIO", "NetworkRig", "PodVMBoot",
+                "ScaleRig", "TTRPC", "Telemetry",
+            ],
+            path: "Benchmarks/Sources/Benchmarks",
+            swiftSettings: [.swiftLanguageMode(.v6), .enableUpcomingFeature("NonisolatedNonsendingByDefault")]))
+case "fuzz":
+    // With -sanitize=fuzzer each program gets libFuzzer's `main`, so that no other program can be linked.
+    package.products = []
+    let fuzzers = [
+        .target(name: "CFuzzer", path: "Fuzz/Sources/CFuzzer"),
+        .target(name: "Fuzzing", dependencies: ["CFuzzer"], path: "Fuzz/Sources/Fuzzing", swiftSettings: strict),
+        fuzzer("FrameDecoderFuzzer", of: "TTRPC"),
+        fuzzer("ProtobufFuzzer", of: "TTRPC"),
+        fuzzer("EnvelopeFuzzer", of: "TTRPC"),
+        fuzzer("MessageFuzzer", of: "KataProtocol", "TTRPC"),
+        fuzzer("ServerFuzzer", of: "LinuxIO", "TTRPC"),
+        fuzzer("HTTPAnswerFuzzer", of: "AgentProtocolForwarder"),
+        fuzzer("PodMetadataFuzzer", of: "AgentProtocolForwarder"),
+        fuzzer("RewriterFuzzer", of: "AgentProtocolForwarder", "AgentTunnel", "TTRPC"),
+        fuzzer("HypervisorFuzzer", of: "KataProtocol", "LinuxIO", "PodVMLifecycle", "RemoteHypervisor", "TTRPC"),
+        fuzzer("AzureAnswerFuzzer", of: "AzureProvider", "HTTPTransport"),
+        fuzzer("BootDocumentFuzzer", of: "PodVMBoot"),
+        fuzzer("CloudConfigFuzzer", of: "PodVMBoot"),
+        fuzzer("InitdataFuzzer", of: "PodVMBoot"),
+    ]
+    package.targets = modules(below: fuzzers, in: package.targets) + fuzzers
+default: break
+}

@@ -65,7 +65,8 @@ let package = Package(
         // 1: transport
         module("TTRPC", ["LinuxIO", "Telemetry"]),
         module("HTTPTransport", ["CCurl", "CMicroHTTPD", "LinuxIO", "Telemetry"]),
-        module("AgentTunnel", ["COpenSSL", "LinuxIO", "Telemetry"]),
+        module("TLS", ["COpenSSL", "LinuxIO", "Telemetry"]),
+        module("AgentTunnel", ["LinuxIO", "TLS", "Telemetry"]),
         module("PodNetwork", ["CNetlink", "LinuxIO", "Telemetry"]),
         module("PacketFilter", ["CNFTables", "LinuxIO", "Telemetry"]),
 
@@ -80,8 +81,7 @@ let package = Package(
         module(
             "FakeCloud",
             [
-                "AgentTunnel", "Configuration", "HTTPTransport", "JSON", "LinuxIO", "PodNetwork", "PodVMLifecycle",
-                "Telemetry",
+                "Configuration", "HTTPTransport", "JSON", "LinuxIO", "PodNetwork", "PodVMLifecycle", "TLS", "Telemetry",
             ]),
 
         // 4: programs
@@ -90,13 +90,13 @@ let package = Package(
             [
                 "AgentTunnel", "AzureProvider", "Configuration", "FakeCloud", "HTTPTransport", "JSON", "KataProtocol",
                 "LinuxIO", "PacketFilter", "PodNetwork", "PodVMBoot", "PodVMLifecycle", "ProcessHardening",
-                "RemoteHypervisor", "TTRPC", "Telemetry",
+                "RemoteHypervisor", "TLS", "TTRPC", "Telemetry",
             ]),
         module(
             "AgentProtocolForwarder",
             [
                 "AgentTunnel", "Configuration", "JSON", "KataProtocol", "LinuxIO", "PodNetwork", "PodVMBoot",
-                "ProcessHardening", "TTRPC", "Telemetry",
+                "ProcessHardening", "TLS", "TTRPC", "Telemetry",
             ]),
         module(
             "PeerPodControl",
@@ -127,8 +127,9 @@ let package = Package(
         tests("PodVMLifecycleTests", ["Doubles", "JSON", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
         tests("ConfigurationTests", ["Configuration", "Telemetry"]),
         tests("LinuxIOTests", ["LinuxIO", "TestSupport"]),
-        tests("AgentTunnelTests", ["AgentTunnel", "COpenSSL", "LinuxIO", "Telemetry", "TestSupport"]),
-        tests("HTTPTransportTests", ["AgentTunnel", "HTTPTransport", "LinuxIO", "Telemetry"]),
+        tests("TLSTests", ["LinuxIO", "TLS", "Telemetry", "TestSupport"]),
+        tests("AgentTunnelTests", ["AgentTunnel", "COpenSSL", "LinuxIO", "TLS", "Telemetry", "TestSupport"]),
+        tests("HTTPTransportTests", ["HTTPTransport", "LinuxIO", "TLS", "Telemetry"]),
         tests(
             "AzureProviderTests",
             [
@@ -140,7 +141,7 @@ let package = Package(
             [
                 "AgentTunnel", "CloudAPIAdaptor", "Configuration", "Doubles", "FakeCloud", "HTTPTransport", "JSON",
                 "KataProtocol", "LinuxIO", "NetworkRig", "PacketFilter", "PodNetwork", "PodVMBoot", "PodVMLifecycle",
-                "ShimRig", "TTRPC", "Telemetry", "TestSupport", "agent-protocol-forwarder", "cloud-api-adaptor",
+                "ShimRig", "TLS", "TTRPC", "Telemetry", "TestSupport", "agent-protocol-forwarder", "cloud-api-adaptor",
                 "fake-pod-vm",
                 "peerpodctl",
             ]),
@@ -163,7 +164,7 @@ let package = Package(
             "AgentProtocolForwarderTests",
             [
                 "AgentProtocolForwarder", "AgentTunnel", "Configuration", "Doubles", "JSON", "KataProtocol", "LinuxIO",
-                "NetworkRig", "PodNetwork", "PodVMBoot", "TTRPC", "Telemetry", "TestSupport",
+                "NetworkRig", "PodNetwork", "PodVMBoot", "TLS", "TTRPC", "Telemetry", "TestSupport",
             ]),
         tests(
             "FakeCloudTests",
@@ -195,9 +196,9 @@ let package = Package(
             "PeerTests",
             [
                 "AgentProtocolForwarder", "AgentTunnel", "Doubles", "JSON", "KataProtocol", "LinuxIO", "NetworkRig",
-                "PodNetwork", "PodVMBoot", "PodVMLifecycle", "RemoteHypervisor", "TTRPC", "Telemetry", "TestSupport",
-                "agent-protocol-forwarder", "fake-pod-vm",
-                "peerpodctl",
+                "PodNetwork", "PodVMBoot", "PodVMLifecycle", "RemoteHypervisor", "TLS", "TTRPC", "Telemetry",
+                "TestSupport",
+                "agent-protocol-forwarder", "fake-pod-vm", "peerpodctl",
             ]),
     ]
 )
@@ -229,7 +230,7 @@ case "benchmarks":
             name: "benchmarks",
             dependencies: [
                 "AgentTunnel", "Configuration", "JSON", "KataProtocol", "LinuxIO", "NetworkRig", "PodVMBoot",
-                "ScaleRig", "TTRPC", "Telemetry",
+                "ScaleRig", "TLS", "TTRPC", "Telemetry",
             ],
             path: "Benchmarks/Sources/Benchmarks",
             swiftSettings: [.swiftLanguageMode(.v6), .enableUpcomingFeature("NonisolatedNonsendingByDefault")]))

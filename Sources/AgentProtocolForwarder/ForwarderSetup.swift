@@ -1,7 +1,7 @@
-internal import AgentTunnel
 internal import Configuration
 internal import LinuxIO
 internal import PodVMBoot
+internal import TLS
 internal import Telemetry
 
 /// What the command line and the boot document together come to, checked before anything is done.

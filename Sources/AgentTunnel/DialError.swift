@@ -1,4 +1,5 @@
 public import LinuxIO
+public import TLS
 
 /// Why no connection to a VM's forwarder came about.
 public struct DialError: Error, Equatable, Sendable {

@@ -1,24 +1,5 @@
 public import LinuxIO
-
-/// How the node's end makes sure whom it talks to.
-public struct ClientSecurity: Sendable {
-    /// Whom we trust and who we are.
-    public let context: TLSContext
-    /// The name the VM's certificate must have: the VM's own, or ``fixedServerName``.
-    public let serverName: String
-    /// Sessions with this one VM.
-    public let sessions: TLSSessionCache
-
-    /// The name in every VM's certificate when the files of the user are used.
-    public static let fixedServerName = "podvm-server"
-
-    /// Checks `serverName` with what `context` trusts.
-    public init(context: TLSContext, serverName: String, sessions: TLSSessionCache = TLSSessionCache()) {
-        self.context = context
-        self.serverName = serverName
-        self.sessions = sessions
-    }
-}
+internal import TLS
 
 /// Connects to one VM's forwarder, again and again until it answers.
 ///

@@ -1,4 +1,5 @@
 public import LinuxIO
+public import TLS
 public import Telemetry
 
 /// The VM's end of the tunnel: one connection to the agent for each that comes from the node.

@@ -1,10 +1,10 @@
-internal import AgentTunnel
 internal import AzureProvider
 internal import Configuration
 internal import FakeCloud
 internal import HTTPTransport
 internal import LinuxIO
 internal import PodVMLifecycle
+internal import TLS
 internal import Telemetry
 
 extension Cloud {

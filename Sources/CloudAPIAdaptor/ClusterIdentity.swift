@@ -1,6 +1,6 @@
-internal import AgentTunnel
 internal import Configuration
 internal import LinuxIO
+internal import TLS
 
 /// The cluster that this node's VMs belong to, as every VM's tags have it.
 ///

@@ -1,6 +1,6 @@
-internal import AgentTunnel
 internal import JSON
 internal import LinuxIO
+internal import TLS
 internal import Telemetry
 
 /// What the connector keeps in a sandbox's directory, for itself and for a later process.

@@ -1,6 +1,7 @@
 internal import AgentTunnel
 internal import Configuration
 internal import PodVMBoot
+internal import TLS
 
 /// How the node trusts its pod VMs, and they it: what the operator gave, and where he gave
 /// nothing, what is made for each sandbox.

@@ -1,6 +1,7 @@
 import AgentTunnel
 import LinuxIO
 import PodVMBoot
+import TLS
 import TTRPC
 import Telemetry
 import TestSupport

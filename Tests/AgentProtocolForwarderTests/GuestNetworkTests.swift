@@ -3,6 +3,7 @@ import KataProtocol
 import LinuxIO
 import NetworkRig
 import PodVMBoot
+import TLS
 import TTRPC
 import Telemetry
 import TestSupport

@@ -1,4 +1,5 @@
 import LinuxIO
+import TLS
 import TestSupport
 import Testing
 

@@ -1,5 +1,6 @@
 import Glibc
 import LinuxIO
+import TLS
 import TestSupport
 import Testing
 
@@ -30,22 +31,6 @@ struct HostilePeerTests {
                 #expect(error?.reason.contains(reason) == true, "\(String(describing: error))")
                 stream.close()
             }
-        }
-    }
-
-    @Test("one read takes in no more than a turn's records")
-    func tinyRecords() throws {
-        try onLoop { [identity] loop in
-            let (client, server) = try await Handshake.run(
-                identity.clientContext(), identity.serverContext(), on: loop
-            ).ends()
-            for _ in 0..<PeerConduct.recordsPerTurn + 10 { try await server.write([7]) }
-            var counts: [Int] = []
-            while counts.reduce(0, +) < PeerConduct.recordsPerTurn + 10 {
-                counts.append(try await client.read(upTo: 64 << 10).count)
-            }
-            #expect(counts.max() ?? 0 <= PeerConduct.recordsPerTurn)
-            #expect(counts.count > 1)
         }
     }
 

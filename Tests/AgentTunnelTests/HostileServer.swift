@@ -4,6 +4,7 @@ import LinuxIO
 import Telemetry
 
 @testable import AgentTunnel
+@testable import TLS
 
 /// A VM's end with the right keys, which sends what no honest one would, on threads of its own.
 final class HostileServer: Sendable {

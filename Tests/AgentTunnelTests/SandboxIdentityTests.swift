@@ -1,4 +1,5 @@
 import LinuxIO
+import TLS
 import Telemetry
 import TestSupport
 import Testing

@@ -4,6 +4,7 @@ import LinuxIO
 import PodVMBoot
 import PodVMLifecycle
 import Synchronization
+import TLS
 import TTRPC
 import Telemetry
 import TestSupport

@@ -1,5 +1,5 @@
-import AgentTunnel
 import LinuxIO
+import TLS
 import Telemetry
 import TestSupport
 import Testing

@@ -3,6 +3,7 @@ import KataProtocol
 import LinuxIO
 import PodVMBoot
 import Synchronization
+import TLS
 import TTRPC
 
 /// A VM as the connector sees it: a forwarder that booted from its user data, and an agent.

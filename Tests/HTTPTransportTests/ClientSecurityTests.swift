@@ -1,6 +1,6 @@
-import AgentTunnel
 import HTTPTransport
 import LinuxIO
+import TLS
 import Testing
 
 @Suite("HTTP client and TLS")
@@ -83,7 +83,10 @@ struct ClientSecurityTests {
 
     @Test("a server refuses a certificate that it cannot use")
     func unusable() throws {
-        let (one, other) = (try SandboxIdentity.make(vmName: "a"), try SandboxIdentity.make(vmName: "b"))
+        let (one, other) = (
+            try ServerIdentity.make(name: "a", organization: "tests"),
+            try ServerIdentity.make(name: "b", organization: "tests")
+        )
         try EpollLoop.run { loop in
             for tls in [
                 HTTPServer.TLS(certificate: "none", key: one.server.key),

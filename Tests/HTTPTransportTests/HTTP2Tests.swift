@@ -1,6 +1,6 @@
-import AgentTunnel
 import HTTPTransport
 import LinuxIO
+import TLS
 import Telemetry
 import Testing
 
@@ -37,7 +37,7 @@ struct HTTP2Tests {
     ) throws {
         let directory = try Files.makeTemporaryDirectory(prefix: "/tmp/http2-")
         defer { try? Files.removeTree(directory) }
-        let identity = try SandboxIdentity.make(vmName: "localhost")
+        let identity = try ServerIdentity.make(name: "localhost", organization: "tests")
         for (name, text) in [
             ("cert.pem", identity.server.certificate), ("key.pem", identity.server.key.reveal()),
             ("ca.pem", identity.authority), ("server.js", HTTP2Tests.program),

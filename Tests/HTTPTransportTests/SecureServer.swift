@@ -1,6 +1,6 @@
-import AgentTunnel
 import HTTPTransport
 import LinuxIO
+import TLS
 import Testing
 
 /// A server behind TLS, and the file with the authority it can be trusted by.
@@ -17,7 +17,7 @@ struct SecureServer: Sendable {
     ) throws {
         let directory = try Files.makeTemporaryDirectory(prefix: "/tmp/http-")
         defer { try? Files.removeTree(directory) }
-        let identity = try SandboxIdentity.make(vmName: name)
+        let identity = try ServerIdentity.make(name: name, organization: "tests")
         try DurableFile.write(Array(identity.authority.utf8), to: "\(directory)/ca.pem", mode: 0o600)
         var options = options
         if trusted { options.authorityFile = "\(directory)/ca.pem" }

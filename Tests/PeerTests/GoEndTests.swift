@@ -1,6 +1,7 @@
 import AgentProtocolForwarder
 import AgentTunnel
 import LinuxIO
+import TLS
 import TestSupport
 import Testing
 

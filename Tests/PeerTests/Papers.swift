@@ -1,4 +1,5 @@
 import AgentTunnel
+import TLS
 import Telemetry
 import TestSupport
 

@@ -1,5 +1,6 @@
 import AgentTunnel
 import LinuxIO
+import TLS
 import TestSupport
 
 /// Both ends of our tunnel, encrypted, to whatever serves the agent's socket.

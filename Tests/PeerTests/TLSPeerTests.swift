@@ -1,6 +1,7 @@
 import AgentTunnel
 import JSON
 import LinuxIO
+import TLS
 import TestSupport
 import Testing
 

@@ -1,6 +1,7 @@
 import AgentTunnel
 import LinuxIO
 import PodVMBoot
+import TLS
 import Telemetry
 
 /// A tunnel between two processes on this machine: our forwarder's program at one end, and at

@@ -1,6 +1,6 @@
-internal import AgentTunnel
 internal import HTTPTransport
 internal import LinuxIO
+internal import TLS
 internal import Telemetry
 
 /// A fake Azure's certificate, and its authority in a file for clients to trust.
@@ -26,7 +26,7 @@ struct ServerSecurity: Sendable {
             (directory, self.authorityFile) = (nil, authorityFile)
             return
         }
-        let identity = try SandboxIdentity.make(vmName: name)
+        let identity = try ServerIdentity.make(name: name, organization: "fake-azure")
         tls = HTTPServer.TLS(certificate: identity.server.certificate, key: identity.server.key)
         directory = authorityFile.isEmpty ? try Files.makeTemporaryDirectory(prefix: "/tmp/fake-azure-") : nil
         self.authorityFile = directory.map { "\($0)/authority.pem" } ?? authorityFile

@@ -131,7 +131,7 @@ public final class TLSStream: ByteStream {
     /// certificate; a refusal shows only in the next read. The session ticket that servers
     /// send first of all is the sign of acceptance.
     /// - Throws: ``TLSError`` when it refuses.
-    func awaitAcceptance(within limit: Duration) async throws {
+    package func awaitAcceptance(within limit: Duration) async throws {
         let deadline = ContinuousClock.now.advanced(by: limit)
         do {
             try await withDeadline(deadline, on: loop) { [self] in

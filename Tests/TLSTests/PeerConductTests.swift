@@ -1,7 +1,7 @@
 import LinuxIO
 import Testing
 
-@testable import AgentTunnel
+@testable import TLS
 
 @Suite("A TLS peer's conduct")
 struct PeerConductTests {

@@ -3,16 +3,16 @@ import Telemetry
 import TestSupport
 import Testing
 
-@testable import AgentTunnel
+@testable import TLS
 
 @Suite("Handshakes")
 struct HandshakeTests {
-    private let identity: SandboxIdentity
-    private let stranger: SandboxIdentity
+    private let identity: TestIdentity
+    private let stranger: TestIdentity
 
     init() throws {
-        identity = try SandboxIdentity.make(vmName: "podvm-a")
-        stranger = try SandboxIdentity.make(vmName: "podvm-a")
+        identity = try TestIdentity.make(name: "podvm-a")
+        stranger = try TestIdentity.make(name: "podvm-a")
     }
 
     @Test("two ends of one identity carry bytes both ways")
@@ -50,12 +50,12 @@ struct HandshakeTests {
     @Test("an expired certificate is not trusted, on either side")
     func expired() throws {
         try onLoop { [identity] loop in
-            let (authority, server) = try Expired.server(name: "podvm-a")
+            let (authority, server) = try ExpiredCertificates.server(name: "podvm-a")
             let client = try TLSContext.client(trusting: authority, identity: identity.client)
             let late = try TLSContext.server(identity: server, clientAuthorities: identity.client.certificate)
             #expect(try await Handshake.run(client, late, on: loop).clientCode == .expiredPeer)
 
-            let lateClient = try Expired.client()
+            let lateClient = try ExpiredCertificates.client()
             let strict = try TLSContext.server(
                 identity: identity.server, clientAuthorities: lateClient.certificate)
             let shows = try TLSContext.client(trusting: identity.authority, identity: lateClient)

@@ -1,5 +1,3 @@
-internal import LinuxIO
-
 /// Room for bytes under way, lent to whoever has some and shared by all connections.
 ///
 /// A connection that waits holds none, so a thousand idle ones cost no buffers; the block
@@ -21,7 +19,7 @@ package final class BufferPool: Sendable {
     /// Bytes in a block when too many large ones are lent.
     static let smallSize = 16 << 10
     /// How many large blocks may be lent at once: 8 MiB.
-    static let largeLimit = 32
+    package static let largeLimit = 32
     /// How many blocks are kept for the next borrowers.
     private static let idleLimit = 4
 

@@ -1,4 +1,4 @@
-import AgentTunnel
+import TLS
 import Testing
 
 @Suite("Keyed hash")

@@ -3,7 +3,7 @@ import Telemetry
 import TestSupport
 import Testing
 
-@testable import AgentTunnel
+@testable import TLS
 
 @Suite("Whom the VM lets in")
 struct ClientAuthorityTests {
@@ -53,11 +53,11 @@ struct ClientAuthorityTests {
         }
     }
 
-    private let identity: SandboxIdentity
+    private let identity: TestIdentity
     private let chain: Chain
 
     init() throws {
-        identity = try SandboxIdentity.make(vmName: "podvm-a")
+        identity = try TestIdentity.make(name: "podvm-a")
         chain = try Chain()
     }
 

@@ -2,7 +2,7 @@ import LinuxIO
 import TestSupport
 import Testing
 
-@testable import AgentTunnel
+@testable import TLS
 
 @Suite("TLS profiles")
 struct TLSProfileTests {
@@ -40,7 +40,7 @@ struct TLSProfileTests {
         ])
     func honoured(version: String, suites: [String], agreed: String) throws {
         try onLoop { loop in
-            let identity = try SandboxIdentity.make(vmName: "podvm-a")
+            let identity = try TestIdentity.make(name: "podvm-a")
             let profile = try TLSProfile(minimumVersion: version, cipherSuites: suites)
             let server = try identity.serverContext(profile: TLSProfile(minimumVersion: "VersionTLS12"))
             let client = try identity.clientContext(profile: profile)
@@ -58,7 +58,7 @@ struct TLSProfileTests {
     @Test("ends without a suite in common say so")
     func incompatible() throws {
         try onLoop { loop in
-            let identity = try SandboxIdentity.make(vmName: "podvm-a")
+            let identity = try TestIdentity.make(name: "podvm-a")
             let one = try TLSProfile(minimumVersion: "VersionTLS12", cipherSuites: ["TLS_AES_128_GCM_SHA256"])
             let other = try TLSProfile(minimumVersion: "VersionTLS12", cipherSuites: ["TLS_AES_256_GCM_SHA384"])
             let handshake = try await Handshake.run(

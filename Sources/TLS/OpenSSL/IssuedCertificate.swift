@@ -1,42 +1,42 @@
 internal import COpenSSL
 internal import Telemetry
 
-/// A certificate made here, with its private key.
+/// A certificate that is made here, with its private key.
 ///
 /// Safe, because both pointers are this value's own, never leave this file and are
 /// freed with it; what goes out is PEM text.
-@safe struct SelfMadeCertificate: ~Copyable {
+@safe struct IssuedCertificate: ~Copyable {
     private let certificate: OpaquePointer
     private let key: OpaquePointer
 
     /// Makes a P-256 key and a certificate for it, signed by itself.
     ///
     /// `validity` is in seconds from now.
-    static func make(
+    static func selfSigned(
         _ template: CertificateTemplate, validity: ClosedRange<Int> = CertificateTemplate.validity
-    ) throws(TLSError) -> SelfMadeCertificate {
+    ) throws(TLSError) -> IssuedCertificate {
         let made = try blank()
         try unsafe made.fill(template, validity, issuer: made.certificate, signingKey: made.key)
         return made
     }
 
     /// Makes a P-256 key and a certificate for it, signed by `issuer`.
-    static func make(
-        _ template: CertificateTemplate, validity: ClosedRange<Int> = CertificateTemplate.validity,
-        issuedBy issuer: borrowing SelfMadeCertificate
-    ) throws(TLSError) -> SelfMadeCertificate {
+    static func issued(
+        _ template: CertificateTemplate, by issuer: borrowing IssuedCertificate,
+        validity: ClosedRange<Int> = CertificateTemplate.validity
+    ) throws(TLSError) -> IssuedCertificate {
         let made = try blank()
         try unsafe made.fill(template, validity, issuer: issuer.certificate, signingKey: issuer.key)
         return made
     }
 
-    private static func blank() throws(TLSError) -> SelfMadeCertificate {
+    private static func blank() throws(TLSError) -> IssuedCertificate {
         guard let key = unsafe copenssl_make_p256_key() else { throw OpenSSLError.last("making a key") }
         guard let certificate = unsafe X509_new() else {
             unsafe EVP_PKEY_free(key)
             throw OpenSSLError.last("making a certificate")
         }
-        return unsafe SelfMadeCertificate(certificate: certificate, key: key)
+        return unsafe IssuedCertificate(certificate: certificate, key: key)
     }
 
     private init(certificate: OpaquePointer, key: OpaquePointer) {
@@ -48,17 +48,17 @@ internal import Telemetry
         _ template: CertificateTemplate, _ validity: ClosedRange<Int>, issuer: OpaquePointer,
         signingKey: OpaquePointer
     ) throws(TLSError) {
-        try SelfMadeCertificate.check(unsafe X509_set_version(certificate, Int(X509_VERSION_3)))
+        try IssuedCertificate.check(unsafe X509_set_version(certificate, Int(X509_VERSION_3)))
         try setSerialNumber()
         try setValidity(validity)
         try setSubject(template)
-        try SelfMadeCertificate.check(unsafe X509_set_issuer_name(certificate, X509_get_subject_name(issuer)))
-        try SelfMadeCertificate.check(unsafe copenssl_set_p256_key(certificate, key))
+        try IssuedCertificate.check(unsafe X509_set_issuer_name(certificate, X509_get_subject_name(issuer)))
+        try IssuedCertificate.check(unsafe copenssl_set_p256_key(certificate, key))
         for (kind, value) in template.extensions {
-            try SelfMadeCertificate.check(unsafe copenssl_add_extension(certificate, issuer, kind, value))
+            try IssuedCertificate.check(unsafe copenssl_add_extension(certificate, issuer, kind, value))
         }
         let length = unsafe X509_sign(certificate, signingKey, EVP_sha256())
-        try SelfMadeCertificate.check(length > 0 ? 1 : 0)
+        try IssuedCertificate.check(length > 0 ? 1 : 0)
     }
 
     deinit {
@@ -83,25 +83,25 @@ internal import Telemetry
     private borrowing func setSerialNumber() throws(TLSError) {
         guard let number = unsafe BN_new() else { throw OpenSSLError.last("making a serial number") }
         defer { unsafe BN_free(number) }
-        try SelfMadeCertificate.check(unsafe BN_rand(number, 128, BN_RAND_TOP_ANY, BN_RAND_BOTTOM_ANY))
+        try IssuedCertificate.check(unsafe BN_rand(number, 128, BN_RAND_TOP_ANY, BN_RAND_BOTTOM_ANY))
         guard let serial = unsafe BN_to_ASN1_INTEGER(number, nil) else {
             throw OpenSSLError.last("making a serial number")
         }
         defer { unsafe ASN1_INTEGER_free(serial) }
-        try SelfMadeCertificate.check(unsafe X509_set_serialNumber(certificate, serial))
+        try IssuedCertificate.check(unsafe X509_set_serialNumber(certificate, serial))
     }
 
     private borrowing func setValidity(_ validity: ClosedRange<Int>) throws(TLSError) {
         let start = unsafe X509_gmtime_adj(X509_getm_notBefore(certificate), validity.lowerBound)
         let end = unsafe X509_gmtime_adj(X509_getm_notAfter(certificate), validity.upperBound)
-        try SelfMadeCertificate.check(unsafe start != nil && end != nil ? 1 : 0)
+        try IssuedCertificate.check(unsafe start != nil && end != nil ? 1 : 0)
     }
 
     private borrowing func setSubject(_ template: CertificateTemplate) throws(TLSError) {
         let subject = unsafe X509_get_subject_name(certificate)
         for (kind, value) in [("O", template.organization), ("CN", template.commonName)] {
             guard let value else { continue }
-            try SelfMadeCertificate.check(
+            try IssuedCertificate.check(
                 unsafe X509_NAME_add_entry_by_txt(subject, kind, MBSTRING_UTF8, value, -1, -1, 0))
         }
     }
@@ -114,7 +114,7 @@ internal import Telemetry
 extension CertificateTemplate {
     /// X.509 extensions in OpenSSL's configuration syntax; the Go peers insist on each of them.
     fileprivate var extensions: [(kind: CInt, value: String)] {
-        switch self {
+        switch role {
         case .authority:
             [
                 (NID_basic_constraints, "critical,CA:TRUE"), (NID_key_usage, "critical,digitalSignature,keyCertSign"),

@@ -2,20 +2,23 @@ import LinuxIO
 import TestSupport
 import Testing
 
-@testable import AgentTunnel
+@testable import TLS
 
 @Suite("Clocks of node and VM")
 struct CertificateDatesTests {
     /// What a node makes whose clock is `ahead` of the VM's, both in seconds.
-    private static func identity(madeBy ahead: Int) throws -> SandboxIdentity {
+    private static func identity(madeBy ahead: Int) throws -> TestIdentity {
         let made = CertificateTemplate.validity
         let validity = made.lowerBound + ahead...made.upperBound + ahead
-        let authority = try SelfMadeCertificate.make(.authority, validity: validity)
-        return SandboxIdentity(
+        let authority = try IssuedCertificate.selfSigned(CertificateTemplate(.authority, "server"), validity: validity)
+        return TestIdentity(
             authority: try authority.certificatePEM(),
-            server: try SelfMadeCertificate.make(.server(name: "podvm-a"), validity: validity, issuedBy: authority)
-                .certifiedKey(),
-            client: try SelfMadeCertificate.make(.client, validity: validity).certifiedKey())
+            server: try IssuedCertificate.issued(
+                CertificateTemplate(.server(name: "podvm-a"), "server"), by: authority, validity: validity
+            )
+            .certifiedKey(),
+            client: try IssuedCertificate.selfSigned(CertificateTemplate(.client, "client"), validity: validity)
+                .certifiedKey())
     }
 
     @Test(

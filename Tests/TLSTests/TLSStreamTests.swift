@@ -2,7 +2,7 @@ import LinuxIO
 import TestSupport
 import Testing
 
-@testable import AgentTunnel
+@testable import TLS
 
 @Suite("TLS streams")
 struct TLSStreamTests {
@@ -10,7 +10,7 @@ struct TLSStreamTests {
     private let server: TLSContext
 
     init() throws {
-        let identity = try SandboxIdentity.make(vmName: "podvm-a")
+        let identity = try TestIdentity.make(name: "podvm-a")
         client = try identity.clientContext()
         server = try identity.serverContext()
     }
@@ -25,6 +25,20 @@ struct TLSStreamTests {
             try await ends.server.write([2, 3])
             try await ends.server.finishWriting()
             #expect(try await ends.client.readToEnd() == [2, 3])
+        }
+    }
+
+    @Test("one read takes in no more than a turn's records")
+    func tinyRecords() throws {
+        try onLoop { [client, server] loop in
+            let (client, server) = try await Handshake.run(client, server, on: loop).ends()
+            for _ in 0..<PeerConduct.recordsPerTurn + 10 { try await server.write([7]) }
+            var counts: [Int] = []
+            while counts.reduce(0, +) < PeerConduct.recordsPerTurn + 10 {
+                counts.append(try await client.read(upTo: 64 << 10).count)
+            }
+            #expect(counts.max() ?? 0 <= PeerConduct.recordsPerTurn)
+            #expect(counts.count > 1)
         }
     }
 

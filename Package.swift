@@ -20,10 +20,19 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 }
 
 /// A program is one line: its module has the rest, so that tests and benchmarks can have it too.
-func program(_ name: String, runs module: Target.Dependency) -> Target {
+func program(_ name: String, runs module: Target.Dependency, in directory: String = "Sources/Programs") -> Target {
     .executableTarget(
-        name: name, dependencies: [module, "LinuxIO"], path: "Sources/Programs/\(name)", swiftSettings: strict,
+        name: name, dependencies: [module, "LinuxIO"], path: "\(directory)/\(name)", swiftSettings: strict,
         linkerSettings: [.unsafeFlags(bindsAtStart)])
+}
+
+/// A module of the simulators, which stand in for Azure, a pod VM and kata's agent. No program of the product links one.
+func simulator(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/Simulators/\(name)", swiftSettings: strict)
+}
+
+func simulatorProgram(_ name: String, runs module: Target.Dependency) -> Target {
+    program(name, runs: module, in: "Sources/Simulators/Programs")
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -39,6 +48,7 @@ let package = Package(
         .executable(name: "cloud-api-adaptor", targets: ["cloud-api-adaptor"]),
         .executable(name: "agent-protocol-forwarder", targets: ["agent-protocol-forwarder"]),
         .executable(name: "peerpodctl", targets: ["peerpodctl"]),
+        .executable(name: "fake-azure", targets: ["fake-azure"]),
         .executable(name: "fake-pod-vm", targets: ["fake-pod-vm"]),
     ],
     targets: [
@@ -78,19 +88,14 @@ let package = Package(
         // 3: edges
         module("RemoteHypervisor", ["KataProtocol", "LinuxIO", "PodVMLifecycle", "TTRPC", "Telemetry"]),
         module("AzureProvider", ["Configuration", "HTTPTransport", "JSON", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
-        module(
-            "FakeCloud",
-            [
-                "Configuration", "HTTPTransport", "JSON", "LinuxIO", "PodNetwork", "PodVMLifecycle", "TLS", "Telemetry",
-            ]),
 
         // 4: programs
         module(
             "CloudAPIAdaptor",
             [
-                "AgentTunnel", "AzureProvider", "Configuration", "FakeCloud", "HTTPTransport", "JSON", "KataProtocol",
-                "LinuxIO", "PacketFilter", "PodNetwork", "PodVMBoot", "PodVMLifecycle", "ProcessHardening",
-                "RemoteHypervisor", "TLS", "TTRPC", "Telemetry",
+                "AgentTunnel", "AzureProvider", "Configuration", "HTTPTransport", "JSON", "KataProtocol", "LinuxIO",
+                "PacketFilter", "PodNetwork", "PodVMBoot", "PodVMLifecycle", "ProcessHardening",
+                "RemoteHypervisor", "TTRPC", "Telemetry", "TLS",
             ]),
         module(
             "AgentProtocolForwarder",
@@ -101,18 +106,28 @@ let package = Package(
         module(
             "PeerPodControl",
             [
-                "AzureProvider", "Configuration", "FakeCloud", "HTTPTransport", "JSON", "KataProtocol", "LinuxIO",
-                "PodNetwork", "PodVMLifecycle", "TTRPC", "Telemetry",
-            ]),
-        module(
-            "FakePodVM",
-            [
-                "Configuration", "FakeCloud", "JSON", "KataProtocol", "LinuxIO", "PodNetwork", "TTRPC", "Telemetry",
+                "AzureProvider", "Configuration", "HTTPTransport", "JSON", "KataProtocol", "LinuxIO", "PodNetwork",
+                "PodVMLifecycle", "TTRPC", "Telemetry",
             ]),
         program("cloud-api-adaptor", runs: "CloudAPIAdaptor"),
         program("agent-protocol-forwarder", runs: "AgentProtocolForwarder"),
         program("peerpodctl", runs: "PeerPodControl"),
-        program("fake-pod-vm", runs: "FakePodVM"),
+
+        // Simulators
+        simulator(
+            "FakeCloud",
+            [
+                "Configuration", "HTTPTransport", "JSON", "LinuxIO", "PodNetwork", "PodVMLifecycle",
+                "TLS", "Telemetry",
+            ]),
+        simulator("FakeAzureProgram", ["Configuration", "FakeCloud", "JSON", "LinuxIO", "Telemetry"]),
+        simulator(
+            "FakePodVM",
+            [
+                "Configuration", "FakeCloud", "JSON", "KataProtocol", "LinuxIO", "PodNetwork", "TTRPC", "Telemetry",
+            ]),
+        simulatorProgram("fake-azure", runs: "FakeAzureProgram"),
+        simulatorProgram("fake-pod-vm", runs: "FakePodVM"),
 
         .target(
             name: "TestSupport", dependencies: ["LinuxIO"], path: "Tests/Support", swiftSettings: strict),
@@ -141,9 +156,8 @@ let package = Package(
             [
                 "AgentTunnel", "CloudAPIAdaptor", "Configuration", "Doubles", "FakeCloud", "HTTPTransport", "JSON",
                 "KataProtocol", "LinuxIO", "NetworkRig", "PacketFilter", "PodNetwork", "PodVMBoot", "PodVMLifecycle",
-                "ShimRig", "TLS", "TTRPC", "Telemetry", "TestSupport", "agent-protocol-forwarder", "cloud-api-adaptor",
-                "fake-pod-vm",
-                "peerpodctl",
+                "ShimRig", "TTRPC", "Telemetry", "agent-protocol-forwarder", "cloud-api-adaptor", "fake-azure",
+                "fake-pod-vm", "TLS", "TestSupport",
             ]),
         tests("TelemetryTests", ["Telemetry"]),
         .executableTarget(
@@ -170,7 +184,8 @@ let package = Package(
             "FakeCloudTests",
             [
                 "FakeCloud", "HTTPTransport", "JSON", "KataProtocol", "LinuxIO", "NetworkRig", "PodNetwork",
-                "PodVMBoot", "PodVMLifecycle", "TTRPC", "Telemetry", "TestSupport", "agent-protocol-forwarder",
+                "PodVMBoot", "PodVMLifecycle", "TTRPC", "Telemetry", "agent-protocol-forwarder", "fake-azure",
+                "TestSupport",
                 "fake-pod-vm",
             ]),
         tests(
@@ -196,9 +211,8 @@ let package = Package(
             "PeerTests",
             [
                 "AgentProtocolForwarder", "AgentTunnel", "Doubles", "JSON", "KataProtocol", "LinuxIO", "NetworkRig",
-                "PodNetwork", "PodVMBoot", "PodVMLifecycle", "RemoteHypervisor", "TLS", "TTRPC", "Telemetry",
-                "TestSupport",
-                "agent-protocol-forwarder", "fake-pod-vm", "peerpodctl",
+                "PodNetwork", "PodVMBoot", "PodVMLifecycle", "RemoteHypervisor", "TTRPC", "Telemetry",
+                "agent-protocol-forwarder", "fake-azure", "fake-pod-vm", "TLS", "TestSupport",
             ]),
     ]
 )

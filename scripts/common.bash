@@ -11,6 +11,8 @@ fuzz_scratch=$root/.build/fuzz
 # How the programs are built that leave this machine: no Swift to install, and no path beside them or of this machine's
 # toolchain in which the loader would look for libraries.
 release_build=(swift build -c release --static-swift-stdlib --disable-local-rpath --scratch-path "$release_scratch")
+# What a release consists of. The simulators are for tests and demonstrations.
+release_programs=(cloud-api-adaptor agent-protocol-forwarder peerpodctl)
 logs=$root/.build/logs
 verbose=${VERBOSE:-}
 
@@ -69,6 +71,28 @@ check_azure_traffic() {
     cat "${recordings[@]}" >"$1/all"
     # What is beside Azure Resource Manager - tokens, metadata - has no swagger there.
     python3 "$azure_specification/check_request.py" --capture "$1/all" --allow-unknown --quiet
+}
+
+# contains_no_simulator PROGRAM: whether a program that was built (and not stripped) has no symbol and no text that names a
+# module of Sources/Simulators. A program whose symbols cannot be read fails the check.
+contains_no_simulator() {
+    local program=$1 module symbols texts status=0
+    symbols=$(nm --no-sort "$program") || return 1
+    texts=$(strings -n 6 "$program") || return 1
+    # Swift's symbols contain the length of a module's name and the name.
+    if ! grep -q '7LinuxIO' <<<"$symbols"; then
+        say "error: $program has no symbols of this project, so that nothing can be said of it"
+        return 1
+    fi
+    for module in "$root"/Sources/Simulators/*; do
+        module=$(basename "$module")
+        [[ $module != Programs ]] || continue
+        if grep -m 3 "${#module}$module" <<<"$symbols" || grep -m 3 -w "$module" <<<"$texts"; then
+            say "error: $program contains the simulator module $module"
+            status=1
+        fi
+    done
+    return "$status"
 }
 
 failed_steps=()

@@ -1,6 +1,5 @@
 internal import AzureProvider
 internal import Configuration
-internal import FakeCloud
 internal import Telemetry
 
 /// `cloud-api-adaptor azure`: the settings that all clouds have in common, those of Azure, and those of the fake Azure.
@@ -10,17 +9,17 @@ struct AzureConfiguration: Sendable {
     var usesFake = false
     /// Where ``usesFake`` was set.
     var fakeSource: ValueSource?
-    var fake = LocalAzureOptions()
+    var fake = FakeAzureSettings()
 
     static let command = Command(
         "cloud-api-adaptor azure", summary: "run pod VMs in Azure, or in a fake of it on this machine",
         details: """
             Asks Azure Resource Manager for a confidential VM per pod.
 
-            With -fake-cloud it needs no Azure and no other setting: a fake of Azure Resource Manager, in this \
-            process, takes the requests, and each VM is a tree of processes with a loopback address of its own. It \
-            reads its user data, runs agent-protocol-forwarder and a stand-in for kata's agent that really runs \
-            processes, without isolating them.
+            With -fake-cloud it needs no Azure and no other setting: the adaptor starts the program fake-azure, a fake \
+            of Azure Resource Manager, and uses it. Each VM is a process tree of this machine that reads its user \
+            data and runs agent-protocol-forwarder and a stand-in for kata's agent. The stand-in runs real processes \
+            and does not isolate them. The simulators are not part of a production installation.
             """,
         defaults: AzureConfiguration(),
         sections: [
@@ -32,11 +31,12 @@ struct AzureConfiguration: Sendable {
                     Setting(
                         "fake-cloud", environment: "FAKE_CLOUD", \Self.usesFake, .bool,
                         """
-                        Use it; account, endpoints, network and image are then its own, whatever the flags above say. The \
-                        variable is refused beside settings of a real Azure account; the flag is not.
+                        Start the program fake-azure and use it; account, endpoints, network and image are then its own, \
+                        whatever the flags above say. The variable is refused beside settings of a real Azure account; \
+                        the flag is not.
                         """
                     ).notingSource(at: \.fakeSource)
-                ] + LocalAzureOptions.settings(prefix: "fake-").map { $0.within(\.fake) }),
+                ] + FakeAzureSettings.settings.map { $0.within(\.fake) }),
         ])
 
     /// What keeps the adaptor from starting: a sentence each; empty when nothing does.
@@ -53,32 +53,41 @@ struct AzureConfiguration: Sendable {
         ]
     }
 
-    /// The fake's options, once the adaptor's own settings have had their say.
-    var fakeOptions: LocalAzureOptions {
-        var options = fake
-        options.forwarderPort = UInt16(clamping: adaptor.forwarderPort)
-        // What the image of such VMs would have been built with.
-        if adaptor.tls.isDisabled { options.forwarderFlags.append("-disable-tls") }
-        return options
+    /// The flags with which the program `fake-azure` is started.
+    var fakeArguments: [String] {
+        var configuration = self
+        // An image for such VMs has the same flag.
+        if adaptor.tls.isDisabled { configuration.fake.forwarderFlags.append("-disable-tls") }
+        let defaults = Self.command.values(of: AzureConfiguration())
+        var arguments = ["-supervised"]
+        for ((name, value), standard) in zip(Self.command.values(of: configuration), defaults) {
+            if ["forwarder-port", "log-level", "log-format"].contains(name) { arguments.append("-\(name)=\(value)") }
+            let flag = name.dropFirst(FakeAzureSettings.prefix.count)
+            if name.hasPrefix(FakeAzureSettings.prefix), name != "fake-cloud", value != standard.value {
+                arguments.append("-\(flag)=\(value)")
+            }
+        }
+        return arguments
     }
 }
 
 extension AzureOptions {
-    /// Makes these the options of somebody who uses a fake Azure. What VMs are to be like stays as it was.
-    mutating func use(_ account: FakeAzureAccount) {
-        subscriptionID = account.subscriptionID
-        tenantID = account.tenantID
-        clientID = account.clientID
-        clientSecret = account.clientSecret
-        resourceGroup = account.resourceGroup
-        region = account.region
-        subnetID = account.subnetID
-        securityGroupID = account.securityGroupID
-        imageID = account.imageID
-        authorityHost = account.authorityHost
-        managementEndpoint = account.managementEndpoint
-        metadataEndpoint = account.metadataEndpoint
-        authorityFile = account.authorityFile
-        if instanceSize == AzureOptions().instanceSize, isConfidential { instanceSize = account.instanceSize }
+    /// Replaces the account, endpoints, network and image with those of a fake Azure; the shape of the VMs stays.
+    mutating func use(_ fake: FakeAzureAnnouncement) {
+        func value(_ variable: String) -> String { fake.environment[variable] ?? "" }
+        subscriptionID = value("AZURE_SUBSCRIPTION_ID")
+        tenantID = value("AZURE_TENANT_ID")
+        clientID = value("AZURE_CLIENT_ID")
+        clientSecret = fake.secret
+        resourceGroup = value("AZURE_RESOURCE_GROUP")
+        region = value("AZURE_REGION")
+        subnetID = value("AZURE_SUBNET_ID")
+        securityGroupID = value("AZURE_NSG_ID")
+        imageID = value("AZURE_IMAGE_ID")
+        authorityHost = value("AZURE_AUTHORITY_HOST")
+        managementEndpoint = value("AZURE_MANAGEMENT_ENDPOINT")
+        metadataEndpoint = value("AZURE_IMDS_ENDPOINT")
+        authorityFile = value("AZURE_CA_FILE")
+        if instanceSize == AzureOptions().instanceSize, isConfidential { instanceSize = value("AZURE_INSTANCE_SIZE") }
     }
 }

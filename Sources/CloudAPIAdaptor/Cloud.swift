@@ -2,26 +2,27 @@ internal import LinuxIO
 internal import PodVMLifecycle
 internal import Telemetry
 
-/// A cloud that pod VMs live in, with what has to run beneath it.
+/// A cloud for pod VMs, with the services that its provider needs.
 struct Cloud: Sendable {
-    /// Makes it, on the daemon's loop.
-    typealias Factory = @Sendable (EpollLoop, Logger, Metrics) throws -> Cloud
+    /// Creates a cloud on the daemon's loop.
+    typealias Factory = @Sendable (EpollLoop, Logger, Metrics) async throws -> Cloud
 
-    /// How its VMs are reached from this node.
+    /// How this node reaches the VMs.
     enum Reach: Sendable {
-        /// As hosts of a network that this node is in, too: by the interface named, or else the default route's.
+        /// The VMs are hosts of a network that this node is in, behind this interface; nil: behind the default route's.
         case network(interface: String?)
-        /// By addresses of this machine itself, because of `reason`: no pod's network can lead there.
+        /// The VMs have loopback addresses, for this reason; pods get no network.
         case loopback(reason: String)
     }
 
     let provider: any CloudProvider
-    /// They run from before anything is asked of the provider until after the last that asks has ended; if one ends,
-    /// so does the daemon.
-    let services: [@Sendable () async throws -> Void]
+    /// Run from before the first request to the provider until after the last; if one ends, the daemon ends.
+    var services: [@Sendable () async throws -> Void]
     var reach = Reach.network(interface: nil)
-    /// Whether its VMs are programs that this process starts, which inherit what it may do.
-    var startsPrograms = false
-    /// Whether the cloud's configuration is good, by asking the cloud; throws when it is not.
+    /// Whether this is the fake Azure, a child of this process.
+    var isFake = false
+    /// Asks the cloud whether its configuration is correct; throws when it is not.
     var verify: @Sendable () async throws -> Void = {}
+    /// Ends what the services rely on. To be called once they have ended.
+    var end: @Sendable () async -> Void = {}
 }

@@ -27,7 +27,7 @@ public enum CloudAPIAdaptorCommand {
             configuration.adaptor, AzureConfiguration.command.values(of: configuration),
             warnings: configuration.usesFake ? [] : configuration.azure.warnings, environment
         ) { loop, logger, metrics in
-            try Cloud.azure(configuration, environment: environment, on: loop, logger: logger, metrics: metrics)
+            try await Cloud.azure(configuration, environment: environment, on: loop, logger: logger, metrics: metrics)
         }
     }
 

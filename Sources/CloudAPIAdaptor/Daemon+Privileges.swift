@@ -6,9 +6,9 @@ extension Daemon {
     ///
     /// - Throws: `HardeningError`.
     func dropPrivileges(using cloud: Cloud) throws {
-        // VMs of the fake Azure inherit the adaptor's privileges, and are hosts that run containers.
-        if cloud.startsPrograms {
-            return logger.warning("Keeping all privileges, because this process starts the fake Azure's VMs")
+        // The filter refuses the system calls with which this process waits for the fake Azure, its child, and ends it.
+        if cloud.isFake {
+            return logger.warning("Keeping all privileges, because the fake Azure is a child of this process")
         }
         let hasNetwork = if case .network = cloud.reach { true } else { false }
         try Hardening.adaptor(

@@ -41,7 +41,21 @@ struct Daemon: Sendable {
                 LogField("cluster", cluster.value), LogField("from", cluster.source.rawValue),
                 LogField("node", nodeName),
             ])
-        let cloud = try makeCloud(loop, logger, metrics)
+        let cloud = try await makeCloud(loop, logger, metrics)
+        let outcome: Result<Int32, any Error>
+        do {
+            outcome = .success(try await serve(cloud, metrics, signals, on: loop))
+        } catch {
+            outcome = .failure(error)
+        }
+        await cloud.end()
+        return try outcome.get()
+    }
+
+    /// Serves until a signal comes; returns the exit status.
+    private func serve(
+        _ cloud: Cloud, _ metrics: Metrics, _ signals: Signals, on loop: EpollLoop
+    ) async throws -> Int32 {
         try dropPrivileges(using: cloud)
         let stop = Event()
         return try await withThrowingTaskGroup(of: Int32?.self) { group in
@@ -111,7 +125,7 @@ struct Daemon: Sendable {
         let tunnels = TunnelManager(logger: logger)
         var options = connectorOptions
         // The fake's VMs run this project's forwarder, which needs no pod network.
-        if cloud.startsPrograms { options.allowsPodsWithoutNetwork = true }
+        if cloud.isFake { options.allowsPodsWithoutNetwork = true }
         let connector = AgentConnector(
             options: options, tunnels: tunnels, network: network, loop: loop, logger: logger)
         let supervisor = SandboxSupervisor(

@@ -24,9 +24,9 @@ struct PrivilegesStoryTests {
         init(in directory: String, of lab: Lab, on loop: EpollLoop) async throws {
             let file = directory + "/azure.env"
             var options = ChildProcess.Options(
-                executable: Files.parent(of: RunningDaemon.executable) + "/peerpodctl",
+                executable: Files.parent(of: RunningDaemon.executable) + "/fake-azure",
                 arguments: [
-                    "fake-azure", "-state-dir", directory + "/cloud", "-network", "hosts", "-env-file", file,
+                    "-state-dir", directory + "/cloud", "-network", "hosts", "-env-file", file,
                     "-forwarder-port", "\(forwarderPort)",
                 ])
             options.error = .null

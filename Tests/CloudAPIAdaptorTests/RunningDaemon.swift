@@ -4,13 +4,13 @@ import LinuxIO
 import TTRPC
 import Testing
 
-/// The program as a service manager runs it, with a fake Azure in it.
+/// The program as a service manager runs it, with a fake Azure as its child.
 struct RunningDaemon {
     static let executable = Files.parent(of: SystemInfo.executablePath) + "/cloud-api-adaptor"
 
     /// Whether there is all that a pod needs.
     static var isBuiltWhole: Bool {
-        ["cloud-api-adaptor", "agent-protocol-forwarder", "fake-pod-vm"].allSatisfy {
+        ["cloud-api-adaptor", "agent-protocol-forwarder", "fake-azure", "fake-pod-vm"].allSatisfy {
             Files.isExecutable(Files.parent(of: executable) + "/" + $0)
         }
     }
@@ -39,6 +39,8 @@ struct RunningDaemon {
             for program in ["fake-pod-vm", "agent-protocol-forwarder"] {
                 try Files.write("#!/bin/false\n".utf8, to: "\(programs)/\(program)", at: 0, mode: 0o700)
             }
+            let fake = Files.parent(of: Self.executable) + "/fake-azure"
+            try Files.write("#!/bin/sh\nexec '\(fake)' \"$@\"\n".utf8, to: "\(programs)/fake-azure", at: 0, mode: 0o700)
         }
         let notifications = "\(directory)/\(name)"
         manager = try ServiceManager.listen(at: notifications, on: loop)

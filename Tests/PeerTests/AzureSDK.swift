@@ -23,12 +23,12 @@ struct AzureSDK: Sendable {
     }
 }
 
-/// `peerpodctl fake-azure`, as a program, with real machines behind it.
+/// The program `fake-azure`, with real machines behind it.
 struct FakeAzureProgram: Sendable {
-    static let need: Comment = "peerpodctl, fake-pod-vm or agent-protocol-forwarder is not built"
+    static let need: Comment = "fake-azure, fake-pod-vm or agent-protocol-forwarder is not built"
     private static let programs = Files.parent(of: SystemInfo.executablePath)
 
-    static let isBuilt = ["peerpodctl", "fake-pod-vm", "agent-protocol-forwarder"].allSatisfy {
+    static let isBuilt = ["fake-azure", "fake-pod-vm", "agent-protocol-forwarder"].allSatisfy {
         Files.isExecutable("\(programs)/\($0)")
     }
 
@@ -39,9 +39,9 @@ struct FakeAzureProgram: Sendable {
     ) async throws {
         let file = directory + "/azure.env"
         var options = ChildProcess.Options(
-            executable: programs + "/peerpodctl",
+            executable: programs + "/fake-azure",
             arguments: [
-                "fake-azure", "-network", "loopback", "-state-dir", directory + "/state", "-programs-dir", programs,
+                "-network", "loopback", "-state-dir", directory + "/state", "-programs-dir", programs,
                 "-env-file", file,
                 "-forwarder-flags", "-disable-tls", "-log-level", "warning",
             ] + flags)
@@ -53,7 +53,7 @@ struct FakeAzureProgram: Sendable {
         while !Files.exists(file) {
             guard ContinuousClock.now < deadline else {
                 let log = (try? DurableFile.read(directory + "/azure.log", limit: 1 << 20)) ?? []
-                throw PeerFailure("peerpodctl fake-azure does not serve: \(String(decoding: log, as: UTF8.self))")
+                throw PeerFailure("fake-azure does not serve: \(String(decoding: log, as: UTF8.self))")
             }
             try await loop.sleep(for: .milliseconds(10))
         }

@@ -26,9 +26,9 @@ struct AdaptorRig {
         let scenario = "\(directory)/scenario.json"
         try Files.write(#"{"throttling": {"on": false}}"#.utf8, to: scenario, at: 0)
         var fake = ChildProcess.Options(
-            executable: tools.program("peerpodctl"),
+            executable: tools.program("fake-azure"),
             arguments: [
-                "fake-azure", "-network", areHosts ? "hosts" : "loopback", "-state-dir", "\(directory)/cloud",
+                "-network", areHosts ? "hosts" : "loopback", "-state-dir", "\(directory)/cloud",
                 "-env-file", settings,
                 "-scenario", scenario,
             ]

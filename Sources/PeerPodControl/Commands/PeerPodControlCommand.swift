@@ -11,7 +11,7 @@ public enum PeerPodControlCommand {
     static func program(output: Program.Output) -> Program {
         Program(
             "peerpodctl", version: ProjectVersion.text,
-            summary: "play the kata shim against a cloud-api-adaptor, look at its sandboxes, and play Azure",
+            summary: "run test pods and inspect the sandboxes of a cloud-api-adaptor",
             entries: [
                 .init("run", RunOptions.command) { options, command, _ throws(ConfigurationError) in
                     let report = options.isJSON ? .json : options.report
@@ -35,12 +35,12 @@ public enum PeerPodControlCommand {
                 .init("check azure", CheckOptions.command) { options, _, _ in
                     CheckCommand(options: options, output: output).run()
                 },
-                .init("fake-azure", FakeAzureSettings.command) { settings, _, _ throws(ConfigurationError) in
-                    FakeAzureCommand(
-                        options: try settings.options(), environmentFile: settings.environmentFile,
-                        logger: Logger(level: settings.logLevel), output: output
-                    ).run()
-                },
+                .init(
+                    "fake-azure", summary: "has moved to the program fake-azure",
+                    unavailable: """
+                        peerpodctl no longer contains the fake Azure: run the program fake-azure with the same flags \
+                        (swift build --product fake-azure builds it)
+                        """),
             ],
             usageStatus: ExitStatus.failure, output: output)
     }

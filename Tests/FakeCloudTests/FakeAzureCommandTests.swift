@@ -1,13 +1,12 @@
+import JSON
 import LinuxIO
 import NetworkRig
 import Testing
 
-@testable import PeerPodControl
-
-private let executable = Files.parent(of: SystemInfo.executablePath) + "/peerpodctl"
+private let executable = Files.parent(of: SystemInfo.executablePath) + "/fake-azure"
 
 @Suite(
-    "peerpodctl fake-azure", .enabled(if: Files.isExecutable(executable), "it is not built"))
+    "The program fake-azure", .enabled(if: Files.isExecutable(executable), "it is not built"))
 struct FakeAzureCommandTests {
     /// Runs it in `directory`, whose machines' programs do nothing.
     private func start(
@@ -19,7 +18,7 @@ struct FakeAzureCommandTests {
         var options = ChildProcess.Options(
             executable: executable,
             arguments: [
-                "fake-azure", "-state-dir", "\(directory)/state", "-programs-dir", directory, "-network", isolation,
+                "-state-dir", "\(directory)/state", "-programs-dir", directory, "-network", isolation,
             ]
                 + arguments)
         if isolation != "loopback", canMakeNamespaces {
@@ -28,6 +27,7 @@ struct FakeAzureCommandTests {
             options.executable = "/usr/bin/setpriv"
         }
         options.environment = [:]
+        options.input = .pipe
         options.output = .pipe
         options.error = .pipe
         return try ChildProcess.start(options, on: loop)
@@ -97,13 +97,65 @@ struct FakeAzureCommandTests {
         try inDirectory { directory, loop in
             try Files.write("{\"weather\": \"rain\"}".utf8, to: "\(directory)/scenario", at: 0)
             let scenario = try start(in: directory, "-scenario", "\(directory)/scenario", on: loop)
-            #expect(try await scenario.wait() == .exited(125))
+            #expect(try await scenario.wait() == .exited(1))
             let error = try await read(scenario.error)
             #expect(error.contains("the scenario \(directory)/scenario cannot be used"), "\(error)")
             #expect(error.contains("weather"), "\(error)")
             let place = try start(in: directory, "-listen", "here", on: loop)
-            #expect(try await place.wait() == .exited(125))
+            #expect(try await place.wait() == .exited(1))
             #expect(try await read(place.error).contains("-listen: \"here\" is no address"))
+        }
+    }
+
+    @Test("as a child it announces itself in one line of JSON, ignores signals, and ends with its input")
+    func supervised() throws {
+        try inDirectory { directory, loop in
+            let azure = try start(in: directory, "-supervised", on: loop)
+            let line = try await read(azure.output) { $0.hasSuffix("\n") }
+            let announcement = try JSONNode(JSONValue(parsing: line))
+            let environment = try announcement.object("environment")
+            #expect(try environment.string("AZURE_MANAGEMENT_ENDPOINT").hasPrefix("http://127.0.0.1:"))
+            let secret = String(decoding: try DurableFile.read("\(directory)/state/secret", limit: 100), as: UTF8.self)
+            #expect(try environment.string("AZURE_CLIENT_SECRET") + "\n" == secret)
+            #expect(try announcement.object("machines").string("loopback") == "it was asked for")
+
+            azure.signal(Signals.terminate)
+            azure.signal(Signals.interrupt)
+            let other = try start(in: directory, "-supervised", on: loop)
+            let refusal = try JSONNode(JSONValue(parsing: try await read(other.output)))
+            #expect(try refusal.string("error").contains("give each a directory of its own"))
+            #expect(try await other.wait() == .exited(1))
+            azure.input?.close()
+            #expect(try await azure.wait() == .exited(0))
+        }
+    }
+
+    @Test("as a child it waits a moment for another one that is about to end")
+    func succession() throws {
+        try inDirectory { directory, loop in
+            let first = try start(in: directory, "-supervised", on: loop)
+            _ = try await read(first.output) { $0.hasSuffix("\n") }
+            let second = try start(in: directory, "-supervised", on: loop)
+            // Nothing is announced while the first has the directory.
+            await #expect(throws: DeadlineExceeded.self) {
+                try await withDeadline(.now.advanced(by: .milliseconds(300)), on: loop) {
+                    _ = try await read(second.output) { $0.hasSuffix("\n") }
+                }
+            }
+            first.input?.close()
+            #expect(try await read(second.output) { $0.hasSuffix("\n") }.contains("AZURE_CLIENT_SECRET"))
+            second.input?.close()
+            #expect(try await second.wait() == .exited(0))
+            #expect(try await first.wait() == .exited(0))
+        }
+    }
+
+    @Test("refuses an environment file for a child, whose parent reads the environment")
+    func contradiction() throws {
+        try inDirectory { directory, loop in
+            let azure = try start(in: directory, "-supervised", "-env-file", "\(directory)/env", on: loop)
+            #expect(try await azure.wait() == .exited(1))
+            #expect(try await read(azure.error).contains("-env-file and -supervised exclude each other"))
         }
     }
 
@@ -113,7 +165,7 @@ struct FakeAzureCommandTests {
     func mayNot() throws {
         try inDirectory { directory, loop in
             let refused = try start(in: directory, isolation: "hosts", on: loop)
-            #expect(try await refused.wait() == .exited(125))
+            #expect(try await refused.wait() == .exited(1))
             let reason = "cannot make hosts of fake machines: this process lacks NET_ADMIN and SYS_ADMIN"
             #expect(try await read(refused.error).contains(reason))
             let azure = try start(in: directory, isolation: "automatic", on: loop)

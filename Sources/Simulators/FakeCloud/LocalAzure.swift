@@ -29,7 +29,8 @@ public final class LocalAzure: Sendable {
         do {
             let place = try Directory.own(directory, makingWith: 0o700)
             guard let lock = try FileLock.take("lock", in: place) else {
-                throw LocalAzureError("\(directory) is another process's: give each a directory of its own")
+                throw LocalAzureError(
+                    "\(directory) is another process's: give each a directory of its own", isInUse: true)
             }
             self.lock = lock
             var machines = LocalMachines.Options()
@@ -95,8 +96,13 @@ public final class LocalAzure: Sendable {
 public struct LocalAzureError: Error, Equatable, Sendable, CustomStringConvertible {
     /// What is the matter, and what to do about it where that is known.
     public let description: String
+    /// Whether another process uses the state directory.
+    public let isInUse: Bool
 
-    init(_ reason: String) { description = "the fake Azure does not start: \(reason)" }
+    init(_ reason: String, isInUse: Bool = false) {
+        description = "the fake Azure does not start: \(reason)"
+        self.isInUse = isInUse
+    }
 }
 
 extension FakeAzureAccount {

@@ -1,0 +1,79 @@
+internal import Configuration
+internal import FakeCloud
+internal import LinuxIO
+internal import Telemetry
+
+/// The values of the flags of `fake-azure`.
+struct FakeAzureSettings: Sendable {
+    var azure = LocalAzureOptions()
+    var listen = "127.0.0.1:0"
+    var forwarderPort = 15150
+    var environmentFile = ""
+    var isSupervised = false
+    var logLevel = LogLevel.info
+    var logFormat = Logger.Format.automatic
+
+    static let command = Command(
+        "fake-azure", summary: "run a fake Azure on this machine, for any number of adaptors",
+        details: """
+            Serves Azure's Resource Manager, token endpoint and metadata services. Its pod VMs are process trees of \
+            this machine. Prints the environment of an adaptor that uses it, one NAME=value per line, then serves \
+            until SIGTERM. The VMs keep running after it ends.
+
+                fake-azure -listen 127.0.0.1:8081 -env-file /tmp/azure.env &
+                env $(cat /tmp/azure.env) cloud-api-adaptor azure
+
+            For tests only: a client with the account's secret can run programs with the rights of this process. Only \
+            this machine can use /control, which serves the scenario and the state.
+            """,
+        defaults: FakeAzureSettings(),
+        sections: [
+            .init(
+                "Flags",
+                [
+                    Setting(
+                        "listen", \Self.listen, .string("ADDRESS:PORT"),
+                        "The address to listen on; port 0 takes any free one."),
+                    Setting("tls", \.azure.usesTLS, .bool, "Speak TLS, with a certificate made at the start."),
+                    Setting(
+                        "forwarder-port", environment: "FORWARDER_PORT", \.forwarderPort, .integer(in: 1...65535),
+                        "The TCP port of the VMs' forwarders. The adaptors need the same value."),
+                    Setting(
+                        "env-file", \.environmentFile, .path,
+                        """
+                        Write the environment to this file instead of printing it. The file appears complete, and only \
+                        its owner can read it.
+                        """),
+                    Setting(
+                        "supervised", \.isSupervised, .bool,
+                        """
+                        Run as a child of another program: print one line of JSON when it serves, or when it cannot \
+                        start, and serve until standard input ends. SIGINT and SIGTERM are ignored.
+                        """),
+                    Setting(
+                        "log-level", environment: "LOG_LEVEL", \.logLevel,
+                        .choice(LogLevel.allCases.map { ($0.description, $0) }), "The least level that is logged."),
+                    Setting(
+                        "log-format", environment: "LOG_FORMAT", \.logFormat,
+                        .choice([("automatic", .automatic), ("human", .human), ("json", .json)]),
+                        "How log lines look; automatic means human on a terminal and JSON elsewhere."),
+                ] + LocalAzureOptions.settings(prefix: "").map { $0.within(\.azure) })
+        ])
+
+    /// The options of the fake Azure.
+    ///
+    /// - Throws: ``ConfigurationError`` when flags contradict each other or the address is not valid.
+    func options() throws(ConfigurationError) -> LocalAzureOptions {
+        if isSupervised, !environmentFile.isEmpty {
+            throw ConfigurationError("-env-file and -supervised exclude each other")
+        }
+        var options = azure
+        options.forwarderPort = UInt16(clamping: forwarderPort)
+        do throws(AddressError) {
+            options.listen = try SocketAddress(parsing: listen)
+        } catch {
+            throw ConfigurationError("-listen: \(error)")
+        }
+        return options
+    }
+}

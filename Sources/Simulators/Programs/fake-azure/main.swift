@@ -1,0 +1,4 @@
+internal import FakeAzureProgram
+internal import LinuxIO
+
+Process.run(FakeAzureCommand.main(arguments:environment:))

@@ -9,7 +9,7 @@ public import Telemetry
 /// Concurrency: every call works in its caller's task, so nothing of it is sent after it has returned. What calls share
 /// - sizes, the memory of failures, what is known of VMs on their way - is each behind a lock of its own.
 public final class AzureProvider: CloudProvider {
-    private let shop: AzureContext
+    let context: AzureContext
     private let token: TokenSource
 
     /// A provider for these options, which says nothing to Azure yet.
@@ -39,7 +39,7 @@ public final class AzureProvider: CloudProvider {
         token = TokenSource(options, sender: sender, clock: clock, logger: logger, metrics: metrics)
         let arm = ARMClient(
             AzureAccount(options), sender: sender, credential: token, clock: clock, logger: logger, metrics: metrics)
-        shop = AzureContext(
+        context = AzureContext(
             options, arm: arm, sshPublicKey: sshPublicKey, clock: clock, logger: logger, metrics: metrics)
     }
 
@@ -47,53 +47,26 @@ public final class AzureProvider: CloudProvider {
     public func run() async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.token.run() }
-            group.addTask { await self.shop.sizes.run() }
+            group.addTask { await self.context.sizes.run() }
             await group.waitForAll()
         }
     }
 
     /// Refuses an image that is not permitted.
     public func check(_ requirements: Requirements) throws(ProviderError) {
-        guard let fault = ImageChoice(shop.options).fault(requirements) else { return }
+        guard let fault = ImageChoice(context.options).fault(requirements) else { return }
         throw ProviderError(.rejected, .giveUp, during: "check what the pod asks for", fault)
     }
 
-    /// Makes the sandbox's VM, or finds it, and returns once it has an address.
-    public func createInstance(
-        for sandbox: SandboxID, from spec: InstanceSpec
-    ) async throws(ProviderError) -> Instance {
-        try await token.redactor.hiding(Secret(spec.userData)) { () async throws(ProviderError) in
-            try await withoutSecrets { () async throws(ProviderError) in
-                let addresses = try await VMCreation(shop: shop, sandbox: sandbox, spec: spec).run()
-                return Instance(id: spec.name, addresses: addresses)
-            }
-        }
-    }
-
-    /// Returns once Azure calls the VM done.
-    ///
-    /// - Throws: ``ProviderError``; with the advice to retry at once when the VM may be had elsewhere, which
-    ///   ``createInstance(for:from:)`` then tries.
-    public func awaitProvisioned(_ instance: Instance) async throws(ProviderError) {
-        try await token.redactor.hiding(shop.vms[instance.id]?.userData ?? Secret("")) {
-            () async throws(ProviderError) in
-            try await withoutSecrets { () async throws(ProviderError) in
-                try await ProvisionWatch(shop: shop, id: instance.id).run()
-            }
-        }
-    }
-
-    /// Reads the VM's power state, ever more seldom, until it has stopped, was deallocated or is gone.
-    public func watch(_ instance: Instance) async throws(ProviderError) {
-        try await withoutSecrets { () async throws(ProviderError) in
-            try await PowerWatch(shop: shop, id: instance.id).run()
-        }
+    /// Begins to create the sandbox's VM, or to find it, in the first size and zone where Azure brings it up.
+    public func createInstance(for sandbox: SandboxID, from spec: InstanceSpec) -> any InstanceCreation {
+        VMCreation(context: context, sandbox: sandbox, spec: spec, redactor: token.redactor)
     }
 
     /// Deletes the VM, its interface, disk and public address, and returns once Azure knows none of them.
     public func deleteInstance(_ id: InstanceID, of sandbox: SandboxID) async throws(ProviderError) {
         try await withoutSecrets { () async throws(ProviderError) in
-            try await VMRemoval(shop: shop, id: id, sandbox: sandbox).run()
+            try await VMRemoval(context: context, id: id, sandbox: sandbox).run()
         }
     }
 
@@ -105,15 +78,15 @@ public final class AzureProvider: CloudProvider {
     }
 
     private func list() async throws(ProviderError) -> [ListedInstance] {
-        let operation = "list the VMs of resource group \(shop.options.resourceGroup)"
-        if let wait = shop.sweeps.wait {
+        let operation = "list the VMs of resource group \(context.options.resourceGroup)"
+        if let wait = context.sweeps.wait {
             throw ProviderError(
                 .throttled, .retry(after: wait), during: operation,
-                "the last list had \(shop.machines.pages) pages, and Azure's limits are for all nodes together")
+                "the last list had \(context.machines.pages) pages, and Azure's limits are for all nodes together")
         }
         let nodes: [JSONNode]
         do throws(ARMError) {
-            nodes = try await shop.machines.list()
+            nodes = try await context.machines.list()
         } catch {
             throw ProviderError(error, during: operation)
         }
@@ -127,7 +100,7 @@ public final class AzureProvider: CloudProvider {
             listed.filter { $0.tags[InstanceTags.node] != nil }.map {
                 [$0.tags[InstanceTags.cluster] ?? "", $0.tags[InstanceTags.node] ?? ""]
             })
-        shop.sweeps.listed(pages: shop.machines.pages, nodes: owners.count)
+        context.sweeps.listed(pages: context.machines.pages, nodes: owners.count)
         return listed
     }
 
@@ -138,10 +111,15 @@ public final class AzureProvider: CloudProvider {
         do throws(ProviderError) {
             return try await body()
         } catch {
-            let redactor = token.redactor
-            throw ProviderError(
-                error.code, error.advice, during: redactor.redacted(error.operation), redactor.redacted(error.detail),
-                cause: error.cause)
+            throw error.redacted(by: token.redactor)
         }
+    }
+}
+
+extension ProviderError {
+    /// The error without what `redactor` hides.
+    func redacted(by redactor: Redactor) -> ProviderError {
+        ProviderError(
+            code, advice, during: redactor.redacted(operation), redactor.redacted(detail), cause: cause)
     }
 }

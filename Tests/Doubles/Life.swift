@@ -89,21 +89,8 @@ package struct MortalCloud: CloudProvider {
 
     package func check(_ requirements: Requirements) throws(ProviderError) { try cloud.check(requirements) }
 
-    package func createInstance(
-        for sandbox: SandboxID, from spec: InstanceSpec
-    ) async throws(ProviderError) -> Instance {
-        if life.isOver { throw .unreachable }
-        return try await cloud.createInstance(for: sandbox, from: spec)
-    }
-
-    package func awaitProvisioned(_ instance: Instance) async throws(ProviderError) {
-        if life.isOver { throw .unreachable }
-        try await cloud.awaitProvisioned(instance)
-    }
-
-    package func watch(_ instance: Instance) async throws(ProviderError) {
-        if life.isOver { throw .unreachable }
-        try await cloud.watch(instance)
+    package func createInstance(for sandbox: SandboxID, from spec: InstanceSpec) -> any InstanceCreation {
+        MortalCreation(life: life, creation: cloud.createInstance(for: sandbox, from: spec))
     }
 
     package func deleteInstance(_ id: InstanceID, of sandbox: SandboxID) async throws(ProviderError) {
@@ -115,6 +102,14 @@ package struct MortalCloud: CloudProvider {
         if life.isOver { throw .unreachable }
         return try await cloud.instances()
     }
+}
+
+/// A creation as long as a process lives.
+private struct MortalCreation: InstanceCreation {
+    let life: Life
+    let creation: any InstanceCreation
+
+    func next() async -> CreationEvent { life.isOver ? .failed(.unreachable) : await creation.next() }
 }
 
 extension RecordError {

@@ -5,7 +5,7 @@ package import PodVMLifecycle
 package final class ScriptedCloud: CloudProvider {
     package enum Call: Hashable, Sendable {
         case create
-        case awaitProvisioned
+        case provision
         case delete
         case list
     }
@@ -18,6 +18,8 @@ package final class ScriptedCloud: CloudProvider {
 
     private let state = Lock(State())
     package let calls = CallCounter<Call>()
+    /// Errors of `provisioning` after which the VM is replaced, instead of the creation's failure.
+    package let replacing = Lock<Set<ProviderError.Code>>([])
     /// What its calls do, instead of what they are asked.
     package let creation = Script([], whenCancelled: ProviderError.gaveUp)
     package let provisioning = Script([], whenCancelled: ProviderError.gaveUp)
@@ -44,9 +46,12 @@ package final class ScriptedCloud: CloudProvider {
         if let refusal = refusal.withLock({ $0 }) { throw refusal }
     }
 
-    package func createInstance(
-        for sandbox: SandboxID, from spec: InstanceSpec
-    ) async throws(ProviderError) -> Instance {
+    package func createInstance(for sandbox: SandboxID, from spec: InstanceSpec) -> any InstanceCreation {
+        ScriptedCreation(cloud: self, spec: spec)
+    }
+
+    /// Puts the VM there, if the script lets it.
+    fileprivate func create(_ spec: InstanceSpec) async throws(ProviderError) -> Instance {
         calls.count(.create)
         return try await creation.play {
             state.withLock { state in
@@ -57,12 +62,11 @@ package final class ScriptedCloud: CloudProvider {
         }
     }
 
-    package func awaitProvisioned(_ instance: Instance) async throws(ProviderError) {
-        calls.count(.awaitProvisioned)
+    /// Ends when the VM is provisioned, by the script.
+    fileprivate func provision() async throws(ProviderError) {
+        calls.count(.provision)
         try await provisioning.play {}
     }
-
-    package func watch(_ instance: Instance) async throws(ProviderError) { try await watching.play {} }
 
     package func deleteInstance(_ id: InstanceID, of sandbox: SandboxID) async throws(ProviderError) {
         calls.count(.delete)
@@ -78,6 +82,44 @@ package final class ScriptedCloud: CloudProvider {
         calls.count(.list)
         return try await listing.play {
             state.withLock { $0.machines.map { ListedInstance(id: $0.key, tags: $0.value.tags) } }
+        }
+    }
+}
+
+/// The creation of one VM in a scripted cloud.
+private final class ScriptedCreation: InstanceCreation {
+    private enum Stage { case new, created, provisioned }
+
+    let cloud: ScriptedCloud
+    let spec: InstanceSpec
+    private let stage = Lock(Stage.new)
+
+    init(cloud: ScriptedCloud, spec: InstanceSpec) {
+        self.cloud = cloud
+        self.spec = spec
+    }
+
+    func next() async -> CreationEvent {
+        do throws(ProviderError) {
+            switch stage.withLock({ $0 }) {
+            case .new:
+                let instance = try await cloud.create(spec)
+                stage.withLock { $0 = .created }
+                return .addressKnown(instance)
+            case .created:
+                try await cloud.provision()
+                stage.withLock { $0 = .provisioned }
+                return .provisioned
+            case .provisioned:
+                try await cloud.watching.play {}
+                // There is no more to tell.
+                await Event().wait()
+                return .failed(.gaveUp)
+            }
+        } catch {
+            guard cloud.replacing.withLock({ $0.contains(error.code) }) else { return .failed(error) }
+            stage.withLock { $0 = .new }
+            return .replaced(error)
         }
     }
 }

@@ -46,7 +46,7 @@ struct SandboxStateTests {
                 (0, .nothing), (1, .nothing), (5, delete), (3, .nothing), (4, .nothing), (5, .nothing), (6, .nothing),
             ]),
         Row(
-            event: "givenUp", apply: { $0.givenUp() },
+            event: "replaced", apply: { $0.replaced() },
             results: [
                 (0, .nothing), (1, .nothing), (2, .nothing), (2, .createInstance(vm)), (4, .nothing), (5, .nothing),
                 (6, .nothing),

@@ -64,7 +64,7 @@ struct StartTests {
         try await run(node) { supervisor in
             async let started: Void = supervisor.start(id)
             await node.connector.calls.reached(.connect)
-            await node.cloud.calls.reached(.awaitProvisioned)
+            await node.cloud.calls.reached(.provision)
             agentIsUp.set()
             try await started
         }
@@ -86,31 +86,46 @@ struct StartTests {
         #expect(node.cloud.calls[.create] == 1)
     }
 
-    @Test("asks the cloud again when it gives the VM up and advises to, and records that")
-    func givenUp() async throws {
+    @Test("follows the provider to another place when it replaces the VM, and records that before the provider goes on")
+    func replaced() async throws {
         let node = Node()
+        node.cloud.replacing.withLock { $0 = [.outOfCapacity] }
         node.cloud.provisioning.append(
             .fail(ProviderError(.outOfCapacity, .retry(after: .zero), during: "poll", "ZonalAllocationFailed")))
         node.connector.connection.append(.wait(Event()))
-        try await run(node) { try await $0.start(id) }
+        // The write of `creating` after `booting`: preparing, prepared, creating and booting pass.
+        let canWrite = Event()
+        node.store.hold(until: canWrite, passing: 4)
+        try await run(node) { supervisor in
+            async let started: Void = supervisor.start(id)
+            await node.store.operations.reached(.began, 5)
+            #expect(node.cloud.calls[.create] == 1, "nothing is asked of the cloud before the step is on disk")
+            canWrite.set()
+            try await started
+        }
         #expect(node.states == ["running"])
         #expect(node.cloud.calls[.create] == 2)
         #expect(
             node.store.writes == ["preparing", "prepared", "creating", "booting", "creating", "booting", "running"])
     }
 
-    @Test("does not ask again for ever, nor when the advice is to wait")
-    func givenUpForGood() async throws {
-        for (advice, tries) in [(ProviderError.Advice.retry(after: .zero), 6), (.retry(after: .seconds(60)), 1)] {
+    @Test("leaves it to the provider how often the VM is replaced, and asks for no VM after a failure")
+    func failedForGood() async throws {
+        for replacements in [0, 1, 8] {
             let node = Node()
-            for _ in 0..<9 {
-                node.cloud.provisioning.append(.fail(ProviderError(.outOfCapacity, advice, during: "poll", "none")))
+            node.cloud.replacing.withLock { $0 = [.operationFailed] }
+            for _ in 0..<replacements {
+                node.cloud.provisioning.append(
+                    .fail(ProviderError(.operationFailed, .retry(after: .zero), during: "poll", "none here")))
                 node.connector.connection.append(.wait(Event()))
             }
+            node.cloud.provisioning.append(
+                .fail(ProviderError(.outOfCapacity, .retry(after: .zero), during: "poll", "none")))
+            node.connector.connection.append(.wait(Event()))
             try await run(node) { supervisor in
                 #expect(await failure { try await supervisor.start(id) }?.code == .resourceExhausted)
             }
-            #expect(node.cloud.calls[.create] == tries)
+            #expect(node.cloud.calls[.create] == replacements + 1)
         }
     }
 

@@ -24,7 +24,11 @@ final class World: CloudProvider, PodConnector {
     /// Lets the others go on for a while.
     func pause(_ turns: Int) async { for _ in 0..<turns { await loop.yield() } }
 
-    func createInstance(for sandbox: SandboxID, from spec: InstanceSpec) async throws(ProviderError) -> Instance {
+    func createInstance(for sandbox: SandboxID, from spec: InstanceSpec) -> any InstanceCreation {
+        FuzzedCreation(world: self, spec: spec)
+    }
+
+    fileprivate func create(_ spec: InstanceSpec) async throws(ProviderError) -> Instance {
         let fate = await nextFate()
         if fate == .nothingDone { throw World.refused }
         if Task.isCancelled { throw World.cancelled }
@@ -33,8 +37,19 @@ final class World: CloudProvider, PodConnector {
         return Instance(id: spec.name, addresses: ["10.0.0.4"])
     }
 
-    func awaitProvisioned(_ instance: Instance) async throws(ProviderError) {
-        if await nextFate() == .nothingDone { throw World.refused }
+    /// What becomes of a VM that has an address.
+    fileprivate func provision() async -> CreationEvent {
+        switch await nextFate() {
+        case .done: .provisioned
+        case .nothingDone: .failed(World.refused)
+        case .answerLost: .replaced(World.refused)
+        }
+    }
+
+    /// Returns when the task is cancelled.
+    fileprivate func untilCancelled() async -> CreationEvent {
+        while !Task.isCancelled { await loop.yield() }
+        return .failed(World.cancelled)
     }
 
     func deleteInstance(_ id: InstanceID, of sandbox: SandboxID) async throws(ProviderError) {
@@ -91,4 +106,38 @@ final class World: CloudProvider, PodConnector {
     private static let refused = ProviderError(.rejected, .giveUp, during: "a fuzzed call")
     private static let cancelled = ProviderError(.cancelled, .giveUp, during: "a fuzzed call")
     private static let broken = ConnectorError(.failed, "a fuzzed call")
+}
+
+/// The creation of one VM, which goes on as drawn.
+private final class FuzzedCreation: InstanceCreation {
+    private enum Stage { case new, created, provisioned }
+
+    private let world: World
+    private let spec: InstanceSpec
+    private let stage = Mutex(Stage.new)
+
+    init(world: World, spec: InstanceSpec) {
+        self.world = world
+        self.spec = spec
+    }
+
+    func next() async -> CreationEvent {
+        switch stage.withLock({ $0 }) {
+        case .new:
+            do throws(ProviderError) {
+                let instance = try await world.create(spec)
+                stage.withLock { $0 = .created }
+                return .addressKnown(instance)
+            } catch {
+                return .failed(error)
+            }
+        case .created:
+            let event = await world.provision()
+            stage.withLock { stage in
+                if case .provisioned = event { stage = .provisioned } else { stage = .new }
+            }
+            return event
+        case .provisioned: return await world.untilCancelled()
+        }
+    }
 }

@@ -14,7 +14,7 @@ struct AddressWait: Sendable {
     /// How often a VM is read of whose operation nothing is known, and the default for operations.
     private static let readingPause = Duration.seconds(10)
 
-    let shop: AzureContext
+    let context: AzureContext
     let id: InstanceID
     /// The interface's name, if Azure has told it.
     let interface: String?
@@ -34,16 +34,16 @@ struct AddressWait: Sendable {
     }
 
     func run() async throws(CreationFailure) -> [String] {
-        let accepted = shop.clock.now
-        let firstPause = shop.vms[id]?.operation?.retryAfter ?? Self.readingPause
+        let accepted = context.clock.now
+        let firstPause = context.vms[id]?.operation?.retryAfter ?? Self.readingPause
         var progress = Progress(
-            interface: interface, pause: shop.addressTime.expected, nextReading: accepted.advanced(by: firstPause))
+            interface: interface, pause: context.addressTime.expected, nextReading: accepted.advanced(by: firstPause))
         while true {
-            if progress.pause > .zero { try await shop.rest(progress.pause, during: operation) }
+            if progress.pause > .zero { try await context.rest(progress.pause, during: operation) }
             if let addresses = try await heard(&progress) {
-                let time = accepted.duration(to: shop.clock.now)
-                shop.addressTime.learn(time, atFirstLook: progress.looks == 1)
-                shop.metrics.addressSeconds.observe(time)
+                let time = accepted.duration(to: context.clock.now)
+                context.addressTime.learn(time, atFirstLook: progress.looks == 1)
+                context.metrics.addressSeconds.observe(time)
                 return addresses
             }
             try checkPatience(progress, accepted)
@@ -55,12 +55,12 @@ struct AddressWait: Sendable {
     private func heard(_ progress: inout Progress) async throws(CreationFailure) -> [String]? {
         do throws(CreationFailure) {
             let addresses = try await look(&progress)
-            if addresses == nil, shop.clock.now >= progress.nextReading { try await read(&progress) }
+            if addresses == nil, context.clock.now >= progress.nextReading { try await read(&progress) }
             progress.silent = nil
             return addresses
         } catch {
             guard case .azure(let fault) = error, fault.isOnlySilence else { throw error }
-            let now = shop.clock.now
+            let now = context.clock.now
             let since = progress.silent ?? now
             guard since.duration(to: now) < Self.patienceWithSilence else { throw error }
             progress.silent = since
@@ -70,9 +70,9 @@ struct AddressWait: Sendable {
     }
 
     private func nextPause(after progress: Progress) -> Duration {
-        let own = progress.looks == 1 ? shop.addressTime.expected / 8 : progress.pause * 2
+        let own = progress.looks == 1 ? context.addressTime.expected / 8 : progress.pause * 2
         let pause = min(max(own, Self.pauses.lowerBound), Self.pauses.upperBound)
-        return pause * (1 + shop.clock.random() / 10)
+        return pause * (1 + context.clock.random() / 10)
     }
 
     /// A look at the interface.
@@ -84,16 +84,16 @@ struct AddressWait: Sendable {
             // The first look is timed to be the last; only who has to go on looking joins the others.
             let node =
                 looks == 1
-                ? try await shop.resources.get(.interface, name) : try await shop.interfaces.read(name)
+                ? try await context.resources.get(.interface, name) : try await context.interfaces.read(name)
             guard let node else { return nil }
-            return try shop.resources.read(node, "interface \(name)") { node throws(JSONError) in
+            return try context.resources.read(node, "interface \(name)") { node throws(JSONError) in
                 try NetworkInterface(node)
             }
         }
         // Azure may name it otherwise than it was told: then the VM knows.
         if found == nil, progress.interface == nil, progress.looks.isMultiple(of: 4) { try await read(&progress) }
         guard let found, let address = found.privateAddress else { return nil }
-        guard shop.options.usesPublicIP else { return [address] }
+        guard context.options.usesPublicIP else { return [address] }
         guard let publicName = found.publicAddress, let publicAddress = try await publicAddress(publicName) else {
             return nil
         }
@@ -102,8 +102,8 @@ struct AddressWait: Sendable {
 
     private func publicAddress(_ name: String) async throws(CreationFailure) -> String? {
         try await azure { () throws(ARMError) -> String? in
-            guard let node = try await shop.resources.get(.publicAddress, name) else { return nil }
-            return try shop.resources.read(node, "public address \(name)") { node throws(JSONError) in
+            guard let node = try await context.resources.get(.publicAddress, name) else { return nil }
+            return try context.resources.read(node, "public address \(name)") { node throws(JSONError) in
                 NetworkInterface.address(try node.optionalObject("properties")?.optionalString("ipAddress"))
             }
         }
@@ -111,30 +111,30 @@ struct AddressWait: Sendable {
 
     /// A look at how Azure gets on with the VM, which also tells what its interface is called.
     private func read(_ progress: inout Progress) async throws(CreationFailure) {
-        progress.nextReading = shop.clock.now.advanced(by: Self.readingPause)
+        progress.nextReading = context.clock.now.advanced(by: Self.readingPause)
         var machine: VirtualMachine?
-        switch try await shop.news(of: id) {
+        switch try await context.news(of: id) {
         case .underWay(let retryAfter, let seen):
-            if let retryAfter { progress.nextReading = shop.clock.now.advanced(by: retryAfter) }
+            if let retryAfter { progress.nextReading = context.clock.now.advanced(by: retryAfter) }
             machine = seen
-            if seen == nil, progress.interface == nil { machine = try await shop.machine(id) }
+            if seen == nil, progress.interface == nil { machine = try await context.machine(id) }
         case .done(let seen):
-            progress.settled = progress.settled ?? shop.clock.now
+            progress.settled = progress.settled ?? context.clock.now
             machine = seen
         }
         guard let name = machine?.interfaceName else { return }
         progress.interface = name
-        shop.note(interface: name, of: id)
+        context.note(interface: name, of: id)
     }
 
     private func checkPatience(_ progress: Progress, _ accepted: ContinuousClock.Instant) throws(CreationFailure) {
-        let now = shop.clock.now
+        let now = context.clock.now
         let isLate = accepted.duration(to: now) > Self.patience
         let isDone = progress.settled.map { $0.duration(to: now) > Self.patienceAfterSuccess } ?? false
         guard isLate || isDone else { return }
         let name = progress.interface ?? VMResources(id).interface
         throw .azure(
-            shop.failure(
+            context.failure(
                 of: id,
                 "its network interface \(name) has no address \(accepted.duration(to: now).components.seconds) s after "
                     + "Azure accepted the VM" + (isDone ? ", which it calls done" : "")))

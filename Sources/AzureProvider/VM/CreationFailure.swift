@@ -4,18 +4,10 @@ internal import PodVMLifecycle
 enum CreationFailure: Error {
     /// Azure, or the way to it: what that means is ``Remedy``'s to say.
     case azure(ARMError)
-    /// A VM of the name is there which an earlier try of ours has left behind, and which will never run.
-    case remains
+    /// A VM of the name exists that an earlier try for the same sandbox left, and that will never run.
+    case failedVMExists
     /// Nothing that another try would change.
     case final(ProviderError)
-
-    var isCancelled: Bool {
-        switch self {
-        case .azure(let error): error.kind == .cancelled
-        case .final(let error): error.code == .cancelled
-        case .remains: false
-        }
-    }
 
     static func cancelled(during operation: String) -> CreationFailure {
         .azure(ARMError(.cancelled, during: operation, ""))
@@ -32,7 +24,7 @@ extension ProviderError {
     }
 }
 
-/// Runs `body`, whose ARM errors become setbacks.
+/// Runs `body`, whose ARM errors become ``CreationFailure/azure(_:)``.
 func azure<Value>(_ body: () async throws(ARMError) -> Value) async throws(CreationFailure) -> Value {
     do throws(ARMError) { return try await body() } catch { throw .azure(error) }
 }

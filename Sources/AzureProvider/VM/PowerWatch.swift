@@ -10,26 +10,26 @@ struct PowerWatch: Sendable {
     /// How many readings this node makes in a second at the most, for all VMs that it watches.
     private static let rate = 0.5
 
-    let shop: AzureContext
+    let context: AzureContext
     let id: InstanceID
 
     private var operation: String { "await the agent of VM \(id)" }
 
     /// Returns when Azure does not let us read power states.
     func run() async throws(ProviderError) {
-        shop.watched.withLock { $0 += 1 }
-        defer { shop.watched.withLock { $0 -= 1 } }
+        context.watched.withLock { $0 += 1 }
+        defer { context.watched.withLock { $0 -= 1 } }
         var pause = Self.pauses.lowerBound
         while true {
             try await rest(pause)
             pause = min(pause * 2, Self.pauses.upperBound)
             let machine: VirtualMachine?
             do throws(ARMError) {
-                machine = try await shop.resources.virtualMachine(id.rawValue, expand: "instanceView")
+                machine = try await context.resources.virtualMachine(id.rawValue, expand: "instanceView")
             } catch {
                 if error.kind == .cancelled { throw ProviderError(error, during: operation) }
                 guard error.isOnlySilence else {
-                    return shop.logger.warning(
+                    return context.logger.warning(
                         "The VM's power state cannot be read; if the VM stops, only the time-out tells",
                         [LogField("vm", id), LogField("error", error)])
                 }
@@ -45,9 +45,9 @@ struct PowerWatch: Sendable {
     }
 
     private func rest(_ pause: Duration) async throws(ProviderError) {
-        let share = Duration.seconds(Double(shop.watched.withLock { $0 }) / Self.rate)
+        let share = Duration.seconds(Double(context.watched.withLock { $0 }) / Self.rate)
         do {
-            try await shop.clock.sleep(for: max(pause, share) * (1 + shop.clock.random() / 10))
+            try await context.clock.sleep(for: max(pause, share) * (1 + context.clock.random() / 10))
         } catch {
             throw ProviderError(.cancelled, .retry(after: .zero), during: operation)
         }

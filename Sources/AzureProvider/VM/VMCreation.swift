@@ -1,37 +1,100 @@
-internal import HTTPTransport
 internal import JSON
+internal import LinuxIO
 internal import PodVMLifecycle
 internal import Telemetry
 
-/// One createInstance: asks Azure for the VM, here and there if need be, until one has an address.
-struct VMCreation: Sendable {
-    let shop: AzureContext
-    let sandbox: SandboxID
-    let spec: InstanceSpec
+/// The creation of one VM: the search for a size and a zone where Azure brings it up, and the watch over it there.
+///
+///     new ──> searching ──addressKnown──> provisioning ──provisioned──> running
+///                 ^                            │
+///                 └────────── replaced ────────┘          each of them may end with `failed`
+///
+/// How often the VM is tried is ``Placement``'s to say, whether a try fails before its address is known or after.
+final class VMCreation: InstanceCreation {
+    private enum State {
+        case new
+        case searching(Placement)
+        case provisioning(Placement, at: Candidate)
+        case running
+        case ended(ProviderError)
+    }
+
+    private let context: AzureContext
+    private let sandbox: SandboxID
+    private let spec: InstanceSpec
+    private let redactor: Redactor
+    private let state = Lock(State.new)
 
     private var id: InstanceID { spec.name }
     private var operation: String { "create VM \(id)" }
-    private var log: Logger { shop.logger(of: id, sandbox) }
+    private var log: Logger { context.logger(of: id, sandbox) }
 
-    /// The VM's addresses, the one to dial first.
-    func run() async throws(ProviderError) -> [String] {
-        try check()
-        var placement = try await placement()
-        // Remains are cleared away once; what is there then again is nothing that we understand.
+    init(context: AzureContext, sandbox: SandboxID, spec: InstanceSpec, redactor: Redactor) {
+        self.context = context
+        self.sandbox = sandbox
+        self.spec = spec
+        self.redactor = redactor
+    }
+
+    func next() async -> CreationEvent {
+        // Azure may repeat what the VM boots with in an error.
+        await redactor.hiding(Secret(spec.userData)) {
+            do throws(ProviderError) {
+                let (event, next) = try await step(from: state.withLock { $0 })
+                state.withLock { $0 = next }
+                return event
+            } catch {
+                let error = error.redacted(by: redactor)
+                state.withLock { $0 = .ended(error) }
+                return .failed(error)
+            }
+        }
+    }
+
+    private func step(from state: State) async throws(ProviderError) -> (CreationEvent, State) {
+        switch state {
+        case .new:
+            try check()
+            return try await search(try await placement())
+        case .searching(let placement): return try await search(placement)
+        case .provisioning(let placement, let candidate):
+            do throws(CreationFailure) {
+                try await ProvisionWatch(context: context, id: id).run()
+                return (.provisioned, .running)
+            } catch {
+                return try replaced(placement, candidate, after: error)
+            }
+        case .running:
+            try await PowerWatch(context: context, id: id).run()
+            // Azure does not say whether the VM runs, so there is nothing to report any more.
+            await Event().wait()
+            throw ProviderError(.cancelled, .giveUp, during: operation)
+        case .ended(let error): throw error
+        }
+    }
+
+    /// Tries one candidate after the other until a VM has an address.
+    private func search(_ begun: Placement) async throws(ProviderError) -> (CreationEvent, State) {
+        var placement = begun
+        // A failed VM of an earlier try is deleted once; what is there after that is an error.
         var hasCleared = false
         while let candidate = placement.next {
             do throws(CreationFailure) {
-                if shop.vms[id]?.hasFailed == true { try await clear(after: placement) }
-                return try await attempt(candidate, placement)
+                if context.vms[id]?.hasFailed == true { try await clear(after: placement) }
+                let attempt = CreationAttempt(
+                    context: context, sandbox: sandbox, spec: spec, candidate: candidate,
+                    preferred: placement.preferred)
+                let instance = Instance(id: id, addresses: try await attempt.run())
+                return (.addressKnown(instance), .provisioning(placement, at: candidate))
             } catch {
                 switch error {
-                case .remains where !hasCleared:
+                case .failedVMExists where !hasCleared:
                     hasCleared = true
-                    shop.vms.update(id) { $0.hasFailed = true }
-                case .remains:
+                    context.vms.update(id) { $0.hasFailed = true }
+                case .failedVMExists:
                     throw ProviderError(
                         .operationFailed, .retry(after: .seconds(30)), during: operation,
-                        "what an earlier try has left of the VM does not go away")
+                        "a failed VM of an earlier try was deleted and is there again")
                 case .final(let error): throw error
                 case .azure(let fault):
                     if fault.kind == .cancelled { throw ProviderError(fault, during: operation) }
@@ -42,58 +105,78 @@ struct VMCreation: Sendable {
         throw placement.error(during: operation)
     }
 
+    /// The VM had an address, and will never run: another place is next, if there is one.
+    private func replaced(
+        _ begun: Placement, _ candidate: Candidate, after failure: CreationFailure
+    ) throws(ProviderError) -> (CreationEvent, State) {
+        let operation = "provision VM \(id)"
+        switch failure {
+        case .final(let error): throw error
+        case .failedVMExists: throw ProviderError(.operationFailed, .giveUp, during: operation)
+        case .azure(let fault):
+            if fault.kind == .cancelled { throw ProviderError(fault, during: operation) }
+            var placement = begun
+            note(fault, of: candidate, &placement)
+            let error = placement.error(during: operation)
+            guard placement.next != nil else { throw error }
+            return (.replaced(error.redacted(by: redactor)), .searching(placement))
+        }
+    }
+
     /// What must be refused before Azure is asked.
     private func check() throws(ProviderError) {
-        let body = VMBody(options: shop.options, spec: spec, size: VMSize(name: ""), zone: nil, sshPublicKey: "")
+        let body = VMBody(options: context.options, spec: spec, size: VMSize(name: ""), zone: nil, sshPublicKey: "")
         var faults = ResourceTags.faults(in: body.tags)
         if let fault = VMResources(id).fault { faults.append("\(fault).") }
-        if let fault = ImageChoice(shop.options).fault(spec.requirements) { faults.append(fault) }
+        if let fault = ImageChoice(context.options).fault(spec.requirements) { faults.append(fault) }
         guard faults.isEmpty else {
             throw ProviderError(.rejected, .giveUp, during: operation, faults.joined(separator: " "))
         }
     }
 
-    /// The search that an earlier call of this process began and left undecided, or a new one.
+    /// The sizes and zones to try.
     private func placement() async throws(ProviderError) -> Placement {
-        if let begun = shop.vms[id]?.placement, !begun.failures.isEmpty, begun.next != nil { return begun }
         var catalog: SizeCatalog?
         do throws(ARMError) {
-            catalog = try await shop.sizes.catalog()
+            catalog = try await context.sizes.catalog()
         } catch {
             if error.kind == .cancelled || SizeChoice.needsCatalog(spec.requirements) {
                 throw ProviderError(error, during: operation)
             }
-            // The name alone will do, and Azure will say if it does not.
-            log.warning("The region's VM sizes are not known; going by names", [LogField("error", error)])
+            // The name alone is enough, and Azure reports if it is not.
+            log.warning(
+                "The region's VM sizes could not be read; using the configured sizes by name",
+                [LogField("error", error)])
         }
         let sizes: [VMSize]
         do throws(SizeChoice.Refusal) {
-            sizes = try SizeChoice(shop.options, catalog).sizes(for: spec.requirements)
+            sizes = try SizeChoice(context.options, catalog).sizes(for: spec.requirements)
         } catch {
             throw ProviderError(.rejected, .giveUp, during: operation, "\(error)")
         }
-        let candidates = Candidate.all(sizes, zones: shop.options.zones)
+        let candidates = Candidate.all(sizes, zones: context.options.zones)
         guard !candidates.isEmpty else {
             let have = sizes.map { "\($0.name) is in \($0.zones.isEmpty ? "none" : $0.zones.joined(separator: ", "))" }
             throw ProviderError(
                 .rejected, .giveUp, during: operation,
-                "none of the sizes is in zone \(shop.options.zones.joined(separator: ", ")) of \(shop.options.region): "
+                "none of the sizes is in zone \(context.options.zones.joined(separator: ", ")) of \(context.options.region): "
                     + "\(have.joined(separator: "; ")). Change -zone, or the size.")
         }
-        return Placement(candidates, memory: shop.memory)
+        return Placement(candidates, memory: context.memory)
     }
 
     private func note(_ fault: ARMError, of candidate: Candidate, _ placement: inout Placement) {
         placement.failed(candidate, fault)
-        let (failed, next) = (placement, placement.next)
-        shop.metrics.tries.increment(Remedy(fault).code.description)
-        shop.vms.update(id) { entry in
-            entry.placement = failed
+        context.metrics.tries.increment(Remedy(fault).code.description)
+        context.vms.update(id) { entry in
             entry.hasFailed = true
             entry.operation = nil
         }
+        let next = placement.next
         log.warning(
-            next == nil ? "Azure does not make the VM" : "Azure does not make the VM there; trying elsewhere",
+            next == nil
+                ? "Azure did not create the VM, and there is no other size or zone to try"
+                : "Azure did not create the VM; trying the next size or zone",
             [
                 LogField("place", candidate), LogField("error", fault.detail),
                 LogField("next", next.map { "\($0)" } ?? "none"),
@@ -103,7 +186,7 @@ struct VMCreation: Sendable {
     /// Takes away what the last try has left, so that nothing of it is in the way of the next.
     private func clear(after placement: Placement) async throws(CreationFailure) {
         do throws(ProviderError) {
-            try await VMRemoval(shop: shop, id: id, sandbox: sandbox).run(keepingEntry: true)
+            try await VMRemoval(context: context, id: id, sandbox: sandbox).run(keepingEntry: true)
         } catch {
             guard !placement.failures.isEmpty, error.code != .cancelled else { throw .final(error) }
             let told = placement.error(during: operation)
@@ -112,120 +195,9 @@ struct VMCreation: Sendable {
                     told.code, error.advice, during: operation,
                     "\(told.detail); and what this left could not be deleted yet: \(error.detail)"))
         }
-        shop.vms.update(id) { entry in
+        context.vms.update(id) { entry in
             entry.hasFailed = false
             entry.operation = nil
-        }
-    }
-
-    private func attempt(_ candidate: Candidate, _ placement: Placement) async throws(CreationFailure) -> [String] {
-        shop.vms.update(id) { entry in
-            entry.placement = placement
-            entry.candidate = candidate
-            entry.operation = nil
-            entry.userData = Secret(spec.userData)
-        }
-        let body = VMBody(
-            options: shop.options, spec: spec, size: candidate.size, zone: candidate.zone,
-            sshPublicKey: shop.sshPublicKey)
-        warnOfOtherTEE(candidate, placement)
-        var request = shop.resources.request("PUT", .vm, id.rawValue, body: body.json)
-        // Makes a VM or nothing: what is there, whoever's, is never changed.
-        request.headers["If-None-Match"] = "*"
-        var interface: String?
-        do throws(ARMError) {
-            let answer = try await shop.arm.send(request)
-            interface = try accepted(answer, request, candidate, body.tee)
-        } catch {
-            interface = try await adopted(after: error)
-        }
-        if let interface { shop.note(interface: interface, of: id) }
-        let wait = AddressWait(shop: shop, id: id, interface: interface)
-        let addresses = try await shop.machines.waiting { () throws(CreationFailure) in
-            try await shop.interfaces.waiting { () throws(CreationFailure) in try await wait.run() }
-        }
-        log.debug(
-            "The VM has an address", [LogField("place", candidate), LogField("address", addresses.first ?? "none")])
-        return addresses
-    }
-
-    /// Tells when a pod is about to get a VM that another technology protects than the one of the preferred size.
-    private func warnOfOtherTEE(_ candidate: Candidate, _ placement: Placement) {
-        guard shop.options.isConfidential, let preferred = placement.preferred?.size,
-            preferred.tee != candidate.size.tee
-        else { return }
-        log.warning(
-            "The VM is requested in a size with another TEE than that of the preferred size",
-            [
-                LogField("place", candidate), LogField("tee", candidate.size.tee.rawValue),
-                LogField("preferred", preferred.name), LogField("preferredTEE", preferred.tee.rawValue),
-            ])
-    }
-
-    /// Azure has taken the VM on. Returns its interface's name, if the answer has it.
-    private func accepted(
-        _ answer: ARMAnswer, _ request: ARMRequest, _ candidate: Candidate, _ tee: TEE
-    ) throws(ARMError) -> String? {
-        shop.metrics.tries.increment("accepted")
-        shop.vms.update(id) { entry in
-            entry.owner = sandbox
-            entry.lost = nil
-            entry.operation = ARMOperation(answer, of: request)
-        }
-        log.info(
-            "Azure makes the VM",
-            [
-                LogField("place", candidate), LogField("tee", tee.rawValue),
-                LogField("requestID", answer.requestID ?? ""),
-            ])
-        // What is odd in the answer will be seen when the VM is read.
-        guard let node = try? answer.node(of: request) else { return nil }
-        return (try? VirtualMachine(node))?.interfaceName
-    }
-
-    /// The PUT's answer is not that it makes the VM, or none came: perhaps the VM is there all the same, and ours.
-    private func adopted(after error: ARMError) async throws(CreationFailure) -> String? {
-        if error.kind == .cancelled || error.mayMeanThatItExists {
-            shop.vms.update(id) { $0.lost = shop.clock.now }
-        }
-        guard error.mayMeanThatItExists else { throw .azure(error) }
-        guard
-            let machine = try await azure({ () throws(ARMError) in
-                try await shop.resources.virtualMachine(id.rawValue)
-            })
-        else { throw .azure(error) }
-        guard machine.belongs(to: sandbox) else {
-            shop.vms.forget(id)
-            let owner = machine.owner.map { "sandbox \($0)" } ?? "somebody who is not us"
-            throw .final(
-                ProviderError(
-                    .rejected, .giveUp, during: operation,
-                    "a VM of this name is there already and belongs to \(owner); it is left alone (\(error.detail))"))
-        }
-        shop.vms.update(id) { entry in
-            entry.owner = sandbox
-            entry.lost = nil
-        }
-        if machine.provisioning == .failed || machine.provisioning == .canceled || machine.isBeingDeleted {
-            throw .remains
-        }
-        shop.metrics.tries.increment("adopted")
-        log.info("The VM is there already, and is this sandbox's")
-        return machine.interfaceName
-    }
-}
-
-extension ARMError {
-    /// Whether a VM of the name may be there after this answer to a PUT that must not change one.
-    fileprivate var mayMeanThatItExists: Bool {
-        switch kind {
-        case .unanswered, .malformed: true
-        // A front end that gave up waiting may have passed it on.
-        case .refused(412), .refused(500...599): true
-        case .refused(409):
-            ["Conflict", "PreconditionFailed", "PropertyChangeNotAllowed", "ResourceExists", "ResourceAlreadyExists"]
-                .contains { hasCode($0) }
-        default: false
         }
     }
 }

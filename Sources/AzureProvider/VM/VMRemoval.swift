@@ -11,34 +11,34 @@ struct VMRemoval: Sendable {
     /// How often what Azure deletes with the VM is looked for before we delete it ourselves.
     private static let lingering = 3
 
-    let shop: AzureContext
+    let context: AzureContext
     let id: InstanceID
     let sandbox: SandboxID
 
     private var names: VMResources { VMResources(id) }
     private var operation: String { "delete VM \(id)" }
-    private var log: Logger { shop.logger(of: id, sandbox) }
+    private var log: Logger { context.logger(of: id, sandbox) }
 
     /// With `keepingEntry` what is known of the VM's tries stays known, for the next one.
     func run(keepingEntry: Bool = false) async throws(ProviderError) {
         // No VM of ours has another kind of name, so such a one is as gone as can be.
         guard names.fault == nil else { return }
-        let begun = shop.clock.now
+        let begun = context.clock.now
         do throws(CreationFailure) {
             let outcome = try await removeMachine()
             if outcome != .foreign {
                 try await removeLeftovers(lingering: outcome == .deleted ? Self.lingering : 0)
-                shop.metrics.removalSeconds.observe(begun.duration(to: shop.clock.now))
+                context.metrics.removalSeconds.observe(begun.duration(to: context.clock.now))
             }
         } catch {
             switch error {
             case .azure(let fault): throw ProviderError(fault, during: operation)
             case .final(let error): throw error
-            case .remains: throw ProviderError(.operationFailed, .retry(after: .seconds(5)), during: operation)
+            case .failedVMExists: throw ProviderError(.operationFailed, .retry(after: .seconds(5)), during: operation)
             }
         }
         // Whatever has the name from now on is not known to be ours.
-        if keepingEntry { shop.vms.updateIfKnown(id) { $0.owner = nil } } else { shop.vms.forget(id) }
+        if keepingEntry { context.vms.updateIfKnown(id) { $0.owner = nil } } else { context.vms.forget(id) }
     }
 
     /// What there was of the VM.
@@ -51,7 +51,7 @@ struct VMRemoval: Sendable {
 
     private func removeMachine() async throws(CreationFailure) -> Outcome {
         // What this process saw made, or read the tags of, need not be read again.
-        if shop.vms[id]?.owner != sandbox {
+        if context.vms[id]?.owner != sandbox {
             guard let machine = try await findMachine() else { return .absent }
             guard machine.belongs(to: sandbox) else {
                 log.warning(
@@ -59,16 +59,16 @@ struct VMRemoval: Sendable {
                     [LogField("owner", machine.owner ?? "unknown")])
                 return .foreign
             }
-            if let interface = machine.interfaceName { shop.note(interface: interface, of: id) }
+            if let interface = machine.interfaceName { context.note(interface: interface, of: id) }
         }
-        var request = shop.resources.request("DELETE", .vm, id.rawValue)
+        var request = context.resources.request("DELETE", .vm, id.rawValue)
         // Nothing in the guest is worth a graceful shutdown.
         request.query = [("forceDeletion", "true")]
         guard let answer = try await delete(request) else { return .absent }
         let running = ARMOperation(answer, of: request)
-        try await shop.machines.waiting { () throws(CreationFailure) in try await awaitEnd(running) }
+        try await context.machines.waiting { () throws(CreationFailure) in try await awaitEnd(running) }
         // What it had of its family's quota is free, unless it never had any.
-        if shop.vms[id]?.hasFailed != true { shop.memory.forgetQuota() }
+        if context.vms[id]?.hasFailed != true { context.memory.forgetQuota() }
         return .deleted
     }
 
@@ -76,23 +76,23 @@ struct VMRemoval: Sendable {
     private func findMachine() async throws(CreationFailure) -> VirtualMachine? {
         while true {
             let found = try await azure { () throws(ARMError) in
-                try await shop.resources.virtualMachine(id.rawValue)
+                try await context.resources.virtualMachine(id.rawValue)
             }
             if let found { return found }
-            guard let lost = shop.vms[id]?.lost else { return nil }
-            let left = Self.lostRequestTime - lost.duration(to: shop.clock.now)
+            guard let lost = context.vms[id]?.lost else { return nil }
+            let left = Self.lostRequestTime - lost.duration(to: context.clock.now)
             guard left > .zero else {
-                shop.vms.updateIfKnown(id) { $0.lost = nil }
+                context.vms.updateIfKnown(id) { $0.lost = nil }
                 return nil
             }
-            try await shop.rest(min(left, .seconds(3)), during: operation)
+            try await context.rest(min(left, .seconds(3)), during: operation)
         }
     }
 
     /// Nil when there is nothing to delete.
     private func delete(_ request: ARMRequest) async throws(CreationFailure) -> ARMAnswer? {
         do throws(ARMError) {
-            let answer = try await shop.arm.send(request)
+            let answer = try await context.arm.send(request)
             return answer.status == 204 ? nil : answer
         } catch {
             if error.saysThatItIsGone { return nil }
@@ -102,15 +102,15 @@ struct VMRemoval: Sendable {
 
     /// Returns once there is no such VM. Its absence is the proof; the operation tells only when to look, and of failure.
     private func awaitEnd(_ running: ARMOperation?) async throws(CreationFailure) {
-        let begun = shop.clock.now
-        var pause = shop.removalTime.expected
+        let begun = context.clock.now
+        var pause = context.removalTime.expected
         var running = running
         for looks in 1...Self.looks {
-            try await shop.rest(pause * (1 + shop.clock.random() / 10), during: operation)
+            try await context.rest(pause * (1 + context.clock.random() / 10), during: operation)
             var isListed = true
-            if looks > 1, shop.machines.isCrowded {
+            if looks > 1, context.machines.isCrowded {
                 // One list tells many that they have to go on waiting.
-                let machine = try await shop.machine(id)
+                let machine = try await context.machine(id)
                 isListed = machine != nil
                 if machine?.isBeingDeleted == true {
                     pause = nextPause(after: pause)
@@ -118,7 +118,7 @@ struct VMRemoval: Sendable {
                 }
             }
             if let operation = running, looks > 1, isListed {
-                switch try await azure({ () throws(ARMError) in try await shop.arm.look(operation) }) {
+                switch try await azure({ () throws(ARMError) in try await context.arm.look(operation) }) {
                 case .running(let retryAfter):
                     pause = retryAfter ?? nextPause(after: pause)
                     continue
@@ -127,18 +127,18 @@ struct VMRemoval: Sendable {
                 }
             }
             let isThere = try await azure { () throws(ARMError) in
-                try await shop.resources.get(.vm, id.rawValue) != nil
+                try await context.resources.get(.vm, id.rawValue) != nil
             }
             if !isThere {
-                shop.removalTime.learn(begun.duration(to: shop.clock.now), atFirstLook: looks == 1)
+                context.removalTime.learn(begun.duration(to: context.clock.now), atFirstLook: looks == 1)
                 return
             }
-            pause = looks == 1 ? running?.retryAfter ?? shop.removalTime.expected / 2 : nextPause(after: pause)
+            pause = looks == 1 ? running?.retryAfter ?? context.removalTime.expected / 2 : nextPause(after: pause)
         }
         throw .final(
             ProviderError(
                 .operationFailed, .retry(after: .seconds(30)), during: operation,
-                "Azure took the deletion \(begun.duration(to: shop.clock.now).components.seconds) s ago, and the VM is still "
+                "Azure took the deletion \(begun.duration(to: context.clock.now).components.seconds) s ago, and the VM is still "
                     + "there"))
     }
 
@@ -147,18 +147,18 @@ struct VMRemoval: Sendable {
     /// What Azure should have deleted with the VM, or what a VM that never came to be has left.
     private func removeLeftovers(lingering: Int) async throws(CreationFailure) {
         try await removeLeftover(.interface, names.interface, lingering)
-        if let other = shop.vms[id]?.interface { try await removeLeftover(.interface, other, lingering) }
+        if let other = context.vms[id]?.interface { try await removeLeftover(.interface, other, lingering) }
         try await removeLeftover(.disk, names.disk, lingering)
-        if shop.options.usesPublicIP { try await removeLeftover(.publicAddress, names.publicAddress, lingering) }
+        if context.options.usesPublicIP { try await removeLeftover(.publicAddress, names.publicAddress, lingering) }
     }
 
     private func removeLeftover(_ kind: ResourceKind, _ name: String, _ lingering: Int) async throws(CreationFailure) {
         func find() async throws(CreationFailure) -> JSONNode? {
-            try await azure { () throws(ARMError) in try await shop.resources.get(kind, name) }
+            try await azure { () throws(ARMError) in try await context.resources.get(kind, name) }
         }
         guard var found = try await find() else { return }
         for pause in [1, 2, 4].prefix(lingering) {
-            try await shop.rest(.seconds(pause), during: operation)
+            try await context.rest(.seconds(pause), during: operation)
             guard let still = try await find() else { return }
             found = still
         }
@@ -167,9 +167,9 @@ struct VMRemoval: Sendable {
             return
         }
         log.info("Deleting the \(kind.word) \(name), which the VM has left behind")
-        let request = shop.resources.request("DELETE", kind, name)
+        let request = context.resources.request("DELETE", kind, name)
         if let answer = try await delete(request) {
-            try await azure { () throws(ARMError) in try await shop.arm.finish(answer, of: request) }
+            try await azure { () throws(ARMError) in try await context.arm.finish(answer, of: request) }
         }
         if try await find() != nil {
             throw .final(

@@ -1,6 +1,5 @@
 internal import LinuxIO
 internal import PodVMLifecycle
-internal import Telemetry
 
 /// What this process knows of its VMs beyond their names: a help, never the truth. After a restart it is empty, and Azure
 /// is asked instead.
@@ -12,12 +11,6 @@ final class VMTable: Sendable {
         var operation: ARMOperation?
         /// Its interface's name, where Azure gave it another one than it was told.
         var interface: String?
-        /// What it boots with, for as long as Azure may repeat it in an error.
-        var userData: Secret<String>?
-        /// Where it was put.
-        var candidate: Candidate?
-        /// The tries so far, for the next one and for the error.
-        var placement: Placement?
         /// Its try has failed, and what there is of it must go before the next.
         var hasFailed = false
         /// A PUT may still be on its way, since then: its answer was not waited for, or never came.

@@ -7,10 +7,10 @@
 ///         v                       v                  v                     v                     │
 ///        gone <───────────────── gone <──deleted── deleting <──────────────┴─────────────────────┘
 ///
-/// One way leads back: from `booting` to `creating`, when the cloud gives a VM up that it can bring elsewhere.
+/// One transition leads back: from `booting` to `creating`, when the provider replaces the VM.
 ///
-/// Whatever else goes wrong once the cloud has been asked leads to `deleting`, by name: a request that failed may have been
-/// accepted all the same. What comes late (a creation's answer after a stop) changes nothing.
+/// Every other failure after the cloud was asked leads to `deleting`, by name: a request that failed may have been accepted
+/// all the same. An event that comes late (a creation's answer after a stop) changes nothing.
 package enum SandboxState: Equatable, Sendable {
     // Each case holds what that state has, and nothing that it might have.
     /// The node's side is being made, the cloud knows nothing. Leads to `prepared` or `gone`.
@@ -120,8 +120,8 @@ extension SandboxState {
         }
     }
 
-    /// The cloud has given up the VM that it had begun to make, and can be asked again at once.
-    package func givenUp() -> Decision {
+    /// The cloud will not bring up the VM that it had begun to create, and the provider tries another place.
+    package func replaced() -> Decision {
         switch self {
         case .booting(let instance): Decision(.creating(instance.id), then: .createInstance(instance.id))
         case .preparing, .prepared, .creating, .running, .deleting, .gone: unchanged

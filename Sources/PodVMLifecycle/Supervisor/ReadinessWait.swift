@@ -1,91 +1,79 @@
-/// The wait for a VM's agent: dialing, against the clock and against the cloud's own bad news.
+/// The wait for a VM's agent: dials the VM, within a time limit, while the provider watches the VM's creation.
 struct ReadinessWait: Sendable {
-    /// The agent was given long enough.
+    /// The agent did not answer within the time limit.
     struct TimedOut: Error {
         let instance: Instance
         let limit: Duration
-        /// Why the last try to reach it failed.
+        /// Why the last attempt to reach it failed.
         let lastTry: String?
     }
 
     let sandbox: SandboxID
     let directory: String
     let instance: Instance
-    let provider: any CloudProvider
+    let creation: any InstanceCreation
     let connector: any PodConnector
     let clock: any LifecycleClock
     let timeout: Duration
 
-    private enum News {
-        case connected
+    private enum Outcome {
+        case answered
         case notConnected(ConnectorError)
-        /// The cloud calls the VM done, and has nothing to say of it any more.
-        case unwatched
-        case lost(ProviderError)
-        case timeIsUp
+        /// The provider reports that this VM will not answer.
+        case ended(CreationEvent)
+        case timedOut
         case cancelled
     }
 
-    /// Returns once the agent has answered; throws ``ConnectorError``, ``ProviderError``, ``TimedOut`` or
-    /// `CancellationError`, whichever is the reason that it never will.
-    func make() async throws {
-        let fault = await withTaskGroup(of: News.self) { group in
+    /// Returns nil once the agent has answered, or the event that ended the VM before.
+    ///
+    /// Throws ``ConnectorError``, ``TimedOut`` or `CancellationError` when the agent was not reached for another reason. When
+    /// this returns or throws, nothing dials the VM any more.
+    func run() async throws -> CreationEvent? {
+        let (outcome, lastTry) = await withTaskGroup(of: Outcome.self) { group in
             group.addTask {
                 do throws(ConnectorError) {
                     try await connector.connect(sandbox, in: directory, to: instance)
-                    return .connected
+                    return .answered
                 } catch {
                     return .notConnected(error)
                 }
             }
             group.addTask {
-                do throws(ProviderError) {
-                    try await provider.awaitProvisioned(instance)
-                    try await provider.watch(instance)
-                    return .unwatched
-                } catch {
-                    return .lost(error)
+                while true {
+                    let event = await creation.next()
+                    if case .provisioned = event { continue }
+                    return .ended(event)
                 }
             }
             group.addTask {
                 do {
                     try await clock.sleep(for: timeout)
-                    return .timeIsUp
+                    return .timedOut
                 } catch {
                     return .cancelled
                 }
             }
-            return await verdict(on: &group)
+            return await first(of: &group)
         }
-        if let fault { throw fault }
+        switch outcome {
+        case .answered: return nil
+        case .ended(let event): return event
+        case .notConnected(let error): throw error
+        case .timedOut: throw TimedOut(instance: instance, limit: timeout, lastTry: lastTry)
+        case .cancelled, nil: throw CancellationError()
+        }
     }
 
-    /// The first bad news, or nil if the good came first; once all who could bring other news have stopped.
-    private func verdict(on group: inout TaskGroup<News>) async -> (any Error)? {
-        var reason: (any Error)?
-        var isTimeUp = false
+    /// What came first, and the connector's last error, which may come after it; returns once all tasks have ended.
+    private func first(of group: inout TaskGroup<Outcome>) async -> (Outcome?, lastTry: String?) {
+        var first: Outcome?
         var lastTry: String?
-        while let news = await group.next() {
-            let fault: (any Error)?
-            switch news {
-            case .connected: fault = nil
-            case .unwatched: continue
-            case .notConnected(let error):
-                if error.code != .cancelled { lastTry = error.message }
-                fault = error
-            case .lost(let error): fault = error
-            case .timeIsUp:
-                isTimeUp = reason == nil
-                fault = TimedOut(instance: instance, limit: timeout, lastTry: nil)
-            case .cancelled: fault = CancellationError()
-            }
+        while let outcome = await group.next() {
             group.cancelAll()
-            guard let fault else {
-                if reason == nil { return nil }
-                continue
-            }
-            reason = reason ?? fault
+            first = first ?? outcome
+            if case .notConnected(let error) = outcome, error.code != .cancelled { lastTry = error.message }
         }
-        return isTimeUp ? TimedOut(instance: instance, limit: timeout, lastTry: lastTry) : reason ?? CancellationError()
+        return (first, lastTry)
     }
 }

@@ -62,7 +62,7 @@ extension SandboxSupervisor {
         }
     }
 
-    /// From the boot document to the agent's answer.
+    /// From the boot document to the agent's answer: follows the VM's creation, and records each event before it acts on it.
     private func bringUp(_ record: SandboxRecord, _ timer: PhaseTimer) async throws {
         let id = record.id
         let userData = try await connector.userData(for: id, in: store.directory(of: id))
@@ -70,30 +70,27 @@ extension SandboxSupervisor {
             name: record.state.vm, podName: record.podName, podNamespace: record.podNamespace,
             requirements: record.requirements, userData: userData, tags: tags(of: record))
         try Task.checkCancellation()
-        for tries in 1... {
-            let instance = try await create(record, spec, timer)
-            do {
-                try await connect(record, to: instance)
-                break
-            } catch let error as ProviderError where error.advice == .retry(after: .zero) && tries < Self.tryLimit {
-                guard case .createInstance = try await step(id, { $0.givenUp() }) else {
-                    throw InFlightCall.Interrupted()
-                }
-                logger(of: record).warning("The cloud gave the VM up; asking again", [LogField("error", error)])
-                timer.begin(.creating)
+        let creation = provider.createInstance(for: id, from: spec)
+        var event: CreationEvent? = await creation.next()
+        while let happened = event {
+            switch happened {
+            case .addressKnown(let made):
+                let instance = try await recordAddress(made, of: record, timer)
+                event = try await readiness(of: record, at: instance, creation).run()
+            case .replaced(let error):
+                try await recordReplacement(of: record, error, timer)
+                event = await creation.next()
+            case .provisioned: event = await creation.next()
+            case .failed(let error): throw error
             }
         }
         try Task.checkCancellation()
         _ = try await step(id) { $0.answered() }
     }
 
-    /// How often the cloud is asked for a VM that it then gives up.
-    private static var tryLimit: Int { 6 }
-
-    private func create(
-        _ record: SandboxRecord, _ spec: InstanceSpec, _ timer: PhaseTimer
+    private func recordAddress(
+        _ made: Instance, of record: SandboxRecord, _ timer: PhaseTimer
     ) async throws -> Instance {
-        let made = try await provider.createInstance(for: record.id, from: spec)
         guard case .connect(let instance) = try await step(record.id, { $0.created(at: made.addresses) }) else {
             throw InFlightCall.Interrupted()
         }
@@ -106,11 +103,23 @@ extension SandboxSupervisor {
         return instance
     }
 
-    private func connect(_ record: SandboxRecord, to instance: Instance) async throws {
-        let connection = ReadinessWait(
-            sandbox: record.id, directory: store.directory(of: record.id), instance: instance, provider: provider,
+    private func recordReplacement(
+        of record: SandboxRecord, _ error: ProviderError, _ timer: PhaseTimer
+    ) async throws {
+        guard case .createInstance = try await step(record.id, { $0.replaced() }) else {
+            throw InFlightCall.Interrupted()
+        }
+        logger(of: record).warning(
+            "The cloud could not provision the VM; it is created again in another place", [LogField("error", error)])
+        timer.begin(.creating)
+    }
+
+    private func readiness(
+        of record: SandboxRecord, at instance: Instance, _ creation: any InstanceCreation
+    ) -> ReadinessWait {
+        ReadinessWait(
+            sandbox: record.id, directory: store.directory(of: record.id), instance: instance, creation: creation,
             connector: connector, clock: clock, timeout: options.proxyTimeout)
-        try await connection.make()
     }
 
     private func tags(of record: SandboxRecord) -> [String: String] {

@@ -82,7 +82,7 @@ struct CreateTests {
             azure.arm.on("GET", Fixture.vm, .json(200, Fixture.machine("Succeeded", sandbox: owner)))
             let error = await azure.failure { _ = try await azure.create() }
             #expect(error?.code == .rejected && error?.advice == .giveUp)
-            #expect(error?.detail.contains(owner.map { "sandbox \($0)" } ?? "somebody who is not us") == true)
+            #expect(error?.detail.contains(owner.map { "sandbox \($0)" } ?? "an unknown owner") == true)
             #expect(error?.detail.contains("left alone") == true)
             try await azure.provider.deleteInstance(Example.vm, of: azure.sandbox)
             #expect(!azure.calls.contains { $0.hasPrefix("DELETE") })
@@ -147,7 +147,7 @@ struct CreateTests {
         azure.arm.on("GET", "/networkInterfaces/podvm-other-1-net", Fixture.hasAddress)
         var spec = azure.spec
         spec.name = InstanceID(rawValue: "podvm-other-1")
-        _ = try await azure.provider.createInstance(for: azure.sandbox, from: spec)
+        _ = try await azure.provider.createInstance(for: azure.sandbox, from: spec).instance()
         #expect(azure.places.last == "Standard_EC2es_v6")
     }
 
@@ -246,7 +246,7 @@ struct CreateTests {
             change(&spec)
             let changed = spec
             return await azure.failure {
-                _ = try await azure.provider.createInstance(for: azure.sandbox, from: changed)
+                _ = try await azure.provider.createInstance(for: azure.sandbox, from: changed).instance()
             }?.detail ?? ""
         }
         #expect(await detail { $0.tags["a/b"] = "" }.contains("Azure allows none of"))

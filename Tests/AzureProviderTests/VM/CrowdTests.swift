@@ -34,7 +34,8 @@ struct CrowdTests {
                 group.addTask {
                     var spec = azure.spec
                     spec.name = InstanceID(rawValue: "podvm-many-\(number)")
-                    return try await azure.provider.createInstance(for: azure.sandbox, from: spec).addresses[0]
+                    return try await azure.provider.createInstance(for: azure.sandbox, from: spec).instance().addresses[
+                        0]
                 }
             }
             while !azure.arm.calls.contains(where: { $0.contains("/networkInterfaces?") }) { await Task.yield() }
@@ -72,7 +73,7 @@ struct CrowdTests {
                     spec.name = InstanceID(rawValue: "podvm-many-\(number)")
                     let asked = spec
                     _ = await azure.failure {
-                        _ = try await azure.provider.createInstance(for: azure.sandbox, from: asked)
+                        _ = try await azure.provider.createInstance(for: azure.sandbox, from: asked).instance()
                     }
                 }
             }

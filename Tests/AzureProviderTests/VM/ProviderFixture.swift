@@ -137,7 +137,7 @@ struct ProviderFixture {
     }
 
     func create(_ wanted: Requirements = Requirements()) async throws -> [String] {
-        try await provider.createInstance(for: sandbox, from: spec(wanted)).addresses
+        try await provider.createInstance(for: sandbox, from: spec(wanted)).instance().addresses
     }
 
     func failure(_ body: () async throws -> Void) async -> ProviderError? {

@@ -113,13 +113,19 @@ struct EchoTests {
     @Test("reaches no error and no log line, whatever is asked of it", arguments: [true, false])
     func calls(logs: Bool) async throws {
         let calls: [(String, (AzureProvider, SandboxID) async throws -> Void)] = [
-            ("create", { _ = try await $0.createInstance(for: $1, from: self.spec) }),
+            ("create", { _ = try await $0.createInstance(for: $1, from: self.spec).instance() }),
             ("delete", { try await $0.deleteInstance(Example.vm, of: $1) }),
             ("list", { provider, _ in _ = try await provider.instances() }),
             (
                 "provision",
                 { provider, _ in
-                    try await provider.awaitProvisioned(Instance(id: Example.vm, addresses: ["10.0.0.4"]))
+                    do throws(CreationFailure) {
+                        try await ProvisionWatch(context: provider.context, id: Example.vm).run()
+                    } catch {
+                        guard case .azure(let fault) = error else { throw error }
+                        throw ProviderError(fault, during: "provision").redacted(
+                            by: provider.context.arm.credential.redactor)
+                    }
                 }
             ),
         ]
@@ -132,7 +138,7 @@ struct EchoTests {
     @Test("reaches no error when an operation fails later")
     func operation() async throws {
         let (error, log) = try await said(by: EchoingAzure(accepts: true)) { provider, sandbox in
-            _ = try await provider.createInstance(for: sandbox, from: self.spec)
+            _ = try await provider.createInstance(for: sandbox, from: self.spec).instance()
         }
         expectNothing(error, "the error")
         expectNothing(log, "the log")

@@ -1,0 +1,125 @@
+internal import HTTPTransport
+internal import JSON
+internal import PodVMLifecycle
+internal import Telemetry
+
+/// One try to create a VM in one size and zone, up to the VM's address.
+struct CreationAttempt: Sendable {
+    let context: AzureContext
+    let sandbox: SandboxID
+    let spec: InstanceSpec
+    let candidate: Candidate
+    /// What would be taken if it could be had.
+    let preferred: Candidate?
+
+    private var id: InstanceID { spec.name }
+    private var operation: String { "create VM \(id)" }
+    private var log: Logger { context.logger(of: id, sandbox) }
+
+    /// The VM's addresses, the first to dial first.
+    func run() async throws(CreationFailure) -> [String] {
+        context.vms.update(id) { $0.operation = nil }
+        let body = VMBody(
+            options: context.options, spec: spec, size: candidate.size, zone: candidate.zone,
+            sshPublicKey: context.sshPublicKey)
+        warnOfOtherTEE()
+        var request = context.resources.request("PUT", .vm, id.rawValue, body: body.json)
+        // Makes a VM or nothing: what is there, whoever's, is never changed.
+        request.headers["If-None-Match"] = "*"
+        var interface: String?
+        do throws(ARMError) {
+            let answer = try await context.arm.send(request)
+            interface = try accepted(answer, request, body.tee)
+        } catch {
+            interface = try await adopted(after: error)
+        }
+        if let interface { context.note(interface: interface, of: id) }
+        let wait = AddressWait(context: context, id: id, interface: interface)
+        let addresses = try await context.machines.waiting { () throws(CreationFailure) in
+            try await context.interfaces.waiting { () throws(CreationFailure) in try await wait.run() }
+        }
+        log.debug(
+            "The VM has an address", [LogField("place", candidate), LogField("address", addresses.first ?? "none")])
+        return addresses
+    }
+
+    /// Tells when a pod is about to get a VM that another technology protects than the one of the preferred size.
+    private func warnOfOtherTEE() {
+        guard context.options.isConfidential, let preferred = preferred?.size,
+            preferred.tee != candidate.size.tee
+        else { return }
+        log.warning(
+            "The VM is requested in a size with another TEE than that of the preferred size",
+            [
+                LogField("place", candidate), LogField("tee", candidate.size.tee.rawValue),
+                LogField("preferred", preferred.name), LogField("preferredTEE", preferred.tee.rawValue),
+            ])
+    }
+
+    /// Azure has taken the VM on. Returns its interface's name, if the answer has it.
+    private func accepted(
+        _ answer: ARMAnswer, _ request: ARMRequest, _ tee: TEE
+    ) throws(ARMError) -> String? {
+        context.metrics.tries.increment("accepted")
+        context.vms.update(id) { entry in
+            entry.owner = sandbox
+            entry.lost = nil
+            entry.operation = ARMOperation(answer, of: request)
+        }
+        log.info(
+            "Azure makes the VM",
+            [
+                LogField("place", candidate), LogField("tee", tee.rawValue),
+                LogField("requestID", answer.requestID ?? ""),
+            ])
+        // What is odd in the answer will be seen when the VM is read.
+        guard let node = try? answer.node(of: request) else { return nil }
+        return (try? VirtualMachine(node))?.interfaceName
+    }
+
+    /// The PUT's answer is not that it makes the VM, or none came: perhaps the VM is there all the same, and ours.
+    private func adopted(after error: ARMError) async throws(CreationFailure) -> String? {
+        if error.kind == .cancelled || error.mayMeanThatItExists {
+            context.vms.update(id) { $0.lost = context.clock.now }
+        }
+        guard error.mayMeanThatItExists else { throw .azure(error) }
+        guard
+            let machine = try await azure({ () throws(ARMError) in
+                try await context.resources.virtualMachine(id.rawValue)
+            })
+        else { throw .azure(error) }
+        guard machine.belongs(to: sandbox) else {
+            context.vms.forget(id)
+            let owner = machine.owner.map { "sandbox \($0)" } ?? "an unknown owner"
+            throw .final(
+                ProviderError(
+                    .rejected, .giveUp, during: operation,
+                    "a VM of this name is there already and belongs to \(owner); it is left alone (\(error.detail))"))
+        }
+        context.vms.update(id) { entry in
+            entry.owner = sandbox
+            entry.lost = nil
+        }
+        if machine.provisioning == .failed || machine.provisioning == .canceled || machine.isBeingDeleted {
+            throw .failedVMExists
+        }
+        context.metrics.tries.increment("adopted")
+        log.info("Azure has the VM already, and its tags name this sandbox; using it")
+        return machine.interfaceName
+    }
+}
+
+extension ARMError {
+    /// Whether a VM of the name may be there after this answer to a PUT that must not change one.
+    fileprivate var mayMeanThatItExists: Bool {
+        switch kind {
+        case .unanswered, .malformed: true
+        // A front end that gave up waiting may have passed it on.
+        case .refused(412), .refused(500...599): true
+        case .refused(409):
+            ["Conflict", "PreconditionFailed", "PropertyChangeNotAllowed", "ResourceExists", "ResourceAlreadyExists"]
+                .contains { hasCode($0) }
+        default: false
+        }
+    }
+}

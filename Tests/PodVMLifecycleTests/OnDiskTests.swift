@@ -68,6 +68,54 @@ struct OnDiskTests {
         }
     }
 
+    /// Keeps all threads that write files busy for as long as `body` takes, as a disk does that does not answer.
+    private func holdingDisk(_ body: () async throws -> Void) async throws {
+        let busy = Lock(0)
+        let isReleased = Lock(false)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<ThreadPool.files.limit {
+                group.addTask {
+                    await ThreadPool.files.run {
+                        busy.withLock { $0 += 1 }
+                        while !isReleased.withLock({ $0 }) { Thread.pause(milliseconds: 1) }
+                    }
+                }
+            }
+            while busy.withLock({ $0 }) < ThreadPool.files.limit { await Task.yield() }
+            defer { isReleased.withLock { $0 = true } }
+            try await body()
+        }
+    }
+
+    @Test("relays bytes on the loop while a record waits for the disk, and asks the cloud only once it is synced")
+    func heldSync() throws {
+        try withTemporaryDirectory { path in
+            let cloud = ScriptedCloud()
+            try EpollLoop.run { loop in
+                let supervisor = SandboxSupervisor(
+                    podsDirectory: path, provider: cloud, connector: ScriptedConnector(), loop: loop)
+                _ = try await supervisor.create(request("a"))
+                let (shim, agent) = try Stream.pair(on: loop)
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    try await holdingDisk {
+                        group.addTask { try await supervisor.start(request("a").id) }
+                        for number in 0..<UInt8(200) {
+                            try await shim.write([number])
+                            #expect(try await agent.read(upTo: 1) == [number])
+                            await loop.yield()
+                        }
+                        let record = try DurableFile.read("\(path)/a/record.json", limit: 4096)
+                        #expect(String(decoding: record, as: UTF8.self).contains("\"prepared\""))
+                        #expect(cloud.calls[.create] == 0)
+                    }
+                    try await group.waitForAll()
+                }
+                #expect(cloud.calls[.create] == 1)
+                #expect(supervisor.sandboxes().map(\.state) == [.running])
+            }
+        }
+    }
+
     @Test("empties no directory that a link in a sandbox's place leads to")
     func linked() throws {
         try withTemporaryDirectory { path in

@@ -11,7 +11,8 @@ package final class ThreadPool: Sendable {
     /// For files. One thread more costs 20 us and a stack; sixteen that sync at once share the disk's flushes.
     package static let files = ThreadPool(limit: 16)
 
-    private let limit: Int
+    /// How many threads there are at most.
+    package let limit: Int
     private let state = Lock(State())
 
     package init(limit: Int) { self.limit = limit }

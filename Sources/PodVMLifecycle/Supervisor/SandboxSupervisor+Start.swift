@@ -1,6 +1,24 @@
 internal import LinuxIO
 internal import Telemetry
 
+// The start of a pod, step by step: CreateVM is the first three steps, StartVM the next four.
+//
+// | step            | function            | record first | effect                              | undo                  |
+// |-----------------|---------------------|--------------|-------------------------------------|-----------------------|
+// | register        | create, register    | preparing    | the sandbox's directory             | remove it             |
+// | prepare         | prepare             | -            | network number, keys, user data     | release them          |
+// | prepared        | prepare             | prepared     | answer with the agent socket's path | -                     |
+// | ask the cloud   | beginStart, bringUp | creating*    | the cloud creates the VM            | delete the VM by name |
+// | address known   | recordAddress       | booting*     | dial the VM, set up its network     | disconnect            |
+// | replaced        | recordReplacement   | creating*    | the provider tries another place    | delete the VM by name |
+// | agent answered  | bringUp             | running*     | answer that the VM runs             | -                     |
+// | stop or failure | recordStop, settle  | deleting*    | the undo of all steps above         | repeated until done   |
+// | VM deleted      | recordDeletion      | gone         | release number, remove directory    | repeated until done   |
+//
+// A record with * survives a power cut, the others the end of the process. A crash after a record and before the next one
+// leaves that record; the next process reads it, and undoes the start unless the state is prepared or running
+// (`SandboxState.recovered()`). The undo of a step includes the undo of all steps before it.
+
 extension SandboxSupervisor {
     /// StartVM: returns once the agent in the sandbox's VM has answered through the tunnel.
     ///

@@ -2,6 +2,7 @@ import Configuration
 import Doubles
 import FakeCloud
 import LinuxIO
+import TestSupport
 import Testing
 
 @testable import CloudAPIAdaptor

@@ -83,10 +83,13 @@ let package = Package(
         // 2: domain
         module("PodVMLifecycle", ["JSON", "LinuxIO", "Telemetry"]),
         module("PodVMBoot", ["CYAML", "CZlib", "JSON", "LinuxIO", "PodNetwork", "Telemetry"]),
-        module("KataProtocol", ["LinuxIO", "PodNetwork", "TTRPC"]),
+        module("KataProtocol", ["TTRPC"]),
+        module("PeerPodProtocol", ["PodNetwork", "TTRPC"]),
 
         // 3: edges
-        module("RemoteHypervisor", ["KataProtocol", "LinuxIO", "PodVMLifecycle", "TTRPC", "Telemetry"]),
+        module(
+            "RemoteHypervisor",
+            ["KataProtocol", "LinuxIO", "PeerPodProtocol", "PodVMLifecycle", "TTRPC", "Telemetry"]),
         module("AzureProvider", ["Configuration", "HTTPTransport", "JSON", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
 
         // 4: programs
@@ -95,19 +98,19 @@ let package = Package(
             [
                 "AgentTunnel", "AzureProvider", "Configuration", "HTTPTransport", "JSON", "KataProtocol", "LinuxIO",
                 "PacketFilter", "PodNetwork", "PodVMBoot", "PodVMLifecycle", "ProcessHardening",
-                "RemoteHypervisor", "TTRPC", "Telemetry", "TLS",
+                "RemoteHypervisor", "TTRPC", "Telemetry", "TLS", "PeerPodProtocol",
             ]),
         module(
             "AgentProtocolForwarder",
             [
-                "AgentTunnel", "Configuration", "JSON", "KataProtocol", "LinuxIO", "PodNetwork", "PodVMBoot",
+                "AgentTunnel", "Configuration", "JSON", "LinuxIO", "PeerPodProtocol", "PodNetwork", "PodVMBoot",
                 "ProcessHardening", "TLS", "TTRPC", "Telemetry",
             ]),
         module(
             "PeerPodControl",
             [
                 "AzureProvider", "Configuration", "HTTPTransport", "JSON", "KataProtocol", "LinuxIO", "PodNetwork",
-                "PodVMLifecycle", "TTRPC", "Telemetry",
+                "PodVMLifecycle", "TTRPC", "Telemetry", "PeerPodProtocol",
             ]),
         program("cloud-api-adaptor", runs: "CloudAPIAdaptor"),
         program("agent-protocol-forwarder", runs: "AgentProtocolForwarder"),
@@ -157,7 +160,7 @@ let package = Package(
                 "AgentTunnel", "CloudAPIAdaptor", "Configuration", "Doubles", "FakeCloud", "HTTPTransport", "JSON",
                 "KataProtocol", "LinuxIO", "NetworkRig", "PacketFilter", "PodNetwork", "PodVMBoot", "PodVMLifecycle",
                 "ShimRig", "TTRPC", "Telemetry", "agent-protocol-forwarder", "cloud-api-adaptor", "fake-azure",
-                "fake-pod-vm", "TLS", "TestSupport",
+                "fake-pod-vm", "TLS", "TestSupport", "PeerPodProtocol",
             ]),
         tests("TelemetryTests", ["Telemetry"]),
         .executableTarget(
@@ -169,16 +172,18 @@ let package = Package(
         tests(
             "RemoteHypervisorTests",
             [
-                "Doubles", "KataProtocol", "LinuxIO", "PodVMLifecycle", "RemoteHypervisor", "TTRPC", "Telemetry",
+                "Doubles", "KataProtocol", "LinuxIO", "PeerPodProtocol", "PodVMLifecycle", "RemoteHypervisor", "TTRPC",
+                "Telemetry",
                 "TestSupport",
             ]),
         tests("KataProtocolTests", ["KataProtocol", "LinuxIO", "TTRPC"]),
+        tests("PeerPodProtocolTests", ["LinuxIO", "PeerPodProtocol", "TTRPC"]),
         tests("JSONTests", ["JSON"]),
         tests(
             "AgentProtocolForwarderTests",
             [
                 "AgentProtocolForwarder", "AgentTunnel", "Configuration", "Doubles", "JSON", "KataProtocol", "LinuxIO",
-                "NetworkRig", "PodNetwork", "PodVMBoot", "TLS", "TTRPC", "Telemetry", "TestSupport",
+                "NetworkRig", "PeerPodProtocol", "PodNetwork", "PodVMBoot", "TLS", "TTRPC", "Telemetry", "TestSupport",
             ]),
         tests(
             "FakeCloudTests",
@@ -195,7 +200,8 @@ let package = Package(
                 "Telemetry", "fake-pod-vm",
             ]),
         .target(
-            name: "ShimRig", dependencies: ["KataProtocol", "LinuxIO"], path: "Tests/ShimRig", swiftSettings: strict),
+            name: "ShimRig", dependencies: ["KataProtocol", "LinuxIO", "TTRPC"], path: "Tests/ShimRig",
+            swiftSettings: strict),
         .target(
             name: "NetworkRig", dependencies: ["LinuxIO", "PodNetwork"], path: "Tests/NetworkRig",
             swiftSettings: strict),
@@ -205,7 +211,7 @@ let package = Package(
             "PeerPodControlTests",
             [
                 "AzureProvider", "Configuration", "JSON", "KataProtocol", "LinuxIO", "NetworkRig", "PeerPodControl",
-                "PodNetwork", "TTRPC", "Telemetry", "TestSupport", "peerpodctl",
+                "PeerPodProtocol", "PodNetwork", "TTRPC", "Telemetry", "TestSupport", "peerpodctl",
             ]),
         tests(
             "PeerTests",
@@ -257,12 +263,14 @@ case "fuzz":
         fuzzer("FrameDecoderFuzzer", of: "TTRPC"),
         fuzzer("ProtobufFuzzer", of: "TTRPC"),
         fuzzer("EnvelopeFuzzer", of: "TTRPC"),
-        fuzzer("MessageFuzzer", of: "KataProtocol", "TTRPC"),
+        fuzzer("MessageFuzzer", of: "KataProtocol", "PeerPodProtocol", "TTRPC"),
         fuzzer("ServerFuzzer", of: "LinuxIO", "TTRPC"),
         fuzzer("HTTPAnswerFuzzer", of: "AgentProtocolForwarder"),
         fuzzer("PodMetadataFuzzer", of: "AgentProtocolForwarder"),
         fuzzer("RewriterFuzzer", of: "AgentProtocolForwarder", "AgentTunnel", "TTRPC"),
-        fuzzer("HypervisorFuzzer", of: "KataProtocol", "LinuxIO", "PodVMLifecycle", "RemoteHypervisor", "TTRPC"),
+        fuzzer(
+            "HypervisorFuzzer", of: "KataProtocol", "LinuxIO", "PeerPodProtocol", "PodVMLifecycle", "RemoteHypervisor",
+            "TTRPC"),
         fuzzer("AzureAnswerFuzzer", of: "AzureProvider", "HTTPTransport"),
         fuzzer("BootDocumentFuzzer", of: "PodVMBoot"),
         fuzzer("CloudConfigFuzzer", of: "PodVMBoot"),

@@ -1,6 +1,6 @@
 internal import AgentTunnel
-internal import KataProtocol
 internal import LinuxIO
+internal import PeerPodProtocol
 internal import TTRPC
 internal import Telemetry
 

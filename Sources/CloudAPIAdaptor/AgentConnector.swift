@@ -1,9 +1,10 @@
 internal import AgentTunnel
 internal import Configuration
-internal import KataProtocol
 internal import LinuxIO
+internal import PeerPodProtocol
 internal import PodVMBoot
 internal import PodVMLifecycle
+internal import TTRPC
 internal import Telemetry
 
 /// Ties a pod to its VM: boot document, keys, network and tunnel.

@@ -1,6 +1,6 @@
 internal import AgentTunnel
-internal import KataProtocol
 internal import LinuxIO
+internal import PeerPodProtocol
 internal import PodNetwork
 internal import PodVMLifecycle
 internal import TTRPC

@@ -1,3 +1,5 @@
+public import TTRPC
+
 /// `grpc.AgentService`: what kata's agent does inside the VM.
 ///
 /// These are the methods a plain pod's life needs, and the agent's answer to its pings.

@@ -1,3 +1,5 @@
+public import TTRPC
+
 /// Makes a container, without starting it.
 public struct CreateContainerRequest: Message {
     /// The container.
@@ -52,12 +54,10 @@ public struct RemoveContainerRequest: Message {
     }
 }
 
-/// Changes what a container may use.
+/// Changes the limits of a container.
 public struct UpdateContainerRequest: Message {
     /// The container.
     public var containerID = ""
-    /// What it may use.
-    public var resources: OCIResources?
 
     /// All fields unset.
     public init() {}
@@ -65,7 +65,6 @@ public struct UpdateContainerRequest: Message {
     /// Names each field with its number.
     public mutating func visit(_ fields: inout MessageFields) {
         fields.string(1, &containerID)
-        fields.message(2, &resources)
     }
 }
 

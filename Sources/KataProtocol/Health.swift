@@ -1,3 +1,5 @@
+public import TTRPC
+
 /// `grpc.Health`, as kata's agent serves it beside `grpc.AgentService`.
 public enum Health {
     /// The service's name on the wire.

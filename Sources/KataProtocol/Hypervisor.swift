@@ -1,3 +1,5 @@
+public import TTRPC
+
 /// `hypervisor.Hypervisor`: how kata's shim has a remote VM made and unmade.
 ///
 /// The shim dials anew for each call; that it hangs up is the only cancellation there is.

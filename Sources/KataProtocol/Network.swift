@@ -1,3 +1,5 @@
+public import TTRPC
+
 /// A network interface in the guest.
 public struct NetworkInterface: Message {
     /// The device's name.

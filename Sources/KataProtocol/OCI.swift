@@ -1,3 +1,5 @@
+public import TTRPC
+
 /// The parts of an OCI runtime specification that a stand-in agent acts on, or a client
 /// has to give.
 public struct OCISpec: Message {
@@ -35,8 +37,6 @@ public struct OCISpec: Message {
 public struct OCIProcess: Message {
     /// Whether it has a terminal.
     public var terminal = false
-    /// The terminal's size.
-    public var consoleSize: OCIBox?
     /// Who it runs as.
     public var user: OCIUser?
     /// The program and its arguments.
@@ -54,29 +54,11 @@ public struct OCIProcess: Message {
     /// Names each field with its number.
     public mutating func visit(_ fields: inout MessageFields) {
         fields.bool(1, &terminal)
-        fields.message(2, &consoleSize)
         fields.message(3, &user)
         fields.strings(4, &arguments)
         fields.strings(5, &environment)
         fields.string(6, &workingDirectory)
         fields.bool(9, &noNewPrivileges)
-    }
-}
-
-/// A terminal's size in characters.
-public struct OCIBox: Message {
-    /// Lines.
-    public var height: UInt32 = 0
-    /// Columns.
-    public var width: UInt32 = 0
-
-    /// All fields unset.
-    public init() {}
-
-    /// Names each field with its number.
-    public mutating func visit(_ fields: inout MessageFields) {
-        fields.integer(1, &height)
-        fields.integer(2, &width)
     }
 }
 
@@ -145,8 +127,6 @@ public struct OCIMount: Message {
 
 /// What only Linux has.
 public struct OCILinux: Message {
-    /// What it may use.
-    public var resources: OCIResources?
     /// The control group.
     public var cgroupsPath = ""
     /// Its namespaces.
@@ -157,7 +137,6 @@ public struct OCILinux: Message {
 
     /// Names each field with its number.
     public mutating func visit(_ fields: inout MessageFields) {
-        fields.message(4, &resources)
         fields.string(5, &cgroupsPath)
         fields.messages(6, &namespaces)
     }
@@ -177,65 +156,5 @@ public struct OCINamespace: Message {
     public mutating func visit(_ fields: inout MessageFields) {
         fields.string(1, &type)
         fields.string(2, &path)
-    }
-}
-
-/// What a container may use.
-public struct OCIResources: Message {
-    /// Memory.
-    public var memory: OCIMemory?
-    /// Processor time.
-    public var cpu: OCICPU?
-
-    /// All fields unset.
-    public init() {}
-
-    /// Names each field with its number.
-    public mutating func visit(_ fields: inout MessageFields) {
-        fields.message(2, &memory)
-        fields.message(3, &cpu)
-    }
-}
-
-/// Limits on memory, in bytes.
-public struct OCIMemory: Message {
-    /// The most that may be used.
-    public var limit: Int64 = 0
-    /// What it should always have.
-    public var reservation: Int64 = 0
-    /// Memory and swap together.
-    public var swap: Int64 = 0
-
-    /// All fields unset.
-    public init() {}
-
-    /// Names each field with its number.
-    public mutating func visit(_ fields: inout MessageFields) {
-        fields.integer(1, &limit)
-        fields.integer(2, &reservation)
-        fields.integer(3, &swap)
-    }
-}
-
-/// Limits on processor time.
-public struct OCICPU: Message {
-    /// Its weight beside others.
-    public var shares: UInt64 = 0
-    /// Microseconds of each ``period``.
-    public var quota: Int64 = 0
-    /// Microseconds.
-    public var period: UInt64 = 0
-    /// On which it may run, such as `0-3`.
-    public var processors = ""
-
-    /// All fields unset.
-    public init() {}
-
-    /// Names each field with its number.
-    public mutating func visit(_ fields: inout MessageFields) {
-        fields.integer(1, &shares)
-        fields.integer(2, &quota)
-        fields.integer(3, &period)
-        fields.string(6, &processors)
     }
 }

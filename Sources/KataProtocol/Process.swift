@@ -1,3 +1,5 @@
+public import TTRPC
+
 /// Runs one more process in a container.
 public struct ExecProcessRequest: Message {
     /// The container.

@@ -1,3 +1,5 @@
+public import TTRPC
+
 /// Begins the one sandbox of an agent.
 public struct CreateSandboxRequest: Message {
     /// The host's name inside.

@@ -1,4 +1,5 @@
-public import KataProtocol
+internal import KataProtocol
+public import PeerPodProtocol
 public import PodVMLifecycle
 public import TTRPC
 public import Telemetry

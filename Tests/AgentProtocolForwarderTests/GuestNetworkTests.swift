@@ -1,7 +1,7 @@
 import AgentTunnel
-import KataProtocol
 import LinuxIO
 import NetworkRig
+import PeerPodProtocol
 import PodVMBoot
 import TLS
 import TTRPC

@@ -2,6 +2,7 @@ import Doubles
 import FakeCloud
 import KataProtocol
 import LinuxIO
+import PeerPodProtocol
 import TTRPC
 import Telemetry
 import TestSupport

@@ -1,6 +1,7 @@
 import KataProtocol
 import LinuxIO
 import NetworkRig
+import PeerPodProtocol
 import ShimRig
 import TTRPC
 import Testing

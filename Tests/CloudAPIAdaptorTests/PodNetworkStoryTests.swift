@@ -3,6 +3,7 @@ import KataProtocol
 import LinuxIO
 import NetworkRig
 import PacketFilter
+import PeerPodProtocol
 import TTRPC
 import TestSupport
 import Testing

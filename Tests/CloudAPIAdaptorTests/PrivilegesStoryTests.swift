@@ -3,6 +3,7 @@ import FakeCloud
 import KataProtocol
 import LinuxIO
 import NetworkRig
+import PeerPodProtocol
 import TTRPC
 import TestSupport
 import Testing

@@ -1,5 +1,4 @@
 import Doubles
-import KataProtocol
 import LinuxIO
 import TTRPC
 import Testing

@@ -2,6 +2,7 @@ import Configuration
 import JSON
 import KataProtocol
 import LinuxIO
+import PeerPodProtocol
 import PodNetwork
 import TTRPC
 import Telemetry

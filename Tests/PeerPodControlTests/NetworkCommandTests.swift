@@ -1,7 +1,7 @@
 import Configuration
 import JSON
-import KataProtocol
 import LinuxIO
+import PeerPodProtocol
 import TTRPC
 import TestSupport
 import Testing

@@ -1,5 +1,6 @@
 import JSON
-import KataProtocol
+import PeerPodProtocol
+import TTRPC
 import Testing
 
 @testable import PeerPodControl

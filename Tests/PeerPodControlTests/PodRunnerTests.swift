@@ -1,4 +1,3 @@
-import KataProtocol
 import LinuxIO
 import TTRPC
 import Testing

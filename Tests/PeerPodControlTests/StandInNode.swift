@@ -1,5 +1,6 @@
 import KataProtocol
 import LinuxIO
+import PeerPodProtocol
 import TTRPC
 import TestSupport
 import Testing

@@ -1,6 +1,7 @@
 import Doubles
 import KataProtocol
 import LinuxIO
+import PeerPodProtocol
 import PodVMLifecycle
 import RemoteHypervisor
 import TTRPC

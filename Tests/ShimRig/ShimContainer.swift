@@ -1,6 +1,7 @@
 internal import Glibc
 package import KataProtocol
 internal import LinuxIO
+internal import TTRPC
 
 /// A container as kata's Go shim asks for it where node and guest share no file system.
 ///

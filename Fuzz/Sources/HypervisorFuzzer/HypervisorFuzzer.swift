@@ -1,5 +1,4 @@
 internal import Fuzzing
-internal import KataProtocol
 internal import LinuxIO
 internal import PodVMLifecycle
 internal import RemoteHypervisor

@@ -1,6 +1,7 @@
 internal import Fuzzing
 internal import KataProtocol
 internal import LinuxIO
+internal import PeerPodProtocol
 internal import TTRPC
 
 /// Calls as kata's shim does, a connection for each call.

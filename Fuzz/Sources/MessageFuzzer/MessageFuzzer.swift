@@ -1,5 +1,7 @@
 internal import Fuzzing
 internal import KataProtocol
+internal import PeerPodProtocol
+internal import TTRPC
 
 /// Each message of kata's, read from anything, is read the same when it is written and read again.
 @main

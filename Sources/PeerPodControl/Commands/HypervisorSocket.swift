@@ -1,4 +1,3 @@
-internal import KataProtocol
 internal import LinuxIO
 internal import TTRPC
 

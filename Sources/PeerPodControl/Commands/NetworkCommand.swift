@@ -1,7 +1,8 @@
 internal import Configuration
 internal import JSON
-internal import KataProtocol
 internal import LinuxIO
+internal import PeerPodProtocol
+internal import TTRPC
 internal import Telemetry
 
 /// What the flags of `peerpodctl network` fill in.

@@ -1,4 +1,4 @@
-internal import KataProtocol
+internal import PeerPodProtocol
 
 extension SandboxList {
     /// The sandbox that a person means by the beginning of its id, the pod's name, or `namespace/name`.

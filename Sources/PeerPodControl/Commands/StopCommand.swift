@@ -1,7 +1,9 @@
 internal import Configuration
 internal import KataProtocol
 internal import LinuxIO
+internal import PeerPodProtocol
 internal import PodNetwork
+internal import TTRPC
 internal import Telemetry
 
 /// What the flags of `peerpodctl stop` fill in.

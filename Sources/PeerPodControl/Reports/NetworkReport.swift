@@ -1,5 +1,5 @@
 internal import JSON
-internal import KataProtocol
+internal import PeerPodProtocol
 internal import Telemetry
 
 /// What a pod's network looks like, for people and for programs.

@@ -1,5 +1,6 @@
 internal import KataProtocol
 internal import LinuxIO
+internal import TTRPC
 
 extension AgentSession {
     /// How much the shim reads or writes at a time.

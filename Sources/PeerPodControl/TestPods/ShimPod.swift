@@ -1,5 +1,6 @@
 internal import KataProtocol
 internal import LinuxIO
+internal import PeerPodProtocol
 internal import PodNetwork
 internal import TTRPC
 internal import Telemetry

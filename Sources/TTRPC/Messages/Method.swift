@@ -1,5 +1,3 @@
-public import TTRPC
-
 /// A unary method: where it is found, and what goes in and out.
 public struct Method<Request: Message, Response: Message>: Sendable {
     /// The full name of its service, such as `hypervisor.Hypervisor`.
@@ -7,7 +5,8 @@ public struct Method<Request: Message, Response: Message>: Sendable {
     /// Its name within the service.
     public let name: String
 
-    init(_ service: String, _ name: String) {
+    /// The method `name` of `service`.
+    public init(_ service: String, _ name: String) {
         self.service = service
         self.name = name
     }

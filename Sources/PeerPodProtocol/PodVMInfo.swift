@@ -1,9 +1,13 @@
-/// `podvminfo.PodVMInfo`: which VM a pod lives in, for storage plugins that attach disks to it.
+public import TTRPC
+
+/// `podvminfo.PodVMInfo`: the VM of a pod, for storage plugins that attach disks to the VM.
+///
+/// The Go adaptor serves the same service.
 public enum PodVMInfo {
     /// The service's name on the wire.
     public static let service = "podvminfo.PodVMInfo"
 
-    /// Which VM a pod lives in.
+    /// The VM of a pod; NOT_FOUND if there is none.
     public static let getInfo = Method<GetInfoRequest, GetInfoResponse>(service, "GetInfo")
 }
 
@@ -13,7 +17,7 @@ public struct GetInfoRequest: Message {
     public var podName = ""
     /// The pod's namespace.
     public var podNamespace = ""
-    /// Answer only once the VM exists, rather than that it does not.
+    /// Whether to wait until the VM exists, instead of answering NOT_FOUND.
     public var wait = false
 
     /// All fields unset.

@@ -1,5 +1,3 @@
-public import TTRPC
-
 extension Client {
     /// Calls a method with its own messages.
     ///

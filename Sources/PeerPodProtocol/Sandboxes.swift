@@ -1,4 +1,6 @@
-/// `peerpod.v1.Sandboxes`: what this node's adaptor has in hand. It only reads.
+public import TTRPC
+
+/// `peerpod.v1.Sandboxes`: the sandboxes of a node's adaptor. Its methods change nothing.
 public enum Sandboxes {
     /// The service's name on the wire.
     public static let service = "peerpod.v1.Sandboxes"
@@ -6,7 +8,7 @@ public enum Sandboxes {
     /// All sandboxes.
     public static let list = Method<Empty, SandboxList>(service, "List")
 
-    /// A sandbox's network, hop by hop. NOT_FOUND if there is no such sandbox.
+    /// A sandbox's network, hop by hop; NOT_FOUND for an unknown sandbox.
     public static let network = Method<PodNetworkRequest, PodNetworkStatus>(service, "Network")
 }
 
@@ -21,7 +23,7 @@ public struct SandboxList: Message {
     public mutating func visit(_ fields: inout MessageFields) { fields.messages(1, &sandboxes) }
 }
 
-/// One sandbox, as it is at the moment.
+/// One sandbox at this moment.
 public struct SandboxStatus: Message {
     /// The sandbox's id.
     public var id = ""
@@ -29,13 +31,13 @@ public struct SandboxStatus: Message {
     public var podName = ""
     /// The pod's namespace.
     public var podNamespace = ""
-    /// A word for people: `prepared`, `creating`, `booting`, `running`, `deleting`.
+    /// One of `prepared`, `creating`, `booting`, `running`, `deleting`.
     public var state = ""
     /// The cloud's name for its VM.
     public var vm = ""
-    /// Where the VM is reached; empty until it is known.
+    /// The VM's address; empty until it is known.
     public var address = ""
-    /// When it was created, in seconds of Unix time.
+    /// The time of CreateVM, in seconds of Unix time.
     public var created: Int64 = 0
 
     /// All fields unset.
@@ -51,4 +53,15 @@ public struct SandboxStatus: Message {
         fields.string(6, &address)
         fields.integer(7, &created)
     }
+}
+
+/// Names the sandbox whose network is asked for.
+public struct PodNetworkRequest: Message {
+    /// The sandbox's id.
+    public var id = ""
+
+    /// All fields unset.
+    public init() {}
+    /// Names each field with its number.
+    public mutating func visit(_ fields: inout MessageFields) { fields.string(1, &id) }
 }

@@ -1,5 +1,3 @@
-public import TTRPC
-
 /// A protobuf message as a value.
 ///
 /// A type says once which field has which number, and can then be read and written:

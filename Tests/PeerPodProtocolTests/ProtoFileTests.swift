@@ -1,0 +1,90 @@
+import PeerPodProtocol
+import TTRPC
+import Testing
+
+@Suite("The .proto files in docs")
+struct ProtoFileTests {
+    private static let hop = HopStatus.with {
+        ($0.place, $0.interface, $0.mtu, $0.isUp, $0.redirectedTo) = ("node", "eth0", 1500, true, "vxlan1")
+        ($0.receivedPackets, $0.receivedBytes, $0.receivedDropped) = (1, 2, 3)
+        ($0.sentPackets, $0.sentBytes, $0.sentDropped) = (4, 5, 6)
+    }
+    private static let sandbox = SandboxStatus.with {
+        ($0.id, $0.podName, $0.podNamespace, $0.state) = ("s1", "web", "shop", "running")
+        ($0.vm, $0.address, $0.created) = ("podvm-web", "10.0.0.4", 7)
+    }
+    /// One of each message, with a value in every field.
+    private static let messages: [any Message] = [
+        hop, sandbox, SandboxList.with { $0.sandboxes = [sandbox] }, PodNetworkRequest.with { $0.id = "s1" },
+        PodNetworkStatus.with {
+            ($0.namespacePath, $0.addresses, $0.vxlanID, $0.vxlanPort) = ("/run/netns/a", ["10.1.0.2/24"], 7, 4789)
+            ($0.nodeAddress, $0.vmAddress, $0.hops) = ("10.0.0.1", "10.0.0.4", [hop])
+            ($0.routes, $0.problems, $0.silence) = (["default via 10.1.0.1"], ["none"], "refused")
+        },
+        VMNetworkStatus.with {
+            ($0.hops, $0.addresses, $0.routes) = ([hop], ["10.1.0.2/24"], ["default via 10.1.0.1"])
+            ($0.problems, $0.tunnel) = (["none"], "vxlan1")
+        },
+        GetInfoRequest.with { ($0.podName, $0.podNamespace, $0.wait) = ("web", "shop", true) },
+        GetInfoResponse.with { $0.vmID = "podvm-web" },
+    ]
+
+    private let fields: [String: [ProtoFile.Field]]
+    private let methods: Set<String>
+
+    init() throws {
+        let (own, info) = (try ProtoFile("peerpod.proto"), try ProtoFile("podvminfo.proto"))
+        fields = own.messages.merging(info.messages) { _, _ in [] }
+        methods = own.methods.union(info.methods)
+    }
+
+    @Test("have the messages of the code, field by field: name, type and number")
+    func messages() throws {
+        #expect(Set(fields.keys) == Set(Self.messages.map { "\(type(of: $0))" }))
+        for message in Self.messages {
+            #expect(fields["\(type(of: message))"] == (try Self.fields(of: message)), "\(type(of: message))")
+        }
+    }
+
+    @Test("have the methods of the code")
+    func services() {
+        let own = [
+            Self.text(of: Sandboxes.list), Self.text(of: Sandboxes.network), Self.text(of: PodVM.network),
+            Self.text(of: PodVMInfo.getInfo),
+        ]
+        #expect(methods == Set(own))
+    }
+
+    private static func text<Request, Response>(of method: Method<Request, Response>) -> String {
+        func name(_ kind: any Message.Type) -> String { kind == Empty.self ? "google.protobuf.Empty" : "\(kind)" }
+        return "\(method.service)/\(method.name)(\(name(Request.self))) returns (\(name(Response.self)))"
+    }
+
+    /// What the encoder writes, in order, with the properties' names and types.
+    private static func fields(of message: any Message) throws -> [ProtoFile.Field] {
+        var numbers: [Int] = []
+        var reader = ProtobufReader(message.encoded[...])
+        while let field = try reader.next() { numbers.append(field.number) }
+        let properties = Array(Mirror(reflecting: message).children)
+        // A property without a value here, or one that is not encoded, would shift the others.
+        try #require(numbers.count == properties.count, "\(type(of: message))")
+        return try zip(properties, numbers).map { property, number in
+            let type = try #require(protoType(of: property.value), "\(property)")
+            return ProtoFile.Field(type, try #require(property.label), number)
+        }
+    }
+
+    private static func protoType(of value: Any) -> String? {
+        switch value {
+        case is String: "string"
+        case is Bool: "bool"
+        case is UInt32: "uint32"
+        case is UInt64: "uint64"
+        case is Int, is Int64: "int64"
+        case is [String]: "repeated string"
+        case is [HopStatus]: "repeated HopStatus"
+        case is [SandboxStatus]: "repeated SandboxStatus"
+        default: nil
+        }
+    }
+}

@@ -67,6 +67,7 @@ let package = Package(
 
         // 0: ground
         module("LinuxIO", ["CLinux"]),
+        module("Encoding"),
         module("Telemetry", ["LinuxIO"]),
         module("JSON", ["CJansson"]),
         module("Configuration", ["LinuxIO", "Telemetry"]),
@@ -74,15 +75,15 @@ let package = Package(
 
         // 1: transport
         module("TTRPC", ["LinuxIO", "Telemetry"]),
-        module("HTTPTransport", ["CCurl", "CMicroHTTPD", "LinuxIO", "Telemetry"]),
-        module("TLS", ["COpenSSL", "LinuxIO", "Telemetry"]),
+        module("HTTPTransport", ["CCurl", "CMicroHTTPD", "Encoding", "LinuxIO", "Telemetry"]),
+        module("TLS", ["COpenSSL", "Encoding", "LinuxIO", "Telemetry"]),
         module("AgentTunnel", ["LinuxIO", "TLS", "Telemetry"]),
-        module("PodNetwork", ["CNetlink", "LinuxIO", "Telemetry"]),
-        module("PacketFilter", ["CNFTables", "LinuxIO", "Telemetry"]),
+        module("PodNetwork", ["CNetlink", "Encoding", "LinuxIO", "Telemetry"]),
+        module("PacketFilter", ["CNFTables", "LinuxIO"]),
 
         // 2: domain
-        module("PodVMLifecycle", ["JSON", "LinuxIO", "Telemetry"]),
-        module("PodVMBoot", ["CYAML", "CZlib", "JSON", "LinuxIO", "PodNetwork", "Telemetry"]),
+        module("PodVMLifecycle", ["Encoding", "JSON", "LinuxIO", "Telemetry"]),
+        module("PodVMBoot", ["CYAML", "CZlib", "Encoding", "JSON", "LinuxIO", "PodNetwork", "Telemetry"]),
         module("KataProtocol", ["TTRPC"]),
         module("PeerPodProtocol", ["PodNetwork", "TTRPC"]),
 
@@ -103,7 +104,8 @@ let package = Package(
         module(
             "AgentProtocolForwarder",
             [
-                "AgentTunnel", "Configuration", "JSON", "LinuxIO", "PeerPodProtocol", "PodNetwork", "PodVMBoot",
+                "AgentTunnel", "Configuration", "Encoding", "JSON", "LinuxIO", "PeerPodProtocol", "PodNetwork",
+                "PodVMBoot",
                 "ProcessHardening", "TLS", "TTRPC", "Telemetry",
             ]),
         module(
@@ -120,7 +122,7 @@ let package = Package(
         simulator(
             "FakeCloud",
             [
-                "Configuration", "HTTPTransport", "JSON", "LinuxIO", "PodNetwork", "PodVMLifecycle",
+                "Configuration", "Encoding", "HTTPTransport", "JSON", "LinuxIO", "PodNetwork", "PodVMLifecycle",
                 "TLS", "Telemetry",
             ]),
         simulator("FakeAzureProgram", ["Configuration", "FakeCloud", "JSON", "LinuxIO", "Telemetry"]),
@@ -142,9 +144,10 @@ let package = Package(
             dependencies: [
                 "AzureProvider", "Doubles", "FakeCloud", "HTTPTransport", "LinuxIO", "PodVMLifecycle", "Telemetry",
             ], path: "Tests/ScaleRig", swiftSettings: strict),
-        tests("PodVMLifecycleTests", ["Doubles", "JSON", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
+        tests("PodVMLifecycleTests", ["Doubles", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
         tests("ConfigurationTests", ["Configuration", "Telemetry"]),
         tests("LinuxIOTests", ["LinuxIO", "TestSupport"]),
+        tests("EncodingTests", ["Encoding"]),
         tests("TLSTests", ["LinuxIO", "TLS", "Telemetry", "TestSupport"]),
         tests("AgentTunnelTests", ["AgentTunnel", "COpenSSL", "LinuxIO", "TLS", "Telemetry", "TestSupport"]),
         tests("HTTPTransportTests", ["HTTPTransport", "LinuxIO", "TLS", "Telemetry"]),
@@ -168,12 +171,11 @@ let package = Package(
             path: "Tests/HardenedChild",
             swiftSettings: [.swiftLanguageMode(.v6)]),
         tests("ProcessHardeningTests", ["LinuxIO", "ProcessHardening", "hardened-child"]),
-        tests("TTRPCTests", ["LinuxIO", "TTRPC", "Telemetry", "TestSupport"]),
+        tests("TTRPCTests", ["LinuxIO", "TTRPC", "TestSupport"]),
         tests(
             "RemoteHypervisorTests",
             [
                 "Doubles", "KataProtocol", "LinuxIO", "PeerPodProtocol", "PodVMLifecycle", "RemoteHypervisor", "TTRPC",
-                "Telemetry",
                 "TestSupport",
             ]),
         tests("KataProtocolTests", ["KataProtocol", "LinuxIO", "TTRPC"]),
@@ -205,7 +207,7 @@ let package = Package(
         .target(
             name: "NetworkRig", dependencies: ["LinuxIO", "PodNetwork"], path: "Tests/NetworkRig",
             swiftSettings: strict),
-        tests("PodNetworkTests", ["LinuxIO", "NetworkRig", "PacketFilter", "PodNetwork", "Telemetry"]),
+        tests("PodNetworkTests", ["LinuxIO", "NetworkRig", "PacketFilter", "PodNetwork"]),
         tests("PodVMBootTests", ["LinuxIO", "PodNetwork", "PodVMBoot", "Telemetry"]),
         tests(
             "PeerPodControlTests",

@@ -1,3 +1,5 @@
+internal import Encoding
+
 /// What a URL says of where it leads.
 struct Origin: Hashable, Sendable, CustomStringConvertible {
     let isSecure: Bool
@@ -18,11 +20,11 @@ extension OutgoingRequest {
     /// - Throws: ``HTTPError`` with ``HTTPError/Reason/malformedRequest``.
     func origin() throws(HTTPError) -> Origin {
         func refuse(_ why: String) -> HTTPError { HTTPError(.notSent, .malformedRequest, why) }
-        guard !method.isEmpty, method.utf8.allSatisfy(\.isToken) else {
+        guard !method.isEmpty, method.utf8.allSatisfy(HTTPSyntax.isTokenCharacter) else {
             throw refuse("the method \(method.debugDescription.prefix(40)) is no HTTP method")
         }
         for (name, value) in headers.fields {
-            guard !name.isEmpty, name.utf8.allSatisfy(\.isToken) else {
+            guard !name.isEmpty, name.utf8.allSatisfy(HTTPSyntax.isTokenCharacter) else {
                 throw refuse("\(name.debugDescription.prefix(80)) cannot be a header's name")
             }
             guard value.utf8.allSatisfy(\.isFieldContent) else {
@@ -59,16 +61,6 @@ extension OutgoingRequest {
 }
 
 extension UInt8 {
-    /// Whether it may stand in a method's or a header's name (RFC 9110, 5.6.2).
-    fileprivate var isToken: Bool {
-        switch self {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"):
-            true
-        default: "!#$%&'*+-.^_`|~".utf8.contains(self)
-        }
-    }
-
     /// Whether it may stand in a header's value (RFC 9110, 5.5).
     fileprivate var isFieldContent: Bool { self >= 0x20 && self != 0x7F || self == 0x09 }
 }

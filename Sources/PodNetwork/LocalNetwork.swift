@@ -1,3 +1,4 @@
+internal import Encoding
 package import LinuxIO
 
 /// A bridge of this host with other hosts on it, each of which is a network namespace.
@@ -178,14 +179,9 @@ package struct LocalNetwork: Sendable {
 
     /// One that nobody else has, and that is the same each time.
     private static func hardwareAddress(of name: String) -> LinkAddress? {
-        let hash = fingerprint(name)
+        let hash = FNV1a.hash(name.utf8)
         // The second bit of the first byte says that it is of local make.
         return LinkAddress(bytes: [0x02] + (0..<5).map { UInt8(truncatingIfNeeded: hash >> ($0 * 8)) })
-    }
-
-    /// FNV-1a: unlike Swift's own hash it is the same in every process, and spread well enough.
-    package static func fingerprint(_ text: String) -> UInt64 {
-        text.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
     }
 }
 
@@ -205,7 +201,7 @@ extension LocalNetwork {
         let bits = min(length - pool.length, 16)
         if bits >= 0, NetPrefix(pool.address, length: length) != nil {
             let count = UInt64(1) << UInt64(bits)
-            let start = fingerprint(seed) % count
+            let start = FNV1a.hash(seed.utf8) % count
             for step in 0..<count {
                 let found = pool.part((start + step) % count, length: length)
                 if !taken.contains(where: { $0.overlaps(found) }) { return found }

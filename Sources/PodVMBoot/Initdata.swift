@@ -1,3 +1,5 @@
+internal import Encoding
+
 /// What the workload's owner gives the guest to be measured: a TOML text, packed as base64(gzip(TOML)).
 ///
 /// Its digest is over the exact bytes of the text, so they are carried and never rewritten.
@@ -22,7 +24,9 @@ public struct Initdata: Equatable, Sendable {
     /// Throws ``BootError`` if it is not packed so, or if there is more in it than ``sizeLimit``.
     public init(packed: String) throws(BootError) {
         guard packed.utf8.count <= Base64.length(of: Self.sizeLimit) else { throw Self.tooLarge }
-        guard let bytes = Base64.decode(packed.utf8) else { throw Self.malformed("it is no base64") }
+        guard let bytes = Base64.decode(packed.utf8, skipsLineBreaks: true) else {
+            throw Self.malformed("not valid base64")
+        }
         let text: [UInt8]
         do throws(Gzip.Failure) {
             text = try Gzip.decompress(bytes, limit: Self.sizeLimit)

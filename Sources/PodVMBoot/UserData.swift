@@ -1,3 +1,5 @@
+internal import Encoding
+
 /// User data, the one thing a cloud hands to a VM that it boots: a ``CloudConfig`` in base64, at most 64 KiB of it.
 public struct UserData: Sendable {
     /// The longest user data that Azure takes, in base64 characters.
@@ -40,7 +42,7 @@ public struct UserData: Sendable {
     /// Reads user data, in base64 as the cloud hands it out or as plain text as it is on a disk.
     public static func cloudConfig(in bytes: [UInt8]) throws(BootError) -> CloudConfig {
         if bytes.starts(with: CloudConfig.firstLine.utf8) { return try CloudConfig(parsing: bytes) }
-        guard bytes.count <= CloudConfig.sizeLimit, let text = Base64.decode(bytes) else {
+        guard bytes.count <= CloudConfig.sizeLimit, let text = Base64.decode(bytes, skipsLineBreaks: true) else {
             throw BootError(
                 .malformed, "user data", "it is neither a cloud-config nor the base64 of one",
                 advice: "check that the VM was made by a cloud-api-adaptor")

@@ -4,9 +4,6 @@ public import Telemetry
 
 /// The adaptor's unix socket, which only root may connect to.
 public final class HypervisorServer: Sendable {
-    /// What fits into a unix socket's address.
-    private static let pathLimit = 107
-
     /// Where it listens.
     public let path: String
     private let listener: Listener
@@ -26,9 +23,11 @@ public final class HypervisorServer: Sendable {
         on path: String, serving services: [Service], loop: EpollLoop, limits: ServerLimits = .standard,
         logger: Logger = .silent
     ) throws(HypervisorSocketError) -> HypervisorServer {
-        guard path.utf8.count <= pathLimit else {
+        let limit = SocketAddress.unixPathLimit
+        guard path.utf8.count <= limit else {
             throw HypervisorSocketError(
-                path: path, reason: "the path has \(path.utf8.count) bytes, and a unix socket's can have \(pathLimit)",
+                path: path,
+                reason: "the path has \(path.utf8.count) bytes, and a unix socket's path may have \(limit)",
                 advice: "choose a shorter path with -socket")
         }
         do {

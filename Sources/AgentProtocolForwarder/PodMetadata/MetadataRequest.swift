@@ -1,3 +1,5 @@
+internal import Encoding
+
 /// What a process of the pod asks the metadata service: the head of one HTTP request, of which little matters.
 public struct MetadataRequest: Equatable, Sendable {
     /// Such as `GET`.
@@ -38,7 +40,7 @@ public struct MetadataRequest: Equatable, Sendable {
         var isIndirect = false
         for line in lines {
             guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > line.startIndex,
-                line[..<colon].allSatisfy(Self.isNamePart), line.allSatisfy({ $0 >= 0x20 || $0 == 0x09 })
+                line[..<colon].allSatisfy(HTTPSyntax.isTokenCharacter), line.allSatisfy({ $0 >= 0x20 || $0 == 0x09 })
             else { throw .badRequest("a line of the header is no field") }
             let name = String(decoding: line[..<colon], as: UTF8.self).lowercased()
             let value = String(decoding: line[(colon + 1)...], as: UTF8.self).filter { $0 != " " && $0 != "\t" }
@@ -69,14 +71,6 @@ public struct MetadataRequest: Equatable, Sendable {
         }
         if bytes.count >= limit { throw .badRequest("the request is longer than \(limit) bytes") }
         return nil
-    }
-
-    /// RFC 9110's token.
-    private static func isNamePart(_ byte: UInt8) -> Bool {
-        switch byte {
-        case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: true
-        default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
-        }
     }
 }
 

@@ -1,3 +1,5 @@
+internal import Encoding
+
 /// What the head of an HTTP answer says, of which little matters here.
 struct HTTPAnswerHead: Equatable {
     let status: Int
@@ -38,7 +40,7 @@ struct HTTPAnswerHead: Equatable {
 
     private mutating func read(_ line: ArraySlice<UInt8>) throws(HTTPAnswerError) {
         guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > line.startIndex,
-            line[..<colon].allSatisfy(Self.isNamePart)
+            line[..<colon].allSatisfy(HTTPSyntax.isTokenCharacter)
         else { throw .badHeader("a line is no field") }
         let name = String(decoding: line[..<colon], as: UTF8.self).lowercased()
         let value = Self.trimmed(line[(colon + 1)...])
@@ -68,12 +70,4 @@ struct HTTPAnswerHead: Equatable {
     }
 
     private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
-
-    /// RFC 9110's token: what a field's name may be made of.
-    private static func isNamePart(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
-        default: isDigit(byte) || "!#$%&'*+-.^_`|~".utf8.contains(byte)
-        }
-    }
 }

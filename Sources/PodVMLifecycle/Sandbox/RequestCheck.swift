@@ -2,8 +2,6 @@ internal import LinuxIO
 
 /// What CreateVM must be asked for, so that nothing fails on it later, when there is a VM already.
 struct RequestCheck {
-    /// What fits into a unix socket's address.
-    static let socketPathLimit = 107
     /// Kubernetes allows no longer name.
     private static let nameLimit = 253
     private static let pathLimit = 4095
@@ -22,9 +20,10 @@ struct RequestCheck {
 
     /// Why nobody could connect to a unix socket of that path.
     static func socketFault(_ path: String) -> String? {
-        guard path.utf8.count > socketPathLimit else { return nil }
-        return "its agent socket's path \(path) has \(path.utf8.count) bytes and a unix socket's can have "
-            + "\(socketPathLimit); configure a shorter pods directory (-pods-dir)."
+        let limit = SocketAddress.unixPathLimit
+        guard path.utf8.count > limit else { return nil }
+        return "its agent socket's path \(path) has \(path.utf8.count) bytes and a unix socket's path may have "
+            + "\(limit); configure a shorter pods directory (-pods-dir)."
     }
 
     private func nameFault(_ what: String, _ name: String) -> String? {

@@ -1,3 +1,5 @@
+internal import Encoding
+
 /// How a pod VM is named: from its pod and sandbox alone, so that a record is enough to find what a crash left behind.
 public enum VMName {
     /// The longest name this makes, and the longest a host name's label may be.
@@ -23,9 +25,9 @@ public enum VMName {
         return String(repeating: "0", count: 8 - digits.count) + digits
     }
 
-    /// 64-bit FNV-1a, folded: chosen because it never changes from one build to the next, as Swift's own hash does.
+    /// 64-bit FNV-1a, folded: the name has to be the same in every build.
     private static func hash(_ bytes: String.UTF8View) -> UInt32 {
-        let hash = bytes.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+        let hash = FNV1a.hash(bytes)
         return UInt32(truncatingIfNeeded: hash ^ (hash >> 32))
     }
 

@@ -1,4 +1,5 @@
 internal import COpenSSL
+internal import Encoding
 internal import LinuxIO
 
 /// A public SSH key as one line of `authorized_keys`: `ssh-ed25519 AAAA... peerpod`.
@@ -23,7 +24,7 @@ public struct SSHPublicKey: Hashable, Sendable, CustomStringConvertible {
             throw SSHKeyError("cannot make an SSH key: \(OpenSSLError.last("Ed25519").reason)")
         }
         let blob = field(Array(kinds[0].utf8)) + field(raw)
-        return SSHPublicKey(line: "\(kinds[0]) \(base64(blob)) \(comment)")
+        return SSHPublicKey(line: "\(kinds[0]) \(Base64.encode(blob)) \(comment)")
     }
 
     /// The key that `text`, a `.pub` file, holds; `name` is what the error calls it.
@@ -90,23 +91,8 @@ public struct SSHPublicKey: Hashable, Sendable, CustomStringConvertible {
         (0..<4).map { UInt8(truncatingIfNeeded: bytes.count >> (24 - 8 * $0)) } + bytes
     }
 
-    private static func base64(_ bytes: [UInt8]) -> String {
-        // OpenSSL writes four letters for three bytes, and a zero after them.
-        var text = [UInt8](repeating: 0, count: (bytes.count + 2) / 3 * 4 + 1)
-        let length = unsafe EVP_EncodeBlock(&text, bytes, CInt(clamping: bytes.count))
-        return String(decoding: text.prefix(Int(length)), as: UTF8.self)
-    }
-
     private static func decoded(_ text: Substring) -> [UInt8]? {
-        let letters = Array(text.utf8)
-        guard letters.count % 4 == 0, letters.count <= 64 << 10 else { return nil }
-        var bytes = [UInt8](repeating: 0, count: letters.count / 4 * 3)
-        let length = unsafe EVP_DecodeBlock(&bytes, letters, CInt(clamping: letters.count))
-        guard length == bytes.count else {
-            OpenSSLError.clear()
-            return nil
-        }
-        return bytes
+        text.utf8.count <= 64 << 10 ? Base64.decode(text.utf8) : nil
     }
 }
 

@@ -1,3 +1,4 @@
+internal import Encoding
 internal import PodNetwork
 
 /// Which address a fake VM has: the one of a pool that its name leads to, unless another has it.
@@ -40,7 +41,7 @@ struct AddressPlan: Equatable, Sendable {
 
     /// The same in every process, and folded, so that its lower half has all of it.
     static func hash(_ text: String) -> UInt64 {
-        let hash = LocalNetwork.fingerprint(text)
+        let hash = FNV1a.hash(text.utf8)
         return hash ^ (hash >> 32)
     }
 }

@@ -1,3 +1,4 @@
+internal import Encoding
 internal import JSON
 internal import Telemetry
 
@@ -28,7 +29,7 @@ struct TokenIssuer: Sendable {
             "iat": .integer(now.secondsSinceEpoch), "nbf": .integer(now.secondsSinceEpoch),
             "exp": .integer(expires.secondsSinceEpoch),
         ]
-        let parts = [head.encoded(), claims.encoded()].map(Base64Text.urlEncoded)
+        let parts = [head.encoded(), claims.encoded()].map(Base64.encodeForURL)
         let token = parts.joined(separator: ".") + "." + RandomID.token()
         let holder = Holder(principal: principal, audience: audience, expires: expires)
         if holders.count >= sweepAt {

@@ -1,3 +1,4 @@
+internal import Encoding
 internal import JSON
 
 extension MachineBody {
@@ -82,7 +83,7 @@ extension MachineBody {
                 "The Username supplied is not allowed: it is reserved, or longer than 64 characters.")
         }
         if let data = try system.text("customData") {
-            guard let count = Base64Text.decodedCount(data), count <= 65535 else {
+            guard let content = Base64.decode(data.utf8), content.count <= 65535 else {
                 throw .invalid(
                     "customData",
                     "Custom data in OSProfile must be in Base64 encoding and with a maximum length of 87380 characters."

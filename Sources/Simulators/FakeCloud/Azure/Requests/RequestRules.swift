@@ -1,3 +1,4 @@
+internal import Encoding
 internal import JSON
 
 /// How resources may be called.
@@ -87,7 +88,7 @@ enum UserDataRule {
     static let limit = 65536
 
     static func check(_ text: String) throws(FakeARMFault) {
-        guard text.utf8.count <= limit, Base64Text.decodedCount(text) != nil else {
+        guard text.utf8.count <= limit, Base64.decode(text.utf8) != nil else {
             throw .invalid(
                 "userData",
                 "User data must be in Base64 encoding and with a maximum length of \(limit) characters; "

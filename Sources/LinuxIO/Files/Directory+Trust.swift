@@ -19,15 +19,7 @@ extension Directory {
     ///
     /// It may have the sticky bit, and then anyone may make what is not there yet.
     public static func trusted(_ path: String, makingWith mode: UInt32? = nil) throws(FileError) -> Directory {
-        do {
-            return try walk(path, mode)
-        } catch let error as SystemCallError {
-            throw .refused(error)
-        } catch let error as FileError {
-            throw error
-        } catch {
-            preconditionFailure("\(error)")
-        }
+        try FileError.wrapping { try walk(path, mode) }
     }
 
     /// Opens a directory that only this user can write and that has this very path's last name: a link is refused, also one

@@ -118,23 +118,17 @@ extension Directory {
     /// A whole file, if it is one and has at most `limit` bytes.
     public func read(_ name: String, limit: Int) throws(FileError) -> [UInt8] {
         let path = path(of: name)
-        do {
-            let file = try openFile(name, O_RDONLY)
-            var status = stat()
-            guard unsafe fstat(file.rawValue, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-                throw FileError.untrusted(path: path, reason: "is not a regular file: remove it")
+        do throws(FileError) {
+            return try FileError.wrapping {
+                let file = try openFile(name, O_RDONLY)
+                var status = stat()
+                guard unsafe fstat(file.rawValue, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+                    throw FileError.untrusted(path: path, reason: "is not a regular file: remove it")
+                }
+                return try DurableFile.content(of: file, path, limit: limit)
             }
-            return try DurableFile.content(of: file, path, limit: limit)
-        } catch let error as SystemCallError {
-            if error.errno == ELOOP {
-                throw .untrusted(
-                    path: path, reason: "is a symbolic link, and not the file that belongs there: remove it")
-            }
-            throw .refused(error)
-        } catch let error as FileError {
-            throw error
-        } catch {
-            preconditionFailure("\(error)")
+        } catch .refused(let error) where error.errno == ELOOP {
+            throw .untrusted(path: path, reason: "is a symbolic link, and not the file that belongs there: remove it")
         }
     }
 

@@ -21,6 +21,19 @@ public enum FileError: Error, Equatable, Sendable, CustomStringConvertible {
 
     /// Whether the file is not there.
     public var isMissing: Bool { if case .refused(let error) = self { error.isMissing } else { false } }
+
+    /// Runs `body`, which throws system call errors and file errors only; the former become ``refused(_:)``.
+    static func wrapping<Result>(_ body: () throws -> Result) throws(FileError) -> Result {
+        do {
+            return try body()
+        } catch let error as SystemCallError {
+            throw .refused(error)
+        } catch let error as FileError {
+            throw error
+        } catch {
+            preconditionFailure("\(error)")
+        }
+    }
 }
 
 /// Files that are either as they were or as they shall be, whatever happens in between.
@@ -36,15 +49,9 @@ public enum DurableFile {
 
     /// The whole file, if it has at most `limit` bytes.
     public static func read(_ path: String, limit: Int) throws(FileError) -> [UInt8] {
-        do {
+        try FileError.wrapping {
             let fd = OwnedFD(owning: try systemCall("open", on: path) { unsafe clinux_open(path, O_RDONLY, 0) })
             return try content(of: fd, path, limit: limit)
-        } catch let error as SystemCallError {
-            throw .refused(error)
-        } catch let error as FileError {
-            throw error
-        } catch {
-            preconditionFailure("\(error)")
         }
     }
 

@@ -189,7 +189,7 @@ struct CommandLineTests {
         }
     }
 
-    @Test("stop ends the sandboxes that are named by the beginning of their ids, or all, and no others")
+    @Test("stop takes names, namespaces with names, ids and their beginnings, or all sandboxes, and stops no others")
     func stop() throws {
         let directory = try TemporaryDirectory()
         let path = directory.path + "/hypervisor.sock"
@@ -200,7 +200,14 @@ struct CommandLineTests {
             let server = Server(
                 Service.services(of: [
                     Sandboxes.list.handled { _, _ in
-                        .with { $0.sandboxes = ids.map { id in SandboxStatus.with { $0.id = id } } }
+                        .with { list in
+                            list.sandboxes = zip(ids, ["shop/web", "blog/web", "shop/db"]).map { id, pod in
+                                SandboxStatus.with {
+                                    $0.id = id
+                                    ($0.podNamespace, $0.podName) = (String(pod.prefix(4)), String(pod.dropFirst(5)))
+                                }
+                            }
+                        }
                     },
                     Hypervisor.stopVM.handled { _, request in
                         stopped.withLock { $0.append(request.id) }
@@ -216,15 +223,19 @@ struct CommandLineTests {
                 #expect(await stop("0a0") == 125)
                 #expect(await stop("1d", "ff") == 125)
                 #expect(await stop("") == 125)
+                #expect(await stop("db", "web") == 125)
                 #expect(stopped.withLock { $0 }.isEmpty)
                 #expect(await stop("1d", "0a0b", "0a0b0") == 0)
                 #expect(stopped.withLock { $0 } == [ids[2], ids[0]])
                 #expect(await stop(all: true) == 0)
                 #expect(stopped.withLock { $0.count } == 5)
+                #expect(await stop("db", "blog/web", "1d") == 0)
+                #expect(stopped.withLock { $0.suffix(2) } == [ids[2], ids[1]])
                 group.cancelAll()
             }
         }
-        #expect(said.error.contains("several sandboxes"))
+        #expect(said.error.contains("\"0a0\" fits several sandboxes: 0a0b00000000 (shop/web), 0a0c00000000 (blog/web)"))
+        #expect(said.error.contains("\"web\" fits several sandboxes: 0a0b00000000 (shop/web), 0a0c00000000 (blog/web)"))
         #expect(said.error.contains("no sandbox"))
     }
 

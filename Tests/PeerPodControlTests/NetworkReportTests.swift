@@ -159,18 +159,18 @@ struct SandboxChoiceTests {
             ("shop/web", "0a0b"), ("1d", "1d"), ("0a0c", "0a0c"), ("db", "2e"), ("shop/db", "2e"), ("0a", "3f"),
         ])
     func found(operand: String, id: String) throws {
-        #expect(try list.choice(operand).id.hasPrefix(id))
+        #expect(try list.sandbox(named: operand).id.hasPrefix(id))
     }
 
     @Test("is not guessed: what may be several is told with all of them", arguments: ["web", "0a0"])
     func several(operand: String) throws {
-        let failure = try #require(throws: PodFailure.self) { try list.choice(operand) }
+        let failure = try #require(throws: PodFailure.self) { try list.sandbox(named: operand) }
         #expect(failure.message.contains("0a0b00000000 (shop/web), 0a0c00000000 (blog/web)"))
     }
 
     @Test("is none when nothing fits, and never when nothing is said", arguments: ["ff", "", "shop/", "web2"])
     func none(operand: String) throws {
-        let failure = try #require(throws: PodFailure.self) { try list.choice(operand) }
+        let failure = try #require(throws: PodFailure.self) { try list.sandbox(named: operand) }
         #expect(failure.advice.contains("peerpodctl status"))
     }
 }

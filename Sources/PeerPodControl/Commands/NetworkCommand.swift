@@ -63,7 +63,7 @@ struct NetworkCommand: Sendable {
     func show(on loop: EpollLoop, isRepeated: Bool) async -> Int32 {
         do {
             let socket = HypervisorSocket(path: options.socket, loop: loop)
-            let sandbox = try await socket.call(Sandboxes.list, Empty(), timeout: Self.patience).choice(operand)
+            let sandbox = try await socket.call(Sandboxes.list, Empty(), timeout: Self.patience).sandbox(named: operand)
             let status = try await socket.call(
                 Sandboxes.network, .with { $0.id = sandbox.id }, timeout: Self.patience)
             let report = NetworkReport(status: status)

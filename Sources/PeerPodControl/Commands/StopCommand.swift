@@ -12,14 +12,16 @@ struct StopOptions: Sendable {
     var stopsAll = false
 
     static let command = Command(
-        "peerpodctl stop", summary: "stop sandboxes, as a shim that is no more would have",
+        "peerpodctl stop", summary: "stop sandboxes whose shim has exited",
         details: """
-            Each sandbox is named as `peerpodctl status` shows it: the beginning of its id is enough while no other \
-            begins alike. The adaptor answers when it has recorded the end and closed the tunnel; the VM's deletion goes on \
-            until the cloud has confirmed it. A pod that kubelet still wants is made anew by kubelet. As root it also \
-            removes the network namespaces that `peerpodctl run -network` has left when it was killed.
+            Names each sandbox by its pod's name, by namespace/name, or by its id or the beginning of its id, as \
+            `peerpodctl status` shows them. If a name fits several sandboxes, none is stopped, and the error lists them. \
+            The adaptor answers when it has recorded the deletion and closed the tunnel; it deletes the VM in the \
+            background, until the cloud confirms that the VM is gone. If kubelet still wants the pod, kubelet creates it \
+            again. As root, the command also removes the network namespaces that a killed `peerpodctl run -network` has \
+            left behind.
             """,
-        operands: "SANDBOX...", defaults: StopOptions(),
+        operands: "POD...", defaults: StopOptions(),
         sections: [
             .init(
                 "Flags",
@@ -29,21 +31,15 @@ struct StopOptions: Sendable {
                 ])
         ])
 
-    /// Which of the sandboxes on record the operands mean.
+    /// The ids of the sandboxes that the operands name, in their order.
     ///
-    /// - Throws: ``PodFailure`` when one means none, or several.
-    func selection(_ operands: [String], of onRecord: [String]) throws(PodFailure) -> [String] {
-        if stopsAll { return onRecord }
+    /// - Throws: ``PodFailure`` when an operand names no sandbox, or several.
+    func selection(_ operands: [String], of list: SandboxList) throws(PodFailure) -> [String] {
+        if stopsAll { return list.sandboxes.map(\.id) }
         var chosen: [String] = []
         for operand in operands {
-            let matches = onRecord.contains(operand) ? [operand] : onRecord.filter { $0.hasPrefix(operand) }
-            guard let match = matches.first, matches.count == 1, !operand.isEmpty else {
-                throw PodFailure(
-                    operation: "stop",
-                    message: "\"\(operand)\" begins the id of \(matches.isEmpty ? "no sandbox" : "several sandboxes")",
-                    advice: "peerpodctl status -json shows the ids in full.")
-            }
-            if !chosen.contains(match) { chosen.append(match) }
+            let id = try list.sandbox(named: operand).id
+            if !chosen.contains(id) { chosen.append(id) }
         }
         return chosen
     }
@@ -61,7 +57,7 @@ struct StopCommand: Sendable {
         do {
             return try EpollLoop.run { loop in
                 let status = await stop(on: loop)
-                // What stopped with its run has left a namespace, too.
+                // A killed run leaves the network namespaces of its pods behind.
                 if NetworkCapabilities.ofThisProcess().missing.isEmpty {
                     try? await ClusterNetwork(in: .ofThisProcess(), on: loop).clear()
                 }
@@ -77,13 +73,13 @@ struct StopCommand: Sendable {
         let socket = HypervisorSocket(path: options.socket, loop: loop)
         var status = ExitStatus.success
         do {
-            let onRecord = try await socket.call(Sandboxes.list, Empty(), timeout: .seconds(10)).sandboxes.map(\.id)
-            for id in try options.selection(operands, of: onRecord) {
+            let list = try await socket.call(Sandboxes.list, Empty(), timeout: .seconds(10))
+            for id in try options.selection(operands, of: list) {
                 do {
                     _ = try await socket.call(Hypervisor.stopVM, .with { $0.id = id }, timeout: .seconds(60))
                     output.standard("\(id.printable())\n")
                 } catch let failure as PodFailure {
-                    // The others are not to wait for what is the matter with this one.
+                    // A failure of one sandbox does not keep the others from being stopped.
                     output.error(failure.text(of: "peerpodctl stop"))
                     status = ExitStatus.failure
                 }

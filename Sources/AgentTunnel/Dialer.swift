@@ -12,12 +12,12 @@ public struct Dialer: Sendable {
         /// One connection attempt. The kernel repeats a lost SYN only after a second.
         public var connect = Duration.milliseconds(500)
         /// One TLS handshake.
-        public var handshake = Duration.seconds(10)
+        var handshake = Duration.seconds(10)
         /// The shortest pause between attempts. A longer wait so far makes for longer pauses, a tenth
         /// of it: whenever the VM comes up, the pause it falls into adds little to what it took.
-        public var firstPause = Duration.milliseconds(2)
+        var firstPause = Duration.milliseconds(2)
         /// The longest pause.
-        public var longestPause = Duration.milliseconds(200)
+        var longestPause = Duration.milliseconds(200)
         /// How long a broken path may go unseen once connected.
         public var silence = Duration.seconds(30)
 

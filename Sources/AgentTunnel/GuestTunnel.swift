@@ -13,9 +13,9 @@ public struct GuestTunnel: Sendable {
     /// What strangers and the node may use.
     public struct Limits: Sendable {
         /// How long a handshake may take.
-        public var handshake = Duration.seconds(10)
+        var handshake = Duration.seconds(10)
         /// Handshakes at once; beyond it the oldest is dropped, unless it is younger than ``grace``.
-        public var handshakes = 128
+        var handshakes = 128
         /// What an honest handshake may take on a busy machine. A crowd of such may be four times ``handshakes``.
         public var grace = Duration.seconds(1)
         /// Connections at once, handshakes included.

@@ -1,4 +1,4 @@
-public import LinuxIO
+internal import LinuxIO
 
 /// Carries bytes both ways between `near` and `far` until both ways have ended, or one failed.
 ///
@@ -11,7 +11,7 @@ public import LinuxIO
 /// `filter` sees the bytes from `near` to `far`. `held` are such bytes that were read before;
 /// they go first, through the filter.
 /// - Throws: what the first failing direction failed with; `CancellationError` when cancelled.
-public func relay(
+func relay(
     _ near: any ByteStream, _ far: any ByteStream, filter: sending (any StreamFilter)? = nil, held: [UInt8] = []
 ) async throws {
     defer {

@@ -14,7 +14,7 @@ public final class HTTPServer: Sendable {
         /// Connections at once; for one more, that one is closed which has been idle for longest. If none is, the new one is.
         public var connections = 256
         /// Bytes of a request's line and header; more is answered with 431 (or 414).
-        public var headerBytes = 16 << 10
+        var headerBytes = 16 << 10
         /// Bytes of a body; more is answered with 413.
         public var bodyBytes = 1 << 20
         /// How long a connection may be silent.

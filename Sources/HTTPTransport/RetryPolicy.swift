@@ -8,11 +8,11 @@ public struct RetryPolicy: Sendable, Equatable {
     /// How often to send at most, the first time included.
     public var attempts = 5
     /// The first pause's step.
-    public var firstDelay = Duration.milliseconds(800)
+    var firstDelay = Duration.milliseconds(800)
     /// The longest step.
-    public var longestDelay = Duration.seconds(30)
+    var longestDelay = Duration.seconds(30)
     /// A server that wants to be left alone for longer is asked no more.
-    public var longestWait = Duration.seconds(120)
+    var longestWait = Duration.seconds(120)
 
     /// Five attempts in about 12 seconds.
     public init() {}

@@ -53,7 +53,7 @@ package func systemCall<Result: FixedWidthInteger>(
 }
 
 /// A system call that may find nothing to do: nil where it would have blocked.
-package func tryingSystemCall(
+func tryingSystemCall(
     _ name: String, on subject: @autoclosure () -> String = "", _ body: () -> Int
 ) throws(SystemCallError) -> Int? {
     while true {

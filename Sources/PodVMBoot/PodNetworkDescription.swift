@@ -101,7 +101,7 @@ public struct PodNetworkDescription: Equatable, Sendable {
     public var isExternalThroughVM = false
 
     /// What Go's guest gives the pod's interface at most, whatever its own carries.
-    public static let customaryMTU = 1450
+    static let customaryMTU = 1450
 
     /// The one kind of tunnel there is (`tunnel-type`).
     public static let tunnelType = "vxlan"

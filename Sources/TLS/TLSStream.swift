@@ -68,13 +68,13 @@ public final class TLSStream: ByteStream {
     }
 
     /// Whether the handshake took up an earlier session.
-    public var isResumed: Bool { state.withLock { state in state.session.isResumed } }
+    var isResumed: Bool { state.withLock { state in state.session.isResumed } }
 
     /// The application protocol that both ends speak (ALPN); nil if none was asked for, or the server knows none of them.
     public var applicationProtocol: String? { state.withLock { state in state.session.applicationProtocol } }
 
     /// What was agreed on, such as `TLSv1.3 TLS_AES_128_GCM_SHA256`.
-    public var parameters: String { state.withLock { state in state.session.parameters } }
+    var parameters: String { state.withLock { state in state.session.parameters } }
 
     /// Reads what is there: how many bytes, 0 after the peer's goodbye, nil when there is nothing yet.
     ///

@@ -3,7 +3,7 @@
 /// A secret is found whole, and each piece of it from 31 bytes on: a server that repeats a secret may cut it. What follows `Bearer`,
 /// `sig=` and the like, and what looks like a JSON Web Token, is taken out even if it was never hidden: it may be
 /// another program's.
-public struct SecretFilter: Sendable {
+struct SecretFilter: Sendable {
     /// Shorter texts are too likely to be words of a message.
     private static let shortest = 6
     /// Bytes that are compared at once.
@@ -17,10 +17,10 @@ public struct SecretFilter: Sendable {
     private var words: [[UInt8]] = []
 
     /// A filter that knows no secret.
-    public init() {}
+    init() {}
 
     /// Takes out that secret, as it is and as it stands in URLs and forms.
-    public mutating func hide(_ secret: Secret<String>) {
+    mutating func hide(_ secret: Secret<String>) {
         for form in Self.forms(of: secret) {
             if form.count < Self.blockSize {
                 words.append(form)
@@ -65,7 +65,7 @@ public struct SecretFilter: Sendable {
     }
 
     /// The text without secrets.
-    public func redacted(_ text: String) -> String {
+    func redacted(_ text: String) -> String {
         let bytes = Array(text.utf8)
         guard bytes.count >= Self.shortest else { return text }
         var mask = Mask(bytes)

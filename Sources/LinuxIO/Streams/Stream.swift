@@ -114,16 +114,13 @@ public final class Stream: ByteStream {
         watch.fail(StreamClosed())
     }
 
-    /// Whether the peer has finished writing, or the connection has broken.
-    public var hasHungUp: Bool { watch.hasHungUp }
-
     /// Whether ``close()`` was called.
     public var isClosed: Bool { state.withLock { state in state.fd == nil } }
 
     /// Lends out the descriptor, which stays open for as long as `body` runs.
     ///
     /// - Throws: ``StreamClosed``, or what `body` throws.
-    public func withDescriptor<Result>(_ body: (CInt) throws -> Result) throws -> Result {
+    func withDescriptor<Result>(_ body: (CInt) throws -> Result) throws -> Result {
         try state.withLock { state throws in
             guard let fd = state.fd?.rawValue else { throw StreamClosed() }
             return try body(fd)

@@ -12,9 +12,6 @@ public struct ProtobufWriter: Sendable {
     /// Starts a message behind bytes that are already there.
     public init(appendingTo bytes: consuming [UInt8]) { self.bytes = bytes }
 
-    /// Makes room for `count` more bytes, so that they are appended without moving.
-    public mutating func reserve(_ count: Int) { bytes.reserveCapacity(bytes.count + count) }
-
     /// Writes an unsigned or enum field.
     public mutating func varint(_ field: Int, _ value: UInt64) {
         guard value != 0 else { return }

@@ -18,7 +18,7 @@ public struct ServerLimits: Sendable {
 
     /// Bytes of responses that may wait for a client to read them; calls that have more to
     /// say wait.
-    public var queuedResponseBytes = 256 << 10
+    var queuedResponseBytes = 256 << 10
 
     /// Bytes of messages that may wait for a streaming handler to receive them.
     public var streamInboxBytes = 1 << 20

@@ -7,14 +7,14 @@ internal import Telemetry
 struct FakeAzureService: Sendable {
     let options: LocalAzureOptions
     let environmentFile: String
-    /// Whether another program started this one: that program reads an ``Announcement``, and ends the service by closing
-    /// standard input.
+    /// Whether another program started this one: that program reads an ``Announcement``, and ends the service by
+    /// closing standard input.
     let isSupervised: Bool
     let logger: Logger
     let output: Program.Output
 
-    /// How long a supervised service waits for the state directory: the child of a parent that was killed ends a moment
-    /// after that parent, and the next parent may already start.
+    /// How long a supervised service waits for the state directory: the child of a parent that was killed ends a
+    /// moment after that parent, and the next parent may already start.
     private static let lockTimeout = Duration.seconds(3)
 
     /// Serves until the end; returns the exit status.
@@ -74,7 +74,8 @@ struct FakeAzureService: Sendable {
             _ = try await signals.next()
             return
         }
-        // A service manager or Ctrl-C signals the parent and its children at once, but the parent still needs this service.
+        // A service manager or Ctrl-C signals the parent and its children at once, but the parent still needs this
+        // service.
         let input = try StandardInput(on: loop)
         while try await !input.read(upTo: 4096).isEmpty {}
     }

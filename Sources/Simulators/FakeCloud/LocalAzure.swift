@@ -1,27 +1,27 @@
 public import LinuxIO
 public import Telemetry
 
-/// An Azure of this host: a ``FakeAzure`` in front of ``LocalMachines``.
+/// A fake Azure on this host: a ``FakeAzure`` whose machines are ``LocalMachines``.
 ///
-/// Its directory is its alone for as long as it lives:
+/// No other process can use its directory meanwhile:
 ///
 ///     lock    machines/    arm/    subnet of machines that are hosts    ca.pem with TLS
 ///     secret    the account's client secret in this run, for its owner alone
 public final class LocalAzure: Sendable {
-    /// All that an adaptor must be told.
+    /// All that an adaptor needs to know to use it.
     public var account: FakeAzureAccount { azure.account }
     private let azure: FakeAzure
-    /// How its machines are reached.
+    /// How the VMs are reached.
     public var network: MachineNetwork { machines.network }
     private let machines: LocalMachines
     private let lock: FileLock
 
-    /// An Azure that serves once ``run()`` runs, with the resources and machines of earlier processes.
+    /// A fake Azure with the resources and machines of earlier processes; it serves once ``run()`` runs.
     ///
     /// - Throws: ``LocalAzureError``.
     public init(_ options: LocalAzureOptions, on loop: EpollLoop, logger: Logger = .silent) throws(LocalAzureError) {
         var options = options
-        // Machines run elsewhere, and sockets' paths are compared.
+        // Machines have other working directories, and paths of sockets are compared.
         if !options.stateDirectory.hasPrefix("/") {
             options.stateDirectory = "\(SystemInfo.workingDirectory)/\(options.stateDirectory)"
         }
@@ -60,7 +60,7 @@ public final class LocalAzure: Sendable {
 
     deinit { machines.close() }
 
-    /// Serves until cancelled. Machines stay, and with them what connects them.
+    /// Serves until cancelled. The machines and their network stay.
     public func run() async throws {
         defer { machines.close() }
         try await azure.run()
@@ -92,9 +92,9 @@ public final class LocalAzure: Sendable {
     }
 }
 
-/// Why there is no Azure of this host.
+/// Why the fake Azure does not start.
 public struct LocalAzureError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// What is the matter, and what to do about it where that is known.
+    /// The reason, and what to do if that is known.
     public let description: String
     /// Whether another process uses the state directory.
     public let isInUse: Bool
@@ -102,20 +102,5 @@ public struct LocalAzureError: Error, Equatable, Sendable, CustomStringConvertib
     init(_ reason: String, isInUse: Bool = false) {
         description = "the fake Azure does not start: \(reason)"
         self.isInUse = isInUse
-    }
-}
-
-extension FakeAzureAccount {
-    /// What `cloud-api-adaptor azure` is told in its environment to use it.
-    public var environment: [(name: String, value: String)] {
-        var variables = [
-            ("AZURE_SUBSCRIPTION_ID", subscriptionID), ("AZURE_TENANT_ID", tenantID), ("AZURE_CLIENT_ID", clientID),
-            ("AZURE_CLIENT_SECRET", clientSecret.reveal()), ("AZURE_RESOURCE_GROUP", resourceGroup),
-            ("AZURE_REGION", region), ("AZURE_SUBNET_ID", subnetID), ("AZURE_NSG_ID", securityGroupID),
-            ("AZURE_IMAGE_ID", imageID), ("AZURE_INSTANCE_SIZE", instanceSize), ("AZURE_AUTHORITY_HOST", authorityHost),
-            ("AZURE_MANAGEMENT_ENDPOINT", managementEndpoint), ("AZURE_IMDS_ENDPOINT", metadataEndpoint),
-        ]
-        if !authorityFile.isEmpty { variables.append(("AZURE_CA_FILE", authorityFile)) }
-        return variables
     }
 }

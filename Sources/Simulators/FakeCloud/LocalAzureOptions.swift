@@ -2,36 +2,36 @@ public import Configuration
 public import LinuxIO
 package import Telemetry
 
-/// How an Azure of this host is set up.
+/// The settings of a fake Azure on this host.
 public struct LocalAzureOptions: Sendable {
-    /// Where it listens; port 0 takes any free one.
+    /// The address to listen on; port 0 takes any free one.
     public var listen = SocketAddress.tcp(host: "127.0.0.1", port: 0)
     public var usesTLS = false
-    /// The account's client secret; nil: a random one, which is the only safe choice but in tests.
+    /// The account's client secret; nil: a random one. Only tests set it.
     package var clientSecret: Secret<String>?
-    /// Whether the node's managed identity and any federated token get tokens, too.
+    /// Whether managed identities and federated tokens get tokens, too.
     public var acceptsAnyIdentity = false
-    /// Resources under `arm`, machines under `machines`: both outlive the process.
+    /// The directory of resources (`arm`) and machines (`machines`), which outlive the process.
     public var stateDirectory = "/run/peerpod/fake-cloud"
-    /// See ``LocalMachines/Options``, as the next three.
+    /// As in ``LocalMachines/Options``, like the next three.
     public var programsDirectory = ""
     public var forwarderPort: UInt16 = 15150
     public var forwarderFlags: [String] = []
     public var network = MachineIsolation.automatic
-    /// A file with what happens in it; empty: nothing but what was asked for.
+    /// The file with the scenario; empty: no delays and no faults.
     public var scenarioFile = ""
-    /// Where every exchange is appended; empty: nowhere.
+    /// The file to which every exchange is appended; empty: none.
     public var recordingFile = ""
-    // Stronger than the scenario, unless they are zero.
+    // These override the scenario unless they are zero.
     public var acceptDelay = Duration.zero
     public var addressDelay = Duration.zero
     public var bootDelay = Duration.zero
     public var operationDelay = Duration.zero
 
-    /// An Azure that works as fast as it can.
+    /// A fake Azure without delays and failures.
     public init() {}
 
-    /// The settings that every program has that runs one, with what their flags and variables begin with.
+    /// The settings, with a prefix for the flags; variables have the prefix `FAKE_`.
     public static func settings(prefix: String) -> [Setting<LocalAzureOptions>] {
         func setting<Value>(
             _ name: String, _ field: any WritableKeyPath<LocalAzureOptions, Value> & Sendable,

@@ -5,9 +5,9 @@ internal import Telemetry
 
 /// What the containers of a pod have of its files: volumes that live in the guest, and mounts.
 ///
-/// Volumes in memory are mounted in a mount namespace of the sandbox's, from which each container's is made; nothing is
-/// mounted on the machine itself, and nothing has to be unmounted. Without the right to mount, volumes are directories,
-/// and a warning says where a container's mounts would have been.
+/// Volumes in memory are mounted in a mount namespace of the sandbox's, from which each container's is made; nothing
+/// is mounted on the machine itself, and nothing has to be unmounted. Without the right to mount, volumes are
+/// directories, and a warning says where a container's mounts would have been.
 final class AgentSandboxFiles: Sendable {
     private struct State {
         var namespace: MountNamespace?

@@ -3,7 +3,8 @@ internal import TTRPC
 
 /// A container of the stand-in: a name for some processes, and at most two namespaces around them.
 ///
-/// There is no cgroup and no image: its processes see the machine that the stand-in runs on, with the container's mounts.
+/// There is no cgroup and no image: its processes see the machine that the stand-in runs on, with the container's
+/// mounts.
 final class Container: Sendable {
     let id: String
     /// The process the container lives and dies with.

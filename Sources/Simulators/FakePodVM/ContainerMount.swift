@@ -17,7 +17,8 @@ struct ContainerMount: Equatable, Sendable {
     let content: Content
     let restrictions: Mounts.Restrictions
 
-    /// What an OCI mount asks for; nil for what a container without isolation has of the machine: `/proc`, `/sys`, `/dev`.
+    /// What an OCI mount asks for; nil for what a container without isolation has of the machine: `/proc`, `/sys`,
+    /// `/dev`.
     ///
     /// - Throws: a status for paths that cannot be.
     init?(_ mount: OCIMount, in tree: GuestTree) throws(Status) {

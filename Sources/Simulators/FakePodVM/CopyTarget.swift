@@ -4,8 +4,8 @@ internal import TTRPC
 
 /// Where `CopyFile` puts what the node sends: files, directories and links of volumes.
 ///
-/// A volume of a ConfigMap, Secret or token is a directory of links: kubelet writes its files to a directory named by the
-/// time, has `..data` lead there, and each file's name to `..data/NAME`. Links may lead anywhere, for it is the
+/// A volume of a ConfigMap, Secret or token is a directory of links: kubelet writes its files to a directory named by
+/// the time, has `..data` lead there, and each file's name to `..data/NAME`. Links may lead anywhere, for it is the
 /// container that follows them; nothing is ever written through one.
 struct CopyTarget: Sendable {
     /// Where the shim has shared files; kata accepts no other place.

@@ -2,8 +2,8 @@ internal import FakeCloud
 
 /// Where things are in a fake VM.
 ///
-/// One that is a host has them where a pod VM has them, for its `/run` is its directory's `run`. The directory itself is
-/// the working directory of all its programs; it may have no path any more, hidden by that `/run`.
+/// One that is a host has them where a pod VM has them, for its `/run` is its directory's `run`. The directory itself
+/// is the working directory of all its programs; it may have no path any more, hidden by that `/run`.
 struct GuestLayout: Sendable {
     /// Where user data is provisioned.
     let provisioned: String

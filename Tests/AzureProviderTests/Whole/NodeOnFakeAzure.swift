@@ -115,7 +115,7 @@ struct NodeOnFakeAzure: Sendable {
 
     /// The names of what Azure has.
     var left: [String] {
-        azure.core.withLock { core in
+        azure.store.withContent { core in
             core.state.machines.all.map(\.id.name) + core.state.interfaces.all.map(\.id.name)
                 + core.state.disks.all.map(\.id.name) + core.state.publicAddresses.all.map(\.id.name)
         }
@@ -178,7 +178,7 @@ struct PromptAgents: PodConnector {
 
     private func isUp(_ name: String) -> Bool {
         if areEarly { return machines.status(of: name) == .running }
-        return azure.core.withLock { core in
+        return azure.store.withContent { core in
             core.state.machines.all.contains { $0.id.name == name && $0.state.text == "Succeeded" }
         }
     }

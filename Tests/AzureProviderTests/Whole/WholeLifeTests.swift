@@ -123,7 +123,7 @@ struct WholeLifeTests {
                 agentsAreEarly: true)
             try await node.work { node in
                 #expect(try await node.start("a") == nil)
-                let states = azure.core.withLock { $0.state.machines.all.map(\.state.text) }
+                let states = azure.store.withContent { $0.state.machines.all.map(\.state.text) }
                 #expect(states == ["Creating"])
                 try await node.supervisor.stop("a")
                 try await node.settled()

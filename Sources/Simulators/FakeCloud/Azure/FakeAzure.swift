@@ -2,60 +2,45 @@ internal import HTTPTransport
 package import LinuxIO
 package import Telemetry
 
-/// Azure on one machine: its Resource Manager, its token endpoint and its metadata services, in front of machines
-/// that a ``MachineHost`` runs.
+/// Azure on one machine: one ``ResourceStore``, and the services over it.
 ///
-/// Concurrency: `core` is what calls share, under its lock, which is never held across a wait. What takes time - the
-/// making and removing of a VM - is a task in `work`, one at a time for each VM.
+///     RequestRouter ──> ResourceManager   /subscriptions/...      ARM requests
+///                   ──> TokenEndpoint     /<tenant>/oauth2/...    access tokens
+///                   ──> MetadataService   /metadata, /imds        of the node and of the VMs
+///                   ──> ControlAPI        /control                scenario and state, for tests
+///     Provisioning      creates and deletes the machines of VMs, which a MachineHost runs
+///
+/// Concurrency: services share the store, whose lock is never held across a suspension. Work that outlives a request,
+/// such as the creation of a VM, is a task in `work`.
 public final class FakeAzure: Sendable {
-    /// All that is shared.
-    struct Core: Sendable {
-        var state: AzureState
-        var scenario: AzureScenario
-        /// The scenario as it was given; empty: it was not given as text.
-        var scenarioText: [UInt8] = []
-        var faults: FaultInjector
-        var throttle = Throttle()
-        var tokens = TokenIssuer()
-        /// What is under way, by VM.
-        var children: [FakeResourceID: TaskPool.Child] = [:]
-        /// The metadata services of machines that have one of their own.
-        var guestServers: [FakeResourceID: TaskPool.Child] = [:]
-        /// How many calls there were, and how many were refused as too many.
-        var calls = 0
-        var throttled = 0
-    }
-
-    let options: FakeAzureOptions
-    let machines: any MachineHost
-    let loop: EpollLoop
-    let logger: Logger
-    let core: Lock<Core>
-    let work = TaskPool()
-    let files: StateFiles?
-    let recorder: Recorder?
+    /// The resources and the scenario.
+    let store: ResourceStore
+    /// All that an adaptor needs to know to use it.
+    public let account: FakeAzureAccount
+    private let options: FakeAzureOptions
+    private let files: StateFiles?
+    private let router: RequestRouter
+    private let provisioning: Provisioning
+    private let work = TaskPool()
     private let listener: Listener
-    /// Of its own with TLS, which guests' metadata services do not speak.
+    /// The metadata services speak plain HTTP, so with TLS they have a listener of their own.
     private let metadataListener: Listener
     private let security: ServerSecurity?
-    private let start = ContinuousClock.now
+    private let loop: EpollLoop
+    private let logger: Logger
 
-    /// An Azure that serves once ``run()`` runs, with what an earlier one knew.
+    /// A fake Azure with the resources of an earlier process; it serves once ``run()`` runs.
     ///
-    /// - Throws: ``SystemCallError`` and the like when its files or its address cannot be had.
+    /// - Throws: ``SystemCallError`` and the like when its files or its address cannot be used.
     package init(
         _ options: FakeAzureOptions, machines: any MachineHost, on loop: EpollLoop, logger: Logger = .silent
     ) throws {
         self.options = options
-        self.machines = machines
         self.loop = loop
         self.logger = logger
         files = options.stateDirectory.isEmpty ? nil : try StateFiles(options.stateDirectory)
-        recorder = options.recordingFile.isEmpty ? nil : try Recorder(options.recordingFile)
-        var state = AzureState(subscription: options.subscriptionID, region: options.region)
-        try files?.restore(&state)
-        core = Lock(
-            Core(state: state, scenario: options.scenario, faults: FaultInjector(options.scenario.faults)))
+        let recorder = options.recordingFile.isEmpty ? nil : try Recorder(options.recordingFile)
+        store = try ResourceStore(options, files: files, logger: logger)
         let ports = files?.lastPorts ?? []
         listener = try FakeAzure.listen(on: options.listen, lastPort: ports.first, loop)
         metadataListener =
@@ -63,9 +48,27 @@ public final class FakeAzure: Sendable {
             ? try FakeAzure.listen(on: options.listen.withPort(0), lastPort: ports.dropFirst().first, loop) : listener
         try files?.keep(ports: [listener.address.port, metadataListener.address.port])
         security = options.usesTLS ? try ServerSecurity(options) : nil
+        account = FakeAzureAccount(
+            options, listener: listener.address, metadata: metadataListener.address, security: security)
+
+        let calls = CallHandler(store: store, recorder: recorder, region: options.region, loop: loop)
+        let tokens = TokenEndpoint(options, store: store, calls: calls)
+        let metadata = MetadataService(
+            options, store: store, calls: calls, tokens: tokens, machines: machines, work: work, on: loop,
+            logger: logger)
+        provisioning = Provisioning(
+            store: store, machines: machines, metadata: metadata, metadataEndpoint: account.metadataEndpoint,
+            work: work, on: loop, logger: logger)
+        let resources = ResourceManager(
+            options, account: account, store: store, calls: calls, tokens: tokens, provisioning: provisioning,
+            machines: machines, on: loop, logger: logger)
+        router = RequestRouter(
+            options: options, endpoint: account.managementEndpoint, resources: resources, tokens: tokens,
+            metadata: metadata,
+            control: ControlAPI(clientSecret: options.clientSecret, store: store, tokens: tokens))
     }
 
-    /// Listens where it did the last time, if any port will do and that one is free.
+    /// Listens on the port of the last time if any port is allowed and that one is free.
     private static func listen(
         on address: SocketAddress, lastPort: UInt16?, _ loop: EpollLoop
     ) throws -> Listener {
@@ -77,7 +80,7 @@ public final class FakeAzure: Sendable {
         return try Listener.listen(on: address, loop: loop)
     }
 
-    /// Serves until cancelled; first takes up what an earlier process has left half done.
+    /// Serves until cancelled; first resumes the work that an earlier process did not finish.
     ///
     /// - Throws: `CancellationError`, or what the listener fails with.
     public func run() async throws {
@@ -87,20 +90,20 @@ public final class FakeAzure: Sendable {
         limits.bodyBytes = 4 << 20
         let server = try HTTPServer(
             on: listener, loop: loop, limits: limits, tls: security?.tls, logger: logger
-        ) { await self.handle($0) }
+        ) { await self.router.answer($0) }
         var plain: HTTPServer?
         if security != nil {
             plain = try HTTPServer(on: metadataListener, loop: loop, limits: limits, logger: logger) {
-                await self.handlePlain($0)
+                await self.router.answerPlain($0)
             }
         }
         let metadataServer = plain
         defer {
             security?.removeFiles()
-            // Without a resource nobody will come back to ask.
-            if core.withLock({ $0.state.isEmpty }) { files?.forgetPorts() }
+            // Clients come back to the same ports only while there are resources.
+            if store.withContent({ $0.state.isEmpty }) { files?.forgetPorts() }
         }
-        resumeWork()
+        provisioning.resume()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await self.work.run() }
             group.addTask { try await server.run() }
@@ -109,49 +112,9 @@ public final class FakeAzure: Sendable {
         }
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     package var address: SocketAddress { listener.address }
 
-    /// What absolute URLs begin with, unless a client calls us by another name.
-    var endpoint: String {
-        if !options.publicEndpoint.isEmpty { return options.publicEndpoint }
-        guard let security, case .tcp(_, let port) = listener.address else { return "http://\(listener.address)" }
-        return "https://\(security.name):\(port)"
-    }
-
-    /// Where metadata services are.
-    var metadataEndpoint: String { "http://\(metadataListener.address)" }
-
-    /// All that an adaptor must be told.
-    public var account: FakeAzureAccount {
-        let group = "/subscriptions/\(options.subscriptionID)/resourceGroups/\(options.resourceGroup)/providers"
-        return FakeAzureAccount(
-            subscriptionID: options.subscriptionID, tenantID: options.tenantID, clientID: options.clientID,
-            clientSecret: options.clientSecret, resourceGroup: options.resourceGroup, region: options.region,
-            subnetID: "\(group)/Microsoft.Network/virtualNetworks/peerpods/subnets/podvms",
-            securityGroupID: "\(group)/Microsoft.Network/networkSecurityGroups/podvms",
-            imageID: "\(group)/Microsoft.Compute/galleries/peerpods/images/podvm/versions/1.0.0",
-            instanceSize: options.instanceSize, authorityHost: endpoint, managementEndpoint: endpoint,
-            metadataEndpoint: metadataEndpoint, authorityFile: security?.authorityFile ?? "")
-    }
-
-    /// Seconds since the beginning, as the buckets count them.
-    func bucketTime(_ scenario: AzureScenario) -> Double {
-        let passed = ContinuousClock.now - start
-        return (Double(passed.components.seconds) + Double(passed.components.attoseconds) * 1e-18)
-            * scenario.throttling.timeScale
-    }
-
-    /// Changes what is shared, and keeps the changes.
-    func update<Result>(_ body: (inout Core) throws(FakeARMFault) -> Result) throws(FakeARMFault) -> Result {
-        let outcome: Swift.Result<Result, FakeARMFault> = core.withLock { core in
-            let outcome: Swift.Result<Result, FakeARMFault>
-            do throws(FakeARMFault) { outcome = .success(try body(&core)) } catch { outcome = .failure(error) }
-            let changes = core.state.takeChanges()
-            // Under the lock, so that the files change in the order of the state.
-            if let files { for id in changes { files.keep(id, core.state, logger) } }
-            return outcome
-        }
-        return try outcome.get()
-    }
+    /// Sets the scenario for later calls; work in progress goes on as it began.
+    package func direct(_ scenario: AzureScenario) { store.setScenario(scenario) }
 }

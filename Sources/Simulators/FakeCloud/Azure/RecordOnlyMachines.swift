@@ -1,6 +1,6 @@
 internal import LinuxIO
 
-/// Machines that only exist on paper, thousands of them: up as soon as their boot delay is over.
+/// Machines that exist only as records, for tests with thousands of them: running as soon as their boot delay is over.
 package final class RecordOnlyMachines: MachineHost {
     private struct Machine {
         var address: String
@@ -13,10 +13,10 @@ package final class RecordOnlyMachines: MachineHost {
 
     package init() {}
 
-    /// How many there are.
+    /// The number of machines.
     package var count: Int { machines.withLock { $0.count } }
 
-    /// What was ordered of a machine; nil while it has no power.
+    /// The request with which a machine was powered on; nil before that.
     package func order(_ name: String) -> MachineOrder? { machines.withLock { $0[name]?.order } }
 
     package func reserveAddress(for name: String) async throws -> String {

@@ -3,21 +3,22 @@ internal import LinuxIO
 internal import TLS
 internal import Telemetry
 
-/// A fake Azure's certificate, and its authority in a file for clients to trust.
+/// The TLS certificate of a fake Azure, and a file with its authority for clients to trust.
 struct ServerSecurity: Sendable {
-    /// What the certificate is for.
+    /// The name in the certificate.
     let name: String
     let tls: HTTPServer.TLS
     let authorityFile: String
-    /// Made for the authority's file alone.
+    /// The temporary directory of the authority's file.
     private let directory: String?
 
-    /// For the host's name in ``FakeAzureOptions/publicEndpoint``, or `localhost`.
+    /// A certificate for the host's name in ``FakeAzureOptions/publicEndpoint``, or for `localhost`.
     init(_ options: FakeAzureOptions) throws {
         name = ServerSecurity.host(of: options.publicEndpoint) ?? "localhost"
         let authorityFile = options.authorityFile
         if !options.certificateFile.isEmpty || !options.keyFile.isEmpty {
-            // Whoever has a certificate has its authority as well: that file is only told of, not written.
+            // An operator's own certificate has an authority of its own: the path is passed on, and the file is not
+            // written.
             func read(_ path: String) throws -> String {
                 String(decoding: try DurableFile.read(path, limit: 1 << 20), as: UTF8.self)
             }
@@ -34,7 +35,7 @@ struct ServerSecurity: Sendable {
         try Files.write(identity.authority.utf8, to: self.authorityFile, at: 0, mode: 0o644)
     }
 
-    /// Removes what was made.
+    /// Removes the files that it created.
     func removeFiles() {
         if let directory { try? Files.removeTree(directory) }
     }
@@ -47,7 +48,7 @@ struct ServerSecurity: Sendable {
 }
 
 extension SocketAddress {
-    /// 0 on a Unix socket, and where the kernel is to pick.
+    /// The port; 0 on a Unix socket, and where the kernel chooses.
     var port: UInt16 { if case .tcp(_, let port) = self { port } else { 0 } }
 
     /// The same address with another port.

@@ -1,13 +1,13 @@
 internal import Encoding
 internal import PodNetwork
 
-/// Which address a fake VM has: the one of a pool that its name leads to, unless another has it.
+/// Chooses the address of a fake VM: a hash of its name selects one of a pool; if that one is taken, the next.
 struct AddressPlan: Equatable, Sendable {
-    /// What addresses there are.
+    /// The addresses to choose from.
     enum Pool: Equatable, Sendable {
-        /// 127.16.0.1 to 127.239.255.254, less those that end in 0 or 255.
+        /// 127.16.0.1 to 127.239.255.254, except those that end in 0 or 255.
         case loopback
-        /// Those of a subnet, less what no host may have there.
+        /// Those of a subnet, except the ones that no host can have.
         case subnet(NetPrefix)
 
         var capacity: UInt32 {
@@ -28,18 +28,18 @@ struct AddressPlan: Equatable, Sendable {
     private let pool: Pool
     private let start: UInt32
 
-    /// The plan for a VM of the cloud at `stateDirectory`, so that two clouds on a machine seldom meet.
+    /// The plan for a VM of the cloud at `stateDirectory`; the path is part of the hash, so two clouds rarely collide.
     init(name: String, stateDirectory: String, pool: Pool = .loopback) {
         self.pool = pool
         start = UInt32(truncatingIfNeeded: AddressPlan.hash("\(stateDirectory)/\(name)")) % pool.capacity
     }
 
-    /// The first address that `isFree`, or nil after so many that something else must be wrong.
+    /// The first address that `isFree`; nil after a limited number of attempts.
     func choose(where isFree: (String) -> Bool) -> String? {
         (0..<min(4096, pool.capacity)).lazy.map { pool.address((start + $0) % pool.capacity) }.first(where: isFree)
     }
 
-    /// The same in every process, and folded, so that its lower half has all of it.
+    /// A hash that is the same in every process; folded, so that the lower half depends on all bits.
     static func hash(_ text: String) -> UInt64 {
         let hash = FNV1a.hash(text.utf8)
         return hash ^ (hash >> 32)

@@ -1,15 +1,15 @@
 internal import LinuxIO
 internal import PodNetwork
 
-/// What connects the fake VMs that are hosts with each other and with us: a bridge, and a subnet of its own.
+/// The network between fake VMs that are hosts and this machine: a bridge with a subnet.
 ///
 ///     VM eth0 198.18.4.7/22 ─── ppvc6120407 ──┐
 ///     VM eth0 198.18.4.9/22 ─── ppvc6120409 ──┴── ppf1a2b3c4d 198.18.4.1/22
 ///
-/// The subnet is written down, so that a later process finds its machines where they were. All of its calls block for
-/// some milliseconds.
+/// The subnet is kept in a file, so that a later process reaches its machines at the same addresses. All calls block
+/// for some milliseconds.
 struct HostBridge: Sendable {
-    /// Where a VM finds its metadata service: an address of its own loopback interface, on which we listen.
+    /// The address of a VM's metadata service: on the VM's loopback interface, where this process listens.
     static let metadata = SocketAddress.tcp(host: "169.254.169.254", port: 80)
 
     let subnet: NetPrefix
@@ -27,9 +27,9 @@ struct HostBridge: Sendable {
         self.file = file
     }
 
-    /// Makes the bridge of the cloud at `directory`, or finds it.
+    /// Creates the bridge of the cloud at `directory`, or opens the one that exists.
     ///
-    /// - Throws: ``MachineError`` that says what is missing.
+    /// - Throws: ``MachineError``, which names what is missing.
     static func open(of directory: String, in home: NetworkNamespace?) throws(MachineError) -> HostBridge {
         let missing = NetworkCapabilities.ofThisProcess().missing
         guard missing.isEmpty else {
@@ -40,7 +40,7 @@ struct HostBridge: Sendable {
         do {
             try OwnMounts.check()
             let host = try home ?? .ofThisProcess()
-            // Nobody else may take the same subnet between the look and the making.
+            // The lock keeps other processes from taking the subnet between the check and the creation.
             return try host.exclusively { () throws in try make(directory, in: host) }.get()
         } catch {
             throw MachineError("make hosts of fake machines", "\(error)")
@@ -62,7 +62,7 @@ struct HostBridge: Sendable {
             subnet = try LocalNetwork.freeNetwork(in: pool, length: 22, seed: directory, host: host)
         }
         let network = LocalNetwork(bridge: name, gateway: subnet.host(1), in: host)
-        // Of a cloud whose directory was removed while it was at work.
+        // It belongs to a cloud whose directory was removed while the cloud ran.
         if kept == nil, isThere { try network.remove() }
         try DurableFile.write(Array("\(subnet)\n".utf8), to: file)
         try network.make()
@@ -70,11 +70,12 @@ struct HostBridge: Sendable {
         return HostBridge(subnet, network, in: host, file: file)
     }
 
-    /// Notes whose bridge this is, and removes those of clouds that were killed when they had no machines.
+    /// Records the owner of the bridge, and removes bridges of clouds that were killed when they had no machines.
     ///
-    /// As good as it goes: nothing depends on it.
+    /// Errors are ignored, because nothing depends on the result.
     private static func clearUp(after own: String, of directory: String, in host: NetworkNamespace) {
-        // Who sees other files cannot tell whether we are at work, and the other way round.
+        // A process in another mount namespace cannot read this cloud's lock, and this process cannot read the
+        // other's.
         let prefix = "fake cloud \(Files.number(of: "/proc/self/ns/mnt") ?? 0) at "
         guard let socket = try? NetlinkSocket.open(in: host, "this host"), let links = try? socket.links() else {
             return
@@ -90,29 +91,30 @@ struct HostBridge: Sendable {
         }
     }
 
-    /// Whether nobody uses the state of a cloud; one that has no lock is somebody's who needs none.
+    /// Whether no process uses the state of a cloud. A cloud without a lock counts as used.
     private static func isOver(_ directory: String) -> Bool {
         let lock = "\(directory)/lock"
         return !Files.exists(directory) || Files.exists(lock) && (try? FileLock.isHeld(lock)) == false
     }
 
-    /// Removes the bridge, once there are no machines.
+    /// Removes the bridge; there must be no machines.
     func remove() throws {
         try network.remove()
         try Files.removeTree(file)
     }
 
-    /// Connects a new network namespace at `address`, from which its metadata service is to be had as well.
+    /// Connects a new network namespace at `address`, and opens the listener of its metadata service.
     func makeHost(named name: String, at address: String) throws -> NetworkNamespace {
         let own = try HostBridge.parse(address)
         let namespace = try NetworkNamespace.make(named: "the network namespace of \(name)")
         let hardware = try network.plug(
             namespace, port: HostBridge.port(of: own),
-            // The same for the same address, so that nobody who remembers an earlier VM at it sends to the wrong one.
+            // A function of the address, so that neighbour entries for an earlier VM at this address stay correct.
             hardwareAddress: HostBridge.hardwareAddress(of: own),
             addresses: [NetPrefix(own, length: subnet.length) ?? subnet])
         try awaitCarrier(of: HostBridge.port(of: own))
-        // Whoever calls it already waits for its Ethernet address, and would not ask again for a second.
+        // A client that already tries to connect waits for the Ethernet address and would repeat its query only after
+        // a second.
         let outside = try NetlinkSocket.open(in: host, "this host")
         try outside.add(PodNeighbor(own, is: hardware), on: outside.made(interface), forGood: false)
         let inside = try NetlinkSocket.open(in: namespace, "\(namespace)")
@@ -121,7 +123,7 @@ struct HostBridge: Sendable {
         return namespace
     }
 
-    /// Waits until the bridge passes packets to a port, which the kernel has it do a moment after the cable is there.
+    /// Waits until the bridge forwards packets to a port: the kernel enables that a moment after it adds the port.
     private func awaitCarrier(of port: String) throws {
         let socket = try NetlinkSocket.open(in: host, "this host")
         let patience = ContinuousClock.now.advanced(by: .milliseconds(200))
@@ -130,15 +132,15 @@ struct HostBridge: Sendable {
         }
     }
 
-    /// Disconnects the machine at `address` from a bridge of `home` (nil: of this process's own network); nothing if it
-    /// is not connected.
+    /// Disconnects the machine at `address` from a bridge in `home` (nil: in this process's network). Does nothing if
+    /// the machine is not connected.
     static func removeHost(at address: String, in home: NetworkNamespace?) throws {
         let socket = try NetlinkSocket.open(in: home ?? .ofThisProcess(), "this host")
         guard let end = try socket.link(named: port(of: parse(address))), end.kind == "veth" else { return }
         try socket.delete(end)
     }
 
-    /// Forgets the Ethernet address of a machine that is no longer connected; nothing if it is not known.
+    /// Removes the neighbour entry of a machine that is no longer connected, if there is one.
     func forgetHost(at address: String) throws {
         let own = try HostBridge.parse(address)
         let socket = try NetlinkSocket.open(in: host, "this host")
@@ -153,7 +155,7 @@ struct HostBridge: Sendable {
         LinkAddress(bytes: [0x02, 0] + address.bytes)
     }
 
-    /// The name of our end of a VM's cable: unique on this host, as the address is.
+    /// The name of this machine's end of a VM's veth pair: unique on this machine, as the address is.
     private static func port(of address: NetAddress) -> String {
         "ppv" + String(hexadecimal: address.bytes.reduce(0) { $0 << 8 | UInt32($1) })
     }
@@ -167,7 +169,7 @@ struct HostBridge: Sendable {
 }
 
 extension NetPrefix {
-    /// How many VMs have room in an IPv4 network: all addresses but its first, its last and the bridge's own.
+    /// The number of VMs that fit into an IPv4 network: all addresses except the first, the last and the bridge's.
     var machineCapacity: UInt32 { (1 << UInt32(32 - length)) - 3 }
 
     /// The address of VM `number`, from 0.

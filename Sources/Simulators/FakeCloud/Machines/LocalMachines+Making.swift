@@ -2,7 +2,7 @@ internal import LinuxIO
 internal import Telemetry
 
 extension LocalMachines {
-    /// All of it appears in one step: a directory with a name is a whole machine.
+    /// The directory appears in one step: a directory with a machine's name is complete.
     func write(_ order: MachineOrder, at address: String) throws(SystemCallError) {
         var (order, kind) = (order, MachineKind.processes)
         if case .bridge = connection {
@@ -13,13 +13,13 @@ extension LocalMachines {
             order, kind: kind, address: address, port: options.forwarderPort, created: .now, forwarder: forwarder,
             forwarderFlags: options.forwarderFlags)
         let directory = directoryOf(order.name)
-        try Files.removeTree(directory.path)  // Without a record it is no machine.
+        try Files.removeTree(directory.path)  // A directory without a record is not a machine.
         let unfinished = MachineDirectory(try Files.makeTemporaryDirectory(prefix: "\(options.directory)/.new-"))
         try Files.write(record.encoded, to: unfinished.record, at: 0)
         try Files.move(unfinished.path, to: directory.path)
     }
 
-    /// Starts the machine's first process, which holds the power from its first moment.
+    /// Starts the machine's first process, which holds the power file open from the beginning.
     func start(_ directory: MachineDirectory, _ name: String) async throws {
         guard let lock = try FileLock.take(directory.power) else { return }
         var boot = ChildProcess.Options(executable: machine, arguments: ["boot", "-directory", directory.path])
@@ -34,10 +34,10 @@ extension LocalMachines {
         }
         boot.networkNamespace = try await connect(record)
         boot.isMachine = true
-        // Its own /run may hide what leads there.
+        // The machine's own /run can hide the path.
         boot.arguments = ["boot", "-directory", "."]
         do {
-            // Before it asks for the first time.
+            // The listener exists before the machine's first request.
             let listener = try Listener.listen(on: HostBridge.metadata, loop: loop, in: boot.networkNamespace)
             state.withLock { $0.metadata[name] = listener }
             try start(boot, directory, name)
@@ -65,12 +65,12 @@ extension LocalMachines {
         }
     }
 
-    /// Takes a host's cable away; it may have gone with the host's last process, but that takes the kernel a while.
+    /// Removes a host's veth pair. The kernel also removes it with the host's last process, but later.
     func disconnect(_ machine: MachineRecord) async throws {
         let (home, connection) = (options.home, connection)
         try await Thread.offLoop {
             try HostBridge.removeHost(at: machine.address, in: home)
-            // Only now: a last packet would make it known once more.
+            // After the disconnection, because a packet would create the entry again.
             if case .bridge(let bridge) = connection { try bridge.forgetHost(at: machine.address) }
         }
     }
@@ -83,7 +83,7 @@ extension LocalMachines {
         return true
     }
 
-    /// What a guest gets of our environment: nothing that is secret or ours alone.
+    /// The part of this process's environment that a guest gets: nothing secret.
     private static var guestEnvironment: [String: String] {
         let passed: Set = ["PATH", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "TSAN_OPTIONS", "ASAN_OPTIONS"]
         return Environment.all.filter { passed.contains($0.key) }

@@ -1,29 +1,29 @@
 public import LinuxIO
 public import Telemetry
 
-/// Machines on this host: each is a tree of processes that does what a pod VM does.
+/// Machines on this host: each is a process tree that does what a pod VM does.
 ///
-/// They outlive the process that made them, and a new one finds them by their directories:
+/// They outlive the process that created them. A new process finds them by their directories:
 ///
 ///     <directory>/<name>/      see MachineDirectory
 ///     <directory>/../subnet    of those that are hosts, see HostBridge
 ///
-/// Concurrency: `state` is what calls share, under its lock. Two processes may not use one directory.
+/// Concurrency: calls share `state`, under its lock. Only one process may use a directory.
 public final class LocalMachines: Sendable {
-    /// Where machines live and what they run.
+    /// Where machines are and which programs they run.
     public struct Options: Sendable {
-        /// A directory each, that outlives us as the machines do. Nothing else may be in here.
+        /// The parent of the machines' directories, which outlives the process. It contains nothing else.
         public var directory = "/run/peerpod/fake-cloud/machines"
         /// Where `fake-pod-vm` and `agent-protocol-forwarder` are; empty: beside the running program.
         public var programsDirectory = ""
-        /// What machines have of their own.
+        /// How machines are isolated.
         public var isolation = MachineIsolation.loopback
         /// The TCP port that forwarders listen on, each on its own machine's address.
         public var forwarderPort: UInt16 = 15150
-        /// Further flags of the forwarders, which a pod VM's image would have in a file.
+        /// Further flags of the forwarders; a pod VM's image has them in a file.
         public var forwarderFlags: [String] = []
 
-        /// The network that the bridge of those that are hosts belongs to; nil: this process's.
+        /// The network namespace of the bridge; nil: this process's.
         package var home: NetworkNamespace?
 
         /// The defaults.
@@ -31,15 +31,15 @@ public final class LocalMachines: Sendable {
     }
 
     struct State {
-        /// Machines we started: a parent has to hear of its children's ends, or they stay as zombies.
+        /// Machines that this process started and has to reap.
         var children: [String: ChildProcess] = [:]
-        /// Addresses that are taken, by machine.
+        /// Addresses in use, by machine.
         var addresses: [String: String] = [:]
-        /// Where machines that were just made look for their metadata service, until somebody listens there.
+        /// Listeners of metadata services that are not served yet, by machine.
         var metadata: [String: Listener] = [:]
     }
 
-    /// What comes of ``MachineIsolation``.
+    /// How machines are connected, as ``MachineIsolation`` and this process's rights decide.
     enum Connection: Sendable {
         case loopback(reason: String)
         case bridge(HostBridge)
@@ -53,7 +53,7 @@ public final class LocalMachines: Sendable {
     let connection: Connection
     let state = Lock(State())
 
-    /// How machines are reached that are made from now on.
+    /// How machines that are created from now on are reached.
     public var network: MachineNetwork {
         switch connection {
         case .loopback(let reason): .loopback(reason: reason)
@@ -61,10 +61,10 @@ public final class LocalMachines: Sendable {
         }
     }
 
-    /// Machines under ``Options/directory``, those of earlier processes included.
+    /// The machines under ``Options/directory``, including those of earlier processes.
     ///
-    /// - Throws: ``MachineError`` when the programs are missing, the directory cannot be used, or machines cannot be as
-    ///   isolated as they must.
+    /// - Throws: ``MachineError`` when the programs are missing, the directory cannot be used, or the required isolation
+    ///   is not possible.
     public init(_ options: Options, on loop: EpollLoop, logger: Logger = .silent) throws(MachineError) {
         self.options = options
         self.loop = loop
@@ -92,7 +92,7 @@ public final class LocalMachines: Sendable {
                 if let record = directory.machine {
                     state.withLock { $0.addresses[name] = record.address }
                 } else if !MachinePower(of: directory).isOn {
-                    // Half of a machine, whose maker or remover did not live to finish it.
+                    // An incomplete machine: the process that created or removed it was killed.
                     try Files.removeTree(directory.path)
                 }
             }
@@ -122,7 +122,7 @@ public final class LocalMachines: Sendable {
         }
     }
 
-    /// Removes what connects machines, if there is no machine; the next process makes it again.
+    /// Removes the bridge if there is no machine; the next process creates it again.
     package func close() {
         guard case .bridge(let bridge) = connection, (try? names().isEmpty) == true else { return }
         do { try bridge.remove() } catch {
@@ -130,12 +130,12 @@ public final class LocalMachines: Sendable {
         }
     }
 
-    /// Every machine that has a directory, also one that has stopped.
+    /// The names of all machines with a directory, stopped ones included.
     package func names() throws(SystemCallError) -> [String] {
         try Files.list(options.directory).filter(LocalMachines.isName)
     }
 
-    /// A machine's directory, for those who want to know more of it: benchmarks, tests.
+    /// A machine's directory, for benchmarks and tests.
     package func directoryOf(_ name: String) -> MachineDirectory {
         MachineDirectory("\(options.directory)/\(name)")
     }
@@ -155,7 +155,7 @@ public final class LocalMachines: Sendable {
 }
 
 extension LocalMachines: MachineHost {
-    /// Takes an address that no machine has; on loopback one on which the forwarders' port is free.
+    /// Reserves an address that no machine has; on loopback one on which the forwarders' port is free.
     package func reserveAddress(for name: String) async throws -> String {
         try LocalMachines.check(name, "reserve an address for")
         return try state.withLock { state throws(MachineError) in
@@ -168,7 +168,7 @@ extension LocalMachines: MachineHost {
                 address = plan.choose { !taken.contains($0) }
             case .loopback:
                 let plan = AddressPlan(name: name, stateDirectory: options.directory)
-                // Another cloud's machine may have it, on the same host.
+                // A machine of another cloud on the same host can have the address.
                 address = plan.choose { !taken.contains($0) && isFree($0) }
             }
             guard let address else {
@@ -181,7 +181,7 @@ extension LocalMachines: MachineHost {
         }
     }
 
-    /// Writes a machine down and powers it on; one that was never powered on gets its power.
+    /// Records a machine and powers it on; a recorded machine that was never powered on is powered on.
     package func powerOn(_ order: MachineOrder, at address: String) async throws {
         try LocalMachines.check(order.name, "power on")
         let directory = directoryOf(order.name)
@@ -199,9 +199,9 @@ extension LocalMachines: MachineHost {
         logger.info("Machine \(order.name) is powered on", [LogField("address", address)])
     }
 
-    /// Kills a machine and all that came of it, and removes its directory.
+    /// Kills a machine with all its descendants, and removes its directory.
     package func remove(_ name: String) async throws {
-        // No machine of ours has another kind of name, so such a one is as gone as can be.
+        // No machine has a name of another form, so there is nothing to remove.
         guard LocalMachines.isName(name) else { return }
         let directory = directoryOf(name)
         let wasThere = Files.exists(directory.path)
@@ -211,7 +211,7 @@ extension LocalMachines: MachineHost {
             let lock = try await MachinePower(of: directory).cut(on: loop, asks: machine?.kind != .host)
             if let child = state.withLock({ $0.children.removeValue(forKey: name) }) { _ = try await child.wait() }
             if let machine, machine.kind == .host { try await disconnect(machine) }
-            // Only now, and still under the lock, so that nobody can power it on in between.
+            // Under the lock, so that the machine cannot be powered on in between.
             try Files.removeTree(directory.path)
             _ = consume lock
         } catch let error as CancellationError {
@@ -223,11 +223,11 @@ extension LocalMachines: MachineHost {
         if wasThere { logger.info("Machine \(name) is gone") }
     }
 
-    /// What the guest last said of itself; a machine that has lost its power has failed.
+    /// The last status that the guest reported; a machine that has lost its power has failed.
     package func status(of name: String) -> GuestStatus? {
         guard LocalMachines.isName(name), Files.exists(directoryOf(name).record) else { return nil }
         let directory = directoryOf(name)
-        // In this order, for a guest says its last word before its power goes.
+        // In this order, because a guest writes its last status before its power goes.
         let isOn = MachinePower(of: directory).isOn
         let status = directory.guestStatus
         if case .failed = status { return status }

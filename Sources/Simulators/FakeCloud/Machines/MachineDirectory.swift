@@ -1,11 +1,11 @@
 package import LinuxIO
 
-/// The directory that a fake VM is: all that is known of it, and all it writes.
+/// The directory of a fake VM: its description, and everything that it writes.
 ///
-///     machine.json    what it is; it names a metadata service that has keys
-///     power           locked for as long as any of its processes lives
-///     pid             of its first process            status         what its guest says of itself
-///     timeline.json   when it did what                console.log    what its programs said
+///     machine.json    its description; contains the URL of a metadata service that serves keys
+///     power           locked while any of its processes lives
+///     pid             of its first process            status         as its guest reports it
+///     timeline.json   the times of its boot steps     console.log    the output of its programs
 ///     run/            the guest's own files: sockets, /run/peerpod, copied files, volumes
 package struct MachineDirectory: Hashable, Sendable {
     package let path: String
@@ -20,28 +20,28 @@ package struct MachineDirectory: Hashable, Sendable {
     package var console: String { path + "/console.log" }
     package var guest: String { path + "/run" }
 
-    /// The number under which every process of the VM has its `power` file open.
+    /// The descriptor number under which every process of the VM has its `power` file open.
     ///
-    /// It is how they are found and told from others', whoever their parents are by then. High,
-    /// so that it is not in the way of a shell script's own redirections.
+    /// By it the processes of a VM are found, whatever their parents are. It is high so that it does not collide with
+    /// the redirections of a shell script.
     package static let powerDescriptor: Int32 = 200
 
-    /// The largest file we read back.
+    /// The largest file that is read back.
     package static let sizeLimit = 1 << 20
 
-    /// What the VM is; nil when it was never finished, or is gone.
+    /// The VM's description; nil when its creation was not finished, or when it was removed.
     package var machine: MachineRecord? {
         guard let bytes = try? DurableFile.read(record, limit: MachineDirectory.sizeLimit) else { return nil }
         return try? MachineRecord(parsing: bytes)
     }
 
-    /// What the guest last said of itself.
+    /// The last status that the guest reported.
     package var guestStatus: GuestStatus? {
         guard let bytes = try? DurableFile.read(status, limit: MachineDirectory.sizeLimit) else { return nil }
         return GuestStatus(parsing: String(decoding: bytes, as: UTF8.self))
     }
 
-    /// Replaces a small file in one step; a power cut ends every fake VM, so nothing is synced.
+    /// Replaces a small file in one step. Nothing is synced, because a power failure ends every fake VM.
     package func replace(_ file: String, with text: String) throws(SystemCallError) {
         let partial = file + ".new"
         try Files.removeTree(partial)
@@ -50,10 +50,10 @@ package struct MachineDirectory: Hashable, Sendable {
     }
 }
 
-/// What a fake VM's guest says of itself.
+/// The status that the guest of a fake VM reports.
 package enum GuestStatus: Equatable, Sendable, CustomStringConvertible {
     case booting
-    /// Provisioned: the cloud calls it done.
+    /// Provisioned: the cloud reports success.
     case running
     case failed(String)
 

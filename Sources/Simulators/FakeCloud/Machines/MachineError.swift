@@ -1,8 +1,8 @@
-/// Why a fake machine cannot be made or removed.
+/// Why a fake machine cannot be created or removed.
 public struct MachineError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// What was being done, and to which machine.
+    /// The operation that failed, with the machine's name.
     public let operation: String
-    /// Why it failed, and what to do about it where that is known.
+    /// The reason, and what to do if that is known.
     public let reason: String
 
     init(_ operation: String, _ reason: String) {

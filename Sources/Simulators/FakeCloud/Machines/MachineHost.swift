@@ -1,23 +1,23 @@
 package import LinuxIO
 
-/// What the fake Azure wants of a machine.
+/// The machine that the fake Azure requests.
 package struct MachineOrder: Equatable, Sendable {
-    /// Of `a-z0-9-`, at most 64.
+    /// At most 64 characters of `a-z0-9-`.
     package var name: String
     package var tags: [String: String] = [:]
-    /// How long its firmware and kernel take.
+    /// The time that firmware and kernel take.
     package var bootDelay = Duration.zero
-    /// What goes wrong in the guest.
+    /// The fault of the guest.
     package var fault = GuestFault.none
-    /// How long a guest lives that is to die.
+    /// The lifetime of a guest with a fault that ends it.
     package var life = Duration.seconds(5)
-    /// Where the guest finds its metadata service: `http://127.0.0.1:4711/imds/<token>`.
+    /// The URL of the guest's metadata service: `http://127.0.0.1:4711/imds/<token>`.
     package var metadataEndpoint = ""
 
     package init(name: String) { self.name = name }
 }
 
-/// What goes wrong in a guest whose cloud did everything right.
+/// A fault of the guest in a VM that the cloud has created correctly.
 package enum GuestFault: String, CaseIterable, Sendable {
     case none
     case provisioning
@@ -27,30 +27,31 @@ package enum GuestFault: String, CaseIterable, Sendable {
     case agentUnwell = "agent-unwell"
     case agentDies = "agent-dies"
     case guestDies = "guest-dies"
-    /// Provisioned, it starts nothing and switches its machine off.
+    /// After provisioning the guest starts nothing and switches its machine off.
     case powersOff = "powers-off"
 
     /// Whether the guest starts a forwarder.
     package var startsForwarder: Bool { self != .noForwarder && self != .powersOff }
     /// Whether the guest starts an agent.
     package var startsAgent: Bool { self != .noAgent && self != .powersOff }
-    /// Whether the machine is off after its life.
+    /// Whether the machine is off after its lifetime.
     package var isMortal: Bool { self == .guestDies || self == .powersOff }
 }
 
-/// Where the fake Azure's machines are: process trees on this host, or, for thousands, on paper.
+/// Runs the machines of a fake Azure: as process trees on this host, or, for thousands of machines, as records only.
 package protocol MachineHost: Sendable {
-    /// An address that the machine will have, the same for a machine that is there already.
+    /// The address of the machine; an existing machine keeps its address.
     func reserveAddress(for name: String) async throws -> String
-    /// Makes and starts a machine; nothing if it is there.
+    /// Creates and starts a machine; does nothing if it exists.
     func powerOn(_ order: MachineOrder, at address: String) async throws
-    /// Where to listen as the metadata service of a machine that is on; nil for one that finds it elsewhere.
+    /// The listener for the metadata service of a running machine; nil for a machine that uses another address.
     ///
-    /// Whoever listens there stops before ``remove(_:)``, for a listener holds the machine's network.
+    /// The listener must be closed before ``remove(_:)``, because it keeps the machine's network alive.
     func metadataListener(of name: String) throws -> Listener?
-    /// Switches a machine off and removes all of it; nothing if it is not there.
+    /// Switches a machine off and removes it; does nothing if it does not exist.
     func remove(_ name: String) async throws
-    /// What the guest last said of itself; `.failed` also when it has stopped; nil if there is no such machine.
+    /// The last status that the guest reported; `.failed` also when the machine has stopped; nil if there is no
+    /// machine.
     func status(of name: String) -> GuestStatus?
 }
 

@@ -1,22 +1,22 @@
-/// How fake VMs are reached, and what they have of their own.
+/// How fake VMs are reached and isolated.
 public enum MachineNetwork: Equatable, Sendable {
-    /// Each is a host with interfaces, mounts and processes of its own, behind this interface of ours.
+    /// Each is a host with interfaces, mounts and processes of its own, behind this interface of this machine.
     case hosts(interface: String)
-    /// Each is a loopback address of this host, and isolated from nothing, for this reason.
+    /// Each has a loopback address of this machine and no isolation, for this reason.
     case loopback(reason: String)
 }
 
-/// What is wanted of fake VMs.
+/// The required isolation of fake VMs.
 public enum MachineIsolation: String, CaseIterable, Sendable {
-    /// Hosts where that is possible, else loopback addresses.
+    /// Hosts if this process has the rights for them, else loopback addresses.
     case automatic
     case hosts
     case loopback
 }
 
-/// What a fake VM is: decided when it is made.
+/// The kind of a fake VM, decided at its creation.
 package enum MachineKind: String, Sendable {
-    /// Processes of this host, at a loopback address.
+    /// Processes of this machine, at a loopback address.
     case processes
     /// A host with interfaces, mounts and processes of its own.
     case host

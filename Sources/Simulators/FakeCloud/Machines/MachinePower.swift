@@ -1,22 +1,21 @@
 package import LinuxIO
 
-/// The power of a fake VM: finds its processes from its directory alone, and takes it away.
+/// The power of a fake VM: finds the VM's processes by its directory alone, and kills them.
 ///
-/// Every process of a VM has the `power` file open under one number, from birth, and the
-/// file is locked for as long as any of them has. So it takes no record of process numbers,
-/// which others may have got by now, to know whether a VM lives and who belongs to it. What
-/// closed the descriptor is found as the descendant of one that has not: the VM's first
-/// process and its agent adopt what daemons leave behind.
+/// Every process of a VM inherits the `power` file under one descriptor number, and the file is locked while any
+/// process has it open. So no record of process numbers is needed, which the kernel can reuse, to know whether a VM
+/// lives and which processes belong to it. A process that closed the descriptor is found as a descendant of one that
+/// has not: the VM's first process and its agent are subreapers for daemons.
 package struct MachinePower: Sendable {
     private let directory: MachineDirectory
 
     package init(of directory: MachineDirectory) { self.directory = directory }
 
-    /// Whether any process of the VM lives.
+    /// Whether a process of the VM lives.
     package var isOn: Bool {
         guard Files.exists(directory.power) else { return false }
         do {
-            // If it can be had, it is dropped again at once.
+            // If the lock is free, it is released immediately.
             return switch try FileLock.take(directory.power) {
             case .some: false
             case .none: true
@@ -26,11 +25,12 @@ package struct MachinePower: Sendable {
         }
     }
 
-    /// Switches the VM off, and returns with its lock: from then on nothing of it lives, nor will.
+    /// Switches the VM off and returns its lock: no process of the VM lives, and none can start while the lock is
+    /// held.
     ///
-    /// Its first process is asked to if it `asks`, since as the parent of all the others it leaves no zombies. If it
-    /// does not answer soon, is stopped or dead, everything is killed from here. With the first process of a host the
-    /// kernel kills all others, so there is nothing to ask for.
+    /// If `asks`, the first process is asked to end: it is the parent of all others and leaves no zombies. If that
+    /// takes too long, or the process is stopped or dead, this process kills all of them. The kernel kills all
+    /// processes of a host with the first one, so a host needs no request.
     /// - Returns: nil when the VM never had power.
     /// - Throws: `CancellationError`, or ``SystemCallError`` when the lock cannot be taken at all.
     package func cut(on loop: EpollLoop, asks: Bool = true) async throws -> FileLock? {
@@ -40,7 +40,7 @@ package struct MachinePower: Sendable {
         let known = firstProcess.flatMap(ProcessRecord.init(pid:))
         while Files.exists(directory.power) {
             if let lock = try FileLock.take(directory.power) {
-                // Files are closed before a process has ended, and the first of a host ends after all others.
+                // A process closes its files before it ends, and the first process of a host ends after all others.
                 while !asks, let known, let now = ProcessRecord(pid: known.pid), !now.isZombie,
                     now.startTime == known.startTime
                 {
@@ -60,18 +60,18 @@ package struct MachinePower: Sendable {
         return nil
     }
 
-    /// How long the first process may take to switch off by itself: it needs a few milliseconds.
+    /// How long the first process may take to switch off; it needs a few milliseconds.
     private static let patience = Duration.seconds(2)
 
     private func killAll() {
         let victims = processes()
-        // All stand still before any dies, so that none has children unseen.
+        // All are stopped before any is killed, so that no child is missed.
         for victim in victims { ProcessTree.signal(victim, Signals.stop) }
         for victim in Set(processes()).union(victims) { ProcessTree.signal(victim, Signals.kill) }
     }
 
     private func processes() -> [Int32] {
-        // Asking one process and those below it is cheap; asking all is for when it is gone.
+        // The descendants of the first process are cheap to find; all processes are searched only when it has ended.
         if let first = firstProcess {
             return [first] + ProcessTree.descendants(of: first)
         }
@@ -79,7 +79,7 @@ package struct MachinePower: Sendable {
         return holders + holders.flatMap { ProcessTree.descendants(of: $0) }
     }
 
-    /// The VM's first process; nil when it has ended, for its number may be another's by now.
+    /// The VM's first process; nil when it has ended, because its number may belong to another process.
     var firstProcess: Int32? {
         guard let text = try? DurableFile.read(directory.processNumber, limit: 64),
             let pid = Int32(String(decoding: text, as: UTF8.self)), isOurs(pid)

@@ -1,19 +1,19 @@
 package import JSON
 package import Telemetry
 
-/// What a fake machine is, as its directory says: written before it is powered on, and never changed.
+/// The description of a fake machine in its directory: written before the machine is powered on, and never changed.
 package struct MachineRecord: Equatable, Sendable {
-    /// What the cloud wants of it.
+    /// The request of the cloud.
     package var order: MachineOrder
     package var kind: MachineKind
-    /// Its address: one that no other has, of 127.0.0.0/8 or of the bridge's subnet.
+    /// Its address in 127.0.0.0/8 or in the bridge's subnet; no other machine has the same.
     package var address: String
     package var port: UInt16
-    /// When its power was asked for.
+    /// The time of the request to power it on.
     package var created: WallTime
-    /// The forwarder's program.
+    /// The path of the forwarder's program.
     package var forwarder: String
-    /// What it is told beyond what every machine's is.
+    /// Flags of the forwarder beyond those that every machine's forwarder gets.
     package var forwarderFlags: [String]
 
     package init(
@@ -37,7 +37,7 @@ package struct MachineRecord: Equatable, Sendable {
         order.life = .milliseconds(try node.integer("life"))
         order.metadataEndpoint = try node.string("metadata-endpoint")
         for (key, value) in try node.object("tags").members.entries { order.tags[key] = value.stringValue }
-        // Whoever wrote none knew no other.
+        // A record without a kind is from a version that had only this kind.
         kind = try node.optionalString("kind").flatMap(MachineKind.init(rawValue:)) ?? .processes
         address = try node.string("address")
         port = UInt16(clamping: try node.integer("port"))

@@ -1,7 +1,7 @@
 internal import HTTPTransport
 internal import JSON
 
-/// What a metadata service tells of a VM; every scalar is a string.
+/// The document of a VM's metadata service; every scalar is a string.
 struct MetadataDocument {
     private let compute: JSONObject
     private let network: JSONObject
@@ -71,7 +71,7 @@ struct MetadataDocument {
         network = JSONObject(members: ["interface": .array(interfaces)])
     }
 
-    /// The node itself, of which a fake Azure knows where it is.
+    /// The document of the node, with its region.
     init(nodeOf options: FakeAzureOptions) {
         compute = JSONObject(members: [
             "azEnvironment": "AzurePublicCloud", "location": .string(options.region), "name": "node",
@@ -95,7 +95,7 @@ struct MetadataDocument {
         ]
     }
 
-    /// The answer to `path`, of which `instance` and all below it is in here.
+    /// The answer to `path`: `versions`, or `instance` and the paths below it.
     func answer(_ path: [String], _ exchange: Exchange) throws(MetadataFault) -> HTTPResponse {
         switch path.first?.lowercased() {
         case "versions":
@@ -120,7 +120,7 @@ struct MetadataDocument {
             }
         }
         if case .string = value {
-            // A leaf is only to be had as text; JSON would be ambiguous.
+            // A leaf is served only as text; JSON would be ambiguous.
             throw MetadataFault(
                 400, "Bad request. The requested resource is a leaf: add format=text")
         }
@@ -137,7 +137,7 @@ struct MetadataDocument {
     }
 }
 
-/// A JSON value read as text, whatever is missing being empty.
+/// A JSON value read as text; missing members are empty.
 private struct ARMText {
     private let value: JSONValue?
 

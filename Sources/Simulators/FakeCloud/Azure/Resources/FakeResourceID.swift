@@ -1,11 +1,11 @@
-/// What a fake Azure makes and keeps.
+/// The kinds of resources that a fake Azure creates.
 enum FakeResourceKind: String, CaseIterable, Sendable {
     case machine = "virtualMachines"
     case disk = "disks"
     case interface = "networkInterfaces"
     case publicAddress = "publicIPAddresses"
 
-    /// The namespace of its resource provider.
+    /// The namespace of the resource provider.
     var provider: String {
         switch self {
         case .machine, .disk: "Microsoft.Compute"
@@ -13,10 +13,10 @@ enum FakeResourceKind: String, CaseIterable, Sendable {
         }
     }
 
-    /// As ARM writes it: `Microsoft.Compute/virtualMachines`.
+    /// The type as ARM writes it: `Microsoft.Compute/virtualMachines`.
     var typeName: String { "\(provider)/\(rawValue)" }
 
-    /// The kind of that type, in any case.
+    /// The kind with this type name; the case does not matter.
     init?(provider: String, type: String) {
         let wanted = "\(provider)/\(type)".lowercased()
         guard let kind = FakeResourceKind.allCases.first(where: { $0.typeName.lowercased() == wanted }) else {
@@ -26,7 +26,7 @@ enum FakeResourceKind: String, CaseIterable, Sendable {
     }
 }
 
-/// Names a resource of the one subscription. ARM's names differ by more than case.
+/// The id of a resource of the subscription. Ids that differ only in case are equal.
 struct FakeResourceID: Hashable, Sendable {
     let kind: FakeResourceKind
     let group: String
@@ -49,7 +49,7 @@ struct FakeResourceID: Hashable, Sendable {
         "/subscriptions/\(subscription)/resourceGroups/\(group)/providers/\(kind.typeName)/\(name)"
     }
 
-    /// Reads an ARM id; nil if it names nothing of a kind that is kept here.
+    /// Parses an ARM id; nil if its kind is not a ``FakeResourceKind``.
     init?(path: String) {
         let parts = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         guard parts.count == 9, parts[0].isEmpty, parts[1].lowercased() == "subscriptions",

@@ -1,7 +1,7 @@
 internal import JSON
 
 extension FakeVirtualMachine {
-    /// Takes on what a scenario has in store for it.
+    /// Applies a fault of the scenario.
     mutating func apply(_ action: AzureFault.Action) {
         switch action {
         case .fail(let code, let message): fate = .failure(FakeARMFault(200, code, message))
@@ -12,21 +12,21 @@ extension FakeVirtualMachine {
         }
     }
 
-    /// What was sent for it, with the changes of a PATCH.
+    /// The sent body with the changes of a PATCH.
     ///
-    /// - Throws: what ARM answers for what cannot be changed, here or at all.
+    /// - Throws: ARM's refusal of a change to a property that cannot be changed.
     func patched(by patch: ARMNode) throws(FakeARMFault) -> JSONValue {
         guard case .object(var members) = sent else { return sent }
         for (key, _) in patch.members.entries {
             guard ["tags", "identity", "properties"].contains(key.lowercased()) else {
-                throw FakeAzure.unchangeable(key)
+                throw ResourceManager.unchangeable(key)
             }
         }
         if let tags = try patch.node("tags") { members["tags"] = .object(try Tags.check(tags.members)) }
         if let identity = try patch.node("identity") { members["identity"] = .object(identity.members) }
         guard let properties = try patch.node("properties") else { return .object(members) }
         for key in properties.members.keys where key.lowercased() != "userdata" {
-            throw FakeAzure.unchangeable(key)
+            throw ResourceManager.unchangeable(key)
         }
         if let userData = try properties.text("userData"), var own = members["properties"]?.objectValue {
             own["userData"] = userData.isEmpty ? nil : .string(userData)
@@ -36,7 +36,7 @@ extension FakeVirtualMachine {
     }
 }
 
-extension FakeAzure {
+extension ResourceManager {
     static func unchangeable(_ property: String) -> FakeARMFault {
         var fault = FakeARMFault(409, "PropertyChangeNotAllowed", "Changing property '\(property)' is not allowed.")
         fault.target = property
@@ -56,7 +56,7 @@ extension FakeAzure {
             "Operation 'createOrUpdate' is not allowed on VM '\(id.name)' since another operation is in progress.")
     }
 
-    /// Refuses a PUT of a VM that is there and is to become another.
+    /// Refuses a PUT that would change an existing VM.
     static func checkChange(
         of machine: FakeVirtualMachine, to body: MachineBody, _ sent: JSONValue
     ) throws(FakeARMFault) {

@@ -28,7 +28,7 @@ extension FakeVirtualMachine {
         return .object(members)
     }
 
-    /// What `$expand` adds.
+    /// The members that `$expand` adds.
     enum Expansion { case none, instanceView, userData }
 
     private func storage(_ sent: JSONValue?, in state: AzureState) -> JSONValue {
@@ -83,7 +83,7 @@ extension FakeVirtualMachine {
         return ["networkInterfaces": .array(references)]
     }
 
-    /// What `GET .../instanceView` answers.
+    /// The answer to `GET .../instanceView`.
     func instanceView(in state: AzureState, status: GuestStatus?) -> JSONValue {
         var provisioning = JSONObject()
         switch self.state {

@@ -1,11 +1,11 @@
 internal import JSON
 internal import Telemetry
 
-/// Who made or changed something.
+/// The origin of a resource or of its last change.
 package struct AzureOrigin: Equatable, Sendable {
-    /// The application or managed identity, by client id.
+    /// The client id of the application or managed identity.
     package var principal: String
-    /// What the client called its request.
+    /// The client's id of its request.
     package var clientRequestID: String
 
     package init(principal: String, clientRequestID: String) {
@@ -14,14 +14,14 @@ package struct AzureOrigin: Equatable, Sendable {
     }
 }
 
-/// What is to become of a VM that ARM has accepted.
+/// The outcome that a scenario sets for the creation of a VM.
 enum MachineFate: Equatable, Sendable {
     case success
-    /// The operation fails with this.
+    /// The operation fails with this error.
     case failure(FakeARMFault)
     /// The operation succeeds, and there is no VM.
     case nothing
-    /// The interface never gets an address, and the machine never gets power.
+    /// The interface gets no address, and the machine is not powered on.
     case noAddress
 }
 
@@ -44,34 +44,34 @@ struct FakeVirtualMachine: Sendable {
     }
 
     let id: FakeResourceID
-    /// Differs between two VMs of one name, of which one is gone.
+    /// A unique id: two VMs with the same name, one after the other, have different ids.
     let vmID: String
-    /// What its guest shows to its metadata service.
+    /// The token in the URL of its guest's metadata service.
     let metadataToken: String
-    /// The body of the PUT that made it, as it came.
+    /// The body of the PUT that created it, as received.
     var sent: JSONValue
     var body: MachineBody
     var state = State.creating
-    /// Grows with each change.
+    /// Incremented with each change.
     var etag = 1
     let made: WallTime
-    /// When it got into its state.
+    /// The time of its last change of state.
     var since: WallTime
     var origin: AzureOrigin
-    /// The long-running operation under way, or the last.
+    /// The long-running operation in progress, or the last one.
     var operation: String
     var fate = MachineFate.success
     var guestFault = GuestFault.none
     var guestLife = Duration.seconds(5)
-    /// Whether it takes room in its zone.
+    /// Whether it uses capacity in its zone.
     var isPlaced = true
     var disk: FakeResourceID
-    /// Whether the disk is there yet.
+    /// Whether the disk exists.
     var hasDisk = false
-    /// Those that are there.
+    /// The existing interfaces.
     var interfaces: [FakeResourceID] = []
 
-    /// What the machine host calls it: `a-z0-9-`, and no two VMs the same.
+    /// The unique name for the machine host: `a-z0-9-`.
     var machineName: String {
         let name = id.name.lowercased()
         let isPlain = name.utf8.allSatisfy {
@@ -83,7 +83,7 @@ struct FakeVirtualMachine: Sendable {
         }.joined() + "-" + vmID.prefix(8)
     }
 
-    /// Whether nothing is under way.
+    /// Whether no operation is in progress.
     var isSettled: Bool {
         switch state {
         case .succeeded, .failed: true
@@ -98,7 +98,7 @@ struct FakeNetworkInterface: Equatable, Sendable {
         var name: String
         var isPrimary: Bool
         var subnet: String
-        /// Empty until it has one.
+        /// Empty until the address is assigned.
         var address: String
         var publicAddress: FakeResourceID?
     }
@@ -112,7 +112,7 @@ struct FakeNetworkInterface: Equatable, Sendable {
     var hasAcceleration: Bool
     var addresses: [Address]
     var machine: FakeResourceID?
-    /// A new one with each change.
+    /// Replaced with each change.
     var etag: String
     let made: WallTime
     var origin: AzureOrigin
@@ -127,7 +127,7 @@ struct PublicAddress: Equatable, Sendable {
     var goesWithInterface: Bool
     var address: String
     var zones: [String]
-    /// The interface that has it, and under which configuration's name.
+    /// The interface that uses it, and the name of the IP configuration.
     var interface: FakeResourceID?
     var configuration: String
     var etag: String
@@ -144,7 +144,7 @@ struct ManagedDisk: Equatable, Sendable {
     var zones: [String]
     /// ARM's `securityType` of a confidential VM's disk.
     var securityType: String?
-    /// The image it was made of; nil: empty.
+    /// The image from which it was created; nil: empty.
     var image: MachineBody.Image?
     var machine: FakeResourceID?
     var goesWithMachine: Bool

@@ -1,30 +1,30 @@
-/// A VM size as the SKUs API would tell of it.
+/// A VM size with the properties that the SKUs API has.
 struct MachineSize: Equatable, Sendable {
-    /// What protects a confidential VM's memory.
+    /// The technology that protects the memory of a confidential VM.
     enum Technology: String, Sendable { case tdx = "TDX", snp = "SNP" }
 
     let name: String
-    /// Whose quota it counts against.
+    /// The family against whose quota it counts.
     let family: String
     let cores: Int
     let memoryGiB: Int
     let technology: Technology?
     let maximumDisks: Int
     let graphicsCards: Int
-    /// Where it is sold; empty: everywhere.
+    /// The regions that offer it; empty: all.
     let regions: [String]
 
-    /// Whether it is sold in a region.
+    /// Whether a region offers it.
     func isSold(in region: String) -> Bool { regions.isEmpty || regions.contains(region.lowercased()) }
 }
 
 extension MachineSize {
-    /// The sizes of that name, in any case.
+    /// The size with this name; the case does not matter.
     static func named(_ name: String) -> MachineSize? { byName[name.lowercased()] }
 
-    /// Every size there is, confidential or not.
+    /// All sizes, confidential or not.
     ///
-    /// Names, families and dimensions are Azure's, of 2026-06.
+    /// Names, families and dimensions are those of Azure in 2026-06.
     static let all: [MachineSize] = {
         let smallTDX = [(2, 8), (4, 16), (8, 32), (16, 64), (32, 128), (48, 192), (64, 256), (96, 384)]
         let largeTDX = [(2, 16), (4, 32), (8, 64), (16, 128), (32, 256), (48, 384), (64, 512)]

@@ -1,4 +1,4 @@
-/// Everything a fake Azure can be asked, as scenarios name it.
+/// The calls of a fake Azure, with their names in scenarios.
 package enum AzureCall: String, CaseIterable, Sendable {
     case token
     case openID = "openid"
@@ -25,11 +25,11 @@ package enum AzureCall: String, CaseIterable, Sendable {
     case skus
     case machineSizes = "vm-sizes"
     case usages
-    /// Everything that is only read: subscription, group, permissions, network, images.
+    /// Read-only resources: subscription, group, permissions, network, images.
     case fixture = "read"
     case unknown
 
-    /// Which of ARM's buckets it takes from.
+    /// The kind of ARM's buckets that the call counts against.
     var kind: Kind {
         switch self {
         case .machinePut, .machinePatch, .diskPut: .write
@@ -38,7 +38,7 @@ package enum AzureCall: String, CaseIterable, Sendable {
         }
     }
 
-    /// What ARM's buckets tell apart.
+    /// The kinds of ARM's buckets.
     enum Kind: String, Sendable { case read = "reads", write = "writes", delete = "deletes" }
 
     static func get(_ kind: FakeResourceKind) -> AzureCall {

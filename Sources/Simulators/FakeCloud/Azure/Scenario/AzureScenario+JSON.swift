@@ -1,7 +1,7 @@
 package import JSON
 
 extension AzureScenario {
-    /// Reads a scenario; all of it may be left out, and nothing else may be in it. Times are in seconds.
+    /// Parses a scenario. Every member is optional, and unknown members are errors. Times are in seconds.
     ///
     ///     {"delays": {"accept": 1, "nic": 2, "boot": 12, "operation": 40, "delete": 5, "linger": 0, "update": 0,
     ///                 "provisioning-limit": 1200},
@@ -17,7 +17,7 @@ extension AzureScenario {
     ///      "permissions": ["Microsoft.Compute/*/read"], "open-ports": [15150],
     ///      "page-size": 2, "token-lifetime": 60, "retry-after": 1, "nic-suffix": true}
     ///
-    /// What a fault does, and what else it then takes:
+    /// The values of `do`, and the further members for each:
     ///
     ///     refuse (status, code, message)     drop-before    drop-after    hang    html (status)    truncate    garbage
     ///     delay (seconds)                    and of VMs:    fail (code, message)    no-vm    no-address

@@ -1,26 +1,26 @@
 internal import JSON
 
-/// What happens in a fake Azure: how long things take, what there is of what, and what goes wrong.
+/// The behaviour of a fake Azure: delays, capacity, quota, and faults.
 ///
-/// See ``init(parsing:)`` for the form it has in a file.
+/// See ``init(parsing:)`` for the file format.
 package struct AzureScenario: Equatable, Sendable {
-    /// How long after the request something happens.
+    /// Delays, all counted from the request.
     package struct Delays: Equatable, Sendable {
-        /// The answer to a VM's PUT goes out.
+        /// Until the answer to a VM's PUT.
         package var accept = Duration.zero
-        /// The interface is there, with its address.
+        /// Until the interface exists with its address.
         package var nic = Duration.zero
-        /// The guest's programs start.
+        /// Until the guest's programs start.
         package var boot = Duration.zero
-        /// The operation ends, unless the guest is not up by then.
+        /// Until the operation ends, if the guest is up by then.
         package var operation = Duration.zero
-        /// A deleted VM is gone.
+        /// Until a deleted VM is removed.
         package var delete = Duration.zero
-        /// What goes with a deleted VM is gone, counted from when the VM is.
+        /// Until the parts of a deleted VM are removed, counted from the removal of the VM.
         package var linger = Duration.zero
-        /// A changed VM has its change behind it.
+        /// Until a change of a VM ends.
         package var update = Duration.zero
-        /// A guest that is not up by then fails the operation.
+        /// Until the operation fails if the guest is not up.
         package var provisioningLimit = Duration.seconds(1200)
 
         package init() {}
@@ -29,34 +29,34 @@ package struct AzureScenario: Equatable, Sendable {
     /// Azure's own limits on calls.
     package struct Throttling: Equatable, Sendable {
         package var isOn = true
-        /// How many seconds pass for the buckets in one of ours.
+        /// How many seconds pass for the buckets in one second of the clock.
         package var timeScale = 1.0
-        /// Whether clients' seconds are as long as the buckets', so that `Retry-After` is in those.
+        /// Whether clients use the time scale of the buckets, so that `Retry-After` is in that scale.
         package var clientsAreScaled = false
 
         package init() {}
     }
 
-    /// How many VMs of a size there is room for.
+    /// The capacity for VMs of a size.
     package struct Capacity: Equatable, Sendable {
-        /// How Azure says that there is no room.
+        /// The error when there is no capacity.
         package enum Refusal: String, CaseIterable, Sendable {
-            /// In the operation: `AllocationFailed`, `ZonalAllocationFailed`.
+            /// The operation fails with `AllocationFailed` or `ZonalAllocationFailed`.
             case allocation
-            /// In the operation: `Overconstrained(Zonal)AllocationRequest`.
+            /// The operation fails with `Overconstrained(Zonal)AllocationRequest`.
             case overconstrained
-            /// At once: `SkuNotAvailable`.
+            /// The request is refused with `SkuNotAvailable`.
             case sku
         }
 
         package var size: String
-        /// Nil: in the whole region.
+        /// Nil: the whole region.
         package var zone: String?
         package var machines: Int
         package var refusal = Refusal.allocation
     }
 
-    /// Where a size may not be used, as the SKUs API says.
+    /// A restriction of a size, as the SKUs API lists it.
     package struct Restriction: Equatable, Sendable {
         package var size: String
         /// Empty: the whole region.
@@ -64,12 +64,12 @@ package struct AzureScenario: Equatable, Sendable {
         package var reason = "NotAvailableForSubscription"
     }
 
-    /// How many cores and VMs the subscription may have.
+    /// The quota of the subscription.
     package struct Quota: Equatable, Sendable {
         package var cores = 20_000
         package var spotCores = 20_000
         package var machines = 25_000
-        /// Of a family that `families` does not name.
+        /// The limit of a family that `families` does not contain.
         package var coresOfFamily = 20_000
         /// By family, in lower case.
         package var families: [String: Int] = [:]
@@ -78,21 +78,21 @@ package struct AzureScenario: Equatable, Sendable {
         package func limit(of family: String) -> Int { families[family.lowercased()] ?? coresOfFamily }
     }
 
-    /// The one image there is.
+    /// The only image.
     package struct Image: Equatable, Sendable {
-        /// Where it is replicated, beside the account's region unless `isHere` is false.
+        /// The regions to which it is replicated, besides the account's region unless `isHere` is false.
         package var regions: [String] = []
         package var isHere = true
-        /// The definition's feature `SecurityType`; empty: none.
+        /// The feature `SecurityType` of the image definition; empty: none.
         package var security = "ConfidentialVMSupported"
     }
 
-    /// The one subnet.
+    /// The only subnet.
     package struct Subnet: Equatable, Sendable {
         package var prefix = "10.224.0.0/16"
-        /// Addresses that others use.
+        /// The number of addresses that other clients use.
         package var used = 0
-        /// How it gets out: `nat`, `route`, `default` or `none`.
+        /// The outbound connectivity: `nat`, `route`, `default` or `none`.
         package var outbound = "nat"
     }
 
@@ -104,51 +104,51 @@ package struct AzureScenario: Equatable, Sendable {
     package var quota = Quota()
     package var image = Image()
     package var subnet = Subnet()
-    /// Rights of the account: actions of roles, in which `*` stands for anything.
+    /// The actions that the account may perform; `*` matches any text.
     package var permissions = ["*"]
-    /// Ports that the security group lets in from the virtual network; empty: all.
+    /// The ports that the security group allows from the virtual network; empty: all.
     package var openPorts: [Int] = []
     package var pageSize = 200
     package var tokenLifetime = Duration.seconds(3599)
-    /// What `Retry-After` says with an operation, in seconds.
+    /// The value of `Retry-After` for operations, in seconds.
     package var retryAfter = 1
-    /// Whether an interface's name has something after the name that was asked for.
+    /// Whether the name of an interface is the requested name with a suffix.
     package var suffixesInterfaces = false
 
-    /// An Azure that works, and at once.
+    /// An Azure without delays and faults.
     package init() {}
 }
 
-/// One thing that goes wrong in a fake Azure, with which calls, and how often.
+/// A fault of a fake Azure: what happens, for which calls, and how often.
 package struct AzureFault: Equatable, Sendable {
-    /// What goes wrong.
+    /// What happens.
     package enum Action: Equatable, Sendable {
-        /// The call is answered so, and has no effect.
+        /// The call gets this answer and has no effect.
         case refuse(status: Int, code: String, message: String)
         /// The connection is closed, and the call has no effect.
         case dropBefore
-        /// The connection is closed instead of an answer; the call has its effect.
+        /// The call has its effect, and the connection is closed without an answer.
         case dropAfter
-        /// No answer ever comes, nor an effect.
+        /// The call gets no answer and has no effect; the connection stays open.
         case hang
-        /// The call has its effect; the answer is a proxy's page with this status.
+        /// The call has its effect; the answer is the HTML page of a proxy with this status.
         case html(status: Int)
-        /// The call has its effect; half of the answer's body comes.
+        /// The call has its effect; half of the answer's body is sent.
         case truncate
-        /// The call has its effect; the answer's body is no JSON.
+        /// The call has its effect; the answer's body is not JSON.
         case garbage
-        /// The answer goes out later.
+        /// The call is delayed.
         case delay(Duration)
         /// The VM's operation ends with this error.
         case fail(code: String, message: String)
-        /// The VM's operation succeeds, and the VM is not there.
+        /// The VM's operation succeeds, and there is no VM.
         case nothing
         /// The VM's interface gets no address.
         case noAddress
-        /// The VM's guest has this fault; some need a time to live.
+        /// The VM's guest has this fault; some faults use the lifetime.
         case guest(GuestFault, life: Duration)
 
-        /// Whether it concerns the VM that a call makes, rather than the call.
+        /// Whether the fault is one of the VM that a call creates, not of the call.
         var isOfMachine: Bool {
             switch self {
             case .fail, .nothing, .noAddress, .guest: true
@@ -157,16 +157,16 @@ package struct AzureFault: Equatable, Sendable {
         }
     }
 
-    /// The call it concerns; nil: any. Faults of the making itself are at ``AzureCall/machinePut``.
+    /// The call with the fault; nil: any. Faults of VMs are at ``AzureCall/machinePut``.
     package var call: AzureCall?
-    /// Of the VM or whatever the call names; `*` stands for anything.
+    /// A pattern for the name of the resource; `*` matches any text.
     package var name = "*"
     package var action: Action
-    /// To the first so many calls that match; 0: no such limit.
+    /// The number of matching calls that get the fault; 0: no limit.
     package var first = 0
-    /// To so many of a hundred, by lot.
+    /// The percentage of calls that get the fault, at random.
     package var percent = 100.0
-    /// Seconds that the answer says to wait, if it does.
+    /// The value of `Retry-After` in the answer; nil: none.
     package var retryAfter: Int?
 
     package init(_ action: Action, at call: AzureCall?) {

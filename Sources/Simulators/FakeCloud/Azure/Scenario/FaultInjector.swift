@@ -1,7 +1,7 @@
-/// Decides which calls get which of a scenario's faults.
+/// Selects the faults of a scenario for each call.
 struct FaultInjector: Sendable {
     private let faults: [AzureFault]
-    /// How many calls have matched each.
+    /// The number of calls that have matched each fault.
     private var matches: [Int]
 
     init(_ faults: [AzureFault]) {
@@ -9,7 +9,7 @@ struct FaultInjector: Sendable {
         matches = Array(repeating: 0, count: faults.count)
     }
 
-    /// What goes wrong with this call, in the scenario's order; or with the VM that it makes.
+    /// The faults of this call, or of the VM that it creates, in the scenario's order.
     mutating func draw(_ call: AzureCall, _ name: String, ofMachine: Bool = false) -> [AzureFault] {
         var drawn: [AzureFault] = []
         for (index, fault) in faults.enumerated() where fault.call == nil || fault.call == call {

@@ -1,6 +1,6 @@
 internal import JSON
 
-/// An object of which every key must be known: a misspelt one would be a fault that never happens.
+/// A JSON object in which unknown keys are errors: a misspelt key would be a fault that never happens.
 struct StrictNode {
     let node: JSONNode
 
@@ -25,7 +25,7 @@ struct StrictNode {
 
     func text(_ key: String) throws(JSONError) -> String? { try node.optionalString(key) }
 
-    /// A number of things, from 0 up.
+    /// A whole number in a range.
     func count(_ key: String, in range: ClosedRange<Int64> = 0...1_000_000_000) throws(JSONError) -> Int? {
         guard let number = try node.optionalInteger(key) else { return nil }
         guard range.contains(number) else {
@@ -44,7 +44,7 @@ struct StrictNode {
         return .milliseconds(Int64(number * 1000))
     }
 
-    /// One of the words that may stand there.
+    /// One of the words of an enumeration.
     func word<Word: RawRepresentable & CaseIterable>(
         _ key: String, _ type: Word.Type
     ) throws(JSONError) -> Word? where Word.RawValue == String {

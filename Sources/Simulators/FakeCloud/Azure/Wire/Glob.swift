@@ -1,4 +1,4 @@
-/// Text in which `*` stands for anything; case does not count.
+/// Patterns in which `*` matches any text; the case does not matter.
 enum Glob {
     static func matches(_ pattern: String, _ text: String) -> Bool {
         if pattern == "*" { return true }

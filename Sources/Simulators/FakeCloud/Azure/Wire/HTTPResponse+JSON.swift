@@ -7,7 +7,7 @@ extension HTTPResponse {
         json(text: value.encoded(), status: status, headers: headers)
     }
 
-    /// A JSON document that is text already.
+    /// A JSON document that is already encoded.
     static func json(text: [UInt8], status: Int = 200, headers: HTTPHeaders = [:]) -> HTTPResponse {
         var response = HTTPResponse(status: status, headers: headers, body: text)
         response.headers.add("Content-Type", "application/json; charset=utf-8")

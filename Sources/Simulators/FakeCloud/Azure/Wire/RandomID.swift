@@ -1,8 +1,8 @@
-/// Names that nobody can guess.
+/// Random names.
 enum RandomID {
     private static let digits = Array("0123456789abcdef".utf8)
 
-    /// A random UUID, as Azure writes them.
+    /// A random UUID in Azure's form.
     static func guid() -> String {
         var bytes = randomBytes(16)
         bytes[6] = bytes[6] & 0x0F | 0x40

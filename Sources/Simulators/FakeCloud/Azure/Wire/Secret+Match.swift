@@ -1,7 +1,7 @@
 internal import Telemetry
 
 extension Secret<String> {
-    /// Whether `text` is the secret, in a time that does not depend on where they differ.
+    /// Whether `text` is the secret; the time does not depend on the position of the first difference.
     func matches(_ text: String) -> Bool {
         let (own, other) = (Array(reveal().utf8), Array(text.utf8))
         guard own.count == other.count else { return false }

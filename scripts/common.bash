@@ -1,18 +1,24 @@
-# Sourced by the scripts beside it: where things are, how a step is shown, how a failure reads.
+# The other scripts source this file. It has the directories, the build commands, and the functions that run a step, show its
+# progress and report its failure.
 
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-# One scratch directory for each way of building, so that none throws away another's work.
+# One scratch directory for each kind of build, so that no build deletes the products of another.
 debug_scratch=$root/.build
 thread_scratch=$root/.build/thread-sanitizer
 release_scratch=$root/.build/static-release
 fuzz_scratch=$root/.build/fuzz
-# How the programs are built that leave this machine: no Swift to install, and no path beside them or of this machine's
-# toolchain in which the loader would look for libraries.
-release_build=(swift build -c release --static-swift-stdlib --disable-local-rpath --scratch-path "$release_scratch")
-# What a release consists of. The simulators are for tests and demonstrations.
+# The build of the programs that other machines run. The Swift runtime is linked statically, and the loader searches for
+# libraries only in the system's directories. Two builds of one commit have the same bytes (scripts/reproducible): no path of
+# this machine is in a program (-file-prefix-map), and neither is debug information nor a hash of the compiler's input, because
+# both contain such paths.
+release_build=(swift build -c release --static-swift-stdlib --disable-local-rpath --scratch-path "$release_scratch"
+    -debug-info-format none -Xswiftc -file-prefix-map -Xswiftc "$root=." -Xcc "-ffile-prefix-map=$root=."
+    -Xswiftc -Xfrontend -Xswiftc -disable-incremental-llvm-codegen)
+# The programs of a release. The simulators are not among them.
 release_programs=(cloud-api-adaptor agent-protocol-forwarder peerpodctl)
+spdx_tools=$root/.build/peers/spdx-tools
 logs=$root/.build/logs
 verbose=${VERBOSE:-}
 
@@ -40,7 +46,16 @@ seconds_since() {
     printf '%d.%d s' $((elapsed / 1000)) $((elapsed % 1000 / 100))
 }
 
-# Puts a toolchain on the path that is installed but not on it.
+# The version of the project, from the one place that has it.
+project_version() {
+    local version
+    version=$(sed -n -E 's/.*static let text = "([^"]+)".*/\1/p' "$root/Sources/Configuration/ProjectVersion.swift")
+    [[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+(-[a-z0-9.]+)?$ ]] ||
+        die "Sources/Configuration/ProjectVersion.swift has no version such as 1.2.3 or 1.2.3-dev."
+    printf '%s' "$version"
+}
+
+# Adds an installed toolchain to PATH when PATH has none.
 find_swift() {
     command -v swift >/dev/null && return 0
     local directory
@@ -53,15 +68,15 @@ find_swift() {
     return 1
 }
 
-# Azure's swagger, and the program that compares recorded traffic with it, are no part of this repository.
+# Azure's swagger, and the program that compares recorded traffic with it, are not part of this repository.
 azure_specification=${AZURE_SPEC_DIR:-$root/../shared/azure-spec}
 
-# check_azure_traffic DIRECTORY: whether all that was recorded there is what Azure's own specification allows,
-# requests and answers. Says so, and succeeds, when there is nothing to compare with.
+# check_azure_traffic DIRECTORY: succeeds when Azure's own specification allows all requests and answers that DIRECTORY has.
+# Prints SKIP and succeeds when there is no specification or no traffic.
 check_azure_traffic() {
     local recordings=("$1"/*.jsonl)
     if [[ ! -f $azure_specification/check_request.py ]]; then
-        say "SKIP: no check_request.py in AZURE_SPEC_DIR ($azure_specification), so that the recorded traffic is not compared"
+        say "SKIP: no check_request.py in AZURE_SPEC_DIR ($azure_specification), so the recorded traffic is not compared"
         return 0
     fi
     if [[ ! -e ${recordings[0]} ]]; then
@@ -69,7 +84,7 @@ check_azure_traffic() {
         return 0
     fi
     cat "${recordings[@]}" >"$1/all"
-    # What is beside Azure Resource Manager - tokens, metadata - has no swagger there.
+    # The token endpoint and the metadata service are not part of Azure Resource Manager, so the swagger does not have them.
     python3 "$azure_specification/check_request.py" --capture "$1/all" --allow-unknown --quiet
 }
 
@@ -97,8 +112,8 @@ contains_no_simulator() {
 
 failed_steps=()
 
-# step NAME COMMAND...: runs the command with its output in a log, shows that it goes on, and
-# how it ended. A failure is shown with what matters of the log, and remembered.
+# step NAME COMMAND...: runs the command, writes its output to a log, and shows the progress and the result. After a failure it
+# prints the errors from the log and adds the name to failed_steps.
 step() {
     local name=$1 started ticker='' status=0 log
     shift
@@ -123,7 +138,7 @@ step() {
     fi
     if ((status == 0)); then
         say "${clear}${green}✓${plain} $name ${dim}$(seconds_since "$started")${plain}"
-        # What the test runner counted, and what it could not run here, belongs in the open.
+        # Show the counts of the test runner and the tests that it skipped.
         if [[ -z $verbose ]]; then
             sed -n -E -e '/(➜|Test .* skipped|^SKIP)/s/^/    /p' -e '/(Test run with .* (passed|failed)|passed, [0-9]+ failed|checked, [0-9]+ errors)/p' "$log"
         fi
@@ -153,15 +168,15 @@ explain_failure() {
     if [[ -n $errors ]]; then
         sed 's/^/    /' <<<"$errors"
     fi
-    # Many errors speak for themselves; few want what came around them.
+    # With few errors, the end of the log shows their context.
     if (($(wc -l <<<"$errors") < 6)); then
         say "    ${dim}...${plain}"
         tail -n 25 "$log" | sed 's/^/    /'
     fi
-    say "    ${dim}all of it: $log${plain}"
+    say "    ${dim}the whole log: $log${plain}"
 }
 
-# Ends a script with its verdict.
+# Prints the result of a script, and exits with status 1 when a step failed.
 finish() {
     local what=$1 started=$2
     if ((${#failed_steps[@]} > 0)); then

@@ -3,7 +3,7 @@ import KataProtocol
 import LinuxIO
 import TTRPC
 
-/// The adaptor as an operator would run it, in a directory of its own, and a fake Azure beside it.
+/// An adaptor as an operator runs it, in its own directory, and a fake Azure in another process.
 struct AdaptorRig {
     let tools: Tools
     let directory: String
@@ -16,13 +16,13 @@ struct AdaptorRig {
     var socket: SocketAddress { .unix(path: "\(directory)/hypervisor.sock") }
     private var machines: String { "\(directory)/cloud/machines" }
 
-    /// `delays` are the fake's flags; `areHosts` has its VMs be hosts, which pods' networks can lead to. Needs root.
+    /// `delays` are the fake's flags. With `areHosts`, its VMs are hosts that pods' networks can reach; this needs root.
     static func start(
         _ tools: Tools, in directory: String, delays: [String] = [], areHosts: Bool = false
     ) async throws -> AdaptorRig {
         try Files.makeDirectories(directory)
         let settings = "\(directory)/azure.env"
-        // What Azure lets one subscription do is another benchmark's question; it would be the answer to this one too.
+        // Azure's limits on calls are measured by another benchmark. Here they would hide everything else.
         let scenario = "\(directory)/scenario.json"
         try Files.write(#"{"throttling": {"on": false}}"#.utf8, to: scenario, at: 0)
         var fake = ChildProcess.Options(
@@ -37,7 +37,9 @@ struct AdaptorRig {
         let azure = try ChildProcess.start(fake, on: tools.loop)
         let end = ContinuousClock.now + .seconds(10)
         while !Files.exists(settings) {
-            if ContinuousClock.now > end { throw Failure("the fake Azure does not start: see \(directory)/azure.log") }
+            if ContinuousClock.now > end {
+                throw Failure("the fake Azure does not start within 10 s: see \(directory)/azure.log")
+            }
             try await tools.loop.sleep(for: .milliseconds(5))
         }
         var options = ChildProcess.Options(
@@ -63,7 +65,7 @@ struct AdaptorRig {
         return rig
     }
 
-    /// One call as the shim makes it: on a connection of its own.
+    /// Makes one call as the shim does: on a new connection.
     func call<Request: Message, Response: Message>(
         _ method: Method<Request, Response>, _ request: Request
     ) async throws -> Response {
@@ -74,18 +76,18 @@ struct AdaptorRig {
         return try Response(parsing: answer)
     }
 
-    /// What a pod's three calls took, in milliseconds.
+    /// The durations of a pod's three calls, in milliseconds.
     struct Timing: Sendable {
         var create = 0.0
         var start = 0.0
-        /// The VM's own share of `start`: from its power being switched on to its forwarder being up.
+        /// The VM's share of `start`: from power on to the forwarder's readiness.
         var boot = 0.0
-        /// From the VM's forwarder being up to StartVM's answer.
+        /// From the forwarder's readiness to StartVM's answer.
         var notice = 0.0
         var stop = 0.0
     }
 
-    /// Creates one sandbox and does not start it; its id, and how long that took in milliseconds.
+    /// Creates one sandbox and does not start it. Returns its id and the duration in milliseconds.
     func createPod(_ number: Int) async throws -> (id: String, time: Double) {
         let request = request(number, in: "")
         let began = ContinuousClock.now
@@ -106,7 +108,7 @@ struct AdaptorRig {
         return request
     }
 
-    /// Starts one pod, whose network namespace is at `path` if it has one, and leaves it running; returns its id too.
+    /// Starts one pod and leaves it running. `path` is its network namespace, or empty.
     func startPod(_ number: Int, in path: String = "") async throws -> (id: String, timing: Timing) {
         let request = request(number, in: path)
         let id = request.id
@@ -127,7 +129,7 @@ struct AdaptorRig {
         return (id, timing)
     }
 
-    /// Stops a pod; how long that took in milliseconds.
+    /// Stops a pod. Returns the duration in milliseconds.
     func stopPod(_ id: String) async throws -> Double {
         var named = VMRequest()
         named.id = id
@@ -136,25 +138,25 @@ struct AdaptorRig {
         return milliseconds(asked, .now)
     }
 
-    /// Returns once the cloud has no VM left.
+    /// Returns once the cloud has no VMs.
     func drained() async throws {
         let end = ContinuousClock.now + .seconds(60)
         while !(try Files.list(machines).filter { !$0.hasPrefix(".") }.isEmpty) {
-            if ContinuousClock.now > end { throw Failure("VMs are left in \(machines)") }
+            if ContinuousClock.now > end { throw Failure("VMs remain in \(machines) after 60 s") }
             try await tools.loop.sleep(for: .milliseconds(50))
         }
     }
 
-    /// When a VM's power was switched on and when its forwarder was up, in microseconds since 1970.
+    /// When a VM's power was switched on and when its forwarder was ready, in microseconds since 1970.
     private func boot(of vm: String) async throws -> (asked: Int64, ready: Int64) {
         let end = ContinuousClock.now + .seconds(5)
         while true {
-            // On a busy machine StartVM answers before the VM has heard its own forwarder's READY=1.
+            // On a busy machine StartVM answers before the VM has read its forwarder's READY=1.
             let json = try JSONValue(parsing: DurableFile.read("\(machines)/\(vm)/timeline.json", limit: 1 << 16))
             if let asked = json["asked"]?.integerValue, let ready = json["ready"]?.integerValue {
                 return (asked, ready)
             }
-            if ContinuousClock.now > end { throw Failure("the timeline of \(vm) is not whole") }
+            if ContinuousClock.now > end { throw Failure("the timeline of \(vm) is incomplete after 5 s") }
             try await tools.loop.sleep(for: .milliseconds(5))
         }
     }

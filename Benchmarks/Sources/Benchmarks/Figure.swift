@@ -1,8 +1,8 @@
 import JSON
 
-/// One line of the result: what was measured, and how it stands to what was to be reached.
+/// One line of the result: what was measured, and whether it meets its goal.
 struct Figure: Sendable {
-    /// What the Go adaptor does on such a machine, and what ours is to do, both as they are written down.
+    /// What the Go adaptor reaches on such a machine, and what this project must reach, both as text.
     struct Goal: Sendable {
         let original: String
         let text: String
@@ -21,7 +21,7 @@ struct Figure: Sendable {
 
     let group: String
     let name: String
-    /// In the goal's unit; what it was made of stands in `detail`.
+    /// In the goal's unit. `detail` has the values behind it.
     let value: Double
     let unit: String
     let detail: String
@@ -48,26 +48,26 @@ struct Figure: Sendable {
     }
 }
 
-/// A number with as many digits as it has meaning here: three.
+/// A number with three significant digits.
 func plain(_ value: Double) -> String {
     let digits = abs(value) >= 100 ? 1.0 : abs(value) >= 10 ? 10.0 : 100.0
     let rounded = (value * digits).rounded() / digits
     return rounded == rounded.rounded() ? "\(Int(rounded))" : "\(rounded)"
 }
 
-/// The middle one of an odd number of values.
+/// The median of an odd number of values.
 func median(_ values: [Double]) -> Double {
     let sorted = values.sorted()
     return sorted.isEmpty ? .nan : sorted[sorted.count / 2]
 }
 
-/// The value that a share of all does not exceed.
+/// The value that a share of all values does not exceed.
 func percentile(_ share: Double, of values: [Double]) -> Double {
     let sorted = values.sorted()
     return sorted.isEmpty ? .nan : sorted[min(sorted.count - 1, Int(share * Double(sorted.count)))]
 }
 
-/// Figures as Markdown, which is also readable as it is.
+/// Figures as Markdown tables.
 func table(_ figures: [Figure]) -> String {
     var text = ""
     for group in figures.reduce(into: [String](), { if !$0.contains($1.group) { $0.append($1.group) } }) {

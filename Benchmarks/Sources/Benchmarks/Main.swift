@@ -2,7 +2,7 @@ import JSON
 import LinuxIO
 import NetworkRig
 
-/// benchmarks PROGRAMS PEER [--quick] [--only PART] [--pods-dir DIRECTORY] [--json FILE]
+/// benchmarks PROGRAMS PEER [--quick] [--only PART] [--pods-dir DIRECTORY] [--json FILE] [--thresholds FILE] [--check]
 ///
 /// PART is tunnel, pods, create, network, pods-network, scale, scale-at-once, scale-spread or scale-alone.
 @main
@@ -13,29 +13,36 @@ enum Main {
         do {
             if arguments.first == "node-end", arguments.count == 4 {
                 try NodeEndProcess.run(directory: arguments[1], forwarder: arguments[2], socket: arguments[3])
-            } else {
-                try measure(arguments)
+                return 0
             }
-            return 0
+            return try measure(arguments)
         } catch {
             StandardError.write("benchmarks: \(error)\n")
             return 1
         }
     }
 
-    private static func measure(_ arguments: [String]) throws {
+    /// Measures, prints the figures, and compares them with the thresholds; the exit status.
+    private static func measure(_ arguments: [String]) throws -> Int32 {
         guard arguments.count >= 2 else {
             throw Failure(
-                "usage: benchmarks PROGRAMS PEER [--quick] [--only PART] [--pods-dir DIRECTORY] [--json FILE]"
-            )
+                "usage: benchmarks PROGRAMS PEER [--quick] [--only PART] [--pods-dir DIRECTORY] [--json FILE] "
+                    + "[--thresholds FILE] [--check]")
         }
         @Sendable func value(after flag: String) -> String? {
             arguments.firstIndex(of: flag).flatMap { $0 + 1 < arguments.count ? arguments[$0 + 1] : nil }
         }
         let isQuick = arguments.contains("--quick")
+        let isCheck = arguments.contains("--check")
+        guard !(isQuick && isCheck) else {
+            throw Failure("--check needs the figures of a whole run: leave out --quick")
+        }
+        // A file that cannot be read is an error before the measurement, not after it.
+        let thresholds = try value(after: "--thresholds").map { try Thresholds(path: $0) }
+        guard !isCheck || thresholds != nil else { throw Failure("--check needs --thresholds FILE") }
         let only = value(after: "--only")
         let figures = try EpollLoop.run { loop in
-            // These need none of the programs.
+            // These benchmarks do not start the programs.
             if let only, only.hasPrefix("scale") {
                 return try await ScaleBenchmark(loop: loop, isQuick: isQuick, part: only).run()
             }
@@ -43,7 +50,7 @@ enum Main {
             let tools = Tools(
                 loop: loop, programs: arguments[0], peer: Peer(path: arguments[1], loop: loop),
                 rounds: isQuick ? 1 : 5, seconds: isQuick ? 0.5 : 2, podsDirectory: value(after: "--pods-dir"))
-            // Records are to live in memory, as under /run, unless told otherwise.
+            // Records are in memory, as under /run, unless --pods-dir names another directory.
             let directory = try Files.makeTemporaryDirectory(prefix: "/dev/shm/bench-")
             defer { try? Files.removeTree(directory) }
             if only == "create" { return try await creations(tools, in: directory) }
@@ -57,6 +64,14 @@ enum Main {
         if let file = value(after: "--json") {
             try DurableFile.write(JSONValue.array(figures.map(\.json)).encoded(indent: 2), to: file, mode: 0o644)
         }
+        guard let thresholds else { return 0 }
+        if isQuick {
+            StandardOutput.write("\nNot compared with \(thresholds.path): --quick measures too little.\n")
+            return 0
+        }
+        let comparison = thresholds.compare(figures)
+        StandardOutput.write(thresholds.report(comparison))
+        return isCheck && !comparison.isGood ? 1 : 0
     }
 
     private static func tunnel(_ tools: Tools, in directory: String) async throws -> [Figure] {
@@ -93,10 +108,10 @@ enum Main {
     private static func pods(_ tools: Tools, in directory: String) async throws -> [Figure] {
         let rig = try await AdaptorRig.start(tools, in: "\(directory)/a")
         let figures = try await with(rig.children) {
-            // Idle is what it is once its start is over.
+            // The adaptor is idle once its start is over.
             try await tools.loop.sleep(for: .seconds(12))
             let idle = Figure(
-                group: "Memory, resident", name: "adaptor, idle", value: Double(resident(rig.adaptor.pid)) / 1e6,
+                group: "Resident memory", name: "adaptor, idle", value: Double(resident(rig.adaptor.pid)) / 1e6,
                 unit: "MB", detail: "", goal: .atMost(14, "MB", original: "29.4 MB"))
             return [idle] + (try await PodBenchmark(tools: tools, rig: rig).run())
         }

@@ -1,11 +1,11 @@
 import LinuxIO
 
-/// What the processes cost when idle, after work, and when strangers try to make them cost more.
+/// How much memory the processes use when they are idle, after load, and when hostile clients send half requests.
 struct MemoryBenchmark {
     let tools: Tools
     let rig: TunnelRig
 
-    private static let group = "Memory, resident"
+    private static let group = "Resident memory"
 
     /// Before the tunnel has carried anything.
     func idle() -> [Figure] {
@@ -22,7 +22,8 @@ struct MemoryBenchmark {
     /// After all the load of the tunnel's benchmarks.
     func afterLoad() async throws -> [Figure] {
         let after = Figure(
-            group: Self.group, name: "forwarder, after all of the above", value: megabytes(rig.forwarder), unit: "MB",
+            group: Self.group, name: "forwarder, after the tunnel benchmarks", value: megabytes(rig.forwarder),
+            unit: "MB",
             detail: "node end \(plain(megabytes(rig.node))) MB", goal: .atMost(10, "MB", original: "28 to 68 MB"))
         return [after] + (try await connections()) + (try await hostile())
     }
@@ -32,7 +33,7 @@ struct MemoryBenchmark {
         let before = (resident(rig.node.pid), resident(rig.forwarder.pid))
         var streams: [Stream] = []
         for _ in 0..<count { streams.append(try await connection()) }
-        // The VM is dialed with a connection's first byte, which begins a frame that never ends.
+        // The node dials the VM at a connection's first byte. This byte begins a frame that never ends.
         for stream in streams { try await stream.write([0]) }
         _ = try await tools.peer.load("check-seq", on: rig.tunnelSocket, seconds: 0.5)
         let node = Double(resident(rig.node.pid) - before.0) / Double(count) / 1000
@@ -55,7 +56,7 @@ struct MemoryBenchmark {
         for _ in 0..<60 { streams.append(try await connection()) }
         let loop = tools.loop
         let held = streams
-        // They may be held up for as long as the forwarder likes; what counts is what they cost.
+        // The forwarder may delay these clients without a limit: only their memory counts.
         _ = try? await withDeadline(.now + .seconds(5), on: loop) {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for stream in held {
@@ -72,14 +73,14 @@ struct MemoryBenchmark {
         for stream in streams { stream.close() }
         return [
             Figure(
-                group: Self.group, name: "60 clients, each 4 MiB - 1 of a request, node end",
+                group: Self.group, name: "60 clients that each send 4 MiB - 1 of a request, node end",
                 value: Double(grown.0) / 1e6, unit: "MB more",
-                detail: "others served: Check p50 \(plain(check.p50)) us",
+                detail: "other clients: Check p50 \(plain(check.p50)) us",
                 goal: .atMost(16, "MB more", original: "+247 MB")),
             Figure(
-                group: Self.group, name: "60 clients, each 4 MiB - 1 of a request, VM end",
+                group: Self.group, name: "60 clients that each send 4 MiB - 1 of a request, VM end",
                 value: Double(grown.1) / 1e6, unit: "MB more",
-                detail: "a CreateContainer, which is held to be rewritten",
+                detail: "CreateContainer, which the forwarder holds to rewrite it",
                 goal: .atMost(16, "MB more", original: "+247 MB")),
         ]
     }
@@ -91,11 +92,11 @@ struct MemoryBenchmark {
     private func megabytes(_ child: ChildProcess) -> Double { Double(resident(child.pid)) / 1e6 }
 }
 
-/// The beginning of a CreateContainer request: service and method, then a payload that never ends.
+/// The beginning of a CreateContainer request: service, method, and a payload that never ends.
 private let createContainerHead: [UInt8] = {
     let service = Array("grpc.AgentService".utf8)
     let method = Array("CreateContainer".utf8)
-    // Field 3's length, four bytes of varint: 4 MiB less what stands before it.
+    // Field 3's length, four bytes of varint: 4 MiB less the bytes before it.
     let head = [0x0a, UInt8(service.count)] + service + [0x12, UInt8(method.count)] + method
     var left = (4 << 20) - head.count - 5
     var length: [UInt8] = []

@@ -1,26 +1,26 @@
 import LinuxIO
 import NetworkRig
 
-/// What a pod's network takes to come and to go, and what goes through it, in namespaces on this machine. Needs root.
+/// How long it takes to set up and tear down pods' networks, and how fast they are, in namespaces on this machine. Needs root.
 struct NetworkBenchmark {
     let isQuick: Bool
 
-    func run() async throws -> [Figure] { try await comings() + paths() }
+    func run() async throws -> [Figure] { try await setUps() + paths() }
 
-    private func comings() async throws -> [Figure] {
+    private func setUps() async throws -> [Figure] {
         let count = isQuick ? 20 : 200
         let pace = try await SetUpPace(pods: count, parallel: 20)
-        return calls("inspection", pace.inspection, "20 at once", nil)
+        return calls("inspection", pace.inspection, "20 at a time", nil)
             + calls(
                 "node end set-up, one by one", pace.nodeOneByOne, "\(count) pods",
                 .atMost(1.5, "ms", original: "~20 ms"))
-            + [wall("node end set-up, 20 at once", pace.nodeAtOnce, .atMost(0.3, "s", original: "4.1 s"))]
-            + calls("VM end set-up", pace.vmAtOnce, "with inspection, 20 at once", nil)
-            + calls("node end teardown", pace.tearDown, "20 at once", nil)
-            + [wall("node end teardown, 20 at once", pace.tearDown, .atMost(0.6, "s", original: "-"))]
+            + [wall("node end set-up, 20 at a time", pace.nodeAtOnce, .atMost(0.3, "s", original: "4.1 s"))]
+            + calls("VM end set-up", pace.vmAtOnce, "with inspection, 20 at a time", nil)
+            + calls("node end teardown", pace.tearDown, "20 at a time", nil)
+            + [wall("node end teardown, 20 at a time", pace.tearDown, .atMost(0.6, "s", original: "-"))]
     }
 
-    /// TCP and echoes through the tunnel, against a pod's plain cable in the same round.
+    /// TCP and ping through the tunnel, relative to a pod's veth pair in the same round.
     private func paths() async throws -> [Figure] {
         guard PathPace.canMeasure else {
             StandardError.write("  SKIP: throughput and latency need iperf3, ping and ss (scripts/setup test)\n")
@@ -39,16 +39,16 @@ struct NetworkBenchmark {
             }
             figures.append(
                 ratio(
-                    "echo\(what), p50", pace.echo, scale: 1e6, unit: "us",
+                    "ping round trip\(what), p50", pace.echo, scale: 1e6, unit: "us",
                     overVersion6 ? nil : .atMost(1.5, "x", original: "1.9 x")))
             figures.append(fragments(what, pace, .atMost(0, "fragments", original: "hundreds of thousands when slow")))
             StandardError.write("  \(name): \(rounds) rounds\n")
         }
-        // The original gives the VM 1450 whatever the way there carries.
-        for (mtu, what) in [(nil, ""), (1450, ", 1450 in the VM as in the original")] {
+        // The original uses an MTU of 1450 in the VM, also where the path carries less.
+        for (mtu, what) in [(nil, ""), (1450, ", MTU 1450 in the VM as in the original")] {
             let (rounds, seconds) = isQuick ? (1, 1) : (3, 2)
             let pace = try await PathPace(rounds: rounds, seconds: seconds, underlayMTU: 1400, mtu: mtu)
-            let name = ", where 1400 bytes fit between node and VM\(what)"
+            let name = ", path MTU 1400 between node and VM\(what)"
             figures.append(ratio("one TCP stream into the pod\(name)", pace.into, scale: 1e-9, unit: "Gbit/s", nil))
             figures.append(fragments(name, pace, nil))
         }
@@ -57,8 +57,8 @@ struct NetworkBenchmark {
 
     private func fragments(_ what: String, _ pace: PathPace, _ goal: Figure.Goal?) -> Figure {
         Figure(
-            group: "Pod network", name: "fragments made\(what)", value: Double(pace.fragments), unit: "fragments",
-            detail: "of all those streams' outer packets, node and VM", goal: goal)
+            group: "Pod network", name: "fragments\(what)", value: Double(pace.fragments), unit: "fragments",
+            detail: "outer packets of all these streams, node and VM", goal: goal)
     }
 
     private func ratio(
@@ -68,7 +68,7 @@ struct NetworkBenchmark {
         return Figure(
             group: "Pod network", name: name, value: median(ratios), unit: "x",
             detail: "\(plain(median(series.tunnel) * scale)) / \(plain(median(series.cable) * scale)) \(unit), "
-                + "a round's ratio \(plain(ratios.min() ?? .nan)) to \(plain(ratios.max() ?? .nan))",
+                + "ratio of one round \(plain(ratios.min() ?? .nan)) to \(plain(ratios.max() ?? .nan))",
             goal: isQuick ? nil : goal)
     }
 

@@ -1,12 +1,12 @@
 import JSON
 import LinuxIO
 
-/// The Go program that is client and agent of every measurement: containerd's own ttrpc.
+/// The Go program with containerd's own ttrpc that is the client and the agent of every measurement.
 struct Peer {
     let path: String
     let loop: EpollLoop
 
-    /// What one run of the load generator found.
+    /// The result of one run of the load generator.
     struct Measurement {
         let rps, mbps, p50, p90, p99: Double
     }
@@ -50,13 +50,13 @@ struct Peer {
     }
 }
 
-/// Something without which a measurement makes no sense.
+/// Why a measurement is not possible.
 struct Failure: Error, CustomStringConvertible {
     let description: String
     init(_ description: String) { self.description = description }
 }
 
-/// Returns once somebody accepts at `address`, within ten seconds.
+/// Returns once a server accepts a connection at `address`. Fails after ten seconds.
 func answers(_ address: SocketAddress, on loop: EpollLoop) async throws {
     let end = ContinuousClock.now + .seconds(10)
     while true {
@@ -64,13 +64,15 @@ func answers(_ address: SocketAddress, on loop: EpollLoop) async throws {
             try await Stream.connect(to: address, on: loop, deadline: end).close()
             return
         } catch {
-            if ContinuousClock.now > end { throw Failure("nobody answers at \(address): \(error)") }
+            if ContinuousClock.now > end {
+                throw Failure("no server accepts a connection at \(address) within 10 s: \(error)")
+            }
             try await loop.sleep(for: .milliseconds(5))
         }
     }
 }
 
-/// Runs `body` beside children that must not outlive it.
+/// Runs `body` while the children run, then ends the children.
 func with<Result>(
     _ children: [ChildProcess], _ body: () async throws -> Result
 ) async throws -> Result {

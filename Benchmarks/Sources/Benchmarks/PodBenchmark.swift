@@ -1,7 +1,7 @@
 import LinuxIO
 import NetworkRig
 
-/// How long the adaptor takes to make, start and stop pods, and what they cost in memory.
+/// How long the adaptor takes to create, start and stop pods, and how much memory each pod uses.
 struct PodBenchmark {
     let tools: Tools
     let rig: AdaptorRig
@@ -12,7 +12,7 @@ struct PodBenchmark {
 
     func times() async throws -> [Figure] {
         let isNetworked = namespaces != nil
-        let group = "Pods\(isNetworked ? " with a network" : ""): times, the VM's own boot taken off"
+        let group = "Pods\(isNetworked ? " with a network" : ""): times without the VM's boot"
         let rows = [(1, 15.0, "54 ms"), (4, 20, "75 ms"), (8, 40, "141 ms"), (16, 80, "532 ms")]
         var figures: [Figure] = []
         for (atOnce, limit, original) in rows {
@@ -21,18 +21,19 @@ struct PodBenchmark {
                 timings += try await pods(atOnce, from: round * atOnce)
                 try await rig.drained()
                 try namespaces?.removePods()
-                // A pod's start and end are four reads and two writes, and the adaptor keeps to what ARM lets a
-                // subscription do: 25 reads and 10 writes a second. A burst is what is measured here, not that.
+                // A pod's start and stop take four reads and two writes. The adaptor limits itself to ARM's rates for a
+                // subscription: 25 reads and 10 writes a second. The pause keeps that limit out of the measurement.
                 try await tools.loop.sleep(for: .milliseconds(250 * atOnce))
             }
-            tools.progress("\(atOnce) pods at once")
+            tools.progress("\(atOnce) pods at a time")
             func p(_ share: Double, _ value: (AdaptorRig.Timing) -> Double) -> Double {
                 percentile(share, of: timings.map(value))
             }
             let overhead = { (timing: AdaptorRig.Timing) in timing.start - timing.boot }
             figures.append(
                 Figure(
-                    group: group, name: "StartVM less the VM's boot, \(atOnce) at once, p50", value: p(0.5, overhead),
+                    group: group, name: "StartVM without the VM's boot, \(atOnce) at a time, p50",
+                    value: p(0.5, overhead),
                     unit: "ms",
                     detail: "p90 \(plain(p(0.9, overhead))), max \(plain(p(1, overhead))), "
                         + "boot p50 \(plain(p(0.5, \.boot)))",
@@ -41,17 +42,17 @@ struct PodBenchmark {
             let goals = atOnce == 1 ? (3.0, "3.5 ms", 15.0, "143 ms") : (10.0, "23 ms", 60.0, "595 ms")
             figures.append(
                 Figure(
-                    group: group, name: "CreateVM, \(atOnce) at once, p50", value: p(0.5, \.create), unit: "ms",
+                    group: group, name: "CreateVM, \(atOnce) at a time, p50", value: p(0.5, \.create), unit: "ms",
                     detail: "max \(plain(p(1, \.create)))", goal: .atMost(goals.0, "ms", original: goals.1)))
             figures.append(
                 Figure(
-                    group: group, name: "StopVM, \(atOnce) at once, p50", value: p(0.5, \.stop), unit: "ms",
+                    group: group, name: "StopVM, \(atOnce) at a time, p50", value: p(0.5, \.stop), unit: "ms",
                     detail: "max \(plain(p(1, \.stop)))", goal: .atMost(goals.2, "ms", original: goals.3)))
         }
         return figures
     }
 
-    /// CreateVM alone: what an adaptor does before it knows whether there will be a VM.
+    /// CreateVM without StartVM: the adaptor's work before it asks the cloud for a VM.
     func creations() async throws -> [Figure] {
         var figures: [Figure] = []
         let group = "CreateVM alone, records in \(tools.podsDirectory ?? "memory")"
@@ -71,7 +72,7 @@ struct PodBenchmark {
             }
             figures.append(
                 Figure(
-                    group: group, name: "CreateVM, \(atOnce) at once, p50", value: percentile(0.5, of: times),
+                    group: group, name: "CreateVM, \(atOnce) at a time, p50", value: percentile(0.5, of: times),
                     unit: "ms",
                     detail: "p90 \(plain(percentile(0.9, of: times))), max \(plain(percentile(1, of: times))); "
                         + "StopVM p50 \(plain(percentile(0.5, of: stops)))",
@@ -80,9 +81,9 @@ struct PodBenchmark {
         return figures
     }
 
-    /// Starts and stops `count` pods at once.
+    /// Starts and stops `count` pods at the same time.
     private func pods(_ count: Int, from first: Int) async throws -> [AdaptorRig.Timing] {
-        // As the CNI has made them before the shim calls.
+        // The CNI makes the namespaces before the shim calls.
         let paths = try (0..<count).map { try namespaces?.make(first + $0) ?? "" }
         return try await withThrowingTaskGroup(of: (String, AdaptorRig.Timing).self) { group in
             for number in 0..<count { group.addTask { try await rig.startPod(first + number, in: paths[number]) } }
@@ -102,7 +103,7 @@ struct PodBenchmark {
     }
 
     private func memory() async throws -> [Figure] {
-        let group = "Memory, resident"
+        let group = "Resident memory"
         var figures: [Figure] = []
         var ids: [String] = []
         var before = resident(rig.adaptor.pid)
@@ -121,7 +122,7 @@ struct PodBenchmark {
                 Figure(
                     group: group, name: "adaptor, per additional pod, \(counted) to \(target)",
                     value: Double(now - before) / 1000 / Double(target - counted), unit: "kB",
-                    detail: "\(plain(Double(now) / 1e6)) MB in all",
+                    detail: "\(plain(Double(now) / 1e6)) MB in total",
                     goal: target == 1 ? nil : .atMost(40, "kB", original: "89 kB")))
             (before, counted) = (now, target)
             tools.progress("\(target) pods run")

@@ -8,16 +8,16 @@ struct ScaleBenchmark {
     /// `scale`, `scale-at-once`, `scale-spread` or `scale-alone`.
     let part: String
 
-    /// What Azure allows a subscription and principal in a region: so many calls at once, and so many a second after that.
+    /// Azure's limits for a subscription and principal in a region: the size of a token bucket, and its refill per second.
     private static let limits: [(kind: String, size: Double, rate: Double)] = [
         ("reads", 250, 25), ("writes", 200, 10), ("deletes", 200, 10),
     ]
-    /// What one pod's life takes when Azure holds nothing up, as the fake one is set: boot, life, deletion.
+    /// The duration of one pod when Azure refuses no call, with the fake's delays: boot, run time, deletion.
     private static let aloneSeconds = 12.0 + 60 + 30
 
     func run() async throws -> [Figure] {
         var figures: [Figure] = []
-        // Each pod costs so many reads that they, and not what is written, set the pace.
+        // A pod needs so many reads that the bucket of reads, not that of writes, limits the rate.
         if ["scale", "scale-at-once"].contains(part) { figures += try await measure("arriving at once", .atOnce) }
         if ["scale", "scale-spread"].contains(part) {
             figures += try await measure("arriving at the pace of the buckets", .spread(perSecond: 2.5))
@@ -28,16 +28,16 @@ struct ScaleBenchmark {
 
     /// One node whose first request for a VM, and first deletion, are answered with 429 and `Retry-After: 1`.
     private func measureAlone() async throws -> [Figure] {
-        // What a refusal may cost at the most: Azure's second, and the seconds until the probe.
+        // The longest delay by one refusal: Azure's Retry-After of one second, and the time until the probe.
         let cost = 7.0
         var run = ScaleRun()
         (run.nodes, run.pods, run.rollout, run.refusesFirst) = (1, 20, 0, true)
         let pause = 2.0
         run.arrivals = .spread(perSecond: 1 / pause)
-        StandardError.write("  \(run.pods) pods on a node alone, refused once\n")
+        StandardError.write("  \(run.pods) pods on a single node, refused once\n")
         let report = try await run.run(on: loop) { StandardError.write("    \($0)\n") }
         let bound = pause * Double(run.pods) + ScaleBenchmark.aloneSeconds
-        let group = "\(run.pods) pods on a node alone, one each \(plain(pause)) s, the first PUT and DELETE refused"
+        let group = "\(run.pods) pods on a single node, one every \(plain(pause)) s, the first PUT and DELETE refused"
         func figure(_ name: String, _ value: Double, _ unit: String, _ goal: Double, _ detail: String) -> Figure {
             Figure(
                 group: group, name: name, value: value, unit: unit, detail: detail,
@@ -46,7 +46,7 @@ struct ScaleBenchmark {
         return [
             figure(
                 "StartVM, longest", report.startSeconds.max() ?? 0, "s", 12 + cost + 1,
-                "median \(plain(percentile(0.5, of: report.startSeconds))) s; 12 s are the boot"),
+                "median \(plain(percentile(0.5, of: report.startSeconds))) s; the boot takes 12 s"),
             figure(
                 "from the first pod to the last VM's end", report.seconds, "s", bound + 2 * cost,
                 "\(plain(bound)) s if Azure refuses nothing; \(total(report.calls, \.throttled)) 429s"),
@@ -56,7 +56,7 @@ struct ScaleBenchmark {
     private func measure(_ name: String, _ arrivals: ScaleRun.Arrivals) async throws -> [Figure] {
         var run = ScaleRun()
         run.arrivals = arrivals
-        // A thousand calls in one moment must not queue in this process: answers would seem slow.
+        // A thousand calls at the same time must not queue in this process, because the answers would seem slow.
         if case .atOnce = arrivals { run.timeScale = 5 }
         if isQuick { (run.nodes, run.pods) = (50, 250) }
         StandardError.write("  \(run.pods) pods on \(run.nodes) nodes, \(name)\n")
@@ -98,7 +98,7 @@ struct ScaleBenchmark {
                     + bounds.map { "\($0.0) \(plain($0.1)) s" }.joined(separator: ", ")),
             figure(
                 "StartVM, median", percentile(0.5, of: report.startSeconds), "s", nil,
-                "p90 \(plain(percentile(0.9, of: report.startSeconds))) s, most "
+                "p90 \(plain(percentile(0.9, of: report.startSeconds))) s, maximum "
                     + "\(plain(report.startSeconds.max() ?? 0)) s"),
         ]
     }
@@ -110,7 +110,7 @@ struct ScaleBenchmark {
         calls.values.reduce(0) { $0 + $1[keyPath: path] }
     }
 
-    /// Which of ARM's buckets a kind of call takes from; the token server has others.
+    /// The bucket of ARM that a kind of call takes from. The token server has other buckets.
     private static func bucket(of kind: String) -> String? {
         if kind.hasSuffix("token") { return nil }
         if kind.hasPrefix("DELETE") { return "deletes" }

@@ -1,16 +1,16 @@
 import LinuxIO
 
-/// What every benchmark needs: the programs, the peer, how long to measure.
+/// What every benchmark needs: the programs, the peer, and the duration of a measurement.
 struct Tools {
     let loop: EpollLoop
     /// Where the release builds of our programs are.
     let programs: String
     let peer: Peer
-    /// How often each way is measured; medians count.
+    /// How often each connection is measured. The result is the median.
     let rounds: Int
     /// How long one measurement takes.
     let seconds: Double
-    /// Where the adaptor's records are to be, if not beside all else in memory.
+    /// The directory of the adaptor's records, if they are not in memory.
     var podsDirectory: String?
 
     func program(_ name: String) -> String { "\(programs)/\(name)" }

@@ -1,7 +1,7 @@
 import LinuxIO
 
-/// What the way through the tunnel costs, against the direct way, in one run: the two are
-/// measured in turns, and medians compared, since the machine is never quiet.
+/// The cost of the tunnel relative to a direct connection. One run measures the two alternately and compares medians, because
+/// other processes disturb the machine.
 struct TunnelBenchmark {
     let tools: Tools
     let rig: TunnelRig
@@ -14,7 +14,7 @@ struct TunnelBenchmark {
         var pauseMilliseconds = 0
     }
 
-    /// Both ways, several times; each the median of its runs.
+    /// The measurements of the direct connection and of the tunnel, several of each.
     private struct Pair {
         let direct: [Peer.Measurement]
         let tunnel: [Peer.Measurement]
@@ -37,7 +37,7 @@ struct TunnelBenchmark {
     }
 
     private func latency() async throws -> [Figure] {
-        let group = "Tunnel: latency, against the direct way"
+        let group = "Tunnel: latency relative to a direct connection"
         let check = try await measure(Scenario(name: "check-seq"))
         let small = try await measure(Scenario(name: "read", size: 4096))
         let large = try await measure(Scenario(name: "read", size: 65536))
@@ -75,7 +75,8 @@ struct TunnelBenchmark {
             let pair = try await measure(Scenario(name: "check-conc", inFlight: inFlight))
             figures.append(
                 Figure(
-                    group: "Tunnel: Check calls a second, against the direct way", name: "\(inFlight) in flight",
+                    group: "Tunnel: Check calls per second relative to a direct connection",
+                    name: "\(inFlight) in flight",
                     value: pair.ratio(\.rps), unit: "x", detail: pair.detail(\.rps, "RPC/s"),
                     goal: .atLeast(limit, "x", original: original)))
         }
@@ -93,7 +94,8 @@ struct TunnelBenchmark {
             let pair = try await measure(Scenario(name: "read", inFlight: row.inFlight, size: row.size))
             figures.append(
                 Figure(
-                    group: "Tunnel: reading, MB/s against the direct way", name: row.name, value: pair.ratio(\.mbps),
+                    group: "Tunnel: read throughput relative to a direct connection", name: row.name,
+                    value: pair.ratio(\.mbps),
                     unit: "x", detail: pair.detail(\.mbps, "MB/s"),
                     goal: .atLeast(row.goal, "x", original: row.original)))
         }
@@ -111,7 +113,7 @@ struct TunnelBenchmark {
                 let before = (seconds(rig.node), seconds(rig.forwarder))
                 let measured = try await tools.peer.load(
                     "check-conc", on: rig.tunnelSocket, inFlight: inFlight, seconds: tools.seconds)
-                // The load generator's warm-up calls count for the ends, and so they do here.
+                // The CPU time of the two ends includes the load generator's 200 warm-up calls.
                 let calls = measured.rps * tools.seconds + 200
                 node.append((seconds(rig.node) - before.0) / calls * 100_000)
                 guest.append((seconds(rig.forwarder) - before.1) / calls * 100_000)
@@ -121,7 +123,7 @@ struct TunnelBenchmark {
             ] {
                 figures.append(
                     Figure(
-                        group: "Tunnel: processor seconds for 100,000 calls", name: "\(end), \(inFlight) in flight",
+                        group: "Tunnel: CPU seconds per 100,000 calls", name: "\(end), \(inFlight) in flight",
                         value: median(values), unit: "s", detail: "",
                         goal: .atMost(goal, "s", original: original)))
             }

@@ -4,8 +4,8 @@ import PodVMBoot
 import TLS
 import Telemetry
 
-/// A tunnel between two processes on this machine: our forwarder's program at one end, and at
-/// the other a process that serves the node's end as the adaptor does.
+/// A tunnel between two processes on this machine: the forwarder's program, and a process that serves the node's end as the
+/// adaptor does.
 struct TunnelRig {
     let directory: String
     let agentSocket: String
@@ -62,7 +62,7 @@ struct TunnelRig {
     }
 }
 
-/// The node's end, in a process of its own so that its processor time can be told apart.
+/// The node's end. It is a separate process, so that its CPU time can be measured.
 enum NodeEndProcess {
     static func run(directory: String, forwarder: String, socket: String) throws {
         func text(_ name: String) throws -> String {

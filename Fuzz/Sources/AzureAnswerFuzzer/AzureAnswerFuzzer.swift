@@ -2,8 +2,9 @@ internal import AzureProvider
 internal import Fuzzing
 internal import HTTPTransport
 
-/// Whatever Azure, or somebody who poses as Azure, answers: what we say of it is one line of bounded length, what we follow
-/// leads to the server that we chose, a token serves for a time that a token can have, and no pause is for ever.
+/// Examines answers of Azure, or of a server that impersonates Azure. Each message about an answer is one line of bounded
+/// length, the provider follows only links to the configured server, a token has a plausible lifetime, and each pause has an
+/// end.
 @main
 struct AzureAnswerFuzzer {
     private static let endpoint = "https://management.azure.com"
@@ -22,7 +23,7 @@ struct AzureAnswerFuzzer {
         }
     }
 
-    /// The input is the answer as it was on the wire, more or less: status, lines of headers, an empty line, the body.
+    /// The input is similar to the answer on the wire: status, lines of headers, an empty line, the body.
     private static func response(_ input: [UInt8]) -> HTTPResponse {
         var response = HTTPResponse(status: 200)
         var rest = input[...]
@@ -40,7 +41,7 @@ struct AzureAnswerFuzzer {
         return response
     }
 
-    /// Without control characters, which HTTP lets into no header.
+    /// The text without control characters, because HTTP permits none in a header.
     private static func text(_ bytes: ArraySlice<UInt8>) -> String {
         String(decoding: bytes.filter { $0 >= 0x20 && $0 != 0x7f }, as: UTF8.self)
     }

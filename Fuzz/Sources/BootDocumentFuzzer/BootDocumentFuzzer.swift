@@ -1,9 +1,9 @@
 internal import Fuzzing
 internal import PodVMBoot
 
-/// apf.json comes from whoever can write the VM's user data: any bytes are read or refused,
-/// and what was read means the same when it is written and read again. So does a network that can be made of it.
-/// No address of it is IPv4-mapped.
+/// A party that can write the VM's user data can choose any bytes for apf.json. They are read or refused. A document that was
+/// read is the same after it is written and read again, and so is the network plan that it describes. No address of the plan is
+/// IPv4-mapped.
 @main
 struct BootDocumentFuzzer {
     static func main() {
@@ -15,7 +15,7 @@ struct BootDocumentFuzzer {
                 let again = try BootDocument(parsing: written)
                 require(again == document, "\(document) became \(again)")
             } catch {
-                // Escapes make a text longer: only what was near the limit may be past it now.
+                // Escapes make a text longer, so only a document near the limit may exceed the limit now.
                 require(written.count > BootDocument.sizeLimit, "\(document) cannot be read again: \(error)")
             }
         }
@@ -25,7 +25,7 @@ struct BootDocumentFuzzer {
         var document = BootDocument(podName: "", podNamespace: "")
         document.podNetwork = network
         for part in String(decoding: document.encoded, as: UTF8.self).split(separator: "\"::ffff:").dropFirst() {
-            // Only of a mapped one are the last four bytes written with dots.
+            // Only a mapped address has its last four bytes written with dots.
             require(!part.prefix(4).contains("."), "\(network) has an IPv4-mapped address")
         }
         guard let plan = try? network.plan() else { return }

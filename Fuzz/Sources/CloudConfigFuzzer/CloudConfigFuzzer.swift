@@ -1,8 +1,8 @@
 internal import Fuzzing
 internal import PodVMBoot
 
-/// User data is read strictly or refused; what was read, if YAML's plain shape can carry it, means
-/// the same when it is written and read again.
+/// User data is read strictly or refused. A configuration that was read, and that plain YAML can express, is the same after it
+/// is written and read again.
 @main
 struct CloudConfigFuzzer {
     private static let firstLine = Array("#cloud-config\n".utf8)
@@ -10,7 +10,7 @@ struct CloudConfigFuzzer {
     static func main() {
         Fuzzer.run { input in
             examine(input)
-            // Without its first line hardly anything would get as far as the YAML.
+            // Without the first line, almost no input would reach the YAML parser.
             if !input.starts(with: firstLine) { examine(firstLine + input) }
             write(input)
         }
@@ -23,7 +23,7 @@ struct CloudConfigFuzzer {
         readAgain(config, from: written)
     }
 
-    /// Whatever is written without an error can be read.
+    /// Everything that is written without an error can be read.
     private static func write(_ input: [UInt8]) {
         var dice = Dice(input)
         var files: [CloudConfig.File] = []
@@ -46,7 +46,7 @@ struct CloudConfigFuzzer {
         }
     }
 
-    /// A block (`|`) ends with one newline, however many its content had.
+    /// A block (`|`) ends with one newline, whatever the number in its content.
     private static func asBlocksKeep(_ config: CloudConfig) -> CloudConfig {
         CloudConfig(
             files: config.files.map { file in

@@ -1,7 +1,7 @@
 internal import Fuzzing
 internal import TTRPC
 
-/// An envelope that was read, written and read again is the same; and so is any that we make.
+/// An envelope that was read is the same after it is written and read again. So is an envelope that the fuzzer makes.
 @main
 struct EnvelopeFuzzer {
     static func main() {

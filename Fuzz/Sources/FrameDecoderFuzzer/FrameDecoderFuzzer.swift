@@ -1,14 +1,14 @@
 internal import Fuzzing
 internal import TTRPC
 
-/// Whole, in drips or in any pieces, the same bytes must mean the same frames.
+/// The same bytes give the same frames, whole, byte by byte or in any pieces.
 @main
 struct FrameDecoderFuzzer {
     static func main() {
         Fuzzer.run { input in
             let whole = decode([input])
             let dripped = decode(input.map { [$0] })
-            require(whole == dripped, "in drips: \(dripped), but whole: \(whole)")
+            require(whole == dripped, "byte by byte: \(dripped), but whole: \(whole)")
             var dice = Dice(input.reversed())
             let pieces = decode(dice.cut(input))
             require(whole == pieces, "in pieces: \(pieces), but whole: \(whole)")
@@ -17,7 +17,7 @@ struct FrameDecoderFuzzer {
         }
     }
 
-    /// A decoder with a lower limit finds the same frames, and passes over the longer ones.
+    /// A decoder with a lower limit finds the same frames, and skips the longer ones.
     private static func withLimit(_ limit: Int, _ input: [UInt8], _ whole: [FrameDecoder.Event]) {
         let expected = whole.map { event in
             guard case .frame(let frame) = event, frame.payload.count > limit else { return event }
@@ -25,7 +25,7 @@ struct FrameDecoderFuzzer {
                 FrameHeader(length: frame.payload.count, stream: frame.stream, kind: frame.kind, flags: frame.flags))
         }
         let found = decode([input], limit: limit)
-        // A payload that is cut off at the end is only found if it is passed over.
+        // A payload that is truncated at the end is found only if the decoder skips it.
         require(found.starts(with: expected) && found.count <= expected.count + 1, "\(found), but whole: \(expected)")
     }
 
@@ -41,7 +41,7 @@ struct FrameDecoderFuzzer {
         return events
     }
 
-    /// Frames that were found, sent on, are found again.
+    /// Frames that were found are found again after they are encoded.
     private static func encodeAgain(_ events: [FrameDecoder.Event]) {
         var bytes: [UInt8] = []
         var frames: [FrameDecoder.Event] = []

@@ -1,12 +1,11 @@
 internal import CFuzzer
 
-/// Hands a program over to libFuzzer.
+/// Runs a program under libFuzzer.
 public enum Fuzzer {
-    /// What is done with each input. libFuzzer runs it on one thread, and takes no context for it.
+    /// The function that examines each input. libFuzzer calls it on one thread, without a context.
     nonisolated(unsafe) private static var examine: ([UInt8]) -> Void = { _ in }
 
-    /// Calls `examine` with inputs until libFuzzer's options say to stop; what it finds wrong it
-    /// says with ``require``.
+    /// Calls `examine` with inputs until libFuzzer's options end the run. `examine` reports errors with ``require``.
     public static func run(_ examine: @escaping ([UInt8]) -> Void) {
         unsafe Fuzzer.examine = examine
         var count = CommandLine.argc

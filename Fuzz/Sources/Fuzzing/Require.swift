@@ -1,7 +1,7 @@
 internal import Glibc
 
-/// Ends the run with `message` when the condition does not hold; unlike a precondition it still
-/// says so in an optimised build.
+/// Ends the run with `message` when the condition is false. Unlike a precondition, it prints the message in an optimised build
+/// too.
 public func require(
     _ condition: Bool, _ message: @autoclosure () -> String = "", file: StaticString = #fileID, line: UInt = #line
 ) {

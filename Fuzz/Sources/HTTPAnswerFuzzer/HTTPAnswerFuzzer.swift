@@ -1,8 +1,8 @@
 import AgentProtocolForwarder
 import Fuzzing
 
-/// Whatever answers a pod VM in place of its metadata service, the reader says the same of it however the bytes are cut,
-/// and never hands out more than it may.
+/// Examines answers that a pod VM gets in place of those of its metadata service. The reader gives the same result however the
+/// bytes are cut, and never returns more than its limit.
 @main
 struct HTTPAnswerFuzzer {
     private static let bodyLimit = 64
@@ -13,7 +13,7 @@ struct HTTPAnswerFuzzer {
             let cuts = dice.bytes(atMost: 32)
             let answer = dice.remainder()
             examine(answer, cuts)
-            // Without a status line hardly anything would get as far as the header.
+            // Without a status line, almost no input would reach the header.
             examine(Array("HTTP/1.1 200 OK\r\n".utf8) + answer, cuts)
         }
     }

@@ -4,8 +4,8 @@ internal import PodVMLifecycle
 internal import RemoteHypervisor
 internal import TTRPC
 
-/// Shims that ask for anything, in any order and at once, and hang up when they like: requests
-/// are understood or refused, and in the end, when every sandbox is stopped, nothing is left.
+/// Shims send any requests, in any order and concurrently, and close their connections at any time. Requests are understood or
+/// refused. When every sandbox is stopped, nothing remains.
 @main
 struct HypervisorFuzzer {
     static func main() {
@@ -19,7 +19,7 @@ struct HypervisorFuzzer {
         }
     }
 
-    /// A request becomes a command that can be trusted, or INVALID_ARGUMENT.
+    /// A request becomes a valid command, or INVALID_ARGUMENT.
     private static func understand(_ input: [UInt8]) {
         do throws(Status) {
             let request = try SandboxRequest(parsingCreateVM: input)
@@ -47,7 +47,7 @@ struct HypervisorFuzzer {
     }
 
     private static func live(_ input: [UInt8], on loop: EpollLoop) async throws {
-        // In memory: thousands of records a second would wear a disk out.
+        // The records are in memory, because thousands of records a second would wear out a disk.
         let directory = try Files.makeTemporaryDirectory(prefix: "/dev/shm/hypervisor-fuzzer-")
         defer { try? Files.removeTree(directory) }
         var dice = Dice(input)
@@ -71,9 +71,9 @@ struct HypervisorFuzzer {
         for sandbox in supervisor.sandboxes() { try await supervisor.stop(sandbox.id) }
         let end = ContinuousClock.now + .seconds(5)
         while !supervisor.sandboxes().isEmpty, .now < end { try await loop.sleep(for: .milliseconds(1)) }
-        require(supervisor.sandboxes().isEmpty, "sandboxes stay: \(supervisor.sandboxes())")
-        require(world.leftovers.isEmpty, "left behind: \(world.leftovers)")
+        require(supervisor.sandboxes().isEmpty, "sandboxes remain: \(supervisor.sandboxes())")
+        require(world.leftovers.isEmpty, "resources remain: \(world.leftovers)")
         let files = try Files.list(directory)
-        require(files.isEmpty, "files stay: \(files)")
+        require(files.isEmpty, "files remain: \(files)")
     }
 }

@@ -4,12 +4,12 @@ internal import LinuxIO
 internal import PeerPodProtocol
 internal import TTRPC
 
-/// Calls as kata's shim does, a connection for each call.
+/// Makes calls as kata's shim does, with a connection for each call.
 struct Shim: Sendable {
     let server: Server
     let loop: EpollLoop
 
-    /// One call, and after how many turns of the loop the shim dies, if it does.
+    /// One call, and after how many turns of the loop the shim dies, if at all.
     struct Step: Sendable {
         let service: String
         let method: String
@@ -29,7 +29,7 @@ struct Shim: Sendable {
                 case 6: ("peerpod.v1.Sandboxes", "List", [])
                 default: (Hypervisor.service, ["CreateVM", "StartVM", "StopVM"][dice.number(below: 3)], dice.bytes())
                 }
-            // Whoever waits for a pod that never comes has to have an end.
+            // A call that waits for a pod that never starts must end.
             let hasTimeout = service == "podvminfo.PodVMInfo" || dice.number(below: 8) == 0
             timeout = hasTimeout ? .microseconds(100 * dice.number(below: 20)) : nil
             life = dice.number(below: 4) == 0 ? dice.number(below: 32) : nil
@@ -54,7 +54,7 @@ struct Shim: Sendable {
         }
     }
 
-    /// Makes the call; however it ends, it ends.
+    /// Makes the call and returns when the call has ended, with any result.
     func take(_ step: Step) async {
         do {
             let (near, far) = try Stream.pair(on: loop)

@@ -3,7 +3,7 @@ internal import LinuxIO
 internal import PodVMLifecycle
 internal import Synchronization
 
-/// A cloud and a network that take their time and fail as drawn.
+/// A cloud and a network with delays and failures that the input decides.
 final class World: CloudProvider, PodConnector {
     private struct State {
         var fates: [UInt8]
@@ -18,10 +18,10 @@ final class World: CloudProvider, PodConnector {
         self.loop = loop
     }
 
-    /// What exists in the cloud and on the node.
+    /// The objects in the cloud and on the node.
     var leftovers: Set<String> { state.withLock { $0.things } }
 
-    /// Lets the others go on for a while.
+    /// Lets other tasks run.
     func pause(_ turns: Int) async { for _ in 0..<turns { await loop.yield() } }
 
     func createInstance(for sandbox: SandboxID, from spec: InstanceSpec) -> any InstanceCreation {

@@ -1,7 +1,7 @@
 internal import Fuzzing
 internal import PodVMBoot
 
-/// Packed initdata is unpacked within its limit or refused, and the text that was measured stays byte for byte.
+/// Packed initdata is unpacked within its limit or refused. The measured text stays the same byte for byte.
 @main
 struct InitdataFuzzer {
     static func main() {
@@ -13,6 +13,8 @@ struct InitdataFuzzer {
 
     private static func examine(_ initdata: Initdata) {
         require(initdata.text.count <= Initdata.sizeLimit)
-        require((try? Initdata(packed: initdata.packed)) == initdata, "\(initdata.text.count) bytes do not survive")
+        require(
+            (try? Initdata(packed: initdata.packed)) == initdata,
+            "\(initdata.text.count) bytes are not the same after packing")
     }
 }

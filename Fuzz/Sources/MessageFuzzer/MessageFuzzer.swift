@@ -3,7 +3,7 @@ internal import KataProtocol
 internal import PeerPodProtocol
 internal import TTRPC
 
-/// Each message of kata's, read from anything, is read the same when it is written and read again.
+/// Each message of kata that was read from any bytes is the same after it is written and read again.
 @main
 struct MessageFuzzer {
     static func main() {
@@ -31,7 +31,7 @@ struct MessageFuzzer {
 
     private static func examine<Kind: Message>(_ bytes: [UInt8], as kind: Kind.Type) {
         guard let message = try? kind.init(parsing: bytes) else { return }
-        // With few fields allowed it is read the same, or refused.
+        // With a low limit on fields, the message is the same or refused.
         if let within = try? kind.init(parsing: bytes, fieldLimit: 8) { require(within == message, "\(message)") }
         let written = message.encoded
         require((try? kind.init(parsing: written)) == message, "\(message)")

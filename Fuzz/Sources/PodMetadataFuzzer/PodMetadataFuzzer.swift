@@ -1,14 +1,14 @@
 import AgentProtocolForwarder
 import Fuzzing
 
-/// Whatever a pod sends to the metadata service that it is offered, what is passed on is one well-formed question that
-/// names no user data; and whatever that service answers, none is left in it.
+/// A pod may send any bytes to the relay of the metadata service. The relay passes on one well-formed request that names no user
+/// data, and removes user data from any answer of the service.
 @main
 struct PodMetadataFuzzer {
     static func main() {
         Fuzzer.run { input in
             examine(input)
-            // Without a first line and a mark hardly anything would get as far as the path.
+            // Without a first line and the header, almost no input would reach the path.
             examine(Array("GET /metadata/instance".utf8) + input + Array("\r\nMetadata: true\r\n\r\n".utf8))
             examine(
                 Array("GET /metadata/instance?api-version=1 HTTP/1.1\r\nMetadata: true\r\n".utf8) + input
@@ -21,7 +21,7 @@ struct PodMetadataFuzzer {
     private static func examine(_ bytes: [UInt8]) {
         guard let end = try? MetadataRequest.end(in: bytes) else { return }
         require(end <= MetadataRequest.limit && end <= bytes.count)
-        // More of the connection makes no other request of it.
+        // Further bytes of the connection do not change the request.
         require((try? MetadataRequest.end(in: bytes + [0])) == end)
         guard let request = try? MetadataRequest(parsing: bytes[..<end]),
             let question = try? MetadataQuestion(request)

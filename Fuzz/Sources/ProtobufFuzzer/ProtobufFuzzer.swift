@@ -1,7 +1,7 @@
 internal import Fuzzing
 internal import TTRPC
 
-/// A message that can be read is the sum of its fields: copied field by field, it comes out as it went in.
+/// A message that can be read is the same after it is copied field by field.
 @main
 struct ProtobufFuzzer {
     static func main() {
@@ -17,7 +17,7 @@ struct ProtobufFuzzer {
             while let field = try reader.next() {
                 writer.raw(field.raw)
                 useEveryway(field)
-                // Bytes may be a message; whether they are is for a schema to say.
+                // Bytes may be a message; only a schema says whether they are.
                 if depth < 8, let inner = try? field.bytes() { _ = copied(Array(inner), depth: depth + 1) }
             }
         } catch {
@@ -37,7 +37,7 @@ struct ProtobufFuzzer {
         if let values = try? field.packedUInt64(), case .bytes(let content) = field.value {
             require(values.count <= content.count)
         }
-        // Within a budget of fields it is the same, or refused.
+        // With a limit on fields, the message is the same or refused.
         var budget = FieldBudget(4)
         if let values = try? field.packedUInt64(within: &budget) {
             require(values.count <= 4)

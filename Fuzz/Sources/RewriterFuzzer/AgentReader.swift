@@ -1,15 +1,16 @@
 internal import Fuzzing
 
-/// A reader of protobuf as an agent may have one: written apart from ours, and as lenient as any that is known.
+/// A protobuf reader that an agent may have. It is independent of the forwarder's reader, and as lenient as the most lenient
+/// known reader.
 ///
-/// What it makes of a request is what a container would get.
+/// It shows what a container would get from a request.
 struct AgentReader {
-    /// Whether it looks at the lowest 32 bits of a tag and the lowest 64 of a number, where others refuse more.
+    /// Whether it uses the lowest 32 bits of a tag and the lowest 64 of a number, where other readers refuse more bits.
     var cutsNumbers: Bool
-    /// Whether of a message in pieces the last one counts, where others put them together.
+    /// Whether it uses the last piece of a message in pieces, where other readers merge the pieces.
     var takesLastPiece: Bool
 
-    /// All of them.
+    /// All kinds of readers.
     static let all = [false, true].flatMap { cut in
         [false, true].map { AgentReader(cutsNumbers: cut, takesLastPiece: $0) }
     }
@@ -17,17 +18,17 @@ struct AgentReader {
     struct Field {
         var number: UInt64
         var type: UInt8
-        /// What a field of wire type 2 has in it; nil in others.
+        /// The content of a field of wire type 2; nil for other types.
         var content: [UInt8]?
     }
 
-    /// A container's network, as its specification says it.
+    /// A container's network in its specification.
     struct Network: Equatable {
         var type: [UInt8] = []
         var path: [UInt8] = []
     }
 
-    /// The fields of a message, or nil where any reader gives up.
+    /// The fields of a message, or nil where every reader fails.
     func fields(_ message: [UInt8]) -> [Field]? {
         var found: [Field] = []
         var rest = message[...]
@@ -43,7 +44,7 @@ struct AgentReader {
         fields.last { $0.number == number && $0.content != nil }?.content ?? []
     }
 
-    /// The networks that a CreateContainer names; nil if it is refused, or has no part for Linux.
+    /// The networks that a CreateContainer names; nil if the request is refused or has no Linux part.
     func networks(_ request: [UInt8]) -> [Network]? {
         guard let outer = fields(request), let spec = message(6, of: outer), let inner = fields(spec),
             let linux = message(8, of: inner), let innermost = fields(linux)
@@ -81,7 +82,7 @@ struct AgentReader {
         }
     }
 
-    /// Skips to the end of a group, whatever number that has.
+    /// Skips to the end of a group with any number.
     private func skipGroup(_ rest: inout ArraySlice<UInt8>, _ depth: Int) -> Bool {
         while true {
             var ahead = rest
@@ -112,13 +113,13 @@ struct AgentReader {
     }
 }
 
-/// What must hold of a request that reached the agent.
+/// The conditions for a request that reached the agent.
 enum AgentView {
     private static let service = Array("grpc.AgentService".utf8)
     private static let createSandbox = Array("CreateSandbox".utf8)
     private static let createContainer = Array("CreateContainer".utf8)
 
-    /// No reader finds a network other than the pod's, or a resolver of the node's.
+    /// No reader finds a network other than the pod's, or a resolver of the node.
     static func examine(_ envelope: [UInt8]) {
         let wanted = AgentReader.Network(type: Array("network".utf8), path: Array(RewriterFuzzer.podNamespace.utf8))
         for reader in AgentReader.all {
@@ -136,8 +137,8 @@ enum AgentView {
         }
     }
 
-    /// Whether a request is one that encoders write, give or take numbers with more bytes than they need: such a one must
-    /// not be refused.
+    /// Whether a request is one that encoders write, apart from numbers with more bytes than needed. The forwarder must not
+    /// refuse such a request.
     static func isPlain(_ envelope: [UInt8]) -> Bool {
         let reader = AgentReader(cutsNumbers: false, takesLastPiece: false)
         guard let fields = reader.fields(envelope) else { return false }

@@ -1,9 +1,9 @@
 internal import Fuzzing
 internal import TTRPC
 
-/// Makes requests that are almost what the agent expects.
+/// Makes requests that are similar to what the agent expects.
 enum RequestMaker {
-    /// A few frames in a row.
+    /// Several frames.
     static func frames(_ dice: inout Dice) -> [UInt8] {
         var bytes: [UInt8] = []
         var stream: UInt32 = 1
@@ -15,7 +15,7 @@ enum RequestMaker {
         return bytes
     }
 
-    /// Service, method, payload, and what is drawn besides: a second one of them, others, in any place.
+    /// Service, method, payload, and random additions: a second one of these fields, or other fields, in any position.
     private static func envelope(_ dice: inout Dice) -> [UInt8] {
         let method = method(&dice)
         var parts = [
@@ -26,7 +26,7 @@ enum RequestMaker {
             let place = dice.number(below: parts.count + 1)
             parts.insert(extra(&dice), at: place)
         }
-        // Any order is the same message.
+        // The order of the fields does not change the message.
         let turn = dice.number(below: 16)
         if turn < parts.count { parts = Array(parts[turn...] + parts[..<turn]) }
         return Array(parts.joined())
@@ -107,15 +107,15 @@ enum RequestMaker {
         }
     }
 
-    /// Up to three parts, each as drawn.
+    /// Up to three random parts.
     private static func message(_ dice: inout Dice, _ part: (inout Dice) -> [UInt8]) -> [UInt8] {
         var bytes: [UInt8] = []
         for _ in 0..<dice.number(below: 4) { bytes += part(&dice) }
         return bytes
     }
 
-    /// A field with content, as encoders write it, and now and then as none does: with more bytes for a number than it
-    /// needs, with a tag of more than 32 bits.
+    /// A field with content, as encoders write it, and sometimes as no encoder does: with more bytes for a number than
+    /// needed, or with a tag of more than 32 bits.
     private static func field(_ number: Int, _ content: [UInt8], _ dice: inout Dice) -> [UInt8] {
         var tag = UInt64(number) << 3 | 2
         let oddity = dice.number(below: 16)

@@ -3,9 +3,9 @@ internal import AgentTunnel
 internal import Fuzzing
 internal import TTRPC
 
-/// The forwarder's rewriter sees whatever the node sends: cuts must not matter, frames stay
-/// frames, only what is to change changes, and what else a request says comes out as it went in.
-/// However the agent reads it, a container gets the pod's network; what encoders write is not refused.
+/// The forwarder's rewriter reads any bytes from the node. The result does not depend on how the bytes are cut, frames stay
+/// frames, and only the intended fields of a request change. A container gets the pod's network with every agent's reader. The
+/// rewriter does not refuse what encoders write.
 @main
 struct RewriterFuzzer {
     static let podNamespace = "/run/netns/podns"
@@ -13,7 +13,7 @@ struct RewriterFuzzer {
     static func main() {
         Fuzzer.run { input in
             examine(input)
-            // Hardly any bytes are a request by chance: these are, and have the input inside.
+            // Random bytes are almost never a request. These bytes are a request that contains the input.
             var dice = Dice(input)
             examine(RequestMaker.frames(&dice))
         }
@@ -21,9 +21,9 @@ struct RewriterFuzzer {
 
     private static func examine(_ input: [UInt8]) {
         let whole = filtered([input])
-        require(filtered(input.map { [$0] }) == whole, "in drips it is rewritten otherwise")
+        require(filtered(input.map { [$0] }) == whole, "byte by byte, the result differs")
         var dice = Dice(input.reversed())
-        require(filtered(dice.cut(input)) == whole, "in pieces it is rewritten otherwise")
+        require(filtered(dice.cut(input)) == whole, "in pieces, the result differs")
 
         let before = frames(input)
         guard let whole else { return require(mayRefuse(before, in: input), "plain requests were refused: \(input)") }
@@ -32,7 +32,7 @@ struct RewriterFuzzer {
         for (old, new) in zip(before, after) { compare(old, new) }
     }
 
-    /// Whether a request among `frames`, or in what follows them, is not a plain one.
+    /// Whether a request in `frames`, or in the bytes after them, is one that the rewriter may refuse.
     private static func mayRefuse(_ frames: [FrameDecoder.Event], in input: [UInt8]) -> Bool {
         var left = input.count
         for case .frame(let frame) in frames {
@@ -45,7 +45,7 @@ struct RewriterFuzzer {
     /// Whether the message can be read.
     static func canRead(_ message: [UInt8]) -> Bool { fields(of: message) != nil }
 
-    /// What the agent gets, or nil if the connection was to end.
+    /// What the agent gets, or nil if the rewriter ended the connection.
     private static func filtered(_ pieces: [[UInt8]]) -> [UInt8]? {
         let held = HeldFrames()
         var output: [UInt8] = []
@@ -88,12 +88,12 @@ struct RewriterFuzzer {
     }
 }
 
-/// A request's envelope, each of whose names is there once.
+/// A request's envelope in which each name occurs once.
 struct NamedCall {
     var service = ""
     var method = ""
     var payload: [UInt8] = []
-    /// All but the payload, as it was on the wire.
+    /// All fields except the payload, as on the wire.
     var others: [[UInt8]] = []
 
     var isRewritten: Bool {
@@ -123,7 +123,7 @@ struct NamedCall {
     }
 }
 
-/// The fields of a message in wire order; nil if it is none.
+/// The fields of a message in wire order; nil if the bytes are not a message.
 func fields(of message: [UInt8]) -> [ProtobufField]? {
     var reader = ProtobufReader(message)
     var fields: [ProtobufField] = []

@@ -1,22 +1,22 @@
 internal import Fuzzing
 internal import TTRPC
 
-/// CreateSandbox loses field 2 and nothing else.
+/// The rewriter removes field 2 of CreateSandbox and nothing else.
 enum SandboxRewrite {
     static func examine(_ before: [UInt8], _ after: [UInt8]) {
         guard let old = fields(of: before) else { return require(before == after, "an unreadable request was changed") }
         guard let new = fields(of: after) else { fail("a request became unreadable: \(after)") }
-        require(!new.contains { $0.number == 2 }, "DNS went through")
+        require(!new.contains { $0.number == 2 }, "DNS was not removed")
         require(raw(old, without: 2) == raw(new, without: 2), "\(before) became \(after)")
     }
 }
 
-/// CreateContainer gets one network namespace, the pod's, in field 6 of field 8 of field 6.
+/// The rewriter gives CreateContainer one network namespace, the pod's, in field 6 of field 8 of field 6.
 enum ContainerRewrite {
     static func examine(_ before: [UInt8], _ after: [UInt8]) {
-        // Without a part for Linux, or with one that cannot be read, it is the agent's to refuse.
-        guard let old = Parts(before) else { return require(before == after, "what cannot be read was changed") }
-        guard old.hasLinux else { return require(before == after, "a container without Linux part was changed") }
+        // The agent refuses a request without a Linux part, or with one that cannot be read.
+        guard let old = Parts(before) else { return require(before == after, "an unreadable request was changed") }
+        guard old.hasLinux else { return require(before == after, "a container without a Linux part was changed") }
         guard let new = Parts(after) else { fail("\(before) became unreadable: \(after)") }
         require(new.request == old.request, "the request's other fields: \(old.request) became \(new.request)")
         require(new.spec == old.spec, "the specification's other fields: \(old.spec) became \(new.spec)")
@@ -28,7 +28,7 @@ enum ContainerRewrite {
     /// Whether the parts of the request that matter can be read.
     static func canRead(_ request: [UInt8]) -> Bool { Parts(request) != nil }
 
-    /// A request's parts, each without what is inside of the next.
+    /// The parts of a request, each without the content of the next.
     private struct Parts {
         var hasLinux = false
         var request: [[UInt8]] = []
@@ -48,7 +48,7 @@ enum ContainerRewrite {
                 guard let content = try? field.bytes(), let namespace = fields(of: Array(content)) else { return nil }
                 var (type, path): (ArraySlice<UInt8>, ArraySlice<UInt8>) = ([], [])
                 for part in namespace where part.number == 1 || part.number == 2 {
-                    // A path that is no text is only then in the way when it is to be replaced, and then gone.
+                    // A path that is not text matters only when the rewriter replaces it, and then it no longer exists.
                     let bytes = try? part.bytes()
                     if part.number == 1 {
                         guard let bytes else { return nil }
@@ -71,7 +71,7 @@ private func raw(_ fields: [ProtobufField], without number: Int) -> [[UInt8]] {
     fields.filter { $0.number != number }.map { Array($0.raw) }
 }
 
-/// The fields of an embedded message, all its pieces in a row; nil if one cannot be read.
+/// The fields of an embedded message, of all its pieces; nil if one piece cannot be read.
 private func embedded(_ number: Int, in outer: [ProtobufField]) -> [ProtobufField]? {
     var all: [ProtobufField] = []
     for piece in outer where piece.number == number {

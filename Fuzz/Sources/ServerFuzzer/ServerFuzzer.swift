@@ -2,8 +2,8 @@ internal import Fuzzing
 internal import LinuxIO
 internal import TTRPC
 
-/// Whatever whole frames a client sends, the server answers with frames, and goes on to answer
-/// the next request: one bad frame must not take the connection, let alone the program.
+/// A client sends any complete frames. The server answers with frames, and then answers the next request: one bad frame must
+/// not end the connection or the program.
 @main
 struct ServerFuzzer {
     static func main() {
@@ -11,12 +11,12 @@ struct ServerFuzzer {
             do {
                 try EpollLoop.run { loop in try await converse(input, on: loop) }
             } catch {
-                fail("the conversation ended: \(error)")
+                fail("the connection ended: \(error)")
             }
         }
     }
 
-    /// The request behind the input. Its id is the last there is; only when the input used that, it is refused.
+    /// The request after the input. Its id is the highest possible one. The server refuses it only if the input used that id.
     private static let last = StreamID(rawValue: .max)
 
     private static func converse(_ input: [UInt8], on loop: EpollLoop) async throws {
@@ -28,7 +28,7 @@ struct ServerFuzzer {
         while decoder.next() != nil {}
         var dice = Dice(input.reversed())
         if decoder.isInsideFrame {
-            // Hangs up within a frame.
+            // Closes the connection within a frame.
             for piece in dice.cut(input) { try? await near.write(piece) }
         } else {
             async let answered: Void = expectAnswer(near)
@@ -46,21 +46,23 @@ struct ServerFuzzer {
         return bytes
     }
 
-    /// Reads answers, which must be well-formed, until the last one.
+    /// Reads answers until the last one. Each must be well-formed.
     private static func expectAnswer(_ stream: Stream) async throws {
         var decoder = FrameDecoder()
         while true {
             let bytes = try await stream.read(upTo: 64 << 10)
-            if bytes.isEmpty { fail("the server hung up") }
+            if bytes.isEmpty { fail("the server closed the connection") }
             decoder.append(bytes)
             while let event = decoder.next() {
                 guard case .frame(let frame) = event else { fail("the server sent \(event)") }
                 switch frame.kind {
                 case .data: break
                 case .response:
-                    guard (try? ResponseEnvelope(parsing: frame.payload)) != nil else { fail("no response: \(frame)") }
+                    guard (try? ResponseEnvelope(parsing: frame.payload)) != nil else {
+                        fail("not a response: \(frame)")
+                    }
                     if frame.stream == last { return }
-                default: fail("a server sends no \(frame)")
+                default: fail("a server must not send \(frame)")
                 }
             }
         }

@@ -3,7 +3,7 @@ import LinuxIO
 /// What every benchmark needs: the programs, the peer, and the duration of a measurement.
 struct Tools {
     let loop: EpollLoop
-    /// Where the release builds of our programs are.
+    /// The directory with the release builds of the programs.
     let programs: String
     let peer: Peer
     /// How often each connection is measured. The result is the median.

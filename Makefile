@@ -46,7 +46,7 @@ release: ## Build the production set into dist/
 	scripts/release
 
 sbom: ## Write the software bill of materials of the release programs
-	scripts/sbom
+	scripts/sbom --output dist/cloud-api-adaptor.spdx.json
 
 reproducible: ## Build the release twice and compare the programs byte for byte
 	scripts/reproducible

@@ -88,6 +88,7 @@ let package = Package(
         module("PeerPodProtocol", ["PodNetwork", "TTRPC"]),
 
         // 3: edges
+        module("AzurePreflight", ["AzureProvider", "HTTPTransport", "JSON", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
         module(
             "RemoteHypervisor",
             ["KataProtocol", "LinuxIO", "PeerPodProtocol", "PodVMLifecycle", "TTRPC", "Telemetry"]),
@@ -97,7 +98,8 @@ let package = Package(
         module(
             "CloudAPIAdaptor",
             [
-                "AgentTunnel", "AzureProvider", "Configuration", "HTTPTransport", "JSON", "KataProtocol", "LinuxIO",
+                "AgentTunnel", "AzurePreflight", "AzureProvider", "Configuration", "HTTPTransport", "JSON",
+                "KataProtocol", "LinuxIO",
                 "PacketFilter", "PodNetwork", "PodVMBoot", "PodVMLifecycle", "ProcessHardening",
                 "RemoteHypervisor", "TTRPC", "Telemetry", "TLS", "PeerPodProtocol",
             ]),
@@ -111,7 +113,8 @@ let package = Package(
         module(
             "PeerPodControl",
             [
-                "AzureProvider", "Configuration", "HTTPTransport", "JSON", "KataProtocol", "LinuxIO", "PodNetwork",
+                "AzurePreflight", "AzureProvider", "Configuration", "HTTPTransport", "JSON", "KataProtocol", "LinuxIO",
+                "PodNetwork",
                 "PodVMLifecycle", "TTRPC", "Telemetry", "PeerPodProtocol",
             ]),
         program("cloud-api-adaptor", runs: "CloudAPIAdaptor"),
@@ -151,10 +154,22 @@ let package = Package(
         tests("TLSTests", ["LinuxIO", "TLS", "Telemetry", "TestSupport"]),
         tests("AgentTunnelTests", ["AgentTunnel", "COpenSSL", "LinuxIO", "TLS", "Telemetry", "TestSupport"]),
         tests("HTTPTransportTests", ["HTTPTransport", "LinuxIO", "TLS", "Telemetry"]),
+        .target(
+            name: "AzureDoubles",
+            dependencies: [
+                "AzureProvider", "Doubles", "HTTPTransport", "JSON", "LinuxIO", "PodVMLifecycle", "Telemetry",
+            ], path: "Tests/AzureDoubles", swiftSettings: strict),
+        tests(
+            "AzurePreflightTests",
+            [
+                "AzureDoubles", "AzurePreflight", "AzureProvider", "Doubles", "FakeCloud", "HTTPTransport", "JSON",
+                "LinuxIO", "Telemetry",
+            ]),
         tests(
             "AzureProviderTests",
             [
-                "AzureProvider", "Configuration", "Doubles", "FakeCloud", "HTTPTransport", "JSON", "LinuxIO",
+                "AzureDoubles", "AzureProvider", "Configuration", "Doubles", "FakeCloud", "HTTPTransport", "JSON",
+                "LinuxIO",
                 "PodVMLifecycle", "Telemetry",
             ]),
         tests(
@@ -212,7 +227,8 @@ let package = Package(
         tests(
             "PeerPodControlTests",
             [
-                "AzureProvider", "Configuration", "JSON", "KataProtocol", "LinuxIO", "NetworkRig", "PeerPodControl",
+                "AzurePreflight", "AzureProvider", "Configuration", "JSON", "KataProtocol", "LinuxIO", "NetworkRig",
+                "PeerPodControl",
                 "PeerPodProtocol", "PodNetwork", "TTRPC", "Telemetry", "TestSupport", "peerpodctl",
             ]),
         tests(

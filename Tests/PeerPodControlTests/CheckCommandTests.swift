@@ -1,4 +1,5 @@
 import AzureProvider
+import AzurePreflight
 import Configuration
 import JSON
 import LinuxIO

@@ -10,20 +10,20 @@ extension ARMClient {
         var tries = 0
         var hasNewToken = false
         while true {
-            let turn = try await turn(of: call)
+            let permit = try await permit(of: call)
             let token: AccessToken
             do throws(ARMError) {
                 token = try await self.token(for: call)
             } catch {
-                throttle.unanswered(turn)
+                throttle.unanswered(permit)
                 throw error
             }
             if Task.isCancelled {
-                throttle.unanswered(turn)
+                throttle.unanswered(permit)
                 throw call.cancelled
             }
             let failure: ARMFailure
-            switch await attempt(call, with: token, in: turn) {
+            switch await attempt(call, with: token, in: permit) {
             case .success(let answer): return answer
             case .failure(let it): failure = it
             }
@@ -33,7 +33,7 @@ extension ARMClient {
                 hasNewToken = true
                 credential.drop(token)
                 log(failure, "Azure refuses the token; getting another one")
-            case 429 where !ARMRetry.isAboutAnother(failure.error):
+            case 429 where !ARMRetry.isConflict(failure.error):
                 // The pause is the throttle's, for all calls of the class.
                 guard begun.duration(to: clock.now) < limits.patience else { throw failure.error }
                 log(failure, "Azure asks for fewer calls")
@@ -53,11 +53,11 @@ extension ARMClient {
         do { try await clock.sleep(for: pause) } catch { throw call.cancelled }
     }
 
-    private func turn(of call: ARMCall) async throws(ARMError) -> ARMThrottle.Turn {
+    private func permit(of call: ARMCall) async throws(ARMError) -> ARMThrottle.Permit {
         do {
-            let turn = try await throttle.turn(call.callClass)
-            metrics.waiting.observe(turn.waited, call.callClass.rawValue)
-            return turn
+            let permit = try await throttle.permit(call.callClass)
+            metrics.waiting.observe(permit.waited, call.callClass.rawValue)
+            return permit
         } catch {
             throw call.cancelled
         }
@@ -75,31 +75,31 @@ extension ARMClient {
     }
 
     private func attempt(
-        _ call: ARMCall, with token: AccessToken, in turn: ARMThrottle.Turn
+        _ call: ARMCall, with token: AccessToken, in permit: ARMThrottle.Permit
     ) async -> Result<ARMAnswer, ARMFailure> {
         let sent = clock.now
         do throws(HTTPError) {
             let response = try await sender.send(call.outgoing(with: token, limit: limits.answer))
             count(call, response.status, since: sent)
             let outcome = outcome(of: response, to: call, since: sent)
-            learn(from: outcome, response, to: turn)
+            learn(from: outcome, response, to: permit)
             return outcome
         } catch {
-            throttle.unanswered(turn)
+            throttle.unanswered(permit)
             count(call, nil, since: sent)
-            return .failure(ARMFailure(error: call.error(for: error), silence: error))
+            return .failure(ARMFailure(error: call.error(for: error), transportError: error))
         }
     }
 
     private func learn(
-        from outcome: Result<ARMAnswer, ARMFailure>, _ response: HTTPResponse, to turn: ARMThrottle.Turn
+        from outcome: Result<ARMAnswer, ARMFailure>, _ response: HTTPResponse, to permit: ARMThrottle.Permit
     ) {
-        guard case .failure(let failure) = outcome, response.status == 429, !ARMRetry.isAboutAnother(failure.error)
+        guard case .failure(let failure) = outcome, response.status == 429, !ARMRetry.isConflict(failure.error)
         else {
-            return throttle.served(turn, response.headers)
+            return throttle.served(permit, response.headers)
         }
-        metrics.throttled.increment(turn.callClass.rawValue)
-        throttle.refused(turn, response.headers)
+        metrics.throttled.increment(permit.callClass.rawValue)
+        throttle.refused(permit, response.headers)
     }
 
     private func outcome(
@@ -162,11 +162,11 @@ extension ARMCall {
     var cancelled: ARMError { error(.cancelled, "") }
 
     /// Why there is no answer.
-    fileprivate func error(for silence: HTTPError) -> ARMError {
-        switch silence.reason {
+    fileprivate func error(for transportError: HTTPError) -> ARMError {
+        switch transportError.reason {
         case .cancelled: cancelled
-        case .answerTooLarge: error(.malformed, silence.description)
-        default: error(silence.effect == .notSent ? .notSent : .unanswered, silence.description)
+        case .answerTooLarge: error(.malformed, transportError.description)
+        default: error(transportError.effect == .notSent ? .notSent : .unanswered, transportError.description)
         }
     }
 }

@@ -12,7 +12,7 @@ package import Telemetry
 package final class ARMClient: Sendable {
     package let account: AzureAccount
     let sender: any HTTPSender
-    let credential: TokenSource
+    package let credential: TokenSource
     let clock: any LifecycleClock
     let logger: Logger
     let metrics: ARMMetrics
@@ -63,5 +63,34 @@ enum ClientRequestID {
         let digits = bytes.map { $0 < 16 ? "0" + String($0, radix: 16) : String($0, radix: 16) }
         return [digits[0..<4], digits[4..<6], digits[6..<8], digits[8..<10], digits[10...]]
             .map { $0.joined() }.joined(separator: "-")
+    }
+}
+
+/// What the ARM client counts.
+struct ARMMetrics: Sendable {
+    /// By method and `2xx`, `429`, `none` and so on.
+    let requests: Counter
+    let throttled: Counter
+    let latency: Histogram
+    let waiting: Histogram
+
+    init(_ metrics: Metrics) {
+        requests = metrics.counter(
+            "peerpods_azure_requests_total", "Requests to Azure Resource Manager, by method and status.",
+            labels: ["method", "status"])
+        throttled = metrics.counter(
+            "peerpods_azure_throttled_total", "Answers of Azure Resource Manager that said: too many requests (429).",
+            labels: ["class"])
+        latency = metrics.histogram(
+            "peerpods_azure_request_seconds", "How long Azure Resource Manager took to answer.", labels: ["method"])
+        waiting = metrics.histogram(
+            "peerpods_azure_wait_seconds",
+            "How long calls waited before they were sent, so as not to be refused.", labels: ["class"])
+    }
+
+    /// `nil`: no answer.
+    static func statusClass(_ status: Int?) -> String {
+        guard let status else { return "none" }
+        return status == 429 ? "429" : (200..<600).contains(status) ? "\(status / 100)xx" : "other"
     }
 }

@@ -6,7 +6,7 @@ struct ARMFailure: Error {
     var error: ARMError
     /// Nil when nobody answered.
     var response: HTTPResponse?
-    var silence: HTTPError?
+    var transportError: HTTPError?
 }
 
 /// Which failures are worth another try, and when. 401 and 429 have their own ways.
@@ -20,14 +20,14 @@ enum ARMRetry {
         after failure: ARMFailure, of call: ARMCall, tries: Int, random: Double, now: WallTime
     ) -> Duration? {
         let outcome: Result<HTTPResponse, HTTPError>
-        if let silence = failure.silence {
-            outcome = .failure(silence)
+        if let transportError = failure.transportError {
+            outcome = .failure(transportError)
         } else if failure.error.kind == .malformed {
             // A body that breaks off may come whole the next time; one that does not is none of ARM's.
             guard tries < 2 else { return nil }
             outcome = .failure(HTTPError(.unknown, .brokenAnswer, failure.error.message))
         } else if let response = failure.response {
-            let status = isAboutAnother(failure.error) ? 503 : response.status
+            let status = isConflict(failure.error) ? 503 : response.status
             outcome = .success(HTTPResponse(status: status, headers: response.headers))
         } else {
             return nil
@@ -38,5 +38,16 @@ enum ARMRetry {
 
     /// Whether it is not that there are too many calls, but that somebody else works on the same thing: the network provider
     /// says that with 429, too.
-    static func isAboutAnother(_ error: ARMError) -> Bool { passingCodes.contains { error.hasCode($0) } }
+    static func isConflict(_ error: ARMError) -> Bool { passingCodes.contains { error.hasCode($0) } }
+}
+
+/// How long to leave Azure alone.
+enum ARMPause {
+    /// No header, however odd, makes us wait longer: who has waited that long may ask.
+    static let limit = Duration.seconds(600)
+
+    /// What the answer advises, if it does. `Retry-After: 0` is no advice: azure-core reads it so, too.
+    static func advised(_ headers: HTTPHeaders, now: WallTime = .now) -> Duration? {
+        RetryAfter.parse(headers, now: now).flatMap { $0 > .zero ? min($0, limit) : nil }
+    }
 }

@@ -2,101 +2,106 @@ internal import HTTPTransport
 internal import LinuxIO
 internal import PodVMLifecycle
 
-/// Lets this node's calls through at the pace that Azure bears, each class in the order in which its calls came.
+/// Limits the rate of this node's calls to what Azure allows; calls of one class keep their order.
 final class ARMThrottle: Sendable {
-    /// Leave to send one call.
-    struct Turn: Sendable {
+    /// The permission to send one call.
+    struct Permit: Sendable {
         let callClass: CallClass
         let epoch: Int
         /// How long it was waited for.
         let waited: Duration
     }
 
-    fileprivate struct Lane {
+    fileprivate struct ClassState {
         var pacer: Pacer
         /// Set when a call has come back, and then replaced.
-        var news = Event()
+        var changed = Event()
         /// The most that each of Azure's buckets was ever said to have, by its name.
         var fullest: [String: Double] = [:]
     }
 
     private let clock: any LifecycleClock
-    private let lanes: Lock<[CallClass: Lane]>
+    private let states: Lock<[CallClass: ClassState]>
     private let queues: [CallClass: AsyncSemaphore]
 
     init(clock: any LifecycleClock) {
         self.clock = clock
         let now = clock.now
-        lanes = Lock(
-            Dictionary(uniqueKeysWithValues: CallClass.allCases.map { ($0, Lane(pacer: Pacer($0.limit, now: now))) }))
+        states = Lock(
+            Dictionary(
+                uniqueKeysWithValues: CallClass.allCases.map { ($0, ClassState(pacer: Pacer($0.limit, now: now))) }))
         queues = Dictionary(uniqueKeysWithValues: CallClass.allCases.map { ($0, AsyncSemaphore(1)) })
     }
 
     /// Returns when a call of this class may be sent; at once on a node that is idle.
-    func turn(_ callClass: CallClass) async throws -> Turn {
+    func permit(_ callClass: CallClass) async throws -> Permit {
         let begun = clock.now
-        // Only the first in the queue looks at the pacer, so that nobody is overtaken.
+        // Only the first in the queue looks at the pacer, so that calls keep their order.
         return try await queues[callClass, default: AsyncSemaphore(1)].withPermit {
             while true {
                 try Task.checkCancellation()
-                let (wait, epoch, news, now) = change(callClass) { lane, now in
-                    (lane.pacer.take(at: now, random: clock.random()), lane.pacer.epoch, lane.news, now)
+                let (wait, epoch, changed, now) = change(callClass) { state, now in
+                    (state.pacer.take(at: now, random: clock.random()), state.pacer.epoch, state.changed, now)
                 }
-                guard let wait else { return Turn(callClass: callClass, epoch: epoch, waited: begun.duration(to: now)) }
-                try await rest(wait, or: news)
+                guard let wait else {
+                    return Permit(callClass: callClass, epoch: epoch, waited: begun.duration(to: now))
+                }
+                try await rest(wait, or: changed)
             }
         }
     }
 
-    /// Any news may shorten the wait.
-    private func rest(_ wait: Duration, or news: Event) async throws {
+    /// Waits for that long, or until a call has come back: that may shorten the wait.
+    private func rest(_ wait: Duration, or changed: Event) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.clock.sleep(for: wait) }
-            group.addTask { await news.wait() }
+            group.addTask { await changed.wait() }
             defer { group.cancelAll() }
             try await group.next()
         }
     }
 
     /// Azure refused the call because of how many there were.
-    func refused(_ turn: Turn, _ headers: HTTPHeaders) {
-        learn(turn) { lane, now in
-            _ = lane.share(of: QuotaHeaders.remaining(headers))
-            lane.pacer.refused(
-                at: now, takenIn: turn.epoch, pause: ARMPause.advised(headers, now: clock.wallTime),
+    func refused(_ permit: Permit, _ headers: HTTPHeaders) {
+        learn(permit) { state, now in
+            _ = state.share(of: QuotaHeaders.remaining(headers))
+            state.pacer.refused(
+                at: now, takenIn: permit.epoch, pause: ARMPause.advised(headers, now: clock.wallTime),
                 random: clock.random())
         }
     }
 
     /// Azure answered otherwise.
-    func served(_ turn: Turn, _ headers: HTTPHeaders) {
-        learn(turn) { lane, now in
-            let share = lane.share(of: QuotaHeaders.remaining(headers))
-            lane.pacer.served(at: now, takenIn: turn.epoch, share: share, random: clock.random())
+    func served(_ permit: Permit, _ headers: HTTPHeaders) {
+        learn(permit) { state, now in
+            let share = state.share(of: QuotaHeaders.remaining(headers))
+            state.pacer.served(at: now, takenIn: permit.epoch, share: share, random: clock.random())
         }
     }
 
-    /// The call was not sent, or nobody answered.
-    func unanswered(_ turn: Turn) { learn(turn) { lane, _ in lane.pacer.unanswered() } }
+    /// The call was not sent, or no answer came.
+    func unanswered(_ permit: Permit) { learn(permit) { state, _ in state.pacer.unanswered() } }
 
-    private func learn(_ turn: Turn, _ body: (inout Lane, ContinuousClock.Instant) -> Void) {
-        let news = change(turn.callClass) { lane, now in
-            body(&lane, now)
-            defer { lane.news = Event() }
-            return lane.news
+    private func learn(_ permit: Permit, _ body: (inout ClassState, ContinuousClock.Instant) -> Void) {
+        let changed = change(permit.callClass) { state, now in
+            body(&state, now)
+            defer { state.changed = Event() }
+            return state.changed
         }
-        news.set()
+        changed.set()
     }
 
     private func change<Result>(
-        _ callClass: CallClass, _ body: (inout Lane, ContinuousClock.Instant) -> Result
+        _ callClass: CallClass, _ body: (inout ClassState, ContinuousClock.Instant) -> Result
     ) -> Result {
         let now = clock.now
-        return lanes.withLock { body(&$0[callClass, default: Lane(pacer: Pacer(callClass.limit, now: now))], now) }
+        return states.withLock {
+            body(&$0[callClass, default: ClassState(pacer: Pacer(callClass.limit, now: now))], now)
+        }
     }
 }
 
-extension ARMThrottle.Lane {
+extension ARMThrottle.ClassState {
     /// How full the emptiest of Azure's buckets is.
     fileprivate mutating func share(of remaining: [QuotaHeaders.Remaining]) -> Double? {
         var least: Double?
@@ -117,6 +122,25 @@ extension CallClass {
         case .reads: Pacer.Limit(size: 250, rate: 25)
         case .lists: Pacer.Limit(size: 100, rate: 5)
         case .writes, .deletions: Pacer.Limit(size: 200, rate: 10)
+        }
+    }
+}
+
+/// Calls that Azure counts together.
+///
+/// ARM itself counts reads, writes and deletions, a subscription and principal each; the compute provider counts lists apart
+/// from reads of one thing, and allows far fewer of them.
+package enum CallClass: String, CaseIterable, Hashable, Sendable {
+    case reads
+    case lists
+    case writes
+    case deletions
+
+    init(method: String, isList: Bool) {
+        switch method {
+        case "GET", "HEAD": self = isList ? .lists : .reads
+        case "DELETE": self = .deletions
+        default: self = .writes
         }
     }
 }

@@ -1,7 +1,7 @@
-/// Somebody else's text, for a log line.
-enum LogText {
+/// Text from Azure or from a pod, for a log line or an error.
+package enum LogText {
     /// One line of at most `limit` characters, without control characters.
-    static func sanitized(_ text: some StringProtocol, limit: Int = 2000) -> String {
+    package static func sanitized(_ text: some StringProtocol, limit: Int = 2000) -> String {
         // Not more than is needed is looked at: the text may be megabytes.
         var tidy = ""
         var count = 0
@@ -13,4 +13,9 @@ enum LogText {
         }
         return tidy
     }
+}
+
+extension String {
+    /// For comparing what Azure writes as it pleases: `East US`, `eastus`.
+    package var folded: String { lowercased().filter { $0 != " " } }
 }

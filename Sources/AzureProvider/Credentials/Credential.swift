@@ -1,4 +1,5 @@
 internal import PodVMLifecycle
+package import Telemetry
 
 /// One way to get a token.
 protocol Credential: Sendable {
@@ -6,11 +7,11 @@ protocol Credential: Sendable {
     var description: String { get }
 
     /// A new token.
-    func token(_ effort: TokenEffort) async throws(CredentialError) -> AccessToken
+    func token(_ urgency: TokenUrgency) async throws(CredentialError) -> AccessToken
 }
 
 /// How hard a token is tried for.
-enum TokenEffort: Sendable {
+enum TokenUrgency: Sendable {
     /// Nobody can go on without: several tries, with pauses.
     case needed
     /// An old one still serves, and a caller waits for this try: a single, short one.
@@ -18,4 +19,60 @@ enum TokenEffort: Sendable {
 
     /// How long one try may take.
     var timeLimit: Duration { self == .needed ? .seconds(30) : .seconds(5) }
+}
+
+/// What a call to ARM carries.
+package struct AccessToken: Sendable {
+    package let value: Secret<String>
+    /// By our own clock, counted from when it came: neither's wall clock has to be right.
+    package let expires: ContinuousClock.Instant
+    /// From when on a new one is asked for while this one still serves.
+    package let refreshes: ContinuousClock.Instant
+
+    /// A token that was asked for at `asked`.
+    ///
+    /// Without `refreshIn` of the server, half of its life if that is two hours or more, else all but five minutes
+    /// (azure-identity's rule).
+    init(_ value: String, lifetime: Duration, refreshIn: Duration? = nil, asked: ContinuousClock.Instant) {
+        self.value = Secret(value)
+        expires = asked.advanced(by: lifetime)
+        let own = lifetime >= .seconds(7200) ? lifetime / 2 : max(.zero, lifetime - .seconds(300))
+        refreshes = asked.advanced(by: min(refreshIn ?? own, lifetime))
+    }
+}
+
+/// Why there is no token.
+package struct CredentialError: Error, Equatable, Sendable, CustomStringConvertible {
+    package enum Kind: Hashable, Sendable {
+        /// Something has to be given, or a file to be written.
+        case incomplete
+        /// Who gives tokens has said no; asking again does not help.
+        case refused
+        /// Nobody gives tokens at the moment.
+        case unreachable
+        /// What came is no token.
+        case malformed
+        case cancelled
+    }
+
+    package var kind: Kind
+    /// `AADSTS7000215`, `invalid_client`, or empty.
+    package var code: String
+    /// What failed, on what, why, and what to do. No secret.
+    package var description: String
+    package var retryAfter: Duration?
+
+    package init(_ kind: Kind, code: String = "", _ description: String) {
+        self.kind = kind
+        self.code = code
+        self.description = description
+    }
+
+    /// The error without what `redactor` hides.
+    func redacted(by redactor: Redactor) -> CredentialError {
+        var error = self
+        error.code = redactor.redacted(code)
+        error.description = redactor.redacted(description)
+        return error
+    }
 }

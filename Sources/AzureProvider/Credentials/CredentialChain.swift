@@ -28,7 +28,7 @@ struct CredentialChain {
                 // Whoever gave a secret or a file does not mean the node's identity.
                 let kind: CredentialKind =
                     options.clientSecret.reveal().isEmpty ? .workloadIdentity : .clientSecret
-                credential = NoCredential(kind, missing: Self.missing(kind, options))
+                credential = IncompleteCredential(kind, missing: Self.missing(kind, options))
             }
         }
     }
@@ -37,7 +37,7 @@ struct CredentialChain {
         _ credential: any Credential, _ kind: CredentialKind, _ options: AzureOptions
     ) -> any Credential {
         let missing = missing(kind, options)
-        return missing.isEmpty ? credential : NoCredential(kind, missing: missing)
+        return missing.isEmpty ? credential : IncompleteCredential(kind, missing: missing)
     }
 
     /// The settings that a kind of credential lacks, by the names of their variables.
@@ -54,14 +54,14 @@ struct CredentialChain {
 }
 
 /// Says what is missing, whenever a token is asked for.
-struct NoCredential: Credential {
+struct IncompleteCredential: Credential {
     let description: String
 
     init(_ kind: CredentialKind, missing: [String]) {
         description = "the \(kind.rawValue) credential, which lacks \(missing.joined(separator: " and "))"
     }
 
-    func token(_ effort: TokenEffort) async throws(CredentialError) -> AccessToken {
+    func token(_ urgency: TokenUrgency) async throws(CredentialError) -> AccessToken {
         throw CredentialError(
             .incomplete,
             "there is no token for Azure from \(description): set what is missing, or choose another one with "

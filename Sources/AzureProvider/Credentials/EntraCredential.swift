@@ -6,7 +6,7 @@ internal import Telemetry
 /// An application of Microsoft Entra ID, which proves itself by a secret or by a token that somebody else gave it
 /// (OAuth 2.0 client credentials, RFC 6749 §4.4 and RFC 7523).
 struct EntraCredential: Credential {
-    enum Proof: Sendable {
+    enum ClientAuthentication: Sendable {
         case secret(Secret<String>)
         /// Read anew every time: the kubelet writes it anew every hour.
         case tokenFile(String)
@@ -15,7 +15,7 @@ struct EntraCredential: Credential {
     private static let assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
     private static let fileLimit = 64 << 10
 
-    private let proof: Proof
+    private let authentication: ClientAuthentication
     private let clientID: String
     private let tenantID: String
     private let endpoints: AzureEndpoints
@@ -23,9 +23,10 @@ struct EntraCredential: Credential {
     private let clock: any LifecycleClock
 
     init(
-        _ proof: Proof, _ options: AzureOptions, sender: any HTTPSender, clock: any LifecycleClock, redactor: Redactor
+        _ authentication: ClientAuthentication, _ options: AzureOptions, sender: any HTTPSender,
+        clock: any LifecycleClock, redactor: Redactor
     ) {
-        self.proof = proof
+        self.authentication = authentication
         clientID = options.clientID
         tenantID = options.tenantID
         endpoints = AzureEndpoints(options)
@@ -35,22 +36,22 @@ struct EntraCredential: Credential {
 
     var description: String {
         let who = "application \(clientID) in tenant \(tenantID)"
-        return switch proof {
+        return switch authentication {
         case .secret: "the client secret of \(who)"
         case .tokenFile(let path): "the workload identity of \(who), by \(path)"
         }
     }
 
-    func token(_ effort: TokenEffort) async throws(CredentialError) -> AccessToken {
-        try await server.token(from: description, pauses: TokenServer.entraPauses, effort) {
+    func token(_ urgency: TokenUrgency) async throws(CredentialError) -> AccessToken {
+        try await server.token(from: description, pauses: TokenServer.entraPauses, urgency) {
             () throws(CredentialError) in try request()
         }
     }
 
-    private func request() throws(CredentialError) -> TokenServer.Question {
+    private func request() throws(CredentialError) -> TokenServer.Request {
         var fields = [(name: "client_id", value: clientID), (name: "grant_type", value: "client_credentials")]
         let secret: String
-        switch proof {
+        switch authentication {
         case .secret(let value):
             secret = value.reveal()
             fields.append((name: "client_secret", value: secret))
@@ -64,7 +65,7 @@ struct EntraCredential: Credential {
             "POST", "\(endpoints.authority)/\(PercentCoding.encoded(tenantID))/oauth2/v2.0/token",
             headers: ["Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"],
             body: Array(PercentCoding.encoded(fields).utf8))
-        return TokenServer.Question(request: request, secret: Secret(secret))
+        return TokenServer.Request(http: request, secret: Secret(secret))
     }
 
     private static func assertion(in path: String) throws(CredentialError) -> String {

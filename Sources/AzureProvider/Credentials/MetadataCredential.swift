@@ -22,9 +22,9 @@ struct MetadataCredential: Credential {
         return "\(which), by \(endpoints.metadata)"
     }
 
-    func token(_ effort: TokenEffort) async throws(CredentialError) -> AccessToken {
+    func token(_ urgency: TokenUrgency) async throws(CredentialError) -> AccessToken {
         do throws(CredentialError) {
-            return try await server.token(from: description, pauses: TokenServer.metadataPauses, effort) {
+            return try await server.token(from: description, pauses: TokenServer.metadataPauses, urgency) {
                 () throws(CredentialError) in request()
             }
         } catch  where isFallback && error.kind == .unreachable {
@@ -36,7 +36,7 @@ struct MetadataCredential: Credential {
         }
     }
 
-    private func request() -> TokenServer.Question {
+    private func request() -> TokenServer.Request {
         var query = [(name: "api-version", value: "2018-02-01"), (name: "resource", value: endpoints.audience)]
         if !clientID.isEmpty { query.append((name: "client_id", value: clientID)) }
         var request = OutgoingRequest(
@@ -44,6 +44,6 @@ struct MetadataCredential: Credential {
             headers: ["Metadata": "true", "Accept": "application/json"])
         // It is on this very host's link, and what it answers is a token.
         request.usesProxy = false
-        return TokenServer.Question(request: request, secret: nil)
+        return TokenServer.Request(http: request, secret: nil)
     }
 }

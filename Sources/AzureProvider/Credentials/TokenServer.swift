@@ -5,8 +5,8 @@ internal import Telemetry
 /// Asks a server for a token until it gives one, or it is clear that it will not.
 struct TokenServer: Sendable {
     /// A request, and what of it must not be seen.
-    struct Question: Sendable {
-        var request: OutgoingRequest
+    struct Request: Sendable {
+        var http: OutgoingRequest
         var secret: Secret<String>?
     }
 
@@ -33,20 +33,20 @@ struct TokenServer: Sendable {
     /// Learns every secret that is sent, and every token that comes.
     let redactor: Redactor
 
-    /// `question` is asked anew for each try, for the sake of files that change.
+    /// `makeRequest` is called for each try, because it reads files that change.
     func token(
-        from who: String, pauses: Pauses, _ effort: TokenEffort, question: () throws(CredentialError) -> Question
+        from who: String, pauses: Pauses, _ urgency: TokenUrgency, makeRequest: () throws(CredentialError) -> Request
     ) async throws(CredentialError) -> AccessToken {
         var tries = 0
         while true {
             if Task.isCancelled { throw .cancelled }
-            var question = try question()
-            if let secret = question.secret { redactor.hide(secret) }
-            question.request.timeLimit = effort.timeLimit
-            question.request.responseLimit = TokenAnswer.sizeLimit
+            var request = try makeRequest()
+            if let secret = request.secret { redactor.hide(secret) }
+            request.http.timeLimit = urgency.timeLimit
+            request.http.responseLimit = TokenAnswer.sizeLimit
             let asked = clock.now
             let failure: TokenFailure
-            switch await send(question.request) {
+            switch await send(request.http) {
             case .success(let response) where response.status == 200:
                 return try token(in: response, from: who, asked: asked)
             case .success(let response):
@@ -58,7 +58,7 @@ struct TokenServer: Sendable {
             tries += 1
             let list = failure.isGone ? pauses.gone : pauses.usual
             let advised = failure.error.retryAfter ?? .zero
-            guard effort == .needed, tries <= min(failure.tries, list.count), advised <= Self.longestPause else {
+            guard urgency == .needed, tries <= min(failure.tries, list.count), advised <= Self.longestPause else {
                 // No server should repeat what we sent.
                 throw failure.error.redacted(by: redactor)
             }

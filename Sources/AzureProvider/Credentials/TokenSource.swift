@@ -14,21 +14,21 @@ package final class TokenSource: Sendable {
 
     private struct State {
         var current: AccessToken?
-        var flight: Flight?
+        var request: TokenRequest?
         var lastTry: ContinuousClock.Instant?
     }
 
     /// A request for a token that several may wait for.
-    private final class Flight: Sendable {
-        let landed = Event()
+    private final class TokenRequest: Sendable {
+        let isDone = Event()
         /// Nil after landing: it was called off, and the next one may try.
         let outcome = Lock<Result<AccessToken, CredentialError>?>(nil)
     }
 
     private enum Step {
         case serve(AccessToken)
-        case fetch(Flight, TokenEffort)
-        case wait(Flight)
+        case fetch(TokenRequest, TokenUrgency)
+        case wait(TokenRequest)
     }
 
     /// Knows what must not be seen of anything that is said to Azure, or by it.
@@ -70,12 +70,12 @@ package final class TokenSource: Sendable {
             if Task.isCancelled { throw .cancelled }
             switch nextStep() {
             case .serve(let token): return token
-            case .fetch(let flight, .needed): return try await fetch(flight, .needed).get()
-            case .fetch(let flight, .early):
-                if case .success(let token) = await fetch(flight, .early) { return token }
-            case .wait(let flight):
-                await flight.landed.wait()
-                if let outcome = flight.outcome.withLock({ $0 }) { return try outcome.get() }
+            case .fetch(let request, .needed): return try await fetch(request, .needed).get()
+            case .fetch(let request, .early):
+                if case .success(let token) = await fetch(request, .early) { return token }
+            case .wait(let request):
+                await request.isDone.wait()
+                if let outcome = request.outcome.withLock({ $0 }) { return try outcome.get() }
             }
         }
     }
@@ -110,39 +110,39 @@ package final class TokenSource: Sendable {
         return state.withLock { state in
             if let token = state.current, now < token.expires {
                 let isTooSoon = state.lastTry.map { $0.duration(to: now) < Self.pauseBetweenRefreshes } ?? false
-                guard now >= token.refreshes, state.flight == nil, !isTooSoon else { return .serve(token) }
+                guard now >= token.refreshes, state.request == nil, !isTooSoon else { return .serve(token) }
                 return .fetch(Self.begin(&state, at: now), .early)
             }
-            if let flight = state.flight { return .wait(flight) }
+            if let request = state.request { return .wait(request) }
             return .fetch(Self.begin(&state, at: now), .needed)
         }
     }
 
-    private static func begin(_ state: inout State, at now: ContinuousClock.Instant) -> Flight {
-        let flight = Flight()
-        state.flight = flight
+    private static func begin(_ state: inout State, at now: ContinuousClock.Instant) -> TokenRequest {
+        let request = TokenRequest()
+        state.request = request
         state.lastTry = now
-        return flight
+        return request
     }
 
-    private func fetch(_ flight: Flight, _ effort: TokenEffort) async -> Result<AccessToken, CredentialError> {
+    private func fetch(_ request: TokenRequest, _ urgency: TokenUrgency) async -> Result<AccessToken, CredentialError> {
         let outcome: Result<AccessToken, CredentialError>
         do throws(CredentialError) {
-            outcome = .success(try await credential.token(effort))
+            outcome = .success(try await credential.token(urgency))
         } catch {
             outcome = .failure(Task.isCancelled ? .cancelled : error)
         }
-        report(outcome, effort)
+        report(outcome, urgency)
         state.withLock { state in
-            state.flight = nil
+            state.request = nil
             if case .success(let token) = outcome { state.current = token }
         }
-        if outcome.failure?.kind != .cancelled { flight.outcome.withLock { $0 = outcome } }
-        flight.landed.set()
+        if outcome.failure?.kind != .cancelled { request.outcome.withLock { $0 = outcome } }
+        request.isDone.set()
         return outcome
     }
 
-    private func report(_ outcome: Result<AccessToken, CredentialError>, _ effort: TokenEffort) {
+    private func report(_ outcome: Result<AccessToken, CredentialError>, _ urgency: TokenUrgency) {
         switch outcome {
         case .success(let token):
             requests.increment("success")
@@ -152,7 +152,7 @@ package final class TokenSource: Sendable {
             requests.increment("cancelled")
         case .failure(let error):
             requests.increment("failure")
-            if effort == .early {
+            if urgency == .early {
                 logger.warning(
                     "Azure's token could not be refreshed early; the old one still serves",
                     [

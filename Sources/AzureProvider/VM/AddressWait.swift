@@ -59,7 +59,7 @@ struct AddressWait: Sendable {
             progress.silent = nil
             return addresses
         } catch {
-            guard case .azure(let fault) = error, fault.isOnlySilence else { throw error }
+            guard case .azure(let fault) = error, fault.isTransient else { throw error }
             let now = context.clock.now
             let since = progress.silent ?? now
             guard since.duration(to: now) < Self.patienceWithSilence else { throw error }
@@ -113,7 +113,7 @@ struct AddressWait: Sendable {
     private func read(_ progress: inout Progress) async throws(CreationFailure) {
         progress.nextReading = context.clock.now.advanced(by: Self.readingPause)
         var machine: VirtualMachine?
-        switch try await context.news(of: id) {
+        switch try await context.provisioningStatus(of: id) {
         case .underWay(let retryAfter, let seen):
             if let retryAfter { progress.nextReading = context.clock.now.advanced(by: retryAfter) }
             machine = seen

@@ -12,7 +12,7 @@ struct AzureContext: Sendable {
     let clock: any LifecycleClock
     let logger: Logger
     let metrics: ProviderMetrics
-    let memory: FailureMemory
+    let memory: UnavailablePlaces
     let sizes: SizeStore
     let vms = VMTable()
     /// Reads VMs, and their interfaces, for all who wait.
@@ -36,7 +36,7 @@ struct AzureContext: Sendable {
         self.clock = clock
         self.logger = logger
         resources = AzureResources(arm: arm)
-        memory = FailureMemory(clock: clock)
+        memory = UnavailablePlaces(clock: clock)
         self.metrics = ProviderMetrics(metrics, memory: memory)
         sizes = SizeStore(arm, clock: clock, logger: logger, metrics: metrics)
         machines = BatchingReader(.vm, resources, clock: clock)
@@ -64,5 +64,26 @@ struct AzureContext: Sendable {
             guard let node = try await machines.read(id.rawValue) else { return nil }
             return try resources.read(node, "VM \(id)") { node throws(JSONError) in try VirtualMachine(node) }
         }
+    }
+}
+
+/// What the provider counts, beside the calls, which the ARM client counts.
+struct ProviderMetrics: Sendable {
+    let tries: Counter
+    let addressSeconds: Histogram
+    let removalSeconds: Histogram
+
+    init(_ metrics: Metrics, memory: UnavailablePlaces) {
+        tries = metrics.counter(
+            "peerpods_azure_vm_tries_total",
+            "Tries to have a VM made in some size and zone: accepted, adopted, or why they failed.", labels: ["outcome"]
+        )
+        addressSeconds = metrics.histogram(
+            "peerpods_azure_vm_address_seconds", "From Azure's acceptance of a VM to its address.")
+        removalSeconds = metrics.histogram(
+            "peerpods_azure_vm_removal_seconds", "From asking for a VM's deletion to nothing being left of it.")
+        metrics.gauge(
+            "peerpods_azure_avoided_places", "Sizes, zones and families that are not tried for now, as they failed."
+        ) { [weak memory] in memory.map { Double($0.count) } }
     }
 }

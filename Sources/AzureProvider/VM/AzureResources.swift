@@ -59,7 +59,7 @@ struct AzureResources: Sendable {
         do throws(ARMError) {
             answer = try await arm.send(request)
         } catch {
-            if error.saysThatItIsGone { return nil }
+            if error.reportsAbsence { return nil }
             throw error
         }
         return try answer.node(of: request)
@@ -83,12 +83,12 @@ struct AzureResources: Sendable {
 
 extension ARMError {
     /// A 404 in ARM's own words. One that a proxy wrote, or that means the whole subscription, is no proof.
-    var saysThatItIsGone: Bool {
+    var reportsAbsence: Bool {
         isNotFound && !code.isEmpty && !hasCode("SubscriptionNotFound") && !hasCode("InvalidSubscriptionId")
     }
 
     /// Whether it says nothing of what was asked about, and the same question may be answered in a while.
-    var isOnlySilence: Bool {
+    var isTransient: Bool {
         switch kind {
         case .notSent, .unanswered, .malformed, .credential: true
         case .refused(let status): status == 401 || status == 429 || status >= 500
@@ -105,4 +105,15 @@ extension ARMAnswer {
             throw ARMError(.malformed, during: request.name, "\(error)")
         }
     }
+}
+
+/// The versions of Azure's interfaces that this provider was written against.
+package enum APIVersion {
+    /// Virtual machines and usages.
+    package static let compute = "2024-07-01"
+    package static let disks = "2024-03-02"
+    package static let sizes = "2021-07-01"
+    package static let network = "2024-03-01"
+    /// Of the network interface within a VM's body: the one that Azure's enumeration has.
+    package static let inlineNetwork = "2020-11-01"
 }

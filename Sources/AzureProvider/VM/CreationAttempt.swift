@@ -79,10 +79,10 @@ struct CreationAttempt: Sendable {
 
     /// The PUT's answer is not that it makes the VM, or none came: perhaps the VM is there all the same, and ours.
     private func adopted(after error: ARMError) async throws(CreationFailure) -> String? {
-        if error.kind == .cancelled || error.mayMeanThatItExists {
+        if error.kind == .cancelled || error.mayHaveCreated {
             context.vms.update(id) { $0.lost = context.clock.now }
         }
-        guard error.mayMeanThatItExists else { throw .azure(error) }
+        guard error.mayHaveCreated else { throw .azure(error) }
         guard
             let machine = try await azure({ () throws(ARMError) in
                 try await context.resources.virtualMachine(id.rawValue)
@@ -111,7 +111,7 @@ struct CreationAttempt: Sendable {
 
 extension ARMError {
     /// Whether a VM of the name may be there after this answer to a PUT that must not change one.
-    fileprivate var mayMeanThatItExists: Bool {
+    fileprivate var mayHaveCreated: Bool {
         switch kind {
         case .unanswered, .malformed: true
         // A front end that gave up waiting may have passed it on.

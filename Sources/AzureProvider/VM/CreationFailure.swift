@@ -2,7 +2,7 @@ internal import PodVMLifecycle
 
 /// Why a step towards a VM did not succeed.
 enum CreationFailure: Error {
-    /// Azure, or the way to it: what that means is ``Remedy``'s to say.
+    /// Azure, or the way to it: what that means is ``FailurePolicy``'s to say.
     case azure(ARMError)
     /// A VM of the name exists that an earlier try for the same sandbox left, and that will never run.
     case failedVMExists
@@ -17,10 +17,10 @@ enum CreationFailure: Error {
 extension ProviderError {
     /// One error of ARM's, as the lifecycle is told of it.
     init(_ error: ARMError, during operation: String) {
-        let remedy = Remedy(error)
+        let policy = FailurePolicy(error)
         self.init(
-            remedy.code, remedy.advice, during: operation,
-            "\(error.operation): \(error.detail)" + (remedy.hint.isEmpty ? "" : ". \(remedy.hint)"))
+            policy.code, policy.advice, during: operation,
+            "\(error.operation): \(error.detail)" + (policy.hint.isEmpty ? "" : ". \(policy.hint)"))
     }
 }
 

@@ -28,7 +28,7 @@ struct PowerWatch: Sendable {
                 machine = try await context.resources.virtualMachine(id.rawValue, expand: "instanceView")
             } catch {
                 if error.kind == .cancelled { throw ProviderError(error, during: operation) }
-                guard error.isOnlySilence else {
+                guard error.isTransient else {
                     return context.logger.warning(
                         "The VM's power state cannot be read; if the VM stops, only the time-out tells",
                         [LogField("vm", id), LogField("error", error)])

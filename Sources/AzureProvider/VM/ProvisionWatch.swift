@@ -30,12 +30,12 @@ struct ProvisionWatch: Sendable {
             }
             hasLooked = true
             do throws(CreationFailure) {
-                switch try await context.news(of: id) {
+                switch try await context.provisioningStatus(of: id) {
                 case .done: return
                 case .underWay(let retryAfter, _): advised = retryAfter
                 }
             } catch {
-                guard case .azure(let fault) = error, fault.isOnlySilence else { throw error }
+                guard case .azure(let fault) = error, fault.isTransient else { throw error }
                 // Azure does not answer, which says nothing about the VM: the VM is being dialed meanwhile.
                 advised = fault.retryAfter
             }

@@ -9,12 +9,12 @@ internal import Telemetry
 ///                 ^                            │
 ///                 └────────── replaced ────────┘          each of them may end with `failed`
 ///
-/// How often the VM is tried is ``Placement``'s to say, whether a try fails before its address is known or after.
+/// How often the VM is tried is ``PlacementSearch``'s to say, whether a try fails before its address is known or after.
 final class VMCreation: InstanceCreation {
     private enum State {
         case new
-        case searching(Placement)
-        case provisioning(Placement, at: Candidate)
+        case searching(PlacementSearch)
+        case provisioning(PlacementSearch, at: Candidate)
         case running
         case ended(ProviderError)
     }
@@ -74,7 +74,7 @@ final class VMCreation: InstanceCreation {
     }
 
     /// Tries one candidate after the other until a VM has an address.
-    private func search(_ begun: Placement) async throws(ProviderError) -> (CreationEvent, State) {
+    private func search(_ begun: PlacementSearch) async throws(ProviderError) -> (CreationEvent, State) {
         var placement = begun
         // A failed VM of an earlier try is deleted once; what is there after that is an error.
         var hasCleared = false
@@ -107,7 +107,7 @@ final class VMCreation: InstanceCreation {
 
     /// The VM had an address, and will never run: another place is next, if there is one.
     private func replaced(
-        _ begun: Placement, _ candidate: Candidate, after failure: CreationFailure
+        _ begun: PlacementSearch, _ candidate: Candidate, after failure: CreationFailure
     ) throws(ProviderError) -> (CreationEvent, State) {
         let operation = "provision VM \(id)"
         switch failure {
@@ -135,7 +135,7 @@ final class VMCreation: InstanceCreation {
     }
 
     /// The sizes and zones to try.
-    private func placement() async throws(ProviderError) -> Placement {
+    private func placement() async throws(ProviderError) -> PlacementSearch {
         var catalog: SizeCatalog?
         do throws(ARMError) {
             catalog = try await context.sizes.catalog()
@@ -162,12 +162,12 @@ final class VMCreation: InstanceCreation {
                 "none of the sizes is in zone \(context.options.zones.joined(separator: ", ")) of \(context.options.region): "
                     + "\(have.joined(separator: "; ")). Change -zone, or the size.")
         }
-        return Placement(candidates, memory: context.memory)
+        return PlacementSearch(candidates, memory: context.memory)
     }
 
-    private func note(_ fault: ARMError, of candidate: Candidate, _ placement: inout Placement) {
+    private func note(_ fault: ARMError, of candidate: Candidate, _ placement: inout PlacementSearch) {
         placement.failed(candidate, fault)
-        context.metrics.tries.increment(Remedy(fault).code.description)
+        context.metrics.tries.increment(FailurePolicy(fault).code.description)
         context.vms.update(id) { entry in
             entry.hasFailed = true
             entry.operation = nil
@@ -184,7 +184,7 @@ final class VMCreation: InstanceCreation {
     }
 
     /// Takes away what the last try has left, so that nothing of it is in the way of the next.
-    private func clear(after placement: Placement) async throws(CreationFailure) {
+    private func clear(after placement: PlacementSearch) async throws(CreationFailure) {
         do throws(ProviderError) {
             try await VMRemoval(context: context, id: id, sandbox: sandbox).run(keepingEntry: true)
         } catch {

@@ -95,7 +95,7 @@ struct VMRemoval: Sendable {
             let answer = try await context.arm.send(request)
             return answer.status == 204 ? nil : answer
         } catch {
-            if error.saysThatItIsGone { return nil }
+            if error.reportsAbsence { return nil }
             throw .azure(error)
         }
     }

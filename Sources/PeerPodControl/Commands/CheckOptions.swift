@@ -1,3 +1,4 @@
+internal import AzurePreflight
 internal import AzureProvider
 internal import Configuration
 internal import PodVMLifecycle

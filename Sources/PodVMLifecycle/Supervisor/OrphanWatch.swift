@@ -18,7 +18,7 @@ struct OrphanWatch {
         var due: [Orphan] = []
     }
 
-    private struct Sighting {
+    private struct Observation {
         let identity: [String?]
         let since: ContinuousClock.Instant
         var isDue = false
@@ -26,7 +26,7 @@ struct OrphanWatch {
 
     let owner: VMOwner
     let graceTime: Duration
-    private var sightings: [InstanceID: Sighting] = [:]
+    private var observations: [InstanceID: Observation] = [:]
 
     init(owner: VMOwner, graceTime: Duration) {
         self.owner = owner
@@ -40,27 +40,27 @@ struct OrphanWatch {
     mutating func look(at listed: [ListedInstance], owned: Set<SandboxID>, now: ContinuousClock.Instant) -> Findings {
         var findings = Findings()
         // What is being deleted stays known until that is done, listed or not.
-        var present = sightings.filter { $0.value.isDue }
+        var present = observations.filter { $0.value.isDue }
         for vm in listed where present[vm.id] == nil {
             guard let sandbox = owner.sandbox(of: vm), !owned.contains(sandbox) else { continue }
             let orphan = Orphan(vm: vm, sandbox: sandbox)
             let identity = Self.identity(of: vm)
-            var sighting = Sighting(identity: identity, since: now)
-            if let earlier = sightings[vm.id], earlier.identity == identity {
-                sighting = earlier
-                sighting.isDue = earlier.since.duration(to: now) >= graceTime
-                if sighting.isDue { findings.due.append(orphan) }
+            var observation = Observation(identity: identity, since: now)
+            if let earlier = observations[vm.id], earlier.identity == identity {
+                observation = earlier
+                observation.isDue = earlier.since.duration(to: now) >= graceTime
+                if observation.isDue { findings.due.append(orphan) }
             } else {
                 findings.new.append(orphan)
             }
-            present[vm.id] = sighting
+            present[vm.id] = observation
         }
-        sightings = present
+        observations = present
         return findings
     }
 
     /// Forgets a VM whose deletion has ended.
-    mutating func forget(_ vm: InstanceID) { sightings[vm] = nil }
+    mutating func forget(_ vm: InstanceID) { observations[vm] = nil }
 
     /// What tells a VM from another one that had its name before.
     private static func identity(of vm: ListedInstance) -> [String?] {

@@ -1,3 +1,4 @@
+import AzureDoubles
 import Doubles
 import HTTPTransport
 import JSON
@@ -20,7 +21,7 @@ struct ARMCancellationTests {
 
     @Test("before it begins sends nothing")
     func before() async {
-        let client = arm.client(QuickClock())
+        let client = arm.client(InstantClock())
         let signal = Event()
         let call = Task {
             await Task { await signal.wait() }.value

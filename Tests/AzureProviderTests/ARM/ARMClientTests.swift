@@ -1,3 +1,4 @@
+import AzureDoubles
 import Doubles
 import HTTPTransport
 import JSON
@@ -12,7 +13,7 @@ struct ARMClientTests {
     private static let machine = "/subscriptions/sub/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/vm-1"
 
     private let arm = ScriptedARM()
-    private let clock = QuickClock()
+    private let clock = InstantClock()
 
     private func request(_ method: String, _ name: String = "vm-1", body: JSONValue? = nil) -> ARMRequest {
         let account = AzureAccount(ScriptedARM.options)

@@ -1,3 +1,4 @@
+import AzureDoubles
 import Doubles
 import HTTPTransport
 import JSON
@@ -8,7 +9,7 @@ import Testing
 @Suite("A list of Azure's")
 struct ARMListTests {
     private let arm = ScriptedARM()
-    private let clock = QuickClock()
+    private let clock = InstantClock()
     private let request = ARMRequest(
         "GET", AzureAccount(ScriptedARM.options).resource("Microsoft.Compute", "virtualMachines"),
         apiVersion: "2024-07-01")

@@ -1,3 +1,4 @@
+import AzureDoubles
 import Doubles
 import HTTPTransport
 import JSON
@@ -11,7 +12,7 @@ struct ARMOperationTests {
     private static let url = "https://management.test/op/1?p=a%2Fb&t=1&s=x%3D&api-version=2024-07-01"
 
     private let arm = ScriptedARM()
-    private let clock = QuickClock()
+    private let clock = InstantClock()
 
     private func answer(
         _ status: Int, _ body: JSONValue? = nil, async: String? = nil, location: String? = nil, retryAfter: Int? = nil

@@ -1,3 +1,4 @@
+import AzureDoubles
 import Doubles
 import HTTPTransport
 import JSON
@@ -10,7 +11,7 @@ import Testing
 @Suite("A call that fails")
 struct ARMRetryTests {
     private let arm = ScriptedARM()
-    private let clock = QuickClock()
+    private let clock = InstantClock()
 
     private func request(_ method: String) -> ARMRequest {
         ARMRequest(
@@ -88,7 +89,7 @@ struct ARMRetryTests {
         _ = try await client.send(request("DELETE"))
         #expect(arm.calls.count == 2)
         #expect(clock.naps == [.milliseconds(400)])
-        #expect(try await client.throttle.turn(.deletions).waited == .zero)
+        #expect(try await client.throttle.permit(.deletions).waited == .zero)
     }
 
     @Test("by 429 waits as long as it is told, and goes on until patience ends")

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("The throttle")
 struct ARMThrottleTests {
-    private let clock = QuickClock()
+    private let clock = InstantClock()
 
     private let plenty: HTTPHeaders = ["x-ms-ratelimit-remaining-subscription-writes": "199"]
 
@@ -16,12 +16,12 @@ struct ARMThrottleTests {
         _ count: Int, _ callClass: CallClass, _ throttle: ARMThrottle, _ headers: HTTPHeaders = [:]
     ) async throws -> Duration {
         let begun = clock.now
-        for _ in 0..<count { throttle.served(try await throttle.turn(callClass), headers) }
+        for _ in 0..<count { throttle.served(try await throttle.permit(callClass), headers) }
         return begun.duration(to: clock.now)
     }
 
     private func refuse(_ throttle: ARMThrottle, _ callClass: CallClass, _ headers: HTTPHeaders) async throws {
-        throttle.refused(try await throttle.turn(callClass), headers)
+        throttle.refused(try await throttle.permit(callClass), headers)
     }
 
     @Test("does not hold up a node that has been at rest, in any class")
@@ -34,15 +34,15 @@ struct ARMThrottleTests {
     @Test("who has heard nothing for a while sends one call, and more with its answer")
     func probe() async throws {
         let throttle = ARMThrottle(clock: clock)
-        let first = try await throttle.turn(.writes)
+        let first = try await throttle.permit(.writes)
         throttle.served(first, plenty)
-        for _ in 0..<10 { _ = try await throttle.turn(.writes) }
+        for _ in 0..<10 { _ = try await throttle.permit(.writes) }
         #expect(clock.naps.isEmpty)
 
         clock.pass(.seconds(60))
         let lone = ARMThrottle(clock: clock)
-        _ = try await lone.turn(.writes)
-        _ = try await lone.turn(.writes)
+        _ = try await lone.permit(.writes)
+        _ = try await lone.permit(.writes)
         #expect(clock.slept == .seconds(3), "an answer that does not come is not waited for in vain")
     }
 
@@ -76,10 +76,10 @@ struct ARMThrottleTests {
     @Test("counts many refusals at once as one")
     func oneNews() async throws {
         let throttle = ARMThrottle(clock: clock)
-        throttle.served(try await throttle.turn(.writes), plenty)
-        var turns: [ARMThrottle.Turn] = []
-        for _ in 0..<20 { turns.append(try await throttle.turn(.writes)) }
-        for turn in turns { throttle.refused(turn, ["Retry-After": "5"]) }
+        throttle.served(try await throttle.permit(.writes), plenty)
+        var turns: [ARMThrottle.Permit] = []
+        for _ in 0..<20 { turns.append(try await throttle.permit(.writes)) }
+        for permit in turns { throttle.refused(permit, ["Retry-After": "5"]) }
         #expect(try await times(1, .writes, throttle) == .seconds(5))
     }
 
@@ -88,13 +88,13 @@ struct ARMThrottleTests {
         var probes: [Duration] = []
         var ends: [Duration] = []
         for chance in [0, 0.25, 0.5, 0.75] {
-            let clock = QuickClock(chance: chance)
+            let clock = InstantClock(chance: chance)
             let throttle = ARMThrottle(clock: clock)
-            throttle.refused(try await throttle.turn(.writes), ["Retry-After": "10"])
-            let probe = try await throttle.turn(.writes)
+            throttle.refused(try await throttle.permit(.writes), ["Retry-After": "10"])
+            let probe = try await throttle.permit(.writes)
             probes.append(clock.slept)
             throttle.refused(probe, ["Retry-After": "10"])
-            _ = try await throttle.turn(.writes)
+            _ = try await throttle.permit(.writes)
             ends.append(clock.slept - probes[probes.count - 1])
         }
         #expect(probes == [10_000, 11_250, 12_500, 13_750].map { Duration.milliseconds($0) })
@@ -104,10 +104,10 @@ struct ARMThrottleTests {
     @Test("is at full pace within seconds of a single refusal, in every class")
     func singleRefusal() async throws {
         for callClass in CallClass.allCases {
-            let clock = QuickClock(chance: 0.99)
+            let clock = InstantClock(chance: 0.99)
             let throttle = ARMThrottle(clock: clock)
-            throttle.refused(try await throttle.turn(callClass), ["Retry-After": "1"])
-            for _ in 0..<50 { throttle.served(try await throttle.turn(callClass), plenty) }
+            throttle.refused(try await throttle.permit(callClass), ["Retry-After": "1"])
+            for _ in 0..<50 { throttle.served(try await throttle.permit(callClass), plenty) }
             #expect(clock.slept < .seconds(12), "\(callClass): \(clock.slept)")
         }
     }
@@ -128,7 +128,7 @@ struct ARMThrottleTests {
     func resourceQuota() async throws {
         let throttle = ARMThrottle(clock: clock)
         throttle.served(
-            try await throttle.turn(.reads),
+            try await throttle.permit(.reads),
             ["x-ms-ratelimit-remaining-resource": "Microsoft.Compute/GetVMSubscriptionMaximum;23999,M/GetVMResource;0"])
         #expect(try await times(50, .reads, throttle) == .zero)
     }
@@ -137,16 +137,16 @@ struct ARMThrottleTests {
     func order() async throws {
         let clock = ManualClock()
         let throttle = ARMThrottle(clock: clock)
-        throttle.refused(try await throttle.turn(.writes), ["Retry-After": "10"])
+        throttle.refused(try await throttle.permit(.writes), ["Retry-After": "10"])
         let order = Lock<[Int]>([])
         let first = Task {
-            let turn = try await throttle.turn(.writes)
+            let permit = try await throttle.permit(.writes)
             order.withLock { $0.append(1) }
-            throttle.served(turn, [:])
+            throttle.served(permit, [:])
         }
         await clock.slept(1)
         let second = Task {
-            _ = try await throttle.turn(.writes)
+            _ = try await throttle.permit(.writes)
             order.withLock { $0.append(2) }
         }
         clock.advance(by: .seconds(10))

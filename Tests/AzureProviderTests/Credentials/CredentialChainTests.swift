@@ -1,3 +1,4 @@
+import AzureDoubles
 import Doubles
 import Telemetry
 import Testing
@@ -9,7 +10,7 @@ struct CredentialChainTests {
     private func chosen(_ change: (inout AzureOptions) -> Void) -> String {
         var options = ScriptedARM.options
         change(&options)
-        return CredentialChain(options, sender: ScriptedARM(), clock: QuickClock(), redactor: Redactor()).credential
+        return CredentialChain(options, sender: ScriptedARM(), clock: InstantClock(), redactor: Redactor()).credential
             .description
     }
 
@@ -45,7 +46,7 @@ struct CredentialChainTests {
         let azure = ScriptedARM()
         var options = ScriptedARM.options
         options.tenantID = ""
-        let source = TokenSource(options, sender: azure, clock: QuickClock(), logger: .silent, metrics: Metrics())
+        let source = TokenSource(options, sender: azure, clock: InstantClock(), logger: .silent, metrics: Metrics())
         let error = await #expect(throws: CredentialError.self) { try await source.token() }
         #expect(error?.kind == .incomplete)
         #expect(error?.description.contains("client-secret credential, which lacks AZURE_TENANT_ID") == true)

@@ -1,3 +1,4 @@
+import AzureDoubles
 import Doubles
 import HTTPTransport
 import JSON
@@ -9,7 +10,7 @@ import Testing
 
 @Suite("A request for a token")
 struct CredentialRequestTests {
-    private let clock = QuickClock()
+    private let clock = InstantClock()
     private let azure = ScriptedARM()
 
     private func source(_ change: (inout AzureOptions) -> Void = { _ in }) -> TokenSource {

@@ -1,3 +1,4 @@
+import AzureDoubles
 import Doubles
 import HTTPTransport
 import JSON
@@ -12,7 +13,7 @@ import Testing
 struct TokenSourceTests {
     private static let place = "POST /tenant/oauth2/v2.0/token"
     private let azure = ScriptedARM()
-    private let clock = QuickClock()
+    private let clock = InstantClock()
 
     private func source(_ clock: (any LifecycleClock)? = nil, logger: Logger = .silent) -> TokenSource {
         TokenSource(

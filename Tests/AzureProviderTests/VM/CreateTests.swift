@@ -1,3 +1,4 @@
+import AzureDoubles
 import Doubles
 import HTTPTransport
 import JSON
@@ -213,17 +214,18 @@ struct CreateTests {
     }
 
     @Test("outlives an Azure that is out of reach for a while, but not for long")
-    func silence() async throws {
+    func transportError() async throws {
         let azure = try Fixture()
         azure.accept()
-        let silence = ScriptedARM.Reply.unreachable
+        let transportError = ScriptedARM.Reply.unreachable
         azure.arm.on(
-            "GET", Fixture.nic, silence, silence, silence, silence, silence, silence, silence, Fixture.hasAddress)
+            "GET", Fixture.nic, transportError, transportError, transportError, transportError, transportError,
+            transportError, transportError, Fixture.hasAddress)
         #expect(try await azure.create() == ["10.0.0.4"])
 
         let dead = try Fixture()
         dead.accept()
-        dead.arm.on("GET", Fixture.nic, silence)
+        dead.arm.on("GET", Fixture.nic, transportError)
         #expect(await dead.failure { _ = try await dead.create() }?.code == .unreachable)
         #expect(dead.clock.slept > AddressWait.patienceWithSilence)
     }
@@ -292,7 +294,7 @@ struct CreateTests {
         options.region = "eastus"
         do {
             _ = try AzureProvider(
-                options, sender: ScriptedARM(), sshPublicKey: "", clock: QuickClock())
+                options, sender: ScriptedARM(), sshPublicKey: "", clock: InstantClock())
             Issue.record("it was begun")
         } catch {
             #expect(error.code == .rejected)

@@ -1,4 +1,6 @@
+import AzureDoubles
 import AzureProvider
+import Doubles
 import JSON
 import LinuxIO
 import PodVMLifecycle

@@ -1,4 +1,6 @@
+import AzureDoubles
 import AzureProvider
+import Doubles
 import HTTPTransport
 import JSON
 import LinuxIO

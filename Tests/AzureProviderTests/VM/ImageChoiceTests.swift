@@ -1,3 +1,4 @@
+import AzureDoubles
 import Configuration
 import Doubles
 import PodVMLifecycle

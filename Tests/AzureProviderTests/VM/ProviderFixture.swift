@@ -1,4 +1,6 @@
+import AzureDoubles
 import AzureProvider
+import Doubles
 import HTTPTransport
 import JSON
 import LinuxIO
@@ -9,7 +11,7 @@ import Testing
 /// A provider whose Azure is scripted and whose time leaps.
 struct ProviderFixture {
     let arm = ScriptedARM()
-    let clock = QuickClock()
+    let clock = InstantClock()
     let provider: AzureProvider
     let metrics = Metrics()
     private let lines = Lock<[String]>([])

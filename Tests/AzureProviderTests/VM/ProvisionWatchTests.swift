@@ -1,3 +1,5 @@
+import AzureDoubles
+import Doubles
 import JSON
 import LinuxIO
 import PodVMLifecycle

@@ -1,0 +1,133 @@
+package import AzureProvider
+package import HTTPTransport
+package import LinuxIO
+package import PodVMLifecycle
+package import Telemetry
+
+/// Looks, before any pod comes, whether one could start: nothing is changed, only read.
+///
+/// Every question is bounded in time, and whatever goes wrong with one, or whoever answers it with nonsense, is a finding of
+/// its own; the others go on.
+package struct AzureCheck: Sendable {
+    /// What cannot be read from the provider's settings.
+    package struct Situation: Sendable {
+        /// For how many more pods there should be room.
+        package var pods = 1
+        package var forwarderPort = 15150
+        package var vxlanPort = 4789
+        /// This node's address; empty: the metadata service is asked.
+        package var nodeAddress = ""
+        /// Bytes of the initdata that goes to pods without any of their own.
+        package var initdataSize = 0
+        /// How long one question may take.
+        package var patience = Duration.seconds(30)
+
+        package init() {}
+    }
+
+    let options: AzureOptions
+    let situation: Situation
+    let client: ARMClient
+    let account: AzureAccount
+    /// For the node's own metadata service.
+    let sender: any HTTPSender
+    let clock: any LifecycleClock
+
+    package init(
+        _ options: AzureOptions, _ situation: Situation, client: ARMClient, sender: any HTTPSender,
+        clock: any LifecycleClock
+    ) {
+        self.options = options
+        self.situation = situation
+        self.client = client
+        self.sender = sender
+        self.clock = clock
+        account = client.account
+    }
+
+    /// The same, with a client and a token of its own.
+    package init(
+        _ options: AzureOptions, _ situation: Situation, sender: any HTTPSender, on loop: EpollLoop, logger: Logger
+    ) {
+        let (clock, metrics) = (LoopClock(loop: loop), Metrics())
+        let token = TokenSource(options, sender: sender, clock: clock, logger: logger, metrics: metrics)
+        let client = ARMClient(
+            AzureAccount(options), sender: sender, credential: token, clock: clock, logger: logger, metrics: metrics)
+        self.init(options, situation, client: client, sender: sender, clock: clock)
+    }
+
+    /// All findings, in the order in which a person would go through them; without secrets, whatever Azure repeats.
+    package func run() async -> [Finding] {
+        let redactor = client.credential.redactor
+        return await findings().map { finding in
+            Finding(
+                finding.subject, finding.verdict, redactor.redacted(finding.text),
+                advice: redactor.redacted(finding.advice))
+        }
+    }
+
+    private func findings() async -> [Finding] {
+        let settings =
+            options.problems.map { Finding("settings", .failed, $0) }
+            + options.warnings.map { Finding("settings", .warning, $0) } + userData
+        let token = await checkToken()
+        guard token.verdict == .ok else {
+            return settings + [token, rest("since Azure answers nobody without a token", "see to the token")]
+        }
+        guard ResourceID.isName(options.subscriptionID) else {
+            return settings + [token, rest("since it is not known in which subscription", "see to the settings")]
+        }
+        let network = Topic("subnet", "the subnet \(options.subnetID)", flag: "subnetid")
+        async let subscription = ask(
+            Topic("subscription", "the subscription", flag: "subscriptionid"), checkSubscription)
+        async let region = ask(Topic("region", "the list of regions", flag: "region"), checkRegion)
+        async let group = ask(
+            Topic("group", "the resource group \(options.resourceGroup)", flag: "resourcegroup"), checkGroup)
+        async let rights = checkRights()
+        async let sizes = ask(Topic("size", "the list of VM sizes", flag: "instance-size"), checkSizes)
+        async let image = ask(Topic("image", "the image \(options.imageID)", flag: "imageid"), checkImage)
+        async let subnet = ask(network, checkNetwork)
+        return await settings + [token] + subscription + region + group + rights + sizes + image + subnet
+    }
+
+    private func rest(_ reason: String, _ advice: String) -> Finding {
+        Finding("azure", .unknown, "nothing more was looked at, \(reason)", advice: "\(advice), and run this again")
+    }
+
+    private func checkToken() async -> Finding {
+        let findings = await ask(Topic("token", "the token", flag: "azure-credential")) { () throws(ReadFailure) in
+            do throws(CredentialError) {
+                let token = try await client.credential.token()
+                let minutes = clock.now.duration(to: token.expires).components.seconds / 60
+                return [Finding("token", .ok, "\(client.credential.description) has one, valid for \(minutes) minutes")]
+            } catch {
+                let isFinal = error.kind == .incomplete || error.kind == .refused
+                return [Finding("token", isFinal ? .failed : .unknown, "\(error)")]
+            }
+        }
+        return findings.first ?? Finding("token", .unknown, "there is no answer")
+    }
+
+    /// The answer to one question, or what kept it from coming.
+    func ask(_ topic: Topic, _ question: @escaping @Sendable () async throws(ReadFailure) -> [Finding]) async
+        -> [Finding]
+    {
+        await withTaskGroup(of: [Finding]?.self) { group in
+            group.addTask {
+                do throws(ReadFailure) { return try await question() } catch { return [topic.finding(error)] }
+            }
+            group.addTask {
+                try? await clock.sleep(for: situation.patience)
+                return nil
+            }
+            let first = await group.next() ?? nil
+            group.cancelAll()
+            return first ?? [
+                Finding(
+                    topic.subject, .unknown,
+                    "\(topic.what): no answer within \(situation.patience.components.seconds) seconds",
+                    advice: "see whether \(account.endpoint) can be reached, and run this again")
+            ]
+        }
+    }
+}

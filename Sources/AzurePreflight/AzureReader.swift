@@ -1,0 +1,72 @@
+internal import AzureProvider
+internal import JSON
+
+/// Why something of Azure's could not be looked at.
+enum ReadFailure: Error {
+    case arm(ARMError)
+    /// What came has another form than it should.
+    case form(JSONError)
+}
+
+/// What a question is about, for the cases in which there is no answer.
+struct Topic: Sendable {
+    var subject: String
+    /// What could not be read: `the subnet /subscriptions/...`.
+    var what: String
+    /// The setting that names it.
+    var flag: String
+
+    init(_ subject: String, _ what: String, flag: String) {
+        self.subject = subject
+        self.what = what
+        self.flag = flag
+    }
+
+    /// What it means that it could not be read.
+    func finding(_ error: ReadFailure) -> Finding {
+        switch error {
+        case .form(let error):
+            return Finding(
+                subject, .unknown, "\(what): Azure's answer has not the form that we know (\(error))",
+                advice: "see whether something between us and Azure changes what it says")
+        case .arm(let error) where error.isNotFound:
+            return Finding(
+                subject, .failed, "\(what) is not there: \(error.detail)", advice: "correct \(AzureOptions.name(flag))")
+        case .arm(let error) where error.status == 403:
+            return Finding(
+                subject, .unknown, "\(what) may not be read: \(error.detail)",
+                advice: "give the identity the role Reader on it, if it should be checked")
+        case .arm(let error) where error.status == 401:
+            return Finding(
+                subject, .failed, "\(what): Azure does not accept our token: \(error.detail)",
+                advice: "check \(AzureOptions.name("tenantid")) and \(AzureOptions.name("azure-cloud"))")
+        case .arm(let error):
+            return Finding(subject, .unknown, "\(what) could not be read: \(error.detail)")
+        }
+    }
+}
+
+extension AzureCheck {
+    func get(
+        _ path: String, apiVersion: String, query: [(name: String, value: String)] = []
+    ) async throws(ReadFailure) -> JSONNode {
+        var request = ARMRequest("GET", path, apiVersion: apiVersion)
+        request.query = query
+        let answer: ARMAnswer
+        do throws(ARMError) { answer = try await client.send(request) } catch { throw .arm(error) }
+        return try Self.read { () throws(JSONError) in try JSONNode(answer.body ?? .null) }
+    }
+
+    func list(
+        _ path: String, apiVersion: String, query: [(name: String, value: String)] = []
+    ) async throws(ReadFailure) -> [JSONNode] {
+        var request = ARMRequest("GET", path, apiVersion: apiVersion)
+        request.query = query
+        do throws(ARMError) { return try await client.list(request) } catch { throw .arm(error) }
+    }
+
+    /// Makes an error of reading JSON one of ours.
+    static func read<Value>(_ body: () throws(JSONError) -> Value) throws(ReadFailure) -> Value {
+        do throws(JSONError) { return try body() } catch { throw .form(error) }
+    }
+}

@@ -1,0 +1,105 @@
+internal import AzureProvider
+
+/// A packet between the node and a pod VM, as far as security rules look at it.
+struct Packet {
+    /// As seen from the pod VM, whose groups these are.
+    var direction: SecurityRule.Direction
+    /// `tcp` or `udp`.
+    var `protocol`: String
+    /// The port it goes to; the one it comes from is any.
+    var port: Int
+    /// The other end.
+    var peer: Peer
+    /// Where pod VMs have their addresses.
+    var subnet: [IPv4Range]
+    /// What `VirtualNetwork` stands for: the network's addresses and those of its peers.
+    var network: [IPv4Range]
+
+    enum Peer: Equatable {
+        case address(IPv4Range)
+        /// Somewhere in the virtual network; we do not know where.
+        case inNetwork
+        /// Somewhere on the Internet.
+        case internet
+    }
+
+    enum Match: Equatable {
+        case yes, no, maybe
+
+        static func && (one: Match, other: Match) -> Match {
+            if one == .no || other == .no { return .no }
+            return one == .yes && other == .yes ? .yes : .maybe
+        }
+
+        /// Whether any of several matches.
+        static func any(_ matches: some Sequence<Match>) -> Match {
+            var result = Match.no
+            for match in matches where match != .no {
+                if match == .yes { return .yes }
+                result = .maybe
+            }
+            return result
+        }
+    }
+
+    func matches(_ rule: SecurityRule) -> Match {
+        guard rule.protocol == "*" || rule.protocol == `protocol` else { return .no }
+        let isInbound = direction == .inbound
+        let ports: Match = rule.destinationPorts.contains { Self.range($0)?.contains(port) == true } ? .yes : .no
+        // The kernel picks the port that it comes from.
+        let sourcePorts: Match = rule.sourcePorts.contains { Self.range($0) == 0...65535 } ? .yes : .maybe
+        let theirs = isInbound ? rule.sources : rule.destinations
+        let ours = isInbound ? rule.destinations : rule.sources
+        // Pod VMs are in no application security group; the node may be in any.
+        let theirGroups: Match = (isInbound ? rule.hasSourceGroups : rule.hasDestinationGroups) ? .maybe : .no
+        return ports && sourcePorts && .any(theirs.map(matchesPeer) + [theirGroups]) && .any(ours.map(matchesPodVM))
+    }
+
+    private func matchesPodVM(_ prefix: String) -> Match {
+        switch prefix.lowercased() {
+        case "*", "any", "virtualnetwork": return .yes
+        default:
+            guard let range = IPv4Range(prefix) else { return .no }
+            if subnet.isEmpty { return .maybe }
+            if subnet.allSatisfy(range.contains) { return .yes }
+            return subnet.contains(where: range.overlaps) ? .maybe : .no
+        }
+    }
+
+    private func matchesPeer(_ prefix: String) -> Match {
+        switch (prefix.lowercased(), peer) {
+        case ("*", _), ("any", _): return .yes
+        case ("virtualnetwork", .inNetwork), ("internet", .internet): return .yes
+        case ("virtualnetwork", .internet), ("internet", .inNetwork), ("azureloadbalancer", _): return .no
+        case ("virtualnetwork", .address(let address)): return isInNetwork(address)
+        case ("internet", .address(let address)):
+            let inside = isInNetwork(address)
+            return inside == .yes ? .no : inside == .no ? .yes : .maybe
+        case (_, .internet), (_, .inNetwork):
+            guard let range = IPv4Range(prefix) else { return .maybe }
+            if range.length == 0 { return .yes }
+            // A whole network's prefix has the node in it, too.
+            if peer == .inNetwork, !network.isEmpty, network.allSatisfy(range.contains) { return .yes }
+            if peer == .inNetwork, !network.isEmpty, !network.contains(where: range.overlaps) { return .no }
+            return range.isPrivate && peer == .internet ? .no : .maybe
+        case (_, .address(let address)):
+            // Other service tags stand for addresses of Azure's, which no node has, but a public one may.
+            guard let range = IPv4Range(prefix) else { return address.isPrivate || prefix.contains(":") ? .no : .maybe }
+            return range.contains(address) ? .yes : .no
+        }
+    }
+
+    /// A private address beyond what we know of may be in a network that is connected in some other way.
+    private func isInNetwork(_ address: IPv4Range) -> Match {
+        network.contains { $0.contains(address) } ? .yes : address.isPrivate ? .maybe : .no
+    }
+
+    /// `*`, `80` or `1024-2047`.
+    static func range(_ text: String) -> ClosedRange<Int>? {
+        if text == "*" { return 0...65535 }
+        let ends = text.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
+        guard (1...2).contains(ends.count), let low = ends[0], let high = ends[ends.count - 1], low <= high, low >= 0
+        else { return nil }
+        return low...high
+    }
+}

@@ -1,0 +1,98 @@
+/// The servers of one of Azure's clouds.
+package struct AzureEndpoints: Equatable, Sendable {
+    /// Microsoft Entra ID, which gives tokens to applications.
+    package var authority: String
+    /// Azure Resource Manager.
+    package var management: String
+    /// What a token is asked for: all of Resource Manager.
+    package var scope: String
+    /// The metadata service of the VM that we run in.
+    package var metadata: String
+
+    /// The cloud's, except where the options name others.
+    package init(_ options: AzureOptions) {
+        let own = options.cloud.endpoints
+        authority = Self.given(options.authorityHost) ?? own.authority
+        management = Self.given(options.managementEndpoint) ?? own.management
+        scope = own.scope
+        metadata = Self.given(options.metadataEndpoint) ?? AzureOptions().metadataEndpoint
+    }
+
+    /// The scope as the metadata service wants it.
+    package var audience: String { scope.hasSuffix("/.default") ? String(scope.dropLast(9)) : scope }
+
+    /// AKS writes `AZURE_AUTHORITY_HOST` with a slash at its end, others without.
+    private static func given(_ endpoint: String) -> String? {
+        let text = endpoint.drop { $0 == " " }.reversed().drop { $0 == "/" || $0 == " " }.reversed()
+        return text.isEmpty ? nil : String(text)
+    }
+}
+
+extension AzureCloud {
+    /// Hosts and scopes as the SDKs have them.
+    var endpoints: (authority: String, management: String, scope: String) {
+        switch self {
+        case .public:
+            (
+                "https://login.microsoftonline.com", "https://management.azure.com",
+                "https://management.azure.com/.default"
+            )
+        case .usGovernment:
+            (
+                "https://login.microsoftonline.us", "https://management.usgovcloudapi.net",
+                "https://management.core.usgovcloudapi.net/.default"
+            )
+        case .china:
+            (
+                "https://login.chinacloudapi.cn", "https://management.chinacloudapi.cn",
+                "https://management.chinacloudapi.cn/.default"
+            )
+        }
+    }
+}
+
+/// A URL that is only a scheme, a host and maybe a port: where a service is.
+package struct EndpointURL: Hashable, Sendable {
+    package let isSecure: Bool
+    /// A name, or an address; an IPv6 one in its brackets.
+    package let host: String
+    package let port: UInt16?
+
+    /// Nil when `text` is anything else: another scheme, a path, a user, a space.
+    package init?(_ text: String) {
+        let (scheme, rest) = (text.prefix { $0 != ":" }, text.drop { $0 != ":" })
+        guard rest.hasPrefix("://"), ["http", "https"].contains(scheme.lowercased()) else { return nil }
+        isSecure = scheme.lowercased() == "https"
+        let authority = rest.dropFirst(3)
+        let end = authority.hasPrefix("[") ? authority.firstIndex(of: "]").map(authority.index(after:)) : nil
+        let hostEnd = end ?? authority.firstIndex(of: ":") ?? authority.endIndex
+        host = String(authority[..<hostEnd])
+        let name = host.utf8.filter { $0 != UInt8(ascii: "[") && $0 != UInt8(ascii: "]") }
+        guard !name.isEmpty, name.allSatisfy(Self.isHostByte), host.hasPrefix("[") || !host.contains(":") else {
+            return nil
+        }
+        let tail = authority[hostEnd...]
+        if tail.isEmpty {
+            port = nil
+        } else {
+            guard tail.hasPrefix(":"), let number = UInt16(tail.dropFirst()), number > 0 else { return nil }
+            port = number
+        }
+    }
+
+    /// As it was meant: in lower case, without a `/` at the end.
+    package var text: String { "http\(isSecure ? "s" : "")://\(host.lowercased())" + (port.map { ":\($0)" } ?? "") }
+
+    /// Whether nothing that is said there leaves this machine.
+    package var isLoopback: Bool {
+        ["localhost", "[::1]"].contains(host.lowercased()) || host.hasPrefix("127.") && IPv4Range(host) != nil
+    }
+
+    private static func isHostByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: ":"): true
+        default: false
+        }
+    }
+}

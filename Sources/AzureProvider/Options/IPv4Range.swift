@@ -1,0 +1,56 @@
+/// Addresses that begin with the same bits: `10.1.0.0/16`, or a single one.
+package struct IPv4Range: Hashable, CustomStringConvertible {
+    package let first: UInt32
+    /// 0 to 32.
+    package let length: Int
+
+    /// Nil unless `text` is four numbers with dots, and maybe a length. Bits beyond the length do not count.
+    package init?(_ text: String) {
+        let halves = text.split(separator: "/", omittingEmptySubsequences: false)
+        guard halves.count <= 2, let address = Self.address(halves[0]) else { return nil }
+        length = halves.count == 2 ? Self.number(halves[1], upTo: 32) ?? -1 : 32
+        guard length >= 0 else { return nil }
+        first = address & Self.mask(length)
+    }
+
+    package var last: UInt32 { first | ~Self.mask(length) }
+
+    /// How many addresses.
+    package var count: Int { 1 << (32 - length) }
+
+    package func contains(_ other: IPv4Range) -> Bool {
+        length <= other.length && other.first & Self.mask(length) == first
+    }
+
+    package func overlaps(_ other: IPv4Range) -> Bool { contains(other) || other.contains(self) }
+
+    /// Whether it is within what RFC 1918 keeps for networks of one's own.
+    package var isPrivate: Bool {
+        ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"].contains { IPv4Range($0)?.contains(self) == true }
+    }
+
+    package var description: String {
+        let bytes = [24, 16, 8, 0].map { String(first >> UInt32($0) & 0xff) }.joined(separator: ".")
+        return length == 32 ? bytes : "\(bytes)/\(length)"
+    }
+
+    private static func mask(_ length: Int) -> UInt32 { length == 0 ? 0 : ~0 << UInt32(32 - length) }
+
+    private static func address(_ text: Substring) -> UInt32? {
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count == 4 else { return nil }
+        var address: UInt32 = 0
+        for part in parts {
+            guard let byte = number(part, upTo: 255) else { return nil }
+            address = address << 8 | UInt32(byte)
+        }
+        return address
+    }
+
+    private static func number(_ text: Substring, upTo limit: Int) -> Int? {
+        guard !text.isEmpty, text.utf8.count <= 3, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+            let number = Int(text), number <= limit
+        else { return nil }
+        return number
+    }
+}

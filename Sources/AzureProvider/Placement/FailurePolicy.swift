@@ -1,0 +1,215 @@
+internal import PodVMLifecycle
+
+/// What helps against a failure of ARM's, and what the pod is told if nothing does.
+struct FailurePolicy: Equatable, Sendable {
+    /// What may succeed where this failed.
+    enum Fallback: Equatable, Sendable {
+        /// The size in another zone, or another size; this one, here, is avoided for a while.
+        case anotherZone(avoid: Duration)
+        /// Another size; this one is avoided for a while in every zone.
+        case anotherSize(avoid: Duration)
+        /// A size of another family, as this family's cores are used up. Nil: Azure did not name it.
+        case anotherFamily(String?, avoid: Duration)
+        /// The same once more, then as with another zone.
+        case again
+        /// Only time.
+        case later
+        /// Nothing but another request, or another configuration.
+        case nothing
+    }
+
+    let fallback: Fallback
+    let code: ProviderError.Code
+    /// How long to wait before all of it is tried again.
+    var pause = Duration.seconds(30)
+    /// What a person can do, where the code's own hint is not enough; a sentence.
+    var hint = ""
+
+    var advice: ProviderError.Advice { fallback == .nothing ? .giveUp : .retry(after: pause) }
+
+    init(_ fallback: Fallback, _ code: ProviderError.Code, pause: Duration = .seconds(30), hint: String = "") {
+        self.fallback = fallback
+        self.code = code
+        self.pause = pause
+        self.hint = hint
+    }
+}
+
+extension FailurePolicy {
+    /// An hour for capacity, as Karpenter has it: long enough that not every pod finds out anew, at a minute each.
+    static let noCapacity = Duration.seconds(3600)
+    /// What two tenants fight for at the moment.
+    static let contention = Duration.seconds(600)
+    /// Karpenter's 23 hours: what a subscription is not offered comes back with a change of its contract.
+    static let notOffered = Duration.seconds(23 * 3600)
+    /// Until usage falls, which it does with every pod that ends.
+    static let noQuota = Duration.seconds(300)
+    /// A fault of Azure's own in one place.
+    static let fault = Duration.seconds(300)
+
+    /// Reads ARM's error: by HTTP status where that says more, by code, and by words only where Azure uses one code for
+    /// many things (OperationNotAllowed).
+    init(_ error: ARMError) {
+        switch error.kind {
+        case .cancelled: self.init(.later, .cancelled, pause: .zero)
+        case .notSent, .unanswered, .malformed: self.init(.later, .unreachable, pause: .seconds(5))
+        case .credential: self.init(.later, .unauthorized, pause: .seconds(30))
+        case .refused(401): self.init(.later, .unauthorized, pause: .seconds(30))
+        case .refused(429): self = FailurePolicy(throttled: error)
+        case .refused, .operationFailed:
+            // The cause, where ARM tells of one, says more than what it caused.
+            let codes = [error.innermost?.code, error.code].compactMap { $0?.lowercased() }.filter { !$0.isEmpty }
+            let words = "\(error.message) \(error.innermost?.message ?? "")".lowercased()
+            self =
+                codes.lazy.compactMap { FailurePolicy(code: $0, words: words, error) }.first
+                ?? FailurePolicy(unknown: error)
+        }
+    }
+
+    private init(throttled error: ARMError) {
+        self.init(.later, .throttled, pause: error.retryAfter ?? .seconds(30))
+    }
+
+    /// What no table has: by the status alone.
+    private init(unknown error: ARMError) {
+        switch error.status {
+        case 403?:
+            self.init(.nothing, .unauthorized)
+        case .some(408), .some(500...599): self.init(.later, .unreachable, pause: error.retryAfter ?? .seconds(15))
+        case 409?: self.init(.later, .operationFailed, pause: error.retryAfter ?? .seconds(15))
+        case .some: self.init(.nothing, .rejected)
+        // An operation that failed for a reason of which we know nothing: once more may do.
+        case nil: self.init(.again, .operationFailed)
+        }
+    }
+
+    private init?(code: String, words: String, _ error: ARMError) {
+        if let policy = Self.capacity(code) ?? Self.quota(code, words) ?? Self.configuration(code, words)
+            ?? Self.passing(code, words, error)
+        {
+            self = policy
+        } else {
+            return nil
+        }
+    }
+}
+
+/// ARM's codes, in lower case, and what helps against each.
+extension FailurePolicy {
+    /// Azure has none left, there.
+    static func capacity(_ code: String) -> FailurePolicy? {
+        switch code {
+        case "allocationfailed", "overconstrainedallocationrequest":
+            FailurePolicy(.anotherSize(avoid: noCapacity), .outOfCapacity, pause: .seconds(60))
+        case "zonalallocationfailed":
+            FailurePolicy(.anotherZone(avoid: noCapacity), .outOfCapacity, pause: .seconds(60))
+        case "overconstrainedzonalallocationrequest":
+            FailurePolicy(.anotherZone(avoid: contention), .outOfCapacity, pause: .seconds(60))
+        case "skunotavailable":
+            FailurePolicy(.anotherZone(avoid: notOffered), .outOfCapacity, pause: .seconds(60))
+        case "subnetisfull", "insufficientsubnetsize":
+            FailurePolicy(
+                .later, .outOfCapacity, pause: .seconds(60),
+                hint: "The subnet has no free address: enlarge it, or configure another one with -subnetid.")
+        default: nil
+        }
+    }
+
+    /// The account may have no more.
+    static func quota(_ code: String, _ words: String) -> FailurePolicy? {
+        switch code {
+        case "publicipcountlimitreached":
+            return FailurePolicy(
+                .later, .quotaExceeded, pause: .seconds(60),
+                hint: "The quota of public addresses is used up: raise it, or do without -use-public-ip.")
+        case "operationnotallowed", "quotaexceeded", "resourcequotaexceeded":
+            guard code != "operationnotallowed" || words.contains("quota") else { return nil }
+            let isNone = words.contains("current limit: 0,") || words.contains("current limit: 0.")
+            if words.contains("total regional cores") {
+                return isNone
+                    ? FailurePolicy(.nothing, .quotaExceeded)
+                    : FailurePolicy(.later, .quotaExceeded, pause: .seconds(60))
+            }
+            return FailurePolicy(
+                .anotherFamily(family(in: words), avoid: isNone ? notOffered : noQuota), .quotaExceeded,
+                pause: .seconds(60),
+                hint: isNone ? "None of these cores are granted to the subscription: ask Azure for some." : "")
+        default: return nil
+        }
+    }
+
+    /// `standarddcev6family` of "exceeding approved standardDCEV6Family Cores quota".
+    private static func family(in words: String) -> String? {
+        words.split(separator: " ").map(String.init).first { $0.hasSuffix("family") }
+    }
+
+    /// The request, or what it refers to, is not as it must be.
+    static func configuration(_ code: String, _ words: String) -> FailurePolicy? {
+        switch code {
+        case "invalidparameter" where words.contains("not available in the current region"):
+            FailurePolicy(.anotherSize(avoid: notOffered), .rejected)
+        case "badrequest" where words.contains("not supported for creation of vms"):
+            FailurePolicy(.anotherSize(avoid: notOffered), .rejected, hint: "The size is not for this kind of VM.")
+        case "badrequest", "invalidparameter", "invalidrequestcontent", "invalidrequestformat",
+            "invalidapiversionparameter",
+            "missingapiversionparameter", "propertychangenotallowed", "conflictinguserinput",
+            "requestdisallowedbypolicy":
+            FailurePolicy(.nothing, .rejected)
+        case "galleryimagenotfound", "imagenotfound", "platformimagenotfound":
+            FailurePolicy(
+                .nothing, .rejected,
+                hint:
+                    "Check that the image (-imageid, or the pod's annotation) exists, and is replicated to the region.")
+        case "resourcenotfound", "invalidresourcereference", "notfound":
+            FailurePolicy(
+                .nothing, .rejected,
+                hint: "Something that the VM refers to does not exist: check -subnetid, -securitygroupid, -imageid and "
+                    + "-user-assigned-identities.")
+        case "resourcegroupnotfound":
+            FailurePolicy(.nothing, .rejected, hint: "Create the resource group, or correct -resourcegroup.")
+        case "subscriptionnotfound":
+            FailurePolicy(.nothing, .rejected, hint: "Check -subscriptionid, and that -tenantid is its tenant.")
+        case "missingsubscriptionregistration", "noregisteredproviderfound":
+            FailurePolicy(
+                .nothing, .rejected,
+                hint:
+                    "Register the provider: az provider register --namespace Microsoft.Compute (and Microsoft.Network)."
+            )
+        case "linkedauthorizationfailed":
+            FailurePolicy(
+                .nothing, .unauthorized,
+                hint:
+                    "Its role lacks a right on what the VM refers to: join on the subnet and the security group, read on "
+                    + "the image, assign on the identities.")
+        case "authorizationfailed": FailurePolicy(.nothing, .unauthorized)
+        case "invalidauthenticationtoken", "expiredauthenticationtoken", "authenticationfailed":
+            FailurePolicy(.later, .unauthorized)
+        default: nil
+        }
+    }
+
+    /// What passes by itself.
+    static func passing(_ code: String, _ words: String, _ error: ARMError) -> FailurePolicy? {
+        switch code {
+        case "toomanyrequests", "subscriptionrequeststhrottled":
+            FailurePolicy(.later, .throttled, pause: error.retryAfter ?? .seconds(30))
+        case "conflict" where words.contains("resiz"): FailurePolicy(.nothing, .operationFailed)
+        case "conflict", "anotheroperationinprogress", "retryableerrorduetoanotheroperation", "operationnotallowed",
+            "attachdiskwhilebeingdetached", "preconditionfailed":
+            FailurePolicy(.later, .operationFailed, pause: error.retryAfter ?? .seconds(15))
+        case "nicreservedforanothervm":
+            // Azure keeps an interface for the VM that it was made for, for three minutes.
+            FailurePolicy(.later, .operationFailed, pause: error.retryAfter ?? .seconds(180))
+        case "operationpreempted", "canceledandsupersededduetoanotheroperation", "osprovisioningtimedout",
+            "vmstarttimedout", "vmagentstatuscommunicationerror", "osprovisioninginternalerror",
+            "osprovisioningclienterror":
+            FailurePolicy(.again, .operationFailed)
+        case "retryableerror", "internalexecutionerror", "internalservererror", "internaloperationerror",
+            "networkinginternaloperationerror", "serviceunavailable":
+            // What ARM says at once has been tried again already, by the client.
+            error.kind == .operationFailed
+                ? FailurePolicy(.again, .operationFailed) : FailurePolicy(.anotherZone(avoid: fault), .operationFailed)
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,79 @@
+internal import LinuxIO
+internal import PodVMLifecycle
+
+/// What failed where, for as long as trying it again would be a waste of a pod's time.
+///
+/// Shared by all pods of the node, and lost with the process: that costs one failure each, no more.
+final class UnavailablePlaces: Sendable {
+    /// What is avoided.
+    private enum Scope: Hashable {
+        case place(size: String, zone: String?)
+        case size(String)
+        /// Of one family, the sizes with at least so many cores: where 64 do not fit, 2 still may.
+        case family(String, cores: Int)
+
+        func covers(_ candidate: Candidate) -> Bool {
+            switch self {
+            case .place(let size, let zone): candidate.size.name == size && candidate.zone == zone
+            case .size(let size): candidate.size.name == size
+            case .family(let family, let cores):
+                candidate.size.family.lowercased() == family && candidate.size.vcpus >= cores
+            }
+        }
+    }
+
+    /// Until when a candidate is avoided, and what it failed with.
+    struct Block: Equatable, Sendable {
+        let until: ContinuousClock.Instant
+        let code: String
+    }
+
+    private let clock: any LifecycleClock
+    private let blocks = Lock<[Scope: Block]>([:])
+
+    init(clock: any LifecycleClock) { self.clock = clock }
+
+    /// How many places, sizes and families are avoided.
+    var count: Int {
+        let now = clock.now
+        return blocks.withLock { $0.values.count { $0.until > now } }
+    }
+
+    /// Why and until when a candidate is avoided; the longest of several.
+    func block(of candidate: Candidate) -> Block? {
+        let now = clock.now
+        return blocks.withLock { blocks in
+            blocks.filter { $0.value.until > now && $0.key.covers(candidate) }.map(\.value).max { $0.until < $1.until }
+        }
+    }
+
+    /// Remembers a failure, give or take a tenth of the time, so that not all nodes come back at once.
+    func remember(_ candidate: Candidate, _ policy: FailurePolicy, code: String) {
+        let entry: (Scope, Duration)
+        switch policy.fallback {
+        case .anotherZone(let time):
+            entry = (.place(size: candidate.size.name, zone: candidate.zone), time)
+        case .anotherSize(let time): entry = (.size(candidate.size.name), time)
+        case .anotherFamily(let family, let time):
+            let family = family ?? candidate.size.family.lowercased()
+            // A family that we cannot tell from others is only this size.
+            let isOurs = family == candidate.size.family.lowercased() && !family.isEmpty
+            entry = (isOurs ? .family(family, cores: candidate.size.vcpus) : .size(candidate.size.name), time)
+        case .again: entry = (.place(size: candidate.size.name, zone: candidate.zone), FailurePolicy.fault)
+        case .later, .nothing: return
+        }
+        let now = clock.now
+        let until = now.advanced(by: entry.1 * (0.9 + 0.2 * clock.random()))
+        blocks.withLock { blocks in
+            blocks = blocks.filter { $0.value.until > now }
+            blocks[entry.0] = Block(until: until, code: code)
+        }
+    }
+
+    /// A VM is gone: what it had of its family's quota is free.
+    func forgetQuota() {
+        blocks.withLock { blocks in
+            blocks = blocks.filter { if case .family = $0.key { false } else { true } }
+        }
+    }
+}

@@ -1,0 +1,41 @@
+import JSON
+import Testing
+
+@testable import AzurePreflight
+
+@Suite("Rights")
+struct RightsTests {
+    @Test("are what some role allows and does not leave out, whatever the case")
+    func roles() throws {
+        let rights = try Self.rights([
+            ["actions": ["Microsoft.Compute/*", "*/read"], "notActions": ["*/delete"]],
+            ["actions": ["microsoft.compute/DISKS/delete"]],
+        ])
+        #expect(rights.allow("Microsoft.Compute/virtualMachines/write"))
+        #expect(rights.allow("Microsoft.Network/networkInterfaces/read"))
+        #expect(rights.allow("Microsoft.Compute/disks/delete"), "the second role has what the first leaves out")
+        #expect(
+            rights.missing(of: ["Microsoft.Compute/virtualMachines/delete", "Microsoft.Compute/disks/read"])
+                == ["Microsoft.Compute/virtualMachines/delete"])
+        #expect(try Self.rights([]).missing(of: ["a/b"]) == ["a/b"])
+    }
+
+    @Test(
+        "know what a star stands for",
+        arguments: [
+            ("*", true), ("a/b/read", true), ("A/*/READ", true), ("*/read", true), ("a/*", true), ("*b*", true),
+            ("a/b/rea", false), ("a/b/read/", false), ("*/write", false), ("", false), ("a/*/*/read", false),
+            ("**read**", true), ("*e*e*", false),
+        ])
+    func stars(pattern: String, matches: Bool) {
+        #expect(Rights.matches("a/b/read", pattern) == matches)
+    }
+
+    @Test("take no time over patterns made to take long")
+    func patience() {
+        let text = String(repeating: "a", count: 2000)
+        #expect(!Rights.matches(text, String(repeating: "*a", count: 500) + "b"))
+    }
+
+    static func rights(_ roles: [JSONValue]) throws -> Rights { try Rights(roles.map { try JSONNode($0) }) }
+}

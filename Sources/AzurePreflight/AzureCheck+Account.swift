@@ -13,7 +13,7 @@ extension AzureCheck {
         case "warned", "pastdue":
             return [
                 Finding(
-                    "subscription", .warning, text, advice: "have its owner see to its bills, before it is disabled")
+                    "subscription", .warning, text, advice: "ask its owner to pay its bills, before Azure disables it")
             ]
         default:
             return [Finding("subscription", .failed, text, advice: "have its owner enable it, or choose another one")]

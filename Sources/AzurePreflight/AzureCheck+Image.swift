@@ -33,7 +33,7 @@ extension AzureCheck {
         return try Self.read { () throws(JSONError) in [try judge(versions, of: image.name, isLatest: version == nil)] }
     }
 
-    /// In a gallery of somebody else's, there is only what is replicated to the region asked for.
+    /// A gallery of another owner shows only what is replicated to the region of the request.
     private func checkForeign(_ path: String, _ version: String) async throws(ReadFailure) -> [Finding] {
         let base = account.inRegion("Microsoft.Compute", path)
         let definition = try await get(base, apiVersion: Self.galleries)
@@ -85,7 +85,7 @@ extension AzureCheck {
                 Finding(
                     "image", .unknown,
                     "\(image.name) is a managed image, which does not say whether a confidential VM boots it",
-                    advice: "put it into a gallery, with the feature SecurityType=ConfidentialVmSupported")
+                    advice: "publish it in a gallery, with the feature SecurityType=ConfidentialVmSupported")
             ]
         }
         return [Finding("image", .ok, "\(image.name), in \(place)")]
@@ -101,13 +101,13 @@ extension AzureCheck {
     private func faults(of definition: JSONNode) throws(JSONError) -> [Finding] {
         let properties = try definition.object("properties")
         if let system = try properties.optionalString("osType"), system.lowercased() != "linux" {
-            return [Finding("image", .failed, "the image is for \(system)", advice: "give an image of Linux")]
+            return [Finding("image", .failed, "the image is for \(system)", advice: "use a Linux image")]
         }
         if let state = try properties.optionalString("osState"), state.lowercased() != "generalized" {
             return [
                 Finding(
                     "image", .failed, "the image is \(state): a VM of it cannot be given a name and a user",
-                    advice: "make its definition with --os-state Generalized")
+                    advice: "create its definition with --os-state Generalized")
             ]
         }
         let generation = try properties.optionalString("hyperVGeneration") ?? "V1"
@@ -123,7 +123,7 @@ extension AzureCheck {
             return [
                 Finding(
                     "image", .failed, "the image's definition has \(said): it is not for confidential VMs",
-                    advice: "make its definition with --features SecurityType=ConfidentialVmSupported")
+                    advice: "create its definition with --features SecurityType=ConfidentialVmSupported")
             ]
         }
         return []
@@ -151,10 +151,12 @@ extension AzureCheck {
         }
         if let troubled {
             return Finding(
-                "image", .failed, troubled, advice: "wait until it has been replicated, or see why it was not")
+                "image", .failed, troubled,
+                advice: "wait until it has been replicated, or find out why its replication failed")
         }
         if versions.isEmpty {
-            return Finding("image", .failed, "\(image) has no version", advice: "make one, or name another image")
+            return Finding(
+                "image", .failed, "\(image) has no version", advice: "create a version, or choose another image")
         }
         let places = elsewhere.isEmpty ? "nowhere" : "only in \(elsewhere.sorted().prefix(8).joined(separator: ", "))"
         return Finding(

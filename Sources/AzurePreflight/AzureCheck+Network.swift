@@ -2,7 +2,7 @@ internal import AzureProvider
 internal import JSON
 
 extension AzureCheck {
-    /// The subnet and all that hangs on it, as far as could be read.
+    /// The subnet and the resources that refer to it, as far as they could be read.
     struct Subnet {
         var id: ResourceID
         var ranges: [IPv4Range] = []
@@ -10,7 +10,7 @@ extension AzureCheck {
         var hasGateway = false
         var routes: String?
         var securityGroup: String?
-        /// Whether Azure gives a way out to VMs that have none of their own; nil: nobody said.
+        /// Whether Azure gives outbound access to VMs without a public address or gateway; nil: the answer does not say.
         var hasDefaultWayOut: Bool?
         var delegations: [String] = []
 
@@ -52,7 +52,7 @@ extension AzureCheck {
             return [
                 Finding(
                     "subnet", .failed, "\(subnet.id.name) is delegated to \(service), so that no VM can join it",
-                    advice: "give VMs a subnet of their own")
+                    advice: "use a subnet that is for VMs only")
             ]
         }
         let (free, limit) = try await addresses(in: subnet)
@@ -66,7 +66,7 @@ extension AzureCheck {
         ]
     }
 
-    /// As Azure counts them, or else counted by ourselves: it keeps five of each prefix.
+    /// As Azure reports them; if it does not, counted here: Azure reserves five addresses of each prefix.
     private func addresses(in subnet: Subnet) async throws(ReadFailure) -> (free: Int64, limit: Int64) {
         if let network = subnet.id.parent,
             let usages = try? await list("\(network)/usages", apiVersion: APIVersion.network)
@@ -109,7 +109,7 @@ extension AzureCheck {
         }
         return Finding(
             "outbound", .warning,
-            "\(subnet.id.name) has only Azure's default way out, whose addresses may change any time",
+            "\(subnet.id.name) has only Azure's default outbound access, whose addresses may change at any time",
             advice: advice)
     }
 

@@ -54,7 +54,7 @@ extension AzureCheck {
             if tightest.map({ room < $0.room }) ?? true { tightest = (room, usage) }
         }
         guard let (room, usage) = tightest else {
-            return Finding("quota", .unknown, "Azure tells no limit that counts for \(each)")
+            return Finding("quota", .unknown, "Azure reports no limit for \(each)")
         }
         let text = "\(usage.label): \(usage.used) of \(usage.limit) used, room for \(room) more \(each)"
         if room >= situation.pods { return Finding("quota", .ok, text) }

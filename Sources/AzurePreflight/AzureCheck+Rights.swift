@@ -15,7 +15,7 @@ extension AzureCheck {
             let scopes = scopes
             for (index, scope) in scopes.enumerated() {
                 group.addTask {
-                    let topic = Topic("rights", "what we may do in \(scope.what)", flag: scope.flag)
+                    let topic = Topic("rights", "the permissions in \(scope.what)", flag: scope.flag)
                     return (index, await ask(topic) { () throws(ReadFailure) in try await check(scope) })
                 }
             }
@@ -32,8 +32,8 @@ extension AzureCheck {
         if missing.isEmpty { return [Finding("rights", .ok, "all that is needed in \(scope.what)")] }
         return [
             Finding(
-                "rights", .failed, "in \(scope.what) we lack \(missing.joined(separator: ", "))",
-                advice: "give \(client.credential.description) a role there that has them")
+                "rights", .failed, "missing in \(scope.what): \(missing.joined(separator: ", "))",
+                advice: "assign to \(client.credential.description) a role there that has these actions")
         ]
     }
 

@@ -24,7 +24,7 @@ extension AzureCheck {
                 Finding(
                     "node", .warning,
                     "this node's address \(address) is neither in \(networkID.name) nor in a network that is its peer",
-                    advice: "see that the node can reach the subnet in another way, such as a VPN or a hub"))
+                    advice: "check that the node reaches the subnet in another way, such as a VPN or a hub"))
         }
         return await findings + checkGroups(of: subnet, ranges, node: here)
     }
@@ -39,11 +39,11 @@ extension AzureCheck {
                     Finding(
                         "security", .failed,
                         "a Standard public address lets nothing in without a network security group",
-                        advice: "give one that lets tcp/\(situation.forwarderPort) in with "
+                        advice: "configure a group that allows inbound tcp/\(situation.forwarderPort) in with "
                             + AzureOptions.name("securitygroupid"))
                 ]
             }
-            return [Finding("security", .ok, "no network security group keeps node and pod VMs apart")]
+            return [Finding("security", .ok, "no network security group filters the traffic between node and pod VMs")]
         }
         let peer = options.usesPublicIP ? Packet.Peer.internet : node ?? .inNetwork
         let packets = [
@@ -70,7 +70,8 @@ extension AzureCheck {
                 let node = try await get(id, apiVersion: APIVersion.network)
                 let rules = try Self.read { () throws(JSONError) in try SecurityRules(node) }
                 let found = packets.compactMap { what, packet in Self.judge(what, rules.verdict(on: packet), in: name) }
-                return found.isEmpty ? [Finding("security", .ok, "\(name) lets node and pod VMs speak")] : found
+                return found.isEmpty
+                    ? [Finding("security", .ok, "\(name) allows the traffic between node and pod VMs")] : found
             }
         }
         return findings
@@ -86,8 +87,8 @@ extension AzureCheck {
                 advice: "add a rule that allows it, with a lower priority number than \(rule)")
         case .undecided(let rule):
             Finding(
-                "security", .unknown, "whether \(group) lets \(what) pass depends on whom \(rule) means",
-                advice: "look at that rule; peerpodctl check azure -node-address tells where the node is")
+                "security", .unknown, "whether \(group) lets \(what) pass depends on the addresses that \(rule) means",
+                advice: "check that rule; give the node's address with peerpodctl check azure -node-address")
         }
     }
 

@@ -41,7 +41,7 @@ extension AzureCheck {
         if options.isConfidential, size.confidentialType == nil {
             return [
                 Finding(
-                    "size", bad, "\(size.name) is no size for confidential VMs",
+                    "size", bad, "\(size.name) does not support confidential VMs",
                     advice: "choose one such as Standard_DC2es_v6 (TDX) with \(flag)")
             ]
         }

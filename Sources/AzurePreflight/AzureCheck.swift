@@ -4,10 +4,10 @@ package import LinuxIO
 package import PodVMLifecycle
 package import Telemetry
 
-/// Looks, before any pod comes, whether one could start: nothing is changed, only read.
+/// Checks, before the first pod, whether a pod could start in Azure. It only reads.
 ///
-/// Every question is bounded in time, and whatever goes wrong with one, or whoever answers it with nonsense, is a finding of
-/// its own; the others go on.
+/// Every check has a time limit. A check that fails, or gets an answer that cannot be read, is a finding of its own, and the
+/// other checks go on.
 package struct AzureCheck: Sendable {
     /// What cannot be read from the provider's settings.
     package struct Situation: Sendable {
@@ -56,7 +56,7 @@ package struct AzureCheck: Sendable {
         self.init(options, situation, client: client, sender: sender, clock: clock)
     }
 
-    /// All findings, in the order in which a person would go through them; without secrets, whatever Azure repeats.
+    /// All findings, in the order in which an operator reads them; without the secrets that Azure may repeat.
     package func run() async -> [Finding] {
         let redactor = client.credential.redactor
         return await findings().map { finding in
@@ -72,10 +72,10 @@ package struct AzureCheck: Sendable {
             + options.warnings.map { Finding("settings", .warning, $0) } + userData
         let token = await checkToken()
         guard token.verdict == .ok else {
-            return settings + [token, rest("since Azure answers nobody without a token", "see to the token")]
+            return settings + [token, rest("because Azure needs a token for every request", "correct the credential")]
         }
         guard ResourceID.isName(options.subscriptionID) else {
-            return settings + [token, rest("since it is not known in which subscription", "see to the settings")]
+            return settings + [token, rest("because the subscription's id is not usable", "correct the settings")]
         }
         let network = Topic("subnet", "the subnet \(options.subnetID)", flag: "subnetid")
         async let subscription = ask(
@@ -91,7 +91,7 @@ package struct AzureCheck: Sendable {
     }
 
     private func rest(_ reason: String, _ advice: String) -> Finding {
-        Finding("azure", .unknown, "nothing more was looked at, \(reason)", advice: "\(advice), and run this again")
+        Finding("azure", .unknown, "nothing else was checked, \(reason)", advice: "\(advice), and run this again")
     }
 
     private func checkToken() async -> Finding {
@@ -99,7 +99,9 @@ package struct AzureCheck: Sendable {
             do throws(CredentialError) {
                 let token = try await client.credential.token()
                 let minutes = clock.now.duration(to: token.expires).components.seconds / 60
-                return [Finding("token", .ok, "\(client.credential.description) has one, valid for \(minutes) minutes")]
+                return [
+                    Finding("token", .ok, "\(client.credential.description) has a token, valid for \(minutes) minutes")
+                ]
             } catch {
                 let isFinal = error.kind == .incomplete || error.kind == .refused
                 return [Finding("token", isFinal ? .failed : .unknown, "\(error)")]
@@ -126,7 +128,7 @@ package struct AzureCheck: Sendable {
                 Finding(
                     topic.subject, .unknown,
                     "\(topic.what): no answer within \(situation.patience.components.seconds) seconds",
-                    advice: "see whether \(account.endpoint) can be reached, and run this again")
+                    advice: "check that this node reaches \(account.endpoint), and run this again")
             ]
         }
     }

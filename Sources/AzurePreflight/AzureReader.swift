@@ -1,14 +1,14 @@
 internal import AzureProvider
 internal import JSON
 
-/// Why something of Azure's could not be looked at.
+/// Why something could not be read from Azure.
 enum ReadFailure: Error {
     case arm(ARMError)
-    /// What came has another form than it should.
+    /// The answer has an unexpected form.
     case form(JSONError)
 }
 
-/// What a question is about, for the cases in which there is no answer.
+/// What a check reads, for the finding that says that it could not be read.
 struct Topic: Sendable {
     var subject: String
     /// What could not be read: `the subnet /subscriptions/...`.
@@ -27,18 +27,19 @@ struct Topic: Sendable {
         switch error {
         case .form(let error):
             return Finding(
-                subject, .unknown, "\(what): Azure's answer has not the form that we know (\(error))",
-                advice: "see whether something between us and Azure changes what it says")
+                subject, .unknown, "\(what): Azure's answer has an unexpected form (\(error))",
+                advice: "check whether a proxy between this node and Azure changes answers")
         case .arm(let error) where error.isNotFound:
             return Finding(
-                subject, .failed, "\(what) is not there: \(error.detail)", advice: "correct \(AzureOptions.name(flag))")
+                subject, .failed, "\(what) does not exist: \(error.detail)",
+                advice: "correct \(AzureOptions.name(flag))")
         case .arm(let error) where error.status == 403:
             return Finding(
-                subject, .unknown, "\(what) may not be read: \(error.detail)",
-                advice: "give the identity the role Reader on it, if it should be checked")
+                subject, .unknown, "\(what) could not be read for lack of permission: \(error.detail)",
+                advice: "assign the role Reader on it to the identity, so that it can be checked")
         case .arm(let error) where error.status == 401:
             return Finding(
-                subject, .failed, "\(what): Azure does not accept our token: \(error.detail)",
+                subject, .failed, "\(what): Azure does not accept the token: \(error.detail)",
                 advice: "check \(AzureOptions.name("tenantid")) and \(AzureOptions.name("azure-cloud"))")
         case .arm(let error):
             return Finding(subject, .unknown, "\(what) could not be read: \(error.detail)")
@@ -65,7 +66,7 @@ extension AzureCheck {
         do throws(ARMError) { return try await client.list(request) } catch { throw .arm(error) }
     }
 
-    /// Makes an error of reading JSON one of ours.
+    /// Turns an error of reading JSON into a ``ReadFailure``.
     static func read<Value>(_ body: () throws(JSONError) -> Value) throws(ReadFailure) -> Value {
         do throws(JSONError) { return try body() } catch { throw .form(error) }
     }

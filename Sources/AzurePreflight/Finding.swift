@@ -1,6 +1,6 @@
 internal import AzureProvider
 
-/// What a preflight has to say about one thing.
+/// What the preflight found out about one thing.
 package struct Finding: Hashable, Sendable {
     package enum Verdict: String, Sendable, CaseIterable {
         case ok
@@ -8,11 +8,11 @@ package struct Finding: Hashable, Sendable {
         case warning
         /// No pod will start.
         case failed
-        /// Azure did not say: no right to look, no answer, or one that makes no sense.
+        /// Not known: no permission to read it, no answer, or an answer that cannot be understood.
         case unknown
     }
 
-    /// What was looked at: `image`, `quota`.
+    /// What was checked: `image`, `quota`.
     package var subject: String
     package var verdict: Verdict
     /// What was found, as a clause with the names of what it is about.
@@ -23,7 +23,7 @@ package struct Finding: Hashable, Sendable {
     package init(_ subject: String, _ verdict: Verdict, _ text: String, advice: String = "") {
         self.subject = subject
         self.verdict = verdict
-        // What Azure says goes to a terminal: it should not steer it.
+        // Azure's text goes to a terminal, which its control characters must not reach.
         self.text = LogText.sanitized(text)
         self.advice = LogText.sanitized(advice)
     }

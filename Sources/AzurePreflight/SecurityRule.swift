@@ -16,7 +16,7 @@ struct SecurityRule: Equatable {
     var destinations: [String]
     var sourcePorts: [String]
     var destinationPorts: [String]
-    /// Whether it is about the members of application security groups, whom only their interfaces know.
+    /// Whether it refers to application security groups, whose members only network interfaces name.
     var hasSourceGroups: Bool
     var hasDestinationGroups: Bool
 
@@ -68,9 +68,9 @@ struct SecurityRules: Equatable {
         case undecided(at: String)
     }
 
-    /// The first rule that matches has the say; if none does, the packet is dropped.
+    /// The first rule that matches decides; if none matches, the packet is dropped.
     func verdict(on packet: Packet) -> Verdict {
-        // A rule that may match does not matter if whatever comes after it says the same.
+        // A rule that may match does not matter if the rules after it decide the same.
         var doubtful: SecurityRule?
         for rule in rules where rule.direction == packet.direction {
             let match = packet.matches(rule)

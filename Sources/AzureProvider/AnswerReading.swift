@@ -4,15 +4,15 @@ internal import JSON
 /// An answer read in every way in which we read Azure's answers, one after the other: as a token and as the refusal of one, as
 /// a page of a list, as an operation's state, as an error, as what throttles us.
 ///
-/// For trying out what no server should send: it asks nobody, and tells what came of it.
+/// For fuzzing: it sends nothing, and reports what the answer leads to.
 public struct AnswerReading: Sendable {
-    /// All that would go into an error or a log line.
+    /// All text that would be part of an error or a log line.
     public private(set) var texts: [String] = []
-    /// The links that would be followed, with our token.
+    /// The links that would be followed, with the token.
     public private(set) var links: [String] = []
     /// How long the token would be used, in seconds.
     public private(set) var tokenLife: Double?
-    /// How long we would leave Azure alone, in seconds.
+    /// How long the client would wait before the next call, in seconds.
     public private(set) var pause: Double?
     /// How many elements of a list there are.
     public private(set) var elements = 0
@@ -89,9 +89,9 @@ public struct AnswerReading: Sendable {
     }
 }
 
-/// A document read as each of the resources that we read, for trying out what no server should send.
+/// A document read as each kind of resource, for fuzzing.
 enum ResourceReading {
-    /// What of it would get into names, paths, logs and errors.
+    /// The parts that would be used in names, paths, logs and errors.
     static func texts(of document: JSONValue?) -> [String] {
         let nodes = ([document] + (document?["value"]?.arrayValue ?? [])).compactMap {
             $0.flatMap { try? JSONNode($0) }

@@ -4,15 +4,15 @@ public import LinuxIO
 public import PodVMLifecycle
 public import Telemetry
 
-/// Azure as a cloud for pod VMs, over plain Azure Resource Manager calls.
+/// Azure as a cloud for pod VMs, through Azure Resource Manager.
 ///
 /// Concurrency: every call works in its caller's task, so nothing of it is sent after it has returned. What calls share
-/// - sizes, the memory of failures, what is known of VMs on their way - is each behind a lock of its own.
+/// - sizes, places that failed, VMs that are being created or deleted - has a lock each.
 public final class AzureProvider: CloudProvider {
     let context: AzureContext
     private let token: TokenSource
 
-    /// A provider for these options, which says nothing to Azure yet.
+    /// A provider for these options; it sends nothing to Azure yet.
     ///
     /// `sshPublicKey` is what Azure puts into the VMs, as in `authorized_keys`.
     ///
@@ -43,7 +43,7 @@ public final class AzureProvider: CloudProvider {
             options, arm: arm, sshPublicKey: sshPublicKey, clock: clock, logger: logger, metrics: metrics)
     }
 
-    /// Keeps token and what is known of the region fresh, until cancelled. Without it everything works, with older knowledge.
+    /// Keeps the token and the region's VM sizes fresh, until cancelled. Without it, calls renew the token themselves, and sizes stay as they were first read.
     public func run() async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.token.run() }
@@ -91,7 +91,7 @@ public final class AzureProvider: CloudProvider {
             throw ProviderError(error, during: operation)
         }
         let listed = nodes.compactMap { node -> ListedInstance? in
-            // One odd element must not hide the others.
+            // An element that cannot be read must not hide the others.
             guard let machine = try? VirtualMachine(node), machine.tags[InstanceTags.sandbox] != nil else { return nil }
             return ListedInstance(id: InstanceID(rawValue: machine.name), tags: machine.tags)
         }

@@ -12,7 +12,7 @@ struct AzureVerification: Sendable {
     let loop: EpollLoop
     let logger: Logger
 
-    /// Azure would not let a pod start; what is wrong has been logged.
+    /// No pod could start in Azure; the findings have been logged.
     struct Failed: Error, CustomStringConvertible {
         let description: String
     }
@@ -32,10 +32,10 @@ struct AzureVerification: Sendable {
         self.logger = logger
     }
 
-    /// Logs what Azure says.
+    /// Logs the findings.
     ///
-    /// - Throws: ``Failed`` when no pod could start. What Azure did not say is only logged: it may be away just now, and an
-    ///   adaptor that waits for it is worth more than none.
+    /// - Throws: ``Failed`` when no pod could start. What is not known is only logged: Azure may be unreachable at the moment,
+    ///   and an adaptor that waits for it is better than one that does not start.
     func run() async throws {
         let findings = await AzureCheck(options, situation, sender: sender, on: loop, logger: logger).run()
         try Task.checkCancellation()
@@ -43,10 +43,11 @@ struct AzureVerification: Sendable {
         let failed = findings.filter { $0.verdict == .failed }
         guard failed.isEmpty else {
             throw Failed(
-                description: "no pod could start in Azure: "
+                description: "No pod could start in Azure: "
                     + failed.map { "\($0.subject): \($0.text)" }.joined(separator: "; "))
         }
-        logger.info("Azure lets pods start, as far as it says", [LogField("findings", findings.count)])
+        logger.info(
+            "The check of Azure found nothing that keeps pods from starting", [LogField("findings", findings.count)])
     }
 
     private func log(_ finding: Finding) {

@@ -7,9 +7,9 @@ import Testing
 
 @testable import AzurePreflight
 
-@Suite("The check of an Azure")
+@Suite("Check of Azure")
 struct AzureCheckTests {
-    @Test("finds nothing wrong where nothing is, and only reads")
+    @Test("finds no fault in a correct account, and only reads")
     func good() async {
         let azure = GoodAzure()
         let findings = await azure.run()
@@ -24,7 +24,7 @@ struct AzureCheckTests {
         #expect(findings.contains { $0.text.contains("200 of 251 addresses free") })
     }
 
-    @Test("stops at the token if there is none")
+    @Test("stops when there is no token")
     func noToken() async {
         let azure = GoodAzure()
         azure.arm.on(
@@ -78,7 +78,7 @@ struct AzureCheckTests {
         Case("no such region", "region", .failed, "no region called westeurope") {
             $0.arm.on("GET", "/locations", .json(200, ["value": [["name": "westus"]]]))
         },
-        Case("no such group", "group", .failed, "is not there") {
+        Case("no such group", "group", .failed, "does not exist") {
             $0.arm.on("GET", GoodAzure.group, .refusal(404, "ResourceGroupNotFound"))
         },
         Case("group on its way out", "group", .failed, "is Deleting") {
@@ -86,7 +86,7 @@ struct AzureCheckTests {
                 "GET", GoodAzure.group,
                 .json(200, ["location": "westeurope", "properties": ["provisioningState": "Deleting"]]))
         },
-        Case("unreadable group", "group", .unknown, "may not be read") {
+        Case("unreadable group", "group", .unknown, "could not be read for lack of permission") {
             $0.arm.on("GET", GoodAzure.group, .refusal(403, "AuthorizationFailed"))
         },
         Case("group without delete", "rights", .failed, "virtualMachines/delete, Microsoft.Compute/disks/delete") {
@@ -121,13 +121,13 @@ struct AzureCheckTests {
         Case("one zone less", "size", .warning, "not in zone 3") { $0.options.zones = ["3", "1"] },
         Case("no quota", "quota", .failed, "room for 0 more") { $0.usages(family: 9) },
         Case("no quota for so many", "quota", .failed, "not for 4") { $0.situation.pods = 4 },
-        Case("no usages", "quota", .unknown, "may not be read") {
+        Case("no usages", "quota", .unknown, "could not be read for lack of permission") {
             $0.arm.on("GET", "/locations/westeurope/usages", .refusal(403, "AuthorizationFailed"))
         },
     ]
 
     static let image: [Case] = [
-        Case("no such image", "image", .failed, "is not there") {
+        Case("no such image", "image", .failed, "does not exist") {
             $0.arm.on("GET", "/images/podvm", .refusal(404, "ResourceNotFound"))
         },
         Case("elsewhere", "image", .failed, "only in eastus, northeurope") {
@@ -169,7 +169,7 @@ struct AzureCheckTests {
     ]
 
     static let network: [Case] = [
-        Case("no such subnet", "subnet", .failed, "is not there") {
+        Case("no such subnet", "subnet", .failed, "does not exist") {
             $0.arm.on("GET", "/subnets/pods", .refusal(404, "NotFound"))
         },
         Case("a full one", "subnet", .failed, "0 of 251") {
@@ -202,7 +202,7 @@ struct AzureCheckTests {
         Case("no way out", "outbound", .warning, "private subnet") {
             $0.arm.on("GET", "/subnets/pods", .json(200, GoodAzure.subnet(["defaultOutboundAccess": false])))
         },
-        Case("only Azure's way out", "outbound", .warning, "default way out") {
+        Case("only Azure's way out", "outbound", .warning, "default outbound access") {
             $0.arm.on("GET", "/subnets/pods", .json(200, GoodAzure.subnet([:])))
         },
         Case("a route to nowhere", "outbound", .failed, "drops") {
@@ -215,7 +215,7 @@ struct AzureCheckTests {
             let rule = SecurityRulesTests.rule("no-agents", 100, "Deny", kind: "Tcp", port: "15000-15999")
             $0.arm.on("GET", "/nsg", .json(200, SecurityRulesTests.group([rule])))
         },
-        Case("a group that is not there", "security", .failed, "is not there") {
+        Case("a group that is not there", "security", .failed, "does not exist") {
             $0.arm.on("GET", "/nsg", .refusal(404, "X"))
         },
         Case("a node far away", "node", .warning, "8.8.8.8") {
@@ -237,7 +237,7 @@ struct AzureCheckTests {
         }
     }
 
-    @Test("a public address wants a security group that lets the world in")
+    @Test("a public address needs a security group that allows inbound traffic")
     func publicAddress() async {
         var azure = GoodAzure()
         azure.options.usesPublicIP = true
@@ -252,7 +252,7 @@ struct AzureCheckTests {
     }
 
     @Test(
-        "makes sense of no answer but the right ones, and goes on with the rest",
+        "reports an answer that it cannot read, and goes on with the other checks",
         arguments: [
             ScriptedARM.Reply.bytes(200, "text/html", "<html>sign in</html>"),
             .bytes(200, "application/json", "{\"value\":["),
@@ -275,7 +275,7 @@ struct AzureCheckTests {
         }
     }
 
-    @Test("waits for nobody for ever")
+    @Test("has a time limit for every check")
     func hanging() async {
         let azure = GoodAzure()
         azure.arm.on("GET", "/images/podvm", .hang)

@@ -6,9 +6,9 @@ import Testing
 
 @testable import AzurePreflight
 
-@Suite("What Azure repeats of our secrets to the preflight")
+@Suite("Secrets that Azure repeats to the preflight")
 struct EchoTests {
-    @Test("reaches no finding of the preflight")
+    @Test("appear in no finding")
     func check() async throws {
         for azure in [EchoingAzure(), EchoingAzure(givesTokens: false)] {
             var options = EchoingAzure.options(GoodAzure().options)

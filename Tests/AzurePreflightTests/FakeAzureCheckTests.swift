@@ -8,16 +8,16 @@ import Testing
 
 @testable import AzurePreflight
 
-@Suite("The check of a fake Azure")
+@Suite("Check of a fake Azure")
 struct FakeAzureCheckTests {
-    @Test("finds nothing wrong in a fresh one")
+    @Test("finds no fault in a new fake Azure")
     func fresh() throws {
         let findings = try Self.check("{}")
         #expect(findings.allSatisfy { $0.verdict == .ok }, "\(findings)")
         #expect(findings.count { $0.verdict == .ok } >= 13, "\(findings)")
     }
 
-    @Test("finds three faults that are planted in it, and no other")
+    @Test("finds three configured faults, and no other")
     func three() throws {
         let findings = try Self.check(
             """
@@ -31,7 +31,7 @@ struct FakeAzureCheckTests {
     }
 
     @Test(
-        "finds each of the other faults that can be planted",
+        "finds each of the other faults that can be configured",
         arguments: [
             (#"{"quota": {"families": {"standardDCEV6Family": 1}}}"#, "quota", "room for 0 more"),
             (#"{"quota": {"machines": 0}}"#, "quota", "room for 0 more"),

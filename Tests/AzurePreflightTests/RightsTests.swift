@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Rights")
 struct RightsTests {
-    @Test("are what some role allows and does not leave out, whatever the case")
+    @Test("are the actions that a role allows and does not exclude, in any case")
     func roles() throws {
         let rights = try Self.rights([
             ["actions": ["Microsoft.Compute/*", "*/read"], "notActions": ["*/delete"]],
@@ -21,7 +21,7 @@ struct RightsTests {
     }
 
     @Test(
-        "know what a star stands for",
+        "treat a star as a wildcard",
         arguments: [
             ("*", true), ("a/b/read", true), ("A/*/READ", true), ("*/read", true), ("a/*", true), ("*b*", true),
             ("a/b/rea", false), ("a/b/read/", false), ("*/write", false), ("", false), ("a/*/*/read", false),
@@ -31,7 +31,7 @@ struct RightsTests {
         #expect(Rights.matches("a/b/read", pattern) == matches)
     }
 
-    @Test("take no time over patterns made to take long")
+    @Test("match hostile patterns in bounded time")
     func patience() {
         let text = String(repeating: "a", count: 2000)
         #expect(!Rights.matches(text, String(repeating: "*a", count: 500) + "b"))

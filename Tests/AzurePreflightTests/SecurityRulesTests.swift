@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Security rules")
 struct SecurityRulesTests {
-    @Test("have Azure's last words: within the network all passes, from elsewhere nothing")
+    @Test("end with Azure's defaults: traffic within the network passes, other traffic does not")
     func defaults() throws {
         let rules = try Self.rules()
         #expect(rules.verdict(on: Self.packet()) == .allowed(by: "AllowVnetInBound"))
@@ -44,7 +44,7 @@ struct SecurityRulesTests {
         ] { #expect(try Self.rules(same).verdict(on: Self.packet()) == .denied(by: "x"), "\(same)") }
     }
 
-    @Test("are undecided only where it matters whom a rule means")
+    @Test("are undecided only where the addresses that a rule means matter")
     func undecided() throws {
         let half = Self.rule("half", 100, "Deny", target: "10.1.2.0/25")
         #expect(try Self.rules(half).verdict(on: Self.packet()) == .undecided(at: "half"))
@@ -63,7 +63,7 @@ struct SecurityRulesTests {
         #expect(try Self.rules(group).verdict(on: Self.packet()) == .undecided(at: "asg"))
     }
 
-    @Test("say what is wrong with those that are none")
+    @Test("report rules that cannot be read")
     func malformed() {
         for bad: JSONValue in [
             ["name": "x"], ["properties": ["direction": "Sideways", "priority": 1]],
@@ -71,7 +71,7 @@ struct SecurityRulesTests {
         ] { #expect(throws: JSONError.self) { try Self.rules(bad) } }
     }
 
-    @Test("are gone through without end in sight, many and doubtful as they may be")
+    @Test("are evaluated in bounded time, however many there are")
     func many() throws {
         let doubtful = (0..<4000).map { Self.rule("r\($0)", Int64($0), "Allow", target: "10.1.2.0/25") }
         #expect(try Self.rules(doubtful).verdict(on: Self.packet(from: .internet)) == .undecided(at: "r0"))

@@ -36,7 +36,7 @@ package final class ManualClock: LifecycleClock {
         try Task.checkCancellation()
     }
 
-    /// Returns once somebody has gone to sleep for the given time, in all.
+    /// Returns once tasks have begun to sleep that many times, in all.
     package func slept(_ times: Int) async { await sleeps.reached(true, times) }
 
     /// Moves time on, and wakes those whose time has come.

@@ -34,7 +34,7 @@ package final class ScriptedCloud: CloudProvider {
 
     /// The VMs that there are.
     package var machines: Set<InstanceID> { state.withLock { Set($0.machines.keys) } }
-    /// Puts a VM there that nobody here asked for.
+    /// Puts a VM there that no call asked for.
     package func place(_ spec: InstanceSpec) { state.withLock { $0.machines[spec.name] = spec } }
 
     /// What was asked for, in order.
@@ -112,7 +112,7 @@ private final class ScriptedCreation: InstanceCreation {
                 return .provisioned
             case .provisioned:
                 try await cloud.watching.play {}
-                // There is no more to tell.
+                // There are no more events.
                 await Event().wait()
                 return .failed(.gaveUp)
             }

@@ -1,7 +1,7 @@
 package import LinuxIO
 package import PodVMLifecycle
 
-/// A connector that ties nothing to nothing, whose every answer can be written before.
+/// A connector that does nothing, and whose every answer can be scripted.
 package final class ScriptedConnector: PodConnector {
     package enum Call: Hashable, Sendable {
         case prepare
@@ -32,7 +32,7 @@ package final class ScriptedConnector: PodConnector {
 
     /// The sandboxes that have something on this node.
     package var prepared: Set<SandboxID> { state.withLock { $0.ready } }
-    /// The sandboxes that have what nobody else may have meanwhile.
+    /// The sandboxes that hold what no other sandbox may have meanwhile.
     package var kept: Set<SandboxID> { state.withLock { $0.kept } }
     /// The sandboxes whose agent is reached.
     package var connected: Set<SandboxID> { state.withLock { $0.connected } }

@@ -5,7 +5,7 @@ internal import LinuxIO
 /// `main`, and it keeps memory that was freed.
 package let hasThreadSanitizer = unsafe dlsym(nil, "__tsan_init") != nil
 
-/// What the kernel tells of each thread of a process: the rights that it has kept.
+/// What the kernel reports of each thread of a process: its capabilities and its filter.
 package struct ThreadStatus {
     private let fields: [String: String]
 

@@ -1,6 +1,6 @@
 internal import LinuxIO
 
-/// Where fake Azures of tests record what is said to them, if somebody wants to look at it afterwards.
+/// Where the fake Azures of tests record the requests that they get.
 package enum TrafficRecording {
     /// A new file in the directory that the variable `AZURE_RECORD_DIR` names; empty when it names none.
     package static func file() -> String {

@@ -19,7 +19,7 @@ final class LineRecorder: Sendable {
 
 @Suite("Many sandboxes")
 struct ManySandboxesTests {
-    @Test("lives a hundred lives at once, some of them unlucky, and leaves nothing")
+    @Test("handles a hundred sandboxes at once, some of which fail, and leaves nothing")
     func hundred() async throws {
         let node = Node()
         for index in 0..<20 {
@@ -65,7 +65,7 @@ struct ManySandboxesTests {
         }
     }
 
-    @Test("ends well whatever comes at the same time", arguments: 0..<20)
+    @Test("leaves nothing, whatever calls come at the same time", arguments: 0..<20)
     func race(round: Int) async throws {
         let node = Node()
         try await node.run { supervisor in
@@ -104,7 +104,7 @@ struct ManySandboxesTests {
         ] { #expect(text.contains(line + "\n"), "\(line) in \(text)") }
     }
 
-    @Test("logs with the names a person searches for, and nothing that is secret")
+    @Test("logs the names that an operator searches for, and no secret")
     func logs() async throws {
         let log = LineRecorder()
         let node = Node(logger: log.logger)

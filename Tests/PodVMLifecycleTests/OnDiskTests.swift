@@ -30,7 +30,7 @@ struct OnDiskTests {
         try body(path)
     }
 
-    @Test("lives a whole life, and leaves an empty directory")
+    @Test("creates, starts and stops a sandbox, and leaves an empty directory")
     func wholeLife() throws {
         try withTemporaryDirectory { path in
             try run(podsDirectory: "\(path)/pods") { supervisor in
@@ -46,7 +46,7 @@ struct OnDiskTests {
         }
     }
 
-    @Test("is taken up by the next process, which deletes what the first promised to")
+    @Test("is adopted by the next process, which does the deletions that the first recorded")
     func nextProcess() throws {
         try withTemporaryDirectory { path in
             let cloud = ScriptedCloud()

@@ -27,7 +27,7 @@ struct OrphanWatchTests {
         return (findings.new.map(\.vm), findings.due.map(\.vm))
     }
 
-    @Test("names a VM once as new, and once as due, when the grace time has passed since the first sight")
+    @Test("reports a VM once as new, and once as due, when the grace time has passed since it was first seen")
     mutating func grace() throws {
         #expect(try look(at: [vm()], after: 0) == ([vm()], []))
         #expect(try look(at: [vm()], after: 300) == ([], []))
@@ -38,7 +38,7 @@ struct OrphanWatchTests {
         #expect(try look(at: [vm()], after: 1500) == ([vm()], []))
     }
 
-    @Test("never names a VM as due at its first sight, however long the process has run and short the grace time")
+    @Test("never reports a VM as due when it is first seen, however long the process has run and short the grace time")
     mutating func twice() throws {
         watch = OrphanWatch(owner: Self.owner, graceTime: .zero)
         #expect(try look(at: [], after: 0) == ([], []))
@@ -72,7 +72,7 @@ struct OrphanWatchTests {
         }
     }
 
-    @Test("takes no notice of tags that are not ours")
+    @Test("ignores other tags")
     mutating func foreignTags() throws {
         _ = try look(at: [vm("podvm-a", ["last-seen": "monday"])], after: 0)
         #expect(try look(at: [vm("podvm-a", ["last-seen": "tuesday"])], after: 600).due.count == 1)

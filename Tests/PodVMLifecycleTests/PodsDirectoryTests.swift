@@ -61,7 +61,7 @@ struct PodsDirectoryTests {
         }
     }
 
-    @Test("clears away what a crash before the first record left")
+    @Test("removes what a crash before the first record left")
     func leftovers() async throws {
         try await withDirectory { pods in
             try Files.makeDirectories("\(pods.path)/empty")

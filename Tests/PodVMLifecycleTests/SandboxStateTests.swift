@@ -83,7 +83,7 @@ struct SandboxStateTests {
             ]),
     ]
 
-    @Test("leads where its drawing says, whatever the event", arguments: rows)
+    @Test("follows the diagram for every event in every state", arguments: rows)
     func table(row: Row) async throws {
         for (state, (next, effect)) in zip(Self.states, row.results) {
             let (sandbox, got) = try await committed(state, row.apply)

@@ -320,7 +320,7 @@ struct StartTests {
         }
     }
 
-    @Test("loses against a stop that comes with the agent's answer")
+    @Test("is undone by a stop that comes with the agent's answer")
     func stopAtTheEnd() async throws {
         let node = Node()
         let answer = Event()
@@ -352,7 +352,7 @@ struct StartTests {
         }
     }
 
-    @Test("cannot be had again after it failed")
+    @Test("cannot be repeated after it failed")
     func afterFailure() async throws {
         let node = Node()
         let cloudIsBack = Event()

@@ -26,7 +26,7 @@ struct StopTests {
         #expect(node.states == ["running"])
     }
 
-    @Test("takes a sandbox that was never started away, without asking the cloud")
+    @Test("removes a sandbox that was never started, without asking the cloud")
     func neverStarted() async throws {
         let node = Node()
         try await node.run { supervisor in
@@ -70,7 +70,7 @@ struct StopTests {
         }
     }
 
-    @Test("asks the cloud again and again, more and more patiently, until the VM is gone")
+    @Test("asks the cloud with growing pauses until the VM is gone")
     func backoff() async throws {
         let node = Node()
         for _ in 0..<8 { node.cloud.deletion.append(.fail(.unreachable)) }

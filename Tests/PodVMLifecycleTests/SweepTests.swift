@@ -64,7 +64,7 @@ struct SweepTests {
         }
     }
 
-    @Test("leaves alone what is another node's, another cluster's, nobody's, or owned")
+    @Test("leaves VMs alone that belong to another node or cluster, to no owner, or to a sandbox")
     func others() async throws {
         let node = Node()
         node.cloud.place(spec("podvm-a", node: "node-2", sandbox: "x"))

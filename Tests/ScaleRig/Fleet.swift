@@ -8,8 +8,8 @@ internal import Telemetry
 
 /// The nodes, and the pods that come to them.
 ///
-/// The nodes do not compare Azure's VMs with their records now and then, as adaptors do. What that costs is rationed - a
-/// tenth of all reads at the most - but a thousand nodes that each read thousands of VMs are too much for one processor in
+/// The nodes do not compare Azure's VMs with their records now and then, as adaptors do. That has a limit of a tenth of
+/// all reads, but a thousand nodes that each read thousands of VMs are too much for one processor in
 /// scaled time.
 struct Fleet: Sendable {
     private let run: ScaleRun
@@ -40,7 +40,7 @@ struct Fleet: Sendable {
         options.instanceSize = account.instanceSize
         nodes = try (0..<run.nodes).map { number in
             let provider = try AzureProvider(
-                options, sender: ledger, sshPublicKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA nobody", clock: clock)
+                options, sender: ledger, sshPublicKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA test", clock: clock)
             let supervisor = SandboxSupervisor(
                 store: MemoryStore(), provider: provider, connector: PaperConnector(machines: machines, clock: clock),
                 clock: clock, options: .init(node: "node-\(number)", cluster: "scale"))

@@ -3,7 +3,7 @@ internal import JSON
 
 /// The body of an answer.
 enum ARMBody {
-    /// Why it is no answer of ARM's.
+    /// Why the body is not an answer of ARM.
     struct Unreadable: Error, Equatable, Sendable, CustomStringConvertible {
         let description: String
     }
@@ -18,14 +18,14 @@ enum ARMBody {
         guard type.isEmpty || isJSON(type) else {
             throw Unreadable(
                 description:
-                    "the body is of type \(LogText.sanitized(type, limit: 64)), not JSON; is there a proxy or a portal "
-                    + "between us and Azure?")
+                    "the body is of type \(LogText.sanitized(type, limit: 64)), not JSON; check whether a proxy or a "
+                    + "portal is between this node and Azure")
         }
         do throws(JSONError) {
             return try JSONValue(
                 parsing: body, limits: JSONLimits(size: limit, depth: depth, allowsDuplicateKeys: true))
         } catch {
-            throw Unreadable(description: "its body of \(body.count) bytes is no JSON: \(error)")
+            throw Unreadable(description: "its body of \(body.count) bytes is not valid JSON: \(error)")
         }
     }
 
@@ -37,7 +37,7 @@ enum ARMBody {
 }
 
 extension JSONValue {
-    /// The member of an object whatever its key's case, as most of ARM's providers mean their keys; never `null`.
+    /// The member of an object, ignoring the case of its key as most of ARM's providers do; never `null`.
     func member(_ key: String) -> JSONValue? {
         guard let object = objectValue else { return nil }
         if let value = object[key] { return value == .null ? nil : value }

@@ -2,7 +2,7 @@ internal import HTTPTransport
 internal import JSON
 internal import Telemetry
 
-/// A request on its way: what is the same each time that it is tried.
+/// A request that is being sent: what is the same at each try.
 struct ARMCall: Sendable {
     /// For people: `PUT virtualMachines/podvm-x`.
     let name: String
@@ -12,7 +12,7 @@ struct ARMCall: Sendable {
     let clientID: String
     private let request: OutgoingRequest
 
-    /// A request of ours.
+    /// A request that this adaptor made.
     init(_ request: ARMRequest, at endpoint: String, id: String, isList: Bool = false) {
         self.init(
             request.method, endpoint + request.target, named: request.name, id: id, isList: isList,
@@ -20,7 +20,7 @@ struct ARMCall: Sendable {
             timeLimit: request.timeLimit)
     }
 
-    /// A GET of a URL that ARM gave us, and that was found to be ARM's.
+    /// A GET of a URL that ARM returned, and that was checked to be ARM's.
     init(getting url: String, named name: String, id: String, isList: Bool = false) {
         self.init("GET", url, named: name, id: id, isList: isList, isIdempotent: true)
     }

@@ -23,8 +23,8 @@ extension ARMClient {
             guard let next = ARMLink.follow(link, at: account.endpoint) else {
                 throw call.error(
                     .malformed,
-                    "the next page is said to be at \(LogText.sanitized(link, limit: 100)), which is not \(account.endpoint); our "
-                        + "token goes nowhere else")
+                    "the next page has the URL \(LogText.sanitized(link, limit: 100)), which is not "
+                        + "\(account.endpoint); the token is sent to no other server")
             }
             guard seen.insert(next).inserted, seen.count < limits.pages, elements.count < limits.elements else {
                 throw call.error(

@@ -28,7 +28,7 @@ extension ARMClient {
             case .vanished:
                 throw call.error(
                     .refused(status: 404), code: "ResourceNotFound",
-                    "the operation has ended, and what it was to make is not there")
+                    "the operation has ended, and the resource does not exist")
             }
         }
     }
@@ -66,7 +66,7 @@ extension ARMClient {
         }
     }
 
-    /// The call, unless it would bring our token to somebody else.
+    /// The call, unless it would send the token to another server.
     private func checked(_ operation: ARMOperation, _ call: ARMCall) throws(ARMError) -> ARMCall {
         switch operation.place {
         case .resource: return call
@@ -74,19 +74,19 @@ extension ARMClient {
             guard let whole = ARMLink.follow(url, at: account.endpoint) else {
                 throw call.error(
                     .malformed,
-                    "the operation is said to be at \(LogText.sanitized(url, limit: 100)), which is not \(account.endpoint); our "
-                        + "token goes nowhere else")
+                    "the operation has the URL \(LogText.sanitized(url, limit: 100)), which is not "
+                        + "\(account.endpoint); the token is sent to no other server")
             }
             return ARMCall(getting: whole, named: call.name, id: call.clientID)
         }
     }
 }
 
-/// When to look at an operation again: as ARM says, else every 2 s at first and every 15 s at last.
+/// When to look at an operation again: when ARM advises, else every 2 s at first and every 15 s later.
 struct PollPauses {
     private var own = Duration.seconds(2)
     private static let longestOwn = Duration.seconds(15)
-    /// A minute late is late enough to learn that a VM has failed.
+    /// The longest pause: a failed VM is noticed within a minute.
     private static let longest = Duration.seconds(60)
 
     mutating func next(advised: Duration?, random: Double) -> Duration {

@@ -4,7 +4,7 @@ internal import PodVMLifecycle
 internal import Telemetry
 
 extension ARMClient {
-    /// Tries until there is an answer, or no use in going on.
+    /// Tries until there is an answer, or a failure that another try does not change.
     func send(_ call: ARMCall) async throws(ARMError) -> ARMAnswer {
         let begun = clock.now
         var tries = 0
@@ -32,17 +32,17 @@ extension ARMClient {
             case 401 where !hasNewToken:
                 hasNewToken = true
                 credential.drop(token)
-                log(failure, "Azure refuses the token; getting another one")
+                log(failure, "Azure refused the token; requesting another token")
             case 429 where !ARMRetry.isConflict(failure.error):
                 // The pause is the throttle's, for all calls of the class.
                 guard begun.duration(to: clock.now) < limits.patience else { throw failure.error }
-                log(failure, "Azure asks for fewer calls")
+                log(failure, "Azure throttled a call; pausing calls of its class")
             default:
                 tries += 1
                 let pause = ARMRetry.pause(
                     after: failure, of: call, tries: tries, random: clock.random(), now: clock.wallTime)
                 guard let pause else { throw failure.error }
-                log(failure, "a call to Azure failed; trying again")
+                log(failure, "A call to Azure failed; trying again")
                 try await rest(pause, call)
             }
         }
@@ -125,9 +125,9 @@ extension ARMClient {
             if let fault = ARMFault(body) {
                 error.take(fault)
             } else if (300..<400).contains(response.status) {
-                error.message = "it sends us elsewhere, and our token stays here; check the endpoint"
+                error.message = "ARM redirects to another server, and the token is not sent there; check the endpoint"
             } else {
-                error.message = "without a word of why"
+                error.message = "without a reason"
             }
         } catch {
             let isSuccess = (200..<300).contains(response.status)
@@ -154,7 +154,7 @@ extension ARMClient {
 }
 
 extension LifecycleClock {
-    /// What headers with a date are held against.
+    /// The time that dates in headers are compared with.
     var wallTime: WallTime { WallTime(secondsSinceEpoch: secondsSince1970) }
 }
 

@@ -6,9 +6,9 @@ package import Telemetry
 
 /// Calls Azure Resource Manager, for all pods of this node.
 ///
-/// Each call waits for the node's share of what ARM allows, carries a token and an id, is tried again where that is safe, and
-/// ends with an answer of 2xx or an error that has ARM's words and ids. All of it happens in the caller's task: once a call has
-/// returned, nothing of it is sent any more.
+/// Each call waits for the node's share of ARM's rate limit, carries a token and an id, is tried again where that is safe,
+/// and ends with an answer of 2xx or an error that has ARM's message and ids. All of it happens in the caller's task: after a
+/// call has returned, it sends nothing.
 package final class ARMClient: Sendable {
     package let account: AzureAccount
     let sender: any HTTPSender
@@ -32,13 +32,13 @@ package final class ARMClient: Sendable {
         throttle = ARMThrottle(clock: clock)
     }
 
-    /// Sends the request until there is an answer of 2xx, or there is no use in going on.
+    /// Sends the request until there is an answer of 2xx, or a failure that another try does not change.
     package func send(_ request: ARMRequest) async throws(ARMError) -> ARMAnswer {
         try await send(ARMCall(request, at: account.endpoint, id: ClientRequestID.make()))
     }
 }
 
-/// What bounds a call whose server never comes to an end.
+/// Limits for a call whose server does not end its answer.
 struct ARMLimits: Sendable {
     /// An answer's bytes; a region's list of sizes has a few million.
     var answer = 16 << 20
@@ -53,7 +53,7 @@ struct ARMLimits: Sendable {
     var operation = Duration.seconds(1800)
 }
 
-/// The ids that we give to calls.
+/// The ids that this client gives to calls.
 enum ClientRequestID {
     /// A random UUID (RFC 9562, version 4).
     static func make() -> String {

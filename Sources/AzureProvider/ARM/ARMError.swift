@@ -5,11 +5,11 @@ package struct ARMError: Error, Sendable, CustomStringConvertible {
         case refused(status: Int)
         /// ARM took the request, and failed at it later.
         case operationFailed
-        /// Not a byte of the request has left: ARM has done nothing.
+        /// No byte of the request was sent: ARM has done nothing.
         case notSent
-        /// The request has left, and no answer came, or none in time: ARM may have done all of it.
+        /// The request was sent, and no answer came in time: ARM may have carried it out.
         case unanswered
-        /// What came is no answer of ARM's.
+        /// The answer is not one that ARM gives.
         case malformed
         /// There is no token to call with.
         case credential
@@ -21,14 +21,14 @@ package struct ARMError: Error, Sendable, CustomStringConvertible {
     package var operation: String
     /// ARM's code, or empty.
     package var code: String
-    /// ARM's words, or ours.
+    /// ARM's message, or this client's.
     package var message: String
     /// The field or the resource that ARM complains about.
     package var target: String?
     /// The last of the nested details, which is the root cause.
     package var innermost: (code: String, message: String)?
     package var ids = RequestIDs()
-    /// How long ARM wants to be left alone.
+    /// How long ARM asks to wait before the next call.
     package var retryAfter: Duration?
 
     package init(_ kind: Kind, during operation: String, code: String = "", _ message: String) {
@@ -38,7 +38,7 @@ package struct ARMError: Error, Sendable, CustomStringConvertible {
         self.message = message
     }
 
-    /// What support asks for.
+    /// The id that Microsoft's support asks for.
     package var requestID: String? { ids.request }
 
     /// The status, if ARM answered.
@@ -61,7 +61,7 @@ package struct ARMError: Error, Sendable, CustomStringConvertible {
         switch kind {
         case .refused(let status): parts.append("HTTP \(status)")
         case .operationFailed: parts.append("the operation failed")
-        case .notSent: parts.append("the request did not get out")
+        case .notSent: parts.append("the request was not sent")
         case .unanswered: parts.append("no answer")
         case .malformed: parts.append("not an answer of Azure Resource Manager")
         case .credential: parts.append("no token")
@@ -84,7 +84,7 @@ package struct RequestIDs: Equatable, Sendable, CustomStringConvertible {
     package var correlation: String?
     /// `x-ms-routing-request-id`: region, time and id of ARM's front end.
     package var routing: String?
-    /// Ours: one for a call and all its repetitions.
+    /// This client's: one for a call and all its tries.
     package var client: String?
 
     package init() {}

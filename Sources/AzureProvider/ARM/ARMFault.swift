@@ -1,7 +1,7 @@
 internal import HTTPTransport
 internal import JSON
 
-/// What ARM says is wrong, in whichever of its shapes.
+/// An error of ARM, in any of the forms that ARM's providers use.
 struct ARMFault: Equatable, Sendable {
     var code = ""
     var message = ""
@@ -56,7 +56,7 @@ extension ARMFault.Root {
 }
 
 extension ARMError {
-    /// Takes over what ARM said.
+    /// Takes ARM's code and message.
     mutating func take(_ fault: ARMFault) {
         code = fault.code
         message = fault.message
@@ -66,7 +66,7 @@ extension ARMError {
 }
 
 extension RequestIDs {
-    /// What an answer carries; `client` is ours.
+    /// The ids of an answer; `client` is the id that the request had.
     init(_ headers: HTTPHeaders, client: String) {
         func id(_ name: String) -> String? {
             headers[name].flatMap { $0.isEmpty ? nil : LogText.sanitized($0, limit: 160) }

@@ -1,14 +1,14 @@
-/// A URL that ARM gave us: a list's next page, an operation.
+/// A URL that ARM returned: a list's next page, or an operation.
 ///
-/// It goes out as it came, with our token, so it must lead to the very server that we chose.
+/// It is requested unchanged, with the token, so it must lead to the configured server.
 enum ARMLink {
     /// The longest that is followed; operations' have up to 4 KiB.
     static let lengthLimit = 16 << 10
 
-    /// The whole URL; nil if it leads elsewhere or is none. One that begins with a slash is `endpoint`'s.
+    /// The whole URL; nil if it leads to another server or is not a URL. A link that begins with a slash is `endpoint`'s.
     static func follow(_ link: String, at endpoint: String) -> String? {
         let bytes = link.utf8
-        // A control character, a space or a backslash means different servers to different readers.
+        // Parsers disagree on the server of a URL with a control character, a space or a backslash.
         guard bytes.count <= lengthLimit, bytes.allSatisfy({ $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "\\") })
         else { return nil }
         if link.hasPrefix("/") { return link.hasPrefix("//") ? nil : endpoint + link }

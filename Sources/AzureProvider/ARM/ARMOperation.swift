@@ -1,9 +1,9 @@
 internal import HTTPTransport
 internal import JSON
 
-/// Work that ARM goes on with after it has answered.
+/// A long-running operation: work that ARM does after it has answered.
 ///
-/// Where its end can be learnt is in the answer: the header `Azure-AsyncOperation`, else `Location`, else the resource's own
+/// The answer says where its end can be read: the header `Azure-AsyncOperation`, else `Location`, else the resource's own
 /// `provisioningState` (azure-core's base_polling, Microsoft's "Track asynchronous Azure operations").
 package struct ARMOperation: Sendable {
     /// Where to look.
@@ -16,20 +16,20 @@ package struct ARMOperation: Sendable {
         case resource
     }
 
-    /// How it is.
+    /// Its state.
     package enum Status: Sendable {
         /// ARM may say when to look again.
         case running(retryAfter: Duration?)
         case succeeded
         case failed(ARMError)
-        /// ARM knows the operation no more, which says nothing of how it ended: read the resource.
+        /// ARM does not know the operation any more, which does not say how it ended: read the resource.
         case vanished
     }
 
     /// What began it.
     package let request: ARMRequest
     var place: Place
-    /// How long ARM wants to be left alone at first.
+    /// How long ARM asks to wait before the first look.
     package var retryAfter: Duration?
     let clientRequestID: String?
 
@@ -60,7 +60,7 @@ package struct ARMOperation: Sendable {
     private static func isSettled(_ answer: ARMAnswer, of request: ARMRequest) -> Bool {
         switch (request.method, answer.status) {
         case ("PUT", _), ("PATCH", _):
-            // 202 without a word of where to look: the resource is all there is to look at.
+            // 202 without a URL of an operation: only the resource can be read.
             guard let body = answer.body else { return answer.status != 202 }
             return (ProvisioningState(of: body) ?? .succeeded) == .succeeded
         case ("DELETE", 202): return false
@@ -69,12 +69,12 @@ package struct ARMOperation: Sendable {
     }
 }
 
-/// What `properties.provisioningState`, or an operation's `status`, comes down to.
+/// The value of `properties.provisioningState`, or of an operation's `status`.
 enum ProvisioningState: Equatable {
     case succeeded
     case failed
     case canceled
-    /// `Creating`, `Updating`, `InProgress`, and whatever else ARM may say: its documentation lists only the ends.
+    /// `Creating`, `Updating`, `InProgress`, and other states: ARM's documentation lists only the final ones.
     case running
 
     init(_ text: String) {
@@ -94,7 +94,7 @@ enum ProvisioningState: Equatable {
 }
 
 extension ARMOperation {
-    /// What an answer of 2xx at its place means.
+    /// The state that an answer of 2xx means.
     func status(in answer: ARMAnswer) throws(JSONError) -> Status {
         let retryAfter = ARMPause.advised(answer.headers)
         let isDeletion = request.method == "DELETE"
@@ -115,20 +115,20 @@ extension ARMOperation {
             let state = text.map { ProvisioningState($0) } ?? answer.body.flatMap { ProvisioningState(of: $0) }
             return status(state ?? .succeeded, answer, retryAfter)
         case .resource:
-            // It is there, so its deletion has not ended, whatever it says of itself, unless that is failure.
+            // The resource exists, so its deletion has not ended, unless its state is failed.
             let state = answer.body.flatMap { ProvisioningState(of: $0) } ?? .succeeded
             if isDeletion, state != .failed { return .running(retryAfter: retryAfter) }
             return status(state, answer, retryAfter)
         }
     }
 
-    /// What an error at its place means; nil if it means nothing for the operation.
+    /// The state that an error means; nil if it says nothing about the operation.
     func verdict(on error: ARMError) -> Status? {
         guard let status = error.status else { return nil }
         switch (place, status) {
         case (.resource, 404): return request.method == "DELETE" ? .succeeded : .vanished
         case (.status, 404), (.status, 410), (.result, 410): return .vanished
-        // What would have been the request's own answer, had ARM waited for it.
+        // The answer that the request would have got if ARM had waited for the operation.
         case (.result, 404): return request.method == "DELETE" ? .succeeded : .vanished
         case (.result, 400), (.result, 409), (.result, 412), (.result, 422):
             var failure = error
@@ -144,10 +144,12 @@ extension ARMOperation {
         case .succeeded: return .succeeded
         case .running: return .running(retryAfter: retryAfter)
         case .failed, .canceled:
-            let words = state == .failed ? "it ended as Failed without a word of why" : "it was cancelled at Azure"
+            let words =
+                state == .failed
+                ? "the operation ended as Failed, without a reason" : "the operation was canceled in Azure"
             var error = ARMError(
                 .operationFailed, during: request.name, code: state == .failed ? "" : "Canceled", words)
-            // A resource has code and message for other things than errors.
+            // A resource may have members called code and message that are not an error.
             if let fault = ARMFault(answer.body?.member("error").map { ["error": $0] }) { error.take(fault) }
             error.ids = RequestIDs(answer.headers, client: answer.clientRequestID ?? "")
             error.ids.request = error.ids.request ?? answer.requestID

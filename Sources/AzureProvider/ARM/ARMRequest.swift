@@ -8,9 +8,9 @@ package struct ARMRequest: Sendable {
     /// From the root, percent-encoded: `/subscriptions/...`.
     package var path: String
     package var apiVersion: String
-    /// Beside the api-version, not yet encoded.
+    /// In addition to the api-version, not yet encoded.
     package var query: [(name: String, value: String)] = []
-    /// Beside those that every call has.
+    /// In addition to those that every call has.
     package var headers: HTTPHeaders = [:]
     package var body: JSONValue?
     /// How long one try may take.
@@ -33,7 +33,7 @@ package struct ARMRequest: Sendable {
         "\(path)?\(PercentCoding.encoded([("api-version", apiVersion)] + query))"
     }
 
-    /// Whether doing it twice is doing it once. PUT and DELETE name what they make or remove.
+    /// Whether a repeated request has the same effect as one. PUT and DELETE name the resource.
     var isIdempotent: Bool { ["GET", "HEAD", "PUT", "DELETE"].contains(method) }
 }
 
@@ -43,9 +43,9 @@ package struct ARMAnswer: Sendable {
     package var headers: HTTPHeaders
     /// Nil when there was no body.
     package var body: JSONValue?
-    /// `x-ms-request-id`, or what comes nearest.
+    /// `x-ms-request-id`, or another id of the answer.
     package var requestID: String?
-    /// Ours, which goes with looking at the operation, too.
+    /// This client's, which looks at the operation carry, too.
     package var clientRequestID: String?
 
     package init(status: Int, headers: HTTPHeaders = [:], body: JSONValue? = nil, requestID: String? = nil) {

@@ -1,18 +1,18 @@
 internal import HTTPTransport
 internal import Telemetry
 
-/// One try of a call that came to nothing.
+/// One try of a call that failed.
 struct ARMFailure: Error {
     var error: ARMError
-    /// Nil when nobody answered.
+    /// Nil when no answer came.
     var response: HTTPResponse?
     var transportError: HTTPError?
 }
 
-/// Which failures are worth another try, and when. 401 and 429 have their own ways.
+/// Which failures are worth another try, and when. 401 and 429 are handled by the caller.
 enum ARMRetry {
     private static let policy = RetryPolicy()
-    /// Said with 409 and the like when somebody else is at it.
+    /// The codes that ARM gives when another operation works on the resource.
     private static let passingCodes = ["AnotherOperationInProgress", "RetryableErrorDueToAnotherOperation"]
 
     /// The pause before the next try; nil when there should be none. `tries` counts those there were.
@@ -36,17 +36,17 @@ enum ARMRetry {
             after: tries, for: outcome, isIdempotent: call.isIdempotent, random: random, now: now)
     }
 
-    /// Whether it is not that there are too many calls, but that somebody else works on the same thing: the network provider
-    /// says that with 429, too.
+    /// Whether another operation works on the resource, in which case the rate of calls is not the reason: the network
+    /// provider reports that with 429, too.
     static func isConflict(_ error: ARMError) -> Bool { passingCodes.contains { error.hasCode($0) } }
 }
 
-/// How long to leave Azure alone.
+/// How long to wait before the next call to Azure.
 enum ARMPause {
-    /// No header, however odd, makes us wait longer: who has waited that long may ask.
+    /// The longest wait that a header can demand.
     static let limit = Duration.seconds(600)
 
-    /// What the answer advises, if it does. `Retry-After: 0` is no advice: azure-core reads it so, too.
+    /// What the answer advises, if it does. `Retry-After: 0` is not advice, as in azure-core.
     static func advised(_ headers: HTTPHeaders, now: WallTime = .now) -> Duration? {
         RetryAfter.parse(headers, now: now).flatMap { $0 > .zero ? min($0, limit) : nil }
     }

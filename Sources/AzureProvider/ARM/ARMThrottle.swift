@@ -16,7 +16,7 @@ final class ARMThrottle: Sendable {
         var pacer: Pacer
         /// Set when a call has come back, and then replaced.
         var changed = Event()
-        /// The most that each of Azure's buckets was ever said to have, by its name.
+        /// The highest count that an answer reported of each of Azure's buckets, by its name.
         var fullest: [String: Double] = [:]
     }
 
@@ -61,7 +61,7 @@ final class ARMThrottle: Sendable {
         }
     }
 
-    /// Azure refused the call because of how many there were.
+    /// Azure refused the call because of its rate limit.
     func refused(_ permit: Permit, _ headers: HTTPHeaders) {
         learn(permit) { state, now in
             _ = state.share(of: QuotaHeaders.remaining(headers))
@@ -107,7 +107,7 @@ extension ARMThrottle.ClassState {
         var least: Double?
         for quota in remaining {
             let fullest = max(quota.known ?? 0, fullest[quota.name] ?? 0, quota.count)
-            // Names come from outside; no answer can make us keep ever more of them.
+            // Names come from answers; this bounds how many are kept.
             if self.fullest.count < 64 || self.fullest[quota.name] != nil { self.fullest[quota.name] = fullest }
             if fullest > 0 { least = min(least ?? 1, quota.count / fullest) }
         }

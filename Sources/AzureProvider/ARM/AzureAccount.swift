@@ -1,4 +1,4 @@
-/// Where in Azure we work, and the paths of what is there.
+/// The subscription, resource group and region that this adaptor uses, and the paths of resources in them.
 package struct AzureAccount: Sendable {
     package let subscriptionID: String
     package let resourceGroup: String
@@ -22,17 +22,17 @@ package struct AzureAccount: Sendable {
     /// `/subscriptions/{id}/resourceGroups/{name}`
     package var group: String { "\(subscription)/resourceGroups/\(PercentCoding.encoded(resourceGroup))" }
 
-    /// A resource of our group, such as `resource("Microsoft.Compute", "virtualMachines", "podvm-x")`; without a name, all
+    /// A resource of the group, such as `resource("Microsoft.Compute", "virtualMachines", "podvm-x")`; without a name, all
     /// of that type.
     package func resource(_ provider: String, _ type: String, _ name: String? = nil) -> String {
         let all = "\(group)/providers/\(provider)/\(type)"
         return name.map { "\(all)/\(PercentCoding.encoded($0))" } ?? all
     }
 
-    /// What a provider tells of the whole subscription, such as `inSubscription("Microsoft.Compute/skus")`.
+    /// A provider's path for the whole subscription, such as `inSubscription("Microsoft.Compute/skus")`.
     package func inSubscription(_ what: String) -> String { "\(subscription)/providers/\(what)" }
 
-    /// What a provider tells of our region, such as `inRegion("Microsoft.Compute", "usages")`.
+    /// A provider's path for the region, such as `inRegion("Microsoft.Compute", "usages")`.
     package func inRegion(_ provider: String, _ what: String) -> String {
         inSubscription("\(provider)/locations/\(PercentCoding.encoded(region))/\(what)")
     }

@@ -1,25 +1,26 @@
-/// How fast calls of one class may go, when any number of nodes share one of Azure's buckets and none knows the others.
+/// The rate of this node's calls of one class, when many nodes share one of Azure's token buckets and none knows the others.
 ///
-/// What a node knows is how its own calls fare: each answer tells how full Azure's bucket is, a 429 that it is empty.
+/// A node learns only from the answers to its own calls: they say how full Azure's bucket is, and a 429 says that it is empty.
 ///
-/// - **free**: while that is well filled, a node sends as it likes, within half of what Azure lets everybody. But whoever
-///   has heard nothing for a while sends one call and waits for what it brings, as a thousand others may be doing the same.
-/// - **probing**: after the first refusal a node cannot know whether it is alone. It sends one call a few seconds later, at a
+/// - **free**: while the bucket is well filled, a node sends up to half of Azure's limit. After a time without an answer it
+///   sends one call and waits for the answer first, because a thousand other nodes may be doing the same.
+/// - **probing**: after the first refusal a node does not know whether it is alone. It sends one call a few seconds later, at a
 ///   random moment. If the answer says that the bucket is well filled, the node is free again.
-/// - **paced**: once the bucket is half empty, or a probe was refused, one call at a time at a rate of our own, at random
-///   moments. The rate begins with our part of what was taken, rises while the bucket fills, falls while it drains, and halves
-///   with each refusal; so that together the nodes take what flows in. A node that is alone finds that out with one answer.
+/// - **paced**: when the bucket is half empty, or a probe was refused, the node sends one call at a time at its own rate, at
+///   random moments. The rate begins with the node's part of the recent calls, rises while the bucket fills, falls while it
+///   drains, and halves with each refusal, so that the nodes together use what flows into the bucket. A node that is alone
+///   learns that from one answer.
 ///
 /// Simulated for writes (200, and 10 more a second): 5 calls of each of 1,000 nodes, all in one moment, are refused some 1,450
 /// times in the first five seconds, when no node can know of the others, and some 670 times later; 90 % are served within
 /// 450 s and all within 600 s, of the 480 s that it takes at best. Spread over 500 s none is refused. One node's 300 calls take
-/// 26 s. A node that is alone and refused once is at full pace after 6 s at the most.
+/// 26 s. A node that is alone and refused once is at full rate after at most 6 s.
 ///
-/// A value that knows no clock.
+/// A value without a clock.
 struct Pacer: Equatable {
     typealias Instant = ContinuousClock.Instant
 
-    /// A bucket of Azure's: so many calls at once, and so many more a second.
+    /// The limits of one of Azure's buckets: its size in calls, and the calls that it gains each second.
     struct Limit: Equatable {
         var size: Double
         var rate: Double
@@ -36,11 +37,11 @@ struct Pacer: Equatable {
 
     let limit: Limit
     private var mode = Mode.free(window: 1)
-    /// Our own share of the bucket, which bounds us even when nobody else is there.
+    /// This node's share of the bucket, which limits it also when it is alone.
     private var own: TokenBucket
-    /// Nothing goes before.
+    /// No call is sent before.
     private var opens: Instant
-    /// Calls that are on their way.
+    /// Calls that were sent and not answered yet.
     private(set) var underWay = 0
     /// How many calls went within about the time in which Azure's bucket fills.
     private var recent = 0.0
@@ -52,16 +53,16 @@ struct Pacer: Equatable {
     /// what came of it.
     private(set) var epoch = 0
 
-    /// What was heard is true for so long: Azure's buckets fill in ten to twenty seconds.
+    /// How long an answer is valid: Azure's buckets fill in ten to twenty seconds.
     private static let memory = Duration.seconds(30)
-    /// Who is refused does not trust in an empty bucket's filling for so long.
+    /// How long a refused node does not assume that the empty bucket fills.
     private static let caution = Duration.seconds(100)
-    /// How long to wait for the answer to a call before another call may go. A probe waits longer: in a crowd answers are
-    /// slow, and the next probe would only add to it.
+    /// How long to wait for the answer to a call before another call may go. A probe waits longer: under load answers are
+    /// slow, and another probe adds to the load.
     private static let patience = (usual: Duration.seconds(3), probing: Duration.seconds(30))
     private static let largestWindow = 100
-    /// How many equal nodes the rates are made for: of probes, first after a refused probe, at the least, and at the very
-    /// least. Probes are few, so that one node is not held up: a larger crowd has each of its nodes refused once more.
+    /// How many equal nodes the rates assume: for probes, first after a refused probe, at least, and as the lower bound. The
+    /// number for probes is small, so that one node does not wait: with more nodes, each is refused once more.
     private static let crowd = (probing: 50.0, first: 1200.0, usual: 1200.0, largest: 6000.0)
     /// How full a bucket is at least that has room for all.
     private static let wellFilled = 0.7
@@ -102,19 +103,19 @@ struct Pacer: Equatable {
     /// A call came back without an answer.
     mutating func unanswered() { underWay = max(0, underWay - 1) }
 
-    /// Azure has refused a call that was taken in `epoch`, and wants rest for `pause`: the same for all nodes that it
+    /// Azure has refused a call that was taken in `epoch`, and asks to wait for `pause`: the same for all nodes that it
     /// refused together, which `random` spreads out.
     mutating func refused(at now: Instant, takenIn epoch: Int, pause: Duration?, random: Double) {
         unanswered()
         lastNews = now
-        // What was refused has taken nothing.
+        // A refused call has taken nothing from the bucket.
         recent = max(0, recent - 1)
         let end = now.advanced(by: pause ?? .seconds(1))
-        // Of many that were refused at once, one is news; the others can only make the pause longer.
+        // Of many calls that were refused at once the first one counts; the others can only make the pause longer.
         guard epoch == self.epoch else { return opens = max(opens, end) }
         self.epoch += 1
         forget(at: now)
-        // Who has sent much is a good part of the crowd.
+        // A node that has sent many calls is a large part of the load.
         let known = limit.rate * recent / limit.size / 2
         let first = max(limit.rate / Self.crowd.first, known)
         let wasCautious = isCautious(at: now)
@@ -152,7 +153,7 @@ struct Pacer: Equatable {
         case .paced(let rate):
             guard epoch == self.epoch else { return }
             mode = paced(rate, share, at: now)
-            // What is left of the wait was reckoned by a rate that is not in force any more.
+            // The rest of the wait was computed with a rate that does not apply any more.
             if case .free = mode { opens = min(opens, now) }
         }
     }
@@ -194,12 +195,12 @@ struct Pacer: Equatable {
         if let share, share < 0.5 { next = max(next, 0.2 * part(of: share)) }
         if let share, share > 0.9 { return .free(window: 2) }
         if next > limit.rate { return .free(window: 2) }
-        // What is left of the wait was reckoned by the old rate.
+        // The rest of the wait was computed with the old rate.
         if opens > now { opens = now.advanced(by: now.duration(to: opens) * (rate / next)) }
         return .paced(next)
     }
 
-    /// Of what flows into Azure's bucket, as much as was ours of what has been taken out of it.
+    /// The part of what flows into Azure's bucket that this node's calls had of all recent calls.
     private func part(of share: Double) -> Double {
         limit.rate * min(1, recent / max(1, (1 - share) * limit.size))
     }
@@ -210,11 +211,11 @@ struct Pacer: Equatable {
     }
 }
 
-/// A bucket of so many calls, which fills again at a rate. A value that knows no clock.
+/// A token bucket: so many calls, refilled at a rate. A value without a clock.
 struct TokenBucket: Equatable {
     typealias Instant = ContinuousClock.Instant
 
-    /// How many calls may go at once after a time of rest.
+    /// How many calls may be sent at once after a pause.
     let size: Double
     /// Calls a second.
     let rate: Double
@@ -232,7 +233,7 @@ struct TokenBucket: Equatable {
     mutating func take(at now: Instant) -> Duration? {
         tokens = min(size, tokens + max(.zero, filled.duration(to: now)) / .seconds(1) * rate)
         filled = max(filled, now)
-        // What is lost in rounding must not cost another wait.
+        // A rounding error must not cost another wait.
         guard tokens < 0.999 else {
             tokens -= 1
             return nil

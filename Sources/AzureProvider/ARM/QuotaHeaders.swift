@@ -1,6 +1,6 @@
 internal import HTTPTransport
 
-/// What Azure tells of how much more it would bear.
+/// How many more calls Azure would accept, as the headers of an answer say.
 enum QuotaHeaders {
     /// One of Azure's buckets.
     struct Remaining: Equatable {
@@ -20,12 +20,12 @@ enum QuotaHeaders {
 
     /// `x-ms-ratelimit-remaining-subscription-reads: 249`, and
     /// `x-ms-ratelimit-remaining-resource: Microsoft.Compute/PutVMSubscriptionMaximum;1499,Microsoft.Compute/PutVMResource;11`,
-    /// of which those named `…Resource` are left out: they bound what is done to a single VM. What is odd is passed over.
+    /// of which those named `…Resource` are left out: they bound what is done to a single VM. What cannot be read is ignored.
     static func remaining(_ headers: HTTPHeaders) -> [Remaining] {
         var found: [Remaining] = []
         for (field, value) in headers.fields {
             let name = field.lowercased()
-            // Names are kept; longer ones are nobody's.
+            // Names are kept; no quota of Azure has a longer name.
             guard name.hasPrefix(prefix), name.utf8.count <= 128 else { continue }
             let kind = String(name.dropFirst(prefix.count))
             if kind == "resource" {

@@ -10,21 +10,21 @@ protocol Credential: Sendable {
     func token(_ urgency: TokenUrgency) async throws(CredentialError) -> AccessToken
 }
 
-/// How hard a token is tried for.
+/// How urgently a token is needed.
 enum TokenUrgency: Sendable {
-    /// Nobody can go on without: several tries, with pauses.
+    /// Callers cannot go on without a token: several tries, with pauses.
     case needed
-    /// An old one still serves, and a caller waits for this try: a single, short one.
+    /// The old token is still valid, and a caller waits: one short try.
     case early
 
     /// How long one try may take.
     var timeLimit: Duration { self == .needed ? .seconds(30) : .seconds(5) }
 }
 
-/// What a call to ARM carries.
+/// The token that a call to ARM carries.
 package struct AccessToken: Sendable {
     package let value: Secret<String>
-    /// By our own clock, counted from when it came: neither's wall clock has to be right.
+    /// By this process's monotonic clock, counted from the request: no wall clock has to be right.
     package let expires: ContinuousClock.Instant
     /// From when on a new one is asked for while this one still serves.
     package let refreshes: ContinuousClock.Instant
@@ -44,13 +44,13 @@ package struct AccessToken: Sendable {
 /// Why there is no token.
 package struct CredentialError: Error, Equatable, Sendable, CustomStringConvertible {
     package enum Kind: Hashable, Sendable {
-        /// Something has to be given, or a file to be written.
+        /// A setting or a file is missing.
         case incomplete
-        /// Who gives tokens has said no; asking again does not help.
+        /// The token server refused; asking again does not help.
         case refused
-        /// Nobody gives tokens at the moment.
+        /// The token server cannot be reached at the moment.
         case unreachable
-        /// What came is no token.
+        /// The answer is not a token.
         case malformed
         case cancelled
     }

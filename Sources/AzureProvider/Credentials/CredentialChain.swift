@@ -25,7 +25,7 @@ struct CredentialChain {
             } else if options.clientSecret.reveal().isEmpty, options.federatedTokenFile.isEmpty {
                 credential = managed
             } else {
-                // Whoever gave a secret or a file does not mean the node's identity.
+                // A secret or a file in the settings means that the node's identity is not wanted.
                 let kind: CredentialKind =
                     options.clientSecret.reveal().isEmpty ? .workloadIdentity : .clientSecret
                 credential = IncompleteCredential(kind, missing: Self.missing(kind, options))
@@ -53,7 +53,7 @@ struct CredentialChain {
     }
 }
 
-/// Says what is missing, whenever a token is asked for.
+/// A credential whose settings are incomplete: each request for a token fails with what is missing.
 struct IncompleteCredential: Credential {
     let description: String
 
@@ -64,7 +64,7 @@ struct IncompleteCredential: Credential {
     func token(_ urgency: TokenUrgency) async throws(CredentialError) -> AccessToken {
         throw CredentialError(
             .incomplete,
-            "there is no token for Azure from \(description): set what is missing, or choose another one with "
+            "No token for Azure from \(description): set what is missing, or choose another credential with "
                 + "-azure-credential (\(CredentialKind.allCases.map(\.rawValue).joined(separator: ", ")))")
     }
 }

@@ -3,12 +3,12 @@ internal import LinuxIO
 internal import PodVMLifecycle
 internal import Telemetry
 
-/// An application of Microsoft Entra ID, which proves itself by a secret or by a token that somebody else gave it
+/// An application of Microsoft Entra ID, which authenticates with a secret or with a token of another issuer
 /// (OAuth 2.0 client credentials, RFC 6749 §4.4 and RFC 7523).
 struct EntraCredential: Credential {
     enum ClientAuthentication: Sendable {
         case secret(Secret<String>)
-        /// Read anew every time: the kubelet writes it anew every hour.
+        /// Read for each request: the kubelet replaces the file every hour.
         case tokenFile(String)
     }
 
@@ -85,7 +85,7 @@ struct EntraCredential: Credential {
                 .incomplete,
                 "\(path), the workload identity's token, "
                     + (text.isEmpty
-                        ? "is empty: it may be being written anew" : "holds more than one word, so no token"))
+                        ? "is empty: the kubelet may be replacing it" : "has more than one word, so it is not a token"))
         }
         return String(token)
     }

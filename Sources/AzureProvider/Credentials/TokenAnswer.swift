@@ -4,14 +4,14 @@ internal import PodVMLifecycle
 
 /// What a server said when it was asked for a token: Entra ID's numbers are numbers, the metadata service's are strings.
 enum TokenAnswer {
-    /// Longer answers are no tokens.
+    /// Longer answers are not tokens.
     static let sizeLimit = 256 << 10
-    /// No token of Azure's lives longer; a longer life is a mistake of somebody's clock.
+    /// No token of Azure is valid for longer; a longer time comes from a wrong clock.
     private static let longestLife = 48 * 3600 as Int64
 
     /// The token of a 200.
     ///
-    /// `wallClock`, in seconds since 1970, is ours, and may be wrong: the end is reckoned by `expires_in` from when we asked,
+    /// `wallClock`, in seconds since 1970, is this node's, and may be wrong: the end is `expires_in` after the request,
     /// and `expires_on` can only bring it nearer.
     static func token(
         in body: [UInt8], asked: ContinuousClock.Instant, wallClock: Int64
@@ -53,7 +53,7 @@ enum TokenAnswer {
             _ = try JSONNode(value)
             return value
         } catch {
-            throw .malformed("it is no JSON object (\(error))")
+            throw .malformed("it is not a JSON object (\(error))")
         }
     }
 
@@ -78,8 +78,8 @@ enum TokenAnswer {
 }
 
 extension CredentialError {
-    /// The first half of the sentence is whoever's who asked.
+    /// The caller puts the first half of the sentence before it.
     static func malformed(_ clause: String) -> CredentialError {
-        CredentialError(.malformed, "the answer is no token: \(clause)")
+        CredentialError(.malformed, "the answer is not a token: \(clause)")
     }
 }

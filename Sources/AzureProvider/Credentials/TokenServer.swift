@@ -25,7 +25,7 @@ struct TokenServer: Sendable {
     static let entraPauses = Pauses(
         usual: [.milliseconds(800), .milliseconds(1600), .milliseconds(3200)], gone: [], isUpdated: false)
 
-    /// Who waits for the token has others who wait in turn; for longer than this they should know.
+    /// Callers wait for the token; a longer pause becomes an error for them.
     private static let longestPause = Duration.seconds(60)
 
     let sender: any HTTPSender
@@ -81,7 +81,7 @@ struct TokenServer: Sendable {
             var error = error
             let type = response.headers["Content-Type"].map { LogText.sanitized($0, limit: 64) } ?? "no content type"
             error.description =
-                "there is no token from \(who): \(error.description) (\(type)); is there a proxy between?"
+                "no token from \(who): \(error.description) (\(type)); check whether a proxy answers in its place"
             throw error.redacted(by: redactor)
         }
     }

@@ -5,9 +5,9 @@ package import Telemetry
 
 /// Gives out the token for ARM, and gets a new one when it is time.
 ///
-/// Whoever first finds that a token is needed fetches it, in its own task; whoever comes meanwhile waits for that one, or
-/// is served the old one while it is valid. If the one who fetches is cancelled, the next in the queue takes over, so that
-/// nobody's cancellation is anybody else's failure.
+/// The first caller that needs a token requests it, in its own task; callers that come meanwhile wait for that request, or
+/// get the old token while it is valid. If the first caller is cancelled, the next one takes over: the cancellation of one
+/// caller is not a failure of another.
 package final class TokenSource: Sendable {
     /// After a refresh that failed, the old token is good for a while.
     static let pauseBetweenRefreshes = Duration.seconds(30)
@@ -21,7 +21,7 @@ package final class TokenSource: Sendable {
     /// A request for a token that several may wait for.
     private final class TokenRequest: Sendable {
         let isDone = Event()
-        /// Nil after landing: it was called off, and the next one may try.
+        /// Nil when it is done: the caller was cancelled, and the next one may try.
         let outcome = Lock<Result<AccessToken, CredentialError>?>(nil)
     }
 
@@ -31,7 +31,7 @@ package final class TokenSource: Sendable {
         case wait(TokenRequest)
     }
 
-    /// Knows what must not be seen of anything that is said to Azure, or by it.
+    /// Hides the secrets of requests to Azure and of its answers.
     package let redactor: Redactor
     private let credential: any Credential
     private let clock: any LifecycleClock
@@ -61,7 +61,7 @@ package final class TokenSource: Sendable {
             labels: ["outcome"])
     }
 
-    /// Who we are to Azure, for people.
+    /// The identity that the token is for, in messages.
     package var description: String { credential.description }
 
     /// A token that is valid now.
@@ -80,7 +80,7 @@ package final class TokenSource: Sendable {
         }
     }
 
-    /// Has a token that ARM refused replaced at the next call; nothing if that has been done.
+    /// Discards a token that ARM refused, so that the next call requests another; does nothing if that was done.
     package func drop(_ token: AccessToken) {
         state.withLock { state in if state.current?.value == token.value { state.current = nil } }
     }
@@ -97,7 +97,7 @@ package final class TokenSource: Sendable {
                 afterFailure = Self.pauseBetweenRefreshes
             } catch {
                 if error.kind == .cancelled { return }
-                logger.warning("there is no token for Azure", [LogField("error", error)])
+                logger.warning("Could not get a token for Azure; trying again", [LogField("error", error)])
                 pause = max(afterFailure, error.retryAfter ?? .zero)
                 afterFailure = min(afterFailure * 2, .seconds(300))
             }
@@ -147,14 +147,14 @@ package final class TokenSource: Sendable {
         case .success(let token):
             requests.increment("success")
             let lifetime = clock.now.duration(to: token.expires).components.seconds
-            logger.debug("got a token for Azure", [LogField("seconds", lifetime)])
+            logger.debug("Got a token for Azure", [LogField("seconds", lifetime)])
         case .failure(let error) where error.kind == .cancelled:
             requests.increment("cancelled")
         case .failure(let error):
             requests.increment("failure")
             if urgency == .early {
                 logger.warning(
-                    "Azure's token could not be refreshed early; the old one still serves",
+                    "Could not refresh the token for Azure early; using the old token, which is still valid",
                     [
                         LogField("error", error)
                     ])

@@ -32,7 +32,7 @@ extension AzureOptions {
         ),
         Setting(
             "azure-federated-token-file", environment: "AZURE_FEDERATED_TOKEN_FILE", \.federatedTokenFile, .path,
-            "Workload identity's token; the file is read anew whenever a token is asked for."),
+            "Workload identity's token; the file is read for each request for a token."),
     ]
 
     private static let endpoints: [Setting<AzureOptions>] = [
@@ -51,7 +51,7 @@ extension AzureOptions {
             "Where this node's instance metadata service is; managed identity asks it for tokens."),
         Setting(
             "azure-ca-file", environment: "AZURE_CA_FILE", \.authorityFile, .path,
-            "Whom to trust as these endpoints, in PEM, instead of the system's certificate authorities."),
+            "The certificate authorities to trust for these endpoints (PEM), instead of the system's."),
     ]
 
     private static let place: [Setting<AzureOptions>] = [
@@ -134,7 +134,7 @@ extension AzureOptions {
     private static let access: [Setting<AzureOptions>] = [
         Setting(
             "ssh-username", environment: "SSH_USERNAME", \.sshUsername, .string("NAME"),
-            "The pod VMs' administrator, whom Azure insists on."),
+            "The name of the pod VMs' administrator, which Azure requires."),
         Setting(
             "ssh-key-path", \.sshKeyPath, .path,
             """

@@ -14,15 +14,18 @@ extension AzureOptions {
         var warnings: [String] = []
         for (flag, id) in [("subscriptionid", subscriptionID), ("tenantid", tenantID), ("clientid", clientID)]
         where !id.isEmpty && !Self.isGUID(id) {
-            warnings.append("\(Self.name(flag)): \"\(id)\" is no id such as 01234567-89ab-cdef-0123-456789abcdef")
+            warnings.append("\(Self.name(flag)): \"\(id)\" is not an id such as 01234567-89ab-cdef-0123-456789abcdef")
         }
         for (flag, url) in [("azure-authority-host", authorityHost), ("azure-management-endpoint", managementEndpoint)]
         where EndpointURL(url).map({ !$0.isSecure && !$0.isLoopback }) == true {
-            warnings.append("\(Self.name(flag)): credentials go to \(url) in the clear; only a fake wants http")
+            warnings.append(
+                "\(Self.name(flag)): credentials are sent to \(url) without encryption; use https, except for a fake Azure"
+            )
         }
         if !isConfidential {
             warnings.append(
-                "\(Self.name("disable-cvm")): the cloud can read pod VMs' memory; never for confidential work")
+                "\(Self.name("disable-cvm")): the cloud can read the memory of pod VMs; do not use it for confidential workloads"
+            )
             if diskEncryption != .vmGuestStateOnly {
                 warnings.append("\(Self.name("os-disk-encryption")) has no effect with -disable-cvm")
             }
@@ -33,7 +36,7 @@ extension AzureOptions {
         return warnings
     }
 
-    /// The settings that name an account or prove who we are, as far as they are given: `-region (AZURE_REGION)`.
+    /// The settings that name an account or a credential, as far as they are given: `-region (AZURE_REGION)`.
     public var accountSettings: [String] {
         [
             ("subscriptionid", subscriptionID), ("tenantid", tenantID), ("clientid", clientID),
@@ -49,7 +52,7 @@ extension AzureOptions {
             ("subnetid", subnetID, "the ARM id of the subnet that pod VMs join"),
             ("imageid", imageID, "the id of the pod VMs' image"), ("instance-size", instanceSize, "a VM size"),
         ]
-        // Whoever gave a secret or a token file does not mean the node's identity.
+        // A secret or a token file in the settings means that the node's identity is not wanted.
         let hasSecret = credential == .clientSecret || credential == .automatic && !clientSecret.reveal().isEmpty
         let hasFile = credential == .workloadIdentity || credential == .automatic && !federatedTokenFile.isEmpty
         if hasSecret || hasFile {
@@ -121,7 +124,7 @@ extension AzureOptions {
         ]
     }
 
-    /// How many tags say whose a VM is, and may come to say.
+    /// How many tags the adaptor needs for itself, with room for more.
     private static let ownTags = 10
 
     private var tagProblems: [String] {
@@ -130,7 +133,7 @@ extension AzureOptions {
         if (room + 1...ResourceTags.countLimit).contains(tags.count) {
             problems.append(
                 "there are \(tags.count) tags; a resource has at most \(ResourceTags.countLimit), and \(Self.ownTags) are "
-                    + "kept for ours.")
+                    + "kept for the adaptor's own.")
         }
         return problems.map { "\(Self.name("tags")): \($0)" }
     }

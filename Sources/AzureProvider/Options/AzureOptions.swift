@@ -1,6 +1,6 @@
 public import Telemetry
 
-/// What the adaptor has to know of an Azure subscription.
+/// The settings of the Azure provider.
 ///
 /// Names, variables and defaults of the flags are the Go adaptor's; see ``settings``.
 public struct AzureOptions: Sendable {
@@ -12,7 +12,7 @@ public struct AzureOptions: Sendable {
     public var subscriptionID = ""
     /// Which kind of credential is used; `automatic` takes the first for which all is there.
     public var credential = CredentialKind.automatic
-    /// Workload identity's token, written anew by the kubelet every hour.
+    /// Workload identity's token, which the kubelet replaces every hour.
     public var federatedTokenFile = ""
     /// Which Azure: its endpoints follow from it unless they are given.
     public var cloud = AzureCloud.public
@@ -52,7 +52,7 @@ public struct AzureOptions: Sendable {
     public var sshKeyPath = ""
     /// ARM ids of user-assigned identities for the VMs.
     public var identities: [String] = []
-    /// The operator's, beside ours.
+    /// The operator's, in addition to the adaptor's.
     public var tags: [String: String] = [:]
 
     /// The defaults.

@@ -24,7 +24,7 @@ package struct IPv4Range: Hashable, CustomStringConvertible {
 
     package func overlaps(_ other: IPv4Range) -> Bool { contains(other) || other.contains(self) }
 
-    /// Whether it is within what RFC 1918 keeps for networks of one's own.
+    /// Whether it is within the private ranges of RFC 1918.
     package var isPrivate: Bool {
         ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"].contains { IPv4Range($0)?.contains(self) == true }
     }

@@ -3,11 +3,11 @@ internal import JSON
 
 /// Where pod VMs' disks are copied from.
 package enum ImageID: Sendable {
-    /// A version in a gallery of ours, or a definition, of which Azure takes the latest version.
+    /// A version in a gallery of the tenant, or a definition, of which Azure takes the latest version.
     case gallery(ResourceID, version: String?)
     /// A managed image, `.../Microsoft.Compute/images/NAME`.
     case managed(ResourceID)
-    /// `/CommunityGalleries/GALLERY/Images/IMAGE/Versions/VERSION`, in anybody's gallery; the version may be `latest`.
+    /// `/CommunityGalleries/GALLERY/Images/IMAGE/Versions/VERSION`, in a public gallery; the version may be `latest`.
     case community(gallery: String, image: String, version: String)
     /// The same in a gallery that its owner shares with this subscription or tenant: `/SharedGalleries/...`.
     case shared(gallery: String, image: String, version: String)
@@ -60,7 +60,7 @@ package enum ImageID: Sendable {
 
 /// Which image a VM boots from.
 enum ImageReference: Equatable, Sendable {
-    /// A version or a definition in a gallery of ours, or a managed image: an ARM id.
+    /// A version or a definition in a gallery of the tenant, or a managed image: an ARM id.
     case resource(String)
     /// `/CommunityGalleries/<public name>/Images/<name>/Versions/<version>`.
     case communityGallery(String)

@@ -1,8 +1,8 @@
 internal import PodVMLifecycle
 
-/// What helps against a failure of ARM's, and what the pod is told if nothing does.
+/// How a failure of ARM is handled: where another try may succeed, and which error the pod gets if none does.
 struct FailurePolicy: Equatable, Sendable {
-    /// What may succeed where this failed.
+    /// What may succeed after this failure.
     enum Fallback: Equatable, Sendable {
         /// The size in another zone, or another size; this one, here, is avoided for a while.
         case anotherZone(avoid: Duration)
@@ -10,17 +10,17 @@ struct FailurePolicy: Equatable, Sendable {
         case anotherSize(avoid: Duration)
         /// A size of another family, as this family's cores are used up. Nil: Azure did not name it.
         case anotherFamily(String?, avoid: Duration)
-        /// The same once more, then as with another zone.
+        /// The same place once more, then another zone.
         case again
-        /// Only time.
+        /// A later try.
         case later
-        /// Nothing but another request, or another configuration.
+        /// Only another request, or another configuration.
         case nothing
     }
 
     let fallback: Fallback
     let code: ProviderError.Code
-    /// How long to wait before all of it is tried again.
+    /// How long to wait before the VM is tried again.
     var pause = Duration.seconds(30)
     /// What a person can do, where the code's own hint is not enough; a sentence.
     var hint = ""
@@ -36,15 +36,15 @@ struct FailurePolicy: Equatable, Sendable {
 }
 
 extension FailurePolicy {
-    /// An hour for capacity, as Karpenter has it: long enough that not every pod finds out anew, at a minute each.
+    /// An hour for capacity, as in Karpenter: long enough that not every pod repeats a failure that takes a minute.
     static let noCapacity = Duration.seconds(3600)
-    /// What two tenants fight for at the moment.
+    /// What tenants compete for at the moment.
     static let contention = Duration.seconds(600)
-    /// Karpenter's 23 hours: what a subscription is not offered comes back with a change of its contract.
+    /// Karpenter's 23 hours: an offer for a subscription changes only with its contract.
     static let notOffered = Duration.seconds(23 * 3600)
     /// Until usage falls, which it does with every pod that ends.
     static let noQuota = Duration.seconds(300)
-    /// A fault of Azure's own in one place.
+    /// An internal fault of Azure in one place.
     static let fault = Duration.seconds(300)
 
     /// Reads ARM's error: by HTTP status where that says more, by code, and by words only where Azure uses one code for
@@ -57,7 +57,7 @@ extension FailurePolicy {
         case .refused(401): self.init(.later, .unauthorized, pause: .seconds(30))
         case .refused(429): self = FailurePolicy(throttled: error)
         case .refused, .operationFailed:
-            // The cause, where ARM tells of one, says more than what it caused.
+            // The innermost cause, where ARM names one, says more than the outer error.
             let codes = [error.innermost?.code, error.code].compactMap { $0?.lowercased() }.filter { !$0.isEmpty }
             let words = "\(error.message) \(error.innermost?.message ?? "")".lowercased()
             self =
@@ -70,7 +70,7 @@ extension FailurePolicy {
         self.init(.later, .throttled, pause: error.retryAfter ?? .seconds(30))
     }
 
-    /// What no table has: by the status alone.
+    /// Errors that no table has: by the status alone.
     private init(unknown error: ARMError) {
         switch error.status {
         case 403?:
@@ -78,7 +78,7 @@ extension FailurePolicy {
         case .some(408), .some(500...599): self.init(.later, .unreachable, pause: error.retryAfter ?? .seconds(15))
         case 409?: self.init(.later, .operationFailed, pause: error.retryAfter ?? .seconds(15))
         case .some: self.init(.nothing, .rejected)
-        // An operation that failed for a reason of which we know nothing: once more may do.
+        // An operation that failed for an unknown reason: another try may succeed.
         case nil: self.init(.again, .operationFailed)
         }
     }
@@ -94,9 +94,9 @@ extension FailurePolicy {
     }
 }
 
-/// ARM's codes, in lower case, and what helps against each.
+/// ARM's codes, in lower case, and how each is handled.
 extension FailurePolicy {
-    /// Azure has none left, there.
+    /// Azure has no capacity left there.
     static func capacity(_ code: String) -> FailurePolicy? {
         switch code {
         case "allocationfailed", "overconstrainedallocationrequest":
@@ -115,7 +115,7 @@ extension FailurePolicy {
         }
     }
 
-    /// The account may have no more.
+    /// The account's quota is used up.
     static func quota(_ code: String, _ words: String) -> FailurePolicy? {
         switch code {
         case "publicipcountlimitreached":
@@ -143,7 +143,7 @@ extension FailurePolicy {
         words.split(separator: " ").map(String.init).first { $0.hasSuffix("family") }
     }
 
-    /// The request, or what it refers to, is not as it must be.
+    /// The request, or a resource that it refers to, is wrong.
     static func configuration(_ code: String, _ words: String) -> FailurePolicy? {
         switch code {
         case "invalidparameter" where words.contains("not available in the current region"):
@@ -188,7 +188,7 @@ extension FailurePolicy {
         }
     }
 
-    /// What passes by itself.
+    /// Failures that end by themselves.
     static func passing(_ code: String, _ words: String, _ error: ARMError) -> FailurePolicy? {
         switch code {
         case "toomanyrequests", "subscriptionrequeststhrottled":
@@ -206,7 +206,7 @@ extension FailurePolicy {
             FailurePolicy(.again, .operationFailed)
         case "retryableerror", "internalexecutionerror", "internalservererror", "internaloperationerror",
             "networkinginternaloperationerror", "serviceunavailable":
-            // What ARM says at once has been tried again already, by the client.
+            // The client has already tried again what ARM answered with this code.
             error.kind == .operationFailed
                 ? FailurePolicy(.again, .operationFailed) : FailurePolicy(.anotherZone(avoid: fault), .operationFailed)
         default: nil

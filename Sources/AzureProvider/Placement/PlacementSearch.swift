@@ -1,17 +1,17 @@
 internal import PodVMLifecycle
 
-/// The search for a place for one VM: what is left to try, and what has been.
+/// The search for a size and a zone for one VM: what is left to try, and what was tried.
 ///
-/// A value without time or cloud of its own: asked for the next candidate, told of failures, and in the end for the error.
+/// A value without clock or cloud: it gives the next candidate, takes failures, and in the end gives the error.
 struct PlacementSearch: Sendable {
-    /// A try that came to nothing.
+    /// A try that failed.
     struct Failure: Sendable {
         let candidate: Candidate
         let error: ARMError
         let policy: FailurePolicy
     }
 
-    /// More tries than this take longer than a pod waits.
+    /// How often one VM is tried, in all places together: more tries take longer than a pod waits.
     static let limit = 6
 
     private let memory: UnavailablePlaces
@@ -23,13 +23,13 @@ struct PlacementSearch: Sendable {
         self.memory = memory
     }
 
-    /// What would be taken if it could be had.
+    /// The first choice.
     var preferred: Candidate? { candidates.first }
 
-    /// What to try now; nil when there is nothing left that may help.
+    /// The candidate to try now; nil when none is left that may succeed.
     ///
-    /// Where everything is avoided, what is avoided for the shortest time is tried all the same, once: a memory that
-    /// has grown wrong must not keep pods from starting.
+    /// When all places are avoided, the one whose time ends first is tried, once: outdated failures must not keep pods
+    /// from starting.
     var next: Candidate? {
         guard failures.count < Self.limit else { return nil }
         guard let last = failures.last else {
@@ -49,7 +49,7 @@ struct PlacementSearch: Sendable {
         let policy = FailurePolicy(error)
         let isFirst = !failures.contains { $0.candidate == candidate }
         failures.append(Failure(candidate: candidate, error: error, policy: policy))
-        // What is worth another try is not avoided yet.
+        // A place that is worth another try is not avoided yet.
         if policy.fallback == .again, isFirst { return }
         memory.remember(candidate, policy, code: error.innermost?.code ?? error.code)
     }
@@ -60,7 +60,7 @@ struct PlacementSearch: Sendable {
         memory.block(of: candidate)?.until ?? .now
     }
 
-    /// Whether a failure of this very search speaks against it, whatever others have learnt since.
+    /// Whether a failure of this search rules it out, whatever other searches have found since.
     private func isRuledOut(_ candidate: Candidate) -> Bool {
         failures.contains { failure in
             let failed = failure.candidate.size
@@ -74,10 +74,10 @@ struct PlacementSearch: Sendable {
 }
 
 extension PlacementSearch {
-    /// The end of the search, with every try in it.
+    /// The error that ends the search, with every try.
     func error(during operation: String) -> ProviderError {
         guard let last = failures.last else {
-            return ProviderError(.rejected, .giveUp, during: operation, "there is no size and zone to try")
+            return ProviderError(.rejected, .giveUp, during: operation, "no size and zone is left to try")
         }
         var tries = failures.map { "\($0.candidate): \($0.error.detail)" }
         if failures.count > 1 { tries = tries.enumerated().map { "try \($0 + 1), \($1)" } }
@@ -88,7 +88,7 @@ extension PlacementSearch {
         } else {
             for candidate in candidates where !tried.contains(candidate) {
                 guard let block = memory.block(of: candidate) else { continue }
-                detail += "; not tried: \(candidate), where \(block.code) came up not long ago"
+                detail += "; not tried: \(candidate), where \(block.code) occurred recently"
             }
         }
         if !last.policy.hint.isEmpty { detail += ". \(last.policy.hint)" }
@@ -106,7 +106,7 @@ struct Candidate: Hashable, Sendable, CustomStringConvertible {
 
     /// Every size in each of its zones, in the order of both lists: another zone costs nothing, another size may.
     ///
-    /// A size of which the zones are known is not tried where it is not.
+    /// A size whose zones are known is not tried in other zones.
     static func all(_ sizes: [VMSize], zones: [String]) -> [Candidate] {
         sizes.flatMap { size in
             if zones.isEmpty { return [Candidate(size: size, zone: nil)] }

@@ -1,11 +1,11 @@
 internal import LinuxIO
 internal import PodVMLifecycle
 
-/// What failed where, for as long as trying it again would be a waste of a pod's time.
+/// The places where VMs failed recently, which are not tried for a while (as Karpenter's unavailable offerings).
 ///
-/// Shared by all pods of the node, and lost with the process: that costs one failure each, no more.
+/// Shared by all pods of the node, and lost with the process: after a restart each place fails at most once more.
 final class UnavailablePlaces: Sendable {
-    /// What is avoided.
+    /// The places that an entry covers.
     private enum Scope: Hashable {
         case place(size: String, zone: String?)
         case size(String)
@@ -47,7 +47,7 @@ final class UnavailablePlaces: Sendable {
         }
     }
 
-    /// Remembers a failure, give or take a tenth of the time, so that not all nodes come back at once.
+    /// Remembers a failure for about that time (varied by a tenth, so that not all nodes try again at once).
     func remember(_ candidate: Candidate, _ policy: FailurePolicy, code: String) {
         let entry: (Scope, Duration)
         switch policy.fallback {
@@ -56,7 +56,7 @@ final class UnavailablePlaces: Sendable {
         case .anotherSize(let time): entry = (.size(candidate.size.name), time)
         case .anotherFamily(let family, let time):
             let family = family ?? candidate.size.family.lowercased()
-            // A family that we cannot tell from others is only this size.
+            // Without a known family only this size is avoided.
             let isOurs = family == candidate.size.family.lowercased() && !family.isEmpty
             entry = (isOurs ? .family(family, cores: candidate.size.vcpus) : .size(candidate.size.name), time)
         case .again: entry = (.place(size: candidate.size.name, zone: candidate.zone), FailurePolicy.fault)
@@ -70,7 +70,7 @@ final class UnavailablePlaces: Sendable {
         }
     }
 
-    /// A VM is gone: what it had of its family's quota is free.
+    /// A VM was deleted: its part of the family's quota is free.
     func forgetQuota() {
         blocks.withLock { blocks in
             blocks = blocks.filter { if case .family = $0.key { false } else { true } }

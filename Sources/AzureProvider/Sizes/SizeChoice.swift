@@ -41,7 +41,7 @@ package struct SizeChoice: Sendable {
         if let name = wanted.machineType { return [try usable(try permitted(name))] }
         if SizeChoice.isSized(wanted) { return try fitting(wanted) }
         let first = try usable(defaultSize)
-        // Who gets another size than the default must not get less.
+        // Another size than the default must not be smaller.
         let others = allowed.compactMap { try? usable($0) }.filter {
             $0.name != first.name && $0.fits(vcpus: first.vcpus, memoryMiB: first.memoryMiB, gpus: first.gpus)
         }
@@ -72,7 +72,7 @@ package struct SizeChoice: Sendable {
         let (vcpus, memory, gpus) = (wanted.vcpus ?? 0, wanted.memoryMiB ?? 0, wanted.gpus ?? 0)
         let found = allowed.compactMap { try? usable($0) }
             .filter { $0.fits(vcpus: wanted.vcpus, memoryMiB: wanted.memoryMiB, gpus: wanted.gpus) }
-            // Graphics processors are dear: nobody gets one unasked while there are sizes without.
+            // Graphics processors are expensive: sizes with them come last unless the pod asks for them.
             .sorted { ($0.gpus > 0 && gpus == 0 ? 1 : 0, $0) < ($1.gpus > 0 && gpus == 0 ? 1 : 0, $1) }
         if !found.isEmpty { return found }
         let list = allowed.map(described).joined(separator: ", ")
@@ -96,7 +96,7 @@ package struct SizeChoice: Sendable {
         }
     }
 
-    /// The size of that name, if a VM of ours can have it.
+    /// The size of that name, if a pod VM can have it.
     private func usable(_ name: String) throws(Refusal) -> VMSize {
         let size = try known(name)
         if let restriction = size.restriction {
@@ -110,7 +110,7 @@ package struct SizeChoice: Sendable {
                     + "-disable-cvm" + offer(for: name))
         }
         if !size.hasPremiumStorage {
-            throw Refusal("size \(size.name) has no premium storage, which the VM's OS disk is on; use another size")
+            throw Refusal("size \(size.name) has no premium storage, which the VM's OS disk needs; use another size")
         }
         return size
     }

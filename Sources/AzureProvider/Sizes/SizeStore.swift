@@ -5,7 +5,7 @@ internal import Telemetry
 
 /// The region's VM sizes, read when first needed and kept; an old list serves while a newer one is fetched.
 final class SizeStore: Sendable {
-    /// Sizes come and go with months, what a subscription may use of them with days.
+    /// The list of sizes changes in months, the subscription's access to them in days.
     static let lifetime = Duration.seconds(3600)
     /// After a reading that failed, while there is no list at all.
     static let firstPause = Duration.seconds(5)
@@ -19,7 +19,7 @@ final class SizeStore: Sendable {
     private let clock: any LifecycleClock
     private let logger: Logger
     private let state = Lock(State())
-    /// One reads; who comes meanwhile takes what the reading brings.
+    /// One caller reads; callers that come meanwhile share the result.
     private let reading = AsyncSemaphore(1)
 
     init(_ arm: ARMClient, clock: any LifecycleClock, logger: Logger, metrics: Metrics) {
@@ -37,7 +37,7 @@ final class SizeStore: Sendable {
         return try await read(unlessFoundSince: clock.now)
     }
 
-    /// Reads the sizes at once and then every ``lifetime``, until cancelled; whoever needs them meanwhile joins in.
+    /// Reads the sizes at once and then every ``lifetime``, until cancelled; callers that need them meanwhile wait for the same reading.
     func run() async {
         var pause = Self.firstPause
         while !Task.isCancelled {

@@ -24,7 +24,7 @@ package struct VMSize: Hashable, Sendable {
         confidentialType = VMSize.confidentialType(byName: name)
     }
 
-    /// An element of the SKUs' list; nil if it is no VM size of `region`.
+    /// An element of the SKUs' list; nil if it is not a VM size of `region`.
     package init?(_ sku: JSONNode, in region: String) throws(JSONError) {
         guard try sku.optionalString("resourceType")?.lowercased() == "virtualmachines" else { return nil }
         let region = region.folded
@@ -108,7 +108,7 @@ extension VMSize {
         self.vcpus >= vcpus ?? 0 && self.memoryMiB >= memoryMiB ?? 0 && self.gpus >= gpus ?? 0
     }
 
-    /// The smaller first; a total order, in which the name has the last word.
+    /// The smaller first; a total order: the name decides last.
     package static func isSmaller(_ one: VMSize, _ other: VMSize) -> Bool {
         (one.vcpus, one.memoryMiB, one.gpus, one.name) < (other.vcpus, other.memoryMiB, other.gpus, other.name)
     }

@@ -2,13 +2,13 @@ internal import JSON
 internal import PodVMLifecycle
 internal import Telemetry
 
-/// The wait for a VM's address, which comes long before the VM: it ends at once when the VM never will.
+/// Waits for a VM's address, which is known long before the VM is up; ends at once when the VM's operation fails.
 struct AddressWait: Sendable {
-    /// How long a VM that Azure calls done may be without an address.
+    /// How long a VM that Azure reports as created may be without an address.
     static let patienceAfterSuccess = Duration.seconds(30)
-    /// How long a VM may be without one at all.
+    /// How long a VM may be without an address at all.
     static let patience = Duration.seconds(300)
-    /// How long Azure may be out of reach: the VM does not need it, only we do.
+    /// How long Azure may be unreachable: the VM goes on without it.
     static let patienceWithSilence = Duration.seconds(60)
     private static let pauses = Duration.milliseconds(20) ... .seconds(3)
     /// How often a VM is read of whose operation nothing is known, and the default for operations.
@@ -16,7 +16,7 @@ struct AddressWait: Sendable {
 
     let context: AzureContext
     let id: InstanceID
-    /// The interface's name, if Azure has told it.
+    /// The interface's name, if Azure's answer has it.
     let interface: String?
 
     private var operation: String { "create VM \(id)" }
@@ -27,9 +27,9 @@ struct AddressWait: Sendable {
         var looks = 0
         var pause: Duration
         var nextReading: ContinuousClock.Instant
-        /// Since when Azure calls the VM done.
+        /// Since when Azure reports the VM as created.
         var settled: ContinuousClock.Instant?
-        /// Since when nothing is heard of Azure.
+        /// Since when Azure does not answer.
         var silent: ContinuousClock.Instant?
     }
 
@@ -51,7 +51,7 @@ struct AddressWait: Sendable {
         }
     }
 
-    /// What a look brings; nothing when Azure cannot be asked for the moment.
+    /// The result of a look; nil when Azure cannot be reached at the moment.
     private func heard(_ progress: inout Progress) async throws(CreationFailure) -> [String]? {
         do throws(CreationFailure) {
             let addresses = try await look(&progress)
@@ -81,7 +81,7 @@ struct AddressWait: Sendable {
         let name = progress.interface ?? VMResources(id).interface
         let looks = progress.looks
         let found = try await azure { () throws(ARMError) -> NetworkInterface? in
-            // The first look is timed to be the last; only who has to go on looking joins the others.
+            // The first look usually finds the address; only later looks share one list.
             let node =
                 looks == 1
                 ? try await context.resources.get(.interface, name) : try await context.interfaces.read(name)
@@ -90,7 +90,7 @@ struct AddressWait: Sendable {
                 try NetworkInterface(node)
             }
         }
-        // Azure may name it otherwise than it was told: then the VM knows.
+        // Azure may give it another name than requested: then the VM names it.
         if found == nil, progress.interface == nil, progress.looks.isMultiple(of: 4) { try await read(&progress) }
         guard let found, let address = found.privateAddress else { return nil }
         guard context.options.usesPublicIP else { return [address] }
@@ -109,7 +109,7 @@ struct AddressWait: Sendable {
         }
     }
 
-    /// A look at how Azure gets on with the VM, which also tells what its interface is called.
+    /// Reads how far Azure is with the VM, and the name of its interface.
     private func read(_ progress: inout Progress) async throws(CreationFailure) {
         progress.nextReading = context.clock.now.advanced(by: Self.readingPause)
         var machine: VirtualMachine?
@@ -137,6 +137,6 @@ struct AddressWait: Sendable {
             context.failure(
                 of: id,
                 "its network interface \(name) has no address \(accepted.duration(to: now).components.seconds) s after "
-                    + "Azure accepted the VM" + (isDone ? ", which it calls done" : "")))
+                    + "Azure accepted the VM" + (isDone ? ", which it reports as created" : "")))
     }
 }

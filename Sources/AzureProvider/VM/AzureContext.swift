@@ -3,7 +3,7 @@ internal import LinuxIO
 internal import PodVMLifecycle
 internal import Telemetry
 
-/// What all work on VMs shares: Azure, time, memory, and what is configured.
+/// What all work on VMs shares: the client of Azure, clock, options, and state.
 struct AzureContext: Sendable {
     let options: AzureOptions
     let sshPublicKey: String
@@ -15,7 +15,7 @@ struct AzureContext: Sendable {
     let memory: UnavailablePlaces
     let sizes: SizeStore
     let vms = VMTable()
-    /// Reads VMs, and their interfaces, for all who wait.
+    /// Reads VMs, and their interfaces, for all waiting calls.
     let machines: BatchingReader
     let interfaces: BatchingReader
     let sweeps: ListRateLimit
@@ -48,7 +48,7 @@ struct AzureContext: Sendable {
         logger.with("vm", id).with("sandbox", sandbox)
     }
 
-    /// Remembers an interface that is not named as was asked for, so that it is not left behind.
+    /// Remembers an interface that has another name than the request gave, so that it is deleted with the VM.
     func note(interface: String, of id: InstanceID) {
         guard interface.lowercased() != VMResources(id).interface else { return }
         vms.update(id) { $0.interface = interface }
@@ -67,7 +67,7 @@ struct AzureContext: Sendable {
     }
 }
 
-/// What the provider counts, beside the calls, which the ARM client counts.
+/// The provider's metrics; the ARM client has its own.
 struct ProviderMetrics: Sendable {
     let tries: Counter
     let addressSeconds: Histogram

@@ -51,7 +51,7 @@ struct AzureResources: Sendable {
             method, arm.account.resource(kind.provider, kind.type, name), apiVersion: kind.apiVersion, body: body)
     }
 
-    /// What there is under the name; nil when ARM itself says that there is nothing.
+    /// The resource of that name; nil when ARM reports that it does not exist.
     func get(_ kind: ResourceKind, _ name: String, expand: String? = nil) async throws(ARMError) -> JSONNode? {
         var request = request("GET", kind, name)
         if let expand { request.query = [("$expand", expand)] }
@@ -82,12 +82,12 @@ struct AzureResources: Sendable {
 }
 
 extension ARMError {
-    /// A 404 in ARM's own words. One that a proxy wrote, or that means the whole subscription, is no proof.
+    /// A 404 with a code of ARM. A 404 of a proxy, or one about the whole subscription, does not prove that the resource is gone.
     var reportsAbsence: Bool {
         isNotFound && !code.isEmpty && !hasCode("SubscriptionNotFound") && !hasCode("InvalidSubscriptionId")
     }
 
-    /// Whether it says nothing of what was asked about, and the same question may be answered in a while.
+    /// Whether it says nothing about the resource, and a later request may succeed.
     var isTransient: Bool {
         switch kind {
         case .notSent, .unanswered, .malformed, .credential: true

@@ -2,16 +2,16 @@ internal import JSON
 internal import LinuxIO
 internal import PodVMLifecycle
 
-/// Reads resources of one kind for all who wait for one: each by itself while they are few, all by one list when that costs
-/// fewer calls.
+/// Reads resources of one kind for all calls that wait for one: one by one while there are few, with one list when that
+/// costs fewer calls.
 ///
-/// There is no poller behind it. Of those who ask at the same time the first one lists, in its own task, and the others
-/// wait for that; if it is cancelled, the next takes over.
+/// There is no background task. Of the callers that ask at the same time the first one lists, in its own task, and the
+/// others wait for its list; if it is cancelled, the next one takes over.
 final class BatchingReader: Sendable {
     /// A list that begins soon, or is under way.
     private final class Round: Sendable {
         let isOver = Event()
-        /// By name in lower case; nil after the round: it was called off.
+        /// By name in lower case; nil after the round: it was cancelled.
         let outcome = Lock<Result<[String: JSONNode], ARMError>?>(nil)
     }
 
@@ -21,8 +21,8 @@ final class BatchingReader: Sendable {
         var gathering: Round?
     }
 
-    /// Fewer than these are served one by one, however short the list was when it was last read: many nodes with a few
-    /// VMs each make a list long, and none of them shall read all of it to find that out.
+    /// Fewer callers than this are served one by one, however short the last list was: many nodes with a few VMs each make the
+    /// list long, and a node must not read all of it to find that out.
     static let fewest = 10
     /// How long the first to ask waits for others.
     static let gatheringTime = Duration.milliseconds(100)
@@ -38,19 +38,19 @@ final class BatchingReader: Sendable {
         self.clock = clock
     }
 
-    /// Counts the caller among those who wait, for as long as `body` takes.
+    /// Counts the caller as waiting for as long as `body` takes.
     func waiting<Value>(_ body: () async throws(CreationFailure) -> Value) async throws(CreationFailure) -> Value {
         state.withLock { $0.waiting += 1 }
         defer { state.withLock { $0.waiting -= 1 } }
         return try await body()
     }
 
-    /// Whether one list costs less than what all who wait would ask one by one.
+    /// Whether one list costs less than reading for all callers one by one.
     ///
-    /// Twice its pages, as a list counts for more at the compute provider than a read, and not all want to know now.
+    /// Twice its pages, as a list counts for more at the compute provider than a read, and not all callers read now.
     var isCrowded: Bool { state.withLock { $0.waiting >= max(Self.fewest, 2 * $0.pages) } }
 
-    /// What there is under the name now, or nil.
+    /// The resource of that name now, or nil.
     func read(_ name: String) async throws(ARMError) -> JSONNode? {
         guard isCrowded else { return try await resources.get(kind, name) }
         while true {
@@ -78,7 +78,7 @@ final class BatchingReader: Sendable {
 
     private func lead(_ round: Round) async {
         try? await clock.sleep(for: Self.gatheringTime)
-        // Who asks from now on wants to know what is true from now on: that is the next round's.
+        // A caller that asks from now on needs a newer list: that is the next round's.
         state.withLock { $0.gathering = nil }
         defer { round.isOver.set() }
         if Task.isCancelled { return }

@@ -9,7 +9,7 @@ struct CreationAttempt: Sendable {
     let sandbox: SandboxID
     let spec: InstanceSpec
     let candidate: Candidate
-    /// What would be taken if it could be had.
+    /// The first choice.
     let preferred: Candidate?
 
     private var id: InstanceID { spec.name }
@@ -24,7 +24,7 @@ struct CreationAttempt: Sendable {
             sshPublicKey: context.sshPublicKey)
         warnOfOtherTEE()
         var request = context.resources.request("PUT", .vm, id.rawValue, body: body.json)
-        // Makes a VM or nothing: what is there, whoever's, is never changed.
+        // Creates a VM or does nothing: an existing VM is never changed.
         request.headers["If-None-Match"] = "*"
         var interface: String?
         do throws(ARMError) {
@@ -67,17 +67,17 @@ struct CreationAttempt: Sendable {
             entry.operation = ARMOperation(answer, of: request)
         }
         log.info(
-            "Azure makes the VM",
+            "Azure accepted the request for the VM",
             [
                 LogField("place", candidate), LogField("tee", tee.rawValue),
                 LogField("requestID", answer.requestID ?? ""),
             ])
-        // What is odd in the answer will be seen when the VM is read.
+        // An answer that cannot be read is not an error: the VM is read later.
         guard let node = try? answer.node(of: request) else { return nil }
         return (try? VirtualMachine(node))?.interfaceName
     }
 
-    /// The PUT's answer is not that it makes the VM, or none came: perhaps the VM is there all the same, and ours.
+    /// The PUT failed or got no answer: the VM may exist all the same, and belong to this sandbox.
     private func adopted(after error: ARMError) async throws(CreationFailure) -> String? {
         if error.kind == .cancelled || error.mayHaveCreated {
             context.vms.update(id) { $0.lost = context.clock.now }
@@ -94,7 +94,7 @@ struct CreationAttempt: Sendable {
             throw .final(
                 ProviderError(
                     .rejected, .giveUp, during: operation,
-                    "a VM of this name is there already and belongs to \(owner); it is left alone (\(error.detail))"))
+                    "a VM of this name exists already and belongs to \(owner); it is left alone (\(error.detail))"))
         }
         context.vms.update(id) { entry in
             entry.owner = sandbox

@@ -2,7 +2,7 @@ internal import LinuxIO
 
 /// How long something usually takes, learnt from how long it took: the time after which to look first.
 ///
-/// It is the shortest of the last few, so that one busy moment does not keep all who come later waiting.
+/// It is the shortest of the last few, so that one slow case does not delay later ones.
 final class LatencyEstimate: Sendable {
     private static let memory = 4
 
@@ -19,8 +19,8 @@ final class LatencyEstimate: Sendable {
 
     /// It was found done after `time`, at the first look or at a later one.
     ///
-    /// Who finds it done at the first look does not know for how long it has been, so the next one looks sooner: a good
-    /// deal sooner where only moments are at stake, a bit where a look too many costs more than it can win.
+    /// A first look that finds it done does not show for how long it has been done, so the next first look comes sooner: much
+    /// sooner for short times, a little sooner for long ones, where an additional look costs more than it saves.
     func learn(_ time: Duration, atFirstLook: Bool) {
         let seen = atFirstLook ? time * (time < .seconds(1) ? 0.7 : 0.95) : time
         state.withLock { state in state.last = state.last.suffix(Self.memory - 1) + [min(seen, limit)] }

@@ -2,12 +2,12 @@ internal import LinuxIO
 internal import PodVMLifecycle
 internal import Telemetry
 
-/// The watch over a VM that Azure calls done and whose agent has not answered yet, for the news that it runs no more: no
-/// operation tells that.
+/// Watches the power state of a VM that Azure reports as created and whose agent has not answered yet: no operation reports
+/// that such a VM has stopped.
 struct PowerWatch: Sendable {
     /// Most agents answer before the first reading; then the readings become rarer.
     private static let pauses = Duration.seconds(5) ... .seconds(30)
-    /// How many readings this node makes in a second at the most, for all VMs that it watches.
+    /// How many readings this node makes in a second, for all VMs that it watches.
     private static let rate = 0.5
 
     let context: AzureContext
@@ -30,7 +30,7 @@ struct PowerWatch: Sendable {
                 if error.kind == .cancelled { throw ProviderError(error, during: operation) }
                 guard error.isTransient else {
                     return context.logger.warning(
-                        "The VM's power state cannot be read; if the VM stops, only the time-out tells",
+                        "Could not read the VM's power state; a VM that stops is noticed only by the time limit (-proxy-timeout)",
                         [LogField("vm", id), LogField("error", error)])
                 }
                 pause = max(pause, error.retryAfter ?? .zero)
@@ -60,13 +60,13 @@ struct PowerWatch: Sendable {
         if machine.isBeingDeleted { return ("the VM is being deleted, and not by this adaptor", later) }
         if machine.provisioning == .failed || machine.provisioning == .canceled {
             let fault = machine.fault.map { " (\($0.code): \($0.message))" } ?? ""
-            return ("Azure calls the VM failed\(fault)", later)
+            return ("the VM's provisioning state is Failed\(fault)", later)
         }
         switch machine.power {
         case .stopped:
             return (
-                "the VM has stopped (PowerState/stopped): its guest has switched it off, or an operator has. Its serial "
-                    + "console log tells why a guest did, if boot diagnostics are on", .giveUp
+                "the VM has stopped (PowerState/stopped): its guest or an operator has switched it off. Read the VM's "
+                    + "serial console log, if boot diagnostics are on", .giveUp
             )
         case .deallocated:
             return ("the VM is deallocated: by an operator, a policy or an eviction", later)

@@ -1,7 +1,7 @@
 internal import PodVMLifecycle
 
 extension AzureContext {
-    /// How Azure gets on with a VM.
+    /// How far Azure is with creating a VM.
     enum ProvisioningStatus {
         /// Azure may say when to look again, and what there is of the VM.
         case underWay(retryAfter: Duration?, VirtualMachine?)
@@ -25,9 +25,9 @@ extension AzureContext {
             throw .azure(
                 failure(
                     of: id,
-                    "Azure calls the VM done, or knows nothing of its making any more, and there is no such VM"))
+                    "Azure reports the operation as ended, or does not know it any more, and the VM does not exist"))
         }
-        if machine.isBeingDeleted { throw .azure(failure(of: id, "somebody is deleting the VM")) }
+        if machine.isBeingDeleted { throw .azure(failure(of: id, "the VM is being deleted, and not by this adaptor")) }
         switch machine.provisioning {
         case .succeeded: return .done(machine)
         case .running: return .underWay(retryAfter: nil, machine)

@@ -1,4 +1,4 @@
-/// What a resource's tags may be: fifty of them, names without what a resource id's parser would stumble on.
+/// What a resource's tags may be: fifty of them, and names without the characters that Azure forbids.
 enum ResourceTags {
     /// Names the technology that protects the VM's memory from the cloud: a ``TEE``.
     static let tee = "peerpods-tee"
@@ -17,7 +17,7 @@ enum ResourceTags {
     static func faults(in tags: [String: String]) -> [String] {
         var faults: [String] = []
         if tags.count > countLimit {
-            faults.append("there are \(tags.count) tags, ours included; a resource has at most \(countLimit).")
+            faults.append("there are \(tags.count) tags, with the adaptor's own; a resource has at most \(countLimit).")
         }
         var seen: Set<String> = []
         for (name, value) in tags.sorted(by: { $0.key < $1.key }) {

@@ -8,7 +8,7 @@ struct VMBody: Sendable {
     let size: VMSize
     /// Nil: the region decides.
     let zone: String?
-    /// As `authorized_keys` has it. Azure wants one; nobody needs to hold its other half.
+    /// As in `authorized_keys`. Azure requires a key; the private key may be discarded.
     let sshPublicKey: String
 
     private var resources: VMResources { VMResources(spec.name) }

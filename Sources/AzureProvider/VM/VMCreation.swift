@@ -9,7 +9,7 @@ internal import Telemetry
 ///                 ^                            │
 ///                 └────────── replaced ────────┘          each of them may end with `failed`
 ///
-/// How often the VM is tried is ``PlacementSearch``'s to say, whether a try fails before its address is known or after.
+/// ``PlacementSearch`` limits the tries, whether a try fails before its address is known or after.
 final class VMCreation: InstanceCreation {
     private enum State {
         case new

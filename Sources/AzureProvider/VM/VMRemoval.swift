@@ -2,9 +2,9 @@ internal import JSON
 internal import PodVMLifecycle
 internal import Telemetry
 
-/// One deleteInstance: the VM, if it is the sandbox's, and whatever was made with it, until nothing is left.
+/// One deletion: the VM, if it is the sandbox's, and all resources that were created with it, until none is left.
 struct VMRemoval: Sendable {
-    /// How long a PUT that nobody waited for may take to have its effect.
+    /// How long a PUT whose answer was not awaited may take to have its effect.
     static let lostRequestTime = Duration.seconds(10)
     /// How often a deletion that Azure took is looked after before it is asked for again.
     private static let looks = 60
@@ -21,7 +21,7 @@ struct VMRemoval: Sendable {
 
     /// With `keepingEntry` what is known of the VM's tries stays known, for the next one.
     func run(keepingEntry: Bool = false) async throws(ProviderError) {
-        // No VM of ours has another kind of name, so such a one is as gone as can be.
+        // No pod VM has such a name, so there is none.
         guard names.fault == nil else { return }
         let begun = context.clock.now
         do throws(CreationFailure) {
@@ -37,7 +37,7 @@ struct VMRemoval: Sendable {
             case .failedVMExists: throw ProviderError(.operationFailed, .retry(after: .seconds(5)), during: operation)
             }
         }
-        // Whatever has the name from now on is not known to be ours.
+        // What has the name from now on may belong to another owner.
         if keepingEntry { context.vms.updateIfKnown(id) { $0.owner = nil } } else { context.vms.forget(id) }
     }
 
@@ -55,7 +55,7 @@ struct VMRemoval: Sendable {
             guard let machine = try await findMachine() else { return .absent }
             guard machine.belongs(to: sandbox) else {
                 log.warning(
-                    "The VM of this name is not this sandbox's; it is left alone",
+                    "The VM of this name belongs to another owner; it is not deleted",
                     [LogField("owner", machine.owner ?? "unknown")])
                 return .foreign
             }
@@ -72,7 +72,7 @@ struct VMRemoval: Sendable {
         return .deleted
     }
 
-    /// The VM, also if it appears only now: a PUT whose answer nobody waited for may be slower than we are.
+    /// The VM, also if it appears only now: a PUT whose answer was not awaited may take effect late.
     private func findMachine() async throws(CreationFailure) -> VirtualMachine? {
         while true {
             let found = try await azure { () throws(ARMError) in
@@ -100,7 +100,7 @@ struct VMRemoval: Sendable {
         }
     }
 
-    /// Returns once there is no such VM. Its absence is the proof; the operation tells only when to look, and of failure.
+    /// Returns once there is no such VM. Only its absence proves that; the operation tells when to look, and reports a failure.
     private func awaitEnd(_ running: ARMOperation?) async throws(CreationFailure) {
         let begun = context.clock.now
         var pause = context.removalTime.expected
@@ -138,8 +138,8 @@ struct VMRemoval: Sendable {
         throw .final(
             ProviderError(
                 .operationFailed, .retry(after: .seconds(30)), during: operation,
-                "Azure took the deletion \(begun.duration(to: context.clock.now).components.seconds) s ago, and the VM is still "
-                    + "there"))
+                "Azure accepted the deletion \(begun.duration(to: context.clock.now).components.seconds) s ago, and the VM "
+                    + "still exists"))
     }
 
     private func nextPause(after pause: Duration) -> Duration { min(max(pause * 3 / 2, .seconds(1)), .seconds(15)) }
@@ -163,10 +163,11 @@ struct VMRemoval: Sendable {
             found = still
         }
         if let owner = owner(of: found, kind) {
-            log.warning("The \(kind.word) \(name) is in use by another; it is left alone", [LogField("owner", owner)])
+            log.warning(
+                "The \(kind.word) \(name) belongs to another owner; it is not deleted", [LogField("owner", owner)])
             return
         }
-        log.info("Deleting the \(kind.word) \(name), which the VM has left behind")
+        log.info("Deleting the \(kind.word) \(name), which Azure did not delete with the VM")
         let request = context.resources.request("DELETE", kind, name)
         if let answer = try await delete(request) {
             try await azure { () throws(ARMError) in try await context.arm.finish(answer, of: request) }
@@ -175,7 +176,7 @@ struct VMRemoval: Sendable {
             throw .final(
                 ProviderError(
                     .operationFailed, .retry(after: .seconds(10)), during: operation,
-                    "Azure says that it has deleted the \(kind.word) \(name), and it is still there"))
+                    "Azure reported the deletion of the \(kind.word) \(name), which still exists"))
         }
     }
 

@@ -1,13 +1,12 @@
 internal import LinuxIO
 internal import PodVMLifecycle
 
-/// What this process knows of its VMs beyond their names: a help, never the truth. After a restart it is empty, and Azure
-/// is asked instead.
+/// What this process remembers of its VMs, to save requests. After a restart it is empty, and Azure is asked instead.
 final class VMTable: Sendable {
     struct Entry: Sendable {
-        /// Whose it is, by its own tags or by the PUT that made it; nil until one of them is known to have worked.
+        /// The sandbox that it belongs to, by its tags or by the PUT that created it; nil while that is not known.
         var owner: SandboxID?
-        /// What goes on at Azure; nil when nothing does, or nothing is known of it.
+        /// The operation that runs in Azure; nil when none runs, or none is known.
         var operation: ARMOperation?
         /// Its interface's name, where Azure gave it another one than it was told.
         var interface: String?

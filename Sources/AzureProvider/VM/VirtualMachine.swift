@@ -1,7 +1,7 @@
 internal import JSON
 internal import PodVMLifecycle
 
-/// A VM as ARM tells of it, as far as we look.
+/// The part of ARM's description of a VM that the provider reads.
 struct VirtualMachine: Sendable {
     let name: String
     let tags: [String: String]
@@ -59,11 +59,11 @@ struct VirtualMachine: Sendable {
     /// The name of its one interface, which is the last part of an id.
     var interfaceName: String? { interfaces.first.flatMap(ResourceID.nameLast) }
 
-    /// The sandbox that it says it was made for, in words that a log line can have.
+    /// The sandbox that its tags name, as text for a log line.
     var owner: String? { tags[InstanceTags.sandbox].map { LogText.sanitized($0, limit: SandboxID.lengthLimit) } }
 }
 
-/// A network interface as ARM tells of it, as far as we look.
+/// The part of ARM's description of a network interface that the provider reads.
 struct NetworkInterface: Sendable {
     /// The primary configuration's address, once there is one.
     let privateAddress: String?
@@ -114,20 +114,20 @@ extension JSONNode {
     /// A member that is a resource's name, and so may stand in paths and logs as it is.
     func resourceName(_ key: String) throws(JSONError) -> String {
         let name = try string(key)
-        guard ResourceID.isUsable(name) else { throw JSONError(path: path(of: key), "is no name of a resource") }
+        guard ResourceID.isUsable(name) else { throw JSONError(path: path(of: key), "is not a resource's name") }
         return name
     }
 }
 
 /// Whether a VM is switched on, as its instance view says: the status `PowerState/running` and the like.
 enum PowerState: Equatable, Sendable {
-    /// Running, or about to: `starting`, `running`, and whatever else Azure may say.
+    /// Running, or about to: `starting`, `running`, and any other state.
     case on
     /// On its way to `stopped`.
     case stopping
     /// Switched off, by its guest or by an operator; its place at Azure is kept.
     case stopped
-    /// Without a place at Azure, or about to lose it: an operator, a policy or an eviction did that.
+    /// Deallocated, or about to be: by an operator, a policy or an eviction.
     case deallocated
 
     /// Nil if none of an instance view's statuses tells.

@@ -14,7 +14,7 @@ public struct InstanceID: Hashable, Sendable, RawRepresentable, CustomStringConv
 public struct ListedInstance: Hashable, Sendable {
     /// Its name.
     public let id: InstanceID
-    /// What it carries; ours have those of ``InstanceTags``.
+    /// Its tags; pod VMs have those of ``InstanceTags``.
     public let tags: [String: String]
 
     /// Names a VM and says what it carries.

@@ -16,7 +16,7 @@ public protocol PodConnector: Sendable {
     /// Dials the VM until the agent has answered through the tunnel; listens on the agent socket from then on.
     ///
     /// It tries until it succeeds or its task is cancelled: the caller keeps the time. It throws by itself only
-    /// what trying again cannot mend. Cancelled, it throws what its last try failed with, if it made one: that is what a
+    /// what another try does not change. Cancelled, it throws what its last try failed with, if it made one: that is what a
     /// person wants to hear after a time-out.
     func connect(_ sandbox: SandboxID, in directory: String, to instance: Instance) async throws(ConnectorError)
 
@@ -24,7 +24,7 @@ public protocol PodConnector: Sendable {
     /// also for what was never connected, or by an earlier process.
     func disconnect(_ sandbox: SandboxID, in directory: String) async
 
-    /// Gives back what nobody else may have while the sandbox's VM might still send, and finishes what
+    /// Releases what no other pod may have while the sandbox's VM might still send, and finishes what
     /// ``disconnect(_:in:)`` has begun.
     ///
     /// Called once the VM is gone and disconnecting has returned, and before the directory goes. It may take its time;

@@ -21,7 +21,7 @@ package protocol RecordStore: Sendable {
 ///
 /// Whatever a write has to survive, a reader finds the old record or the new one, never half of one.
 package enum SurvivedEvent: Hashable, Sendable {
-    /// The end of this process, however it comes. There is no VM, so a power cut takes all there is of the pod.
+    /// The end of this process. There is no VM, so a power cut ends the pod completely.
     case processEnd
     /// A power cut.
     case powerCut
@@ -33,10 +33,10 @@ package enum SurvivedEvent: Hashable, Sendable {
 package struct LoadedRecords: Sendable {
     /// What could be read.
     package var records: [SandboxRecord] = []
-    /// What could not be read, by sandbox, and why. It stays where it is: a VM may hang on it, and another version of
+    /// What could not be read, by sandbox, and why. It is left in place: a VM may belong to it, and another version of
     /// this program may be able to read it.
     package var unreadable: [SandboxID: String] = [:]
-    /// How many directories of a Go cloud-api-adaptor there are. They stay where they are: their VMs are that one's.
+    /// How many directories of a Go cloud-api-adaptor there are. They are left in place: their VMs belong to that adaptor.
     package var goDirectories = 0
 
     package init(records: [SandboxRecord] = [], unreadable: [SandboxID: String] = [:]) {
@@ -47,7 +47,7 @@ package struct LoadedRecords: Sendable {
 
 /// Why the pods directory did not take or give a record.
 package struct RecordError: Error, Equatable, CustomStringConvertible {
-    /// Whether it is for want of room (space, quota, inodes), and not of permission or a working disk.
+    /// Whether the reason is a lack of space, quota or inodes, and not of permission or a working disk.
     package let isOutOfSpace: Bool
     /// What failed, on which file, and why.
     package let description: String

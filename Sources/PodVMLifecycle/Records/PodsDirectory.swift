@@ -4,7 +4,7 @@ internal import LinuxIO
 /// The pods directory on disk: a directory for each sandbox, with its record in it.
 ///
 /// The record is the first file to come and the last to go, so a directory with more than nothing in it always says
-/// whose it is. One that does not is not ours, and is left alone: nobody's files are lost to a mistyped `-pods-dir`.
+/// which sandbox it belongs to. Another directory is left alone: a mistyped `-pods-dir` destroys no files.
 struct PodsDirectory: RecordStore {
     static let recordName = "record.json"
     /// The file by which a sandbox's directory of the Go adaptor is known: it writes the VM's boot document there.
@@ -20,7 +20,7 @@ struct PodsDirectory: RecordStore {
 
     private func pods() throws(FileError) -> Directory {
         try opened.withLock { opened throws(FileError) in
-            // Who has removed it gets another one.
+            // A directory that was removed is created again.
             if let directory = opened, !directory.isRemoved { return directory }
             let directory = try Directory.own(path, makingWith: 0o700)
             opened = directory

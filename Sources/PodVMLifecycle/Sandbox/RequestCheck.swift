@@ -18,7 +18,7 @@ struct RequestCheck {
         }
     }
 
-    /// Why nobody could connect to a unix socket of that path.
+    /// Why a unix socket cannot have that path.
     static func socketFault(_ path: String) -> String? {
         let limit = SocketAddress.unixPathLimit
         guard path.utf8.count > limit else { return nil }

@@ -1,7 +1,7 @@
 /// A step that is decided but not yet durable.
 ///
-/// Nobody can read its effect but ``Sandbox``, which gives it out only once the new state is on disk. "Write first,
-/// then act" is thus no rule to keep in mind: the other order does not compile.
+/// Only ``Sandbox`` can read its effect, and returns it once the new state is on disk: acting before writing does not
+/// compile.
 package struct Decision: ~Copyable {
     fileprivate let state: SandboxState
     fileprivate let effect: SandboxState.Effect
@@ -81,9 +81,9 @@ package struct Sandbox: Sendable {
 extension SandboxState {
     /// What the record of this state has to survive when it replaces one of the state `before`.
     ///
-    /// As long as there is no VM, nothing outside this machine's memory hangs on the record: a power cut ends the pod, and
-    /// what is lost of the sandbox with it is not missed. From the moment at which the cloud is asked, the record
-    /// is all that finds the VM again. Where there is none any more, an old record does no harm: it has the VM deleted again.
+    /// As long as there is no VM, the record describes nothing outside this machine's memory: a power cut ends the pod, and
+    /// the record with it. From the moment at which the cloud is asked, the record
+    /// is all that finds the VM again. When the VM is deleted, an old record only causes another deletion.
     fileprivate func survivedEvent(after before: SandboxState) -> SurvivedEvent {
         guard mayHaveVM else { return .processEnd }
         return before.mayHaveVM ? .powerCut : .firstPowerCut

@@ -28,7 +28,7 @@ package enum SandboxState: Equatable, Sendable {
     /// There is no VM; the node's side goes next, and the record with it.
     case gone(InstanceID)
 
-    /// What the world must do next.
+    /// What must be done next.
     package enum Effect: Equatable, Sendable {
         case createInstance(InstanceID)
         case connect(Instance)
@@ -107,7 +107,7 @@ extension SandboxState {
         case .booting, .running, .deleting:
             unchanged
         case .preparing(let vm), .prepared(let vm), .gone(let vm):
-            // Nobody asked for it any more, or yet; it must not be left without an owner.
+            // The VM is not wanted any more, or not yet; it must not be left without an owner.
             Decision(.deleting(vm), then: .deleteInstance(vm))
         }
     }

@@ -1,8 +1,8 @@
-/// One sandbox, for a person who asks what this node has.
+/// One sandbox, for an operator who lists the sandboxes of this node.
 public struct SandboxSummary: Hashable, Sendable {
     /// Where a sandbox is in its life, in one word.
     public enum State: String, Hashable, Sendable, CaseIterable {
-        /// CreateVM is at work.
+        /// CreateVM is in progress.
         case preparing
         /// CreateVM is done, StartVM has not come.
         case prepared

@@ -1,4 +1,4 @@
-/// A CreateVM or StartVM that came to nothing, told so that a person knows what to do.
+/// A CreateVM or StartVM that failed, as a message that says what to do.
 struct FailedCall {
     private let record: SandboxRecord
     private let phase: PhaseTimer.Phase
@@ -37,13 +37,13 @@ struct FailedCall {
 
     private var leftover: String {
         if phase == .preparing { return "Nothing was asked of the cloud." }
-        guard let unrecorded else { return "Whatever there is of the VM is being deleted." }
-        return "Whatever there is of the VM is being deleted, but that could not be recorded (\(unrecorded)): should "
-            + "the adaptor restart, it will find the sandbox as it was before."
+        guard let unrecorded else { return "The VM, if it exists, is being deleted." }
+        return "The VM, if it exists, is being deleted, but that could not be recorded (\(unrecorded)): after a "
+            + "restart the adaptor finds the sandbox as it was before."
     }
 
     private var reason: (LifecycleError.Code, String) {
-        if isStopped { return (.cancelled, "it was stopped meanwhile.") }
+        if isStopped { return (.cancelled, "the sandbox was stopped.") }
         if isCancelled { return (.cancelled, "the caller hung up or its deadline passed.") }
         return switch cause {
         case let error as ProviderError: (error.lifecycleCode, "\(error). \(error.hint)")
@@ -52,7 +52,7 @@ struct FailedCall {
             (error.isOutOfSpace ? .resourceExhausted : .internal, "it could not be recorded: \(error).")
         case let error as ReadinessWait.TimedOut: (.deadlineExceeded, error.sentence)
         case let error?: (.internal, "\(error).")
-        case nil: (.cancelled, "it was stopped meanwhile.")
+        case nil: (.cancelled, "the sandbox was stopped.")
         }
     }
 }
@@ -73,8 +73,8 @@ extension ProviderError {
         switch code {
         case .quotaExceeded: "Raise the quota, delete VMs that are not needed, or use another size."
         case .outOfCapacity: "Use another size, zone or region, or try later."
-        case .throttled: "Try later; the cloud is asked too often."
-        case .unreachable: "Check this node's way to the cloud's API, and its proxy settings."
+        case .throttled: "Try later; the cloud limits the rate of calls."
+        case .unreachable: "Check that this node reaches the cloud's API, and its proxy settings."
         case .unauthorized: "Check the adaptor's credentials and the role they have."
         case .rejected: "Change the pod's annotations or the adaptor's configuration; the same will be refused again."
         case .operationFailed: "The cloud's activity log has more under the VM's name."

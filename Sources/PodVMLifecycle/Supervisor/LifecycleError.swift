@@ -6,7 +6,7 @@ public struct LifecycleError: Error {
         case invalidArgument = "invalid argument"
         /// The sandbox is there already.
         case alreadyExists = "already exists"
-        /// There is no such sandbox, or no such VM yet.
+        /// The sandbox does not exist, or its VM does not exist yet.
         case notFound = "not found"
         /// The sandbox's state does not allow it.
         case failedPrecondition = "failed precondition"

@@ -35,7 +35,7 @@ struct OrphanWatch {
 
     /// Compares the cloud's list with the sandboxes that are `owned`.
     ///
-    /// A VM that was not listed this time, has got an owner, or has other tags of ours than before, counts as new the next
+    /// A VM that was not listed this time, has an owner, or has other identifying tags than before, counts as new the next
     /// time that it is seen without one.
     mutating func look(at listed: [ListedInstance], owned: Set<SandboxID>, now: ContinuousClock.Instant) -> Findings {
         var findings = Findings()

@@ -42,7 +42,7 @@ extension SandboxSupervisor {
             do {
                 try await stop(record.id.rawValue)
             } catch {
-                log.warning("An abandoned sandbox was not stopped in full", [LogField("error", error)])
+                log.warning("Could not stop the abandoned sandbox completely", [LogField("error", error)])
             }
         }
     }

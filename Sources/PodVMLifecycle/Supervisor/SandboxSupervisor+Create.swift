@@ -16,7 +16,7 @@ extension SandboxSupervisor {
         // Log readers of the Go adaptor's own test suite look for this very sentence.
         log.info("create a sandbox \(record.id) for pod \(record.podName) in namespace \(record.podNamespace)")
         if record.networkNamespacePath.isEmpty {
-            log.info("The sandbox has no network namespace: should its shim die, it stays until StopVM")
+            log.info("The sandbox has no network namespace; if its shim dies, only StopVM removes it")
         }
         let directory = store.directory(of: record.id)
         let outcome: Result<PreparedPod, any Error>
@@ -29,7 +29,7 @@ extension SandboxSupervisor {
         if case .success(let pod) = outcome, !settled.isEnding { return pod.agentSocketPath }
         await teardown(of: record.id)?.quickPart.wait()
         let failure = FailedCall(record, at: .preparing, call, outcome.failure, settled.unrecorded).error
-        log.warning("A sandbox could not be prepared", [LogField("error", failure.message)])
+        log.warning("Could not prepare the sandbox", [LogField("error", failure.message)])
         throw failure
     }
 

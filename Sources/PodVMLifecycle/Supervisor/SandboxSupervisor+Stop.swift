@@ -8,7 +8,7 @@ extension SandboxSupervisor {
     /// Idempotent; a sandbox that is not known is stopped already. A start in progress is called off. Needs ``run()`` to
     /// be running.
     ///
-    /// - Throws: ``LifecycleError`` when the deletion could not be recorded (it goes on all the same, but a restart
+    /// - Throws: ``LifecycleError`` when the deletion could not be recorded (it goes on, but a restart
     ///   would forget it; the caller should ask again), or when the sandbox's record cannot be read.
     public func stop(_ id: String) async throws(LifecycleError) {
         // What cannot be a sandbox never was one.
@@ -46,7 +46,7 @@ extension SandboxSupervisor {
     /// The sandbox's teardown, if one has begun.
     func teardown(of id: SandboxID) -> Teardown? { table.withLock { $0.entries[id]?.teardown } }
 
-    /// Begins the sandbox's teardown in the background, if it has not begun and nobody is at work on the sandbox.
+    /// Begins the sandbox's teardown in the background, if it has not begun and no call works on the sandbox.
     func beginEnding(of id: SandboxID) {
         let teardown = Teardown()
         let record = table.withLock { table -> SandboxRecord? in
@@ -128,7 +128,7 @@ extension SandboxSupervisor {
         count()
     }
 
-    /// Tries until it works; nobody waits for more than the first try.
+    /// Tries until it works; callers wait for the first try only.
     private func insist(
         on what: String, of record: SandboxRecord, _ teardown: Teardown? = nil,
         _ work: @Sendable () async throws -> Void

@@ -51,7 +51,7 @@ extension SandboxSupervisor {
         logger.warning(
             """
             VMs with this cluster's and this node's tags have no sandbox on record; they are deleted after the grace time \
-            (-orphan-grace-time). If they have one, the pods directory (-pods-dir) is not the right one
+            (-orphan-grace-time). If they belong to pods, check that -pods-dir names the right directory
             """,
             [
                 LogField("count", orphans.count), LogField("vms", names),
@@ -63,7 +63,7 @@ extension SandboxSupervisor {
         let (vm, sandbox) = (orphan.vm, orphan.sandbox)
         let log = logger.with("vm", vm.id).with("sandbox", sandbox)
             .with("pod", vm.tags[InstanceTags.pod] ?? "").with("namespace", vm.tags[InstanceTags.namespace] ?? "")
-        log.warning("No sandbox has owned this VM for the grace time; deleting it")
+        log.warning("The VM has had no sandbox for the grace time; deleting it")
         metrics.orphans.increment()
         let isDeleted = await insist(on: "delete the VM", log) {
             try await self.provider.deleteInstance(vm.id, of: sandbox)

@@ -1,11 +1,11 @@
 public import LinuxIO
 public import Telemetry
 
-/// The sandboxes of this node: makes them, starts and stops their VMs, and sees to it that none is left without an
-/// owner, whatever fails.
+/// The sandboxes of this node: creates them, starts and stops their VMs, and deletes every VM that has no owner, whatever
+/// fails.
 ///
-/// Concurrency: each sandbox has a semaphore. Who has passed it decides, has the decision recorded - the disk may take its
-/// time, and other sandboxes go on meanwhile - and publishes it in `table`, under its lock. So of two calls for one sandbox
+/// Concurrency: each sandbox has a semaphore. A call that has passed it decides, has the decision recorded - other
+/// sandboxes go on while the disk writes - and publishes it in `table`, under its lock. So of two calls for one sandbox
 /// that come at once one is first, and a decision that is not recorded is seen by no other call. What a decision is for -
 /// asking the cloud, tying the tunnel - happens after the semaphore and reports back with the next event. CreateVM and
 /// StartVM work in their caller's task; what must outlive the caller, the teardown of a sandbox, is a child of ``run()``.
@@ -78,7 +78,7 @@ public final class SandboxSupervisor: Sendable {
         orphans = Lock(OrphanWatch(owner: options.owner, graceTime: options.orphanGraceTime))
     }
 
-    /// Takes up what an earlier process left: running VMs stay on record, whatever was on its way goes.
+    /// Adopts what an earlier process left: running VMs stay on record, a start or stop that was in progress ends in a deletion.
     ///
     /// - Throws: ``LifecycleError`` when the pods directory cannot be made or listed. A record that cannot be read is
     ///   logged, stays where it is and keeps nothing else from being taken up.
@@ -93,7 +93,7 @@ public final class SandboxSupervisor: Sendable {
         }
         for (id, reason) in loaded.unreadable.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
             logger.error(
-                "A sandbox's record cannot be read; it is left as it is, as a VM may hang on it",
+                "A sandbox's record cannot be read; it is left in place, because a VM may belong to it. Use the version that wrote it, or delete VM and directory by hand",
                 [LogField("sandbox", id), LogField("error", reason)])
         }
         if loaded.goDirectories > 0 {
@@ -130,12 +130,12 @@ public final class SandboxSupervisor: Sendable {
         }
         guard let result else { return }
         if let failure = result.failure {
-            log.warning("A deletion could not be recorded", [LogField("error", failure)])
+            log.warning("The deletion of a sandbox could not be recorded; it goes on", [LogField("error", failure)])
         }
         if result.isEnding { beginEnding(of: record.id) }
     }
 
-    /// Works in the background - on deletions, with whatever patience they need - until cancelled.
+    /// Works in the background on deletions, as long as they take, until cancelled.
     ///
     /// Then it stops at once and in order: what is not done stays on record, for the next process to do.
     public func run() async {

@@ -5,10 +5,10 @@ struct SandboxTable {
     struct Entry {
         /// As it was decided and recorded last.
         var sandbox: Sandbox
-        /// Lets one decision at a time be made and recorded. Only who has passed it changes `sandbox`, or removes the entry.
+        /// Lets one decision at a time be made and recorded. Only a call that holds it changes `sandbox`, or removes the entry.
         let turn: AsyncSemaphore
-        /// The CreateVM or StartVM in progress. Whoever runs it begins the teardown that became due meanwhile: a deletion
-        /// must not overtake the creation it is to undo.
+        /// The CreateVM or StartVM in progress. The call begins the teardown that became due meanwhile: a deletion must not
+        /// overtake the creation that it undoes.
         var call: InFlightCall?
         /// The teardown in progress, at most one.
         var teardown: Teardown?
@@ -38,7 +38,7 @@ struct SandboxTable {
         entries.values.first { $0.sandbox.state.vm == vm }?.sandbox.record
     }
 
-    /// The sandboxes that no call is at work on, and that are not being torn down.
+    /// The sandboxes that no call works on, and that are not being torn down.
     var idle: [Entry] { entries.values.filter(\.isIdle) }
 
     /// The sandboxes that own a VM, or may. A record that cannot be read still owns its VM.

@@ -65,7 +65,7 @@ struct ARMClientTests {
         #expect(String(decoding: sent.body, as: UTF8.self) == #"{"location":"westeurope"}"#)
     }
 
-    @Test("says what ARM said, of what, with all ids and the root cause")
+    @Test("reports ARM's error with the request, all ids and the root cause")
     func refusal() async throws {
         let body: JSONValue = [
             "error": [
@@ -99,10 +99,11 @@ struct ARMClientTests {
     }
 
     @Test(
-        "does not take for an answer what is none",
+        "refuses what is not an answer of ARM",
         arguments: [
-            (200, "text/html", "<html>login</html>", "text/html"), (200, "application/json", "{\"name\":", "no JSON"),
-            (200, "text/plain", "{}", "text/plain"), (200, "", "\u{1}\u{2}", "no JSON"),
+            (200, "text/html", "<html>login</html>", "text/html"),
+            (200, "application/json", "{\"name\":", "not valid JSON"),
+            (200, "text/plain", "{}", "text/plain"), (200, "", "\u{1}\u{2}", "not valid JSON"),
             (200, "application/json", String(repeating: "[", count: 100_000), "nested deeper"),
         ])
     func noAnswer(status: Int, type: String, body: String, clause: String) async throws {
@@ -144,12 +145,12 @@ struct ARMClientTests {
         #expect(arm.calls.count == 3, "what is too large stays so")
     }
 
-    @Test("goes nowhere where ARM redirects to")
+    @Test("does not follow a redirect")
     func redirect() async throws {
         arm.on("GET", "/virtualMachines/vm-1", .empty(307, [("Location", "https://evil.test/")]))
         let error = try await failure()
         #expect(error.kind == .refused(status: 307))
-        #expect(error.message.contains("our token stays here"))
+        #expect(error.message.contains("the token is not sent there"))
         #expect(arm.requests.allSatisfy { !$0.url.contains("evil") })
     }
 
@@ -174,7 +175,7 @@ struct ARMClientTests {
         #expect(clock.naps.isEmpty)
     }
 
-    @Test("says why there is no token, and calls nobody without one")
+    @Test("reports why there is no token, and sends no call without a token")
     func noToken() async throws {
         arm.on("POST", "/token", .json(401, ["error": "invalid_client", "error_codes": [7_000_222]]))
         let error = try await failure()

@@ -4,7 +4,7 @@ import Testing
 
 @testable import AzureProvider
 
-@Suite("What ARM says is wrong")
+@Suite("Errors of ARM")
 struct ARMFaultTests {
     private func fault(_ text: String) throws -> ARMFault? { ARMFault(try JSONValue(parsing: text)) }
 
@@ -57,7 +57,7 @@ struct ARMFaultTests {
     @Test("may be a number")
     func number() throws { #expect(try fault(#"{"error": {"code": 42, "message": "m"}}"#)?.code == "42") }
 
-    @Test("counts what Azure says is left, and passes over what is odd")
+    @Test("reads the remaining calls that Azure reports, and ignores headers that it cannot read")
     func quotas() {
         let headers: HTTPHeaders = [
             "x-ms-ratelimit-remaining-subscription-reads": "249",

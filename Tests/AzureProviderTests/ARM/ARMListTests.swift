@@ -48,7 +48,7 @@ struct ARMListTests {
     }
 
     @Test(
-        "does not lead our token to another server",
+        "does not send the token to another server",
         arguments: [
             "https://evil.test/x", "http://management.test/x", "https://management.test:8443/x", "//evil.test/x",
             "https://management.test@evil.test/x", "https://management.test\\@evil.test/x",
@@ -64,11 +64,11 @@ struct ARMListTests {
         arm.on("GET", "/virtualMachines", Self.page(["a"], next: .string(link)))
         let error = try await failure()
         #expect(error.kind == .malformed)
-        #expect(error.message.contains("our token goes nowhere else"))
+        #expect(error.message.contains("the token is sent to no other server"))
         #expect(arm.calls.count == 1)
     }
 
-    @Test("has an end, even if its links have none")
+    @Test("ends, even if its links do not")
     func endless() async throws {
         arm.on("GET", "/virtualMachines", Self.page(["a"], next: "/again"))
         arm.on("GET", "/again", Self.page(["b"], next: "/again"))
@@ -78,7 +78,7 @@ struct ARMListTests {
         #expect(arm.calls.count == 2, "the same link again brings the same page again")
     }
 
-    @Test("has an end, even if each page is a new one")
+    @Test("ends, even if each page is a new one")
     func manyPages() async throws {
         for page in 0..<600 {
             arm.on("GET", "/page-\(page)", Self.page(["a"], next: .string("/page-\(page + 1)")))
@@ -90,7 +90,7 @@ struct ARMListTests {
     }
 
     @Test(
-        "that is none says where it is not",
+        "that cannot be read reports the place of the error",
         arguments: [
             ("[]", "expected an object"), ("{}", "value: expected an array"),
             ("{\"value\": {}}", "value: expected an array"),

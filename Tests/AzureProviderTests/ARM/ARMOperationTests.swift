@@ -52,7 +52,7 @@ struct ARMOperationTests {
         #expect(clock.naps == [.seconds(10), .seconds(20), .milliseconds(4500)])
     }
 
-    @Test("by its Location is over when the answer is no 202 any more", arguments: [200, 201, 204])
+    @Test("by its Location has ended when the answer is not 202 any more", arguments: [200, 201, 204])
     func location(status: Int) async throws {
         arm.on("GET", "/op/1", .empty(202, [("Retry-After", "3")]), .empty(status))
         try await finish("DELETE", answer(202, location: Self.url))
@@ -106,7 +106,7 @@ struct ARMOperationTests {
                 + "(request id r-9, client id id-0)")
     }
 
-    @Test("that fails without a word is failed all the same", arguments: [("Failed", ""), ("Canceled", "Canceled")])
+    @Test("that fails without a message has failed", arguments: [("Failed", ""), ("Canceled", "Canceled")])
     func wordless(status: String, code: String) async throws {
         arm.on("GET", "/op/1", .json(200, ["status": .string(status), "error": .null]))
         var failure = try await failure("PUT", answer(201, async: Self.url))
@@ -135,7 +135,7 @@ struct ARMOperationTests {
         try await finish("DELETE", answer(202, async: Self.url))
         let failure = try await failure("PUT", answer(201, async: Self.url))
         #expect(failure.isNotFound)
-        #expect(failure.message.contains("is not there"))
+        #expect(failure.message.contains("does not exist"))
     }
 
     @Test("that never ends is given up after half an hour")
@@ -155,7 +155,7 @@ struct ARMOperationTests {
         for answer in [answer(201, async: url), answer(202, location: url)] {
             let failure = try await failure("PUT", answer)
             #expect(failure.kind == .malformed)
-            #expect(failure.message.contains("our token goes nowhere else"))
+            #expect(failure.message.contains("the token is sent to no other server"))
         }
         #expect(arm.requests.isEmpty)
     }
@@ -167,7 +167,7 @@ struct ARMOperationTests {
     }
 
     @Test(
-        "is polled no oftener than every second and no rarer than every minute",
+        "is polled at most every second and at least every minute",
         arguments: [(1, 1), (60, 60), (3600, 60)])
     func pace(advice: Int, pause: Int) async throws {
         arm.on("GET", "/op/1", .json(200, ["status": "Succeeded"]))

@@ -28,7 +28,7 @@ struct ARMRetryTests {
         _ = try await arm.client(clock).send(request(method))
     }
 
-    @Test("for a reason that passes is repeated, the longer the later", arguments: [408, 500, 502, 503, 504])
+    @Test("for a temporary reason is repeated with growing pauses", arguments: [408, 500, 502, 503, 504])
     func transient(status: Int) async throws {
         arm.on("PUT", "/vm-1", .refusal(status, "InternalServerError"))
         let error = try await failure("PUT")
@@ -44,14 +44,14 @@ struct ARMRetryTests {
         #expect(clock.naps == [.seconds(17)])
     }
 
-    @Test("because nobody answered is repeated when twice is as good as once", arguments: ["GET", "PUT", "DELETE"])
+    @Test("without an answer is repeated when it is idempotent", arguments: ["GET", "PUT", "DELETE"])
     func unanswered(method: String) async throws {
         arm.on(method, "/vm-1", .broken, .fail(HTTPError(.unknown, .deadline, "60 s")), .json(200, [:]))
         try await send(method)
         #expect(arm.calls.count == 3)
     }
 
-    @Test("and may have done its work is not repeated when twice is not once", arguments: ["POST", "PATCH"])
+    @Test("that may have been carried out is not repeated when it is not idempotent", arguments: ["POST", "PATCH"])
     func unsafe(method: String) async throws {
         arm.on(method, "/vm-1", .broken)
         #expect(try await failure(method).kind == .unanswered)
@@ -82,7 +82,7 @@ struct ARMRetryTests {
         #expect(arm.calls.count == 2)
     }
 
-    @Test("because of another operation is repeated, and holds up nobody else", arguments: [409, 429])
+    @Test("because of another operation is repeated, and delays no other call", arguments: [409, 429])
     func otherOperation(status: Int) async throws {
         arm.on("DELETE", "/vm-1", .refusal(status, "AnotherOperationInProgress"), .empty(204))
         let client = arm.client(clock)
@@ -125,7 +125,7 @@ struct ARMRetryTests {
         #expect(arm.calls.count == 4)
     }
 
-    @Test("that is refused with many others because the token is old gets a new one once for all")
+    @Test("that is refused with many others because of an old token shares one new token with them")
     func unauthorizedTogether() async throws {
         let signal = Event()
         let old = ScriptedARM.Reply.wait(signal, .refusal(401, "ExpiredAuthenticationToken"))
@@ -145,7 +145,7 @@ struct ARMRetryTests {
     }
 
     @Test(
-        "with odd advice does as without",
+        "ignores advice that cannot be read",
         arguments: ["-5", "soon", "", "1e9", "NaN", "5; 6"])
     func oddAdvice(value: String) async throws {
         arm.on("GET", "/vm-1", .empty(503, [("Retry-After", value)]), .json(200, [:]))

@@ -24,14 +24,14 @@ struct ARMThrottleTests {
         throttle.refused(try await throttle.permit(callClass), headers)
     }
 
-    @Test("does not hold up a node that has been at rest, in any class")
+    @Test("does not delay the calls of an idle node, in any class")
     func burst() async throws {
         let throttle = ARMThrottle(clock: clock)
         for callClass in CallClass.allCases { #expect(try await times(50, callClass, throttle) == .zero) }
         #expect(clock.naps.isEmpty)
     }
 
-    @Test("who has heard nothing for a while sends one call, and more with its answer")
+    @Test("sends one call after a time without an answer, and more once it is answered")
     func probe() async throws {
         let throttle = ARMThrottle(clock: clock)
         let first = try await throttle.permit(.writes)

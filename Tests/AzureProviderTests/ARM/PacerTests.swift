@@ -103,7 +103,7 @@ struct PacerTests {
         #expect(again.longestWait < 130, "\(again)")
     }
 
-    @Test("what fits Azure's bucket is hardly ever refused")
+    @Test("calls that fit Azure's bucket are almost never refused")
     func fitting() {
         let outcome = simulate(nodes: 1000, calls: 5, within: 500)
         #expect(outcome.served == 5000)
@@ -111,7 +111,7 @@ struct PacerTests {
         #expect(outcome.end < 600, "\(outcome)")
     }
 
-    @Test("a node alone has what there is", arguments: [(20, 5.0), (100, 8), (300, 40)])
+    @Test("a node that is alone gets the whole rate", arguments: [(20, 5.0), (100, 8), (300, 40)])
     func alone(calls: Int, limit: Double) {
         let outcome = simulate(nodes: 1, calls: calls, within: 0)
         #expect(outcome.served == calls)

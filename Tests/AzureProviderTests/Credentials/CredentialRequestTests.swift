@@ -195,9 +195,9 @@ struct CredentialRequestTests {
     @Test(
         "whose answer is no token says so, and what it was",
         arguments: [
-            ("text/html", "<html>Sign in to the hotel's network</html>", "no JSON"),
-            ("application/json", "", "no JSON"), ("application/json", "[1]", "no JSON object"),
-            ("application/json", "{\"access_token\":", "no JSON"),
+            ("text/html", "<html>Sign in to the hotel's network</html>", "not a JSON"),
+            ("application/json", "", "not a JSON"), ("application/json", "[1]", "not a JSON object"),
+            ("application/json", "{\"access_token\":", "not a JSON"),
             ("application/json", "{\"expires_in\":5}", "no access_token"),
             ("application/json", "{\"access_token\":7,\"expires_in\":5}", "no access_token"),
             ("application/json", "{\"access_token\":\"a\\r\\nHost: x\",\"expires_in\":5}", "no header can carry"),

@@ -192,7 +192,7 @@ struct TokenSourceTests {
         _ = try await source.token()
         let said =
             lines.withLock { $0 } + "\(token)\(source.description)\(ScriptedARM.options)" + String(reflecting: token)
-        #expect(said.contains("still serves"))
+        #expect(said.contains("still valid"))
         #expect(!said.contains("sesame"))
         #expect(!said.contains("hush-hush"))
     }

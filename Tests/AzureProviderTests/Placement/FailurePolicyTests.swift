@@ -4,7 +4,7 @@ import Testing
 @testable import AzureProvider
 
 /// Every row of what Azure says when it does not make a VM, and what we make of it.
-@Suite("What helps against an error of Azure's")
+@Suite("Handling of Azure's errors")
 struct FailurePolicyTests {
     struct Row: CustomTestStringConvertible {
         let kind: ARMError.Kind
@@ -159,14 +159,14 @@ struct FailurePolicyTests {
         #expect((policy.advice == .giveUp) == row.isHopeless)
     }
 
-    @Test("is told by the root cause where there is one")
+    @Test("uses the root cause where there is one")
     func innermost() {
         var error = ARMError(.operationFailed, during: "x", code: "VMExtensionProvisioningError", "")
         error.innermost = ("ZonalAllocationFailed", "no room")
         #expect(FailurePolicy(error).fallback == .anotherZone(avoid: .seconds(3600)))
     }
 
-    @Test("includes as much patience as Azure asks for")
+    @Test("waits as long as Azure asks")
     func patience() {
         var error = ARMError(.refused(status: 429), during: "x", "")
         error.retryAfter = .seconds(77)

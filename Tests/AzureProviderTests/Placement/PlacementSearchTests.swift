@@ -105,7 +105,7 @@ struct PlacementSearchTests {
         var second = PlacementSearch(candidates, memory: memory)
         #expect(tries(&second, ["AllocationFailed"]) == ["B", "end"])
         let text = second.error(during: "create VM x").description
-        #expect(text.contains("not tried: A, where SkuNotAvailable came up"))
+        #expect(text.contains("not tried: A, where SkuNotAvailable occurred"))
     }
 
     @Test("avoids of a family without quota only what is as large, and only until a VM is gone")

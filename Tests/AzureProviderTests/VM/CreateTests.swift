@@ -104,7 +104,7 @@ struct CreateTests {
         #expect(azure.calls.count { $0.hasPrefix("DELETE") } == deletions)
     }
 
-    @Test("asks anew when it is asked again after a failure that time mends")
+    @Test("asks Azure again when it is called again after a temporary failure")
     func again() async throws {
         let azure = try Fixture()
         azure.arm.on(
@@ -114,7 +114,7 @@ struct CreateTests {
         #expect(try await azure.create() == ["10.0.0.4"])
     }
 
-    @Test("clears away what a failed try of an earlier process left, and makes the VM anew")
+    @Test("deletes what a failed try of an earlier process left, and creates the VM again")
     func remains() async throws {
         let azure = try Fixture()
         azure.arm.on(
@@ -166,7 +166,8 @@ struct CreateTests {
         for words in [#""level":"warning""#, #""tee":"snp""#, #""preferredTEE":"tdx""#, "Standard_DC2as_v5"] {
             #expect(warnings(azure).first?.contains(words) == true, "\(words)")
         }
-        #expect(azure.log.contains { $0.contains("Azure makes the VM") && $0.contains(#""tee":"snp""#) })
+        #expect(
+            azure.log.contains { $0.contains("Azure accepted the request for the VM") && $0.contains(#""tee":"snp""#) })
         // The next pod begins with the fallback, as the preferred size is avoided for a while.
         _ = try await azure.create()
         #expect(warnings(azure).count == 2)
@@ -180,7 +181,7 @@ struct CreateTests {
         #expect(warnings(same).isEmpty)
     }
 
-    @Test("says of each try what failed, with ARM's code, words and request id")
+    @Test("reports for each try what failed, with ARM's code, message and request id")
     func told() async throws {
         let azure = try Fixture { $0.zones = ["1", "2"] }
         azure.arm.on(
@@ -201,7 +202,7 @@ struct CreateTests {
         gone.accept()
         gone.arm.on("GET", Fixture.operation, Fixture.status("Succeeded"))
         let lost = await gone.failure { _ = try await gone.create() }
-        #expect(lost?.code == .operationFailed && lost?.detail.contains("there is no such VM") == true)
+        #expect(lost?.code == .operationFailed && lost?.detail.contains("the VM does not exist") == true)
 
         let mute = try Fixture()
         mute.accept()
@@ -213,7 +214,7 @@ struct CreateTests {
         #expect(silent?.detail.contains("has no address") == true)
     }
 
-    @Test("outlives an Azure that is out of reach for a while, but not for long")
+    @Test("waits for an Azure that is unreachable for a short time, but not for long")
     func transportError() async throws {
         let azure = try Fixture()
         azure.accept()

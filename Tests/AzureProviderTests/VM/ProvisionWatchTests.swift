@@ -114,7 +114,7 @@ struct ProvisionWatchTests {
         #expect(error?.detail.contains("OSProvisioningTimedOut: too slow") == true)
     }
 
-    @Test("survives an Azure that does not answer: the VM may run all the same")
+    @Test("goes on while Azure does not answer: the VM may run all the same")
     func unreachable() async throws {
         let (azure, creation) = try await created()
         azure.arm.on(
@@ -134,12 +134,12 @@ struct ProvisionWatchTests {
     }
 
     @Test(
-        "tells at once why a VM that Azure calls done runs no more",
+        "reports at once why a created VM does not run any more",
         arguments: [
             (machine(power: "stopped"), "PowerState/stopped"), (machine(power: "deallocating"), "deallocated"),
             (machine(power: "deallocated"), "eviction"), (.refusal(404, "ResourceNotFound"), "the VM is gone"),
             (machine(power: "running", state: "Deleting"), "is being deleted"),
-            (machine(power: "running", state: "Failed"), "calls the VM failed"),
+            (machine(power: "running", state: "Failed"), "provisioning state is Failed"),
         ] as [(ScriptedARM.Reply, String)])
     func lost(reply: ScriptedARM.Reply, words: String) async throws {
         let azure = try Fixture()
@@ -153,7 +153,7 @@ struct ProvisionWatchTests {
         #expect(azure.calls.count == 2)
     }
 
-    @Test("reads the power state ever more seldom, and goes on while Azure is silent or does not know it")
+    @Test("reads the power state with growing pauses, and goes on while Azure does not answer or does not know it")
     func seldom() async throws {
         let azure = try Fixture()
         azure.arm.on(
@@ -174,7 +174,10 @@ struct ProvisionWatchTests {
         let azure = try Fixture()
         azure.arm.on("GET", Fixture.vm, .refusal(403, "AuthorizationFailed", "no right"))
         try await powerWatch(azure).run()
-        #expect(azure.log.contains { $0.contains("power state cannot be read") && $0.contains("AuthorizationFailed") })
+        #expect(
+            azure.log.contains {
+                $0.contains("Could not read the VM's power state") && $0.contains("AuthorizationFailed")
+            })
     }
 
     @Test("stops when it is cancelled")

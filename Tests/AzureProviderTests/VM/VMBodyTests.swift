@@ -129,7 +129,8 @@ struct ResourceTagsTests {
     @Test("are refused beyond each of Azure's limits, with a sentence that names the limit")
     func limits() {
         let many = Dictionary(uniqueKeysWithValues: (0..<51).map { ("t\($0)", "") })
-        #expect(ResourceTags.faults(in: many) == ["there are 51 tags, ours included; a resource has at most 50."])
+        #expect(
+            ResourceTags.faults(in: many) == ["there are 51 tags, with the adaptor's own; a resource has at most 50."])
         func fault(_ name: String, _ value: String = "") -> String { ResourceTags.faults(in: [name: value]).joined() }
         #expect(fault(String(repeating: "n", count: 512)) == "")
         #expect(fault(String(repeating: "n", count: 513)).contains("has 513 characters; at most 512"))

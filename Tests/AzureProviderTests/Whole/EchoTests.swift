@@ -9,7 +9,7 @@ import Testing
 
 @testable import AzureProvider
 
-@Suite("What Azure repeats of our secrets")
+@Suite("Secrets that Azure repeats")
 struct EchoTests {
     private func expectNothing(_ text: String, _ what: String) {
         #expect(!text.isEmpty, "\(what) says nothing")
@@ -44,7 +44,7 @@ struct EchoTests {
         return spec
     }
 
-    @Test("reaches no error and no log line, whatever is asked of it", arguments: [true, false])
+    @Test("appear in no error and no log line, whatever is called", arguments: [true, false])
     func calls(logs: Bool) async throws {
         let calls: [(String, (AzureProvider, SandboxID) async throws -> Void)] = [
             ("create", { _ = try await $0.createInstance(for: $1, from: self.spec).instance() }),
@@ -69,7 +69,7 @@ struct EchoTests {
         }
     }
 
-    @Test("reaches no error when an operation fails later")
+    @Test("appear in no error when an operation fails later")
     func operation() async throws {
         let (error, log) = try await said(by: EchoingAzure(accepts: true)) { provider, sandbox in
             _ = try await provider.createInstance(for: sandbox, from: self.spec).instance()
@@ -78,7 +78,7 @@ struct EchoTests {
         expectNothing(log, "the log")
     }
 
-    @Test("reaches no error when there is no token, whichever secret was to get one")
+    @Test("reaches no error when no token, whichever secret was to get one")
     func tokens() async throws {
         let directory = try Files.makeTemporaryDirectory(prefix: "/tmp/echo-")
         defer { try? Files.removeTree(directory) }
@@ -90,7 +90,7 @@ struct EchoTests {
             let (error, log) = try await said(by: EchoingAzure(givesTokens: false), options) { provider, _ in
                 _ = try await provider.instances()
             }
-            #expect(error.contains("there is no token"))
+            #expect(error.contains("no token"))
             expectNothing(error, "the error")
             if !log.isEmpty { expectNothing(log, "the log") }
         }

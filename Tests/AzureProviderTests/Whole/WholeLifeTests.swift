@@ -99,7 +99,7 @@ struct WholeLifeTests {
     @Test("ends, told and without remains, for a VM that Azure only pretends to make")
     func pretended() throws {
         try NodeOnFakeAzure.run { azure, machines, client, loop in
-            for (number, (fault, words)) in [("no-vm", "there is no such VM"), ("no-address", "has no address")]
+            for (number, (fault, words)) in [("no-vm", "the VM does not exist"), ("no-address", "has no address")]
                 .enumerated()
             {
                 let node = try NodeOnFakeAzure(

@@ -42,13 +42,11 @@ struct FakeAzureProcess: Sendable {
         }
         do {
             let line = try await withDeadline(.now.advanced(by: startTimeout), on: loop) {
-                try await readLine(of: child)
-            }
-            guard let line else {
+                if let line = try await readLine(of: child) { return line }
                 let status = try await child.wait()
                 throw FakeAzureError(
                     description: "the fake Azure does not start: \(executable) \(status.text) before it served. "
-                        + "Its messages are above; it runs by itself with the flag -supervised")
+                        + "Its own messages are above")
             }
             return FakeAzureProcess(
                 announcement: try FakeAzureAnnouncement(parsing: line), child: child, executable: executable,
@@ -58,7 +56,7 @@ struct FakeAzureProcess: Sendable {
             guard error is DeadlineExceeded else { throw error }
             throw FakeAzureError(
                 description: "the fake Azure does not start: \(executable) has not served within "
-                    + "\(startTimeout.components.seconds) s and was ended. Its messages are above")
+                    + "\(startTimeout.components.seconds) s and was ended. Its own messages are above")
         }
     }
 
@@ -70,7 +68,7 @@ struct FakeAzureProcess: Sendable {
         throw FakeAzureError(
             description:
                 "the fake Azure \(executable) (process \(child.pid)) \(status.text) while cloud-api-adaptor used "
-                + "it. Its messages are above; resources and VMs stay in \(stateDirectory). "
+                + "it. Its own messages are above; resources and VMs stay in \(stateDirectory). "
                 + "Start cloud-api-adaptor again to go on with them")
     }
 

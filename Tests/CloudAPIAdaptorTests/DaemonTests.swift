@@ -59,7 +59,7 @@ struct DaemonTests {
                 ),
                 (
                     "fourth", ["-pods-dir", directory.path + "/others"],
-                    "is another process's: give each a directory of its own"
+                    "is in use by another fake Azure: give each a directory of its own"
                 ),
             ] {
                 var second = try RunningDaemon(in: directory.path, on: loop, manager: name, arguments: flags)

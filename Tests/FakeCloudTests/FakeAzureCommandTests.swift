@@ -8,7 +8,7 @@ private let executable = Files.parent(of: SystemInfo.executablePath) + "/fake-az
 @Suite(
     "The program fake-azure", .enabled(if: Files.isExecutable(executable), "it is not built"))
 struct FakeAzureCommandTests {
-    /// Runs it in `directory`, whose machines' programs do nothing.
+    /// Starts it in `directory`; the programs of its machines do nothing.
     private func start(
         in directory: String, isolation: String = "loopback", _ arguments: String..., on loop: EpollLoop
     ) throws -> ChildProcess {
@@ -22,7 +22,7 @@ struct FakeAzureCommandTests {
             ]
                 + arguments)
         if isolation != "loopback", canMakeNamespaces {
-            // Root, less what hosts take.
+            // Root without the capabilities that hosts need.
             options.arguments = ["--bounding-set=-net_admin,-sys_admin", executable] + options.arguments
             options.executable = "/usr/bin/setpriv"
         }
@@ -51,7 +51,7 @@ struct FakeAzureCommandTests {
         return text
     }
 
-    @Test("prints the environment of its adaptors, serves, and ends in order")
+    @Test("prints the environment of its adaptors, serves, and ends with status 0")
     func prints() throws {
         try inDirectory { directory, loop in
             let azure = try start(in: directory, on: loop)
@@ -92,7 +92,7 @@ struct FakeAzureCommandTests {
         }
     }
 
-    @Test("refuses what it cannot do with a sentence")
+    @Test("explains a refusal in a sentence")
     func refuses() throws {
         try inDirectory { directory, loop in
             try Files.write("{\"weather\": \"rain\"}".utf8, to: "\(directory)/scenario", at: 0)
@@ -160,13 +160,13 @@ struct FakeAzureCommandTests {
     }
 
     @Test(
-        "makes VMs of processes where it may not make hosts of them, and says why; or ends if hosts were asked for",
+        "creates VMs as processes where it lacks the rights for hosts, and says why; ends if hosts are required",
         .enabled(if: Files.isExecutable("/usr/bin/setpriv"), "setpriv is missing"))
     func mayNot() throws {
         try inDirectory { directory, loop in
             let refused = try start(in: directory, isolation: "hosts", on: loop)
             #expect(try await refused.wait() == .exited(1))
-            let reason = "cannot make hosts of fake machines: this process lacks NET_ADMIN and SYS_ADMIN"
+            let reason = "cannot create fake machines as hosts: this process lacks NET_ADMIN and SYS_ADMIN"
             #expect(try await read(refused.error).contains(reason))
             let azure = try start(in: directory, isolation: "automatic", on: loop)
             let log = try await read(azure.error) { $0.contains("Serving") }

@@ -6,15 +6,15 @@ import Testing
 
 @testable import FakePodVM
 
-/// A stand-in for the agent within the test, and a client that talks to it.
+/// A stand-in for the agent in the test's process, and its client.
 struct AgentFixture: Sendable {
     let client: Client
     let loop: EpollLoop
-    /// What the shim calls `/run/kata-containers`.
+    /// The directory for the guest's `/run/kata-containers`.
     let tree: String
     var shared: String { tree + "/shared/containers" }
 
-    /// Runs `body` against a fresh agent, and fails rather than hangs when something never comes.
+    /// Runs `body` against a new agent, with a time limit.
     static func run(
         _ faults: AgentFaults = AgentFaults(), _ body: @escaping @Sendable (AgentFixture) async throws -> Void
     ) throws {
@@ -22,7 +22,7 @@ struct AgentFixture: Sendable {
         defer { try? Files.removeTree(root) }
         Signals.ignoreBrokenPipes()
         try EpollLoop.run { loop in
-            let tree = try GuestTree(at: root + "/tree")
+            let tree = try GuestRunDirectory(at: root + "/tree")
             let agent = Agent(
                 tree: tree, pauseProgram: Files.parent(of: SystemInfo.executablePath) + "/fake-pod-vm", on: loop,
                 logger: .silent)
@@ -46,14 +46,14 @@ struct AgentFixture: Sendable {
         try Response(parsing: await client.call(method.service, method.name, request.encoded))
     }
 
-    /// Calls what is to fail, and returns the status it failed with.
+    /// Makes a call that must fail, and returns its status.
     func failure<Request, Response>(
         of method: Method<Request, Response>, _ request: Request, sourceLocation: SourceLocation = #_sourceLocation
     ) async -> Status? {
         await #expect(throws: Status.self, sourceLocation: sourceLocation) { _ = try await call(method, request) }
     }
 
-    /// Makes a container and starts it.
+    /// Creates a container and starts it.
     func start(
         _ arguments: [String], id: String = "c1", environment: [String] = [], directory: String = "",
         terminal: Bool = false
@@ -96,7 +96,7 @@ struct AgentFixture: Sendable {
         _ = try await call(AgentService.closeStdin, .process("c1", "c1"))
     }
 
-    /// One read, or nil at the end.
+    /// The bytes of one read; nil at the end.
     func read(
         _ method: Method<ReadStreamRequest, ReadStreamResponse> = AgentService.readStdout, exec: String = "c1",
         id: String = "c1"
@@ -115,7 +115,7 @@ struct AgentFixture: Sendable {
         }
     }
 
-    /// Everything up to the end.
+    /// All bytes up to the end.
     func readAll(
         _ method: Method<ReadStreamRequest, ReadStreamResponse> = AgentService.readStdout, exec: String = "c1"
     ) async throws -> [UInt8] {

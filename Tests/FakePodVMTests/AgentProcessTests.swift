@@ -64,7 +64,7 @@ import Testing
         }
     }
 
-    @Test("keeps writes in order that are under way at once")
+    @Test("keeps concurrent writes in order")
     func concurrentWrites() throws {
         try AgentFixture.run { agent in
             try await agent.start(["sh", "-c", "sleep 0.05; exec cat"])
@@ -96,7 +96,7 @@ import Testing
         }
     }
 
-    @Test("sends a signal without an exec id to all of a container")
+    @Test("sends a signal without an exec id to all processes of a container")
     func signalAll() throws {
         try AgentFixture.run { agent in
             try await agent.start(["sh", "-c", "sleep 1000 & echo up; wait"])
@@ -126,7 +126,7 @@ import Testing
         }
     }
 
-    @Test("does not start what is not there, and says what is missing")
+    @Test("does not start a program that does not exist, and names what is missing")
     func missing() throws {
         try AgentFixture.run { agent in
             let cases = [
@@ -139,14 +139,14 @@ import Testing
                 _ = try await agent.call(AgentService.createContainer, create)
                 let failure = await agent.failure(of: AgentService.startContainer, .with { $0.containerID = id })
                 #expect(failure?.message.isEmpty == false)
-                // Who waits for its output or its end is told as well.
+                // Calls that wait for its output or its end fail as well.
                 await #expect(throws: Status.self) { try await agent.wait(id, id: id) }
                 await #expect(throws: Status.self) { try await agent.read(exec: id, id: id) }
             }
         }
     }
 
-    @Test("gives a terminal to who asks for one, and resizes it")
+    @Test("gives a process a terminal on request, and resizes it")
     func terminal() throws {
         try AgentFixture.run { agent in
             let script = "test -t 0 && echo yes; read x; stty size; exit 4"
@@ -163,7 +163,7 @@ import Testing
         }
     }
 
-    @Test("gets the output of a process that has ended before anybody read it")
+    @Test("returns the output of a process that ended before the first read")
     func lateReader() throws {
         try AgentFixture.run { agent in
             try await agent.start(["echo", "said"])

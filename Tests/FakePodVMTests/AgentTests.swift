@@ -6,7 +6,7 @@ import Testing
 @testable import FakePodVM
 
 @Suite struct AgentTests {
-    @Test("serves health checks, or says that it does not")
+    @Test("answers health checks with SERVING or NOT_SERVING")
     func health() throws {
         try AgentFixture.run { agent in
             let health = try await agent.call(AgentService.check, .init())
@@ -14,7 +14,7 @@ import Testing
             let version = try await agent.call(AgentService.version, .init())
             #expect(version.agentVersion.contains("no isolation"))
         }
-        try AgentFixture.run(AgentFaults(isUnwell: true)) { agent in
+        try AgentFixture.run(AgentFaults(isNotServing: true)) { agent in
             let health = try await agent.call(AgentService.check, .init())
             #expect(health.status == HealthCheckResponse.notServing)
         }
@@ -28,7 +28,7 @@ import Testing
         }
     }
 
-    @Test("answers UNIMPLEMENTED to what it has not", arguments: ["PauseContainer", "AddSwap", "Nonsense"])
+    @Test("answers UNIMPLEMENTED to other methods", arguments: ["PauseContainer", "AddSwap", "Nonsense"])
     func unimplemented(method: String) throws {
         try AgentFixture.run { agent in
             let status = await #expect(throws: Status.self) {
@@ -38,7 +38,7 @@ import Testing
         }
     }
 
-    @Test("knows no container or process that was not made")
+    @Test("refuses ids of containers and processes that do not exist")
     func unknown() throws {
         try AgentFixture.run { agent in
             let container = await agent.failure(of: AgentService.startContainer, .with { $0.containerID = "x" })
@@ -51,7 +51,7 @@ import Testing
         }
     }
 
-    @Test("kills all of a container that is removed, and forgets it")
+    @Test("kills all processes of a container at its removal")
     func removal() throws {
         try AgentFixture.run { agent in
             try await agent.start(["sh", "-c", "sleep 1000 & echo $!; exec sleep 1000"])
@@ -61,7 +61,7 @@ import Testing
             async let status = agent.wait()
             _ = try await agent.call(AgentService.removeContainer, .with { $0.containerID = "c1" })
             #expect(try await status == 137)
-            // Its parent, which is told of its end, is none of ours: no test is a subreaper.
+            // Its parent is not a process of the test, because tests are not subreapers.
             while ProcessTree.isAlive(background) { try await agent.loop.sleep(for: .milliseconds(1)) }
             #expect(await agent.failure(of: AgentService.waitProcess, .process("c1", "c1"))?.code == .notFound)
             try await agent.start(["true"])
@@ -81,7 +81,7 @@ import Testing
         }
     }
 
-    @Test("counts what a container uses")
+    @Test("reports the resource usage of a container")
     func stats() throws {
         try AgentFixture.run { agent in
             try await agent.start(["sleep", "1000"])
@@ -91,7 +91,7 @@ import Testing
         }
     }
 
-    @Test("remembers interfaces and routes")
+    @Test("keeps interfaces and routes")
     func network() throws {
         try AgentFixture.run { agent in
             let interface = NetworkInterface.with {
@@ -110,7 +110,7 @@ import Testing
         }
     }
 
-    @Test("accepts what there is nothing to do about")
+    @Test("accepts calls that need no action")
     func accepted() throws {
         try AgentFixture.run { agent in
             _ = try await agent.call(AgentService.setPolicy, .with { $0.policy = "package agent_policy" })
@@ -124,7 +124,7 @@ import Testing
         }
     }
 
-    @Test("has no news of memory running out, and lets the caller stop waiting")
+    @Test("reports no lack of memory, and lets the caller cancel the wait")
     func outOfMemory() throws {
         try AgentFixture.run { agent in
             let waiting = Task(executorPreference: agent.loop) {

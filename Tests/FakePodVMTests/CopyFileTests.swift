@@ -25,7 +25,7 @@ import Testing
         String(decoding: try DurableFile.read(path, limit: 1 << 20), as: UTF8.self)
     }
 
-    @Test("puts a file together from its pieces, and shows it only whole")
+    @Test("assembles a file from its pieces, and shows only the complete file")
     func pieces() throws {
         try AgentFixture.run { agent in
             let path = agent.shared + "/app/config"
@@ -43,7 +43,7 @@ import Testing
     }
 
     @Test(
-        "refuses paths outside of the shared directory",
+        "refuses paths outside the shared directory",
         arguments: [
             "", "/", ".", "../x", "x", "/etc/x", "+", "+/", "+/..", "+/a/../../x", "+/a/..", "+/../containers/x",
             "+/a\0b",
@@ -61,7 +61,7 @@ import Testing
     }
 
     @Test(
-        "refuses pieces outside of their file",
+        "refuses pieces outside their file",
         arguments: [(Int64.max, Int64.max), (-1, 5), (.min, 5), (4, 4), (0, 0), (0, -1), (.max - 1, .max - 1)])
     func outside(offset: Int64, size: Int64) throws {
         try AgentFixture.run { agent in
@@ -70,7 +70,7 @@ import Testing
         }
     }
 
-    @Test("copies a ConfigMap's links and files as kubelet made them, and an update of all its files at once")
+    @Test("copies a ConfigMap's links and files as kubelet created them, and updates all its files at once")
     func configMap() throws {
         try AgentFixture.run { agent in
             let files = ["a.conf": "one", "b.conf": "two"]
@@ -94,7 +94,7 @@ import Testing
         }
     }
 
-    @Test("does not write through a link, and replaces one that has a file's name")
+    @Test("does not write through a link, and replaces a link that has a file's name")
     func links() throws {
         try AgentFixture.run { agent in
             let outside = agent.tree + "/../outside"
@@ -107,7 +107,7 @@ import Testing
                         of: AgentService.copyFile, request("+/v/\(name)/x", "x", mode: mode))
                     #expect(through?.code == .invalidArgument)
                 }
-                // A container may put a link where the pieces of a file are put together.
+                // A container can create a link at the path where a file is assembled.
                 try Files.link(outside + "/made", at: agent.shared + "/v/\(name).part")
                 _ = await agent.failure(of: AgentService.copyFile, request("+/v/\(name)", "x"))
                 try Files.removeTree(agent.shared + "/v/\(name).part")
@@ -136,7 +136,7 @@ import Testing
         }
     }
 
-    @Test("is not held up by a pipe in a file's place")
+    @Test("does not block on a pipe in place of a file")
     func pipe() throws {
         try AgentFixture.run { agent in
             _ = try await agent.call(AgentService.copyFile, request("+/v", "", mode: 0o040700))

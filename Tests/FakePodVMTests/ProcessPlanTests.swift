@@ -3,14 +3,14 @@ import Testing
 @testable import FakePodVM
 
 @Suite struct ProcessPlanTests {
-    @Test("looks for a plain name along the process's own PATH")
+    @Test("searches a plain name in the process's PATH")
     func path() {
         let plan = ProcessPlan(arguments: ["ls"], environment: ["PATH=/a:/b"])
         #expect(plan.candidates == ["/a/ls", "/b/ls"])
         #expect(ProcessPlan(arguments: ["ls"]).candidates.contains("/usr/bin/ls"))
     }
 
-    @Test("takes a name with a slash as it is, from the working directory if it is relative")
+    @Test("uses a name with a slash as a path, relative to the working directory")
     func slash() {
         #expect(ProcessPlan(arguments: ["/bin/ls"]).candidates == ["/bin/ls"])
         #expect(ProcessPlan(arguments: ["./run"], workingDirectory: "/srv").candidates == ["/srv/./run"])

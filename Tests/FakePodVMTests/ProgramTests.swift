@@ -5,7 +5,7 @@ import Testing
 @testable import FakePodVM
 
 @Suite struct ProgramTests {
-    /// What the program says on its two outputs, and its exit status.
+    /// The program's two outputs and its exit status.
     private func run(_ arguments: [String]) -> (said: String, complained: String, status: Int32) {
         let (said, complained) = (Lock(""), Lock(""))
         let output = Program.Output(
@@ -14,7 +14,9 @@ import Testing
         return (said.withLock { $0 }, complained.withLock { $0 }, status)
     }
 
-    @Test("says how it is used", arguments: [["--help"], ["boot", "-help"], ["agent", "--help"], ["tether", "-h"]])
+    @Test(
+        "prints its help",
+        arguments: [["--help"], ["boot", "-help"], ["agent", "--help"], ["die-with-parent", "-h"]])
     func help(arguments: [String]) {
         let result = run(arguments)
         #expect(result.status == 0 && result.complained.isEmpty)
@@ -22,7 +24,8 @@ import Testing
     }
 
     @Test(
-        "refuses what it does not know", arguments: [[], ["fly"], ["agent", "-x"], ["boot", "surplus"], ["tether"]])
+        "refuses unknown commands and flags",
+        arguments: [[], ["fly"], ["agent", "-x"], ["boot", "surplus"], ["die-with-parent"]])
     func refusal(arguments: [String]) {
         let result = run(arguments)
         #expect(result.status == 1 && result.said.isEmpty && !result.complained.isEmpty)

@@ -8,14 +8,14 @@ import Testing
 @testable import FakePodVM
 
 extension AgentFixture {
-    /// Copies a container's files, makes it and starts it, as the shim does.
+    /// Copies a container's files, creates it and starts it, as the shim does.
     func start(_ container: ShimContainer, running script: String) async throws {
         for copy in container.copies { _ = try await call(AgentService.copyFile, copy) }
         _ = try await call(AgentService.createContainer, container.request(running: ["sh", "-c", script]))
         _ = try await call(AgentService.startContainer, .with { $0.containerID = container.id })
     }
 
-    /// Runs a script in a container to its end; returns what it wrote.
+    /// Runs a script in a container to its end; returns the output.
     func output(of script: String, in container: ShimContainer) async throws -> String {
         try await start(container, running: "exec 2>&1; " + script)
         var output: [UInt8] = []
@@ -36,7 +36,9 @@ extension AgentFixture {
 
 @Suite("Volumes", .enabled(if: canMakeNamespaces, "needs SYS_ADMIN, to make mount namespaces"))
 struct VolumeTests {
-    @Test("a pod reads its ConfigMap, Secret, token, subPath and hosts where it mounts them, and the machine has none")
+    @Test(
+        "a pod reads its ConfigMap, Secret, token, subPath and hosts at its mount points, and the machine has none of them"
+    )
     func kubernetesPod() throws {
         try AgentFixture.run { agent in
             let node = agent.tree + "/../node"
@@ -88,7 +90,7 @@ struct VolumeTests {
     }
 
     @Test(
-        "an emptyDir is one for all containers of a pod, and stays when one of them is made again",
+        "all containers of a pod share an emptyDir, which stays when one of them is recreated",
         arguments: [false, true])
     func emptyDir(inMemory: Bool) throws {
         try AgentFixture.run { agent in
@@ -138,13 +140,13 @@ struct VolumeTests {
         }
     }
 
-    @Test("mounts over one another end as their order says: a later one lies on an earlier one")
+    @Test("a later mount covers an earlier one at the same path")
     func order() throws {
         try AgentFixture.run { agent in
             try await agent.createSandbox("pod")
             var container = ShimContainer("web", of: "pod")
             container.mount(emptyDir: "tmp", at: "/tmp", inMemory: true)
-            // Its source is below /tmp, where nothing of the machine is to be seen by now.
+            // Its source is below /tmp, where the machine's files are hidden by now.
             let file = agent.tree + "/../file"
             try Files.write("late\n".utf8, to: file, at: 0, mode: 0o644)
             try container.mount(file, at: "/tmp/a/file")
@@ -153,7 +155,7 @@ struct VolumeTests {
     }
 
     @Test(
-        "refuses mounts that cannot be, and says which",
+        "refuses invalid mounts, and names them",
         arguments: [
             ("/", "/etc"), ("/a/../b", "/etc"), ("relative", "/etc"), ("/x", "/no/such"), ("/etc/passwd/x", "/etc"),
             ("/x\0y", "/etc"), ("/x", "/run/kata-containers/../../etc"),
@@ -174,7 +176,7 @@ struct VolumeTests {
     }
 
     @Test(
-        "refuses volumes outside of the guest's own directory",
+        "refuses volumes outside the guest's directory",
         arguments: [
             ("local", "/etc/x", ["mode=0777"]), ("ephemeral", "/run/kata-containers/../x", []),
             ("local", "/run/kata-containers/sandbox/x", ["mode=99"]),
@@ -194,7 +196,7 @@ struct VolumeTests {
 }
 
 @Suite struct UnmountedVolumeTests {
-    @Test("a pod starts where nothing can be mounted, and the log says which mounts it lacks and where their files are")
+    @Test("a pod starts without the right to mount, and the log names the missing mounts and where their files are")
     func warning() throws {
         let root = try Files.makeTemporaryDirectory(prefix: "/tmp/fake-agent-")
         defer { try? Files.removeTree(root) }
@@ -216,7 +218,7 @@ struct VolumeTests {
             var container = ShimContainer("web", of: "pod")
             try container.mount(root + "/file", at: "/fake-data/file")
             container.mount(emptyDir: "scratch", at: "/fake-data/scratch", inMemory: true)
-            let place = try #require(container.copies.first?.path.dropFirst(GuestTree.guestPath.utf8.count))
+            let place = try #require(container.copies.first?.path.dropFirst(GuestRunDirectory.guestPath.utf8.count))
             let stream = try await LinuxIO.Stream.connect(to: .unix(path: root + "/a.sock"), on: loop)
             try await Client.with(stream, on: loop) { [container] client in
                 for copy in container.copies { _ = try await client.call(AgentService.copyFile, copy) }
@@ -246,7 +248,7 @@ struct VolumeTests {
 
 @Suite struct PauseTests {
     @Test(
-        "a sandbox container's /pause, which no machine has, is one that sleeps until it is told to end",
+        "the /pause of a sandbox container is replaced by a program that sleeps until it is told to end",
         .enabled(if: !Files.exists(PauseCommand.path), "this machine has a /pause"),
         arguments: [(UInt32(15), Int32(0)), (2, 0), (9, 137)])
     func pause(signal: UInt32, status: Int32) throws {
@@ -259,7 +261,7 @@ struct VolumeTests {
         }
     }
 
-    @Test("nothing stands in for the program of another container")
+    @Test("the program of another container is not replaced")
     func others() throws {
         try AgentFixture.run { agent in
             _ = try await agent.call(AgentService.createSandbox, .with { $0.sandboxID = "pod" })

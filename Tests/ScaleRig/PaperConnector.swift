@@ -21,7 +21,7 @@ struct PaperConnector: PodConnector {
     ) async throws(ConnectorError) {
         let name = instance.id.rawValue.lowercased()
         // Looking ever so often would cost more than all else.
-        var pause = machines.order(name).map { $0.bootDelay * clock.scale } ?? .zero
+        var pause = machines.spec(name).map { $0.bootDelay * clock.scale } ?? .zero
         while machines.status(of: name) != .running {
             do { try await clock.sleep(for: max(pause, .seconds(1))) } catch {
                 throw ConnectorError(.cancelled, "called off")

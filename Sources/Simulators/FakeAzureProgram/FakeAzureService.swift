@@ -37,8 +37,11 @@ struct FakeAzureService: Sendable {
             }
             return 0
         } catch {
-            if isSupervised { output.standard(Announcement.failure("\(error)").line) }
-            output.error("fake-azure: \(error)\n")
+            if isSupervised {
+                output.standard(Announcement.failure("\(error)").line)
+            } else {
+                output.error("fake-azure: \(error)\n")
+            }
             return 1
         }
     }

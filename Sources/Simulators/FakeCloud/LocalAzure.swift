@@ -30,7 +30,7 @@ public final class LocalAzure: Sendable {
             let place = try Directory.own(directory, makingWith: 0o700)
             guard let lock = try FileLock.take("lock", in: place) else {
                 throw LocalAzureError(
-                    "\(directory) is another process's: give each a directory of its own", isInUse: true)
+                    "\(directory) is in use by another fake Azure: give each a directory of its own", isInUse: true)
             }
             self.lock = lock
             var machines = LocalMachines.Options()

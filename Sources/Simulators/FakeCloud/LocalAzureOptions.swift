@@ -45,27 +45,29 @@ public struct LocalAzureOptions: Sendable {
             setting(
                 "state-dir", \.stateDirectory, .path,
                 """
-                Where it keeps its resources and machines, which outlive it; no two may share it. The file secret in it \
-                has the client secret of this run.
+                Where it keeps its resources and VMs, which outlive it; no two may share it. The file secret in it has \
+                the client secret of this run.
                 """),
             setting(
                 "programs-dir", \.programsDirectory, .path,
                 "Where fake-pod-vm and agent-protocol-forwarder are. Without it, beside this program."),
             setting(
                 "forwarder-flags", \.forwarderFlags, .list("FLAG,..."),
-                "Further flags of the machines' forwarders, such as -cert-file=PATH."),
+                "Further flags of the VMs' forwarders, such as -cert-file=PATH."),
             setting(
                 "network", \.network, .choice(MachineIsolation.allCases.map { ($0.rawValue, $0) }),
-                "What machines have of their own: hosts have interfaces, mounts and processes, which takes root; "
-                    + "loopback is an address only; automatic is the most that this process may make."),
+                """
+                What a VM has of its own. hosts: interfaces, mounts and processes, which needs root; loopback: a \
+                loopback address only; automatic: hosts if this process has the rights for it, else loopback.
+                """),
             setting(
                 "scenario", \.scenarioFile, .path,
-                "What happens in it, as JSON: delays, failures, throttling, capacity, quota."),
+                "A JSON file with its behaviour: delays, failures, throttling, capacity, quota."),
             setting(
                 "record", \.recordingFile, .path,
                 """
-                A file that every exchange is written to, a line of JSON each, without keys, tokens and user data. An \
-                older file is replaced.
+                A file to which every exchange is written, one line of JSON each, without keys, tokens and user data. \
+                An older file is replaced.
                 """),
             setting(
                 "any-identity", \.acceptsAnyIdentity, .bool,
@@ -75,10 +77,12 @@ public struct LocalAzureOptions: Sendable {
                 """),
             setting(
                 "accept-delay", \.acceptDelay, delay,
-                "How long it takes to accept a VM. The delays count from the request; 0 leaves them to the scenario."),
-            setting("address-delay", \.addressDelay, delay, "When a VM's network interface has its address."),
-            setting("boot-delay", \.bootDelay, delay, "When a VM's programs start."),
-            setting("operation-delay", \.operationDelay, delay, "When it calls a VM done, at the earliest."),
+                "How long it takes to accept a VM. All delays count from the request; 0 means what the scenario says."),
+            setting("address-delay", \.addressDelay, delay, "When the network interface of a VM has its address."),
+            setting("boot-delay", \.bootDelay, delay, "When the programs of a VM start."),
+            setting(
+                "operation-delay", \.operationDelay, delay,
+                "When the creation of a VM is reported as done, at the earliest."),
         ]
     }
 }

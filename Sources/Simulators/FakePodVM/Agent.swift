@@ -3,19 +3,18 @@ internal import LinuxIO
 internal import TTRPC
 internal import Telemetry
 
-/// What the stand-in for kata's agent knows and does, whatever the protocol.
+/// The state and the work of the stand-in for kata's agent, independent of the protocol.
 ///
-/// Concurrency: `state` is all that calls share, under its lock. Processes are reaped by
-/// ``run()``, which therefore has to run for as long as calls are served.
+/// Concurrency: calls share `state`, under its lock. ``run()`` reaps processes, so it must run while calls are served.
 final class Agent: Sendable {
     private struct State {
         var containers: [String: Container] = [:]
-        /// Numbers of processes that a task waits for already.
+        /// The ids of processes for which a task waits.
         var awaited: Set<Int32> = []
         var sandbox: String?
     }
 
-    /// What containers have of the pod's files.
+    /// The volumes and mounts of the pod.
     let files: AgentSandboxFiles
     let loop: EpollLoop
     let logger: Logger
@@ -25,7 +24,7 @@ final class Agent: Sendable {
 
     /// An agent whose `/run/kata-containers` is `tree`; `pauseProgram` is a `fake-pod-vm`.
     init(
-        tree: GuestTree, pauseProgram: String = SystemInfo.executablePath, on loop: EpollLoop, logger: Logger
+        tree: GuestRunDirectory, pauseProgram: String = SystemInfo.executablePath, on loop: EpollLoop, logger: Logger
     ) {
         files = AgentSandboxFiles(in: tree, logger: logger)
         self.pauseProgram = pauseProgram
@@ -39,17 +38,17 @@ final class Agent: Sendable {
         for container in state.withLock({ Array($0.containers.values) }) { await container.end(on: loop) }
     }
 
-    /// How many containers there are.
+    /// The number of containers.
     var containerCount: Int { state.withLock { $0.containers.count } }
 
-    /// Begins a pod that has these volumes.
+    /// Creates a pod with these volumes.
     func createSandbox(_ id: String, _ storages: [Storage]) throws(Status) {
         try files.add(storages)
         state.withLock { $0.sandbox = id }
         logger.info("sandbox \(id) begins; its containers run here without any isolation")
     }
 
-    /// Ends a pod and all its containers.
+    /// Removes the pod and all its containers.
     func destroySandbox() async {
         let containers = state.withLock { state in
             state.sandbox = nil
@@ -57,11 +56,11 @@ final class Agent: Sendable {
         }
         for id in containers { try? await removeContainer(id) }
         files.forget()
-        logger.info("the sandbox is gone")
+        logger.info("the sandbox is removed")
     }
 
-    /// Makes a container, whose process runs from ``startContainer(_:)`` on; with `entersNetwork` in the network
-    /// namespace that the request names, if it names one.
+    /// Creates a container; ``startContainer(_:)`` starts its process. With `entersNetwork` the process runs in the
+    /// network namespace that the request names, if it names one.
     func createContainer(_ request: CreateContainerRequest, entersNetwork: Bool) throws(Status) {
         let id = request.containerID
         if id.isEmpty { throw Status(.invalidArgument, "the container id is empty") }
@@ -69,8 +68,8 @@ final class Agent: Sendable {
             throw Status(.invalidArgument, "the container has no OCI process")
         }
         if state.withLock({ $0.containers[id] != nil }) { throw Status(.alreadyExists, "Container \(id) exists") }
-        var place = ProcessPlace()
-        // An empty path would be a new one, which no container of a pod has.
+        var place = ProcessNamespaces()
+        // An empty path would mean a new namespace, which no container of a pod has.
         if entersNetwork {
             place.network = spec.linux?.namespaces.last { $0.type == "network" && !$0.path.isEmpty }?.path
         }
@@ -81,25 +80,25 @@ final class Agent: Sendable {
         logger.info("container \(id) is created: \(place), no cgroup, no image")
     }
 
-    /// What a container's first process is to run: for the sandbox's own, whose program does nothing but sleep and is
-    /// only in an image, a stand-in of ours.
+    /// The program of a container's first process. The sandbox container's own program only sleeps, and exists only
+    /// in an image; `fake-pod-vm pause` replaces it.
     private func plan(for process: OCIProcess, of container: String) -> ProcessPlan {
         var plan = ProcessPlan(process)
         guard plan.arguments.first == PauseCommand.path, container == state.withLock({ $0.sandbox }),
             !Files.isExecutable(PauseCommand.path)
         else { return plan }
-        logger.info("there is no \(PauseCommand.path) on this machine: a stand-in sleeps in its place")
+        logger.info("this machine has no \(PauseCommand.path): fake-pod-vm pause replaces it")
         plan.arguments = [pauseProgram, PauseCommand.word]
         return plan
     }
 
-    /// Runs a container's first process; once it ends, all others of the container are killed.
+    /// Starts a container's first process; when that process ends, all others of the container are killed.
     func startContainer(_ id: String) throws(Status) {
         let container = try self.container(id)
         try start(container.first) { [loop] in await container.end(on: loop) }
     }
 
-    /// Runs one more process in a container.
+    /// Starts a further process in a container.
     func execProcess(_ id: String, in containerID: String, _ plan: ProcessPlan) throws(Status) {
         let container = try self.container(containerID)
         guard container.first.isRunning else {
@@ -110,7 +109,7 @@ final class Agent: Sendable {
 
     /// Finds a container.
     ///
-    /// - Throws: what the real agent says when there is none.
+    /// - Throws: the real agent's status for an unknown id.
     func container(_ id: String) throws(Status) -> Container {
         guard let container = state.withLock({ $0.containers[id] }) else {
             throw Status(.notFound, "Invalid container id")
@@ -118,7 +117,7 @@ final class Agent: Sendable {
         return container
     }
 
-    /// Kills what is left of a container and forgets it.
+    /// Kills the processes of a container and removes it.
     func removeContainer(_ id: String) async throws {
         let container = try self.container(id)
         await container.end(on: loop)
@@ -128,7 +127,7 @@ final class Agent: Sendable {
         logger.info("container \(id) is removed")
     }
 
-    /// Reaps those that lost their parents and became our children.
+    /// Reaps processes whose parents have ended and that are now children of this process.
     func reapOrphans() { ProcessTree.reapOrphans(except: state.withLock { $0.awaited }) }
 
     private func start(

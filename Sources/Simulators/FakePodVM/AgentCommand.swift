@@ -3,24 +3,24 @@ internal import LinuxIO
 internal import TTRPC
 internal import Telemetry
 
-/// What `fake-pod-vm agent` is told.
+/// The flags of `fake-pod-vm agent`.
 struct AgentOptions: Sendable {
     var socket = "/run/kata-containers/agent.sock"
-    var sharedTree = GuestTree.guestPath
+    var sharedTree = GuestRunDirectory.guestPath
     var parent = 0
     var entersNamespaces = false
-    var isUnwell = false
-    var isDeaf = false
+    var isNotServing = false
+    var hasNoSocket = false
     var life = Duration.zero
     var calls = 0
 
     static let command = Command(
-        "fake-pod-vm agent", summary: "stand in for kata-agent: serve its protocol and really run processes",
+        "fake-pod-vm agent", summary: "stand in for kata-agent: serve its protocol and run real processes",
         details: """
-            There is no isolation whatever: containers are plain processes of this machine and this user, with its \
-            files, network and processes before them. Images, users, limits and policies are ignored. As root, \
-            volumes are mounted over the machine's files in a mount namespace of each container; else a warning says \
-            where they are. A network namespace is entered only with -network-namespaces.
+            Containers are not isolated: they are processes of this machine and this user, and can use its files, \
+            network and processes. Images, users, limits and policies are ignored. As root, volumes are mounted over \
+            the machine's files in a mount namespace of each container; otherwise a warning says where they are. \
+            Processes enter a network namespace only with -network-namespaces.
             """,
         defaults: AgentOptions(),
         sections: [
@@ -30,30 +30,31 @@ struct AgentOptions: Sendable {
                     Setting("socket", \Self.socket, .path, "The Unix socket to serve."),
                     Setting(
                         "shared-tree", \Self.sharedTree, .path,
-                        "The directory that stands for the guest's \(GuestTree.guestPath): copied files, volumes."),
+                        "The directory that stands for the guest's \(GuestRunDirectory.guestPath): copied files, volumes."
+                    ),
                     Setting(
                         "network-namespaces", \Self.entersNamespaces, .bool,
                         "Start processes in the network namespace that their container names, if it names one."),
                     Setting(
                         "parent", \Self.parent, .integer(in: 0...Int(Int32.max)),
-                        "Ends, with all containers, when the process of this number does; 0: never."),
+                        "End with all containers when the process with this id ends; 0: never."),
                 ]),
             .init(
                 "Faults",
                 [
-                    Setting("not-serving", \Self.isUnwell, .bool, "Answer health checks with NOT_SERVING."),
-                    Setting("deaf", \Self.isDeaf, .bool, "Never listen."),
+                    Setting("not-serving", \Self.isNotServing, .bool, "Answer health checks with NOT_SERVING."),
+                    Setting("no-socket", \Self.hasNoSocket, .bool, "Do not listen on the socket."),
                     Setting(
                         "die-after", \Self.life, .duration(in: .zero ... .seconds(86400)),
-                        "Be killed so long after the start; 0: never."),
+                        "End by SIGKILL this long after the start; 0: never."),
                     Setting(
                         "die-after-calls", \Self.calls, .integer(in: 0...Int(Int32.max)),
-                        "Be killed by the first call after so many; 0: never."),
+                        "End by SIGKILL at the first call after this number of calls; 0: never."),
                 ]),
         ])
 
-    /// What of it is meant to go wrong.
-    var faults: AgentFaults { AgentFaults(isUnwell: isUnwell, calls: calls == 0 ? nil : calls) }
+    /// The faults that the flags select.
+    var faults: AgentFaults { AgentFaults(isNotServing: isNotServing, calls: calls == 0 ? nil : calls) }
 }
 
 /// `fake-pod-vm agent`.
@@ -64,18 +65,18 @@ enum AgentCommand {
 
     private static func serve(_ options: AgentOptions, on loop: EpollLoop) async throws {
         let signals = try Signals([Signals.terminate, Signals.interrupt, Signals.childEnded], on: loop)
-        // Daemons that a container leaves behind come to us, so that they end with us.
+        // Daemons of containers become children of this process, so that they end with it.
         ProcessTree.becomeSubreaper()
         if options.parent != 0 { ProcessTree.dieWithParent(Int32(options.parent), with: Signals.terminate) }
         let logger = Logger(level: .info).with("program", "agent")
-        let tree = try GuestTree(at: options.sharedTree)
+        let tree = try GuestRunDirectory(at: options.sharedTree)
         let agent = Agent(tree: tree, on: loop, logger: logger)
         let methods = AgentMethods(
             agent: agent, copies: CopyTarget(tree: tree), faults: options.faults,
             entersNamespaces: options.entersNamespaces)
         let server = Server(methods.services, on: loop, logger: logger)
-        let listener = options.isDeaf ? nil : try Listener.listen(on: .unix(path: options.socket), loop: loop)
-        logger.info("\(AgentMethods.version) serves \(options.isDeaf ? "no socket" : options.socket)")
+        let listener = options.hasNoSocket ? nil : try Listener.listen(on: .unix(path: options.socket), loop: loop)
+        logger.info("\(AgentMethods.version) serves \(options.hasNoSocket ? "no socket" : options.socket)")
         defer { listener?.close() }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await agent.run() }

@@ -3,13 +3,13 @@ internal import LinuxIO
 internal import TTRPC
 internal import Telemetry
 
-/// The methods of kata's agent that the stand-in has; any other is UNIMPLEMENTED.
+/// The methods of kata's agent that the stand-in implements; all others are UNIMPLEMENTED.
 struct AgentMethods: Sendable {
     let agent: Agent
     let network = AgentNetwork()
     let copies: CopyTarget
     let faults: AgentFaults
-    /// Whether containers' processes enter the network namespace that their container names.
+    /// Whether processes enter the network namespace that their container names.
     private let entersNamespaces: Bool
     private let calls = CallCount()
 
@@ -20,12 +20,12 @@ struct AgentMethods: Sendable {
         self.entersNamespaces = entersNamespaces
     }
 
-    /// What it calls itself, so that nobody takes it for the real one.
+    /// Its version string, which tells it from the real agent.
     static let version = "fake-pod-vm (a stand-in for kata-agent: no isolation)"
-    /// The most bytes of output in one answer, so that it fits a frame whatever was asked for.
+    /// The limit for output in one answer, so that every answer fits into a frame.
     private static let readLimit = 1 << 20
 
-    /// All methods, as the services they belong to.
+    /// All methods, by service.
     var services: [Service] {
         Service.services(of: health + sandbox + containers + processes + streams + guest + interfaces)
     }
@@ -44,7 +44,7 @@ struct AgentMethods: Sendable {
     private var health: [MethodHandler] {
         [
             handle(Health.check) { _ in
-                .with { $0.status = faults.isUnwell ? HealthCheckResponse.notServing : HealthCheckResponse.serving }
+                .with { $0.status = faults.isNotServing ? HealthCheckResponse.notServing : HealthCheckResponse.serving }
             },
             handle(Health.version) { _ in
                 .with {
@@ -65,7 +65,7 @@ struct AgentMethods: Sendable {
                 await agent.destroySandbox()
                 return Empty()
             },
-            // Accepted and not looked at: a policy would bind a real guest.
+            // Accepted and ignored: only a real guest enforces a policy.
             handle(AgentService.setPolicy) { _ in Empty() },
         ]
     }
@@ -152,7 +152,7 @@ struct AgentMethods: Sendable {
                     }
                 }
             },
-            // The clock, the processors and the random numbers are the machine's own.
+            // The clock, the processors and the random numbers are the machine's.
             handle(AgentService.setGuestDateTime) { _ in Empty() },
             handle(AgentService.onlineCPUMem) { _ in Empty() },
             handle(AgentService.reseedRandomDev) { _ in Empty() },
@@ -174,7 +174,7 @@ struct AgentMethods: Sendable {
                 return .with { $0.usage = [VolumeUsage(space.bytes, unit: 1), VolumeUsage(space.files, unit: 2)] }
             },
             handle(AgentService.getOOMEvent) { _ in
-                // No memory is limited here, so none ever runs out: the answer is to wait for.
+                // No memory is limited here, so no container runs out of memory and the call does not return.
                 try await Promise<OOMEvent>().value()
             },
         ]
@@ -206,7 +206,7 @@ struct AgentMethods: Sendable {
 }
 
 extension ProcessPlan {
-    /// What an OCI process says, without what would isolate it.
+    /// The plan of an OCI process, without its isolation.
     init(_ process: OCIProcess) {
         self.init(
             arguments: process.arguments, environment: process.environment,
@@ -215,14 +215,14 @@ extension ProcessPlan {
 }
 
 extension ContainerStats {
-    /// What the living processes of a container have used; what ended ones used is forgotten.
+    /// The resource usage of a container's living processes, without that of processes that have ended.
     fileprivate init(of container: Container) {
         self.init()
         let living = container.living
         let ticks = living.reduce(0) { $0 + $1.processorTime }
         let memory = living.reduce(0) { $0 + (SystemInfo.residentBytes(of: $1.pid) ?? 0) }
         cgroup = .with { cgroup in
-            // A tick is a hundredth of a second on every architecture that has VMs.
+            // A tick is 10 ms on every architecture that has VMs.
             cgroup.cpu = .with { cpu in cpu.usage = .with { $0.total = ticks * 10_000_000 } }
             cgroup.memory = .with { all in all.usage = .with { $0.usage = UInt64(memory) } }
             cgroup.pids = .with { $0.current = UInt64(living.count) }

@@ -1,7 +1,7 @@
 internal import KataProtocol
 internal import LinuxIO
 
-/// The interfaces and routes the stand-in was told to have: it remembers them, and sets up none.
+/// The interfaces and routes that the stand-in has received: it keeps them, and configures none.
 final class AgentNetwork: Sendable {
     private struct State {
         var interfaces: [NetworkInterface] = []
@@ -13,7 +13,7 @@ final class AgentNetwork: Sendable {
     var interfaces: [NetworkInterface] { state.withLock { $0.interfaces } }
     var routes: Routes { state.withLock { $0.routes } }
 
-    /// Adds an interface, or replaces the one with its hardware address.
+    /// Adds an interface, or replaces the one with the same hardware address.
     func update(_ interface: NetworkInterface) {
         state.withLock { state in
             state.interfaces.removeAll { $0.hardwareAddress == interface.hardwareAddress }
@@ -22,17 +22,4 @@ final class AgentNetwork: Sendable {
     }
 
     func replaceRoutes(_ routes: Routes) { state.withLock { $0.routes = routes } }
-}
-
-/// Counts calls, for the fault that ends the stand-in after some of them.
-final class CallCount: Sendable {
-    private let count = Lock(0)
-
-    /// The number of this call, from 1.
-    func next() -> Int {
-        count.withLock { count in
-            count += 1
-            return count
-        }
-    }
 }

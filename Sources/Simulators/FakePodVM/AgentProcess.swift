@@ -1,12 +1,12 @@
 internal import LinuxIO
 internal import TTRPC
 
-/// A process that the stand-in runs for a container: its first, or one of `ExecProcess`.
+/// A process of a container: its first process, or one of `ExecProcess`.
 ///
-/// Those who read, write and wait before it has started wait for its start too. Its exit
-/// status, and what it wrote, stay until the container is removed.
+/// Reads, writes and waits before the start wait for the start. Exit status and output are kept until the container is
+/// removed.
 final class AgentProcess: Sendable {
-    /// How its streams are wired to us.
+    /// How its streams are connected.
     private struct Running: Sendable {
         let child: ChildProcess
         let input: Stream?
@@ -15,35 +15,34 @@ final class AgentProcess: Sendable {
         let terminal: PseudoTerminal?
     }
 
-    /// Which of its two outputs.
+    /// One of its two outputs.
     enum Output { case standard, error }
 
     let id: String
     private let plan: ProcessPlan
-    private let place: ProcessPlace
+    private let place: ProcessNamespaces
     private let started = Promise<Running>()
     private let ended = Promise<Int32>()
-    // A shim may have several reads or writes of one stream under way; their bytes must neither mix
-    // nor overtake each other.
+    // A shim can have several reads or writes of one stream in progress; their bytes must stay together and in order.
     private let inputTurn = AsyncSemaphore(1)
     private let outputTurn = AsyncSemaphore(1)
     private let errorTurn = AsyncSemaphore(1)
 
-    init(id: String, plan: ProcessPlan, place: ProcessPlace) {
+    init(id: String, plan: ProcessPlan, place: ProcessNamespaces) {
         self.id = id
         self.plan = plan
         self.place = place
     }
 
-    /// The process's number, also the number of its session; nil before it runs.
+    /// The process id, which is also the session id; nil before the start.
     var pid: Int32? { started.current?.child.pid }
 
-    /// Whether it has begun and not yet ended.
+    /// Whether it runs.
     var isRunning: Bool { started.current != nil && ended.current == nil }
 
-    /// Starts it.
+    /// Starts the process.
     ///
-    /// - Throws: a status that says why it cannot run: no such program or directory, started before.
+    /// - Throws: a status with the reason: no such program or directory, or already started.
     func start(on loop: EpollLoop) throws(Status) {
         if started.current != nil { throw Status(.failedPrecondition, "\(id) has been started before") }
         do {
@@ -57,7 +56,7 @@ final class AgentProcess: Sendable {
         }
     }
 
-    /// Waits for its end, has `clearUp` done, and only then tells those who wait.
+    /// Waits for its end, calls `clearUp`, and then resumes the waiting calls.
     func reap(then clearUp: () async -> Void) async {
         guard let child = started.current?.child else { return }
         do {
@@ -69,7 +68,7 @@ final class AgentProcess: Sendable {
         }
     }
 
-    /// Its exit status, or 128 and the number of the signal that ended it; any number of times.
+    /// Its exit status, or 128 plus the number of the signal that ended it. Can be called any number of times.
     func wait() async throws -> Int32 { try await ended.value() }
 
     /// The next bytes of an output; suspends while there are none.
@@ -93,7 +92,7 @@ final class AgentProcess: Sendable {
         }
     }
 
-    /// Gives it input, and returns once it has room for all of it.
+    /// Writes to its standard input; returns when all bytes are written.
     func write(_ bytes: ArraySlice<UInt8>) async throws {
         let running = try await started.value()
         guard let stream = running.input else { throw Status(.failedPrecondition, "\(id) has no standard input") }
@@ -106,7 +105,7 @@ final class AgentProcess: Sendable {
         }
     }
 
-    /// Ends its input; on a terminal, as a person would with Control-D.
+    /// Ends its standard input; on a terminal with Control-D.
     func closeInput() async throws {
         let running = try await started.value()
         try await inputTurn.withPermit {
@@ -118,7 +117,7 @@ final class AgentProcess: Sendable {
         }
     }
 
-    /// Sends it a signal; nothing when it has ended.
+    /// Sends a signal; does nothing when the process has ended.
     func signal(_ number: Int32) { if isRunning { started.current?.child.signal(number) } }
 
     /// Resizes its terminal.
@@ -129,7 +128,7 @@ final class AgentProcess: Sendable {
         try terminal.resize(columns: columns, rows: rows)
     }
 
-    /// Drops its streams and fails those who still wait for its start.
+    /// Closes its streams; calls that wait for its start fail.
     func close() {
         let gone = Status(.notFound, "the container of \(id) was removed")
         started.keep(.failure(gone))
@@ -167,7 +166,7 @@ final class AgentProcess: Sendable {
         options.newSession = true
         options.mountNamespace = place.mounts
         do throws(NetworkNamespace.Failure) {
-            // Held no longer than it takes: the pod's network is not to live on because of us.
+            // Closed after use, because an open descriptor keeps the pod's network alive.
             options.networkNamespace = try place.network.map { path throws(NetworkNamespace.Failure) in
                 try NetworkNamespace(opening: path)
             }
@@ -179,6 +178,6 @@ final class AgentProcess: Sendable {
 }
 
 extension Status {
-    /// What kata's shim takes for the end of a process's output.
+    /// The status that kata's shim treats as the end of a process's output.
     static let endOfStream = Status(.outOfRange, "EOF")
 }

@@ -3,39 +3,38 @@ internal import LinuxIO
 internal import TTRPC
 internal import Telemetry
 
-/// What the containers of a pod have of its files: volumes that live in the guest, and mounts.
-///
-/// Volumes in memory are mounted in a mount namespace of the sandbox's, from which each container's is made; nothing
-/// is mounted on the machine itself, and nothing has to be unmounted. Without the right to mount, volumes are
-/// directories, and a warning says where a container's mounts would have been.
+/// The files of a pod's containers: volumes in the guest, and mounts.
+/// Volumes in memory are mounted in a mount namespace of the sandbox; each container's namespace is a copy of it.
+/// Nothing is mounted on the machine itself, and nothing has to be unmounted. Without the right to mount, volumes are
+/// directories, and a warning names the mounts that a container lacks.
 final class AgentSandboxFiles: Sendable {
     private struct State {
         var namespace: MountNamespace?
-        /// Why there is none; then there will not be.
+        /// Why there is no namespace; it is then not tried again.
         var refusal: SystemCallError?
-        /// Where volumes are already: containers share them, and they outlive a container.
+        /// The mount points of volumes, which containers share and which outlive a container.
         var volumes: Set<String> = []
     }
 
-    private let tree: GuestTree
+    private let tree: GuestRunDirectory
     private let logger: Logger
     private let state = Lock(State())
 
-    init(in tree: GuestTree, logger: Logger) {
+    init(in tree: GuestRunDirectory, logger: Logger) {
         self.tree = tree
         self.logger = logger
     }
 
-    /// Makes volumes that are not there yet; images, and what else the stand-in has not, are left out.
+    /// Creates volumes that do not exist; other storages, such as images, are ignored.
     func add(_ storages: [Storage]) throws(Status) {
         for storage in storages {
             guard let kind = Volume.Kind(storage) else {
-                logger.debug("the storage \(storage.driver) at \(storage.mountPoint) is not made here")
+                logger.debug("the storage \(storage.driver) at \(storage.mountPoint) is ignored")
                 continue
             }
-            guard let names = try GuestTree.names(of: storage.mountPoint), names.count > 1 else {
+            guard let names = try GuestRunDirectory.names(of: storage.mountPoint), names.count > 1 else {
                 throw Status(
-                    .invalidArgument, "the volume at \(storage.mountPoint) is not below \(GuestTree.guestPath)")
+                    .invalidArgument, "the volume at \(storage.mountPoint) is not below \(GuestRunDirectory.guestPath)")
             }
             let volume = try Volume(kind, storage.options, names)
             guard state.withLock({ $0.volumes.insert(storage.mountPoint).inserted }) else { continue }
@@ -46,7 +45,8 @@ final class AgentSandboxFiles: Sendable {
         }
     }
 
-    /// Makes a mount namespace with what a container's specification mounts; nil if that is nothing, or not allowed.
+    /// Creates a mount namespace with the mounts of a container's specification; nil if there are none, or without
+    /// the right to.
     func makeMounts(_ mounts: [OCIMount], of container: String) throws(Status) -> MountNamespace? {
         var wanted: [ContainerMount] = []
         for mount in mounts { if let mount = try ContainerMount(mount, in: tree) { wanted.append(mount) } }
@@ -56,7 +56,7 @@ final class AgentSandboxFiles: Sendable {
                 warn(of: wanted, container)
                 return nil
             }
-            // Mounted on in the container's namespace alone, so that one place does for all.
+            // The mount is visible only in the container's namespace, so all containers can use the same directory.
             let place = "\(tree.directory)/root"
             try Files.makeDirectories(place, mode: 0o755)
             return try MountNamespace.make(named: "container \(container)", from: sandbox) {
@@ -67,17 +67,17 @@ final class AgentSandboxFiles: Sendable {
         }
     }
 
-    /// The room in the volume at a path of the shim's.
+    /// The capacity of the volume at a path of the shim.
     func space(at path: String) throws -> Files.Space {
         let local = try tree.path(of: path)
         let namespace = state.withLock { $0.namespace }
-        guard let space = try ProcessPlace(mounts: namespace).look({ Files.space(at: local) }) else {
+        guard let space = try ProcessNamespaces(mounts: namespace).look({ Files.space(at: local) }) else {
             throw Status(.notFound, "there is no volume at \(path)")
         }
         return space
     }
 
-    /// Forgets the sandbox's volumes: those in memory end with its last process.
+    /// Removes the sandbox's volumes; those in memory end with its last process.
     func forget() { state.withLock { $0 = State(refusal: $0.refusal) } }
 
     private func make(_ volume: Volume) throws(SystemCallError) {
@@ -91,7 +91,7 @@ final class AgentSandboxFiles: Sendable {
         }.get()
     }
 
-    /// The sandbox's mount namespace, made with its first use; nil if that is not allowed.
+    /// The sandbox's mount namespace, created at its first use; nil without the right to.
     private func namespace() throws(SystemCallError) -> MountNamespace? {
         try state.withLock { state throws(SystemCallError) in
             if state.namespace == nil, state.refusal == nil {

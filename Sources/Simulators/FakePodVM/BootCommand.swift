@@ -3,16 +3,16 @@ internal import FakeCloud
 internal import LinuxIO
 internal import Telemetry
 
-/// What `fake-pod-vm boot` is told.
+/// The flags of `fake-pod-vm boot`.
 struct BootOptions: Sendable {
     var directory = "."
 
     static let command = Command(
-        "fake-pod-vm boot", summary: "be a VM's first process, until it is switched off",
+        "fake-pod-vm boot", summary: "run as the first process of a VM, until it is switched off",
         details: """
-            The directory holds machine.json, as the fake cloud writes it. After the boot delay this provisions from \
-            the user data that the machine's metadata service has, and runs a forwarder and an agent; SIGTERM \
-            switches off, killing all that came of it.
+            The directory contains machine.json, which fake-azure writes. After the boot delay, the command provisions \
+            the VM with the user data of the machine's metadata service, and runs a forwarder and an agent. SIGTERM \
+            switches the VM off and kills all its processes.
             """,
         defaults: BootOptions(),
         sections: [.init("Flags", [Setting("directory", \Self.directory, .path, "The VM's directory.")])])
@@ -27,9 +27,9 @@ enum BootCommand {
             let layout = GuestLayout(machine.kind, in: directory)
             if machine.kind == .host { try HostSetup.run(machine, layout) }
             let signals = try Signals([Signals.terminate, Signals.interrupt, Signals.childEnded], on: loop)
-            // Whatever a program of this VM leaves behind comes to us, so that it ends with us.
+            // Daemons of this VM's programs become children of this process, so that they end with it.
             ProcessTree.becomeSubreaper()
-            let logger = Logger(level: .info).with("program", "boot").with("vm", machine.order.name)
+            let logger = Logger(level: .info).with("program", "boot").with("vm", machine.spec.name)
             let guest = Guest(machine, layout, in: directory, on: loop, logger: logger)
             await withTaskGroup(of: Void.self) { group in
                 group.addTask {
@@ -51,9 +51,9 @@ enum BootCommand {
         }
     }
 
-    /// There is no VM to boot.
+    /// The directory has no description of a VM.
     private struct NoMachine: Error, CustomStringConvertible {
         let path: String
-        var description: String { "\(path) is missing or no description of a VM: the fake cloud writes it" }
+        var description: String { "\(path) does not exist or is not a description of a VM: fake-azure writes it" }
     }
 }

@@ -3,21 +3,21 @@ internal import JSON
 internal import LinuxIO
 internal import Telemetry
 
-/// When a fake VM did what, in microseconds since 1970; kept in its directory for benchmarks.
+/// The times of a fake VM's boot steps, in microseconds since 1970; kept in its directory for benchmarks.
 ///
-/// With it the time that the VM itself took can be told from what we added.
+/// Separates the time that the VM takes from the time of the forwarder and the node.
 final class BootTimeline: Sendable {
-    /// A step of a boot, in the order they come.
+    /// The steps of a boot, in order.
     enum Step: String {
-        /// The cloud was asked for the VM.
+        /// The cloud received the request for the VM.
         case asked
         /// The VM's first process runs.
         case poweredOn = "powered-on"
-        /// The boot delay is over; programs start.
+        /// The boot delay is over, and programs start.
         case booted
-        /// User data has become files.
+        /// The user data is provisioned.
         case provisioned
-        /// The forwarder said READY=1: from here on it is our time alone.
+        /// The forwarder sent READY=1.
         case ready
     }
 
@@ -29,7 +29,7 @@ final class BootTimeline: Sendable {
         steps = Lock([(Step.asked.rawValue, .integer(machine.created.millisecondsSinceEpoch * 1000))])
     }
 
-    /// Notes that `step` happens now; its first time counts.
+    /// Records the time of a step; only the first time counts.
     func mark(_ step: Step) {
         let now = SystemInfo.wallClock
         let moment = JSONValue.integer(now.seconds * 1_000_000 + Int64(now.nanoseconds) / 1000)
@@ -38,7 +38,7 @@ final class BootTimeline: Sendable {
             steps.append((step.rawValue, moment))
             return JSONValue.object(JSONObject(steps)).encoded(indent: 2)
         }
-        // A VM whose disk is full still boots.
+        // A VM with a full disk must still boot.
         if let text { try? directory.replace(directory.timeline, with: String(decoding: text, as: UTF8.self)) }
     }
 }

@@ -1,30 +1,28 @@
 internal import LinuxIO
 internal import TTRPC
 
-/// A container of the stand-in: a name for some processes, and at most two namespaces around them.
-///
-/// There is no cgroup and no image: its processes see the machine that the stand-in runs on, with the container's
-/// mounts.
+/// A container of the stand-in: a group of processes with at most two namespaces.
+/// It has no cgroup and no image: its processes see the files of the machine, with the container's mounts.
 final class Container: Sendable {
     let id: String
-    /// The process the container lives and dies with.
+    /// The first process; the container ends with it.
     let first: AgentProcess
-    private let place: ProcessPlace
+    private let place: ProcessNamespaces
     private let processes: Lock<[String: AgentProcess]>
 
-    init(id: String, plan: ProcessPlan, place: ProcessPlace) {
+    init(id: String, plan: ProcessPlan, place: ProcessNamespaces) {
         self.id = id
         self.place = place
         first = AgentProcess(id: id, plan: plan, place: place)
         processes = Lock([id: first])
     }
 
-    /// All that were ever started in it, ended ones included.
+    /// All processes that were started in it, including those that have ended.
     var all: [AgentProcess] { processes.withLock { Array($0.values) } }
 
-    /// Adds a process to be started.
+    /// Adds a process, which is not started.
     ///
-    /// - Throws: a status when the id is taken.
+    /// - Throws: a status when the id is in use.
     func add(_ id: String, _ plan: ProcessPlan) throws(Status) -> AgentProcess {
         let process = AgentProcess(id: id, plan: plan, place: place)
         let isNew = processes.withLock { processes in
@@ -38,17 +36,17 @@ final class Container: Sendable {
 
     /// Finds a process; an empty id means the first.
     ///
-    /// - Throws: what the real agent says when there is none.
+    /// - Throws: the real agent's status for an unknown id.
     func process(_ id: String) throws(Status) -> AgentProcess {
         if id.isEmpty { return first }
         guard let process = processes.withLock({ $0[id] }) else { throw Status(.notFound, "Invalid exec id") }
         return process
     }
 
-    /// The living processes that came of this container's.
+    /// The living descendants of the container's processes.
     ///
-    /// Each of its processes began a session. What left the session is found for as long as
-    /// an ancestor in it lives; a daemon that did all it could to get away lives until the VM ends.
+    /// Each of its processes started a session. A process that left the session is found while an ancestor in the
+    /// session lives. A daemon without such an ancestor lives until the VM ends.
     var living: [ProcessRecord] {
         let sessions = Set(all.compactMap(\.pid))
         var found: Set<Int32> = []
@@ -59,19 +57,20 @@ final class Container: Sendable {
         }
     }
 
-    /// Sends a signal to all that live.
+    /// Sends a signal to all living processes.
     func signalAll(_ number: Int32) { for process in living { ProcessTree.signal(process.pid, number) } }
 
-    /// Kills all that live, and returns once none does; also for a task that is cancelled.
+    /// Kills all processes and returns when none lives; works in a cancelled task, too.
     func end(on loop: EpollLoop) async {
-        let limit = ContinuousClock.now.advanced(by: .seconds(5))  // One stuck in the kernel must not hold us up.
+        // A process that is stuck in the kernel must not block this task.
+        let limit = ContinuousClock.now.advanced(by: .seconds(5))
         while ContinuousClock.now < limit {
             let victims = living
             if victims.isEmpty { return }
-            // Stopped first, so that none can have children unseen; those it had are found in the next round.
+            // Stopped first, so that no child is missed; existing children are found in the next round.
             for victim in victims { ProcessTree.signal(victim.pid, Signals.stop) }
             for victim in living { ProcessTree.signal(victim.pid, Signals.kill) }
-            // The kernel says nothing when what is not our child has gone.
+            // The kernel sends no event for the end of a process that is not a child of this process.
             try? await loop.sleep(for: .milliseconds(1))
         }
     }

@@ -2,9 +2,9 @@ internal import KataProtocol
 internal import LinuxIO
 internal import TTRPC
 
-/// One mount of a container that the stand-in makes.
+/// A mount of a container.
 struct ContainerMount: Equatable, Sendable {
-    /// What is mounted.
+    /// The source of the mount.
     enum Content: Equatable, Sendable {
         /// A file or directory of this machine.
         case bind(source: String)
@@ -12,19 +12,19 @@ struct ContainerMount: Equatable, Sendable {
         case memory(options: String)
     }
 
-    /// Where, in the container.
+    /// The path in the container.
     let destination: String
     let content: Content
     let restrictions: Mounts.Restrictions
 
-    /// What an OCI mount asks for; nil for what a container without isolation has of the machine: `/proc`, `/sys`,
-    /// `/dev`.
+    /// The mount for an OCI mount; nil for `/proc`, `/sys` and `/dev`, which a container without isolation shares
+    /// with the machine.
     ///
-    /// - Throws: a status for paths that cannot be.
-    init?(_ mount: OCIMount, in tree: GuestTree) throws(Status) {
+    /// - Throws: a status for invalid paths.
+    init?(_ mount: OCIMount, in tree: GuestRunDirectory) throws(Status) {
         let isBind = mount.type == "bind" || mount.options.contains { $0 == "bind" || $0 == "rbind" }
         guard isBind || mount.type == "tmpfs" && mount.destination != "/dev" else { return nil }
-        _ = try GuestTree.names(of: mount.destination)
+        _ = try GuestRunDirectory.names(of: mount.destination)
         guard mount.destination.contains(where: { $0 != "/" && $0 != "." }) else {
             throw Status(.invalidArgument, "nothing can be mounted on a container's root directory")
         }
@@ -35,13 +35,13 @@ struct ContainerMount: Equatable, Sendable {
     }
 }
 
-/// Options of a mount as mount(8) and OCI have them.
+/// Mount options as in mount(8) and OCI.
 struct MountOptions: Equatable, Sendable {
     private(set) var restrictions: Mounts.Restrictions = []
-    /// What is the file system's own matter.
+    /// Options that are passed to the file system.
     private(set) var rest = ""
 
-    /// What a private copy of mounts makes no difference to.
+    /// Options without effect in a private copy of mounts.
     private static let ignored: Set<String> = [
         "rw", "suid", "dev", "exec", "async", "defaults", "bind", "rbind", "private", "rprivate", "slave", "rslave",
         "shared", "rshared", "unbindable", "runbindable", "relatime", "norelatime", "strictatime", "noatime",

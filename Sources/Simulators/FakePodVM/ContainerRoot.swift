@@ -1,22 +1,22 @@
 internal import LinuxIO
 
-/// The root directory that a container with mounts has: this machine's files, with the mounts in their places.
+/// The root directory of a container with mounts: this machine's files, with the mounts over them.
 ///
-/// It is a file system in memory into which each of the machine's top directories is bound. A directory that lacks a
-/// place to mount on is replaced by one in memory with the same entries: nothing is made in the machine's own files.
+/// It is a file system in memory with bind mounts of the machine's top directories. A directory without a required
+/// mount point is replaced by one in memory with the same entries, so nothing is created in the machine's own files.
 struct ContainerRoot {
-    /// Where a directory is bound from while another takes its place.
+    /// The temporary bind mount of a directory while another replaces it.
     private static let aside = "/.fake-pod-vm"
 
-    /// Whether a mount point is the container's own, so that names may be made below it; else it is the machine's.
+    /// Whether entries can be created below a mount point: it is the container's own, not the machine's.
     private var mountPoints = ["/": true]
 
-    /// Makes `place` the calling thread's root and mounts `mounts` in it, in their order.
+    /// Makes `place` the calling thread's root and mounts `mounts` in it, in order.
     ///
-    /// The thread must be in a mount namespace of the container's.
+    /// The thread must be in the container's mount namespace.
     static func build(_ mounts: [ContainerMount], at place: String) throws(SystemCallError) {
         var root = ContainerRoot()
-        // Opened first: a mount may hide another's source.
+        // Opened first, because a mount can hide the source of another one.
         var sources: [HeldFile?] = []
         for mount in mounts {
             switch mount.content {
@@ -50,7 +50,7 @@ struct ContainerRoot {
         mountPoints[place] = true
     }
 
-    /// Where `destination` is, links followed; made if it is missing.
+    /// The path of `destination` after following links; created if it does not exist.
     private mutating func place(_ destination: String, isDirectory: Bool) throws(SystemCallError) -> String {
         var place = "/"
         var missing = destination.split(separator: "/").filter { $0 != "." }[...]
@@ -69,7 +69,7 @@ struct ContainerRoot {
         return place
     }
 
-    /// Whether the file system that a directory is on is the container's own.
+    /// Whether a directory is on the container's own file system.
     private func isOwn(_ path: String) -> Bool {
         var path = path
         while true {
@@ -78,7 +78,7 @@ struct ContainerRoot {
         }
     }
 
-    /// Puts a directory in memory in the place of `directory`, with the same entries.
+    /// Replaces `directory` with a directory in memory that has the same entries.
     private mutating func replace(_ directory: String) throws(SystemCallError) {
         try Files.makeDirectory(Self.aside)
         try Mounts.bind(directory, at: Self.aside)
@@ -89,7 +89,7 @@ struct ContainerRoot {
         try Mounts.remove(Self.aside)
     }
 
-    /// Gives `directory` the entries of another: links as they are, all else bound.
+    /// Creates in `directory` the entries of another directory: links as links, all others as bind mounts.
     private mutating func fill(_ directory: String, from source: String) throws(SystemCallError) {
         for name in try Files.list(source) {
             let (from, to) = (source.appending(name), directory.appending(name))
@@ -97,7 +97,7 @@ struct ContainerRoot {
                 if Files.isLink(from) {
                     try Files.link(Files.target(ofLink: from), at: to)
                 } else if to == "/dev/ptmx" {
-                    // The kernel looks for pts beside it, and would not beside a bound one.
+                    // The kernel looks for pts beside ptmx, but not beside a bind mount of ptmx.
                     try Files.link("pts/ptmx", at: to)
                 } else if Files.isDirectory(from) {
                     try Files.makeDirectory(to, mode: 0o755)
@@ -108,7 +108,7 @@ struct ContainerRoot {
                     try Mounts.bind(from, at: to)
                 }
             } catch  where error.isMissing {
-                continue  // It went away meanwhile.
+                continue  // It was removed meanwhile.
             }
         }
     }
@@ -117,6 +117,6 @@ struct ContainerRoot {
 }
 
 extension String {
-    /// The path of `name` in the directory of this path.
+    /// The path of `name` in the directory at this path.
     fileprivate func appending(_ name: some StringProtocol) -> String { self == "/" ? "/\(name)" : "\(self)/\(name)" }
 }

@@ -2,20 +2,19 @@ internal import KataProtocol
 internal import LinuxIO
 internal import TTRPC
 
-/// Where `CopyFile` puts what the node sends: files, directories and links of volumes.
-///
-/// A volume of a ConfigMap, Secret or token is a directory of links: kubelet writes its files to a directory named by
-/// the time, has `..data` lead there, and each file's name to `..data/NAME`. Links may lead anywhere, for it is the
-/// container that follows them; nothing is ever written through one.
+/// The directory into which `CopyFile` copies what the node sends: files, directories and links of volumes.
+/// A volume of a ConfigMap, Secret or token is a directory of links: kubelet writes the files to a directory with the
+/// time as its name, `..data` links to that directory, and each file's name links to `..data/NAME`. Links can have
+/// any target, because only the container follows them; this type never writes through a link.
 struct CopyTarget: Sendable {
-    /// Where the shim has shared files; kata accepts no other place.
-    static let guestPath = GuestTree.guestPath + "/shared/containers"
-    /// The longest target of a link, as the kernel has it.
+    /// The path of shared files in the shim; kata accepts no other.
+    static let guestPath = GuestRunDirectory.guestPath + "/shared/containers"
+    /// The kernel's limit for the target of a link.
     private static let linkLimit = 4095
 
-    let tree: GuestTree
+    let tree: GuestRunDirectory
 
-    /// Which kind of file a mode means (`S_IFMT` and its values, the same on every Linux).
+    /// The kind of file of a mode (`S_IFMT` and its values, the same on every Linux).
     private enum Kind {
         static let mask: UInt32 = 0o170000
         static let directory: UInt32 = 0o040000
@@ -23,12 +22,13 @@ struct CopyTarget: Sendable {
         static let link: UInt32 = 0o120000
     }
 
-    /// Takes one piece of a file, a directory or a link; the last piece gives a file its name.
+    /// Stores one piece of a file, a directory or a link. The last piece renames the file to its final name.
     ///
-    /// - Throws: a status for a path that leaves the shared directory, and for devices.
+    /// - Throws: a status for a path outside the shared directory, and for devices.
     func accept(_ request: CopyFileRequest) throws(Status) {
-        let shared = try GuestTree.names(of: CopyTarget.guestPath) ?? []
-        guard let names = try GuestTree.names(of: request.path), names.starts(with: shared), let name = names.last,
+        let shared = try GuestRunDirectory.names(of: CopyTarget.guestPath) ?? []
+        guard let names = try GuestRunDirectory.names(of: request.path), names.starts(with: shared),
+            let name = names.last,
             names.count > shared.count
         else {
             throw Status(.invalidArgument, "the path \"\(request.path)\" is not below \(CopyTarget.guestPath)")
@@ -36,7 +36,7 @@ struct CopyTarget: Sendable {
         try check(request)
         do throws(SystemCallError) {
             let parent = try tree.open(names.dropLast()) { (parent, name) throws(SystemCallError) in
-                try own(name, in: parent, request, mode: GuestTree.directoryMode(request.directoryMode))
+                try own(name, in: parent, request, mode: GuestRunDirectory.directoryMode(request.directoryMode))
             }
             try put(request, as: name, in: parent)
         } catch {
@@ -52,7 +52,7 @@ struct CopyTarget: Sendable {
         case Kind.directory: break
         case Kind.link:
             guard 1...CopyTarget.linkLimit ~= request.data.count, !request.data.contains(0) else {
-                throw Status(.invalidArgument, "the link \(request.path) has a target that no link can have")
+                throw Status(.invalidArgument, "the link \(request.path) has an invalid target")
             }
         case Kind.regular, 0:
             let (end, overflows) = request.offset.addingReportingOverflow(Int64(request.data.count))
@@ -76,13 +76,13 @@ struct CopyTarget: Sendable {
                 try parent.remove(name)
                 try parent.makeDirectory(name)
             }
-            return try own(name, in: parent, request, mode: GuestTree.directoryMode(request.fileMode))
+            return try own(name, in: parent, request, mode: GuestRunDirectory.directoryMode(request.fileMode))
         case Kind.link:
             try parent.removeTree(partial)
             try parent.link(request.data, at: partial)
             try own(partial, in: parent, request, mode: nil)
         default:
-            // A reader sees the whole file or none, as with the real agent.
+            // As with the real agent, a reader sees the complete file or no file.
             try parent.write(request.data, to: partial, at: request.offset)
             if request.offset + Int64(request.data.count) < request.fileSize { return }
             try own(partial, in: parent, request, mode: request.fileMode)
@@ -91,7 +91,7 @@ struct CopyTarget: Sendable {
         try parent.move(partial, to: name)
     }
 
-    /// Gives what was made the owner and mode that the request says; the owner only as root, as only root may.
+    /// Sets owner and mode from the request; the owner only as root.
     private func own(
         _ name: String, in parent: Directory, _ request: CopyFileRequest, mode: UInt32?
     ) throws(SystemCallError) {

@@ -1,12 +1,13 @@
 internal import LinuxIO
 
-/// All that descends from this process.
+/// The descendants of this process.
 enum Descendants {
-    /// Kills them, and returns once there are none; also for a task that is cancelled.
+    /// Kills them and returns when there are none; works in a cancelled task, too.
     ///
-    /// For a subreaper that is the end of all it ever started: nothing gets out from below it.
+    /// In a subreaper that includes every process it has started, directly or not.
     static func end(on loop: EpollLoop) async {
-        let limit = ContinuousClock.now.advanced(by: .seconds(5))  // One stuck in the kernel must not hold us up.
+        // A process that is stuck in the kernel must not block this task.
+        let limit = ContinuousClock.now.advanced(by: .seconds(5))
         while !ProcessTable.children(of: ProcessTree.current).isEmpty, ContinuousClock.now < limit {
             ProcessTree.killDescendants(of: ProcessTree.current)
             ProcessTree.reapOrphans(except: [])

@@ -2,7 +2,7 @@ internal import FakeCloud
 internal import LinuxIO
 internal import Telemetry
 
-/// What runs in a fake VM: what systemd is to a pod VM's image.
+/// The programs of a fake VM: does what systemd does in a pod VM's image.
 ///
 ///     boot delay ─> provision ─> status "running" ─┬─> forwarder, started again when it fails
 ///                                                  └─> agent
@@ -13,10 +13,10 @@ final class Guest: Sendable {
     private let loop: EpollLoop
     private let logger: Logger
     private let timeline: BootTimeline
-    /// Numbers of processes that somebody waits for already.
+    /// The ids of processes for which a task waits.
     private let awaited = Lock<Set<Int32>>([])
 
-    /// As `RestartSec=` of the forwarder's unit in the image.
+    /// As `RestartSec=` in the forwarder's unit of the image.
     private static let restartDelay = Duration.seconds(5)
 
     init(
@@ -31,7 +31,7 @@ final class Guest: Sendable {
         timeline = BootTimeline(of: machine, in: directory)
     }
 
-    /// Boots, and runs until it is cancelled or dies of the fault it is to have.
+    /// Boots, and runs until it is cancelled or its fault ends it.
     func run() async throws {
         timeline.mark(.poweredOn)
         try report(.booting)
@@ -39,9 +39,9 @@ final class Guest: Sendable {
         case .host: logger.info("powered on at \(machine.address), with interfaces, mounts and processes of its own")
         case .processes: logger.info("powered on at \(machine.address), without any isolation")
         }
-        try await loop.sleep(for: machine.order.bootDelay)
-        if machine.order.fault == .provisioning { throw Failure("the fake cloud was told to fail") }
-        if machine.order.fault == .neverBoots { return try await Event().waitForEver() }
+        try await loop.sleep(for: machine.spec.bootDelay)
+        if machine.spec.fault == .provisioning { throw Failure("the scenario makes provisioning fail") }
+        if machine.spec.fault == .neverBoots { return try await Event().waitForEver() }
         timeline.mark(.booted)
         try Files.makeDirectories(layout.provisioned)
         try await provision()
@@ -50,18 +50,18 @@ final class Guest: Sendable {
         try await runServices()
     }
 
-    /// Says why the VM will never be of use; its processes end.
+    /// Reports why the VM has failed; its processes end.
     func fail(_ reason: String) {
         logger.error("the VM failed: \(reason)")
         try? report(.failed(reason))
     }
 
-    /// Reaps those that lost their parents and became our children.
+    /// Reaps processes whose parents have ended and that are now children of this process.
     func reapOrphans() { ProcessTree.reapOrphans(except: awaited.withLock { $0 }) }
 
     private func provision() async throws {
         let arguments = [
-            "provision", "-imds-endpoint", machine.order.metadataEndpoint, "-root", layout.provisioned,
+            "provision", "-imds-endpoint", machine.spec.metadataEndpoint, "-root", layout.provisioned,
         ]
         let end = try await run(options(machine.forwarder, arguments))
         if end != .exited(0) { throw Failure("provisioning ended with \(end): see \(directory.console)") }
@@ -71,32 +71,32 @@ final class Guest: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.runAgent() }
             group.addTask { try await self.runForwarder() }
-            // A machine without programs is still on.
+            // A machine without programs stays on.
             group.addTask { try await Event().waitForEver() }
-            if machine.order.fault.isMortal {
+            if machine.spec.fault.isMortal {
                 group.addTask {
-                    try await self.loop.sleep(for: self.machine.order.life)
-                    throw Failure("the fake cloud was told to kill it")
+                    try await self.loop.sleep(for: self.machine.spec.life)
+                    throw Failure("the scenario ends the guest")
                 }
             }
             defer { group.cancelAll() }
-            // The first to fail ends them all; `waitForAll` would wait for the others first.
+            // The first failure ends all; `waitForAll` would wait for the others first.
             while try await group.next() != nil {}
         }
     }
 
     private func runAgent() async throws {
-        guard machine.order.fault.startsAgent else { return }
+        guard machine.spec.fault.startsAgent else { return }
         var arguments = [
             "agent", "-socket", layout.agentSocket, "-shared-tree", layout.sharedTree, "-parent",
             "\(ProcessTree.current)",
         ]
         if machine.kind == .host { arguments.append("-network-namespaces") }
-        if machine.order.fault == .agentUnwell { arguments.append("-not-serving") }
-        if machine.order.fault == .agentDies { arguments += ["-die-after", "\(machine.order.life.milliseconds)ms"] }
+        if machine.spec.fault == .agentUnwell { arguments.append("-not-serving") }
+        if machine.spec.fault == .agentDies { arguments += ["-die-after", "\(machine.spec.life.milliseconds)ms"] }
         let (agent, end) = try await runAndName(options(SystemInfo.executablePath, arguments))
         logger.warning("the agent ended with \(end)", [LogField("pid", "\(agent)")])
-        // Its containers were its children, and are now ours.
+        // Its containers were its children, and are now children of this process.
         for child in ProcessTable.children(of: ProcessTree.current)
         where !awaited.withLock({ $0.contains(child.pid) }) {
             ProcessTree.killDescendants(of: child.pid)
@@ -105,15 +105,15 @@ final class Guest: Sendable {
     }
 
     private func runForwarder() async throws {
-        guard machine.order.fault.startsForwarder else { return }
-        // A name without a file, for a path might be too long.
+        guard machine.spec.fault.startsForwarder else { return }
+        // An abstract name, because a path could be too long.
         let notifications = "@fake-pod-vm-\(ProcessTree.current)"
         let heard = try ServiceManager.listen(at: notifications, on: loop)
         defer { heard.close() }
         var service = options(
             SystemInfo.executablePath,
             [
-                "tether", "-parent", "\(ProcessTree.current)", "--", machine.forwarder,
+                "die-with-parent", "-parent", "\(ProcessTree.current)", "--", machine.forwarder,
                 "-config", layout.provisioned + "/apf.json",
                 "-listen", "\(machine.address):\(machine.port)",
                 "-kata-agent-socket", layout.agentSocket, "-pod-namespace", layout.podNamespace,
@@ -166,7 +166,7 @@ final class Guest: Sendable {
 }
 
 extension Event {
-    /// Waits for what never happens, until cancelled.
+    /// Waits until cancelled.
     fileprivate func waitForEver() async throws {
         await wait()
         try Task.checkCancellation()

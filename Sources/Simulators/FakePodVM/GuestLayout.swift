@@ -1,28 +1,27 @@
 internal import FakeCloud
 
-/// Where things are in a fake VM.
-///
-/// One that is a host has them where a pod VM has them, for its `/run` is its directory's `run`. The directory itself
-/// is the working directory of all its programs; it may have no path any more, hidden by that `/run`.
+/// The paths in a fake VM.
+/// A host has the paths of a pod VM, because its `/run` is the `run` of its directory. The directory is the working
+/// directory of all its programs; that `/run` can hide the directory's path.
 struct GuestLayout: Sendable {
-    /// Where user data is provisioned.
+    /// The root for provisioned files.
     let provisioned: String
     let agentSocket: String
-    /// What the shim calls `/run/kata-containers`.
+    /// The directory for the guest's `/run/kata-containers`.
     let sharedTree: String
-    /// The network namespace that containers enter; in a VM that is no host there is none.
+    /// The network namespace of containers; nil in a VM that is not a host.
     let podNamespace: String
 
     init(_ kind: MachineKind, in directory: MachineDirectory) {
         switch kind {
         case .host:
             provisioned = "/run/peerpod"
-            agentSocket = GuestTree.guestPath + "/agent.sock"
-            sharedTree = GuestTree.guestPath
+            agentSocket = GuestRunDirectory.guestPath + "/agent.sock"
+            sharedTree = GuestRunDirectory.guestPath
             podNamespace = "/run/netns/podns"
         case .processes:
             provisioned = directory.guest + "/peerpod"
-            // Relative to the directory, for the path of a Unix socket may have no more than 107 bytes.
+            // Relative to the directory, because the path of a Unix socket has a limit of 107 bytes.
             agentSocket = "run/agent.sock"
             sharedTree = directory.guest + "/kata-containers"
             podNamespace = directory.guest + "/podns"

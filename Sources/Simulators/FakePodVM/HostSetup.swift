@@ -2,14 +2,14 @@ internal import FakeCloud
 internal import LinuxIO
 internal import PodNetwork
 
-/// What makes a host of a fake VM, beyond the interface and the namespaces that it is born with.
+/// Sets up a fake VM that is a host, after its namespaces and interface exist.
 enum HostSetup {
-    /// Takes the VM's own mounts, and makes `podns` as its image would; before anything else happens.
+    /// Makes the VM's own mounts and `podns`, as the units of an image do; must run first.
     ///
-    /// All of it is gone with the VM's last process.
+    /// All of it ends with the VM's last process.
     static func run(_ machine: MachineRecord, _ layout: GuestLayout) throws {
         try Files.makeDirectories("run")
-        try OwnMounts.begin(runDirectory: "run", hostName: machine.order.name)
+        try OwnMounts.begin(runDirectory: "run", hostName: machine.spec.name)
         for path in [layout.provisioned, layout.agentSocket] {
             try Files.makeDirectories(Files.parent(of: path), mode: 0o755)
         }

@@ -1,24 +1,24 @@
 internal import Configuration
 internal import LinuxIO
 
-/// What `fake-pod-vm pause` is told: nothing.
+/// The flags of `fake-pod-vm pause`: none.
 struct PauseOptions: Sendable {
     static let command = Command(
         "fake-pod-vm pause", summary: "do nothing until told to end, as the first process of a pod",
         details: """
-            It stands in for the /pause of a sandbox container's image, which this machine has not. It ends with \
-            status 0 on SIGINT and SIGTERM, and reaps the children that it is given.
+            Replaces the program /pause of a sandbox container's image, which this machine does not have. Ends with \
+            status 0 on SIGINT and SIGTERM, and reaps orphaned processes.
             """,
         defaults: PauseOptions(), sections: [])
 }
 
 /// `fake-pod-vm pause`.
 enum PauseCommand {
-    /// The word that selects it.
+    /// The name of the command.
     static let word = "pause"
-    /// Where the images of sandbox containers have their program.
+    /// The path of the program in images of sandbox containers.
     static let path = "/pause"
-    /// What it writes once signals end it in order.
+    /// The output that shows that its signal handling is set up.
     static let greeting = "this stand-in for /pause sleeps until it is told to end\n"
 
     static func run() -> Int32 {

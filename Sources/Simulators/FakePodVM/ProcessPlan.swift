@@ -1,18 +1,18 @@
-/// What to run, as the OCI process of a request says it.
+/// The program to run for an OCI process.
 struct ProcessPlan: Equatable, Sendable {
     /// The program and its arguments.
     var arguments: [String]
-    /// `NAME=value` each; nothing is inherited.
+    /// `NAME=value` each. Nothing is inherited.
     var environment: [String] = []
     /// An absolute path; empty is `/`.
     var workingDirectory = ""
-    /// Whether it gets a terminal in place of three pipes.
+    /// Whether it gets a terminal instead of three pipes.
     var hasTerminal = false
 
-    /// Where programs are looked for when the environment has no `PATH`.
+    /// The default for `PATH`.
     static let standardPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-    /// The environment by name; of a name given twice the last counts.
+    /// The environment by name; the last value of a repeated name counts.
     var variables: [String: String] {
         let pairs = environment.compactMap { entry -> (String, String)? in
             guard let equals = entry.firstIndex(of: "=") else { return nil }
@@ -21,10 +21,10 @@ struct ProcessPlan: Equatable, Sendable {
         return Dictionary(pairs) { _, last in last }
     }
 
-    /// The files that could be meant by the first argument, in the order to try them.
+    /// The candidate files for the first argument, in the order in which to try them.
     ///
-    /// A name with a slash is a path, from the working directory if it is relative; any
-    /// other is looked for in the directories of the process's own `PATH`.
+    /// A name with a slash is a path, relative to the working directory; any other name is searched in the
+    /// directories of the process's `PATH`.
     var candidates: [String] {
         guard let name = arguments.first, !name.isEmpty else { return [] }
         let directory = workingDirectory.isEmpty ? "/" : workingDirectory

@@ -1,8 +1,8 @@
 internal import LinuxIO
 
-/// A value that is not there yet; any number of tasks may wait for it.
+/// A value that is set once, later; any number of tasks can wait for it.
 ///
-/// Kept once: the first outcome stands, later ones are ignored.
+/// The first outcome counts; later ones are ignored.
 final class Promise<Value: Sendable>: Sendable {
     private struct State {
         var outcome: Result<Value, any Error>?
@@ -12,10 +12,10 @@ final class Promise<Value: Sendable>: Sendable {
 
     private let state = Lock(State())
 
-    /// The value, if it is there already.
+    /// The value, if it is set.
     var current: Value? { state.withLock { try? $0.outcome?.get() } }
 
-    /// Gives all who wait, and all who will, this outcome.
+    /// Sets the outcome for all present and future waiters.
     func keep(_ outcome: Result<Value, any Error>) {
         let waiters = state.withLock { state in
             if state.outcome != nil { return [CheckedContinuation<Value, any Error>]() }
@@ -26,9 +26,9 @@ final class Promise<Value: Sendable>: Sendable {
         for waiter in waiters { waiter.resume(with: outcome) }
     }
 
-    /// Suspends until the promise is kept.
+    /// Suspends until the outcome is set.
     ///
-    /// - Throws: `CancellationError`, or the failure it was kept with.
+    /// - Throws: `CancellationError`, or the failure that was set.
     func value() async throws -> Value {
         let id = state.withLock { state in
             defer { state.nextWaiter += 1 }
@@ -38,7 +38,7 @@ final class Promise<Value: Sendable>: Sendable {
             try await withCheckedThrowingContinuation { waiter in
                 let outcome: Result<Value, any Error>? = state.withLock { state in
                     if let outcome = state.outcome { return outcome }
-                    // Cancelled before it parked: the handler has run and found nobody.
+                    // Cancelled before the waiter was registered: the handler has already run.
                     if Task.isCancelled { return .failure(CancellationError()) }
                     state.waiters[id] = waiter
                     return nil

@@ -2,7 +2,7 @@ internal import KataProtocol
 internal import LinuxIO
 internal import TTRPC
 
-/// A volume that the guest makes itself: an `emptyDir`, or the sandbox's shared memory.
+/// A volume that the guest creates: an `emptyDir`, or the sandbox's shared memory.
 struct Volume: Sendable {
     enum Kind: Sendable {
         /// A file system in memory (`ephemeral`).
@@ -10,7 +10,7 @@ struct Volume: Sendable {
         /// A directory (`local`).
         case directory
 
-        /// The kind that a storage's driver names; nil for what is no such volume.
+        /// The kind for a storage's driver; nil for other drivers.
         init?(_ storage: Storage) {
             switch storage.driver {
             case "ephemeral" where storage.filesystem == "tmpfs": self = .memory
@@ -21,21 +21,21 @@ struct Volume: Sendable {
     }
 
     let kind: Kind
-    /// The names that lead to it in the ``GuestTree``.
+    /// The path components below the ``GuestRunDirectory``.
     let names: [String]
-    /// Of the mount, for a file system.
+    /// The mount options of a file system.
     let options: MountOptions
-    /// The permission bits, where the shim gives them.
+    /// The permission bits; nil if the shim sets none.
     private let mode: UInt32?
-    /// The pod's `fsGroup`: the group of the volume and of all that is made in it.
+    /// The pod's `fsGroup`: the group of the volume and of all files that are created in it.
     private let group: UInt32?
 
-    /// - Throws: a status for a mode or group that is not one.
+    /// - Throws: a status for an invalid mode or group.
     init(_ kind: Kind, _ options: [String], _ names: [String]) throws(Status) {
         let modeKey = "mode=", groupKey = "fsgid="
         self.kind = kind
         self.names = names
-        // A file system takes its mode itself, and knows no fsGroup.
+        // A file system gets its mode from the mount, and does not support fsGroup.
         self.options = MountOptions(options.filter { !$0.hasPrefix(groupKey) })
         var (mode, group) = (UInt32?.none, UInt32?.none)
         for option in options {
@@ -51,13 +51,13 @@ struct Volume: Sendable {
         self.group = group
     }
 
-    /// Gives the volume at `path` the mode and group that the shim asks for.
+    /// Sets the mode and group that the shim requests for the volume at `path`.
     func prepare(_ path: String) throws(SystemCallError) {
         let place = try Directory.at(path)
-        // What a file system in memory has by itself.
+        // The default of a file system in memory.
         let mode = mode ?? 0o1777
         if let group, ProcessTree.isRoot { try place.setOwner(nil, group, of: ".") }
-        try place.setMode(GuestTree.directoryMode(group == nil ? mode : mode | 0o2000), of: ".")
+        try place.setMode(GuestRunDirectory.directoryMode(group == nil ? mode : mode | 0o2000), of: ".")
     }
 
     private static func refused(_ option: String) -> Status {

@@ -6,7 +6,7 @@ import Testing
 
 @testable import FakeCloud
 
-/// A fake Azure on paper machines, and a client of it.
+/// A fake Azure with record-only machines, and a client.
 struct AzureFixture: Sendable {
     let azure: FakeAzure
     let machines: RecordOnlyMachines
@@ -14,7 +14,7 @@ struct AzureFixture: Sendable {
     let loop: EpollLoop
     let token: Lock<String>
 
-    /// What came back.
+    /// The answer.
     struct Answer: Sendable {
         let status: Int
         let headers: HTTPHeaders
@@ -26,7 +26,7 @@ struct AzureFixture: Sendable {
         var text: String { String(decoding: body, as: UTF8.self) }
     }
 
-    /// Runs `body` against an Azure of these options and this scenario, in which a token has been had already.
+    /// Runs `body` against a fake Azure with these options and this scenario; the client already has a token.
     static func run(
         _ scenario: String = "{}", options change: (inout FakeAzureOptions) -> Void = { _ in },
         machines: RecordOnlyMachines = RecordOnlyMachines(),
@@ -116,7 +116,7 @@ struct AzureFixture: Sendable {
             headers: ["Content-Type": "application/x-www-form-urlencoded"], body: Array(form.utf8))
     }
 
-    /// Asks an operation until it has ended.
+    /// Polls an operation until it has ended.
     func finish(_ answer: Answer) async throws -> JSONValue {
         let url = try #require(answer.headers["Azure-AsyncOperation"])
         while true {
@@ -127,7 +127,7 @@ struct AzureFixture: Sendable {
         }
     }
 
-    /// Makes a VM, and returns once its operation has ended.
+    /// Creates a VM, and returns when its operation has ended.
     @discardableResult
     func make(_ name: String, _ change: (inout JSONValue) -> Void = { _ in }) async throws -> JSONValue {
         var body = machine(name)
@@ -137,7 +137,7 @@ struct AzureFixture: Sendable {
         return try await finish(put)
     }
 
-    /// The names of what there is, by type.
+    /// The names of all resources, by type.
     func everything() async throws -> [String: [String]] {
         let state = try await send("GET", "/control/state").json
         var names: [String: [String]] = [:]
@@ -147,7 +147,7 @@ struct AzureFixture: Sendable {
         return names
     }
 
-    /// The body of a PUT that is right in every way.
+    /// The body of a valid PUT.
     func machine(_ name: String) -> JSONValue {
         let account = azure.account
         return [
@@ -211,7 +211,7 @@ struct AzureFixture: Sendable {
 }
 
 extension JSONValue {
-    /// Changes what is at a path of keys and indices; nil takes it away.
+    /// Changes the value at a path of keys and indices; nil removes it.
     mutating func set(_ path: String, _ value: JSONValue?) { self = changed(path.split(separator: ".")[...], value) }
 
     private func changed(_ path: ArraySlice<Substring>, _ value: JSONValue?) -> JSONValue {
@@ -234,7 +234,7 @@ extension JSONValue {
         }
     }
 
-    /// What is at a path of keys and indices.
+    /// The value at a path of keys and indices.
     func at(_ path: String) -> JSONValue? {
         var value: JSONValue? = self
         for part in path.split(separator: ".") {

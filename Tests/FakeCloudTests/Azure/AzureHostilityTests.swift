@@ -5,7 +5,7 @@ import Testing
 
 @testable import FakeCloud
 
-@Suite("A fake Azure and bytes that mean nothing") struct AzureHostilityTests {
+@Suite("A fake Azure and invalid requests") struct AzureHostilityTests {
     static let paths = [
         "/", "//", "/%", "/%zz/%00", "/subscriptions", "/subscriptions/", "/subscriptions/%2f", "/subscriptions//x",
         "/subscriptions/x/resourceGroups", "/subscriptions/x/resourceGroups/y/providers",
@@ -20,7 +20,7 @@ import Testing
         "/subscriptions/x?api-version=%00%00&$skiptoken=-1",
     ]
 
-    @Test("every path, with every verb, is answered, and the next client is served")
+    @Test("answers every path with every verb, and serves the next client")
     func paths() throws {
         try AzureFixture.run(#"{"throttling": {"on": false}}"#) { azure in
             let token = "Bearer \(azure.token.withLock { $0 })"
@@ -37,7 +37,7 @@ import Testing
         }
     }
 
-    @Test("bodies that are no JSON, too deep, too large or of the wrong type")
+    @Test("refuses bodies that are not JSON, too deep, too large or of the wrong type")
     func bodies() throws {
         try AzureFixture.run(#"{"throttling": {"on": false}}"#) { azure in
             let path = azure.full("Microsoft.Compute/virtualMachines/web") + "?api-version=2024-07-01"
@@ -67,7 +67,7 @@ import Testing
         }
     }
 
-    @Test("lists that are asked for with tokens of no list")
+    @Test("refuses lists with skip tokens that no list has returned")
     func pages() throws {
         try AzureFixture.run { azure in
             for token in ["x", "-1", "99999999999999999999", "%00"] {
@@ -81,11 +81,11 @@ import Testing
         }
     }
 
-    @Test("guests learn nothing without the header, with a proxy's, a wrong version or another's token")
+    @Test("refuses guests without the header, with a proxy's header, a wrong version or another VM's token")
     func metadata() throws {
         try AzureFixture.run(options: { $0.acceptsAnyIdentity = true }) { azure in
             try await azure.make("web") { $0.set("tags", ["a": "b", "c": "d"]) }
-            let base = try #require(azure.machines.order("web")?.metadataEndpoint) + "/metadata"
+            let base = try #require(azure.machines.spec("web")?.metadataEndpoint) + "/metadata"
             func get(_ path: String, _ headers: HTTPHeaders = ["Metadata": "true"]) async throws -> AzureFixture.Answer
             {
                 try await azure.send("GET", path.hasPrefix("http") ? path : base + path, headers: headers)

@@ -9,7 +9,7 @@ private let vms = "Microsoft.Compute/virtualMachines"
 private let nics = "Microsoft.Network/networkInterfaces"
 
 @Suite("A fake Azure's VMs") struct AzureMachineTests {
-    @Test("a VM is made, read, found by its address, and deleted with all that belongs to it")
+    @Test("a VM is created, read, found by its address, and deleted with all its parts")
     func life() throws {
         try AzureFixture.run { azure in
             let put = try await azure.arm("PUT", "\(vms)/web", body: azure.machine("web"))
@@ -33,10 +33,10 @@ private let nics = "Microsoft.Network/networkInterfaces"
             #expect(address?.stringValue?.hasPrefix("10.") == true)
             #expect(nic.json.at("properties.virtualMachine.id") == vm.json["id"])
 
-            let order = try #require(azure.machines.order("web"))
+            let spec = try #require(azure.machines.spec("web"))
             let userData = try await azure.send(
                 "GET",
-                "\(order.metadataEndpoint)/metadata/instance/compute/userData?api-version=2021-01-01&format=text",
+                "\(spec.metadataEndpoint)/metadata/instance/compute/userData?api-version=2021-01-01&format=text",
                 headers: ["Metadata": "true"])
             #expect(userData.text == "aGVsbG8=")
 
@@ -54,7 +54,7 @@ private let nics = "Microsoft.Network/networkInterfaces"
         }
     }
 
-    @Test("what does not say deleteOption Delete stays, for itself, and can then be deleted")
+    @Test("parts without deleteOption Delete stay unattached, and can then be deleted")
     func leftovers() throws {
         try AzureFixture.run { azure in
             try await azure.make("web") { body in
@@ -100,7 +100,7 @@ private let nics = "Microsoft.Network/networkInterfaces"
         }
     }
 
-    @Test("a PUT of what is there changes nothing, and says so; one that would change what cannot is refused")
+    @Test("a PUT of an existing VM changes nothing; a PUT that would change fixed properties is refused")
     func again() throws {
         try AzureFixture.run { azure in
             try await azure.make("web")
@@ -161,7 +161,7 @@ private let nics = "Microsoft.Network/networkInterfaces"
     func deletedEarly() throws {
         try AzureFixture.run(#"{"delays": {"operation": 100}}"#) { azure in
             let put = try await azure.arm("PUT", "\(vms)/web", body: azure.machine("web"))
-            while azure.machines.order("web") == nil { try await azure.loop.sleep(for: .milliseconds(1)) }
+            while azure.machines.spec("web") == nil { try await azure.loop.sleep(for: .milliseconds(1)) }
             let deletion = try await azure.arm("DELETE", "\(vms)/web")
             let late = try await azure.arm("PUT", "\(vms)/web", body: azure.machine("web"))
             #expect(late.code == "OperationNotAllowed" || late.status == 201)

@@ -7,7 +7,7 @@ import Testing
 @Suite("A fake Azure's parts") struct AzurePartsTests {
     private func id(_ number: Int) -> FakeResourceID { FakeResourceID(.disk, group: "g", name: "d\(number)") }
 
-    @Test("a table's pages have what is there, once each and in order, while things come and go")
+    @Test("the pages of a table have each resource once and in order, while resources are added and removed")
     func pages() {
         var table = ResourceTable<Int>()
         for number in 0..<500 { table[id(number)] = number }
@@ -19,7 +19,7 @@ import Testing
             #expect(page.ids.count <= 7)
             seen += page.ids
             place = page.next
-            // What was listed goes, and what is new comes last: no page may shift for it.
+            // Listed resources are removed and new ones are appended; the next page must not shift.
             for id in page.ids.prefix(6) { table[id] = nil }
             removed += min(6, page.ids.count)
         }
@@ -30,7 +30,7 @@ import Testing
         #expect(table.page(after: 0, limit: 1000).ids.last == id(0))
     }
 
-    @Test("ids differ by more than case, and are read from ARM's paths")
+    @Test("ids that differ only in case are equal, and ids are parsed from ARM's paths")
     func ids() {
         let path = "/subscriptions/s/resourcegroups/G/providers/microsoft.compute/VIRTUALMACHINES/Web"
         let id = FakeResourceID(path: path)
@@ -42,13 +42,13 @@ import Testing
         }
     }
 
-    @Test("the oldest operations are forgotten, none that is new")
+    @Test("the oldest operations are forgotten, and no recent one")
     func operations() {
         var book = OperationRegistry()
         let total = 2 * OperationRegistry.limit + 10
         for number in 0..<total {
             book.add(
-                LongOperation(
+                LongRunningOperation(
                     id: "Op-\(number)", style: .compute, target: id(0), isDeletion: false,
                     started: WallTime(secondsSinceEpoch: 0)))
         }
@@ -59,7 +59,7 @@ import Testing
         #expect(book["op-\(total - 1)"]?.status == .succeeded)
     }
 
-    @Test("patterns and faults that happen so often")
+    @Test("patterns and the number of faults")
     func small() {
         #expect(Glob.matches("a*c*e", "ABcdE") && Glob.matches("*", "") && Glob.matches("*/read", "x/y/read"))
         #expect(!Glob.matches("a*b", "a") && !Glob.matches("ab", "abc") && !Glob.matches("aba*aba", "aba"))
@@ -70,7 +70,7 @@ import Testing
         #expect(calls.map { book.draw($0, "web").count } == [0, 1, 1, 0])
     }
 
-    @Test("bodies and paths that chance has spoilt are read or refused, and nothing worse")
+    @Test("randomly damaged bodies and paths are parsed or refused, without a crash")
     func chance() throws {
         let right = Array(
             #"""
@@ -115,7 +115,7 @@ import Testing
         #expect(read > 0)
     }
 
-    /// The same luck in every run.
+    /// A generator with the same sequence in every run.
     private struct Chance: RandomNumberGenerator {
         var state: UInt64
 

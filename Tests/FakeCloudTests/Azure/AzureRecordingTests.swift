@@ -9,7 +9,7 @@ import Testing
 private let vms = "Microsoft.Compute/virtualMachines"
 private let nics = "Microsoft.Network/networkInterfaces"
 
-/// Azure's swagger and the program that compares recordings with it; they are no part of this repository.
+/// Azure's swagger and the program that validates recordings; they are not part of this repository.
 private let specification: String? = {
     let root = Files.parent(of: Files.parent(of: Files.parent(of: Files.parent(of: #filePath))))
     let directory = Environment.all["AZURE_SPEC_DIR"] ?? root + "/../shared/azure-spec"
@@ -17,7 +17,7 @@ private let specification: String? = {
 }()
 
 @Suite("A fake Azure's recording") struct AzureRecordingTests {
-    @Test("holds every exchange, and no secret")
+    @Test("contains every exchange, and no secret")
     func secrets() throws {
         try withRecording { path in
             try AzureFixture.run(options: {
@@ -38,7 +38,7 @@ private let specification: String? = {
     }
 
     @Test(
-        "is what Azure's own specification allows",
+        "is valid against Azure's specification",
         .enabled(if: specification != nil, "AZURE_SPEC_DIR has no check_request.py: what we say is not compared"))
     func isValid() throws {
         let directory = try #require(specification)

@@ -100,7 +100,7 @@ private let vms = "Microsoft.Compute/virtualMachines"
         }
     }
 
-    @Test("calls without a token, with a stranger's, and with one that has expired")
+    @Test("calls without a token, with an unknown token, and with an expired token")
     func tokens() throws {
         try AzureFixture.run(#"{"token-lifetime": 0.05}"#) { azure in
             for (header, code) in [
@@ -151,14 +151,14 @@ private let vms = "Microsoft.Compute/virtualMachines"
         }
     }
 
-    @Test("a client without the account's secret, which is another one in each fake Azure")
+    @Test("a client without the account's secret, which differs in each fake Azure")
     func strangers() throws {
         #expect(FakeAzureOptions().clientSecret != FakeAzureOptions().clientSecret)
         #expect(FakeAzureOptions().clientSecret.reveal().utf8.count >= 32)
         try AzureFixture.run { azure in
             let account = azure.azure.account
             #expect(try await azure.askToken(secret: "fake-azure-secret").status == 401)
-            // The other ways to a token that any user of this machine could go.
+            // The other ways to a token that are open to any user of this machine.
             let form =
                 "client_id=\(account.clientID)&grant_type=client_credentials&client_assertion=a.b.c"
                 + "&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer"
@@ -174,7 +174,7 @@ private let vms = "Microsoft.Compute/virtualMachines"
         }
     }
 
-    @Test("versions, subscriptions and groups that are not there")
+    @Test("versions, subscriptions and groups that do not exist")
     func places() throws {
         try AzureFixture.run { azure in
             let path = azure.full(vms)
@@ -195,7 +195,7 @@ private let vms = "Microsoft.Compute/virtualMachines"
         }
     }
 
-    @Test("what there is no quota, no capacity or no right for")
+    @Test("VMs without quota, capacity or permission")
     func room() throws {
         let scenario = """
             {"quota": {"families": {"standardDCEV6Family": 3}}, "permissions": ["*/read", "Microsoft.Compute/*/write", "*/join/action"],

@@ -9,7 +9,7 @@ import Testing
 private let vms = "Microsoft.Compute/virtualMachines"
 
 @Suite("A fake Azure that is started again") struct AzureRestartTests {
-    @Test("knows its VMs and their parts, goes on with what was under way, and forgets what was deleted")
+    @Test("has its VMs and their parts, resumes operations, and does not have deleted resources")
     func restart() throws {
         let directory = try Files.makeTemporaryDirectory(prefix: "/tmp/azure-state-")
         defer { try? Files.removeTree(directory) }
@@ -41,7 +41,7 @@ private let vms = "Microsoft.Compute/virtualMachines"
             #expect(done.json.at("properties.userData") == "bmV3")
             #expect(done.headers["ETag"] == "\"4\"")
             #expect(try await azure.arm("GET", "\(vms)/gone").status == 404)
-            // It listens where it did: whoever waits for an operation need not learn anything new.
+            // It listens at the same address, so clients that wait for an operation can continue.
             let url = operation.withLock { $0 }
             #expect(try await azure.arm("GET", url).status == 200)
             while try await azure.arm("GET", url).json["status"] == "InProgress" {
@@ -60,7 +60,7 @@ private let vms = "Microsoft.Compute/virtualMachines"
         #expect(try Files.list(directory) == [])
     }
 
-    @Test("does not start on files it cannot understand, and names them")
+    @Test("does not start with files that it cannot parse, and names them")
     func damaged() throws {
         let directory = try Files.makeTemporaryDirectory(prefix: "/tmp/azure-state-")
         defer { try? Files.removeTree(directory) }
@@ -68,10 +68,10 @@ private let vms = "Microsoft.Compute/virtualMachines"
         let error = #expect(throws: (any Error).self) {
             try AzureFixture.run(options: { $0.stateDirectory = directory }) { _ in }
         }
-        #expect("\(error as Any)".contains("disks.a.b.json is no resource of a fake Azure"))
+        #expect("\(error as Any)".contains("disks.a.b.json is not a resource of a fake Azure"))
     }
 
-    @Test("speaks TLS with a certificate that its authority vouches for, and metadata in the clear")
+    @Test("speaks TLS with a certificate of its authority, and serves metadata without TLS")
     func security() throws {
         var options = FakeAzureOptions()
         options.usesTLS = true
@@ -109,7 +109,7 @@ private let vms = "Microsoft.Compute/virtualMachines"
         }
     }
 
-    @Test("does not start with half a certificate, nor with one that is none")
+    @Test("does not start with a certificate without a key, or with an invalid certificate")
     func certificates() throws {
         let directory = try Files.makeTemporaryDirectory(prefix: "/tmp/azure-certificate-")
         defer { try? Files.removeTree(directory) }

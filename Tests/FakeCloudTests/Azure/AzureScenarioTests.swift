@@ -9,7 +9,7 @@ import Testing
 private let vms = "Microsoft.Compute/virtualMachines"
 
 @Suite("A fake Azure's scenario") struct AzureScenarioTests {
-    @Test("is read whole")
+    @Test("is parsed completely")
     func whole() throws {
         let text = """
             {"delays": {"accept": 1, "nic": 2, "boot": 12, "operation": 40, "delete": 5},
@@ -30,7 +30,7 @@ private let vms = "Microsoft.Compute/virtualMachines"
     }
 
     @Test(
-        "is refused when it says something that would not happen, with the place",
+        "is refused when it contains something without effect, with the path",
         arguments: [
             (#"{"delay": {}}"#, "delay: is not known"), (#"{"delays": {"nick": 1}}"#, "delays.nick: is not known"),
             (#"{"faults": [{"at": "vm-putt", "status": 500}]}"#, "faults[0].at: must be one of"),
@@ -41,7 +41,7 @@ private let vms = "Microsoft.Compute/virtualMachines"
             (#"{"faults": [{"status": 500, "percent": 101}]}"#, "faults[0].percent: must be from 0 to 100"),
             (#"{"delays": {"accept": -1}}"#, "delays.accept: must be seconds"),
             (#"{"capacity": [{"size": "Standard_X"}]}"#, "capacity[0].size: is no size"),
-            (#"{"quota": {"families": {"x": 1}}}"#, "quota.families.x: is no family"),
+            (#"{"quota": {"families": {"x": 1}}}"#, "quota.families.x: is not a family"),
             (#"{"throttling": {"time-scale": 0}}"#, "throttling.time-scale: must be"),
             (#"{"page-size": 0}"#, "page-size: must be from 1"), (#"{"open-ports": ["ssh"]}"#, "open-ports: must be"),
             ("[]", "expected an object"), ("{", "line 1"),
@@ -51,7 +51,7 @@ private let vms = "Microsoft.Compute/virtualMachines"
         #expect(error?.description.contains(message) == true, "\(error?.description ?? "")")
     }
 
-    @Test("is not taken from, nor shown to, a user of this machine who does not have the account's secret")
+    @Test("cannot be set or read by a user of this machine without the account's secret")
     func strangers() throws {
         try AzureFixture.run { azure in
             let token = azure.token.withLock { $0 }
@@ -72,7 +72,7 @@ private let vms = "Microsoft.Compute/virtualMachines"
         }
     }
 
-    @Test("is taken, shown and dropped by the control endpoint, and a wrong one changes nothing")
+    @Test("is set, read and removed with the control endpoint, and an invalid one changes nothing")
     func control() throws {
         try AzureFixture.run { azure in
             let text = #"{"faults": [{"at": "vm-list", "status": 503, "code": "ServerBusy", "first": 1}]}"#
@@ -138,7 +138,7 @@ private let vms = "Microsoft.Compute/virtualMachines"
         }
     }
 
-    @Test("refusals are in the words of whoever is asked")
+    @Test("refusals have the format of the service that is called")
     func words() throws {
         let scenario = """
             {"faults": [{"at": "token", "status": 503, "code": "temporarily_unavailable", "retry-after": 2, "first": 2},
@@ -151,8 +151,8 @@ private let vms = "Microsoft.Compute/virtualMachines"
             #expect(token.json["error"] == "temporarily_unavailable")
             #expect(token.headers["Retry-After"] == "2")
             try await azure.make("web")
-            let order = try #require(azure.machines.order("web"))
-            let userData = try await azure.send("GET", order.metadataEndpoint + "/metadata/instance/compute/userData")
+            let spec = try #require(azure.machines.spec("web"))
+            let userData = try await azure.send("GET", spec.metadataEndpoint + "/metadata/instance/compute/userData")
             #expect(userData.status == 429)
             #expect(userData.json["error"] == "Too many")
         }
@@ -167,14 +167,14 @@ private let vms = "Microsoft.Compute/virtualMachines"
             #expect(ContinuousClock.now - start >= .milliseconds(19))
             #expect(try await azure.finish(put)["status"] == "Succeeded")
             #expect(ContinuousClock.now - start >= .milliseconds(99))
-            let delay = try #require(azure.machines.order("web")?.bootDelay)
+            let delay = try #require(azure.machines.spec("web")?.bootDelay)
             #expect(delay <= .milliseconds(20) && delay > .zero)
         }
     }
 }
 
 @Suite("A fake Azure's limits") struct AzureThrottleTests {
-    @Test("a bucket gives what it holds, then what flows into it")
+    @Test("a bucket admits its capacity, and then its refill rate")
     func bucket() {
         var throttle = Throttle()
         func calls(_ number: Int, at now: Double) -> Int {
@@ -205,7 +205,7 @@ private let vms = "Microsoft.Compute/virtualMachines"
         #expect(admitted == 3750)
     }
 
-    @Test("a refusal says when to come back, and headers what is left")
+    @Test("a refusal says when to retry, and headers say what is left")
     func headers() throws {
         try AzureFixture.run { azure in
             let first = try await azure.arm("GET", "\(vms)/web")

@@ -6,18 +6,18 @@ import Testing
 
 @Suite(.enabled(if: MachineFixture.isBuilt, "fake-pod-vm is not built: run swift build first"))
 struct GuestFaultTests {
-    @Test("a guest that is to fail at provisioning says so, and its machine stops")
+    @Test("a guest with the fault provisioning reports it, and its machine stops")
     func provisioning() throws {
         try MachineFixture.run { fixture in
             let machines = try fixture.machines()
             try await fixture.powerOn("podvm-a", in: machines) { $0.fault = .provisioning }
             try await fixture.eventually("it has failed") {
-                machines.status(of: "podvm-a") == .failed("the fake cloud was told to fail")
+                machines.status(of: "podvm-a") == .failed("the scenario makes provisioning fail")
             }
         }
     }
 
-    @Test("a machine that stopped without a word has failed")
+    @Test("a machine that stopped without a status has failed")
     func stopped() throws {
         try MachineFixture.run { fixture in
             let machines = try fixture.machines()
@@ -33,7 +33,7 @@ struct GuestFaultTests {
         }
     }
 
-    @Test("a guest that is to die does so, whole")
+    @Test("a guest with the fault guest-dies ends with all its processes")
     func guestDies() throws {
         try MachineFixture.run { fixture in
             let machines = try fixture.machines()
@@ -48,7 +48,7 @@ struct GuestFaultTests {
     }
 
     @Test(
-        "leaves out what it is told to leave out",
+        "does not start the programs that the fault excludes",
         arguments: [(GuestFault.noForwarder, "sleep"), (.noAgent, "fake-pod-vm"), (.agentDies, "fake-pod-vm")])
     func withoutPrograms(fault: GuestFault, name: String) throws {
         try MachineFixture.run { fixture in
@@ -59,7 +59,7 @@ struct GuestFaultTests {
             }
             try await fixture.awaitRunning("podvm-a", in: machines)
             let directory = machines.directoryOf("podvm-a")
-            // Of a whole machine there are three: its first process, the agent, and what the forwarder's script became.
+            // A machine without a fault has three: its first process, the agent, and the program of the forwarder's script.
             let first = try fixture.firstProcess(of: directory)
             try await fixture.eventually("all but one run") {
                 let all = fixture.processes(of: directory)

@@ -10,12 +10,12 @@ import Testing
 
 @testable import FakeCloud
 
-/// Machines that are hosts, on a bridge of a network that is the test's own.
+/// Machines that are hosts, on a bridge in a network of the test.
 @Suite(
     .enabled(if: MachineFixture.isBuilt, "fake-pod-vm is not built: run swift build first"),
     .enabled(if: canMakeNamespaces, "needs CAP_NET_ADMIN and CAP_SYS_ADMIN"))
 struct HostMachineTests {
-    @Test("a machine has its own interfaces, mounts, processes and name, and finds all where a pod VM has it")
+    @Test("a machine has its own interfaces, mounts, processes and name, with the paths of a pod VM")
     func isolation() throws {
         let home = try NetworkNamespace.make(named: "home")
         try MachineFixture.run(in: home) { fixture in
@@ -42,7 +42,7 @@ struct HostMachineTests {
         #expect(try links(of: home) == ["lo"])
     }
 
-    @Test("the metadata service is to be had in the machine, and not in podns")
+    @Test("the metadata service is reachable in the machine, and not in podns")
     func metadata() throws {
         let home = try NetworkNamespace.make(named: "home")
         try MachineFixture.run(in: home) { fixture in
@@ -57,14 +57,14 @@ struct HostMachineTests {
                 #expect(try await agent.output(of: "bash -c '\(ask)' 2>/dev/null", in: "/run/netns/podns") == "")
             }
             listener.close()
-            // As a later process has it.
+            // As in a later process.
             let again = try #require(try fixture.machines().metadataListener(of: "podvm-a"))
             again.close()
         }
         #expect(try links(of: home) == ["lo"])
     }
 
-    @Test("machines reach each other and the node, also those of a later process, on the subnet that was")
+    @Test("machines reach each other and the node, and a later process continues with the same subnet")
     func later() throws {
         let home = try NetworkNamespace.make(named: "home")
         try MachineFixture.run(in: home) { fixture in
@@ -84,7 +84,7 @@ struct HostMachineTests {
         #expect(try links(of: home) == ["lo"])
     }
 
-    @Test("leaves nothing but its directory when its first process is killed, and nothing at all once it is removed")
+    @Test("leaves only its directory when its first process is killed, and nothing after its removal")
     func killed() throws {
         let home = try NetworkNamespace.make(named: "home")
         let before = try mounts()
@@ -97,7 +97,7 @@ struct HostMachineTests {
             let processes = fixture.processes(of: directory)
             ProcessTree.signal(try fixture.firstProcess(of: directory), Signals.kill)
             try await fixture.eventually("all have died") { !processes.contains(where: ProcessTree.isAlive) }
-            // Nobody listens for it, and so nobody holds its network: the kernel takes the cable away.
+            // No listener keeps its network alive, so the kernel removes the veth pair.
             try machines.metadataListener(of: "podvm-a")?.close()
             try await fixture.eventually("the cable is gone") { try links(of: home).count == 2 }
             try await machines.remove("podvm-a")
@@ -107,7 +107,7 @@ struct HostMachineTests {
         #expect(try mounts() == before)
     }
 
-    @Test("has twenty made at once and removed at once, of which nothing is left")
+    @Test("creates and removes twenty machines at once, and leaves nothing")
     func many() throws {
         let home = try NetworkNamespace.make(named: "home")
         try MachineFixture.run(in: home) { fixture in
@@ -134,14 +134,14 @@ struct HostMachineTests {
         #expect(try links(of: home) == ["lo"])
     }
 
-    @Test("a cloud that was killed leaves a bridge, which the next one on this host removes")
+    @Test("a cloud that was killed leaves a bridge, which the next cloud on this host removes")
     func cleared() throws {
         let home = try NetworkNamespace.make(named: "home")
         try MachineFixture.run(in: home) { fixture in
             func cloud(_ name: String) throws -> LocalMachines {
                 try fixture.machines { $0.directory = "\(fixture.root)/\(name)/machines" }
             }
-            // None is ever closed.
+            // None is closed.
             for name in ["killed", "removed", "working"] { _ = try cloud(name) }
             let busy = try cloud("busy")
             try await fixture.powerOn("podvm-a", in: busy)
@@ -162,7 +162,7 @@ struct HostMachineTests {
         #expect(try links(of: home) == ["lo"])
     }
 
-    @Test("two clouds have subnets of their own, and one that comes again has its own again")
+    @Test("two clouds have different subnets, and a restarted cloud has its earlier one")
     func subnets() throws {
         let home = try NetworkNamespace.make(named: "home")
         try MachineFixture.run(in: home) { one in
@@ -191,7 +191,7 @@ private func links(of namespace: NetworkNamespace) throws -> [String] {
     try Lab.socket(namespace).links().map(\.name)
 }
 
-/// What is mounted where a machine has its own; elsewhere others may be at work.
+/// The mounts of this process at the paths where machines have their own.
 private func mounts() throws -> [String] {
     let table = String(decoding: try DurableFile.read("/proc/thread-self/mounts", limit: 1 << 20), as: UTF8.self)
     return table.split(separator: "\n").map(String.init).filter { line in
@@ -200,7 +200,7 @@ private func mounts() throws -> [String] {
 }
 
 extension MachineFixture {
-    /// Lends a client of the agent in a machine that is a host.
+    /// Calls `body` with a client of the agent in a machine that is a host.
     func withAgent(
         of name: String, in machines: LocalMachines, _ body: @escaping @Sendable (AgentClient) async throws -> Void
     ) async throws {
@@ -217,7 +217,7 @@ struct AgentClient: Sendable {
 
     init(client: Client) { self.client = client }
 
-    /// What a script writes, run in a container of its own in the VM, or in a network namespace there.
+    /// The output of a script in a new container of the VM, or in a network namespace there.
     func output(of script: String, in network: String? = nil) async throws -> String {
         let id = number.withLock { number in
             number += 1

@@ -9,7 +9,7 @@ import Testing
 
 @Suite(.enabled(if: MachineFixture.isBuilt, "fake-pod-vm is not built: run swift build first"))
 struct LocalMachinesTests {
-    @Test("boots a machine that calls itself provisioned, with its programs running")
+    @Test("boots a machine that reports that it is provisioned and runs its programs")
     func boots() throws {
         try MachineFixture.run { fixture in
             let machines = try fixture.machines()
@@ -25,7 +25,7 @@ struct LocalMachinesTests {
         }
     }
 
-    @Test("finds the same machine when told to power it on again, also by a later process")
+    @Test("finds the same machine at a second power-on, also from a later process")
     func idempotent() throws {
         try MachineFixture.run { fixture in
             let machines = try fixture.machines()
@@ -40,14 +40,14 @@ struct LocalMachinesTests {
         }
     }
 
-    @Test("powers on a machine that a crash left written down and never started")
+    @Test("powers on a machine that was recorded but not started before a crash")
     func interrupted() throws {
         try MachineFixture.run { fixture in
             let machines = try fixture.machines()
             let directory = machines.directoryOf("podvm-a")
             try Files.makeDirectories(directory.path)
             let record = MachineRecord(
-                MachineOrder(name: "podvm-a"), address: "127.20.0.9", port: 15150, created: .now,
+                MachineSpec(name: "podvm-a"), address: "127.20.0.9", port: 15150, created: .now,
                 forwarder: fixture.root + "/bin/agent-protocol-forwarder")
             try Files.write(record.encoded, to: directory.record, at: 0)
             let later = try fixture.machines()
@@ -56,7 +56,7 @@ struct LocalMachinesTests {
         }
     }
 
-    @Test("clears away what is left of a machine whose making or removal was cut short")
+    @Test("removes the remains of a machine whose creation or removal was interrupted")
     func leftovers() throws {
         try MachineFixture.run { fixture in
             for directory in [".new-abc", "podvm-half"] {
@@ -68,7 +68,7 @@ struct LocalMachinesTests {
         }
     }
 
-    @Test("removes what is not there, or could not be, as if it had")
+    @Test("the removal of a machine that does not exist, or cannot exist, succeeds")
     func removesNothing() throws {
         try MachineFixture.run { fixture in
             let machines = try fixture.machines()
@@ -82,7 +82,7 @@ struct LocalMachinesTests {
         }
     }
 
-    @Test("an address that was reserved and never used is free again once its machine is removed")
+    @Test("an address that was reserved and not used is free after the removal of its machine")
     func releases() throws {
         try MachineFixture.run { fixture in
             let machines = try fixture.machines()
@@ -99,13 +99,13 @@ struct LocalMachinesTests {
         try MachineFixture.run { fixture in
             let machines = try fixture.machines()
             await #expect(throws: MachineError.self) { try await machines.reserveAddress(for: name) }
-            let order = MachineOrder(name: name)
-            await #expect(throws: MachineError.self) { try await machines.powerOn(order, at: "127.20.0.1") }
+            let spec = MachineSpec(name: name)
+            await #expect(throws: MachineError.self) { try await machines.powerOn(spec, at: "127.20.0.1") }
             #expect(try Files.list(fixture.directory).isEmpty)
         }
     }
 
-    @Test("has twenty machines made at once, each at an address of its own, and none is left in the end")
+    @Test("creates twenty machines at once, each with its own address, and leaves none")
     func many() throws {
         try MachineFixture.run { fixture in
             let machines = try fixture.machines()
@@ -127,7 +127,7 @@ struct LocalMachinesTests {
         }
     }
 
-    @Test("does not start without its programs, and says which is missing")
+    @Test("does not start without its programs, and names the missing one")
     func programsMissing() throws {
         try MachineFixture.run { fixture in
             let error = #expect(throws: MachineError.self) {
@@ -140,7 +140,7 @@ struct LocalMachinesTests {
 
 @Suite(.enabled(if: MachineFixture.isBuilt, "fake-pod-vm is not built: run swift build first"))
 struct MachinePowerTests {
-    @Test("removes a machine with every process that came of it, and its directory")
+    @Test("removes a machine with all its descendants and its directory")
     func removes() throws {
         try MachineFixture.run { fixture in
             let machines = try fixture.machines()
@@ -153,7 +153,7 @@ struct MachinePowerTests {
         }
     }
 
-    @Test("removes a machine of a process that was killed, from its directory alone")
+    @Test("removes a machine by its directory alone, after its creator was killed")
     func removesAfterCrash() throws {
         try MachineFixture.run { fixture in
             let machines = try fixture.machines()
@@ -163,12 +163,12 @@ struct MachinePowerTests {
             try await later.remove("podvm-a")
             #expect(processes.filter(ProcessTree.isAlive).isEmpty)
             #expect(!Files.exists(later.directoryOf("podvm-a").path))
-            // The one that is its parent here still has to hear of its end.
+            // Its parent in this test still has to reap it.
             try await machines.remove("podvm-a")
         }
     }
 
-    @Test("lets no program outlive a first process that was killed")
+    @Test("no program outlives a first process that was killed")
     func firstProcessKilled() throws {
         try MachineFixture.run { fixture in
             let machines = try fixture.machines()
@@ -180,7 +180,7 @@ struct MachinePowerTests {
         }
     }
 
-    @Test("finds what is left when all that would have cleared up was killed at once")
+    @Test("finds the remaining processes when all that would end them were killed at once")
     func allKeepersKilled() throws {
         try MachineFixture.run { fixture in
             let machines = try fixture.machines()
@@ -197,7 +197,7 @@ struct MachinePowerTests {
         }
     }
 
-    /// Boots a machine whose container leaves daemons behind, and returns all its processes.
+    /// Boots a machine with a container that starts daemons, and returns all its processes.
     private func bootAndDaemonise(
         _ machines: LocalMachines, _ fixture: MachineFixture
     ) async throws -> [Int32] {
@@ -215,7 +215,7 @@ struct MachinePowerTests {
             let start = ContainerRequest.with { $0.containerID = "c1" }
             _ = try await client.call(AgentService.service, AgentService.startContainer.name, start.encoded)
         }
-        // The container, what it left behind in two sessions of its own, and what the script that forwards became.
+        // The container, its daemons in two sessions, and the program of the forwarder's script.
         try await fixture.eventually("the daemons run") {
             fixture.processes(of: directory, named: "sleep").count == 4
         }

@@ -4,23 +4,23 @@ import Testing
 
 @testable import FakeCloud
 
-/// Machines in a directory of their own, whose forwarder is a script: only what hosts them is under test.
+/// Machines in a temporary directory, with a script as forwarder: the tests cover only their host.
 struct MachineFixture: Sendable {
     let root: String
     let loop: EpollLoop
-    /// The network that machines are hosts of; nil: they are none.
+    /// The network of machines that are hosts; nil: machines are processes.
     var home: NetworkNamespace?
 
-    /// Whether `fake-pod-vm` is where the build puts it.
+    /// Whether `fake-pod-vm` is built.
     static var isBuilt: Bool { Files.isExecutable(built + "/fake-pod-vm") }
 
-    /// Whether the real forwarder is there as well.
+    /// Whether the real forwarder is built, too.
     static var isBuiltWhole: Bool { isBuilt && Files.isExecutable(built + "/agent-protocol-forwarder") }
 
-    /// Where the build puts programs.
+    /// The directory of built programs.
     static let built = Files.parent(of: SystemInfo.executablePath)
 
-    /// Runs `body` on a fresh loop with a fresh directory of machines, and leaves neither a process nor a file of it.
+    /// Runs `body` on a new loop with a new directory of machines; afterwards no process and no file is left.
     static func run(
         in home: NetworkNamespace? = nil, _ body: @escaping @Sendable (MachineFixture) async throws -> Void
     ) throws {
@@ -38,7 +38,7 @@ struct MachineFixture: Sendable {
         }
     }
 
-    /// Where the machines are.
+    /// The directory of the machines.
     var directory: String { root + "/machines" }
 
     func machines(_ change: (inout LocalMachines.Options) -> Void = { _ in }) throws -> LocalMachines {
@@ -51,33 +51,33 @@ struct MachineFixture: Sendable {
         return try LocalMachines(options, on: loop)
     }
 
-    /// Makes a machine at the address that is reserved for it, which it returns.
+    /// Creates a machine at a reserved address; returns the address.
     @discardableResult
     func powerOn(
-        _ name: String, in machines: LocalMachines, _ change: (inout MachineOrder) -> Void = { _ in }
+        _ name: String, in machines: LocalMachines, _ change: (inout MachineSpec) -> Void = { _ in }
     ) async throws -> String {
-        var order = MachineOrder(name: name)
-        order.metadataEndpoint = "http://127.0.0.1:1/imds/x"
-        change(&order)
+        var spec = MachineSpec(name: name)
+        spec.metadataEndpoint = "http://127.0.0.1:1/imds/x"
+        change(&spec)
         let address = try await machines.reserveAddress(for: name)
-        try await machines.powerOn(order, at: address)
+        try await machines.powerOn(spec, at: address)
         return address
     }
 
-    /// Waits until a guest calls itself provisioned.
+    /// Waits until a guest reports that it is provisioned.
     func awaitRunning(
         _ name: String, in machines: LocalMachines, sourceLocation: SourceLocation = #_sourceLocation
     ) async throws {
         try await eventually("\(name) runs", sourceLocation: sourceLocation) { machines.status(of: name) == .running }
     }
 
-    /// The number of a machine's first process.
+    /// The id of a machine's first process.
     func firstProcess(of directory: MachineDirectory) throws -> Int32 {
         let text = try DurableFile.read(directory.processNumber, limit: 100)
         return try #require(Int32(String(decoding: text, as: UTF8.self)))
     }
 
-    /// The processes that are known by their descriptor to be of a machine.
+    /// The processes that have a machine's power file open.
     func processes(of directory: MachineDirectory, named name: String = "") -> [Int32] {
         ProcessTable.all().map(\.pid).filter { pid in
             let mark = "/proc/\(pid)/fd/\(MachineDirectory.powerDescriptor)"
@@ -88,7 +88,7 @@ struct MachineFixture: Sendable {
         }
     }
 
-    /// Connects to a socket that another process is about to listen on.
+    /// Connects to a socket on which another process will listen.
     func connect(to address: SocketAddress) async throws -> Stream {
         let limit = ContinuousClock.now.advanced(by: .seconds(120))
         while true {
@@ -100,7 +100,7 @@ struct MachineFixture: Sendable {
         }
     }
 
-    /// Waits for what another process is about to do, up to thirty seconds.
+    /// Waits up to thirty seconds for the effect of another process.
     func eventually(
         _ what: String, sourceLocation: SourceLocation = #_sourceLocation, _ isSo: () throws -> Bool
     ) async throws {

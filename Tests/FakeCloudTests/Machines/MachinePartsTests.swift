@@ -6,7 +6,7 @@ import Testing
 @testable import FakeCloud
 
 @Suite struct AddressPlanTests {
-    @Test("leads a name to the same loopback address every time, and another cloud's elsewhere")
+    @Test("maps a name to the same loopback address every time, and to another address in another cloud")
     func isStable() {
         let plan = AddressPlan(name: "podvm-web", stateDirectory: "/run/x")
         let again = AddressPlan(name: "podvm-web", stateDirectory: "/run/x")
@@ -14,7 +14,7 @@ import Testing
         #expect(plan != AddressPlan(name: "podvm-web", stateDirectory: "/run/y"))
     }
 
-    @Test("gives a thousand VMs a thousand addresses, none of them of use to others")
+    @Test("gives a thousand VMs a thousand addresses, none of which is reserved for other uses")
     func collisions() throws {
         var taken: Set<String> = []
         for number in 0..<1000 {
@@ -26,7 +26,7 @@ import Testing
         }
     }
 
-    @Test("goes on to the next address when one is taken, and gives up in the end")
+    @Test("tries the next address when one is taken, and gives up after a limit")
     func taken() throws {
         let plan = AddressPlan(name: "a", stateDirectory: "/run/x")
         let first = try #require(plan.choose { _ in true })
@@ -38,28 +38,28 @@ import Testing
 
 @Suite struct MachineRecordTests {
     private let record: MachineRecord = {
-        var order = MachineOrder(name: "podvm-a")
-        order.tags = ["peerpods-pod": "web", "peerpods-node": "n \"1\""]
-        order.bootDelay = .milliseconds(250)
-        order.fault = .agentDies
-        order.life = .seconds(3)
-        order.metadataEndpoint = "http://127.0.0.1:4711/imds/abc"
+        var spec = MachineSpec(name: "podvm-a")
+        spec.tags = ["peerpods-pod": "web", "peerpods-node": "n \"1\""]
+        spec.bootDelay = .milliseconds(250)
+        spec.fault = .agentDies
+        spec.life = .seconds(3)
+        spec.metadataEndpoint = "http://127.0.0.1:4711/imds/abc"
         return MachineRecord(
-            order, address: "127.20.0.1", port: 15150, created: WallTime(millisecondsSinceEpoch: 1_700_000_000_123),
+            spec, address: "127.20.0.1", port: 15150, created: WallTime(millisecondsSinceEpoch: 1_700_000_000_123),
             forwarder: "/opt/forwarder", forwarderFlags: ["-disable-tls"])
     }()
 
-    @Test("reads what it wrote")
+    @Test("can be parsed from its own encoding")
     func roundTrip() throws {
         #expect(try MachineRecord(parsing: record.encoded) == record)
     }
 
-    @Test("is refused when it is cut short", arguments: [0, 1, 20, 100])
+    @Test("is refused when it is truncated", arguments: [0, 1, 20, 100])
     func truncated(length: Int) {
         #expect(throws: JSONError.self) { try MachineRecord(parsing: Array(record.encoded.prefix(length))) }
     }
 
-    @Test("keeps what a guest says of itself", arguments: [GuestStatus.booting, .running, .failed("no: disk")])
+    @Test("keeps the status that a guest reports", arguments: [GuestStatus.booting, .running, .failed("no: disk")])
     func status(status: GuestStatus) {
         #expect(GuestStatus(parsing: status.description) == status)
     }

@@ -49,7 +49,7 @@ struct WholeMachineTests {
         }
     }
 
-    @Test("fails at provisioning when its user data is nothing that a VM may boot with")
+    @Test("fails at provisioning when its user data is not valid")
     func badUserData() throws {
         try MachineFixture.run { fixture in
             let machines = try fixture.machines { $0.programsDirectory = MachineFixture.built }
@@ -64,7 +64,7 @@ struct WholeMachineTests {
         }
     }
 
-    /// Boots a machine beside a metadata service that has only user data; returns its address once it runs or has failed.
+    /// Boots a machine with a metadata service that has only user data; returns its address when it runs or has failed.
     @discardableResult
     private func boot(
         _ name: String, in machines: LocalMachines, userData: String, _ fixture: MachineFixture

@@ -4,7 +4,7 @@ internal import LinuxIO
 package final class RecordOnlyMachines: MachineHost {
     private struct Machine {
         var address: String
-        var order: MachineOrder?
+        var spec: MachineSpec?
         var up: ContinuousClock.Instant
     }
 
@@ -17,7 +17,7 @@ package final class RecordOnlyMachines: MachineHost {
     package var count: Int { machines.withLock { $0.count } }
 
     /// The request with which a machine was powered on; nil before that.
-    package func order(_ name: String) -> MachineOrder? { machines.withLock { $0[name]?.order } }
+    package func spec(_ name: String) -> MachineSpec? { machines.withLock { $0[name]?.spec } }
 
     package func reserveAddress(for name: String) async throws -> String {
         machines.withLock { machines in
@@ -27,28 +27,28 @@ package final class RecordOnlyMachines: MachineHost {
                 return number
             }
             let address = "10.\(224 + next / 64516 % 16).\(next / 254 % 254).\(1 + next % 254)"
-            machines[name] = Machine(address: address, order: nil, up: .now)
+            machines[name] = Machine(address: address, spec: nil, up: .now)
             return address
         }
     }
 
-    package func powerOn(_ order: MachineOrder, at address: String) async throws {
+    package func powerOn(_ spec: MachineSpec, at address: String) async throws {
         machines.withLock { machines in
-            if machines[order.name]?.order != nil { return }
-            machines[order.name] = Machine(
-                address: address, order: order, up: .now.advanced(by: order.bootDelay))
+            if machines[spec.name]?.spec != nil { return }
+            machines[spec.name] = Machine(
+                address: address, spec: spec, up: .now.advanced(by: spec.bootDelay))
         }
     }
 
     package func remove(_ name: String) async throws { machines.withLock { $0[name] = nil } }
 
     package func status(of name: String) -> GuestStatus? {
-        guard let machine = machines.withLock({ $0[name] }), let order = machine.order else { return nil }
+        guard let machine = machines.withLock({ $0[name] }), let spec = machine.spec else { return nil }
         if machine.up > .now { return .booting }
-        switch order.fault {
+        switch spec.fault {
         case .neverBoots: return .booting
-        case .provisioning: return .failed("it was told to fail")
-        case let fault where fault.isMortal && machine.up.advanced(by: order.life) <= .now:
+        case .provisioning: return .failed("the scenario makes provisioning fail")
+        case let fault where fault.isMortal && machine.up.advanced(by: spec.life) <= .now:
             return .failed("the machine has stopped")
         default: return .running
         }

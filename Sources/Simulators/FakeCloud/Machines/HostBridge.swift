@@ -34,8 +34,8 @@ struct HostBridge: Sendable {
         let missing = NetworkCapabilities.ofThisProcess().missing
         guard missing.isEmpty else {
             throw MachineError(
-                "make hosts of fake machines",
-                "this process lacks \(missing.joined(separator: " and ")): be root for it")
+                "create fake machines as hosts",
+                "this process lacks \(missing.joined(separator: " and ")): run it as root")
         }
         do {
             try OwnMounts.check()
@@ -43,7 +43,7 @@ struct HostBridge: Sendable {
             // The lock keeps other processes from taking the subnet between the check and the creation.
             return try host.exclusively { () throws in try make(directory, in: host) }.get()
         } catch {
-            throw MachineError("make hosts of fake machines", "\(error)")
+            throw MachineError("create fake machines as hosts", "\(error)")
         }
     }
 
@@ -58,7 +58,7 @@ struct HostBridge: Sendable {
         if let kept, isThere {
             subnet = kept
         } else {
-            guard let pool = NetPrefix("198.18.0.0/16") else { preconditionFailure("that is a network") }
+            guard let pool = NetPrefix("198.18.0.0/16") else { preconditionFailure("198.18.0.0/16 is a valid network") }
             subnet = try LocalNetwork.freeNetwork(in: pool, length: 22, seed: directory, host: host)
         }
         let network = LocalNetwork(bridge: name, gateway: subnet.host(1), in: host)
@@ -118,7 +118,9 @@ struct HostBridge: Sendable {
         let outside = try NetlinkSocket.open(in: host, "this host")
         try outside.add(PodNeighbor(own, is: hardware), on: outside.made(interface), forGood: false)
         let inside = try NetlinkSocket.open(in: namespace, "\(namespace)")
-        guard case .tcp(let service, _) = HostBridge.metadata else { preconditionFailure("an address it is") }
+        guard case .tcp(let service, _) = HostBridge.metadata else {
+            preconditionFailure("the metadata service has a TCP address")
+        }
         try inside.add(NetPrefix(only: HostBridge.parse(service)), to: inside.made("lo"), hasNetworkRoute: false)
         return namespace
     }
@@ -162,7 +164,7 @@ struct HostBridge: Sendable {
 
     private static func parse(_ text: String) throws -> NetAddress {
         guard let address = NetAddress(text), !address.isVersion6 else {
-            throw MachineError("connect a machine", "\(text.debugDescription) is no IPv4 address")
+            throw MachineError("connect a machine", "\(text.debugDescription) is not an IPv4 address")
         }
         return address
     }

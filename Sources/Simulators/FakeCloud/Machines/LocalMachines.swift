@@ -76,8 +76,8 @@ public final class LocalMachines: Sendable {
         forwarder = programs + "/agent-protocol-forwarder"
         for program in [machine, forwarder] where !Files.isExecutable(program) {
             throw MachineError(
-                "look for the programs of fake machines",
-                "\(program) is missing: build it, or say where the programs are"
+                "find the programs of fake machines",
+                "\(program) does not exist: build it, or name its directory with -programs-dir"
             )
         }
         do throws(SystemCallError) {
@@ -117,7 +117,7 @@ public final class LocalMachines: Sendable {
         } catch {
             if options.isolation == .hosts { throw error }
             logger.warning(
-                "Machines are processes at loopback addresses, isolated from nothing", [LogField("error", error)])
+                "Machines are processes at loopback addresses, without isolation", [LogField("error", error)])
             return .loopback(reason: error.reason)
         }
     }
@@ -126,7 +126,7 @@ public final class LocalMachines: Sendable {
     package func close() {
         guard case .bridge(let bridge) = connection, (try? names().isEmpty) == true else { return }
         do { try bridge.remove() } catch {
-            logger.warning("The bridge \(bridge.interface) stays", [LogField("error", error)])
+            logger.warning("The bridge \(bridge.interface) cannot be removed", [LogField("error", error)])
         }
     }
 
@@ -174,7 +174,7 @@ extension LocalMachines: MachineHost {
             guard let address else {
                 throw MachineError(
                     "reserve an address for machine \(name)",
-                    "none is free on which nobody uses port \(options.forwarderPort): delete machines")
+                    "no address is free on which port \(options.forwarderPort) is unused: delete machines")
             }
             state.addresses[name] = address
             return address
@@ -182,21 +182,21 @@ extension LocalMachines: MachineHost {
     }
 
     /// Records a machine and powers it on; a recorded machine that was never powered on is powered on.
-    package func powerOn(_ order: MachineOrder, at address: String) async throws {
-        try LocalMachines.check(order.name, "power on")
-        let directory = directoryOf(order.name)
+    package func powerOn(_ spec: MachineSpec, at address: String) async throws {
+        try LocalMachines.check(spec.name, "power on")
+        let directory = directoryOf(spec.name)
         do {
             if directory.machine == nil {
-                try write(order, at: address)
-                state.withLock { $0.addresses[order.name] = address }
+                try write(spec, at: address)
+                state.withLock { $0.addresses[spec.name] = address }
             } else if Files.exists(directory.processNumber) {
                 return
             }
-            try await start(directory, order.name)
+            try await start(directory, spec.name)
         } catch {
-            throw MachineError("power on machine \(order.name)", "\(error)")
+            throw MachineError("power on machine \(spec.name)", "\(error)")
         }
-        logger.info("Machine \(order.name) is powered on", [LogField("address", address)])
+        logger.info("Machine \(spec.name) is powered on", [LogField("address", address)])
     }
 
     /// Kills a machine with all its descendants, and removes its directory.
@@ -220,7 +220,7 @@ extension LocalMachines: MachineHost {
             throw MachineError("remove machine \(name)", "\(error)")
         }
         state.withLock { $0.addresses[name] = nil }
-        if wasThere { logger.info("Machine \(name) is gone") }
+        if wasThere { logger.info("Machine \(name) is removed") }
     }
 
     /// The last status that the guest reported; a machine that has lost its power has failed.

@@ -1,7 +1,7 @@
 package import LinuxIO
 
 /// The machine that the fake Azure requests.
-package struct MachineOrder: Equatable, Sendable {
+package struct MachineSpec: Equatable, Sendable {
     /// At most 64 characters of `a-z0-9-`.
     package var name: String
     package var tags: [String: String] = [:]
@@ -43,7 +43,7 @@ package protocol MachineHost: Sendable {
     /// The address of the machine; an existing machine keeps its address.
     func reserveAddress(for name: String) async throws -> String
     /// Creates and starts a machine; does nothing if it exists.
-    func powerOn(_ order: MachineOrder, at address: String) async throws
+    func powerOn(_ spec: MachineSpec, at address: String) async throws
     /// The listener for the metadata service of a running machine; nil for a machine that uses another address.
     ///
     /// The listener must be closed before ``remove(_:)``, because it keeps the machine's network alive.

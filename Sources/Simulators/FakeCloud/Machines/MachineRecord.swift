@@ -4,7 +4,7 @@ package import Telemetry
 /// The description of a fake machine in its directory: written before the machine is powered on, and never changed.
 package struct MachineRecord: Equatable, Sendable {
     /// The request of the cloud.
-    package var order: MachineOrder
+    package var spec: MachineSpec
     package var kind: MachineKind
     /// Its address in 127.0.0.0/8 or in the bridge's subnet; no other machine has the same.
     package var address: String
@@ -17,10 +17,10 @@ package struct MachineRecord: Equatable, Sendable {
     package var forwarderFlags: [String]
 
     package init(
-        _ order: MachineOrder, kind: MachineKind = .processes, address: String, port: UInt16, created: WallTime,
+        _ spec: MachineSpec, kind: MachineKind = .processes, address: String, port: UInt16, created: WallTime,
         forwarder: String, forwarderFlags: [String] = []
     ) {
-        self.order = order
+        self.spec = spec
         self.kind = kind
         self.address = address
         self.port = port
@@ -31,12 +31,12 @@ package struct MachineRecord: Equatable, Sendable {
 
     package init(parsing bytes: [UInt8]) throws(JSONError) {
         let node = try JSONNode(JSONValue(parsing: bytes))
-        order = MachineOrder(name: try node.string("name"))
-        order.bootDelay = .milliseconds(try node.integer("boot-delay"))
-        order.fault = GuestFault(rawValue: try node.string("fault")) ?? .none
-        order.life = .milliseconds(try node.integer("life"))
-        order.metadataEndpoint = try node.string("metadata-endpoint")
-        for (key, value) in try node.object("tags").members.entries { order.tags[key] = value.stringValue }
+        spec = MachineSpec(name: try node.string("name"))
+        spec.bootDelay = .milliseconds(try node.integer("boot-delay"))
+        spec.fault = GuestFault(rawValue: try node.string("fault")) ?? .none
+        spec.life = .milliseconds(try node.integer("life"))
+        spec.metadataEndpoint = try node.string("metadata-endpoint")
+        for (key, value) in try node.object("tags").members.entries { spec.tags[key] = value.stringValue }
         // A record without a kind is from a version that had only this kind.
         kind = try node.optionalString("kind").flatMap(MachineKind.init(rawValue:)) ?? .processes
         address = try node.string("address")
@@ -47,13 +47,13 @@ package struct MachineRecord: Equatable, Sendable {
     }
 
     package var encoded: [UInt8] {
-        let tags = JSONObject(order.tags.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) })
+        let tags = JSONObject(spec.tags.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) })
         let record: JSONValue = [
-            "name": .string(order.name), "kind": .string(kind.rawValue), "address": .string(address),
+            "name": .string(spec.name), "kind": .string(kind.rawValue), "address": .string(address),
             "port": .integer(Int64(port)),
-            "created": .integer(created.millisecondsSinceEpoch), "boot-delay": .integer(order.bootDelay.milliseconds),
-            "fault": .string(order.fault.rawValue), "life": .integer(order.life.milliseconds),
-            "metadata-endpoint": .string(order.metadataEndpoint), "forwarder": .string(forwarder),
+            "created": .integer(created.millisecondsSinceEpoch), "boot-delay": .integer(spec.bootDelay.milliseconds),
+            "fault": .string(spec.fault.rawValue), "life": .integer(spec.life.milliseconds),
+            "metadata-endpoint": .string(spec.metadataEndpoint), "forwarder": .string(forwarder),
             "forwarder-flags": .array(forwarderFlags.map { .string($0) }), "tags": .object(tags),
         ]
         return record.encoded(indent: 2)

@@ -66,7 +66,7 @@ struct ControlAPI: Sendable {
         let (state, calls, throttled) = store.withContent { ($0.state, $0.calls, $0.throttled) }
         var resources: [JSONValue] = []
         func add(
-            _ id: FakeResourceID, _ status: String, _ made: WallTime, _ since: WallTime, _ origin: AzureOrigin,
+            _ id: FakeResourceID, _ status: String, _ made: WallTime, _ since: WallTime, _ origin: RequestOrigin,
             owner: FakeResourceID? = nil
         ) {
             var members = JSONObject(members: [

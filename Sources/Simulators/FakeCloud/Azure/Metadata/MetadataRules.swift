@@ -23,11 +23,11 @@ enum MetadataRules {
             throw MetadataFault(400, "Bad request. Required metadata header not specified")
         }
         guard request.headers["X-Forwarded-For"] == nil else {
-            throw MetadataFault(400, "Bad request. X-Forwarded-For must not be there")
+            throw MetadataFault(400, "Bad request. X-Forwarded-For is not allowed")
         }
         let names = request.query.map { $0.name.lowercased() }
         guard Set(names).count == names.count else {
-            throw MetadataFault(400, "Bad request. A query parameter is there twice")
+            throw MetadataFault(400, "Bad request. A query parameter is repeated")
         }
         if path.first?.lowercased() == "versions" { return }
         guard let version = exchange.query("api-version"), APIVersions.metadata.contains(version) else {

@@ -74,7 +74,7 @@ final class MetadataService: Sendable {
             return refuse(400, "bad_request_102", "Required metadata header not specified")
         }
         guard exchange.request.headers["X-Forwarded-For"] == nil else {
-            return refuse(400, "bad_request_103", "X-Forwarded-For must not be there")
+            return refuse(400, "bad_request_103", "X-Forwarded-For is not allowed")
         }
         guard let resource = exchange.query("resource"), !resource.isEmpty else {
             return refuse(400, "invalid_resource", "AADSTS500011: The resource principal was not found in the tenant.")

@@ -76,7 +76,7 @@ final class Provisioning: Sendable {
         }
         try await reach(delays.nic)
         store.change { $0.state.makeParts(id, vmID, suffixesInterfaces: suffixes, at: .now) }
-        switch machine.fate {
+        switch machine.outcome {
         case .failure(let fault): return fault
         case .nothing:
             try await reach(delays.operation)
@@ -93,14 +93,14 @@ final class Provisioning: Sendable {
         let address = try await machines.reserveAddress(for: machine.machineName)
         try Task.checkCancellation()
         store.change { $0.state.assign(address, to: id, vmID) }
-        var order = MachineOrder(name: machine.machineName)
-        for (name, value) in machine.body.tags.entries { order.tags[name] = value.stringValue }
+        var spec = MachineSpec(name: machine.machineName)
+        for (name, value) in machine.body.tags.entries { spec.tags[name] = value.stringValue }
         let boot = machine.made.instant(plus: delays.boot) - .now
-        order.bootDelay = max(.zero, boot)
-        order.fault = machine.guestFault
-        order.life = machine.guestLife
-        order.metadataEndpoint = "\(metadataEndpoint)/imds/\(machine.metadataToken)"
-        try await machines.powerOn(order, at: address)
+        spec.bootDelay = max(.zero, boot)
+        spec.fault = machine.guestFault
+        spec.life = machine.guestLife
+        spec.metadataEndpoint = "\(metadataEndpoint)/imds/\(machine.metadataToken)"
+        try await machines.powerOn(spec, at: address)
         metadata.serveGuest(machine)
         try await reach(delays.operation)
         return try await awaitGuest(machine, limit: delays.provisioningLimit)

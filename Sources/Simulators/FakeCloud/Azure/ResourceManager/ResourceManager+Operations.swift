@@ -6,7 +6,7 @@ internal import Telemetry
 extension ResourceManager {
     /// `GET` of an operation: its status, or with `monitor=true` (networks: another path) its result.
     func readOperation(
-        _ id: String, _ style: LongOperation.Style, isResult: Bool, _ exchange: Exchange
+        _ id: String, _ style: LongRunningOperation.Style, isResult: Bool, _ exchange: Exchange
     ) throws(FakeARMFault) -> HTTPResponse {
         let (operation, retryAfter) = store.withContent { ($0.state.operations[id], $0.scenario.retryAfter) }
         guard let operation, operation.style == style else {
@@ -40,7 +40,7 @@ extension ResourceManager {
     }
 
     /// The headers with the URLs of an operation.
-    func headers(of operation: LongOperation, _ exchange: Exchange, withLocation: Bool) -> HTTPHeaders {
+    func headers(of operation: LongRunningOperation, _ exchange: Exchange, withLocation: Bool) -> HTTPHeaders {
         let version = exchange.query("api-version") ?? "2024-07-01"
         let provider = operation.style == .network ? "Microsoft.Network" : "Microsoft.Compute"
         let base =

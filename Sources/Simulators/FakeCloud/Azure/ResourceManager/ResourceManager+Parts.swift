@@ -20,7 +20,8 @@ extension ResourceManager {
         let zones = try root.texts("zones")
         let storage =
             try root.node("sku")?.choice("name", MachineBody.osStorageTypes + ["UltraSSD_LRS"]) ?? "Standard_LRS"
-        let (operation, json) = try store.update { (content) throws(FakeARMFault) -> (LongOperation, JSONValue) in
+        let (operation, json) = try store.update {
+            (content) throws(FakeARMFault) -> (LongRunningOperation, JSONValue) in
             if content.state.disks[id] == nil {
                 content.state.disks[id] = ManagedDisk(
                     id: id, guid: RandomID.guid(), sizeGB: size, storageType: storage, zones: zones,
@@ -28,7 +29,7 @@ extension ResourceManager {
                     origin: exchange.origin)
                 content.state.note(id)
             }
-            var operation = LongOperation(
+            var operation = LongRunningOperation(
                 id: RandomID.guid(), style: .disk, target: id, isDeletion: false, started: exchange.received)
             operation.status = .succeeded
             operation.ended = exchange.received

@@ -23,7 +23,7 @@ extension ResourceManager {
             let lack = try self.admit(id, body, content)
             let faults = content.faults.draw(.machinePut, id.name, ofMachine: true)
             let machine = content.state.accept(
-                id, body, sent: sent, from: exchange.origin, fate: lack.map { .failure($0) } ?? .success,
+                id, body, sent: sent, from: exchange.origin, outcome: lack.map { .failure($0) } ?? .success,
                 isPlaced: lack == nil, at: exchange.received)
             for fault in faults { content.state.change(id, machine.vmID) { $0.apply(fault.action) } }
             return (content.state.machines[id] ?? machine, true, nil)
@@ -84,7 +84,9 @@ extension ResourceManager {
     func patchMachine(_ id: FakeResourceID, _ exchange: Exchange) throws(FakeARMFault) -> HTTPResponse {
         let patch = try ARMNode(try ResourceManager.parse(exchange.request))
         let (json, operation, changed, before) = try store.update {
-            (content) throws(FakeARMFault) -> (JSONValue, LongOperation, FakeVirtualMachine, FakeVirtualMachine.State)
+            (content) throws(FakeARMFault) -> (
+                JSONValue, LongRunningOperation, FakeVirtualMachine, FakeVirtualMachine.State
+            )
             in
             guard let machine = content.state.machines[id] else { throw .notFound(id) }
             try Preconditions.check(exchange.request, etag: "\(machine.etag)")
@@ -92,7 +94,7 @@ extension ResourceManager {
             guard machine.isSettled else { throw ResourceManager.busy(id) }
             let sent = try machine.patched(by: patch)
             let body = try MachineBody(parsing: sent, region: self.options.region)
-            let operation = LongOperation(
+            let operation = LongRunningOperation(
                 id: RandomID.guid(), style: .compute, target: id, isDeletion: false, started: exchange.received)
             content.state.operations.add(operation)
             content.state.change(id, machine.vmID) {
@@ -118,7 +120,7 @@ extension ResourceManager {
         if let force = exchange.query("forcedeletion"), !["true", "false"].contains(force.lowercased()) {
             throw .invalid("forceDeletion", "The value '\(force)' of forceDeletion is neither true nor false.")
         }
-        let (operation, isNew) = try store.update { (content) throws(FakeARMFault) -> (LongOperation?, Bool) in
+        let (operation, isNew) = try store.update { (content) throws(FakeARMFault) -> (LongRunningOperation?, Bool) in
             let present = content.state.machines[id]
             if let present { try Preconditions.check(exchange.request, etag: "\(present.etag)") }
             let operation = content.state.beginDeletion(id, from: exchange.origin, at: exchange.received)

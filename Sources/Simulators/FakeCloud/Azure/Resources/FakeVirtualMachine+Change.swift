@@ -4,9 +4,9 @@ extension FakeVirtualMachine {
     /// Applies a fault of the scenario.
     mutating func apply(_ action: AzureFault.Action) {
         switch action {
-        case .fail(let code, let message): fate = .failure(FakeARMFault(200, code, message))
-        case .nothing: fate = .nothing
-        case .noAddress: fate = .noAddress
+        case .fail(let code, let message): outcome = .failure(FakeARMFault(200, code, message))
+        case .nothing: outcome = .nothing
+        case .noAddress: outcome = .noAddress
         case .guest(let fault, let life): (guestFault, guestLife) = (fault, life)
         case .refuse, .dropBefore, .dropAfter, .hang, .html, .truncate, .garbage, .delay: break
         }

@@ -2,7 +2,7 @@ internal import JSON
 internal import Telemetry
 
 /// The origin of a resource or of its last change.
-package struct AzureOrigin: Equatable, Sendable {
+package struct RequestOrigin: Equatable, Sendable {
     /// The client id of the application or managed identity.
     package var principal: String
     /// The client's id of its request.
@@ -15,7 +15,7 @@ package struct AzureOrigin: Equatable, Sendable {
 }
 
 /// The outcome that a scenario sets for the creation of a VM.
-enum MachineFate: Equatable, Sendable {
+enum ProvisioningOutcome: Equatable, Sendable {
     case success
     /// The operation fails with this error.
     case failure(FakeARMFault)
@@ -57,10 +57,10 @@ struct FakeVirtualMachine: Sendable {
     let made: WallTime
     /// The time of its last change of state.
     var since: WallTime
-    var origin: AzureOrigin
+    var origin: RequestOrigin
     /// The long-running operation in progress, or the last one.
     var operation: String
-    var fate = MachineFate.success
+    var outcome = ProvisioningOutcome.success
     var guestFault = GuestFault.none
     var guestLife = Duration.seconds(5)
     /// Whether it uses capacity in its zone.
@@ -115,7 +115,7 @@ struct FakeNetworkInterface: Equatable, Sendable {
     /// Replaced with each change.
     var etag: String
     let made: WallTime
-    var origin: AzureOrigin
+    var origin: RequestOrigin
 }
 
 /// A public address as ARM knows it.
@@ -132,7 +132,7 @@ struct PublicAddress: Equatable, Sendable {
     var configuration: String
     var etag: String
     let made: WallTime
-    var origin: AzureOrigin
+    var origin: RequestOrigin
 }
 
 /// A managed disk as ARM knows it.
@@ -149,5 +149,5 @@ struct ManagedDisk: Equatable, Sendable {
     var machine: FakeResourceID?
     var goesWithMachine: Bool
     let made: WallTime
-    var origin: AzureOrigin
+    var origin: RequestOrigin
 }

@@ -24,7 +24,7 @@ extension AzureScenario {
     ///     guest (guest, life)
     package init(parsing bytes: [UInt8]) throws(JSONError) {
         self.init()
-        let root = try StrictNode(
+        let root = try StrictJSONObject(
             JSONNode(JSONValue(parsing: bytes)),
             [
                 "delays", "faults", "throttling", "capacity", "restrictions", "quota", "image", "subnet", "permissions",
@@ -80,7 +80,7 @@ extension AzureScenario {
         suffixesInterfaces = try root.node.optionalBool("nic-suffix") ?? false
     }
 
-    private mutating func read(delaysOf root: StrictNode) throws(JSONError) {
+    private mutating func read(delaysOf root: StrictJSONObject) throws(JSONError) {
         let keys = ["accept", "nic", "boot", "operation", "delete", "linger", "update", "provisioning-limit"]
         guard let node = try root.object("delays", keys) else { return }
         delays.accept = try node.seconds("accept") ?? .zero
@@ -93,7 +93,7 @@ extension AzureScenario {
         delays.provisioningLimit = try node.seconds("provisioning-limit") ?? delays.provisioningLimit
     }
 
-    private mutating func read(quotaOf root: StrictNode) throws(JSONError) {
+    private mutating func read(quotaOf root: StrictJSONObject) throws(JSONError) {
         let keys = ["cores", "spot-cores", "machines", "cores-of-family", "families"]
         guard let node = try root.object("quota", keys) else { return }
         quota.cores = try node.count("cores") ?? quota.cores
@@ -103,7 +103,7 @@ extension AzureScenario {
         guard let families = try node.node.optionalObject("families") else { return }
         for (family, value) in families.members.entries {
             guard MachineSize.all.contains(where: { $0.family.lowercased() == family.lowercased() }) else {
-                throw JSONError(path: families.path(of: family), "is no family of any size")
+                throw JSONError(path: families.path(of: family), "is not a family of a known size")
             }
             guard let limit = value.integerValue, 0...1_000_000 ~= limit else {
                 throw JSONError(path: families.path(of: family), "must be a number of cores")
@@ -113,7 +113,7 @@ extension AzureScenario {
     }
 }
 
-extension StrictNode {
+extension StrictJSONObject {
     func knownSize(_ key: String) throws(JSONError) -> String {
         let name = try node.string(key)
         guard let size = MachineSize.named(name) else { throw refuse(key, "is no size that the fake Azure has") }
@@ -126,7 +126,7 @@ extension AzureFault {
         "at", "name", "first", "percent", "do", "status", "code", "message", "retry-after", "seconds", "guest", "life",
     ]
 
-    init(_ node: StrictNode) throws(JSONError) {
+    init(_ node: StrictJSONObject) throws(JSONError) {
         let call = try node.word("at", AzureCall.self)
         let status = try node.count("status", in: 100...599)
         let code = try node.text("code") ?? ""

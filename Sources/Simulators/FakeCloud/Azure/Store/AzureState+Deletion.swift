@@ -4,11 +4,13 @@ extension AzureState {
     /// Marks a VM for deletion; its operation in progress is cancelled.
     ///
     /// - Returns: the operation of the first deletion; nil if there is no such VM.
-    mutating func beginDeletion(_ id: FakeResourceID, from origin: AzureOrigin, at now: WallTime) -> LongOperation? {
+    mutating func beginDeletion(_ id: FakeResourceID, from origin: RequestOrigin, at now: WallTime)
+        -> LongRunningOperation?
+    {
         guard let machine = machines[id] else { return nil }
         if machine.state == .deleting, let running = operations[machine.operation] { return running }
         operations.end(machine.operation, .canceled, at: now)
-        let operation = LongOperation(
+        let operation = LongRunningOperation(
             id: RandomID.guid(), style: .compute, target: id, isDeletion: true, started: now)
         operations.add(operation)
         machines.change(id) {
@@ -126,11 +128,11 @@ extension AzureState {
     }
 
     /// Removes an interface, a public address or a disk.
-    /// 
+    ///
     /// - Returns: the operation; nil if there is no such resource.
     ///
     /// - Throws: ARM's refusal if the resource is in use.
-    mutating func delete(_ id: FakeResourceID, at now: WallTime) throws(FakeARMFault) -> LongOperation? {
+    mutating func delete(_ id: FakeResourceID, at now: WallTime) throws(FakeARMFault) -> LongRunningOperation? {
         switch id.kind {
         case .machine: return nil
         case .interface:
@@ -164,8 +166,9 @@ extension AzureState {
             disks[id] = nil
         }
         note(id)
-        let style: LongOperation.Style = id.kind == .disk ? .disk : .network
-        var operation = LongOperation(id: RandomID.guid(), style: style, target: id, isDeletion: true, started: now)
+        let style: LongRunningOperation.Style = id.kind == .disk ? .disk : .network
+        var operation = LongRunningOperation(
+            id: RandomID.guid(), style: style, target: id, isDeletion: true, started: now)
         operation.status = .succeeded
         operation.ended = now
         operations.add(operation)

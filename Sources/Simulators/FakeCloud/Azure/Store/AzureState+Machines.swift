@@ -4,7 +4,8 @@ internal import Telemetry
 extension AzureState {
     /// Adds a VM that is to be created; see ``makeParts(_:_:suffixesInterfaces:at:)`` for its disk and interfaces.
     mutating func accept(
-        _ id: FakeResourceID, _ body: MachineBody, sent: JSONValue, from origin: AzureOrigin, fate: MachineFate,
+        _ id: FakeResourceID, _ body: MachineBody, sent: JSONValue, from origin: RequestOrigin,
+        outcome: ProvisioningOutcome,
         isPlaced: Bool, at now: WallTime
     ) -> FakeVirtualMachine {
         let vmID = RandomID.guid()
@@ -13,11 +14,11 @@ extension AzureState {
         var machine = FakeVirtualMachine(
             id: id, vmID: vmID, metadataToken: RandomID.token(), sent: sent, body: body, made: now, since: now,
             origin: origin, operation: RandomID.guid(), disk: disk)
-        machine.fate = fate
+        machine.outcome = outcome
         machine.isPlaced = isPlaced
         insert(machine)
         operations.add(
-            LongOperation(id: machine.operation, style: .compute, target: id, isDeletion: false, started: now))
+            LongRunningOperation(id: machine.operation, style: .compute, target: id, isDeletion: false, started: now))
         for attachment in body.attachments {
             guard let disk = FakeResourceID(path: attachment.disk) else { continue }
             disks.change(disk) {

@@ -14,13 +14,13 @@ extension FakeVirtualMachine {
         record["since"] = .integer(since.millisecondsSinceEpoch)
         record["by"] = origin.record
         record["operation"] = .string(operation)
-        switch fate {
-        case .success: record["fate"] = "success"
-        case .nothing: record["fate"] = "nothing"
-        case .noAddress: record["fate"] = "no-address"
+        switch outcome {
+        case .success: record["outcome"] = "success"
+        case .nothing: record["outcome"] = "nothing"
+        case .noAddress: record["outcome"] = "no-address"
         case .failure(let fault):
-            record["fate"] = "failure"
-            record["fate-failure"] = fault.body
+            record["outcome"] = "failure"
+            record["outcome-failure"] = fault.body
         }
         record["guest-fault"] = .string(guestFault.rawValue)
         record["guest-life"] = .integer(guestLife.milliseconds)
@@ -32,7 +32,7 @@ extension FakeVirtualMachine {
     }
 
     /// A VM as it was kept, and its operation, which continues if it has not ended.
-    static func restored(_ node: JSONNode, region: String) throws -> (FakeVirtualMachine, LongOperation) {
+    static func restored(_ node: JSONNode, region: String) throws -> (FakeVirtualMachine, LongRunningOperation) {
         let id = try FakeResourceID(record: node, .machine)
         guard let sent = try node.optionalValue("sent"), let disk = try FakeResourceID.reference(node, "disk") else {
             throw JSONError(path: "sent", "expected the body of a PUT, found nothing")
@@ -40,7 +40,7 @@ extension FakeVirtualMachine {
         var machine = FakeVirtualMachine(
             id: id, vmID: try node.string("vm-id"), metadataToken: try node.string("token"), sent: sent,
             body: try MachineBody(parsing: sent, region: region), made: try node.time("made"),
-            since: try node.time("since"), origin: try AzureOrigin(record: node),
+            since: try node.time("since"), origin: try RequestOrigin(record: node),
             operation: try node.string("operation"), disk: disk)
         machine.etag = Int(try node.integer("etag"))
         let failure = try node.optionalValue("failure").map { FakeARMFault(parsing: $0) }
@@ -51,13 +51,13 @@ extension FakeVirtualMachine {
         case "Failed": machine.state = .failed(failure ?? FakeARMFault(200, "InternalExecutionError", "unknown"))
         default: machine.state = .succeeded
         }
-        switch try node.string("fate") {
-        case "nothing": machine.fate = .nothing
-        case "no-address": machine.fate = .noAddress
+        switch try node.string("outcome") {
+        case "nothing": machine.outcome = .nothing
+        case "no-address": machine.outcome = .noAddress
         case "failure":
-            machine.fate =
-                try node.optionalValue("fate-failure").map { .failure(FakeARMFault(parsing: $0)) } ?? .success
-        default: machine.fate = .success
+            machine.outcome =
+                try node.optionalValue("outcome-failure").map { .failure(FakeARMFault(parsing: $0)) } ?? .success
+        default: machine.outcome = .success
         }
         machine.guestFault = GuestFault(rawValue: try node.string("guest-fault")) ?? .none
         machine.guestLife = .milliseconds(try node.integer("guest-life"))
@@ -66,7 +66,7 @@ extension FakeVirtualMachine {
         for reference in try node.objects("interfaces") {
             machine.interfaces.append(try FakeResourceID.reference(reference))
         }
-        var operation = LongOperation(
+        var operation = LongRunningOperation(
             id: machine.operation, style: .compute, target: id, isDeletion: machine.state == .deleting,
             started: machine.since)
         switch machine.state {

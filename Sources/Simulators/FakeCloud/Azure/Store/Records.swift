@@ -29,7 +29,7 @@ extension FakeResourceID {
     }
 }
 
-extension AzureOrigin {
+extension RequestOrigin {
     var record: JSONValue { ["principal": .string(principal), "client-request-id": .string(clientRequestID)] }
 
     init(record node: JSONNode) throws(JSONError) {
@@ -88,7 +88,7 @@ extension FakeNetworkInterface {
         machine = try FakeResourceID.reference(node, "machine")
         etag = try node.string("etag")
         made = try node.time("made")
-        origin = try AzureOrigin(record: node)
+        origin = try RequestOrigin(record: node)
     }
 }
 
@@ -121,7 +121,7 @@ extension PublicAddress {
         configuration = try node.string("configuration")
         etag = try node.string("etag")
         made = try node.time("made")
-        origin = try AzureOrigin(record: node)
+        origin = try RequestOrigin(record: node)
     }
 }
 
@@ -158,6 +158,6 @@ extension ManagedDisk {
         machine = try FakeResourceID.reference(node, "machine")
         goesWithMachine = try node.bool("goes")
         made = try node.time("made")
-        origin = try AzureOrigin(record: node)
+        origin = try RequestOrigin(record: node)
     }
 }

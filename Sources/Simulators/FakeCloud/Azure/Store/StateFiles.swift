@@ -31,7 +31,8 @@ struct StateFiles: Sendable {
             try Files.write(record.encoded(), to: partial, at: 0)
             try Files.move(partial, to: path)
         } catch {
-            logger.warning("a resource cannot be kept: a restart will not know it", [LogField("error", error)])
+            logger.warning(
+                "A resource cannot be written to disk, and will be missing after a restart", [LogField("error", error)])
         }
     }
 
@@ -50,7 +51,8 @@ struct StateFiles: Sendable {
             do {
                 try StateFiles.restore(JSONNode(JSONValue(parsing: bytes, limits: JSONLimits(size: 4 << 20))), &state)
             } catch {
-                throw StateFileError(description: "\(path) is no resource of a fake Azure: \(error); remove it")
+                throw StateFileError(
+                    description: "\(path) is not a resource of a fake Azure: \(error). Remove the file")
             }
         }
         _ = state.takeChanges()

@@ -22,8 +22,8 @@ struct Exchange: Sendable {
         received = now
     }
 
-    var origin: AzureOrigin {
-        AzureOrigin(principal: principal, clientRequestID: request.headers["x-ms-client-request-id"] ?? "")
+    var origin: RequestOrigin {
+        RequestOrigin(principal: principal, clientRequestID: request.headers["x-ms-client-request-id"] ?? "")
     }
 
     /// The first value of a query parameter; the case of the name does not matter.

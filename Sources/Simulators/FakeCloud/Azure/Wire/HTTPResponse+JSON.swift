@@ -14,3 +14,8 @@ extension HTTPResponse {
         return response
     }
 }
+
+extension JSONObject {
+    /// The members as written.
+    init(members: KeyValuePairs<String, JSONValue>) { self.init(members.lazy.map { ($0.key, $0.value) }) }
+}

@@ -6,7 +6,7 @@ struct ARMRoute: Equatable, Sendable {
         case instanceView(FakeResourceID)
         /// `POST .../virtualMachines/{vm}/{action}`
         case action(FakeResourceID, String)
-        case operation(String, LongOperation.Style, isResult: Bool)
+        case operation(String, LongRunningOperation.Style, isResult: Bool)
         case skus
         case machineSizes
         case usages(ofNetwork: Bool)

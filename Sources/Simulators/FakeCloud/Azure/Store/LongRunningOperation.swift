@@ -2,7 +2,7 @@ internal import JSON
 internal import Telemetry
 
 /// An operation that ARM has not finished when it answers the request.
-struct LongOperation: Equatable, Sendable {
+struct LongRunningOperation: Equatable, Sendable {
     /// The resource provider, which decides the URLs and the form of the status.
     enum Style: String, Sendable { case compute, network, disk }
 
@@ -49,13 +49,13 @@ struct OperationRegistry: Sendable {
     /// How many operations are kept.
     static let limit = 50_000
 
-    private var operations: [String: LongOperation] = [:]
+    private var operations: [String: LongRunningOperation] = [:]
     private var order: [String] = []
     private var forgotten = 0
 
-    subscript(id: String) -> LongOperation? { operations[id.lowercased()] }
+    subscript(id: String) -> LongRunningOperation? { operations[id.lowercased()] }
 
-    mutating func add(_ operation: LongOperation) {
+    mutating func add(_ operation: LongRunningOperation) {
         let key = operation.id.lowercased()
         if operations.updateValue(operation, forKey: key) == nil { order.append(key) }
         while order.count - forgotten > OperationRegistry.limit {
@@ -68,7 +68,7 @@ struct OperationRegistry: Sendable {
         }
     }
 
-    mutating func end(_ id: String, _ status: LongOperation.Status, at now: WallTime) {
+    mutating func end(_ id: String, _ status: LongRunningOperation.Status, at now: WallTime) {
         guard var operation = operations[id.lowercased()], operation.status == .running else { return }
         operation.status = status
         operation.ended = now

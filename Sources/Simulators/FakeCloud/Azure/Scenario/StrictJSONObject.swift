@@ -1,7 +1,7 @@
 internal import JSON
 
 /// A JSON object in which unknown keys are errors: a misspelt key would be a fault that never happens.
-struct StrictNode {
+struct StrictJSONObject {
     let node: JSONNode
 
     init(_ node: JSONNode, _ known: [String]) throws(JSONError) {
@@ -12,14 +12,14 @@ struct StrictNode {
         self.node = node
     }
 
-    func object(_ key: String, _ known: [String]) throws(JSONError) -> StrictNode? {
+    func object(_ key: String, _ known: [String]) throws(JSONError) -> StrictJSONObject? {
         guard let child = try node.optionalObject(key) else { return nil }
-        return try StrictNode(child, known)
+        return try StrictJSONObject(child, known)
     }
 
-    func objects(_ key: String, _ known: [String]) throws(JSONError) -> [StrictNode] {
-        var children: [StrictNode] = []
-        for child in try node.optionalObjects(key) ?? [] { children.append(try StrictNode(child, known)) }
+    func objects(_ key: String, _ known: [String]) throws(JSONError) -> [StrictJSONObject] {
+        var children: [StrictJSONObject] = []
+        for child in try node.optionalObjects(key) ?? [] { children.append(try StrictJSONObject(child, known)) }
         return children
     }
 

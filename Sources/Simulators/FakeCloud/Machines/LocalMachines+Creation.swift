@@ -3,16 +3,16 @@ internal import Telemetry
 
 extension LocalMachines {
     /// The directory appears in one step: a directory with a machine's name is complete.
-    func write(_ order: MachineOrder, at address: String) throws(SystemCallError) {
-        var (order, kind) = (order, MachineKind.processes)
+    func write(_ spec: MachineSpec, at address: String) throws(SystemCallError) {
+        var (spec, kind) = (spec, MachineKind.processes)
         if case .bridge = connection {
             kind = .host
-            order.metadataEndpoint = "http://\(HostBridge.metadata)"
+            spec.metadataEndpoint = "http://\(HostBridge.metadata)"
         }
         let record = MachineRecord(
-            order, kind: kind, address: address, port: options.forwarderPort, created: .now, forwarder: forwarder,
+            spec, kind: kind, address: address, port: options.forwarderPort, created: .now, forwarder: forwarder,
             forwarderFlags: options.forwarderFlags)
-        let directory = directoryOf(order.name)
+        let directory = directoryOf(spec.name)
         try Files.removeTree(directory.path)  // A directory without a record is not a machine.
         let unfinished = MachineDirectory(try Files.makeTemporaryDirectory(prefix: "\(options.directory)/.new-"))
         try Files.write(record.encoded, to: unfinished.record, at: 0)
@@ -59,9 +59,10 @@ extension LocalMachines {
     private func connect(_ machine: MachineRecord) async throws -> NetworkNamespace {
         switch connection {
         case .bridge(let bridge):
-            return try await Thread.offLoop { try bridge.makeHost(named: machine.order.name, at: machine.address) }
+            return try await Thread.offLoop { try bridge.makeHost(named: machine.spec.name, at: machine.address) }
         case .loopback(let reason):
-            throw MachineError("connect machine \(machine.order.name)", "it is a host, and we make none: \(reason)")
+            throw MachineError(
+                "connect machine \(machine.spec.name)", "it is a host, and this process cannot create hosts: \(reason)")
         }
     }
 

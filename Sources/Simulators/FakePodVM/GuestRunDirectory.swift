@@ -1,45 +1,45 @@
 internal import LinuxIO
 internal import TTRPC
 
-/// The guest's `/run/kata-containers`, which paths from the shim begin with, wherever it is on this machine.
-struct GuestTree: Sendable {
-    /// Where the shim has it.
+/// The directory on this machine that stands for the guest's `/run/kata-containers`, the prefix of the shim's paths.
+struct GuestRunDirectory: Sendable {
+    /// The path in the shim.
     static let guestPath = "/run/kata-containers"
 
-    /// The directory that stands for it; absolute, so that it is the same for a thread with a root of its own.
+    /// The path on this machine; absolute, so that a thread with another root finds the same directory.
     let directory: String
 
-    /// The tree at `directory`, which is made if it is missing.
+    /// The directory at this path; created if it does not exist.
     init(at directory: String) throws(SystemCallError) {
         try Files.makeDirectories(directory, mode: 0o755)
         self.directory = try Files.resolve(directory)
     }
 
-    /// The names that lead from the tree to a path of the shim's; nil for a path outside of it.
+    /// The path components of a path of the shim below the directory; nil for a path outside.
     ///
-    /// - Throws: a status for a path that is not absolute, goes up, or has a NUL.
+    /// - Throws: a status for a path that is not absolute, contains `..`, or contains a NUL.
     static func names(of path: String) throws(Status) -> [String]? {
         let names = path.split(separator: "/").filter { $0 != "." }.map(String.init)
         guard path.hasPrefix("/"), !names.contains(".."), !path.utf8.contains(0) else {
-            throw Status(.invalidArgument, "the path \"\(path)\" is not absolute, goes up, or has a NUL")
+            throw Status(.invalidArgument, "the path \"\(path)\" is not absolute, contains .., or contains a NUL")
         }
         let own = guestPath.split(separator: "/").map(String.init)
         return names.starts(with: own) ? Array(names.dropFirst(own.count)) : nil
     }
 
-    /// Where a path of the shim's is on this machine: in the tree, or as it is named.
+    /// The path on this machine for a path of the shim: in the directory, or unchanged.
     func path(of path: String) throws(Status) -> String {
-        guard let names = try GuestTree.names(of: path) else { return path }
+        guard let names = try GuestRunDirectory.names(of: path) else { return path }
         return ([directory] + names).joined(separator: "/")
     }
 
-    /// The mode that a directory gets of one that the shim asks for: without root's rights over it, the VM's directory
-    /// could not be removed.
+    /// The mode of a directory for a requested mode: always includes the owner's rights, without which the VM's
+    /// directory could not be removed.
     static func directoryMode(_ mode: UInt32) -> UInt32 { mode & 0o7777 | (ProcessTree.isRoot ? 0 : 0o700) }
 
-    /// Opens a directory in the tree, without following a link.
+    /// Opens a directory below, without following a link.
     ///
-    /// Those that are missing are made; `prepare` gives them owner and mode.
+    /// Missing directories are created; `prepare` sets their owner and mode.
     func open(
         _ names: some Sequence<String>,
         making prepare: (Directory, String) throws(SystemCallError) -> Void = {

@@ -111,7 +111,7 @@ enum Main {
             // The adaptor is idle once its start is over.
             try await tools.loop.sleep(for: .seconds(12))
             let idle = Figure(
-                group: "Resident memory", name: "adaptor, idle", value: Double(resident(rig.adaptor.pid)) / 1e6,
+                group: "Resident memory of the adaptor", name: "idle", value: Double(resident(rig.adaptor.pid)) / 1e6,
                 unit: "MB", detail: "", goal: .atMost(14, "MB", original: "29.4 MB"))
             return [idle] + (try await PodBenchmark(tools: tools, rig: rig).run())
         }

@@ -103,7 +103,7 @@ struct PodBenchmark {
     }
 
     private func memory() async throws -> [Figure] {
-        let group = "Resident memory"
+        let group = "Resident memory of the adaptor"
         var figures: [Figure] = []
         var ids: [String] = []
         var before = resident(rig.adaptor.pid)
@@ -120,7 +120,7 @@ struct PodBenchmark {
             let now = resident(rig.adaptor.pid)
             figures.append(
                 Figure(
-                    group: group, name: "adaptor, per additional pod, \(counted) to \(target)",
+                    group: group, name: "per additional pod, \(counted) to \(target)",
                     value: Double(now - before) / 1000 / Double(target - counted), unit: "kB",
                     detail: "\(plain(Double(now) / 1e6)) MB in total",
                     goal: target == 1 ? nil : .atMost(40, "kB", original: "89 kB")))

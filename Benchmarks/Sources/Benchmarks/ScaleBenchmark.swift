@@ -18,7 +18,9 @@ struct ScaleBenchmark {
     func run() async throws -> [Figure] {
         var figures: [Figure] = []
         // A pod needs so many reads that the bucket of reads, not that of writes, limits the rate.
-        if ["scale", "scale-at-once"].contains(part) { figures += try await measure("arriving at the same time", .atOnce) }
+        if ["scale", "scale-at-once"].contains(part) {
+            figures += try await measure("arriving at the same time", .atOnce)
+        }
         if ["scale", "scale-spread"].contains(part) {
             figures += try await measure("arriving at the refill rate of the buckets", .spread(perSecond: 2.5))
         }

@@ -46,12 +46,19 @@ struct Thresholds {
 
     init(path: String) throws {
         self.path = path
-        let json = try JSONNode(JSONValue(parsing: DurableFile.read(path, limit: 1 << 20)))
+        do {
+            expectations = try Self.read(JSONNode(JSONValue(parsing: DurableFile.read(path, limit: 1 << 20))))
+        } catch {
+            throw Failure("the thresholds in \(path) cannot be read: \(error)")
+        }
+    }
+
+    private static func read(_ json: JSONNode) throws -> [Expectation] {
         let tolerance = try json.number("tolerance")
-        expectations = try json.objects("figures").map { figure in
+        return try json.objects("figures").map { figure in
             let better = try figure.string("better")
             guard better == "higher" || better == "lower" else {
-                throw Failure("\(path): \(figure.path).better is '\(better)', not higher or lower")
+                throw Failure("\(figure.path).better is '\(better)', not 'higher' or 'lower'")
             }
             return Expectation(
                 group: try figure.string("group"), name: try figure.string("name"), unit: try figure.string("unit"),

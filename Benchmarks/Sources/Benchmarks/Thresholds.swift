@@ -89,8 +89,8 @@ struct Thresholds {
     /// What the comparison found, as lines for a person.
     func report(_ comparison: Comparison) -> String {
         var text =
-            "\nCompared with \(path): \(comparison.withinTolerance) figures within their tolerance, "
-            + "\(comparison.moves.count) moved.\n"
+            "\nCompared with \(path): within their tolerance \(comparison.withinTolerance), "
+            + "moved \(comparison.moves.count).\n"
         // What got worse comes first.
         for move in comparison.moves.filter(\.isWorse) + comparison.moves.filter({ !$0.isWorse }) {
             text += "  \(move)\n"

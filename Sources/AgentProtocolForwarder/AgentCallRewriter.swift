@@ -4,11 +4,11 @@ internal import TTRPC
 /// Changes the few calls to the agent that the VM has a say in, and lets all other bytes pass as they are.
 ///
 /// It walks the ttrpc frames of one connection, from the node to the agent, however they are cut. The envelope of each
-/// request is read to its end (``EnvelopeScan``): one that could be read in two ways, or not at all, ends the connection
-/// before the agent has the whole of it. Only `CreateSandbox` and `CreateContainer` are held until they are whole, and
-/// changed as ``CallRewrite`` says; so is a request that does not begin with its names, as those of all known peers do.
-/// Frames of other kinds and oversized ones pass: the agent answers them. A stream that ends within a frame ends there for
-/// the agent, too, without the frame's last bytes if they were held.
+/// request is read to its end (``EnvelopeScan``): one that could be read in two ways, or not at all, ends the
+/// connection before the agent has the whole of it. Only `CreateSandbox` and `CreateContainer` are held until they are
+/// whole, and changed as ``CallRewrite`` says; so is a request that does not begin with its names, as those of all
+/// known peers do. Frames of other kinds and oversized ones pass: the agent answers them. A stream that ends within a
+/// frame ends there for the agent, too, without the frame's last bytes if they were held.
 public struct AgentCallRewriter: StreamFilter {
     private enum State {
         /// At the start of a frame, or in its header, whose first bytes are in `edge`.
@@ -24,7 +24,7 @@ public struct AgentCallRewriter: StreamFilter {
     private let podNamespace: String
     private let held: HeldFrame
     private var state = State.header
-    /// The first bytes of a frame, fewer than tell what it is: header, service and method take 82 at the most.
+    /// The first bytes of a frame, before its method is known: header, service and method take at most 82.
     private var edge: [UInt8] = []
     /// What is known of the request whose frame this is; nil in a frame of another kind.
     private var scan: EnvelopeScan?
@@ -43,7 +43,7 @@ public struct AgentCallRewriter: StreamFilter {
     public mutating func process(
         _ bytes: UnsafeRawBufferPointer, into output: inout [UInt8]
     ) throws -> FilterVerdict {
-        // Whoever shows us more has sent on what we put out before.
+        // The caller passes more bytes only after it has sent the output of the last call.
         held.settle()
         var walk = unsafe Walk(bytes)
         while !walk.isAtEnd {

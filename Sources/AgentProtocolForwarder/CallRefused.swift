@@ -7,6 +7,6 @@ public struct CallRefused: Error, Equatable, Sendable, CustomStringConvertible {
     init(_ reason: String) { self.reason = reason }
 
     public var description: String {
-        "a request to the agent is refused: \(reason); a kata shim sends no such request: look at what else connects"
+        "a request to the agent is refused: \(reason); a kata shim does not send such a request: find the program that connects to the agent socket"
     }
 }

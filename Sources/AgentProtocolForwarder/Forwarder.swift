@@ -15,7 +15,7 @@ struct Forwarder: Sendable {
     /// Where it listens, with the port that it really has.
     var address: SocketAddress { listener.address }
 
-    /// Listens; nobody is served before ``run()``. Throws the kernel's reason.
+    /// Listens; clients are served from ``run()`` on. Throws the kernel's reason.
     ///
     /// `network` is the VM's end of the pod's, for the node to ask about.
     init(
@@ -53,7 +53,7 @@ struct Forwarder: Sendable {
                 } catch is CancellationError {
                 } catch {
                     // The pod can do without it, and not without the tunnel.
-                    logger.error("the pod's metadata service has ended: \(error)")
+                    logger.error("The pod's metadata service has ended: \(error)")
                 }
             }
             defer { group.cancelAll() }

@@ -9,8 +9,8 @@ internal import Telemetry
 public enum ForwarderCommand {
     /// Serves, or does what the first argument says; returns the exit status.
     ///
-    /// `arguments` are without the program's path. The status is 0 after an orderly stop and 1 when it could not start, for
-    /// which there is then a sentence on standard error.
+    /// `arguments` are without the program's path. The status is 0 after an orderly stop and 1 when it could not
+    /// start, for which there is then a sentence on standard error.
     public static func main(arguments: [String], environment: [String: String]) -> Int32 {
         Privileges.hideMemory()
         return program(output: .process, dropsPrivileges: true) { Logger(level: $0, format: $1) }
@@ -44,12 +44,12 @@ public enum ForwarderCommand {
             let setup = try ForwarderSetup(options)
             let logger = logger.with("pod", setup.document.podName).with("namespace", setup.document.podNamespace)
             if setup.security == nil {
-                logger.warning("TLS is off: whoever reaches \(options.listen) drives the agent")
+                logger.warning("TLS is off: every client that reaches \(options.listen) controls the agent")
             }
             if options.tls.skipsVerification { logger.warning("-tls-skip-verify has no effect: clients are verified") }
             if setup.network?.isExternalThroughVM == true {
                 logger.warning(
-                    "external-net-via-pod-vm is not supported: the pod reaches the outside through its node, as all else"
+                    "external-net-via-pod-vm is not supported: the pod's traffic to the outside goes through its node"
                 )
             }
             if options.offersMetadata, setup.network == nil {
@@ -62,7 +62,7 @@ public enum ForwarderCommand {
                 var network: PodVMService.Network?
                 if let wanted = setup.network {
                     network = try await join(wanted, unless: signals, on: loop, logger)
-                    if network == nil { return logger.info("stopped before the pod's network was up") }
+                    if network == nil { return logger.info("Stopped before the pod's network was up") }
                 }
                 let forwarder = try Forwarder(setup, options, network: network, on: loop, logger: logger)
                 if dropsPrivileges {
@@ -77,7 +77,7 @@ public enum ForwarderCommand {
             }
             return 0
         } catch {
-            logger.error("cannot serve: \(error)")
+            logger.error("Cannot serve: \(error)")
             return 1
         }
     }

@@ -16,7 +16,7 @@ struct ForwarderOptions: Sendable {
     var podNamespace = "/run/netns/podns"
     /// The tunnel's interface; empty is that of the default route.
     var hostInterface = ""
-    /// Whether the pod may ask the VM's metadata service, but for user data.
+    /// Whether the pod may query the VM's metadata service, except for user data.
     var offersMetadata = false
     /// Where that service is; empty is Azure's. Its path may be known to few.
     var metadataEndpoint = Secret("")
@@ -38,11 +38,11 @@ struct ForwarderOptions: Sendable {
 
     /// The flags, those of the Go forwarder first.
     static let command = Command(
-        "agent-protocol-forwarder", summary: "join the node's tunnel to the agent in this pod VM",
+        "agent-protocol-forwarder", summary: "connect the node's tunnel to the agent in this pod VM",
         details: """
-            Reads the boot document that the node left in the VM's user data, then serves the node's end of the \
-            tunnel: each connection becomes one to kata's agent. Only clients that the boot document (or \
-            -ca-cert-file) vouches for are let in.
+            Reads the boot document from the VM's user data, then serves the guest's end of the tunnel: each connection of \
+            the node becomes a connection to kata's agent. Only clients that the boot document's (or -ca-cert-file's) \
+            certificates authenticate may connect.
             """,
         defaults: ForwarderOptions(),
         sections: [
@@ -52,7 +52,7 @@ struct ForwarderOptions: Sendable {
                     Setting("config", \.config, .path, "The boot document, apf.json."),
                     Setting(
                         "listen", \.listen, .socketAddress,
-                        "Where the node connects to. The host may be a name; without one, every address."),
+                        "The address to listen on. The host may be a name; without a host, all addresses."),
                     Setting("kata-agent-socket", \.agentSocket, .path, "The agent's socket."),
                     Setting("pod-namespace", \.podNamespace, .path, "The network namespace that containers enter."),
                     Setting(
@@ -60,22 +60,24 @@ struct ForwarderOptions: Sendable {
                         "The interface of the pod network's tunnel; that of the default route if empty."),
                     Setting(
                         "pod-metadata", \.offersMetadata, .bool,
-                        "Let the pod ask the VM's metadata service, for all but user data and tokens."),
+                        "Let the pod query the VM's metadata service, except for user data and tokens."),
                     Setting(
                         "imds-endpoint", environment: "AZURE_IMDS_ENDPOINT", \.metadataEndpoint, .secret("URL"),
-                        "That metadata service. Azure's is \(MetadataEndpoint.azure)."),
+                        "The metadata service. Azure's is \(MetadataEndpoint.azure)."),
                     Setting(
                         "seccomp", environment: "SECCOMP", \.systemCallFilter,
                         .choice(SystemCallFilter.Mode.allCases.map { ($0.rawValue, $0) }),
-                        "What happens to system calls that it does not need; log only notes them in the audit log."),
-                    Setting("version", \.showsVersion, .bool, "Say which version this is, and end."),
+                        "How to treat system calls that the program does not need; log only writes them to the audit log."
+                    ),
+                    Setting("version", \.showsVersion, .bool, "Show the version, and exit."),
                 ]),
             .init(
-                "TLS, stronger than what the boot document says",
+                "TLS, overrides the boot document",
                 [
-                    Setting("ca-cert-file", \.tls.clientCA, .path, "Certificates that vouch for clients, in PEM."),
+                    Setting(
+                        "ca-cert-file", \.tls.clientCA, .path, "Certificates of the authorities for clients, in PEM."),
                     Setting("cert-file", \.tls.certificate, .path, "The certificate to show, in PEM."),
-                    Setting("cert-key", \.tls.key, .path, "Its private key, in PEM."),
+                    Setting("cert-key", \.tls.key, .path, "The certificate's private key, in PEM."),
                     Setting(
                         "tls-min-version", \.tls.minimumVersion, .string("VERSION"), "VersionTLS12 or VersionTLS13."),
                     Setting(
@@ -83,15 +85,17 @@ struct ForwarderOptions: Sendable {
                     Setting(
                         "tls-skip-verify", \.tls.skipsVerification, .bool,
                         "Accepted for compatibility, without effect: clients are always verified."),
-                    Setting("disable-tls", \.tls.isDisabled, .bool, "Serve anybody, in the clear. For tests."),
+                    Setting("disable-tls", \.tls.isDisabled, .bool, "Serve every client without TLS. For tests."),
                 ]),
             .init(
                 "Logs",
                 [
-                    Setting("log-level", environment: "LOG_LEVEL", \.logLevel, .logLevel, "The least that is logged."),
+                    Setting(
+                        "log-level", environment: "LOG_LEVEL", \.logLevel, .logLevel, "The lowest level that is logged."
+                    ),
                     Setting(
                         "log-format", environment: "LOG_FORMAT", \.logFormat, .logFormat,
-                        "How: text on a terminal, else JSON lines, unless named."),
+                        "The format. By default, text on a terminal and JSON lines elsewhere."),
                 ]),
         ])
 }

@@ -29,8 +29,8 @@ struct ForwarderSetup: Sendable {
         } catch {
             let advice =
                 error.isMissing
-                ? "`agent-protocol-forwarder provision` writes it when the VM boots: see why that did not happen,"
-                    + " or say where it is with -config"
+                ? "`agent-protocol-forwarder provision` writes it when the VM boots: find out why it is missing,"
+                    + " or name its path with -config"
                 : "check the file that -config names"
             throw ForwarderError("the boot document cannot be read: \(error)", advice: advice)
         }
@@ -45,7 +45,7 @@ struct ForwarderSetup: Sendable {
         do throws(ConfigurationError) {
             return try MetadataEndpoint(parsing: endpoint.isEmpty ? MetadataEndpoint.azure : endpoint)
         } catch {
-            throw ForwarderError("\(error)", advice: "correct it, or leave it out for Azure's")
+            throw ForwarderError("\(error)", advice: "correct it, or omit it to use Azure's")
         }
     }
 
@@ -80,7 +80,7 @@ struct ForwarderSetup: Sendable {
         guard let key = document.serverKey, let certificate = document.serverCertificate else {
             throw ForwarderError(
                 "there is no server certificate: the boot document has no tls-server-cert",
-                advice: "give -cert-file and -cert-key, or have the node make one")
+                advice: "give -cert-file and -cert-key, or let the node make one")
         }
         return CertifiedKey(certificate: certificate, key: key)
     }
@@ -93,7 +93,7 @@ struct ForwarderSetup: Sendable {
         }
         guard let authority = document.clientCA else {
             throw ForwarderError(
-                "nobody vouches for clients, so anybody could drive the agent: the boot document has no tls-client-ca",
+                "clients cannot be verified, so every client could control the agent: the boot document has no tls-client-ca",
                 advice: "give -ca-cert-file, or -disable-tls in a test")
         }
         return authority

@@ -2,9 +2,10 @@ internal import LinuxIO
 
 /// The memory that all connections together may fill with frames which wait to be whole.
 ///
-/// A frame to be rewritten has to be held, up to 4 MiB of it, and whoever may connect may begin as many as it likes. Once
-/// the limit is reached the largest frame has to go, and its connection with it: the calls that are held for good reason
-/// are small, so those who fill the memory push out each other. A frame counts until it has been sent on, rewritten or not.
+/// A frame to be rewritten has to be held, up to 4 MiB of it, and a client may begin any number of frames. Once
+/// the limit is reached the largest frame has to go, and its connection with it: the calls that are held for good
+/// reason are small, so those who fill the memory push out each other. A frame counts until it has been sent on,
+/// rewritten or not.
 public final class HeldFrames: Sendable {
     private struct State {
         var nextID = 0
@@ -66,7 +67,8 @@ public final class HeldFrames: Sendable {
     /// Stops counting what was taken out.
     fileprivate func forget(_ count: Int) { state.withLock { $0.total -= count } }
 
-    /// Lets the largest frames go until `count` more bytes fit; throws if frame `id`, with `size` bytes then, is the largest.
+    /// Lets the largest frames go until `count` more bytes fit; throws if frame `id`, with `size` bytes then, is the
+    /// largest.
     private func makeRoom(
         for count: Int, in state: inout State, unless size: Int, of id: Int
     ) throws(HeldFrameRefused) {
@@ -84,7 +86,7 @@ public struct HeldFrameRefused: Error, Equatable, Sendable, CustomStringConverti
     let limit: Int
 
     public var description: String {
-        "calls that have to be rewritten are larger than the \(limit) bytes that may be held; send smaller ones, or fewer"
+        "calls that have to be rewritten need more than the \(limit) bytes that may be buffered; send smaller requests, or fewer at a time"
             + " at once"
     }
 }

@@ -25,7 +25,7 @@ struct AgentDialer {
 
     /// Waits for the node's first bytes, then connects to the agent.
     ///
-    /// A node that hangs up before the agent is there no longer wants it: the answer is nil.
+    /// If the node closes the connection before the agent answers, the result is nil.
     /// - Throws: `SystemCallError` with what the agent's socket said last, or what the node's stream failed with.
     func answer(_ node: any ByteStream) async throws -> Answer? {
         let first = try await firstBytes(of: node)
@@ -35,7 +35,7 @@ struct AgentDialer {
         return try await persist(for: node, first)
     }
 
-    /// What the node says first, in an array that is no larger than that; empty when it hangs up.
+    /// The node's first bytes, in an array of just their size; empty when the node closes the connection.
     private func firstBytes(of node: any ByteStream) async throws -> [UInt8] {
         while true {
             if let bytes = try AgentDialer.whatIsThere(in: node) { return bytes }

@@ -1,8 +1,8 @@
 public import TLS
 
-/// How the node's end makes sure whom it talks to.
+/// How the node's end authenticates the VM, and itself to the VM.
 public struct ClientSecurity: Sendable {
-    /// Whom we trust and who we are.
+    /// The trusted authorities and the node's certificate.
     public let context: TLSContext
     /// The name the VM's certificate must have: the VM's own, or ``fixedServerName``.
     public let serverName: String

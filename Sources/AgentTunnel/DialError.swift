@@ -1,19 +1,19 @@
 public import LinuxIO
 public import TLS
 
-/// Why no connection to a VM's forwarder came about.
+/// Why a VM's forwarder could not be connected to.
 public struct DialError: Error, Equatable, Sendable {
     /// What the last attempt ended with.
     public enum Cause: Equatable, Sendable {
         /// Nothing came back at all.
         case unanswered
-        /// The VM is up, but nobody listens on the port.
+        /// The VM is up, but no process listens on the port.
         case refused
-        /// The network knows no way there.
+        /// The network has no route to the address.
         case unreachable(String)
-        /// A connection came about and broke before it could be used.
+        /// A connection was made, and broke before it could be used.
         case broken(String)
-        /// The peer is not whom we expect, or does not accept us. Never tried twice.
+        /// The peer is not authentic, or does not accept the node's certificate. Not tried again.
         case distrust(TLSError)
     }
 
@@ -28,10 +28,10 @@ public struct DialError: Error, Equatable, Sendable {
     public var advice: String {
         switch cause {
         case .unanswered:
-            "the VM has not booted, or a network security group, a firewall or a missing route keeps the port from us"
-        case .refused: "the VM is up but its forwarder is not: look at the VM's console log"
+            "the VM has not booted, or a network security group, a firewall or a missing route blocks the port"
+        case .refused: "the VM runs, but its forwarder does not: look at the VM's console log"
         case .unreachable: "check the routes between the node's and the pod VMs' subnets"
-        case .broken: "the forwarder stops or restarts, or something between takes the connection"
+        case .broken: "the forwarder stops or restarts, or a device on the path closes the connection"
         case .distrust(let error): error.advice
         }
     }

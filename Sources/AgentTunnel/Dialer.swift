@@ -8,7 +8,7 @@ internal import TLS
 /// the longest pause, a fifth of a second, in the second.
 public struct Dialer: Sendable {
     /// How long single steps may take.
-    public struct Patience: Sendable {
+    public struct Timeouts: Sendable {
         /// One connection attempt. The kernel repeats a lost SYN only after a second.
         public var connect = Duration.milliseconds(500)
         /// One TLS handshake.
@@ -29,21 +29,21 @@ public struct Dialer: Sendable {
     public let address: SocketAddress
     private let security: ClientSecurity?
     private let loop: EpollLoop
-    private let patience: Patience
+    private let timeouts: Timeouts
     /// Shared by the copies of this dialer.
     private let semaphore = AsyncSemaphore(Dialer.attemptsAtOnce)
 
-    /// Fewer than the forwarder lets strangers try at once: a crowd of ours must not push itself out.
+    /// Fewer than the handshakes that the forwarder allows at once: more would make it drop this node's own.
     private static let attemptsAtOnce = 32
 
     /// Connects to `address`; without `security`, in the clear.
     public init(
-        to address: SocketAddress, security: ClientSecurity?, on loop: EpollLoop, patience: Patience = Patience()
+        to address: SocketAddress, security: ClientSecurity?, on loop: EpollLoop, timeouts: Timeouts = Timeouts()
     ) {
         self.address = address
         self.security = security
         self.loop = loop
-        self.patience = patience
+        self.timeouts = timeouts
     }
 
     /// Connects, trying until `deadline`, and at least once; tells `note` why each attempt but the last failed.
@@ -58,7 +58,7 @@ public struct Dialer: Sendable {
     /// Connects to what the forwarder serves beside the agent, trying until `deadline`; nil if it does not know
     /// `protocolName`.
     ///
-    /// Whether it does, its first answer says; nobody is asked twice. In the clear there is no way to ask.
+    /// The forwarder's first answer decides; there is no second attempt. Without TLS, there is no way to ask.
     /// - Throws: ``DialError``, or `CancellationError`.
     public func connect(
         speaking protocolName: String, deadline: ContinuousClock.Instant
@@ -98,10 +98,10 @@ public struct Dialer: Sendable {
                 cause = .unanswered
             }
             let now = ContinuousClock.now
-            let pause = min(max((now - start) / 10, patience.firstPause), patience.longestPause)
-            // From the attempt's beginning: one that nobody answered has been pause enough.
+            let pause = min(max((now - start) / 10, timeouts.firstPause), timeouts.longestPause)
+            // Counted from the attempt's beginning: an attempt without an answer has already taken long enough.
             let paused = began.advanced(by: pause * Double.random(in: 0.75...1))
-            let next = max(paused, now.advanced(by: patience.firstPause))
+            let next = max(paused, now.advanced(by: timeouts.firstPause))
             let failure = DialError(address: address, attempts: attempts, cause: cause)
             if next >= deadline { throw failure }
             note(failure)
@@ -114,15 +114,15 @@ public struct Dialer: Sendable {
     ) async throws -> any ByteStream {
         let now = ContinuousClock.now
         let stream = try await Stream.connect(
-            to: address, on: loop, deadline: min(now.advanced(by: patience.connect), deadline))
+            to: address, on: loop, deadline: min(now.advanced(by: timeouts.connect), deadline))
         stream.setNoDelay()
-        stream.setKeepAlive(userTimeout: patience.silence)
+        stream.setKeepAlive(userTimeout: timeouts.silence)
         guard let security else { return stream }
-        // Until the first session is there, nobody knows whether the VM accepts our certificate.
+        // Before the first session, it is unknown whether the VM accepts the node's certificate.
         let isFirst = security.sessions.isEmpty
         let secure = try await TLSStream.connect(
             over: stream, context: security.context, serverName: security.serverName, sessions: security.sessions,
-            speaking: protocolName, deadline: min(ContinuousClock.now.advanced(by: patience.handshake), deadline))
+            speaking: protocolName, deadline: min(ContinuousClock.now.advanced(by: timeouts.handshake), deadline))
         if isFirst {
             do {
                 try await secure.awaitAcceptance(within: .milliseconds(250))

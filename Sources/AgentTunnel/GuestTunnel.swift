@@ -4,13 +4,13 @@ public import Telemetry
 
 /// The VM's end of the tunnel: one connection to the agent for each that comes from the node.
 ///
-/// Whoever can reach the port may connect, so a connection counts for nothing until its TLS
+/// Every host that can reach the port may connect, so a connection counts for nothing until its TLS
 /// handshake is done: it has little time for that, and when too many try at once the one that
 /// has tried longest has to go.
 ///
 /// A node that asks for an application protocol (ALPN) which is served here talks to that service instead of the agent.
 public struct GuestTunnel: Sendable {
-    /// What strangers and the node may use.
+    /// What the node, and clients that are not authenticated yet, may use.
     public struct Limits: Sendable {
         /// How long a handshake may take.
         var handshake = Duration.seconds(10)
@@ -20,7 +20,7 @@ public struct GuestTunnel: Sendable {
         public var grace = Duration.seconds(1)
         /// Connections at once, handshakes included.
         public var connections = 4096
-        /// Connections at once that speak an application protocol of ours.
+        /// Connections at once that speak one of the application protocols.
         public var services = 8
         /// How long such a one may last: they are for questions, not for streams.
         public var service = Duration.seconds(30)
@@ -53,7 +53,7 @@ public struct GuestTunnel: Sendable {
     ///
     /// Without a `context` it serves in the clear, which is only right when told so. `agent`
     /// is dialed when a connection has bytes for it, which then go through a `filter` of its own.
-    /// Who asks for one of `protocols`, by its name, is served by that; in the clear nobody can ask.
+    /// A client that asks for one of `protocols`, by its name, gets that service; without TLS, clients cannot ask.
     public init(
         _ listener: Listener, security context: TLSContext?, agent: SocketAddress, limits: Limits = Limits(),
         on loop: EpollLoop, logger: Logger = .silent, protocols: [String: ProtocolHandler] = [:],
@@ -81,7 +81,7 @@ public struct GuestTunnel: Sendable {
             while true {
                 let near = try await listener.accept()
                 guard connections.acquire() else {
-                    log.warning("too many connections from the node")
+                    log.warning("Refused a connection from the node: too many are open")
                     near.close()
                     continue
                 }
@@ -107,13 +107,15 @@ public struct GuestTunnel: Sendable {
             try await relay(node, call.agent, filter: makeFilter(), held: call.held)
         } catch is CancellationError {
         } catch {
-            log.warning("connection from the node ended: \(error)")
+            log.warning("A connection from the node failed: \(error)")
         }
     }
 
     private func serve(_ node: any ByteStream, _ handler: @escaping ProtocolHandler) async throws {
         defer { node.close() }
-        guard serviceConnections.acquire() else { return log.warning("too many questions from the node at once") }
+        guard serviceConnections.acquire() else {
+            return log.warning("Refused a service connection from the node: too many are open")
+        }
         defer { serviceConnections.release() }
         try await withDeadline(.now.advanced(by: limits.service), on: loop) { await handler(node) }
     }

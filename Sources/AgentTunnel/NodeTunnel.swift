@@ -6,7 +6,7 @@ public import Telemetry
 /// Each connection to the agent socket becomes, with its first byte, one connection to the VM's
 /// forwarder, and the two share their fate. The tunnel does not read what it carries, so it cannot answer
 /// calls in flight when the way to the VM breaks: it closes the shim's connection, which
-/// ttrpc's clients turn into an error for each of those calls. The next connection dials anew.
+/// ttrpc's clients turn into an error for each of those calls. The next connection dials again.
 public struct NodeTunnel: Sendable {
     /// What one sandbox may use.
     public struct Limits: Sendable {
@@ -14,8 +14,8 @@ public struct NodeTunnel: Sendable {
         public var connections = 2048
         /// How long a later connection may take to reach the forwarder.
         public var dialing = Duration.seconds(30)
-        /// How long a connection to the forwarder is kept ready for a client that may come.
-        public var spare = Duration.seconds(10)
+        /// How long an unused connection to the forwarder is kept for the next client.
+        public var preconnectedIdle = Duration.seconds(10)
 
         /// The usual ones.
         public init() {}
@@ -23,7 +23,7 @@ public struct NodeTunnel: Sendable {
 
     private let listener: Listener
     private let dialer: Dialer
-    private let spares: SpareConnections
+    private let preconnector: Preconnector
     private let limits: Limits
     private let loop: EpollLoop
     private let log: RateLimitedLogger
@@ -34,15 +34,15 @@ public struct NodeTunnel: Sendable {
 
     /// Serves the agent socket `listener`, which the tunnel then owns.
     ///
-    /// `spare` is a connection to the forwarder on which nothing was sent yet: the first client gets it, unless it has died
-    /// by then.
+    /// `preconnected` is a connection to the forwarder on which nothing has been sent: the first client gets it,
+    /// unless it has broken by then.
     public init(
-        _ listener: Listener, to dialer: Dialer, spare: (any ByteStream)? = nil, limits: Limits = Limits(),
+        _ listener: Listener, to dialer: Dialer, preconnected: (any ByteStream)? = nil, limits: Limits = Limits(),
         on loop: EpollLoop, logger: Logger = .silent
     ) {
         self.listener = listener
         self.dialer = dialer
-        spares = SpareConnections(first: spare, patience: limits.spare)
+        preconnector = Preconnector(first: preconnected, idleTimeout: limits.preconnectedIdle)
         self.limits = limits
         self.loop = loop
         log = RateLimitedLogger(logger)
@@ -54,17 +54,19 @@ public struct NodeTunnel: Sendable {
     public func run() async throws {
         defer {
             listener.close()
-            spares.close()
+            preconnector.close()
         }
         let connections = ConnectionLimit(limits.connections)
         try await withThrowingDiscardingTaskGroup { group in
             group.addTask {
-                await spares.run(on: loop) { try await dialer.connect(deadline: .now.advanced(by: limits.dialing)) }
+                await preconnector.run(on: loop) {
+                    try await dialer.connect(deadline: .now.advanced(by: limits.dialing))
+                }
             }
             while true {
                 let near = try await listener.accept()
                 guard connections.acquire() else {
-                    log.warning("too many connections to the agent socket")
+                    log.warning("Refused a connection to the agent socket: too many are open")
                     near.close()
                     continue
                 }
@@ -82,12 +84,12 @@ public struct NodeTunnel: Sendable {
 
     private func carry(_ near: Stream) async {
         do {
-            // An agent only answers. Whoever says nothing must not cost a handshake, nor, in a crowd, crowd out
-            // the handshakes of those who do.
+            // An agent only answers. A client that sends nothing must not cost a handshake, nor, among many, delay
+            // the handshakes of clients that do.
             try await near.wait(for: .reading)
             let far: any ByteStream
-            if let spare = await spares.take() {
-                far = spare
+            if let ready = await preconnector.take() {
+                far = ready
             } else {
                 far = try await dialer.connect(deadline: .now.advanced(by: limits.dialing))
             }
@@ -96,7 +98,7 @@ public struct NodeTunnel: Sendable {
             near.close()
         } catch {
             near.close()
-            log.warning("tunnel connection ended: \(error)")
+            log.warning("A tunnel connection failed: \(error)")
         }
     }
 }

@@ -1,7 +1,7 @@
 internal import LinuxIO
 internal import Telemetry
 
-/// Warnings about what others do to us: a few are news, a flood is an attack on the log.
+/// Warnings that a peer can cause: the log has a few in each period, because an attacker could flood it.
 final class RateLimitedLogger: Sendable {
     private struct State {
         var window = ContinuousClock.now

@@ -2,10 +2,10 @@ internal import LinuxIO
 
 /// Carries bytes both ways between `near` and `far` until both ways have ended, or one failed.
 ///
-/// Nothing is decoded. Whoever does not read makes the other end's writes wait, with at most
+/// Nothing is decoded. An end that does not read makes the other end's writes wait, with at most
 /// a quarter MiB of plain bytes held in between. An end in one direction is carried over as a
 /// half-close while the other direction goes on; a failure closes both streams at once, since
-/// who has lost the peer of half a conversation should hear about it. Returns, or throws, with
+/// an end whose peer is gone should notice it. Returns, or throws, with
 /// both streams closed.
 ///
 /// `filter` sees the bytes from `near` to `far`. `held` are such bytes that were read before;
@@ -39,7 +39,7 @@ func relay(
     if let error = failure.error { throw error }
 }
 
-/// Remembers what went wrong first; what follows from closing the streams is no news.
+/// Remembers the first failure; closing the streams causes further ones, which do not count.
 private final class FirstFailure: Sendable {
     private let kept = Lock<(any Error)?>(nil)
 

@@ -186,7 +186,8 @@ struct AgentConnector: PodConnector {
         }
         do {
             let listener = try Listener.listen(on: .unix(path: files.socket), loop: loop)
-            await tunnels.open(NodeTunnel(listener, to: dialer, spare: spare, on: loop, logger: logger), for: sandbox)
+            await tunnels.open(
+                NodeTunnel(listener, to: dialer, preconnected: spare, on: loop, logger: logger), for: sandbox)
         } catch {
             spare?.close()
             throw error

@@ -75,7 +75,7 @@ extension Cloud {
         _ options: AzureOptions, _ environment: [String: String], _ logger: Logger
     ) throws(SSHKeyError) -> String {
         let path = options.sshKeyPath
-        if path.isEmpty { return try SSHPublicKey.makeForNobody().description }
+        if path.isEmpty { return try SSHPublicKey.makeWithoutPrivateKey().description }
         if let warning = SSHPublicKey.modeWarning(path, environment: environment) { logger.warning(warning) }
         return try SSHPublicKey.read(path, environment: environment).description
     }

@@ -52,7 +52,7 @@ public struct Command<Options: Sendable>: Sendable {
     /// What `arguments`, without the command's own name, and `environment` ask for.
     ///
     /// Go's flag syntax: one dash or two, `-f v` or `-f=v`, switches only `-f` or
-    /// `-f=v`; the first argument that is no flag, or what follows `--`, ends the flags.
+    /// `-f=v`; the first argument that is not a flag, or `--`, ends the flags.
     /// A flag is stronger than its variable, which is stronger than the default; an
     /// empty variable counts as unset. Lists and maps take from both.
     public func parse(
@@ -61,7 +61,7 @@ public struct Command<Options: Sendable>: Sendable {
         var parsed = FlagParser(sections.flatMap(\.settings), arguments)
         guard try parsed.run() else { return .help }
         if operands == nil, let surplus = parsed.operands.first {
-            throw ConfigurationError("\"\(surplus)\" is one argument too many: \(name) takes only flags")
+            throw ConfigurationError("unexpected argument \"\(surplus)\": \(name) takes only flags")
         }
         var options = defaults
         var problems: [String] = []

@@ -37,7 +37,7 @@ enum GoDuration {
         guard !name.isEmpty else {
             let examples = text.allSatisfy(\.isWholeNumber) ? "\(text)s or \(text)m" : "300s or 5m"
             throw ValueError(
-                expected: "a duration with a unit, such as \(examples): a bare number does not say of what")
+                expected: "a duration with a unit, such as \(examples): a number needs a unit")
         }
         guard let unit = units.first(where: { $0.name == name })?.nanoseconds else {
             throw ValueError(expected: "a duration in the units h, m, s, ms, us or ns, such as 1h30m")

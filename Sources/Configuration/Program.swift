@@ -16,7 +16,8 @@ public struct Program: Sendable {
         /// The words of the command line that select it.
         var words: [String] { word.split(separator: " ").map(String.init) }
 
-        /// The command that `word` selects, which may be two words, such as `check azure`; `body` runs it and returns the program's exit status.
+        /// The command that `word` selects, which may be two words, such as `check azure`; `body` runs it and returns
+        /// the program's exit status.
         public init<Options>(
             _ word: String, _ command: Command<Options>,
             _ body:
@@ -144,7 +145,7 @@ public struct Program: Sendable {
         }
         let rows =
             entries.map { ($0.word, $0.summary) } + [
-                ("help [COMMAND]", "say how a command is used"), ("version", "say which version this is"),
+                ("help [COMMAND]", "show how to use a command"), ("version", "show the version"),
             ]
         let column = (rows.map(\.0.count).max() ?? 0) + 4
         text += "Commands:\n"

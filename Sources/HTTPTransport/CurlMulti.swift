@@ -104,7 +104,7 @@ internal import LinuxIO
     /// What had been sent, to a proxy, when the connection stood; nil until one does.
     private var sentBefore: Int?
 
-    /// More is no header of a server that means well.
+    /// A correct server does not send a longer header.
     static let headerLimit = 64 << 10
 
     init(_ id: CurlMulti.TransferID, _ request: OutgoingRequest, to origin: Origin) {
@@ -162,7 +162,7 @@ internal import LinuxIO
         set(CURLOPT_TCP_KEEPALIVE, 1)
         set(CURLOPT_CONNECTTIMEOUT_MS, options.connectTimeout.wholeMilliseconds)
         set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
-        // Without TLS nobody can say beforehand that they know HTTP/2; with it, whoever comes while a connection is
+        // Without TLS, a server cannot announce HTTP/2 beforehand; with it, a request that starts while a connection is
         // being made waits to hear whether it can be shared.
         set(CURLOPT_HTTP_VERSION, Int(origin.isSecure ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1))
         set(CURLOPT_PIPEWAIT, 1)
@@ -224,7 +224,7 @@ internal import LinuxIO
             sentBefore = sentBytes
             return true
         }
-        refusal = (.brokenAnswer, "the connection ended before an answer came")
+        refusal = (.brokenAnswer, "the connection ended before the answer")
         return false
     }
 
@@ -251,7 +251,7 @@ internal import LinuxIO
 
     func takeBody(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard bytes.count <= request.responseLimit - body.count else {
-            refusal = (.answerTooLarge, "the answer has more than the \(request.responseLimit) bytes it may have")
+            refusal = (.answerTooLarge, "the answer has more than \(request.responseLimit) bytes, which is the limit")
             body = []
             return false
         }

@@ -3,8 +3,8 @@ public import Telemetry
 
 /// An HTTP client on a loop, without a thread of its own.
 ///
-/// libcurl speaks the protocol, HTTP/2 where TLS offers it, and keeps connections for the next request; we drive it when
-/// its sockets or its clock say so. Only its name resolution has a thread, for as long as a name takes.
+/// libcurl speaks the protocol, HTTP/2 where TLS offers it, and keeps connections for the next request; we drive it
+/// when its sockets or its clock say so. Only its name resolution has a thread, for as long as a name takes.
 ///
 /// A transfer is not repeated and no redirect is followed in here: what comes back, an answer or an error that says
 /// whether the server can have acted, is for the caller, and ``RetryPolicy``, to judge.
@@ -66,7 +66,7 @@ public final class HTTPClient: HTTPSender {
         while true {
             try await descriptors.wait()
             // Busy servers must not keep the loop from everything else; libcurl bounds what it reads in one go.
-            while turn() { try await loop.giveWay() }
+            while turn() { try await loop.yield() }
         }
     }
 
@@ -82,7 +82,7 @@ public final class HTTPClient: HTTPSender {
         let outcome = await withTaskGroup(of: Void.self) { group in
             group.addTask {
                 guard (try? await self.loop.sleep(for: request.timeLimit)) != nil else { return }
-                self.end(id, .deadline, "no whole answer within \(request.timeLimit)")
+                self.end(id, .deadline, "the answer was not complete within \(request.timeLimit)")
             }
             defer { group.cancelAll() }
             return await self.outcome(id, request, origin)

@@ -22,7 +22,7 @@ final class HTTPDaemon: Sendable {
     /// What to watch for reading; it stays the daemon's.
     var pollDescriptor: CInt { state.withLock { unsafe cmhd_epoll_descriptor($0.daemon) } }
 
-    /// Serves a connection, for which an idle one gives way if there are too many; false when all of them are busy.
+    /// Serves a connection; if there are too many, an idle one is closed for it. False when all of them are busy.
     func adopt(_ connection: consuming OwnedFD) -> Bool {
         let number = connection.disowned()
         return state.withLock { engine in
@@ -46,11 +46,11 @@ final class HTTPDaemon: Sendable {
     /// Answers a request, if its connection still lives.
     func answer(_ id: RequestID, _ response: HTTPResponse) {
         state.withLock { engine in
-            engine.inbox.exchanges[id]?.answer(response)
+            engine.inbox.requests[id]?.answer(response)
         }
     }
 
-    /// Closes every connection; requests that nobody has answered get a 503.
+    /// Closes every connection; requests without an answer get a 503.
     func stop() { state.withLock { $0.stop() } }
 }
 
@@ -82,7 +82,7 @@ final class HTTPDaemon: Sendable {
         throw HTTPServer.UnusableCertificate()
     }
 
-    /// Ends the idlest connection if there are as many as there may be; whether there is room for one more then.
+    /// Closes the connection that is idle longest if the limit is reached; returns whether there is room for one more.
     func makeRoom() -> Bool {
         if inbox.connections.count < connectionLimit { return true }
         guard let idlest = inbox.connections.idlest else { return false }
@@ -95,7 +95,7 @@ final class HTTPDaemon: Sendable {
     mutating func stop() {
         guard let daemon = unsafe handle else { return }
         inbox.isClosed = true
-        for exchange in inbox.exchanges.values { exchange.answer(.text("the server has stopped\n", status: 503)) }
+        for request in inbox.requests.values { request.answer(.text("the server has stopped\n", status: 503)) }
         unsafe MHD_run(daemon)  // What was answered last is no longer suspended, as stopping demands.
         unsafe MHD_stop_daemon(daemon)
         unsafe handle = nil
@@ -107,18 +107,18 @@ final class HTTPDaemon: Sendable {
 /// Where the callbacks leave requests.
 private final class Inbox {
     let bodyLimit: Int
-    /// Whether nobody takes requests any more.
+    /// Whether the server takes no more requests.
     var isClosed = false
-    var exchanges: [HTTPDaemon.RequestID: Exchange] = [:]
+    var requests: [HTTPDaemon.RequestID: PendingRequest] = [:]
     var connections = OpenConnections()
     private var whole: [(HTTPDaemon.RequestID, HTTPRequest)] = []
     private var nextID: HTTPDaemon.RequestID = 0
 
     init(bodyLimit: Int) { self.bodyLimit = bodyLimit }
 
-    func register(_ exchange: Exchange) -> HTTPDaemon.RequestID {
+    func register(_ request: PendingRequest) -> HTTPDaemon.RequestID {
         defer { nextID += 1 }
-        exchanges[nextID] = exchange
+        requests[nextID] = request
         return nextID
     }
 
@@ -131,7 +131,7 @@ private final class Inbox {
 }
 
 /// One request and its answer, from the first line to the last byte.
-@safe private final class Exchange {
+@safe private final class PendingRequest {
     enum Phase { case reading, refused, handled }
 
     let target: String
@@ -177,10 +177,10 @@ private func begin(
 ) -> UnsafeMutableRawPointer? {
     guard let context = unsafe context, let target = unsafe target else { return nil }
     let inbox = unsafe Unmanaged<Inbox>.fromOpaque(context).takeUnretainedValue()
-    let exchange = unsafe Exchange(target: String(cString: target))
-    exchange.id = inbox.register(exchange)
+    let request = unsafe PendingRequest(target: String(cString: target))
+    request.id = inbox.register(request)
     // Given back in `complete`, which the library calls once for each call of this.
-    return unsafe Unmanaged.passRetained(exchange).toOpaque()
+    return unsafe Unmanaged.passRetained(request).toOpaque()
 }
 
 /// The header has come, a part of the body, all of it, or our answer.
@@ -193,60 +193,60 @@ private func receive(
         let pointer = unsafe slot?.pointee
     else { return .NO }
     let inbox = unsafe Unmanaged<Inbox>.fromOpaque(context).takeUnretainedValue()
-    let exchange = unsafe Unmanaged<Exchange>.fromOpaque(pointer).takeUnretainedValue()
-    if exchange.isNew {
-        exchange.isNew = false
+    let request = unsafe Unmanaged<PendingRequest>.fromOpaque(pointer).takeUnretainedValue()
+    if request.isNew {
+        request.isNew = false
         unsafe MHD_get_connection_values_n(connection, .HEADER_KIND, collect, pointer)
-        // Refused now, the body need not even come; a length that is no number the library refuses.
-        let length = exchange.headers["Content-Length"].flatMap { Int($0) } ?? 0
+        // Refused now, so that the body need not be sent; the library refuses a length that is not a number.
+        let length = request.headers["Content-Length"].flatMap { Int($0) } ?? 0
         return length > inbox.bodyLimit ? unsafe send(tooLarge, on: connection) : .YES
     }
     if let data = unsafe data, unsafe size.pointee > 0 {
-        guard exchange.phase == .reading, unsafe exchange.body.count + size.pointee <= inbox.bodyLimit else {
+        guard request.phase == .reading, unsafe request.body.count + size.pointee <= inbox.bodyLimit else {
             // Only a body of unknown length comes here. It is read on, so that the client hears
-            // why before it sees the end, but not for ever.
-            exchange.phase = .refused
-            exchange.body = []
-            unsafe exchange.surplus += size.pointee
+            // why before it sees the end, but not without limit.
+            request.phase = .refused
+            request.body = []
+            unsafe request.surplus += size.pointee
             unsafe size.pointee = 0
-            return exchange.surplus <= 8 * inbox.bodyLimit ? .YES : .NO
+            return request.surplus <= 8 * inbox.bodyLimit ? .YES : .NO
         }
-        unsafe exchange.body.append(contentsOf: UnsafeRawBufferPointer(start: data, count: size.pointee))
+        unsafe request.body.append(contentsOf: UnsafeRawBufferPointer(start: data, count: size.pointee))
         unsafe size.pointee = 0
         return .YES
     }
     let key = UInt(bitPattern: connection)
-    if let response = exchange.response {
+    if let response = request.response {
         inbox.connections.end(key)
         // Without an answer the library closes the connection.
         return response == .disconnect ? .NO : unsafe send(response, on: connection)
     }
-    switch exchange.phase {
+    switch request.phase {
     case .refused: return unsafe send(tooLarge, on: connection)
-    case .handled: return .NO  // Resumed without an answer, which nobody does.
+    case .handled: return .NO  // Resumed without an answer, which does not happen.
     case .reading where inbox.isClosed: return .NO
     case .reading:
-        exchange.phase = .handled
+        request.phase = .handled
         inbox.connections.begin(key)
-        unsafe exchange.connection = connection
+        unsafe request.connection = connection
         unsafe MHD_suspend_connection(connection)
         let request = unsafe HTTPRequest(
-            method: String(cString: method), target: exchange.target, headers: exchange.headers, body: exchange.body,
+            method: String(cString: method), target: request.target, headers: request.headers, body: request.body,
             peer: peer(of: connection))
-        exchange.body = []
-        inbox.deliver(exchange.id, request)
+        request.body = []
+        inbox.deliver(request.id, request)
         return .YES
     }
 }
 
-/// One header field of the exchange that is the context.
+/// One header field of the request that is the context.
 private func collect(
     _ context: UnsafeMutableRawPointer?, _ kind: MHD_ValueKind, _ name: UnsafePointer<CChar>?, _ nameSize: Int,
     _ value: UnsafePointer<CChar>?, _ valueSize: Int
 ) -> MHD_Result {
     guard let context = unsafe context, let name = unsafe name else { return .YES }
-    let exchange = unsafe Unmanaged<Exchange>.fromOpaque(context).takeUnretainedValue()
-    exchange.headers.add(
+    let request = unsafe Unmanaged<PendingRequest>.fromOpaque(context).takeUnretainedValue()
+    request.headers.add(
         unsafe String(decoding: UnsafeRawBufferPointer(start: name, count: nameSize), as: UTF8.self),
         unsafe String(
             decoding: UnsafeRawBufferPointer(start: value, count: unsafe value == nil ? 0 : valueSize), as: UTF8.self))
@@ -274,9 +274,9 @@ private func complete(
     _ slot: UnsafeMutablePointer<UnsafeMutableRawPointer?>?, _ reason: MHD_RequestTerminationCode
 ) {
     guard let context = unsafe context, let pointer = unsafe slot?.pointee else { return }
-    let exchange = unsafe Unmanaged<Exchange>.fromOpaque(pointer).takeRetainedValue()
-    unsafe exchange.connection = nil
-    unsafe Unmanaged<Inbox>.fromOpaque(context).takeUnretainedValue().exchanges[exchange.id] = nil
+    let request = unsafe Unmanaged<PendingRequest>.fromOpaque(pointer).takeRetainedValue()
+    unsafe request.connection = nil
+    unsafe Unmanaged<Inbox>.fromOpaque(context).takeUnretainedValue().requests[request.id] = nil
     unsafe slot?.pointee = nil
 }
 

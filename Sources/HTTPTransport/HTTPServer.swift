@@ -11,7 +11,8 @@ public import Telemetry
 public final class HTTPServer: Sendable {
     /// What a client may ask of us.
     public struct Limits: Sendable {
-        /// Connections at once; for one more, that one is closed which has been idle for longest. If none is, the new one is.
+        /// Connections at once; for one more, that one is closed which has been idle for longest. If none is, the new
+        /// one is.
         public var connections = 256
         /// Bytes of a request's line and header; more is answered with 431 (or 414).
         var headerBytes = 16 << 10
@@ -20,11 +21,12 @@ public final class HTTPServer: Sendable {
         /// How long a connection may be silent.
         public var idleTimeout = Duration.seconds(10)
 
-        /// The limits for small requests of anybody.
+        /// The limits for small requests of unknown clients.
         public init() {}
     }
 
-    /// What a server proves its name with, in PEM: the certificate, followed by what leads to its authority, and its key.
+    /// What a server proves its name with, in PEM: the certificate, followed by what leads to its authority, and its
+    /// key.
     public struct TLS: Sendable {
         let certificate: String
         let key: Secret<String>
@@ -40,7 +42,7 @@ public final class HTTPServer: Sendable {
     public struct UnusableCertificate: Error, Equatable, Sendable, CustomStringConvertible {
         /// What to look at.
         public let description =
-            "the HTTP server cannot use its certificate: it or its key is no PEM, or they do not fit"
+            "the HTTP server cannot use its certificate: the certificate or the key is not PEM, or they do not belong together"
     }
 
     /// Where it listens; for TCP with the port the kernel gave.
@@ -100,7 +102,7 @@ public final class HTTPServer: Sendable {
                 // At once, so that its request, if it has come with it, is in the works before others come.
                 turn()
             } else {
-                logger.warning("refused an HTTP connection: too many are being answered")
+                logger.warning("Refused an HTTP connection: too many requests are in progress")
             }
         }
     }

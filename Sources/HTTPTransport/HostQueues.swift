@@ -31,10 +31,10 @@ struct HostQueues {
         return goes
     }
 
-    /// Takes `id` out, wherever it is: who may go instead, if anybody.
+    /// Removes `id`, whatever its state; returns the request that may start instead, if there is one.
     mutating func leave(_ id: ID) -> ID? {
         guard let place = places.removeValue(forKey: id) else { return nil }
-        // Who gives up in the line is passed over when its turn comes.
+        // A request that was cancelled in the queue is skipped when its turn comes.
         guard place.isActive, var host = hosts.removeValue(forKey: place.origin) else { return nil }
         host.active -= 1
         var next: ID?

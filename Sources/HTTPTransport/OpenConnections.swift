@@ -1,7 +1,7 @@
-/// The connections of a server, and which of them gives way to a new one when there are too many.
+/// The connections of a server, and which of them is closed for a new one when there are too many.
 ///
-/// It is the one that has been without a whole request for longest: a client that dawdles, or keeps a connection for later,
-/// must not keep others out. A connection whose request is being handled does not give way.
+/// It is the one that has been without a whole request for longest: a client that dawdles, or keeps a connection for
+/// later, must not keep others out. A connection whose request is being handled does not give way.
 struct OpenConnections {
     private struct Entry {
         let descriptor: CInt
@@ -35,7 +35,7 @@ struct OpenConnections {
     /// The connection is being closed.
     mutating func close(_ key: UInt) { entries[key] = nil }
 
-    /// The descriptor of the one that gives way; nil if all are busy.
+    /// The descriptor of the connection to close; nil if all are busy.
     var idlest: CInt? {
         entries.values.filter { !$0.isBusy }.min { $0.since < $1.since }?.descriptor
     }

@@ -15,13 +15,13 @@ extension OutgoingRequest {
     /// Where the request goes, once all of it is known to be what it seems.
     ///
     /// What goes out is text with line breaks as its grammar, so a line break in a value would be
-    /// a field, or a request, that nobody asked for. A user in the URL is refused, because it would be sent
+    /// a field, or a request, that the caller did not intend. A user in the URL is refused, because it would be sent
     /// as a credential, and a fragment, because it would not be sent at all.
     /// - Throws: ``HTTPError`` with ``HTTPError/Reason/malformedRequest``.
     func origin() throws(HTTPError) -> Origin {
         func refuse(_ why: String) -> HTTPError { HTTPError(.notSent, .malformedRequest, why) }
         guard !method.isEmpty, method.utf8.allSatisfy(HTTPSyntax.isTokenCharacter) else {
-            throw refuse("the method \(method.debugDescription.prefix(40)) is no HTTP method")
+            throw refuse("the method \(method.debugDescription.prefix(40)) is not an HTTP method")
         }
         for (name, value) in headers.fields {
             guard !name.isEmpty, name.utf8.allSatisfy(HTTPSyntax.isTokenCharacter) else {
@@ -32,7 +32,7 @@ extension OutgoingRequest {
             }
         }
         guard url.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
-            throw refuse("the URL has a blank, a control character or one outside ASCII in it: percent-encode it")
+            throw refuse("the URL has a space, a control character or a character outside ASCII: percent-encode it")
         }
         let isSecure: Bool
         let rest: Substring
@@ -44,17 +44,17 @@ extension OutgoingRequest {
             throw refuse("the URL begins with neither https:// nor http://")
         }
         let authority = rest.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
-        guard !authority.contains("@") else { throw refuse("the URL has a user in it") }
-        guard !authority.contains("\\"), !url.contains("#") else { throw refuse("the URL has a # or \\ in it") }
+        guard !authority.contains("@") else { throw refuse("the URL has a user name") }
+        guard !authority.contains("\\"), !url.contains("#") else { throw refuse("the URL has a # or \\") }
         var host = authority
         var port: UInt16 = isSecure ? 443 : 80
         if let colon = authority.lastIndex(of: ":"), !authority.hasSuffix("]") {
             guard let number = UInt16(authority[authority.index(after: colon)...]), number > 0 else {
-                throw refuse("the URL's port is none")
+                throw refuse("the URL's port is not valid")
             }
             (host, port) = (authority[..<colon], number)
         }
-        guard !host.isEmpty else { throw refuse("the URL names no host") }
+        guard !host.isEmpty else { throw refuse("the URL has no host") }
         return Origin(isSecure: isSecure, host: host.lowercased(), port: port)
     }
 

@@ -1,4 +1,4 @@
-/// What we ask of somebody's server.
+/// A request to an HTTP server.
 public struct OutgoingRequest: Sendable {
     /// `GET`, `PUT` and so on.
     public var method: String
@@ -45,7 +45,7 @@ public struct HTTPError: Error, Hashable, Sendable, CustomStringConvertible {
         /// The URL or a header cannot be sent.
         case malformedRequest
         case nameResolution
-        /// Nobody listens there, or they hung up before TLS was agreed on.
+        /// No process listens there, or the server closed the connection before the TLS handshake ended.
         case connection
         /// TLS: the certificate, its name, or its authority.
         case security

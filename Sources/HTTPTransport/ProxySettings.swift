@@ -1,7 +1,7 @@
 /// Which proxy and which authorities the environment asks for, read as the curl program reads them.
 struct ProxySettings: Sendable {
     /// The proxy for plain requests; from lower case only, because a CGI program's environment has
-    /// `HTTP_PROXY` from whoever sends it a header `Proxy`.
+    /// `HTTP_PROXY` from a client that sends it a header `Proxy`.
     let plain: String?
     /// The proxy for TLS.
     let secure: String?

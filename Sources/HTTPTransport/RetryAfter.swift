@@ -2,7 +2,7 @@ public import Telemetry
 
 /// When a server wants to be asked again.
 public enum RetryAfter {
-    /// Longer than this nobody means it.
+    /// A longer delay is taken for a mistake.
     private static let longest = 7 * 86_400.0
 
     /// How long a server wants to be left alone; nil when it does not say, or not so that it can be read.

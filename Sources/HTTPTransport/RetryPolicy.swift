@@ -11,7 +11,7 @@ public struct RetryPolicy: Sendable, Equatable {
     var firstDelay = Duration.milliseconds(800)
     /// The longest step.
     var longestDelay = Duration.seconds(30)
-    /// A server that wants to be left alone for longer is asked no more.
+    /// If a server demands a longer pause, there is no further attempt.
     var longestWait = Duration.seconds(120)
 
     /// Five attempts in about 12 seconds.

@@ -4,8 +4,8 @@ public struct JSONLimits: Sendable {
     public var size: Int
     /// How many arrays and objects may be open at a time.
     public var depth: Int
-    /// Whether an object may name a key twice (the last one then counts). No writer of ours does, and two readers may
-    /// disagree on what it means, so it is refused unless asked for.
+    /// Whether an object may name a key twice (the last one then counts). No writer of this project does, and two
+    /// readers may disagree on what it means, so it is refused unless asked for.
     public var allowsDuplicateKeys: Bool
 
     /// Limits; 1 MiB and 64 levels unless said otherwise.
@@ -20,7 +20,7 @@ public struct JSONLimits: Sendable {
 
     /// Finds the place where the nesting gets too deep, before anything is built from the text.
     ///
-    /// What is no JSON may pass; the parser proper comes next.
+    /// Text that is not JSON may pass: the parser checks it next.
     func checkDepth(of bytes: [UInt8]) throws(JSONError) {
         var open = 0
         var line = 1

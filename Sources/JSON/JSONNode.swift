@@ -44,7 +44,7 @@ extension JSONReadable {
         var found: JSONValue?
         for entry in members.entries where entry.key.utf8.count == folded.utf8.count {
             guard entry.key.lowercased() == folded else { continue }
-            guard found == nil else { throw JSONError(path: path(of: key), "is there twice; keep one") }
+            guard found == nil else { throw JSONError(path: path(of: key), "occurs twice: keep one") }
             found = entry.value
         }
         return found == .null ? nil : found

@@ -20,7 +20,7 @@ public indirect enum JSONValue: Equatable, Sendable {
 }
 
 extension JSONValue {
-    /// The value of `key`; nil if there is none or if this is no object.
+    /// The value of `key`; nil if there is none or if this is not an object.
     public subscript(key: String) -> JSONValue? { objectValue?[key] }
 
     /// The object, if this is one.
@@ -51,7 +51,7 @@ extension JSONValue {
     public var kind: String {
         switch self {
         case .null: "null"
-        case .bool: "a truth value"
+        case .bool: "true or false"
         case .integer: "a whole number"
         case .number: "a number"
         case .string: "a string"

@@ -41,7 +41,7 @@ public struct ContainerRequest: Message {
 public struct RemoveContainerRequest: Message {
     /// The container.
     public var containerID = ""
-    /// Seconds; 0 waits for ever.
+    /// Seconds; 0 waits without limit.
     public var timeout: UInt32 = 0
 
     /// All fields unset.

@@ -1,13 +1,13 @@
 public import TTRPC
 
-/// `hypervisor.Hypervisor`: how kata's shim has a remote VM made and unmade.
+/// `hypervisor.Hypervisor`: how kata's shim creates and deletes a remote VM.
 ///
-/// The shim dials anew for each call; that it hangs up is the only cancellation there is.
+/// The shim opens a connection for each call; closing it is the only way to cancel.
 public enum Hypervisor {
     /// The service's name on the wire.
     public static let service = "hypervisor.Hypervisor"
 
-    /// Whether somebody is there, and of which version.
+    /// Whether a server answers, and its version.
     public static let version = Method<HypervisorVersion, HypervisorVersion>(service, "Version")
     /// Makes a VM known and gets ready for it.
     public static let createVM = Method<CreateVMRequest, CreateVMResponse>(service, "CreateVM")

@@ -119,7 +119,7 @@ public struct ReadStreamRequest: Message {
     }
 }
 
-/// Output. Its end is no answer but an error with the message `EOF`.
+/// Output. Its end is not an answer but an error with the message `EOF`.
 public struct ReadStreamResponse: Message {
     /// The output; not empty.
     public var data: [UInt8] = []

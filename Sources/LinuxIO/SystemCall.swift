@@ -32,9 +32,9 @@ extension SystemCallError: CustomStringConvertible {
     package var isForbidden: Bool { errno == EPERM }
     /// Whether something is full: the disk, a quota, the memory.
     public var isOutOfSpace: Bool { [ENOSPC, EDQUOT, ENOMEM].contains(errno) }
-    /// Whether nobody listens where we knocked (`ECONNREFUSED`).
+    /// Whether no process listens at the address (`ECONNREFUSED`).
     public var isRefused: Bool { errno == ECONNREFUSED }
-    /// Whether the kernel waited in vain for an answer (`ETIMEDOUT`).
+    /// Whether the peer did not answer in time (`ETIMEDOUT`).
     public var isTimeout: Bool { errno == ETIMEDOUT }
 }
 
@@ -71,7 +71,7 @@ public struct OwnedFD: ~Copyable, Sendable {
     /// The kernel's number; valid for as long as this value lives.
     public let rawValue: CInt
 
-    /// Takes over `rawValue`; nobody else may close it from here on.
+    /// Takes ownership of `rawValue`: no other code may close it from here on.
     public init(owning rawValue: CInt) { self.rawValue = rawValue }
 
     deinit { _ = Glibc.close(rawValue) }

@@ -16,7 +16,7 @@ public struct BootDocument: Equatable, Sendable {
     public var serverKey: Secret<String>?
     /// The forwarder's certificate in PEM.
     public var serverCertificate: String?
-    /// Whom the forwarder lets in: the client's certificate authority, or its one certificate, in PEM.
+    /// The clients that the forwarder accepts: their certificate authority, or the only client's certificate, in PEM.
     public var clientCA: String?
     /// The lowest TLS version, `VersionTLS12` or `VersionTLS13`; nil leaves it to the forwarder.
     public var minimumTLSVersion: String?
@@ -47,7 +47,8 @@ public struct BootDocument: Equatable, Sendable {
         }
     }
 
-    private static let advice = "it comes from the node, by way of the VM's user data: have the pod created anew"
+    private static let advice =
+        "it comes from the node, in the VM's user data: delete the pod, so that Kubernetes creates it again"
 
     private init(reading node: JSONNode) throws(JSONError) {
         podNetwork = try node.optionalObject("pod-network").map { node throws(JSONError) in
@@ -85,7 +86,7 @@ public struct BootDocument: Equatable, Sendable {
 }
 
 extension JSONNode {
-    /// Go leaves an empty string out, so an empty one is as good as none.
+    /// Go omits an empty string, so an empty one counts as none.
     fileprivate func nonEmptyString(_ key: String) throws(JSONError) -> String? {
         try optionalString(key).flatMap { $0.isEmpty ? nil : $0 }
     }

@@ -2,18 +2,18 @@ extension CloudConfig {
     /// Reads what this module or the Go adaptor wrote, and nothing else that cloud-init would know.
     ///
     /// Throws ``BootError`` for a text that does not begin with the line `#cloud-config`, for a key other than
-    /// `write_files`, `path` and `content`, for a key or a path that comes twice, and for YAML that needs aliases, anchors
-    /// or tags.
+    /// `write_files`, `path` and `content`, for a key or a path that comes twice, and for YAML that needs aliases,
+    /// anchors or tags.
     public init(parsing bytes: [UInt8]) throws(BootError) {
         guard bytes.count <= Self.sizeLimit else {
             throw BootError(
                 .tooLarge, "user data", "\(bytes.count) bytes, more than the \(Self.sizeLimit) allowed",
-                advice: "have it carry less")
+                advice: "make the user data smaller")
         }
         guard bytes.starts(with: "\(Self.firstLine)\n".utf8) else {
             throw BootError(
-                .malformed, "user data", "its first line is not \(Self.firstLine), so it is no cloud-config",
-                advice: "check that the VM was made by a cloud-api-adaptor")
+                .malformed, "user data", "its first line is not \(Self.firstLine), so it is not a cloud-config",
+                advice: "check that a cloud-api-adaptor has made the VM")
         }
         do throws(YAMLError) {
             var parser = CloudConfigParser(bytes)
@@ -21,7 +21,7 @@ extension CloudConfig {
         } catch {
             throw BootError(
                 .malformed, "user data", "line \(error.line): \(error.problem)",
-                advice: "the guest takes nothing but write_files, a list of files with path and content")
+                advice: "the guest accepts only write_files, a list of files with path and content")
         }
     }
 }
@@ -39,7 +39,7 @@ private struct CloudConfigParser: ~Copyable {
         var files: [CloudConfig.File]?
         while let key = try nextKey() {
             guard key == "write_files" else { throw unknownKey }
-            guard files == nil else { throw error("write_files is there twice") }
+            guard files == nil else { throw error("write_files occurs twice") }
             files = try fileList()
         }
         guard let files else { throw error("expected write_files") }
@@ -59,7 +59,7 @@ private struct CloudConfigParser: ~Copyable {
             case .sequenceEnd: return files
             case .mappingStart:
                 let file = try file()
-                guard paths.insert(file.path).inserted else { throw error("the path of another file is there again") }
+                guard paths.insert(file.path).inserted else { throw error("the path of another file occurs again") }
                 files.append(file)
             default: throw error("expected a file with path and content")
             }
@@ -72,10 +72,10 @@ private struct CloudConfigParser: ~Copyable {
         while let key = try nextKey() {
             switch key {
             case "path":
-                guard path == nil else { throw error("path is there twice") }
+                guard path == nil else { throw error("path occurs twice") }
                 path = try text()
             case "content":
-                guard content == nil else { throw error("content is there twice") }
+                guard content == nil else { throw error("content occurs twice") }
                 content = try text()
             default: throw unknownKey
             }
@@ -105,7 +105,7 @@ private struct CloudConfigParser: ~Copyable {
     private func error(_ problem: String) -> YAMLError { YAMLError(line: reader.line, problem: problem) }
 
     /// Shows nothing of the key: content that lost its indentation is read as keys, and content may be secret.
-    private var unknownKey: YAMLError { error("a key that is not known") }
+    private var unknownKey: YAMLError { error("unknown key") }
 
     /// What a plain scalar means when it says nothing (YAML 1.1, tag null).
     private static func isNull(_ text: String) -> Bool { ["", "~", "null", "Null", "NULL"].contains(text) }

@@ -64,7 +64,7 @@ public struct CloudConfig: Equatable, Sendable {
         if let first = file.content.unicodeScalars.first(where: { $0 != "\n" }), first == " " || first == "\t" {
             throw BootError(
                 .malformed, file.path, "its first line is indented, which a YAML block cannot carry",
-                advice: "take the spaces away")
+                advice: "remove the spaces")
         }
         if file.content.unicodeScalars.contains(where: \.breaksBlock) {
             throw BootError(
@@ -72,7 +72,7 @@ public struct CloudConfig: Equatable, Sendable {
                 advice: "write it as plain text with \\n at the ends of lines")
         }
         if !file.content.isEmpty, !file.content.unicodeScalars.contains(where: { $0 != "\n" }) {
-            throw BootError(.malformed, file.path, "it has nothing but empty lines", advice: "leave it empty")
+            throw BootError(.malformed, file.path, "it has only empty lines", advice: "leave it empty")
         }
     }
 }

@@ -21,8 +21,8 @@ public enum GuestFile: String, CaseIterable, Sendable {
     /// The path by which user data names the file.
     public var path: String { "\(Self.directory)/\(rawValue)" }
 
-    /// Whether it decides what the guest attests and whom it trusts with secrets. Such a file is part of the initdata, which
-    /// is measured; in user data it would be the node's word.
+    /// Whether it decides what the guest attests and which services it trusts with secrets. Such a file is part of the
+    /// initdata, which is measured; in user data it would be the node's word.
     public var isMeasured: Bool { self == .attestationAgent || self == .dataHub }
 
     /// The file of that path in a guest, or nil if the guest does not write there.
@@ -33,9 +33,9 @@ public enum GuestFile: String, CaseIterable, Sendable {
 
     /// The mode the file is written with.
     ///
-    /// Two carry secrets (the forwarder's private key, passwords), and their readers (the forwarder; systemd-tmpfiles and
-    /// the data hub) are root. The others carry none and are 0644 as in the reference, where a guest component need not
-    /// be root to read its configuration.
+    /// Two carry secrets (the forwarder's private key, passwords), and their readers (the forwarder; systemd-tmpfiles
+    /// and the data hub) are root. The others carry none and are 0644 as in the reference, where a guest component
+    /// need not be root to read its configuration.
     public var mode: UInt32 {
         switch self {
         case .bootDocument, .registryCredentials: 0o600

@@ -10,11 +10,11 @@ public struct Initdata: Equatable, Sendable {
     /// The longest text, in bytes. Unpacking stops there, so that a small annotation cannot fill the memory.
     public static let sizeLimit = 1 << 20
 
-    /// The text as kata's shim hands it over, unpacked. Throws ``BootError`` if it is no text or too long.
+    /// The text as kata's shim hands it over, unpacked. Throws ``BootError`` if it is not text or too long.
     public init(text: [UInt8]) throws(BootError) {
         guard text.count <= Self.sizeLimit else { throw Self.tooLarge }
         guard !text.isEmpty, !text.contains(0), String(validating: text, as: UTF8.self) != nil else {
-            throw Self.malformed("it is no TOML text")
+            throw Self.malformed("it is not TOML text")
         }
         self.text = text
     }
@@ -31,7 +31,7 @@ public struct Initdata: Equatable, Sendable {
         do throws(Gzip.Failure) {
             text = try Gzip.decompress(bytes, limit: Self.sizeLimit)
         } catch {
-            throw error == .tooLarge ? Self.tooLarge : Self.malformed("it is not packed with gzip, or cut short")
+            throw error == .tooLarge ? Self.tooLarge : Self.malformed("it is not gzip data, or it is truncated")
         }
         try self.init(text: text)
     }

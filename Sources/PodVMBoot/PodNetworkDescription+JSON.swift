@@ -2,7 +2,7 @@ internal import JSON
 internal import PodNetwork
 
 extension PodNetworkDescription {
-    /// Reads `pod-network`, checking that each value is one the guest could act upon.
+    /// Reads `pod-network`, checking that the guest can use each value.
     init(reading node: JSONNode) throws(JSONError) {
         let type = try node.optionalString("tunnel-type") ?? ""
         guard type == Self.tunnelType else {

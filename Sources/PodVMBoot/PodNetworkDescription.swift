@@ -17,7 +17,7 @@ public struct PodNetworkDescription: Equatable, Sendable {
     public struct Route: Equatable, Sendable {
         /// Where to; nil is everywhere that nothing else names.
         public var destination: NetPrefix?
-        /// Through whom; nil is straight to the link.
+        /// The next hop; nil for a destination on the link.
         public var gateway: NetAddress?
         /// Over which interface; empty is any.
         public var device = ""

@@ -25,9 +25,9 @@ public struct Provisioner: Sendable {
 
     /// Checks the whole of `userData` (a cloud-config, or the base64 of one), then writes its files.
     ///
-    /// All or nothing: a document with a file that ``UserDataFile`` refuses, or whose parts their readers could not read,
-    /// writes nothing, and a write that fails takes back those before it. Each file appears whole. apf.json, without which
-    /// no forwarder starts, is required and comes last, so who sees it sees all. Throws ``BootError``.
+    /// All or nothing: a document with a file that ``UserDataFile`` refuses, or whose parts their readers could not
+    /// read, writes nothing, and a write that fails takes back those before it. Each file appears whole. apf.json,
+    /// without which no forwarder starts, is required and comes last, so who sees it sees all. Throws ``BootError``.
     public func provision(userData: [UInt8]) throws(BootError) -> Outcome {
         let (files, skipped) = try checked(UserData.cloudConfig(in: userData))
         do throws(SystemCallError) {
@@ -65,14 +65,14 @@ public struct Provisioner: Sendable {
             case .skip: skipped.append(name)
             case .refuse(let reason):
                 throw BootError(
-                    .notAllowed, "user data", "it brings \(name): \(reason)",
-                    advice: "check that the VM was made by a cloud-api-adaptor, and what it was told to send")
+                    .notAllowed, "user data", "it has \(name): \(reason)",
+                    advice: "check that a cloud-api-adaptor has made the VM, and check its configuration")
             }
         }
         guard let document = files.firstIndex(where: { $0.file == .bootDocument }) else {
             throw BootError(
                 .malformed, "user data", "it has no \(GuestFile.bootDocument.path)",
-                advice: "check that the VM was made by a cloud-api-adaptor")
+                advice: "check that a cloud-api-adaptor has made the VM")
         }
         files.append(files.remove(at: document))
         return (files, skipped)
@@ -87,6 +87,6 @@ public struct Provisioner: Sendable {
     private static func refused(_ error: SystemCallError) -> BootError {
         BootError(
             .inputOutput, "provisioning", "\(error)",
-            advice: "nothing was provisioned; see that the directory can be written and has room")
+            advice: "nothing was provisioned; check that the directory is writable and its file system has free space")
     }
 }

@@ -44,8 +44,8 @@ public struct UserData: Sendable {
         if bytes.starts(with: CloudConfig.firstLine.utf8) { return try CloudConfig(parsing: bytes) }
         guard bytes.count <= CloudConfig.sizeLimit, let text = Base64.decode(bytes, skipsLineBreaks: true) else {
             throw BootError(
-                .malformed, "user data", "it is neither a cloud-config nor the base64 of one",
-                advice: "check that the VM was made by a cloud-api-adaptor")
+                .malformed, "user data", "it is neither a cloud-config nor a base64-encoded cloud-config",
+                advice: "check that a cloud-api-adaptor has made the VM")
         }
         return try CloudConfig(parsing: text)
     }
@@ -66,7 +66,7 @@ public struct UserData: Sendable {
         return BootError(
             .tooLarge, "user data",
             "\(Base64.length(of: text.count)) characters in base64, \(Base64.length(of: text.count) - limit) more than"
-                + " the \(limit) that the cloud takes; the biggest part is \(biggest) (bytes: \(sizes))",
+                + " the cloud's limit of \(limit); the largest part is \(biggest) (bytes: \(sizes))",
             advice: advice)
     }
 }

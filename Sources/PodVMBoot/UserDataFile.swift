@@ -12,8 +12,8 @@ enum UserDataFile: Equatable {
     /// Judges a path.
     ///
     /// Only the files of ``GuestFile`` are ever written, under their own names. A path is refused, where it could be
-    /// skipped, when the file would mean something that the guest must not seem to grant: a file elsewhere in the guest,
-    /// one by another name than its own, one that takes measured configuration's place.
+    /// skipped, when the file would mean something that the guest must not seem to grant: a file elsewhere in the
+    /// guest, one by another name than its own, one that takes measured configuration's place.
     init(path: String, allowsUnmeasured: Bool) {
         let parts = path.split(separator: "/", omittingEmptySubsequences: false)
         guard path.hasPrefix("/"), !parts.dropFirst().contains(where: { $0.isEmpty || $0 == "." || $0 == ".." }) else {
@@ -26,11 +26,11 @@ enum UserDataFile: Equatable {
         }
         let name = path.dropFirst(GuestFile.directory.count + 1)
         if Self.derived.contains(String(name)) {
-            self = .refuse("\(name) is made in the guest, of the initdata")
+            self = .refuse("the guest makes \(name) from the initdata")
         } else if let file = GuestFile(path: path) {
             self =
                 file.isMeasured && !allowsUnmeasured
-                ? .refuse("\(name) may come with the initdata only, since nothing measures user data") : .write(file)
+                ? .refuse("\(name) may come only with the initdata, because user data is not measured") : .write(file)
         } else {
             self = .skip
         }

@@ -3,7 +3,7 @@ public import PodVMLifecycle
 public import TTRPC
 
 extension SandboxRequest {
-    /// What an encoded `CreateVMRequest`, from whomever, asks for.
+    /// The sandbox that an encoded `CreateVMRequest` asks for.
     ///
     /// - Throws: INVALID_ARGUMENT with a sentence that names the fault.
     public init(parsingCreateVM bytes: [UInt8]) throws(Status) {
@@ -58,7 +58,7 @@ private struct Annotations {
     func required(_ key: String, _ what: String) throws(Status) -> String {
         guard let value = values[key], !value.isEmpty else {
             throw Status(
-                .invalidArgument, "The request does not say \(what): the annotation \(key) is missing or empty.")
+                .invalidArgument, "The request lacks \(what): the annotation \(key) is missing or empty.")
         }
         return value
     }
@@ -69,7 +69,7 @@ private struct Annotations {
             let quote = text.count > Annotations.quoteLimit ? "\(text.prefix(Annotations.quoteLimit))…" : text
             throw Status(
                 .invalidArgument,
-                "The annotation \(key) is \"\(quote)\", which is no \(what): write a whole number, as in 2.")
+                "The annotation \(key) is \"\(quote)\", which is not a \(what): write a whole number, such as 2.")
         }
         // "00" is as unset as "0".
         return number == 0 ? nil : number

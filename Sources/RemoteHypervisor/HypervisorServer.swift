@@ -43,7 +43,8 @@ public final class HypervisorServer: Sendable {
         } catch let error as FileError {
             throw HypervisorSocketError(
                 path: path, reason: "\(error)",
-                advice: "see that only this user can write the socket's directory, or choose another path with -socket")
+                advice:
+                    "check that only this user can write the socket's directory, or choose another path with -socket")
         } catch {
             throw HypervisorSocketError(
                 path: path, reason: "\(error)",

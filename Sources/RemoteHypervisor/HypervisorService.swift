@@ -10,7 +10,7 @@ public import Telemetry
 /// A harness: wire in, a ``SandboxSupervisor``'s command, wire out. A caller that hangs up, or whose time is over,
 /// cancels the task that its command runs in, and so the command.
 public struct HypervisorService: Sendable {
-    /// What kata's own adaptor answers; its shim only asks to see whether somebody is there.
+    /// What kata's own adaptor answers; its shim calls only to check that a server answers.
     private static let version = "0.0.0"
 
     /// Tells of the network of a sandbox that there is.
@@ -77,7 +77,7 @@ public struct HypervisorService: Sendable {
     private func info(_ request: GetInfoRequest) async throws(Status) -> GetInfoResponse {
         guard !request.podName.isEmpty, !request.podNamespace.isEmpty else {
             throw Status(
-                .invalidArgument, "A pod is named by its name and its namespace; the request lacks one of them.")
+                .invalidArgument, "The request lacks the pod's name or namespace: give both.")
         }
         do throws(LifecycleError) {
             let vm = try await supervisor.instanceID(
@@ -90,7 +90,7 @@ public struct HypervisorService: Sendable {
 
     private func network(of id: String) async throws(Status) -> PodNetworkStatus {
         guard let summary = supervisor.sandboxes().first(where: { $0.id == id }) else {
-            throw Status(.notFound, "No sandbox of this node has that id.")
+            throw Status(.notFound, "This node has no sandbox with that id.")
         }
         return await inspectNetwork(summary)
     }

@@ -1,8 +1,8 @@
 /// What a peer may send before its handshake has ended, when it may still be anyone.
 ///
-/// OpenSSL takes a ClientHello of 128 KiB, and makes room for it as soon as the first bytes say that it will be so long. A
-/// crowd of strangers could fill the memory with that. Hello, certificate chain, signature and Finished of an honest peer
-/// have two to eight KiB.
+/// OpenSSL takes a ClientHello of 128 KiB, and makes room for it as soon as the first bytes say that it will be so
+/// long. A crowd of strangers could fill the memory with that. Hello, certificate chain, signature and Finished of an
+/// honest peer have two to eight KiB.
 struct HandshakeLimit {
     /// Bytes on the wire, and in the first message by its own word.
     static let bytes = 24 << 10
@@ -19,7 +19,7 @@ struct HandshakeLimit {
         guard let length = unsafe first.length(after: bytes), length > HandshakeLimit.bytes else { return }
         throw TLSError(
             .protocolViolation,
-            "TLS handshake: the peer's first message is said to have \(length) bytes, and may have \(HandshakeLimit.bytes)"
+            "TLS handshake: the peer's first message announces \(length) bytes, more than the limit of \(HandshakeLimit.bytes)"
         )
     }
 
@@ -28,7 +28,7 @@ struct HandshakeLimit {
         .protocolViolation, "TLS handshake: the peer sent \(bytes) bytes before the handshake has ended")
 }
 
-/// Finds out how long a connection's first handshake message is, however it is cut into records.
+/// Finds the length of a connection's first handshake message, however it is split into records.
 ///
 ///     record:   | type 8 (22) | version 16 | length 16 | content
 ///     content:  | type 8      | length 24 | …
@@ -42,7 +42,8 @@ struct FirstMessage {
     private var leftInRecord = 0
     private var isDone = false
 
-    /// Takes in the next bytes; the message's length, once, when they tell it. Other bytes than a handshake's are not judged.
+    /// Takes in the next bytes; the message's length, once, when they tell it. Other bytes than a handshake's are not
+    /// judged.
     mutating func length(after bytes: UnsafeRawBufferPointer) -> Int? {
         for index in bytes.indices where !isDone {
             let byte = unsafe bytes[index]

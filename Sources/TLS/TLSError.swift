@@ -5,7 +5,7 @@ public struct TLSError: Error, Equatable, Sendable {
         /// The code in words.
         public let description: String
 
-        /// A certificate, a key or an authority of ours is not what it should be.
+        /// A configured certificate, key or authority cannot be used.
         public static let unusableIdentity = Code(description: "unusable certificate or key")
         /// A minimum version or cipher suite that we cannot offer.
         public static let unusableProfile = Code(description: "unusable TLS profile")
@@ -18,14 +18,14 @@ public struct TLSError: Error, Equatable, Sendable {
         /// The peer showed no certificate though one is required.
         public static let anonymousPeer = Code(description: "peer has no certificate")
         /// The peer did not accept our certificate.
-        public static let refusedByPeer = Code(description: "our certificate was refused")
+        public static let refusedByPeer = Code(description: "peer refused our certificate")
         /// The two ends have no version or cipher suite in common.
         public static let incompatible = Code(description: "no TLS version or cipher suite in common")
         /// The peer speaks application protocols, and not the one that we asked for.
         public static let unknownProtocol = Code(description: "peer does not speak the application protocol")
         /// What the peer sends is not TLS.
         public static let notTLS = Code(description: "peer does not speak TLS")
-        /// The connection ended without a goodbye.
+        /// The connection ended without a `close_notify` alert.
         public static let connectionLost = Code(description: "connection lost")
         /// The peer broke the protocol, or the bytes were changed on the way.
         public static let protocolViolation = Code(description: "TLS protocol violated")
@@ -56,12 +56,13 @@ public struct TLSError: Error, Equatable, Sendable {
         case .expiredPeer: "check the clocks of node and pod VM, then the certificate's dates"
         case .wrongName: "check that the address belongs to this pod's VM and that the certificate names it"
         case .anonymousPeer: "give the other end its client certificate"
-        case .refusedByPeer: "check that the other end trusts our certificate, and its clock"
+        case .refusedByPeer: "check that the other end trusts this certificate, and check its clock"
         case .incompatible: "make tls-min-version and tls-cipher-suites overlap at both ends"
         case .notTLS: "check the port, and that both ends agree about disable-tls"
-        case .connectionLost: "the other end or the path to it went away; try again"
-        case .protocolViolation: "something on the path changes the bytes, or the other end is at fault"
-        default: "see OpenSSL's reason"
+        case .connectionLost: "the other end or the network path has failed; try again"
+        case .protocolViolation:
+            "check whether something on the path changes the bytes; otherwise the other end is faulty"
+        default: "OpenSSL's reason says more"
         }
     }
 }

@@ -34,10 +34,11 @@ public struct TLSProfile: Equatable, Sendable {
         switch minimumVersion {
         case "": self.minimumVersion = suites.isEmpty ? .tls13 : .tls12
         case "VersionTLS10", "VersionTLS11":
-            throw TLSError(.unusableProfile, "tls-min-version \(minimumVersion) is broken and not offered")
+            throw TLSError(
+                .unusableProfile, "tls-min-version \(minimumVersion) is not offered, because the protocol is insecure")
         default:
             guard let version = Version(rawValue: minimumVersion) else {
-                throw TLSError(.unusableProfile, "'\(minimumVersion)' is no tls-min-version")
+                throw TLSError(.unusableProfile, "'\(minimumVersion)' is not a value of tls-min-version")
             }
             self.minimumVersion = version
         }
@@ -45,7 +46,7 @@ public struct TLSProfile: Equatable, Sendable {
             throw TLSError(.unusableProfile, "tls-cipher-suites cannot be chosen with tls-min-version VersionTLS13")
         }
         for suite in suites where TLSContext.nameOfCipher(suite) == nil {
-            throw TLSError(.unusableProfile, "'\(suite)' is no cipher suite that this OpenSSL has")
+            throw TLSError(.unusableProfile, "this OpenSSL has no cipher suite '\(suite)'")
         }
         self.cipherSuites = suites
     }

@@ -2,9 +2,9 @@ public import LinuxIO
 
 /// A TLS connection over a socket: what ``ByteStream`` promises, encrypted.
 ///
-/// Half-closing sends TLS's own goodbye (`close_notify`), and only the peer's goodbye reads
+/// Half-closing sends the alert `close_notify`, and only the peer's `close_notify` reads
 /// as an end: a connection that just stops is ``TLSError/Code/connectionLost``. ``close()``
-/// says nothing, since whoever closes in the middle has no end to announce.
+/// sends nothing, because the application's data is not complete then.
 ///
 /// Concurrency: one task may read while another writes. OpenSSL allows neither at once, so
 /// `state` is under a lock; the waits between are outside it.
@@ -67,22 +67,23 @@ public final class TLSStream: ByteStream {
         }
     }
 
-    /// Whether the handshake took up an earlier session.
+    /// Whether the handshake resumed an earlier session.
     var isResumed: Bool { state.withLock { state in state.session.isResumed } }
 
-    /// The application protocol that both ends speak (ALPN); nil if none was asked for, or the server knows none of them.
+    /// The application protocol that both ends speak (ALPN); nil if none was asked for, or the server knows none of
+    /// them.
     public var applicationProtocol: String? { state.withLock { state in state.session.applicationProtocol } }
 
     /// What was agreed on, such as `TLSv1.3 TLS_AES_128_GCM_SHA256`.
     var parameters: String { state.withLock { state in state.session.parameters } }
 
-    /// Reads what is there: how many bytes, 0 after the peer's goodbye, nil when there is nothing yet.
+    /// Reads what is there: how many bytes, 0 after the peer's `close_notify`, nil when there is nothing yet.
     ///
-    /// All records that have arrived are read, as far as `buffer` and the peer's turn go (``PeerConduct``).
+    /// All records that have arrived are read, as far as `buffer` and the peer's turn go (``RecordFloodDetector``).
     /// - Throws: ``TLSError`` or `SystemCallError`.
     public func tryRead(into buffer: UnsafeMutableRawBufferPointer) throws -> Int? {
         try state.withLock { state throws in
-            // What OpenSSL answers of its own accord: an alert, a key update.
+            // OpenSSL may have produced an answer itself: an alert, a key update.
             defer { _ = try? state.transport.flush() }
             return unsafe try state.session.read(into: buffer)
         }
@@ -111,14 +112,14 @@ public final class TLSStream: ByteStream {
     public func wait(for direction: Direction) async throws {
         // What was not read in this turn lies in OpenSSL, and no edge will tell of it.
         if direction == .reading, state.withLock({ state in state.session.endTurn() }) {
-            return try await loop.giveWay()
+            return try await loop.yield()
         }
         try await stream.wait(for: direction)
     }
 
-    /// Says goodbye: the peer reads an end after what was written. Reading goes on.
+    /// Sends `close_notify`: the peer reads an end after what was written. Reading goes on.
     public func finishWriting() async throws {
-        state.withLock { state in state.session.sayGoodbye() }
+        state.withLock { state in state.session.sendCloseNotify() }
         try await flush()
     }
 

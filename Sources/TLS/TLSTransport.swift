@@ -4,7 +4,7 @@ internal import LinuxIO
 ///
 /// What OpenSSL writes is gathered here and sent by ``flush()`` in one system call; room
 /// for it is borrowed from the process's pool and given back once the bytes are gone.
-/// Not thread-safe: whoever holds the ``TLSSession`` holds this.
+/// Not thread-safe: the owner of the ``TLSSession`` owns the transport.
 final class TLSTransport {
     private let stream: Stream
     private var outgoing: PooledBuffer?

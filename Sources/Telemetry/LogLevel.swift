@@ -1,6 +1,6 @@
 /// How much a log line matters.
 public enum LogLevel: Int, Sendable, CaseIterable, Comparable, CustomStringConvertible {
-    /// For whoever is looking for the cause of something.
+    /// For finding the cause of a problem.
     case debug
     /// What happened, once per thing that a person would ask about.
     case info

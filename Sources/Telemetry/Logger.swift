@@ -4,7 +4,7 @@ internal import LinuxIO
 ///
 /// A value: ``with(_:_:)`` makes a logger that adds a field to each of its lines, so
 /// that who works on a sandbox need not name it again. Messages and fields are not
-/// even computed for a line that nobody would see.
+/// even computed for a line that is not written.
 public struct Logger: Sendable {
     /// How a line looks.
     public enum Format: Sendable {

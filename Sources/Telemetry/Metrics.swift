@@ -21,7 +21,7 @@ public final class Metrics: Sendable {
         Gauge(family: register(name, help, .gauge, labels))
     }
 
-    /// A value that is read when somebody asks for it; nil is left out.
+    /// A value that is read when the metrics are requested; nil is left out.
     public func gauge(_ name: String, _ help: String, read: @escaping @Sendable () -> Double?) {
         _ = register(name, help, .reading(read), [])
     }
@@ -44,7 +44,8 @@ public final class Metrics: Sendable {
     private func register(
         _ name: String, _ help: String, _ kind: MetricFamily.Kind, _ labels: [String]
     ) -> MetricFamily {
-        precondition(([name] + labels).allSatisfy(MetricFamily.isName), "\(name) or one of its labels is no name")
+        precondition(
+            ([name] + labels).allSatisfy(MetricFamily.isName), "\(name) or one of its labels is not a valid name")
         return families.withLock { families in
             if let known = families.first(where: { $0.name == name }) {
                 precondition(known.labels == labels && known.kind.word == kind.word, "\(name) is registered otherwise")

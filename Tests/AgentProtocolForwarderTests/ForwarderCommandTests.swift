@@ -103,7 +103,7 @@ struct ForwarderCommandTests {
         ])
         let root = "\(guest.path)/run"
         let outcome = run("provision", "--user-data", file, "--root", root)
-        let warning = "warning: /run/peerpod/later is skipped: this guest has no use for it\n"
+        let warning = "warning: /run/peerpod/later is skipped: this guest does not use it\n"
         #expect(
             outcome
                 == Outcome(
@@ -124,13 +124,14 @@ struct ForwarderCommandTests {
         #expect(try Files.list(root) == ["aa.toml", "apf.json"])
     }
 
-    @Test("provisions nothing when the user data is no cloud-config, names a file elsewhere, or is not there")
+    @Test("provisions nothing when the user data is not a cloud-config, names a file elsewhere, or is not there")
     func refusesToProvision() throws {
         let root = "\(guest.path)/run"
         let cases = [
             (try guest.write("#!/bin/sh\n", to: "script"), "neither a cloud-config nor"),
             (try userData([document, .init(path: "/etc/passwd", content: "x")]), "/etc/passwd: its path is outside"),
-            (try guest.write("", to: "empty"), "no cloud-config"), ("\(guest.path)/gone", "No such file or directory"),
+            (try guest.write("", to: "empty"), "not a cloud-config"),
+            ("\(guest.path)/gone", "No such file or directory"),
         ]
         for (file, reason) in cases {
             let outcome = run("provision", "-user-data", file, "-root", root)
@@ -141,6 +142,6 @@ struct ForwarderCommandTests {
         }
         let endpoint = run("provision", "-imds-endpoint", "https://169.254.169.254", "-root", root)
         #expect(endpoint.status == 1)
-        #expect(endpoint.error.contains("is no endpoint: expected http:// and a numeric address"))
+        #expect(endpoint.error.contains("is not an endpoint: expected http:// and a numeric address"))
     }
 }

@@ -44,16 +44,16 @@ struct ForwarderSetupTests {
         _ = try guest.write("{\"pod-name\":\"a\",\"pod-namespace\":\"b\",\"pod-network\":{\"mtu\":1}}", to: "apf.json")
         #expect(refusal(guest.options)?.contains("pod-network.tunnel-type") == true)
         try DurableFile.write([UInt8](repeating: 0x20, count: 1 << 20), to: guest.config)
-        #expect(refusal(guest.options)?.contains("bytes that it may have") == true)
+        #expect(refusal(guest.options)?.contains("bytes, which is its limit") == true)
     }
 
     @Test("does not serve whom nobody vouches for, unless told to serve anybody")
     func withoutClientCA() throws {
         try guest.write(identity) { $0.clientCA = nil }
-        #expect(refusal(guest.options)?.contains("nobody vouches for clients") == true)
+        #expect(refusal(guest.options)?.contains("clients cannot be verified") == true)
         var options = guest.options
         options.tls.skipsVerification = true
-        #expect(refusal(options)?.contains("nobody vouches for clients") == true)
+        #expect(refusal(options)?.contains("clients cannot be verified") == true)
         options.tls.isDisabled = true
         #expect(try ForwarderSetup(options).security == nil)
     }

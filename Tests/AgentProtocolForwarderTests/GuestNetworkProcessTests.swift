@@ -102,7 +102,7 @@ extension RealNamespaces {
                 let child = try ForwarderProgram(rig).start(loop)
                 let errors = try #require(child.error)
                 let said = try await errors.read(upTo: 4096)
-                #expect(String(decoding: said, as: UTF8.self).contains("waiting for this VM's own network"))
+                #expect(String(decoding: said, as: UTF8.self).contains("Waiting for this VM's own network"))
                 child.signal(Signals.terminate)
                 #expect(try await child.wait() == .exited(0))
             }
@@ -144,7 +144,7 @@ extension RealNamespaces {
                 while case let more = try await errors.read(upTo: 4096), !more.isEmpty { said += more }
                 #expect(try await child.wait() == .exited(1))
                 let last = String(decoding: said, as: UTF8.self)
-                #expect(last.contains("cannot serve: ") && last.contains(reason), "\(last)")
+                #expect(last.contains("Cannot serve: ") && last.contains(reason), "\(last)")
             }
             #expect(try rig.links() == before)
         }

@@ -105,13 +105,13 @@ extension RealNamespaces {
                     group.addTask { _ = try await network.setUp(rig.lab.vmNetworks, on: loop, logger: logger) }
                     var lines = said.makeAsyncIterator()
                     let first = await lines.next() ?? ""
-                    #expect(first.contains("waiting for this VM's own network"), "\(first)")
+                    #expect(first.contains("Waiting for this VM's own network"), "\(first)")
                     let late = try Lab.socket(rig.lab.vm)
                     try late.add(try prefix("10.0.0.2/24"), to: try late.made("eth0"), hasNetworkRoute: true)
                     try late.add(route, over: try late.made("eth0"))
                     try await group.waitForAll()
                     let second = await lines.next() ?? ""
-                    #expect(second.contains("the pod's network is up"), "\(second)")
+                    #expect(second.contains("The pod's network is up"), "\(second)")
                 }
             }
             #expect(try Lab.pings("10.244.1.10", from: rig.lab.client))
@@ -124,7 +124,7 @@ extension RealNamespaces {
             let inVM = try Lab.socket(rig.lab.vm)
             try inVM.remove(try prefix("10.0.0.2/24"), from: try inVM.made("eth0"))
             let text = try refusal(try network())
-            #expect(text.contains("the pod's network cannot be set up") && text.contains("of waiting"), "\(text)")
+            #expect(text.contains("The pod's network cannot be set up") && text.contains("of waiting"), "\(text)")
             #expect(try Lab.socket(rig.podns).links().count == 1)
         }
 
@@ -132,7 +132,7 @@ extension RealNamespaces {
         func dedicated() throws {
             try rig.write { $0.isDedicated = true }
             let text = try refusal(try network())
-            #expect(text.contains("eth0 is the default route's") && text.contains("-host-interface"), "\(text)")
+            #expect(text.contains("eth0 has the default route") && text.contains("-host-interface"), "\(text)")
             let inVM = try Lab.socket(rig.lab.vm)
             try inVM.createCable("eth1", "far", in: rig.lab.client)
             try Lab.up("eth1", inVM, ["10.0.7.2/24"])

@@ -5,17 +5,17 @@ import Testing
 
 @Suite("What the pod may ask the metadata service")
 struct PodMetadataTests {
-    private func question(_ text: String) throws -> MetadataQuestion {
+    private func question(_ text: String) throws -> MetadataQuery {
         let bytes = Array(text.replacing("\n", with: "\r\n").utf8)
         let end = try #require(try MetadataRequest.end(in: bytes))
-        return try MetadataQuestion(try MetadataRequest(parsing: bytes[..<end]))
+        return try MetadataQuery(try MetadataRequest(parsing: bytes[..<end]))
     }
 
-    private func get(_ target: String, _ header: String = "Metadata: true\n") throws -> MetadataQuestion {
+    private func get(_ target: String, _ header: String = "Metadata: true\n") throws -> MetadataQuery {
         try question("GET \(target) HTTP/1.1\nHost: 169.254.169.254\n\(header)\n")
     }
 
-    private func status(_ body: () throws -> MetadataQuestion) -> Int? {
+    private func status(_ body: () throws -> MetadataQuery) -> Int? {
         #expect(throws: MetadataRefusal.self) { try body() }?.status
     }
 

@@ -31,7 +31,7 @@ struct DialerTests {
             }
             #expect(error?.cause == .refused)
             #expect(error.map { $0.attempts > 1 } == true)
-            #expect(error?.description.contains("forwarder is not") == true)
+            #expect(error?.description.contains("forwarder does not") == true)
         }
     }
 
@@ -48,9 +48,9 @@ struct DialerTests {
                 }
                 filling.append(next)
             }
-            var patience = Dialer.Patience()
-            patience.connect = .milliseconds(20)
-            let dialer = Dialer(to: listener.address, security: nil, on: loop, patience: patience)
+            var timeouts = Dialer.Timeouts()
+            timeouts.connect = .milliseconds(20)
+            let dialer = Dialer(to: listener.address, security: nil, on: loop, timeouts: timeouts)
             let error = await #expect(throws: DialError.self) {
                 try await dialer.connect(deadline: .now + .milliseconds(100))
             }

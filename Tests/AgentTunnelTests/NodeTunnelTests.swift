@@ -10,7 +10,7 @@ struct NodeTunnelTests {
     func spare() throws {
         try onLoop { loop in
             var options = TestTunnel.Options()
-            options.hasSpare = true
+            options.isPreconnected = true
             options.guest.connections = 1  // A second connection would be refused.
             try await TestTunnel.with(options, on: loop) { tunnel in
                 let client = try await tunnel.connect()
@@ -30,7 +30,7 @@ struct NodeTunnelTests {
             let spare = try await dialer.connect(deadline: .now + .seconds(5))
             try await forwarder.accept().close()
             try await loop.sleep(for: .milliseconds(5))
-            let node = NodeTunnel(socket, to: dialer, spare: spare, on: loop)
+            let node = NodeTunnel(socket, to: dialer, preconnected: spare, on: loop)
             try await alongside({ try await node.run() }) {
                 let client = try await Stream.connect(to: socket.address, on: loop)
                 try await client.write([1])
@@ -100,7 +100,7 @@ struct NodeTunnelTests {
     }
 
     @Test("clients that come one after the other find a connection ready, and one that comes alone causes no second")
-    func spares() throws {
+    func preconnector() throws {
         try onLoop { loop in
             try await withForwarder(on: loop) { socket, accepted in
                 func talk() async throws {
@@ -127,7 +127,7 @@ struct NodeTunnelTests {
     func unusedSpare() throws {
         try onLoop { loop in
             var limits = NodeTunnel.Limits()
-            limits.spare = .milliseconds(200)
+            limits.preconnectedIdle = .milliseconds(200)
             let ended = Lock(0)
             try await withForwarder(limits, on: loop, noting: ended) { socket, accepted in
                 for _ in 0..<2 {

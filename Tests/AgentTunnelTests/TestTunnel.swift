@@ -19,7 +19,7 @@ struct TestTunnel: Sendable {
         var guest = GuestTunnel.Limits()
         var node = NodeTunnel.Limits()
         var filter: GuestTunnel.FilterFactory = { nil }
-        var hasSpare = false
+        var isPreconnected = false
         var logger = Logger.silent
     }
 
@@ -43,9 +43,9 @@ struct TestTunnel: Sendable {
         let nodeListener = try Listener.listen(on: tunnel.socket, loop: loop)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await guest.run() }
-            let spare = options.hasSpare ? try await dialer.connect(deadline: .now + .seconds(5)) : nil
+            let spare = options.isPreconnected ? try await dialer.connect(deadline: .now + .seconds(5)) : nil
             let node = NodeTunnel(
-                nodeListener, to: dialer, spare: spare, limits: options.node, on: loop, logger: options.logger)
+                nodeListener, to: dialer, preconnected: spare, limits: options.node, on: loop, logger: options.logger)
             group.addTask { try await node.run() }
             if options.hasAgent { group.addTask { try await tunnel.serveAgent(answer) } }
             try await body(tunnel)

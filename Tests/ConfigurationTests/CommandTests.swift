@@ -210,7 +210,7 @@ struct RefusalTests {
                 "the value \"ten\" of the environment variable PORT (or -port) is not accepted: "
                     + "it takes a whole number from 1 to 65535",
                 "the value \"5\" of the environment variable TIMEOUT (or -proxy-timeout) is not accepted: "
-                    + "it takes a duration with a unit, such as 5s or 5m: a bare number does not say of what",
+                    + "it takes a duration with a unit, such as 5s or 5m: a number needs a unit",
                 "the value \"yes\" of the environment variable VERIFY (or -verify) is not accepted: "
                     + "it takes true or false (or 1, 0)",
             ])
@@ -222,6 +222,6 @@ struct RefusalTests {
         let error = #expect(throws: ConfigurationError.self) {
             try command.parse(["-verify", "false"], environment: [:])
         }
-        #expect(error?.description == "\"false\" is one argument too many: tool takes only flags")
+        #expect(error?.description == "unexpected argument \"false\": tool takes only flags")
     }
 }

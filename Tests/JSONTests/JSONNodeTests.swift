@@ -52,7 +52,7 @@ struct JSONNodeTests {
         let node = try JSONNode(["Pod-Name": "a", "MTU": 1, "mtu": 2, "Net": ["PodIP": "b"]], ignoresCase: true)
         #expect(try node.string("pod-name") == "a")
         #expect(try node.object("net").string("podip") == "b")
-        #expect(message { _ = try node.integer("mtu") } == "mtu: is there twice; keep one")
+        #expect(message { _ = try node.integer("mtu") } == "mtu: occurs twice: keep one")
         #expect(try JSONNode(["Pod-Name": "a"]).optionalString("pod-name") == nil)
     }
 }

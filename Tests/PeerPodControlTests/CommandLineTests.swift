@@ -13,7 +13,7 @@ import Testing
 
 @Suite("The command line")
 struct CommandLineTests {
-    private let said = Said()
+    private let said = CapturedOutput()
 
     private func run(_ arguments: String..., environment: [String: String] = [:]) -> Int32 {
         PeerPodControlCommand.program(output: said.output).run(arguments, environment: environment)
@@ -76,8 +76,8 @@ struct CommandLineTests {
     func noAdaptor() throws {
         let directory = try TemporaryDirectory()
         #expect(run("status", environment: ["REMOTE_HYPERVISOR_ENDPOINT": directory.path + "/none.sock"]) == 125)
-        #expect(said.error.contains("nobody answers on the socket \(directory.path)/none.sock"))
-        #expect(said.error.contains("Is the adaptor running?"))
+        #expect(said.error.contains("no process listens on the socket \(directory.path)/none.sock"))
+        #expect(said.error.contains("Start cloud-api-adaptor"))
         #expect(said.standard.isEmpty)
     }
 
@@ -135,7 +135,7 @@ struct CommandLineTests {
             }
         }
         for isJSON in [false, true] {
-            let said = Said()
+            let said = CapturedOutput()
             #expect(try show(sandboxes, isJSON: isJSON, said) == 0)
             #expect(said.standard.unicodeScalars.allSatisfy { $0.isPrintable || $0 == "\n" })
             #expect(said.standard.contains("\\u202eb\\u2066\\u200b\\u061c\\n\\r\\u2028\\udb40\\udc41c"))
@@ -172,7 +172,7 @@ struct CommandLineTests {
     }
 
     /// Shows what an adaptor with these sandboxes lists; returns the exit status.
-    private func show(_ sandboxes: [SandboxStatus], isJSON: Bool, _ said: Said) throws -> Int32 {
+    private func show(_ sandboxes: [SandboxStatus], isJSON: Bool, _ said: CapturedOutput) throws -> Int32 {
         let directory = try TemporaryDirectory()
         let path = directory.path + "/hypervisor.sock"
         return try EpollLoop.run { loop in

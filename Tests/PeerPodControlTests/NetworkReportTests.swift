@@ -98,7 +98,7 @@ struct NetworkReportTests {
         status.vmAddress = ""
         #expect(
             NetworkReport(status: status).lines.contains {
-                $0.hasSuffix("node 10.0.0.1 ⇄ VM that has no address yet")
+                $0.hasSuffix("node 10.0.0.1 ⇄ VM without an address yet")
             })
     }
 

@@ -29,7 +29,7 @@ struct RunNetworkTests {
         let control = RunControl()
         let runner = PodRunner(
             plan: plan, loop: loop, control: control, output: { _ in .none }, cluster: cluster,
-            announce: { pod, site in said.withLock { $0.append(site.line(of: pod)) } })
+            announce: { pod, networkInfo in said.withLock { $0.append(networkInfo.line(of: pod)) } })
         let outcomes = try await node.serve {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await meanwhile(control) }
@@ -66,11 +66,13 @@ struct RunNetworkTests {
             #expect(outcome.failures.isEmpty)
             #expect(outcome.timeline.entries.map(\.phase) == [.network, .create, .start, .agent, .run, .stop])
             #expect(thereAtTheEnd.withLock { $0 })
-            let site = try #require(outcome.site)
-            #expect(site.namespacePath == path.withLock { $0 } && site.namespacePath.hasSuffix("/netns/peerpodctl-2"))
+            let networkInfo = try #require(outcome.networkInfo)
+            #expect(
+                networkInfo.namespacePath == path.withLock { $0 }
+                    && networkInfo.namespacePath.hasSuffix("/netns/peerpodctl-2"))
             #expect(
                 said.withLock { $0 } == [
-                    "pod shop/web: \(site.addresses[0]), gateway \(site.gateway ?? ""), network namespace \(site.namespacePath)"
+                    "pod shop/web: \(networkInfo.addresses[0]), gateway \(networkInfo.gateway ?? ""), network namespace \(networkInfo.namespacePath)"
                 ])
         }
     }
@@ -95,7 +97,7 @@ struct RunNetworkTests {
                 control.interrupt(Signals.interrupt)
             }
             #expect(ExitStatus.of(outcomes) == 130)
-            #expect(outcomes.allSatisfy { $0.troubles.isEmpty })
+            #expect(outcomes.allSatisfy { $0.teardownFailures.isEmpty })
         }
     }
 }
@@ -103,12 +105,13 @@ struct RunNetworkTests {
 @Suite("What a run tells of networks")
 struct RunNetworkReportTests {
     private let pod = PodIdentity(name: "web", namespace: "shop", sandbox: String(repeating: "ab", count: 32))
-    private let site = PodSite(
+    private let networkInfo = PodNetworkInfo(
         namespacePath: "/run/netns/peerpodctl-2", addresses: ["198.19.12.2/22"], gateway: "198.19.12.1")
 
     private func report(_ finding: NetworkFinding?) -> RunReport {
         let outcome = PodOutcome(
-            pod: pod.name, namespace: pod.namespace, sandbox: pod.sandbox, ending: .exited(status: 0), site: site,
+            pod: pod.name, namespace: pod.namespace, sandbox: pod.sandbox, result: .exited(status: 0),
+            networkInfo: networkInfo,
             network: finding)
         return RunReport(outcomes: [outcome], concurrency: 1, elapsed: .seconds(1))
     }
@@ -130,7 +133,7 @@ struct RunNetworkReportTests {
         #expect(try first.strings("addresses") == ["198.19.12.2/22"])
         #expect(try first.string("gateway") == "198.19.12.1")
         #expect(try first.object("network").bool("ok"))
-        let line = try JSONNode(JSONValue(parsing: site.json(of: pod).encoded()))
+        let line = try JSONNode(JSONValue(parsing: networkInfo.json(of: pod).encoded()))
         #expect(try line.string("pod") == "web")
         #expect(try line.strings("addresses") == ["198.19.12.2/22"])
         #expect(try line.string("networkNamespace") == "/run/netns/peerpodctl-2")

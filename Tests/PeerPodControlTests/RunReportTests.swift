@@ -4,13 +4,13 @@ import Testing
 @testable import PeerPodControl
 
 @Suite struct RunReportTests {
-    private func outcome(_ pod: String, _ ending: PodOutcome.Ending, milliseconds: Int = 1000) -> PodOutcome {
+    private func outcome(_ pod: String, _ result: PodOutcome.Result, milliseconds: Int = 1000) -> PodOutcome {
         var timeline = PodTimeline()
         timeline.add(.create, from: .zero, to: .milliseconds(milliseconds / 10))
         timeline.add(.start, from: .milliseconds(milliseconds / 10), to: .milliseconds(milliseconds))
         return PodOutcome(
             pod: pod, namespace: "default", sandbox: String(repeating: "ab", count: 32), timeline: timeline,
-            ending: ending)
+            result: result)
     }
 
     private let refusal = PodFailure(
@@ -61,7 +61,7 @@ import Testing
     @Test("a clean-up that failed as well is told after what failed first, since a VM may be left")
     func failedTwice() {
         var twice = outcome("web", .failed(refusal))
-        twice.troubles = [
+        twice.teardownFailures = [
             PodFailure(operation: "hypervisor.Hypervisor/StopVM", message: "no answer", advice: "Look for the VM.")
         ]
         let report = RunReport(outcomes: [twice], concurrency: 1, elapsed: .seconds(1))
@@ -97,7 +97,7 @@ import Testing
         let two = outcome("b", .exited(status: 2))
         let killed = outcome("c", .exited(status: 137))
         var dirty = fine
-        dirty.troubles = [refusal]
+        dirty.teardownFailures = [refusal]
         #expect(ExitStatus.of([fine]) == 0)
         #expect(ExitStatus.of([killed]) == 137)
         #expect(ExitStatus.of([fine, two, killed]) == 2)

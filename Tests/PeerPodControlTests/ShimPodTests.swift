@@ -8,7 +8,8 @@ import Testing
 /// Runs one pod against `node`; `meanwhile` may interfere.
 private func runPod(
     on node: StandInNode, _ loop: EpollLoop, annotations: [String: String] = [:], network: RunNetwork = .none,
-    policy: String? = nil, timeout: Duration = .seconds(600), output: PodOutput = .none, pace: ShimPace = ShimPace(),
+    policy: String? = nil, timeout: Duration = .seconds(600), output: PodOutput = .none,
+    timeouts: ShimTimeouts = ShimTimeouts(),
     meanwhile: @escaping @Sendable (PodControl) async -> Void = { _ in }
 ) async throws -> PodOutcome {
     let plan = RunPlan(
@@ -20,7 +21,7 @@ private func runPod(
         let pod = ShimPod(
             plan: plan,
             identity: PodIdentity(name: "web", namespace: "shop", sandbox: randomSandboxID()), control: control,
-            output: output, hypervisor: HypervisorSocket(path: node.socket, loop: loop), pace: pace)
+            output: output, hypervisor: HypervisorSocket(path: node.socket, loop: loop), timeouts: timeouts)
         return await withTaskGroup(of: PodOutcome?.self) { group in
             group.addTask {
                 await meanwhile(control)
@@ -34,8 +35,8 @@ private func runPod(
 }
 
 extension PodOutcome {
-    fileprivate var status: Int32? { if case .exited(let status) = ending { status } else { nil } }
-    fileprivate var isInterrupted: Bool { if case .interrupted = ending { true } else { false } }
+    fileprivate var status: Int32? { if case .exited(let status) = result { status } else { nil } }
+    fileprivate var isInterrupted: Bool { if case .interrupted = result { true } else { false } }
 }
 
 @Suite("The shim")
@@ -46,7 +47,7 @@ struct ShimPodTests {
             let node = try StandInNode(on: loop)
             let outcome = try await runPod(on: node, loop)
             #expect(outcome.status == 0)
-            #expect(outcome.troubles.isEmpty)
+            #expect(outcome.teardownFailures.isEmpty)
             #expect(outcome.timeline.entries.map(\.phase) == [.create, .start, .agent, .run, .stop])
             let calls = node.calls
             #expect(
@@ -100,7 +101,9 @@ struct ShimPodTests {
             let node = try StandInNode(on: loop) { $0.network = { soundNetwork() } }
             let outcome = try await runPod(on: node, loop, network: .existing(path: "/run/netns/web"))
             #expect(node.calls.suffix(4) == ["Network", "RemoveContainer", "DestroySandbox", "StopVM"])
-            #expect(outcome.site == PodSite(namespacePath: "/run/netns/web"), "nothing is there to look its address up")
+            #expect(
+                outcome.networkInfo == PodNetworkInfo(namespacePath: "/run/netns/web"),
+                "nothing is there to look its address up")
             guard case .told(let report) = outcome.network else {
                 Issue.record("no network in \(outcome)")
                 return
@@ -169,7 +172,7 @@ struct ShimPodTests {
     func openOutputs() throws {
         try EpollLoop.run { loop in
             let node = try StandInNode(on: loop) { $0.leavesOutputsOpen = true }
-            let outcome = try await runPod(on: node, loop, pace: ShimPace(graceForOutputs: .milliseconds(20)))
+            let outcome = try await runPod(on: node, loop, timeouts: ShimTimeouts(graceForOutputs: .milliseconds(20)))
             #expect(outcome.status == 0)
             #expect(node.calls.last == "StopVM")
         }
@@ -276,7 +279,7 @@ struct ShimPodTests {
                 $0.runsUntilSignalled = true
                 $0.health = { checks in checks < 3 ? HealthCheckResponse.serving : HealthCheckResponse.notServing }
             }
-            let outcome = try await runPod(on: node, loop, pace: ShimPace(betweenChecks: .milliseconds(5)))
+            let outcome = try await runPod(on: node, loop, timeouts: ShimTimeouts(betweenChecks: .milliseconds(5)))
             #expect(outcome.failures.first?.operation == "grpc.Health/Check")
             #expect(outcome.failures.first?.message.contains("not serving") == true)
             #expect(node.calls.count { $0 == "Check" } == 4)

@@ -34,7 +34,7 @@ struct UserDataTests {
         let error = #expect(throws: BootError.self) { try userData.encoded() }
         #expect(error?.code == .tooLarge)
         #expect(
-            error?.reason.contains("65540 characters in base64, 4 more than the 65536 that the cloud takes") == true)
+            error?.reason.contains("65540 characters in base64, 4 more than the cloud's limit of 65536") == true)
         #expect(
             error?.reason.contains("the biggest part is auth.json (bytes: auth.json \(48_001 + spare), apf.json 7")
                 == true)

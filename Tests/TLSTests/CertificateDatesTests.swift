@@ -39,7 +39,7 @@ struct CertificateDatesTests {
             let handshake = try await Handshake.run(trusting, identity.serverContext(), on: loop)
             let server = try #require(Self.error(handshake.server))
             #expect(server.code == .expiredPeer)
-            let late = try #require(Self.seconds(before: " seconds behind that", in: server.reason))
+            let late = try #require(Self.seconds(before: " seconds behind", in: server.reason))
             #expect((3500...3600).contains(late))
             let client = try #require(Self.error(handshake.client))
             #expect(client.code == .refusedByPeer)
@@ -54,14 +54,14 @@ struct CertificateDatesTests {
             var handshake = try await Handshake.run(early.clientContext(), early.serverContext(), on: loop)
             let behind = try #require(Self.error(handshake.client))
             #expect(behind.code == .expiredPeer)
-            let late = try #require(Self.seconds(before: " seconds behind that", in: behind.reason))
+            let late = try #require(Self.seconds(before: " seconds behind", in: behind.reason))
             #expect((3500...3600).contains(late))
 
             let old = try Self.identity(madeBy: -CertificateTemplate.validity.upperBound - 7200)
             handshake = try await Handshake.run(old.clientContext(), old.serverContext(), on: loop)
             let ahead = try #require(Self.error(handshake.client))
             #expect(ahead.code == .expiredPeer)
-            let past = try #require(Self.seconds(before: " seconds past that", in: ahead.reason))
+            let past = try #require(Self.seconds(before: " seconds ahead", in: ahead.reason))
             #expect((7200...7400).contains(past))
         }
     }

@@ -6,13 +6,13 @@ import Testing
 struct SSHKeyTests {
     @Test("made for nobody are Ed25519, one line that reads back, and never the same twice")
     func made() throws {
-        let key = try SSHPublicKey.makeForNobody()
+        let key = try SSHPublicKey.makeWithoutPrivateKey()
         // The kind and the length of what follows are the same 19 bytes in every such key.
         #expect(key.description.hasPrefix("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI"))
         #expect(key.description.hasSuffix(" peerpod"))
         #expect(key.description.count == "ssh-ed25519 ".count + 68 + " peerpod".count)
         #expect(try SSHPublicKey(parsing: key.description + "\n", from: "itself") == key)
-        #expect(try SSHPublicKey.makeForNobody() != key)
+        #expect(try SSHPublicKey.makeWithoutPrivateKey() != key)
     }
 
     @Test("are read from a file whose path names environment variables")

@@ -32,12 +32,12 @@ struct TLSStreamTests {
     func tinyRecords() throws {
         try onLoop { [client, server] loop in
             let (client, server) = try await Handshake.run(client, server, on: loop).ends()
-            for _ in 0..<PeerConduct.recordsPerTurn + 10 { try await server.write([7]) }
+            for _ in 0..<RecordFloodDetector.recordsPerTurn + 10 { try await server.write([7]) }
             var counts: [Int] = []
-            while counts.reduce(0, +) < PeerConduct.recordsPerTurn + 10 {
+            while counts.reduce(0, +) < RecordFloodDetector.recordsPerTurn + 10 {
                 counts.append(try await client.read(upTo: 64 << 10).count)
             }
-            #expect(counts.max() ?? 0 <= PeerConduct.recordsPerTurn)
+            #expect(counts.max() ?? 0 <= RecordFloodDetector.recordsPerTurn)
             #expect(counts.count > 1)
         }
     }

@@ -47,7 +47,7 @@ struct ClientTests {
     @Test("gives up at its deadline, and ignores the answer that comes later")
     func deadline() throws {
         try talking { loop, client, server in
-            await #expect(throws: Status(.deadlineExceeded, "no answer came in time")) {
+            await #expect(throws: Status(.deadlineExceeded, "the server did not answer before the deadline")) {
                 try await client.call("s", "m", [], timeout: .milliseconds(10))
             }
             try await server.send(Frame(stream: 1, .response, payload: ResponseEnvelope(payload: [1]).encoded))

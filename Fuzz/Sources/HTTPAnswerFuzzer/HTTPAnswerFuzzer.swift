@@ -29,9 +29,9 @@ struct HTTPAnswerFuzzer {
         }
     }
 
-    private static func outcome(_ pieces: [[UInt8]]) -> Result<HTTPAnswerReader.Answer, HTTPAnswerError> {
-        var reader = HTTPAnswerReader(bodyLimit: bodyLimit)
-        do throws(HTTPAnswerError) {
+    private static func outcome(_ pieces: [[UInt8]]) -> Result<HTTPResponseReader.Answer, HTTPResponseError> {
+        var reader = HTTPResponseReader(bodyLimit: bodyLimit)
+        do throws(HTTPResponseError) {
             for piece in pieces where !piece.isEmpty {
                 if let answer = try reader.take(piece) { return .success(answer) }
             }

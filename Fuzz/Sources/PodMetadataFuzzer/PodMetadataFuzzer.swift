@@ -24,7 +24,7 @@ struct PodMetadataFuzzer {
         // Further bytes of the connection do not change the request.
         require((try? MetadataRequest.end(in: bytes + [0])) == end)
         guard let request = try? MetadataRequest(parsing: bytes[..<end]),
-            let question = try? MetadataQuestion(request)
+            let question = try? MetadataQuery(request)
         else { return }
         let text = Array(question.text(host: "host").utf8)
         require(text.allSatisfy { (0x20...0x7e).contains($0) || $0 == 0x0d || $0 == 0x0a })

@@ -23,8 +23,8 @@ struct GuestNetwork: Sendable {
         return address
     }()
 
-    /// Azure's platform, for every VM at this address: DNS, and services that hand out the VM's (here: the node's) settings and
-    /// certificates.
+    /// Azure's platform, for every VM at this address: DNS, and services that hand out the VM's (here: the node's)
+    /// settings and certificates.
     static let platform: NetAddress = {
         guard let address = NetAddress(bytes: [168, 63, 129, 16]) else { preconditionFailure("it has four bytes") }
         return address
@@ -68,8 +68,10 @@ struct GuestNetwork: Sendable {
         if isDedicated {
             guard underlay.isDedicated else {
                 throw ForwarderError(
-                    "the node's tunnel comes to an interface of its own, and \(underlay.interface) is the default route's",
-                    advice: "name the other one with -host-interface, or take -host-interface from the node's adaptor")
+                    "the node's tunnel needs an interface of its own, but \(underlay.interface) has the default route",
+                    advice:
+                        "name the other interface with -host-interface, or remove -host-interface from the node's adaptor"
+                )
             }
             plan.tunnel.local = underlay.address(toward: plan.tunnel.remote)?.address
         }
@@ -79,7 +81,7 @@ struct GuestNetwork: Sendable {
             throw ForwarderError(error)
         }
         logger.info(
-            "the pod's network is up",
+            "The pod's network is up",
             [
                 LogField("interface", plan.interface), LogField("tunnel", plan.tunnel), LogField("mtu", plan.mtu),
                 LogField("addresses", plan.addresses.map(\.description).joined(separator: " ")),
@@ -122,7 +124,7 @@ struct GuestNetwork: Sendable {
                 throw ForwarderError(problem, after: problem.mayPass ? now - begun : nil)
             }
             if now >= silentUntil {
-                logger.info("waiting for this VM's own network: \(problem.object): \(problem.reason)")
+                logger.info("Waiting for this VM's own network: \(problem.object): \(problem.reason)")
                 silentUntil = now.advanced(by: patience.silence)
             }
             try await loop.sleep(for: pause)
@@ -144,6 +146,6 @@ extension ForwarderError {
         let left = error.leftBehind.isEmpty ? "" : " (left behind: \(error.leftBehind.joined(separator: ", ")))"
         let time = waited.map { ", after \($0.components.seconds) s of waiting" } ?? ""
         self.init(
-            "the pod's network cannot be set up: \(error.object): \(error.reason)\(time)\(left)", advice: error.remedy)
+            "The pod's network cannot be set up: \(error.object): \(error.reason)\(time)\(left)", advice: error.remedy)
     }
 }

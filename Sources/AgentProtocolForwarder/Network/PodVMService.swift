@@ -28,7 +28,8 @@ struct PodVMService: Sendable {
         return Server(Service.services(of: [handler]), on: loop, limits: limits, logger: logger)
     }
 
-    /// The network at this moment, after a packet that the node can look for; what cannot be read is a problem of its own.
+    /// The network at this moment, after a packet that the node can look for; what cannot be read is a problem of its
+    /// own.
     func status() async throws -> VMNetworkStatus {
         guard let network else {
             return .with { $0.problems = ["The node's boot document describes no pod network for this VM."] }
@@ -37,7 +38,7 @@ struct PodVMService: Sendable {
             try? await network.networks.probe(network.plan, in: network.namespace)
             return VMNetworkStatus(try await network.networks.state(of: network.plan, in: network.namespace))
         } catch let error as PodNetworkError {
-            return .with { $0.problems = ["The VM's end cannot be looked at: \(error)"] }
+            return .with { $0.problems = ["The VM's end cannot be inspected: \(error)"] }
         }
     }
 }

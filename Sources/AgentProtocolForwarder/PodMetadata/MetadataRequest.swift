@@ -25,13 +25,13 @@ public struct MetadataRequest: Equatable, Sendable {
         }
         // The empty line, and what is after its end.
         guard lines.popLast()?.isEmpty == true, lines.popLast()?.isEmpty == true, !lines.isEmpty else {
-            throw .badRequest("the request has no end")
+            throw .badRequest("the request is not complete")
         }
         let words = lines.removeFirst().split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
         guard words.count == 3, words[2].elementsEqual("HTTP/1.1".utf8) || words[2].elementsEqual("HTTP/1.0".utf8),
             (1...16).contains(words[0].count), words[0].allSatisfy({ (0x41...0x5a).contains($0) }),
             words[1].first == UInt8(ascii: "/"), words[1].allSatisfy({ (0x21...0x7e).contains($0) })
-        else { throw .badRequest("the first line is no request of HTTP/1.1") }
+        else { throw .badRequest("the first line is not an HTTP/1.1 request") }
         method = String(decoding: words[0], as: UTF8.self)
         let target = words[1].split(separator: UInt8(ascii: "?"), maxSplits: 1, omittingEmptySubsequences: false)
         path = String(decoding: target[0], as: UTF8.self)
@@ -41,7 +41,7 @@ public struct MetadataRequest: Equatable, Sendable {
         for line in lines {
             guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > line.startIndex,
                 line[..<colon].allSatisfy(HTTPSyntax.isTokenCharacter), line.allSatisfy({ $0 >= 0x20 || $0 == 0x09 })
-            else { throw .badRequest("a line of the header is no field") }
+            else { throw .badRequest("a line of the header is not a field") }
             let name = String(decoding: line[..<colon], as: UTF8.self).lowercased()
             let value = String(decoding: line[(colon + 1)...], as: UTF8.self).filter { $0 != " " && $0 != "\t" }
             switch name {

@@ -4,8 +4,8 @@ internal import Telemetry
 
 /// The metadata service as the pod sees it, if the image's maker wants it to see one (`-pod-metadata`).
 ///
-/// It answers inside of the pod's namespace only, to processes of the pod only, what the VM's own service says, less the
-/// VM's user data. Everything about it is bounded: the pod is not trusted.
+/// It answers inside of the pod's namespace only, to processes of the pod only, what the VM's own service says, less
+/// the VM's user data. Everything about it is bounded: the pod is not trusted.
 struct PodMetadataRelay: Sendable {
     /// The longest answer, in bytes.
     static let bodyLimit = 256 << 10
@@ -28,7 +28,7 @@ struct PodMetadataRelay: Sendable {
         in namespace: NetworkNamespace, at address: SocketAddress, for endpoint: MetadataEndpoint, on loop: EpollLoop,
         logger: Logger
     ) throws {
-        // Only from there: the address is of use to nobody outside.
+        // Only from there: the address is of no use outside.
         listener = try Listener.listen(on: address, loop: loop, backlog: 64, device: "lo", in: namespace)
         self.endpoint = endpoint
         self.loop = loop
@@ -38,12 +38,12 @@ struct PodMetadataRelay: Sendable {
     /// Answers until cancelled.
     func run() async throws {
         defer { listener.close() }
-        // Who is at the door lets one in, and serves it himself.
-        let door = AsyncSemaphore(1)
+        // A task accepts one connection at a time, and then serves it.
+        let accepting = AsyncSemaphore(1)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<Self.places {
                 group.addTask {
-                    while true { await serve(try await door.withPermit { try await listener.accept() }) }
+                    while true { await serve(try await accepting.withPermit { try await listener.accept() }) }
                 }
             }
             try await group.waitForAll()
@@ -55,24 +55,24 @@ struct PodMetadataRelay: Sendable {
         do {
             try await withDeadline(.now.advanced(by: Self.patience), on: loop) {
                 try await stream.write(Self.head(of: try await answer(stream)))
-                // The answer might get lost if the connection ended with bytes that nobody has read.
+                // The answer might get lost if the connection is closed while received bytes are unread.
                 try await stream.finishWriting()
                 _ = try await withDeadline(.now.advanced(by: .seconds(1)), on: loop) { try await stream.read(upTo: 1) }
             }
         } catch {
-            logger.debug("a question of the pod's about metadata: \(error)")
+            logger.debug("A metadata request of the pod failed: \(error)")
         }
     }
 
-    private func answer(_ stream: Stream) async throws -> HTTPAnswerReader.Answer {
-        let question: MetadataQuestion
+    private func answer(_ stream: Stream) async throws -> HTTPResponseReader.Answer {
+        let question: MetadataQuery
         do {
             guard let request = try await request(stream) else { throw StreamClosed() }
-            question = try MetadataQuestion(request)
+            question = try MetadataQuery(request)
         } catch let refusal as MetadataRefusal {
             return .refusal(refusal.status, refusal.reason)
         }
-        let answer: HTTPAnswerReader.Answer
+        let answer: HTTPResponseReader.Answer
         do {
             answer = try await withDeadline(.now.advanced(by: Self.servicePatience), on: loop) {
                 try await endpoint.answer(to: question.target, upTo: Self.bodyLimit, on: loop)
@@ -83,11 +83,12 @@ struct PodMetadataRelay: Sendable {
             return .refusal(502, "the VM's metadata service does not answer: \(error)")
         }
         if let filtered = MetadataSecrets.removed(from: answer.body) {
-            return HTTPAnswerReader.Answer(status: answer.status, body: filtered)
+            return HTTPResponseReader.Answer(status: answer.status, body: filtered)
         }
         // A leaf, asked for as text: its path says what it is.
         if answer.status == 200, question.wantsText { return answer }
-        return .refusal(answer.status == 200 ? 502 : answer.status, "the VM's metadata service answered with no JSON")
+        return .refusal(
+            answer.status == 200 ? 502 : answer.status, "the VM's metadata service did not answer with JSON")
     }
 
     /// What is asked; nil if the connection ends before that is said.
@@ -101,7 +102,7 @@ struct PodMetadataRelay: Sendable {
         }
     }
 
-    private static func head(of answer: HTTPAnswerReader.Answer) -> [UInt8] {
+    private static func head(of answer: HTTPResponseReader.Answer) -> [UInt8] {
         let type = answer.body.first == UInt8(ascii: "{") || answer.body.first == UInt8(ascii: "[")
         let head = """
             HTTP/1.1 \(answer.status) \(answer.status == 200 ? "OK" : "Refused")\r
@@ -115,10 +116,10 @@ struct PodMetadataRelay: Sendable {
     }
 }
 
-extension HTTPAnswerReader.Answer {
+extension HTTPResponseReader.Answer {
     /// What the metadata service itself would say of an error.
-    fileprivate static func refusal(_ status: Int, _ reason: String) -> HTTPAnswerReader.Answer {
+    fileprivate static func refusal(_ status: Int, _ reason: String) -> HTTPResponseReader.Answer {
         let text = reason.filter { $0 != "\"" && $0 != "\\" && ($0.asciiValue ?? 0) >= 0x20 }
-        return HTTPAnswerReader.Answer(status: status, body: Array("{\"error\":\"\(text)\"}".utf8))
+        return HTTPResponseReader.Answer(status: status, body: Array("{\"error\":\"\(text)\"}".utf8))
     }
 }

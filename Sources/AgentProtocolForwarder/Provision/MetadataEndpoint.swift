@@ -15,7 +15,7 @@ struct MetadataEndpoint: Equatable, Sendable, CustomStringConvertible {
 
     init(parsing text: String) throws(ConfigurationError) {
         let refusal = ConfigurationError(
-            "-imds-endpoint \(text.debugDescription) is no endpoint: expected http:// and a numeric address, as in"
+            "-imds-endpoint \(text.debugDescription) is not an endpoint: expected http:// and a numeric address, as in"
                 + " \(Self.azure)")
         guard text.hasPrefix("http://"), text.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else { throw refusal }
         let rest = text.dropFirst("http://".count)
@@ -52,12 +52,13 @@ extension MetadataEndpoint {
 
     /// Asks once for `target`, a path below the prefix with its query.
     ///
-    /// - Throws: `SystemCallError`, ``HTTPAnswerError`` (also for a body of more than `limit` bytes), `CancellationError`.
-    func answer(to target: String, upTo limit: Int, on loop: EpollLoop) async throws -> HTTPAnswerReader.Answer {
+    /// - Throws: `SystemCallError`, ``HTTPResponseError`` (also for a body of more than `limit` bytes),
+    /// `CancellationError`.
+    func answer(to target: String, upTo limit: Int, on loop: EpollLoop) async throws -> HTTPResponseReader.Answer {
         let stream = try await Stream.connect(to: address, on: loop)
         defer { stream.close() }
         try await stream.write(Array(Self.request(prefix + target, to: "\(address)").utf8))
-        var reader = HTTPAnswerReader(bodyLimit: limit)
+        var reader = HTTPResponseReader(bodyLimit: limit)
         while true {
             let bytes = try await stream.read(upTo: 16 << 10)
             if bytes.isEmpty { return try reader.finish() }

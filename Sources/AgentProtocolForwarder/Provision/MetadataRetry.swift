@@ -22,10 +22,10 @@ struct MetadataRetry: Sendable {
             } catch let error as MetadataError {
                 let spent = ContinuousClock.now - start
                 guard error.mayPass, spent + pause <= limit else {
-                    let tries = attempt == 1 ? "" : " (asked \(attempt) times in \(spent.components.seconds) s)"
+                    let tries = attempt == 1 ? "" : " (\(attempt) requests in \(spent.components.seconds) s)"
                     throw MetadataError("\(error)\(tries)", mayPass: error.mayPass)
                 }
-                tell("\(error); asking again in \(pause)")
+                tell("\(error); the next request follows in \(pause)")
                 try await service.loop.sleep(for: pause)
                 pause = min(pause * 2, longestPause)
                 attempt += 1

@@ -9,28 +9,28 @@ struct MetadataService: Sendable {
 
     /// The oldest version that knows user data.
     private static let path = "/metadata/instance/compute/userData?api-version=2021-01-01&format=text"
-    /// ARM takes 64 KiB before base64; twice that is none of ours.
+    /// ARM takes 64 KiB before base64; user data of twice that size is not of this project.
     private static let bodyLimit = 128 << 10
 
     /// Asks once for the user data: base64 as the VM's maker gave it, still unchecked.
     ///
     /// - Throws: ``MetadataError``, or `CancellationError`.
     func userData() async throws -> [UInt8] {
-        let answer: HTTPAnswerReader.Answer
+        let answer: HTTPResponseReader.Answer
         do {
             answer = try await withDeadline(.now.advanced(by: patience), on: loop) {
                 try await endpoint.answer(to: Self.path, upTo: Self.bodyLimit, on: loop)
             }
         } catch is DeadlineExceeded {
-            throw MetadataError("it did not answer within \(patience)", mayPass: true)
+            throw MetadataError("no answer within \(patience)", mayPass: true)
         } catch let error as SystemCallError {
             throw MetadataError("\(error)", mayPass: true)
-        } catch let error as HTTPAnswerError {
+        } catch let error as HTTPResponseError {
             throw MetadataError(error.description, mayPass: true)
         }
         guard answer.status == 200 else { throw MetadataError(answer) }
         guard answer.body.contains(where: { $0 > UInt8(ascii: " ") }) else {
-            throw MetadataError("it has no user data for this VM", mayPass: true)
+            throw MetadataError("no user data for this VM", mayPass: true)
         }
         return answer.body
     }
@@ -49,12 +49,12 @@ struct MetadataError: Error, Equatable, CustomStringConvertible {
     }
 
     /// An answer that is none. The service says of itself: 404 and 410 while it is updated, 429 when asked too often.
-    init(_ answer: HTTPAnswerReader.Answer) {
-        var text = "it answered with status \(answer.status)"
+    init(_ answer: HTTPResponseReader.Answer) {
+        var text = "answered with status \(answer.status)"
         switch answer.status {
-        case 404: text += " (no such thing, or being updated)"
-        case 410: text += " (being updated: back within 70 s)"
-        case 429: text += " (asked too often)"
+        case 404: text += " (not found, or being updated)"
+        case 410: text += " (being updated: available within 70 s)"
+        case 429: text += " (too many requests)"
         default: break
         }
         // Its own words; they are not user data, which comes with 200.

@@ -14,15 +14,15 @@ enum ProvisionCommand {
     }
 
     private static let command = Command(
-        "agent-protocol-forwarder provision", summary: "write the files that the VM's user data brings",
+        "agent-protocol-forwarder provision", summary: "write the files from the VM's user data",
         details: """
-            Takes user data from -user-data, or from the metadata service at -imds-endpoint; without either, from \
-            \(UserDataSource.configurationDisk) if it is there, else from Azure's metadata service, which is asked \
-            again and again for up to \(MetadataRetry().limit.components.seconds) s.
+            Takes user data from -user-data, or from the metadata service at -imds-endpoint. Without either, from \
+            \(UserDataSource.configurationDisk) if it exists, else from Azure's metadata service, which is asked repeatedly \
+            for up to \(MetadataRetry().limit.components.seconds) s.
 
-            Checks the whole of it, then writes its files, or none. Only these are written: \
-            \(names(measured: false)). Others in \(GuestFile.directory) are skipped with a warning. Refused are files \
-            elsewhere, and those that only measured initdata may decide: \(names(measured: true)), policy.rego and \
+            Checks all of the user data, then writes all of its files or none. Only these are written: \
+            \(names(measured: false)). Other files in \(GuestFile.directory) are skipped with a warning. Files elsewhere are \
+            refused, and so are files that may come only from measured initdata: \(names(measured: true)), policy.rego and \
             initdata.digest.
             """,
         defaults: Options(),
@@ -30,19 +30,20 @@ enum ProvisionCommand {
             .init(
                 "Flags",
                 [
-                    Setting("user-data", \.userData, .path, "The user data: a cloud-config, or the base64 of one."),
+                    Setting("user-data", \.userData, .path, "The user data: a cloud-config, plain or in base64."),
                     Setting(
                         "imds-endpoint", environment: "AZURE_IMDS_ENDPOINT", \.endpoint, .string("URL"),
                         "The metadata service. Azure's is \(MetadataEndpoint.azure)."),
                     Setting("root", \.root, .path, "The directory that stands for \(GuestFile.directory)."),
                     Setting(
                         "unmeasured-attestation", \.allowsUnmeasured, .bool,
-                        "Let user data, which nothing measures, bring \(names(measured: true)): the node then decides what"
-                            + " the VM attests. For an image whose guests keep no secrets from the node."),
+                        "Accept \(names(measured: true)) from user data, which is not measured: the node then decides what"
+                            + " the VM attests. For images whose guests have no secrets from the node."),
                     Setting(
                         "seccomp", environment: "SECCOMP", \.systemCallFilter,
                         .choice(SystemCallFilter.Mode.allCases.map { ($0.rawValue, $0) }),
-                        "What happens to system calls that it does not need; log only notes them in the audit log."),
+                        "How to treat system calls that the program does not need; log only writes them to the audit log."
+                    ),
                 ])
         ])
 
@@ -60,7 +61,7 @@ enum ProvisionCommand {
                     directory: options.root, allowsUnmeasured: options.allowsUnmeasured)
                 let outcome = try provisioner.provision(userData: userData)
                 for name in outcome.skipped {
-                    output.error("\(command.name): warning: \(name) is skipped: this guest has no use for it\n")
+                    output.error("\(command.name): warning: \(name) is skipped: this guest does not use it\n")
                 }
                 for path in outcome.written { output.standard("wrote \(path)\n") }
                 return 0

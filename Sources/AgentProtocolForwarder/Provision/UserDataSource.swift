@@ -32,7 +32,7 @@ enum UserDataSource: Equatable, Sendable {
                     return try await retry.userData(from: service) { tell("\(name): \($0)") }
                 }
             } catch let error as MetadataError {
-                throw ForwarderError("\(name) gave no user data: \(error)", advice: AzureMachine.advice)
+                throw ForwarderError("cannot get user data from \(name): \(error)", advice: AzureMachine.advice)
             }
         }
     }
@@ -52,8 +52,8 @@ enum AzureMachine {
     /// What to do when there is no user data.
     static var advice: String {
         isHere
-            ? "see that the VM was made by a cloud-api-adaptor, and that nothing between filters 169.254.169.254"
-            : "this is no Azure VM by its chassis' tag: give -user-data, -imds-endpoint, or a disk at"
+            ? "check that a cloud-api-adaptor has made the VM, and that no filter blocks 169.254.169.254"
+            : "this is not an Azure VM by its chassis tag: give -user-data, -imds-endpoint, or a disk at"
                 + " \(UserDataSource.configurationDisk)"
     }
 }

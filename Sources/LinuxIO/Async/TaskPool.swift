@@ -1,31 +1,31 @@
-/// A parent for work that comes one by one: each child can be cancelled alone, and all
-/// are waited for when the pool ends.
+/// A parent for tasks that start one by one: each can be cancelled alone, and the pool waits for all of them when it
+/// ends.
 ///
 ///     group.addTask { await pool.run() }
 ///     let child = pool.start { await delete(vm) }
 public final class TaskPool: Sendable {
-    private let arrivals: AsyncStream<Child>
-    private let door: AsyncStream<Child>.Continuation
+    private let started: AsyncStream<Child>
+    private let continuation: AsyncStream<Child>.Continuation
 
-    /// A pool that nobody runs yet; what is started meanwhile waits for ``run()``.
-    public init() { (arrivals, door) = AsyncStream.makeStream() }
+    /// A pool that does not run yet; tasks that are started before ``run()`` wait for it.
+    public init() { (started, continuation) = AsyncStream.makeStream() }
 
     /// Runs what is started until cancelled, then cancels every child and returns once all have ended.
     public func run() async {
         await withDiscardingTaskGroup { group in
-            for await child in arrivals { group.addTask { await child.run() } }
+            for await child in started { group.addTask { await child.run() } }
             group.cancelAll()
         }
-        // What came too late to run still has to say that it is over.
-        door.finish()
-        for await child in arrivals { child.abandon() }
+        // Tasks that were started too late do not run, but their waiters have to be resumed.
+        continuation.finish()
+        for await child in started { child.abandon() }
     }
 
     /// Hands `body` to the pool. Once the pool has ended it does not run, and counts as finished.
     @discardableResult
     public func start(_ body: @escaping @Sendable () async -> Void) -> Child {
         let child = Child(body)
-        if case .terminated = door.yield(child) { child.abandon() }
+        if case .terminated = continuation.yield(child) { child.abandon() }
         return child
     }
 

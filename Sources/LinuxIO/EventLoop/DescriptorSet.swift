@@ -21,7 +21,7 @@ package final class DescriptorSet: Sendable {
     private let inner: Stream
     private let alarm: OwnedFD
 
-    /// The tag of what is no descriptor.
+    /// The tag of events that are not of a descriptor.
     private static let alarmTag = UInt64.max
     private static let roundSize = 64
 
@@ -69,7 +69,7 @@ package final class DescriptorSet: Sendable {
         }
         return events.prefix(Int(max(0, count ?? 0))).map { event in
             if event.tag == DescriptorSet.alarmTag {
-                _ = clinux_alarm_set(alarm.rawValue, 0)  // It is readable until it is set anew.
+                _ = clinux_alarm_set(alarm.rawValue, 0)  // It is readable until it is set again.
                 return .alarm
             }
             return .descriptor(

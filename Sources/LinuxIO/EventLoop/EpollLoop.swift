@@ -33,7 +33,7 @@ public final class EpollLoop: TaskExecutor, Sendable {
     /// must not keep the others' events waiting for all these rounds.
     private static let timeBetweenPolls = Duration.milliseconds(1)
 
-    /// A loop that nobody runs yet.
+    /// A loop that does not run yet.
     public init() throws(SystemCallError) {
         epoll = OwnedFD(owning: try systemCall("epoll_create1") { clinux_epoll_create() })
         wakeup = OwnedFD(owning: try systemCall("eventfd") { clinux_eventfd() })

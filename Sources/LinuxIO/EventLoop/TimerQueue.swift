@@ -37,7 +37,7 @@ struct TimerQueue {
         guard let first = heap.first else { return -1 }
         let left = ContinuousClock.now.duration(to: first.due).components
         // A day is soon enough to look again, and no arithmetic can overflow. Late by less than a second is
-        // zero seconds and attoseconds below zero; below zero, the kernel would wait for ever.
+        // zero seconds and attoseconds below zero; below zero, the kernel would wait without end.
         return max(0, min(max(left.seconds, -1), 86_400) * 1_000_000_000 + left.attoseconds / 1_000_000_000)
     }
 

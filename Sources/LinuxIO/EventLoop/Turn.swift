@@ -1,7 +1,8 @@
 /// How much one stream gives its reader before the loop's other tasks get their turn.
 ///
-/// A peer that sends without a pause must not hold the loop. The rule is the stream's, not the reader's, so that no reader
-/// can forget it: when a turn is over, a read finds nothing, and the wait that follows only lets the others run first.
+/// A peer that sends without a pause must not hold the loop. The rule is the stream's, not the reader's, so that no
+/// reader can forget it: when a turn is over, a read finds nothing, and the wait that follows only lets the others run
+/// first.
 struct Turn {
     /// Bytes in a turn: to decrypt and forward them takes about half a millisecond.
     static let byteLimit = 512 << 10
@@ -21,7 +22,7 @@ extension EpollLoop {
     /// Lets everything else that is ready run first; for a task that would otherwise go on without a pause.
     ///
     /// - Throws: `CancellationError`.
-    public func giveWay() async throws {
+    public func yield() async throws {
         await Task.yield()
         try Task.checkCancellation()
     }

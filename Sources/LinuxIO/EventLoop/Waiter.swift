@@ -1,6 +1,6 @@
 /// A suspended task.
 ///
-/// Safe, because whoever keeps one takes it out of its keeping place, under a lock, before
+/// Safe, because the code that stores one removes it from its storage, under a lock, before
 /// resuming it: each is resumed exactly once. Checked continuations would prove the same at
 /// the price of an allocation for every wait.
 @safe struct Waiter {

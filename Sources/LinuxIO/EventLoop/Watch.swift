@@ -7,10 +7,10 @@ public enum Direction: Sendable {
     case writing
 }
 
-/// What a loop knows of one descriptor: who waits for it, and edges that nobody waited for.
+/// What a loop knows of one descriptor: which tasks wait for it, and edges that no task waited for.
 ///
 /// Reading is watched edge-triggered from birth, so a wait costs no system call. Writing
-/// is armed only while somebody waits: a Unix socket reports room after every message its
+/// is armed only while a task waits: a Unix socket reports room after every message its
 /// peer takes, and being woken for each would double the cost of an idle writer.
 final class Watch: Sendable {
     private enum Slot {
@@ -106,7 +106,7 @@ final class Watch: Sendable {
                 state[direction] = .idle
                 return Task.isCancelled ? .failure(CancellationError()) : .success(())
             case .idle:
-                // Cancelled before it parked: the handler has run and found nobody.
+                // Cancelled before it parked: the handler has run and found no waiter.
                 if Task.isCancelled { return .failure(CancellationError()) }
                 state[direction] = .waiting(waiter)
                 return nil

@@ -1,11 +1,12 @@
 internal import Glibc
 
 extension Directory {
-    /// Opens a directory that only this user can write, and makes it, with `mode` and durably, if it is not there; without
+    /// Opens a directory that only this user can write, and makes it, with `mode` and durably, if it is not there;
+    /// without
     /// `mode` it has to be there.
     ///
-    /// No other user may be able to put something else in its place, or to have put something in it: it has to belong to
-    /// this user, and all above it to this user or to root; others may write none of them, but for a parent with the
+    /// No other user may be able to put something else in its place, or to have put something in it: it has to belong
+    /// to this user, and all above it to this user or to root; others may write none of them, except a parent with the
     /// sticky bit, such as /tmp. A link on the way has to be this user's, or root's.
     ///
     /// - Throws: ``FileError``, which says what to do.
@@ -22,8 +23,8 @@ extension Directory {
         try FileError.wrapping { try walk(path, mode) }
     }
 
-    /// Opens a directory that only this user can write and that has this very path's last name: a link is refused, also one
-    /// of this user.
+    /// Opens a directory that only this user can write and that has this very path's last name: a link is refused,
+    /// also one of this user.
     public static func ownEntry(_ path: String) throws(FileError) -> Directory {
         try trusted(Files.parent(of: path)).own(Files.name(of: path))
     }
@@ -38,7 +39,7 @@ extension Directory {
             guard error.errno == ENOTDIR, (try? kind(of: name)) == .link else { throw .refused(error) }
             throw .untrusted(
                 path: path(of: name),
-                reason: "is a symbolic link, and not the directory that belongs there: remove it")
+                reason: "is a symbolic link instead of a directory: remove it")
         }
         try directory.checkIsOwn()
         return directory
@@ -95,7 +96,7 @@ extension Directory {
         guard Self.isTrusted(status.st_uid) else {
             throw FileError.untrusted(
                 path: path,
-                reason: "is a symbolic link of user \(status.st_uid), who could have it lead elsewhere: choose another "
+                reason: "is a symbolic link of user \(status.st_uid), who can redirect the path: choose another "
                     + "directory")
         }
         var target = [UInt8](repeating: 0, count: Int(PATH_MAX))

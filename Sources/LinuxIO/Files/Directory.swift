@@ -1,7 +1,8 @@
 internal import CLinux
 internal import Glibc
 
-/// A directory that is held open: what is done in it is done in this very directory, whatever its path leads to meanwhile.
+/// A directory that is held open: what is done in it is done in this very directory, whatever its path leads to
+/// meanwhile.
 ///
 /// Names are single ones, and no operation follows a symbolic link.
 public final class Directory: Sendable {
@@ -104,7 +105,7 @@ public final class Directory: Sendable {
         Directory(try openFile(name, O_RDONLY | O_DIRECTORY), at: path(of: name))
     }
 
-    /// Opens what has that name, but for a link. A pipe is not waited for.
+    /// Opens what has that name, unless it is a link. Does not wait for the other end of a pipe.
     func openFile(_ name: String, _ flags: CInt, mode: UInt32 = 0) throws(SystemCallError) -> OwnedFD {
         let path = path(of: name)
         return OwnedFD(
@@ -128,7 +129,7 @@ extension Directory {
                 return try DurableFile.content(of: file, path, limit: limit)
             }
         } catch .refused(let error) where error.errno == ELOOP {
-            throw .untrusted(path: path, reason: "is a symbolic link, and not the file that belongs there: remove it")
+            throw .untrusted(path: path, reason: "is a symbolic link instead of a file: remove it")
         }
     }
 

@@ -52,7 +52,7 @@ public struct FileLock: ~Copyable, Sendable {
         return FileLock(fd)
     }
 
-    /// Whether somebody holds the lock at the moment; false without the file. Disturbs nobody who takes it.
+    /// Whether a process holds the lock at this moment; false without the file. Does not take the lock.
     public static func isHeld(_ path: String) throws(SystemCallError) -> Bool {
         do throws(SystemCallError) {
             let fd = OwnedFD(owning: try systemCall("open", on: path) { unsafe clinux_open(path, O_RDONLY, 0) })

@@ -41,7 +41,7 @@ extension Files {
 
     /// How much room a file system has.
     public struct Space: Equatable, Sendable {
-        /// Of one thing: how much there is, how much is free, and how much of that anybody may take.
+        /// Of one resource: the total, how much is free, and how much of that is free for every user.
         public struct Count: Equatable, Sendable {
             public let total: UInt64
             public let free: UInt64

@@ -14,7 +14,7 @@ public enum FileError: Error, Equatable, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .refused(let error): error.description
-        case .tooLarge(let path, let limit): "\(path) has more than the \(limit) bytes that it may have"
+        case .tooLarge(let path, let limit): "\(path) has more than \(limit) bytes, which is its limit"
         case .untrusted(let path, let reason): "\(path) \(reason)"
         }
     }

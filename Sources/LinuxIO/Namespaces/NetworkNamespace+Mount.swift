@@ -27,7 +27,8 @@ extension NetworkNamespace {
     /// Takes a namespace's path away; the namespace lives on for as long as anything else holds it.
     ///
     /// Nothing happens if nothing is there. Needs `CAP_SYS_ADMIN`.
-    /// - Throws: ``SystemCallError``, with `EEXIST` when what is there is no namespace, nor what remains of one.
+    /// - Throws: ``SystemCallError``, with `EEXIST` when the path is neither a namespace nor what an unmounted
+    /// namespace leaves.
     public static func unmount(_ path: String) throws(SystemCallError) {
         // As often as something is mounted there.
         while (try? NetworkNamespace(opening: path)) != nil {

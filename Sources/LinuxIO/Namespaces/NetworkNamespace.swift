@@ -17,7 +17,7 @@ public final class NetworkNamespace: Sendable, CustomStringConvertible {
         public var description: String {
             switch self {
             case .missing(let path): "There is no network namespace at \(path)."
-            case .notANamespace(let path): "\(path) is no network namespace."
+            case .notANamespace(let path): "\(path) is not a network namespace."
             case .refused(let error): "\(error)"
             }
         }
@@ -59,7 +59,7 @@ public final class NetworkNamespace: Sendable, CustomStringConvertible {
         try NetworkNamespace(opening: "/proc/self/ns/net")
     }
 
-    /// Makes one that nobody else has, with nothing in it but a loopback interface that is down.
+    /// Makes a new namespace. Its only interface is a loopback interface that is down.
     ///
     /// Needs `CAP_SYS_ADMIN`.
     public static func make(named name: String = "a new network namespace") throws(Failure) -> NetworkNamespace {
@@ -118,7 +118,7 @@ public final class NetworkNamespace: Sendable, CustomStringConvertible {
         _ = try systemCall("setns", on: description) { clinux_enter_network(fd.rawValue) }
     }
 
-    /// Runs `body` while nobody else does so in this namespace, in whatever process; waits for that.
+    /// Runs `body` under a lock of this namespace, across all processes; waits for the lock.
     package func exclusively<Result, Failure: Error>(
         _ body: () throws(Failure) -> Result
     ) throws(SystemCallError) -> Swift.Result<Result, Failure> {

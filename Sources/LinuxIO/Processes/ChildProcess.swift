@@ -30,7 +30,7 @@ public final class ChildProcess: Sendable {
         public var error = Output.inherit
         /// Whether the child leads a session, and so a process group, of its own.
         public var newSession = false
-        /// Descriptors of ours to hand over, under the child's numbers.
+        /// Descriptors of this process to hand over, by the child's numbers.
         public var descriptors: [(number: CInt, from: CInt)] = []
         /// The network namespace that it starts in; nil: the parent's. Needs `CAP_SYS_ADMIN`.
         ///
@@ -87,13 +87,13 @@ public final class ChildProcess: Sendable {
     /// but the three.
     /// - Throws: ``SystemCallError`` on the executable, the directory or a file.
     public static func start(_ options: Options, on loop: EpollLoop) throws(SystemCallError) -> ChildProcess {
-        let plumbing = try Plumbing([options.input, options.output, options.error], on: loop)
+        let pipes = try ChildPipes([options.input, options.output, options.error], on: loop)
         let plan = SpawnPlan(options)
-        try plumbing.connect(in: plan)
+        try pipes.connect(in: plan)
         for descriptor in options.descriptors { plan.duplicate(descriptor.from, to: descriptor.number) }
         let pid = try spawn(plan, options)
         let handle = OwnedFD(owning: try systemCall("pidfd_open", on: "\(pid)") { clinux_pidfd_open(pid) })
-        return ChildProcess(pid: pid, handle: try Stream(handle, on: loop), ends: plumbing.parentEnds)
+        return ChildProcess(pid: pid, handle: try Stream(handle, on: loop), ends: pipes.parentEnds)
     }
 
     private static func spawn(_ plan: SpawnPlan, _ options: Options) throws(SystemCallError) -> Int32 {
@@ -120,10 +120,11 @@ public final class ChildProcess: Sendable {
     public func wait() async throws -> ExitStatus {
         while true {
             if let known = try reap() { return known }
-            // Each waiter watches a descriptor of its own, for a stream has one reader; and not a copy of ours, since epoll
-            // forgets a copy only with the last of them, and would not take its number again after a cancelled wait.
+            // Each waiter watches a descriptor of its own, for a stream has one reader; and not a copy of ours, since
+            // epoll forgets a copy only with the last of them, and would not take its number again after a cancelled
+            // wait.
             let own = try status.withLock { known throws(SystemCallError) in
-                // Whoever is not reaped keeps the number, so that it is still the child's.
+                // A child that is not reaped keeps its number, so that no other process can have it.
                 known == nil ? try systemCall("pidfd_open", on: "\(pid)") { clinux_pidfd_open(pid) } : nil
             }
             guard let own else { continue }

@@ -8,10 +8,10 @@ public enum ProcessMemory {
 
     /// Gives back the pages of programs and libraries that only the start needed.
     ///
-    /// A daemon runs and reads far more of them before it serves than after: linking, reading its configuration, setting
-    /// up its libraries. Those pages stay resident until memory is short. They are clean, so giving them back loses
-    /// nothing: what is needed again comes back from the page cache. What was relocated at the start is our own copy,
-    /// though now read-only too, and would be lost: a mapping that has any such page stays as it is.
+    /// A daemon runs and reads far more of them before it serves than after: linking, reading its configuration,
+    /// setting up its libraries. Those pages stay resident until memory is short. They are clean, so giving them back
+    /// loses nothing: what is needed again comes back from the page cache. What was relocated at the start is our own
+    /// copy, though now read-only too, and would be lost: a mapping that has any such page stays as it is.
     ///
     /// What was allocated meanwhile and is free by now goes back too.
     public static func forgetStartUp() {
@@ -48,7 +48,7 @@ struct MappedFile: Equatable {
         return found
     }
 
-    /// From `7f00-7f80 r-xp 00002000 fe:00 253911   /usr/bin/cat`; nil if it is no file, or can be written to.
+    /// From `7f00-7f80 r-xp 00002000 fe:00 253911   /usr/bin/cat`; nil if it is not a file, or is writable.
     private init?(_ fields: [ArraySlice<UInt8>]) {
         guard fields.count == 6, fields[1].elementsEqual("r-xp".utf8) || fields[1].elementsEqual("r--p".utf8),
             fields[5].first(where: { $0 != UInt8(ascii: " ") }) == UInt8(ascii: "/")

@@ -31,7 +31,7 @@ public struct ProcessRecord: Hashable, Sendable {
     }
 }
 
-/// Who descends from whom, read from /proc.
+/// The parents and children of processes, read from /proc.
 ///
 /// A snapshot of what moves: who acts on it looks again afterwards.
 public enum ProcessTable {

@@ -8,13 +8,13 @@ public enum ProcessTree {
 
     /// Has the kernel kill this process, or send it another signal, when the thread that started it ends.
     ///
-    /// If the parent ended before the call, nothing would tell; so the caller says whom it expects.
+    /// If the parent ended before the call, there is no signal; so the caller passes the expected parent.
     public static func dieWithParent(_ expected: Int32? = nil, with signal: Int32 = Signals.kill) {
         _ = clinux_die_with_parent(signal)
         if let expected, getppid() != expected { _ = kill(getpid(), signal) }
     }
 
-    /// Reaps the children of this process that have ended, but for those that somebody else waits for.
+    /// Reaps the children of this process that have ended, except those that another task waits for.
     ///
     /// A subreaper calls it on `SIGCHLD`, for it becomes the parent of processes that it never started.
     public static func reapOrphans(except known: Set<Int32>) {
@@ -41,7 +41,7 @@ public enum ProcessTree {
     /// The parent's number.
     public static var parent: Int32 { getppid() }
 
-    /// Whether a process of that number exists and is no zombie.
+    /// Whether a process of that number exists and is not a zombie.
     public static func isAlive(_ pid: Int32) -> Bool {
         ProcessRecord(pid: pid).map { !$0.isZombie } ?? false
     }

@@ -1,7 +1,7 @@
 internal import CLinux
 internal import Glibc
 
-/// A terminal that a program of ours is the other side of.
+/// A terminal with this program at its other side.
 ///
 /// A process whose input, output and error are ``path``, opened in a new session, has it
 /// as its controlling terminal.
@@ -26,7 +26,7 @@ public struct PseudoTerminal: Sendable {
         do {
             return try await stream.read(upTo: count)
         } catch let error as SystemCallError where error.errno == EIO {
-            return []  // How a terminal says that nobody is at its other side.
+            return []  // A terminal reports this error when its other side is closed.
         }
     }
 

@@ -5,7 +5,7 @@ internal import Glibc
 public enum ServiceManager {
     /// Tells systemd `state`, such as `READY=1` or `STOPPING=1` (sd_notify(3)).
     ///
-    /// Without NOTIFY_SOCKET, or when nobody listens there, nothing happens.
+    /// Does nothing without NOTIFY_SOCKET, or when no process listens there.
     public static func notify(_ state: String, environment: [String: String] = Environment.all) {
         guard let path = environment["NOTIFY_SOCKET"], let (address, length) = kernelForm(of: path) else { return }
         let number = clinux_datagram()

@@ -73,8 +73,8 @@ internal import Glibc
     }
 }
 
-/// The pipes between a child and us.
-struct Plumbing: ~Copyable {
+/// The pipes between a child process and this process.
+struct ChildPipes: ~Copyable {
     private struct ChildEnd: ~Copyable {
         let fd: OwnedFD
     }

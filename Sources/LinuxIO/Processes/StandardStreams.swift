@@ -35,7 +35,7 @@ public enum StandardError {
 
 /// What people say to programs.
 ///
-/// The descriptor is shared with whoever started us, so it is never made non-blocking: it
+/// The descriptor is shared with the process that started this one, so it is never made non-blocking: it
 /// is read only when the kernel says that a read would not block.
 public final class StandardInput: Sendable {
     private let watch: Watch?
@@ -79,7 +79,7 @@ private func writeAll(_ bytes: [UInt8], to fd: CInt) -> Bool {
         if count > 0 {
             rest = rest.dropFirst(count)
         } else if errno == EAGAIN {
-            // Somebody else made it non-blocking; then waiting is up to us.
+            // Another process has made it non-blocking, so this code has to wait.
             var request = pollfd(fd: fd, events: Int16(POLLOUT), revents: 0)
             _ = unsafe poll(&request, 1, -1)
         } else if errno != EINTR {

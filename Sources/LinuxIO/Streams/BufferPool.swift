@@ -1,4 +1,4 @@
-/// Room for bytes under way, lent to whoever has some and shared by all connections.
+/// Buffers for bytes in transit, shared by all connections.
 ///
 /// A connection that waits holds none, so a thousand idle ones cost no buffers; the block
 /// lent next is the one given back last, still warm in the cache. However many connections

@@ -11,8 +11,8 @@ public final class Listener: Sendable {
     /// Connections accepted since the last wait.
     private let acceptedInARow = Lock(0)
 
-    /// Connections after which the loop's other tasks get their turn: a peer that connects without a pause must not hold
-    /// the loop.
+    /// Connections after which the loop's other tasks get their turn: a peer that connects without a pause must not
+    /// hold the loop.
     private static let connectionsPerTurn = 16
 
     private init(_ stream: Stream, at address: SocketAddress, file: FileIdentity?) {
@@ -26,8 +26,9 @@ public final class Listener: Sendable {
     /// Starts to listen.
     ///
     /// A Unix socket file that no process serves any more is replaced; one that answers is left alone, also when both
-    /// processes start at the same moment. The file has `mode` from its first moment. The socket stays in `namespace` (nil: the thread's own), and
-    /// holds it, as do the connections that come from it. With `device` nobody is heard who comes over another interface.
+    /// processes start at the same moment. The file has `mode` from its first moment. The socket stays in `namespace`
+    /// (nil: the thread's own), and holds it, as do the connections that come from it. With `device`, only connections
+    /// over that interface are accepted.
     /// - Throws: ``SocketInUse``, or ``SystemCallError``.
     public static func listen(
         on address: SocketAddress, loop: EpollLoop, backlog: CInt = 1024, mode: UInt32 = 0o600,
@@ -37,8 +38,8 @@ public final class Listener: Sendable {
             guard case .unix(let path) = address else {
                 return try socket(on: address, backlog: backlog, mode: mode, sharesPort: sharesPort, device).disowned()
             }
-            // From the look at the old file until the new one answers: otherwise two processes find the same stale file,
-            // and the slower one removes the socket of the other.
+            // From the look at the old file until the new one answers: otherwise two processes find the same stale
+            // file, and the slower one removes the socket of the other.
             let turn = try FileLock.takeDirectory(Files.parent(of: path))
             try removeStaleSocket(path)
             let number = try socket(on: address, backlog: backlog, mode: mode, sharesPort: sharesPort, device)
@@ -139,7 +140,7 @@ public final class Listener: Sendable {
             let fd = OwnedFD(owning: try systemCall("socket") { clinux_socket(family) })
             return unsafe connect(fd.rawValue, kernel, length) == 0 ? 0 : errno
         }
-        // Only a refusal says that nobody is there; a full backlog (EAGAIN) is somebody.
+        // Only a refusal means that no process listens; a full backlog (EAGAIN) means that one does.
         guard answer == ECONNREFUSED else { throw SocketInUse(path: path) }
         _ = unsafe unlink(path)
     }

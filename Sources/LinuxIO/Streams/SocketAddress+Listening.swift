@@ -4,9 +4,9 @@ internal import Glibc
 extension SocketAddress {
     /// Reads where to listen, `host:port`, as Go's `net.Listen` does.
     ///
-    /// The host may be a name, which is looked up at once, so this may block; of its addresses the first IPv4 one is taken,
-    /// else the first. Without a host (`:15150`) every address of this machine is meant, of both families where the kernel
-    /// has IPv6.
+    /// The host may be a name, which is looked up at once, so this may block; of its addresses the first IPv4 one is
+    /// taken, else the first. Without a host (`:15150`) every address of this machine is meant, of both families where
+    /// the kernel has IPv6.
     public init(listening text: String) throws(AddressError) {
         guard let colon = text.lastIndex(of: ":") else {
             self = try SocketAddress(parsing: text)
@@ -51,7 +51,7 @@ extension SocketAddress {
         let code = unsafe getaddrinfo(name, nil, &hints, &list)
         guard code == 0 else {
             throw AddressError(
-                description: "the name \(name) is not known here: \(unsafe String(cString: gai_strerror(code)))")
+                description: "the name \(name) cannot be resolved: \(unsafe String(cString: gai_strerror(code)))")
         }
         defer { unsafe freeaddrinfo(list) }
         var found: [String] = []

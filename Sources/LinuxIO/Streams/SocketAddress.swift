@@ -9,7 +9,7 @@ public enum SocketAddress: Hashable, Sendable {
     case tcp(host: String, port: UInt16)
 }
 
-/// Text that is no address of ours: what it was, and what would be one.
+/// Text that is not an address, and what is expected instead.
 public struct AddressError: Error, Equatable, Sendable, CustomStringConvertible {
     /// A sentence that quotes the text and says what is expected.
     public let description: String
@@ -27,7 +27,7 @@ extension SocketAddress: CustomStringConvertible {
     /// Reads `host:port` or `[host]:port`, the host being numeric.
     public init(parsing text: String) throws(AddressError) {
         let refusal = AddressError(
-            description: "\"\(text)\" is no address: expected a numeric IP address and a port, as in 0.0.0.0:15150")
+            description: "\"\(text)\" is not an address: expected a numeric IP address and a port, as in 0.0.0.0:15150")
         guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
             throw refusal
         }

@@ -6,7 +6,7 @@ extension OwnedFD {
         self.init(owning: try systemCall("fcntl", on: "descriptor \(other)") { clinux_duplicate(other) })
     }
 
-    /// Gives up ownership: whoever takes the number closes it.
+    /// Gives up ownership: the code that takes the number closes it.
     public consuming func disowned() -> CInt {
         let number = rawValue
         discard self
@@ -15,7 +15,7 @@ extension OwnedFD {
 }
 
 extension Stream {
-    /// Gives the descriptor away to somebody who watches it otherwise; this stream is then closed.
+    /// Gives the descriptor to code that watches it in another way; this stream is then closed.
     ///
     /// - Throws: ``StreamClosed``, or ``SystemCallError`` when descriptors have run out.
     public func release() throws -> OwnedFD {

@@ -72,7 +72,7 @@ public final class Stream: ByteStream {
         try withDescriptor { fd in
             try tryingSystemCall("send") {
                 let count = unsafe send(fd, bytes.baseAddress, bytes.count, CInt(MSG_NOSIGNAL))
-                // A pipe is no socket; its SIGPIPE is ignored in every program of ours.
+                // A pipe is not a socket; every program of this project ignores its SIGPIPE.
                 return unsafe count == -1 && errno == ENOTSOCK ? Glibc.write(fd, bytes.baseAddress, bytes.count) : count
             }
         }
@@ -84,7 +84,7 @@ public final class Stream: ByteStream {
     /// - Throws: ``StreamClosed``, ``LoopStopped`` or `CancellationError`.
     public func wait(for direction: Direction) async throws {
         if direction == .reading, state.withLock({ state in state.endTurn() }) {
-            try await loop.giveWay()
+            try await loop.yield()
             return try watch.check()
         }
         let fd = state.withLock { state in state.fd?.rawValue }

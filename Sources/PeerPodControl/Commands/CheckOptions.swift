@@ -4,7 +4,8 @@ internal import Configuration
 internal import PodVMLifecycle
 internal import Telemetry
 
-/// What the flags of `peerpodctl check azure` fill in: the adaptor's own, as far as they matter to Azure, and a few more.
+/// What the flags of `peerpodctl check azure` fill in: the adaptor's own, as far as they matter to Azure, and a few
+/// more.
 struct CheckOptions: Sendable {
     var azure = AzureOptions()
     var pods = 1
@@ -16,19 +17,21 @@ struct CheckOptions: Sendable {
     var initdata = Secret("")
 
     static let command = Command(
-        "peerpodctl check azure", summary: "see whether Azure would let pods start, without changing anything",
+        "peerpodctl check azure", summary: "check whether pods can start in Azure, without changing anything",
         details: """
-            Takes the flags and the environment of cloud-api-adaptor azure. Looks at the token, the subscription, the \
-            region, rights, VM sizes, quota, image, subnet, the way out and security groups, and says what is wrong and \
-            what to do about it. Exits with 0 when pods can start, with 1 when something keeps them from it, and with 3 \
-            when nothing does as far as Azure says, but it did not say everything.
+            Takes the flags and the environment of cloud-api-adaptor azure. Checks the token, the subscription, the region, \
+            permissions, VM sizes, quota, image, subnet, outbound connections and security groups, and reports what is \
+            wrong and what to do. The exit status is 0 when pods can start, 1 when something prevents it, and 3 when nothing \
+            is known to prevent it but some checks had no answer.
             """,
         defaults: CheckOptions(),
         sections: [
             .init(
                 "Flags",
                 [
-                    Setting("pods", \.pods, .integer(in: 1...100_000), "For how many more pods there should be room."),
+                    Setting(
+                        "pods", \.pods, .integer(in: 1...100_000),
+                        "The number of additional pods to check capacity for."),
                     Setting(
                         "node-address", \.nodeAddress, .string("ADDRESS"),
                         """
@@ -38,8 +41,8 @@ struct CheckOptions: Sendable {
                     ),
                     Setting(
                         "timeout", \.patience, .duration(in: .seconds(1) ... .seconds(600)),
-                        "How long any one question may take."),
-                    Setting("json", \.isJSON, .bool, "A JSON object instead of lines of text."),
+                        "The time limit of each request."),
+                    Setting("json", \.isJSON, .bool, "Write a JSON object instead of text."),
                 ]),
             .init("Flags of the adaptor", adaptor),
             .init("Flags of Azure", AzureOptions.settings.map { $0.within(\.azure) }),

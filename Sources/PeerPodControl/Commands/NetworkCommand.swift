@@ -13,15 +13,15 @@ struct NetworkOptions: Sendable {
     var isJSON = false
 
     static let command = Command(
-        "peerpodctl network", summary: "show a pod's network hop by hop, and what is wrong with it",
+        "peerpodctl network", summary: "show a pod's network hop by hop, with its problems",
         details: """
-            The pod is named by its name, by namespace/name, or by the beginning of its sandbox's id. Shown is the path \
-            from the pod's interface on the node to the one in the VM, with what has passed each interface: what comes in \
-            at the pod's interface goes, without a look at the node's own tables, to the tunnel's, from there in UDP \
-            packets to the VM, and there to the pod's interface; and back.
+            Names the pod by its name, by namespace/name, or by its sandbox's id or the beginning of its id. Shows the path \
+            from the pod's interface on the node to the pod's interface in the VM, with each interface's counters: packets \
+            that arrive at the pod's interface are redirected to the tunnel's interface, sent to the VM in UDP packets, and \
+            delivered there to the pod's interface; and the same way back.
 
-            Exits with 0 when both ends are as planned (or the pod has no network of its own), with 1 when something is \
-            wrong, and with 3 when nothing is as far as is known, but the VM did not tell of its end.
+            The exit status is 0 when both ends are as planned (or the pod has no network of its own), 1 when there is a \
+            problem, and 3 when no problem is known but the VM did not report its end.
             """,
         operands: "POD", defaults: NetworkOptions(),
         sections: [
@@ -29,12 +29,13 @@ struct NetworkOptions: Sendable {
                 "Flags",
                 [
                     HypervisorOptions.socket(\.socket),
-                    Setting("watch", \.watches, .bool, "Go on showing it."),
+                    Setting("watch", \.watches, .bool, "Repeat until Ctrl-C."),
                     Setting(
                         "interval", \.interval, .duration(in: .milliseconds(100) ... .seconds(3600)),
-                        "How often, with -watch."),
+                        "The interval of -watch."),
                     Setting(
-                        "json", \.isJSON, .bool, "A JSON object instead of text; with -watch, each time as one line."),
+                        "json", \.isJSON, .bool, "Write a JSON object instead of text; with -watch, one line each time."
+                    ),
                 ])
         ])
 }
@@ -55,7 +56,7 @@ struct NetworkCommand: Sendable {
 
     /// Shows the network once, or until interrupted; returns the exit status.
     func run() -> Int32 {
-        Repetition(interval: options.watches ? options.interval : nil).run("peerpodctl network", output) {
+        WatchLoop(interval: options.watches ? options.interval : nil).run("peerpodctl network", output) {
             loop, isRepeated in await show(on: loop, isRepeated: isRepeated)
         }
     }
@@ -67,7 +68,7 @@ struct NetworkCommand: Sendable {
             let status = try await socket.call(
                 Sandboxes.network, .with { $0.id = sandbox.id }, timeout: Self.patience)
             let report = NetworkReport(status: status)
-            if isRepeated, !options.isJSON { Repetition.begin(output) }
+            if isRepeated, !options.isJSON { WatchLoop.begin(output) }
             output.standard(text(of: report, sandbox, isRepeated: isRepeated))
             return switch report.verdict {
             case .none, .sound: ExitStatus.success

@@ -28,7 +28,7 @@ public enum PeerPodControlCommand {
                 },
                 .init("stop", StopOptions.command) { options, operands, _ throws(ConfigurationError) in
                     if operands.isEmpty != options.stopsAll {
-                        throw ConfigurationError(["name the sandboxes to stop, or give -all: one of the two"])
+                        throw ConfigurationError(["name the pods to stop, or give -all: exactly one of the two"])
                     }
                     return StopCommand(options: options, operands: operands, output: output).run()
                 },

@@ -1,11 +1,11 @@
 internal import LinuxIO
 
-/// The way from Ctrl-C to one pod.
+/// Passes Ctrl-C on to one pod.
 ///
-/// Concurrency: whoever handles signals calls ``interrupt(_:)``, the pod's own task the rest;
+/// Concurrency: the signal handler calls ``interrupt(_:)``, the pod's own task the rest;
 /// `commandSignals` is theirs together, under its lock.
 final class PodControl: Sendable {
-    /// Set when the pod shall end, whatever it is at.
+    /// Set when the pod has to end, at any step.
     let stop = Event()
     private let commandSignals = Lock<AsyncStream<CInt>.Continuation?>(nil)
 

@@ -30,10 +30,10 @@ struct RunCommand: Sendable {
     static func check(_ capabilities: NetworkCapabilities) throws(PodFailure) {
         guard !capabilities.missing.isEmpty else { return }
         throw PodFailure(
-            operation: "making the cluster's network",
-            message: "-network needs the right to make network namespaces, and this process lacks "
+            operation: "creating the cluster's network",
+            message: "-network has to make network namespaces, and this process lacks "
                 + capabilities.missing.joined(separator: " and "),
-            advice: "Run it as root; or without -network, and the pods have the network of their VMs.")
+            advice: "Run it as root; or without -network, so that the pods use the network of their VMs.")
     }
 
     private func run(on loop: EpollLoop) async throws -> Int32 {
@@ -57,19 +57,19 @@ struct RunCommand: Sendable {
     }
 
     /// What a report will be for programs, this is for programs, too.
-    private func announce(_ pod: PodIdentity, at site: PodSite) {
+    private func announce(_ pod: PodIdentity, at networkInfo: PodNetworkInfo) {
         switch report {
         case .none: break
-        case .text: write([site.line(of: pod)])
-        case .auto where StandardError.isTerminal: write([site.line(of: pod)])
-        case .json, .auto: write(site.json(of: pod))
+        case .text: write([networkInfo.line(of: pod)])
+        case .auto where StandardError.isTerminal: write([networkInfo.line(of: pod)])
+        case .json, .auto: write(networkInfo.json(of: pod))
         }
     }
 
     private func listen(to signals: Signals, _ control: RunControl) async {
         while let number = try? await signals.next() {
             if StandardError.isTerminal, !control.isInterrupted {
-                output.error("peerpodctl: passed on to what runs; once more ends the pods\n")
+                output.error("peerpodctl: passed the signal on to the commands; press Ctrl-C again to end the pods\n")
             }
             control.interrupt(number)
         }

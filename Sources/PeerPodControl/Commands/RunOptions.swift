@@ -21,27 +21,25 @@ struct RunOptions: Sendable {
     var isJSON = false
 
     static let command = Command(
-        "peerpodctl run", summary: "run a command in a pod VM of its own, or in many, and tell how long each step took",
+        "peerpodctl run", summary: "run a command in one pod VM or in many, and report how long each step took",
         details: """
-            Does what kata's shim does: CreateVM, StartVM, one connection to the agent for the pod's life with a \
-            health check every 5 seconds, and StopVM at the end, whatever happened before.
+            Does for each pod what kata's shim does: CreateVM, StartVM, one connection to the agent for the pod's life with a \
+            health check every 5 seconds, and in the end StopVM, also after a failure.
 
-            The command's output is passed on; of several pods, each line has its pod's name before it. The report \
-            goes to standard error, as with time(1): for one pod a bar per phase, for several the percentiles.
+            The command's output is passed on; with several pods, each line begins with the pod's name. The report goes to \
+            standard error, as with time(1): a bar per phase for one pod, percentiles for several.
 
-            With -network each pod has a network namespace of its own, as a CNI plugin makes it: an address out of \
-            198.19.0.0/16, and an eth0 on a bridge (peerpodctl0) that stands for the cluster's network and has this machine \
-            and the pods of all runs on it. There is no DNS in it, and no way further than this machine. Each pod's address \
-            is told on standard error before its command runs, and at the end of one pod's report both ends of its network \
-            are shown. With JSON reports, a line for each pod comes before that of the report; with -report none, \
-            peerpodctl network tells the address. It is all removed at the end; what a run that was killed has left, the \
-            next one removes.
+            With -network each pod gets a network namespace, as from a CNI plugin: an address of 198.19.0.0/16, and an eth0 \
+            on a bridge (peerpodctl0). The bridge stands for the cluster's network; this machine and the pods of all runs \
+            are on it. The network has no DNS and no route beyond this machine. Each pod's address is written to standard \
+            error before the pod's command runs, and the report of a single pod shows both ends of its network. With JSON \
+            reports, a line for each pod precedes the report; with -report none, use peerpodctl network to see the address. \
+            All of it is removed at the end; if a run is killed, the next run removes what is left.
 
-            Ctrl-C is passed to the commands; a second one ends the pods, and their VMs are deleted.
+            The first Ctrl-C is passed to the commands; the second ends the pods and deletes their VMs.
 
-            Ends with the command's own status. 125 means that something else failed (of several pods: any), 130 \
-            that it was interrupted before the command ran to its end. Of several commands, the first status \
-            other than 0 counts.
+            The exit status is the command's own; of several commands, the first status other than 0. 125 means that \
+            something else failed for any of the pods, 130 that the run was interrupted before a command ended.
             """,
         operands: "-- COMMAND...", defaults: RunOptions(),
         sections: [
@@ -50,9 +48,10 @@ struct RunOptions: Sendable {
                 [
                     HypervisorOptions.socket(\.socket),
                     Setting("pods", \.pods, .integer(in: 1...10_000), "How many pods."),
-                    Setting("concurrency", \.concurrency, .integer(in: 1...1000), "How many of them at a time."),
+                    Setting("concurrency", \.concurrency, .integer(in: 1...1000), "How many pods at a time."),
                     Setting(
-                        "name", \.name, .string("NAME"), "The pod's name; of several, what their names begin with."),
+                        "name", \.name, .string("NAME"),
+                        "The pod's name; the common prefix of the names for several pods."),
                     Setting("namespace", \.namespace, .string("NAME"), "The pod's Kubernetes namespace."),
                     Setting(
                         "annotation", \.annotations, .entry,
@@ -71,11 +70,11 @@ struct RunOptions: Sendable {
                     Setting("policy-file", \.policyFile, .path, "An agent policy (Rego) to set in the VM."),
                     Setting(
                         "stdin", \.readsStandardInput, .bool,
-                        "Pass standard input to the command. Only for one pod. Without it, the input is empty."),
-                    Setting("quiet", \.isQuiet, .bool, "Do not show what the commands print."),
+                        "Pass standard input to the command. Only for one pod. By default, the input is empty."),
+                    Setting("quiet", \.isQuiet, .bool, "Do not show the output of the commands."),
                     Setting(
                         "report", \.report, .choice(ReportFormat.allCases.map { ($0.rawValue, $0) }),
-                        "What the report is: auto means text on a terminal and JSON in one line otherwise, none only failures."
+                        "The report: auto is text on a terminal and one line of JSON elsewhere; none shows only failures."
                     ),
                     Setting("json", \.isJSON, .bool, "Short for -report json."),
                 ])
@@ -84,7 +83,8 @@ struct RunOptions: Sendable {
     /// The plan these options and the command after them make.
     func plan(_ command: [String]) throws(ConfigurationError) -> RunPlan {
         guard !command.isEmpty else {
-            throw ConfigurationError("there is no command to run: write it last, as in peerpodctl run -- uname -a")
+            throw ConfigurationError(
+                "there is no command to run: write the command last, as in peerpodctl run -- uname -a")
         }
         guard !readsStandardInput || pods == 1 else {
             throw ConfigurationError("-stdin is only for one pod, but -pods is \(pods)")

@@ -13,10 +13,10 @@ struct StatusOptions: Sendable {
     var isJSON = false
 
     static let command = Command(
-        "peerpodctl status", summary: "list the sandboxes that the node's adaptor has on record",
+        "peerpodctl status", summary: "list the sandboxes of the node's adaptor",
         details: """
-            The address is where the VM is reached, once that is known; the age counts from CreateVM. With -watch the \
-            list is shown again and again until Ctrl-C; with -json too, each time as one line.
+            ADDRESS is the VM's address, once it is known; AGE counts from CreateVM. With -watch, the list is shown \
+            repeatedly until Ctrl-C; with -watch and -json, as one line each time.
             """,
         defaults: StatusOptions(),
         sections: [
@@ -24,11 +24,11 @@ struct StatusOptions: Sendable {
                 "Flags",
                 [
                     HypervisorOptions.socket(\.socket),
-                    Setting("watch", \.watches, .bool, "Go on showing them."),
+                    Setting("watch", \.watches, .bool, "Repeat until Ctrl-C."),
                     Setting(
                         "interval", \.interval, .duration(in: .milliseconds(100) ... .seconds(3600)),
-                        "How often, with -watch."),
-                    Setting("json", \.isJSON, .bool, "A JSON array instead of a table, ids in full."),
+                        "The interval of -watch."),
+                    Setting("json", \.isJSON, .bool, "Write a JSON array with full ids instead of a table."),
                 ])
         ])
 }
@@ -40,7 +40,7 @@ struct StatusCommand: Sendable {
 
     /// Shows the list once, or until interrupted; returns the exit status.
     func run() -> Int32 {
-        Repetition(interval: options.watches ? options.interval : nil).run("peerpodctl status", output) {
+        WatchLoop(interval: options.watches ? options.interval : nil).run("peerpodctl status", output) {
             loop, isRepeated in await show(on: loop, isRepeated: isRepeated)
         }
     }
@@ -65,7 +65,7 @@ struct StatusCommand: Sendable {
             output.standard(String(decoding: document.encoded(indent: isRepeated ? nil : 2), as: UTF8.self) + "\n")
             return
         }
-        if isRepeated { Repetition.begin(output) }
+        if isRepeated { WatchLoop.begin(output) }
         let lines = sandboxes.isEmpty ? ["no sandboxes"] : Self.table(of: sandboxes, now: WallTime.now).lines
         output.standard(lines.map { $0 + "\n" }.joined())
     }

@@ -27,7 +27,7 @@ struct StopOptions: Sendable {
                 "Flags",
                 [
                     HypervisorOptions.socket(\.socket),
-                    Setting("all", \.stopsAll, .bool, "Every sandbox on record, instead of those named."),
+                    Setting("all", \.stopsAll, .bool, "All sandboxes, instead of named ones."),
                 ])
         ])
 

@@ -40,7 +40,7 @@ struct NetworkReport: Sendable {
         if !status.addresses.isEmpty { facts.append(("addresses", status.addresses.joined(separator: ", "))) }
         if !status.namespacePath.isEmpty { facts.append(("namespace", status.namespacePath)) }
         if status.vxlanID != 0 {
-            let vm = status.vmAddress.isEmpty ? "that has no address yet" : status.vmAddress
+            let vm = status.vmAddress.isEmpty ? "without an address yet" : status.vmAddress
             facts.append(
                 (
                     "tunnel",
@@ -80,11 +80,11 @@ struct NetworkReport: Sendable {
         case .sound: "Both ends are as planned."
         case .broken: "\(status.problems.count) problem\(status.problems.count == 1 ? "" : "s")."
         case .unclear:
-            "The node's end is as planned; of the VM's nothing is known: \(status.silence.printable())"
+            "The node's end is as planned; the VM's end is unknown: \(status.silence.printable())"
         }
     }
 
-    /// Every field, with `ok` for whoever wants no more.
+    /// Every field, with `ok` as a summary.
     var json: JSONObject {
         let hops = status.hops.map { hop -> JSONValue in
             [

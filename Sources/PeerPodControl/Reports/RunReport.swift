@@ -33,8 +33,8 @@ struct RunReport: Sendable {
 
     private var summary: String {
         let failed = outcomes.count { !$0.failures.isEmpty }
-        let interrupted = outcomes.count { if case .interrupted = $0.ending { true } else { false } }
-        let nonZero = outcomes.count { if case .exited(let status) = $0.ending { status != 0 } else { false } }
+        let interrupted = outcomes.count { if case .interrupted = $0.result { true } else { false } }
+        let nonZero = outcomes.count { if case .exited(let status) = $0.result { status != 0 } else { false } }
         var words = "\(outcomes.count) pods, \(concurrency) at a time, in \(elapsed.text): "
         words += failed == 0 ? "none failed" : "\(failed) failed"
         if interrupted > 0 { words += ", \(interrupted) interrupted" }
@@ -88,14 +88,14 @@ struct RunReport: Sendable {
 
 extension PodOutcome {
     fileprivate var words: String {
-        switch ending {
+        switch result {
         case .exited(let status): "ended with status \(status) after \(timeline.total.text)"
         case .interrupted: "interrupted after \(timeline.total.text)"
         case .failed: "failed after \(timeline.total.text)"
         }
     }
 
-    /// Both ends of its network, if somebody has looked.
+    /// Both ends of its network, if they were inspected.
     fileprivate var networkLines: [String] {
         switch network {
         case nil: []
@@ -108,13 +108,13 @@ extension PodOutcome {
         var object = JSONObject([
             ("pod", .string(pod)), ("namespace", .string(namespace)), ("sandbox", .string(sandbox)),
         ])
-        for (name, value) in site?.fields ?? [] { object[name] = value }
+        for (name, value) in networkInfo?.fields ?? [] { object[name] = value }
         switch network {
         case nil: break
         case .told(let report): object["network"] = .object(report.json)
         case .untold(let failure): object["network"] = ["silence": .string(failure.message)]
         }
-        switch ending {
+        switch result {
         case .exited(let status):
             object["ending"] = "exited"
             object["exitStatus"] = .integer(Int64(status))

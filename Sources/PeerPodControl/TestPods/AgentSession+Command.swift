@@ -38,7 +38,7 @@ extension AgentSession {
                 case .commandEnded(let ended):
                     status = ended
                     group.addTask {
-                        try await loop.sleep(for: pace.graceForOutputs)
+                        try await loop.sleep(for: timeouts.graceForOutputs)
                         return .graceOver
                     }
                 case .outputEnded: openOutputs -= 1
@@ -61,7 +61,7 @@ extension AgentSession {
 
     /// Reads until an error comes: at the end the agent answers with one that says `EOF`.
     ///
-    /// If nobody reads what we pass on, the pod ends, as a pipe would end a process.
+    /// If the output is not read any more, the pod ends, as SIGPIPE would end a process.
     private func read(
         _ method: Method<ReadStreamRequest, ReadStreamResponse>, to sink: @Sendable ([UInt8]) -> Bool
     ) async -> Event {

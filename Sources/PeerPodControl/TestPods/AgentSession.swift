@@ -13,7 +13,7 @@ struct AgentSession: Sendable {
     let control: PodControl
     let output: PodOutput
     let progress: PodProgress
-    let pace: ShimPace
+    let timeouts: ShimTimeouts
     /// Called when the command has ended, and the pod is still whole.
     var atTheEnd: @Sendable () async -> Void = {}
 
@@ -47,7 +47,7 @@ struct AgentSession: Sendable {
             .with {
                 $0.hostname = identity.name
                 $0.sandboxID = identity.sandbox
-            }, timeout: pace.createSandbox)
+            }, timeout: timeouts.createSandbox)
         if let policy = plan.policy { _ = try await call(AgentService.setPolicy, .with { $0.policy = policy }) }
         _ = try await call(AgentService.createContainer, .container(identity, running: plan.command))
         _ = try await call(AgentService.startContainer, .with { $0.containerID = identity.sandbox })
@@ -68,17 +68,17 @@ struct AgentSession: Sendable {
     /// Asks every five seconds whether the agent is well. One failure is final, as it is for the shim.
     private func keepChecking() async throws -> Int32 {
         while true {
-            try await loop.sleep(for: pace.betweenChecks)
+            try await loop.sleep(for: timeouts.betweenChecks)
             try await check()
         }
     }
 
     private func check() async throws {
-        let health = try await call(AgentService.check, HealthCheckRequest(), timeout: pace.check)
+        let health = try await call(AgentService.check, HealthCheckRequest(), timeout: timeouts.check)
         guard health.status == HealthCheckResponse.serving else {
             throw PodFailure(
-                operation: AgentService.check.fullName, message: "the agent answers that it is not serving",
-                advice: "A shim gives up on such a pod; look at the agent's log in the VM.")
+                operation: AgentService.check.fullName, message: "the agent reports that it is not serving",
+                advice: "A kata shim fails the pod in this case; look at the agent's log in the VM.")
         }
     }
 
@@ -88,7 +88,7 @@ struct AgentSession: Sendable {
     func call<Request: Message, Response: Message>(
         _ method: Method<Request, Response>, _ request: Request
     ) async throws -> Response {
-        try await call(method, request, timeout: pace.call)
+        try await call(method, request, timeout: timeouts.call)
     }
 
     /// Makes a call.

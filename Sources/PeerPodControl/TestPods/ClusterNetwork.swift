@@ -6,12 +6,12 @@ internal import PodNetwork
 ///     node ─── bridge peerpodctl0 ─┬── peerpodctl-2 ─── eth0   /run/netns/peerpodctl-2
 ///              198.19.12.1/22      └── peerpodctl-3 ─── eth0   /run/netns/peerpodctl-3
 ///
-/// All runs of a machine share it. Whoever comes first makes the bridge, and the last one out removes it. Each pod's number
+/// All runs of a machine share it. The first run makes the bridge, and the last run removes it. Each pod's number
 /// is a file that its run holds locked for as long as it lives, so that what a killed one has left is known, and
 /// cleared by the next.
 ///
-/// Concurrency: what reads or changes the directory does so under the lock there; within this process `semaphore` lets one
-/// in at a time. Making and removing a pod's namespace needs no lock, since nobody else has its number.
+/// Concurrency: what reads or changes the directory does so under the lock there; within this process `semaphore` lets
+/// one in at a time. Making and removing a pod's namespace needs no lock, because no other pod has its number.
 final class ClusterNetwork: Sendable {
     /// Where all this is; another than the usual only in tests.
     struct Place: Sendable {
@@ -20,7 +20,7 @@ final class ClusterNetwork: Sendable {
         /// Where the pods' namespaces are mounted.
         var namespaces = "/run/netns"
         var bridge = "peerpodctl0"
-        /// Half of what RFC 2544 keeps for measuring networks, and so nobody's real one.
+        /// Half of the range that RFC 2544 reserves for benchmarks, so it is not a real network.
         var pool = "198.19.0.0/16"
     }
 
@@ -48,7 +48,7 @@ final class ClusterNetwork: Sendable {
     ///
     /// - Throws: ``PodFailure``, or `CancellationError`, and then has none.
     func takeNumber() async throws -> PodNumber {
-        try await alone(to: "making the cluster's network") { [self] in
+        try await alone(to: "creating the cluster's network") { [self] in
             try number()
         }
     }
@@ -67,11 +67,11 @@ final class ClusterNetwork: Sendable {
                 "all of its \(Self.numbers.count) addresses are taken", "Run fewer pods at a time.")
         }
         try DurableFile.write(Array("\(subnet) \(number)\n".utf8), to: record)
-        guard let lock = try HeldLock.take(file(number)) else { preconditionFailure("the number was nobody's") }
+        guard let lock = try SharedFileLock.take(file(number)) else { preconditionFailure("the number was free") }
         return PodNumber(number, lock, network, subnet, path(number))
     }
 
-    /// Round and round, so that nobody still has in mind whose the address was before.
+    /// Numbers are used in turn, so that an address is not reused while other hosts still remember its last pod.
     private static func next(after last: Int, _ taken: Set<Int>) -> Int? {
         (last + 1...last + numbers.count).lazy.map {
             numbers.lowerBound + ($0 - numbers.lowerBound) % numbers.count
@@ -82,7 +82,7 @@ final class ClusterNetwork: Sendable {
     ///
     /// - Throws: ``PodFailure``; what is there by then is removed with the number.
     func makeNamespace(_ number: PodNumber) async throws {
-        try await attempt("making the pod's network namespace") {
+        try await attempt("creating the pod's network namespace") {
             let namespace = try NetworkNamespace.make(named: number.path)
             try namespace.mount(at: number.path)
             try number.network.plug(namespace, port: Self.port(number.value), addresses: [number.address])
@@ -96,12 +96,12 @@ final class ClusterNetwork: Sendable {
         try await attempt("removing the pod's network namespace") { [self] in
             try remove(number.value, number.network)
         }
-        try await alone(to: "giving the pod's address back") { [self] in
+        try await alone(to: "releasing the pod's address") { [self] in
             try DurableFile.remove(file(number.value))
         }
     }
 
-    /// Removes what nobody uses: what runs have left that were killed, and the whole network if no pod is in it.
+    /// Removes what killed runs have left, and the whole network if it has no pods.
     ///
     /// - Throws: ``PodFailure``, or `CancellationError`.
     func clear() async throws {
@@ -116,11 +116,11 @@ final class ClusterNetwork: Sendable {
         let network = network(known()?.subnet ?? pool)
         var living = 0
         for number in numbers {
-            guard try HeldLock.take(file(number)) != nil else {
+            guard try SharedFileLock.take(file(number)) != nil else {
                 living += 1
                 continue
             }
-            // Its run is no more, and nobody else looks at it while we have the network's lock.
+            // Its run has ended, and no other process reads it while this one holds the network's lock.
             try remove(number, network)
             try DurableFile.remove(file(number))
         }
@@ -144,7 +144,7 @@ final class ClusterNetwork: Sendable {
         try LocalNetwork.freeNetwork(in: pool, length: Self.length, seed: place.directory, host: host)
     }
 
-    /// Runs `body` while nobody else reads or changes the directory, on a thread of its own.
+    /// Runs `body` while no other process reads or changes the directory, on a thread of its own.
     private func alone<Result: Sendable>(
         to operation: String, _ body: @escaping @Sendable () throws -> Result
     ) async throws -> Result {
@@ -157,13 +157,13 @@ final class ClusterNetwork: Sendable {
             guard ContinuousClock.now < deadline else {
                 throw PodFailure(
                     operation: operation, message: "another peerpodctl has held \(lockFile) for \(Self.patience.text)",
-                    advice: "See what it does (fuser -v \(lockFile)), or end it.")
+                    advice: "Find the process with fuser -v \(lockFile), and wait for it or end it.")
             }
             try await loop.sleep(for: .milliseconds(5))
         }
     }
 
-    /// Runs `body` under the lock; nil when somebody else has it.
+    /// Runs `body` under the lock; nil when another process has the lock.
     private func ifLocked<Result>(_ body: () throws -> Result) throws -> Result? {
         try Files.makeDirectories(place.directory)
         guard let held = try takeLock() else { return nil }
@@ -174,8 +174,8 @@ final class ClusterNetwork: Sendable {
         return try body()
     }
 
-    private func takeLock() throws -> HeldLock? {
-        let outcome = Swift.Result { () throws(SystemCallError) in try HeldLock.take(lockFile) }
+    private func takeLock() throws -> SharedFileLock? {
+        let outcome = Swift.Result { () throws(SystemCallError) in try SharedFileLock.take(lockFile) }
         switch outcome {
         // The last one out may have taken the file along in between,
         case .success(let held): return held.flatMap { isLockFile($0) ? $0 : nil }
@@ -186,7 +186,9 @@ final class ClusterNetwork: Sendable {
         }
     }
 
-    private func isLockFile(_ held: HeldLock) -> Bool { Files.isSame("/proc/self/fd/\(held.descriptor)", lockFile) }
+    private func isLockFile(_ held: SharedFileLock) -> Bool {
+        Files.isSame("/proc/self/fd/\(held.descriptor)", lockFile)
+    }
 
     private func attempt<Result: Sendable>(
         _ operation: String, _ body: @escaping @Sendable () throws -> Result
@@ -210,7 +212,7 @@ final class ClusterNetwork: Sendable {
     }
 
     private var pool: NetPrefix {
-        guard let pool = NetPrefix(place.pool) else { preconditionFailure("\(place.pool) is no network") }
+        guard let pool = NetPrefix(place.pool) else { preconditionFailure("\(place.pool) is not a network") }
         return pool
     }
 
@@ -227,7 +229,7 @@ final class ClusterNetwork: Sendable {
 final class PodNumber: Sendable {
     fileprivate let value: Int
     fileprivate let network: LocalNetwork
-    private let lock: HeldLock
+    private let lock: SharedFileLock
     /// Where the pod's namespace is.
     let path: String
     /// The pod's address, with the length of the network's prefix.
@@ -235,7 +237,7 @@ final class PodNumber: Sendable {
     var gateway: NetAddress { network.gateways[0].address }
 
     fileprivate init(
-        _ value: Int, _ lock: HeldLock, _ network: LocalNetwork, _ subnet: NetPrefix, _ path: String
+        _ value: Int, _ lock: SharedFileLock, _ network: LocalNetwork, _ subnet: NetPrefix, _ path: String
     ) {
         self.value = value
         self.lock = lock
@@ -245,17 +247,17 @@ final class PodNumber: Sendable {
     }
 }
 
-/// A file's lock for more than one to hold: a `FileLock` cannot be captured.
-private final class HeldLock: Sendable {
+/// A file lock that closures can capture, which a `FileLock` cannot be.
+private final class SharedFileLock: Sendable {
     private let lock: FileLock
     var descriptor: CInt { lock.descriptor }
 
     private init(_ lock: consuming FileLock) { self.lock = lock }
 
-    /// Takes it; nil when somebody else has it.
-    static func take(_ path: String) throws(SystemCallError) -> HeldLock? {
+    /// Takes the lock; nil when another process has it.
+    static func take(_ path: String) throws(SystemCallError) -> SharedFileLock? {
         guard let lock = try FileLock.take(path) else { return nil }
-        return HeldLock(lock)
+        return SharedFileLock(lock)
     }
 }
 

@@ -11,16 +11,16 @@ extension PodFailure {
             self.init(operation: operation, message: "\(status)", advice: Self.advice(for: status, of: operation))
         case let refusal as SystemCallError where refusal.isMissing || refusal.isRefused:
             self.init(
-                operation: operation, message: "nobody answers on the socket \(path)",
-                advice: "Is the adaptor running? Start cloud-api-adaptor, or name its socket with -socket PATH.")
+                operation: operation, message: "no process listens on the socket \(path)",
+                advice: "Start cloud-api-adaptor, or name its socket with -socket PATH.")
         case let refusal as SystemCallError:
             self.init(
                 operation: operation, message: "\(refusal)",
                 advice: "The socket belongs to the adaptor's user, and only that user and root may use it.")
         case is DeadlineExceeded:
             self.init(
-                operation: operation, message: "nobody accepted the connection to \(path) in time",
-                advice: "The adaptor runs but does not answer: look at its log and at its /healthz.")
+                operation: operation, message: "the connection to \(path) was not accepted in time",
+                advice: "The adaptor runs, but does not accept connections: look at its log and at its /healthz.")
         default:
             self.init(operation: operation, message: "\(error)", advice: "")
         }
@@ -29,11 +29,12 @@ extension PodFailure {
     /// What the code alone suggests; the other side's own words come first and often say more.
     private static func advice(for status: Status, of operation: String) -> String {
         switch status.code {
-        case .unimplemented: "The other side does not know this method: is it another program, or an older version?"
+        case .unimplemented:
+            "The other side does not know this method: check that the socket is an adaptor's, and its version."
         case .deadlineExceeded where operation == Hypervisor.startVM.fullName:
-            "The VM was not up in time: give it longer with -timeout, or look in the adaptor's log for what it waits for."
+            "The VM did not start in time: raise -timeout, or find in the adaptor's log what it waits for."
         case .unavailable:
-            "The connection ended before the answer came: the adaptor's log says whether it or the VM went away."
+            "The connection ended before the answer: the adaptor's log says whether the adaptor or the VM has stopped."
         default: ""
         }
     }

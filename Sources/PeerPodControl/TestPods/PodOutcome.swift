@@ -3,12 +3,12 @@ internal import Telemetry
 /// How one pod's run ended.
 struct PodOutcome: Sendable {
     /// How far the command got.
-    enum Ending: Sendable {
+    enum Result: Sendable {
         /// The command ran and ended with this status.
         case exited(status: Int32)
         /// The pod was stopped because we were told to, before its command had ended.
         case interrupted
-        /// Something of ours, of the adaptor or of the VM went wrong.
+        /// This program, the adaptor or the VM failed.
         case failed(PodFailure)
     }
 
@@ -16,29 +16,29 @@ struct PodOutcome: Sendable {
     let namespace: String
     let sandbox: String
     var timeline = PodTimeline()
-    var ending: Ending
-    /// What went wrong while the pod was taken down, whatever the ending.
-    var troubles: [PodFailure] = []
-    /// How often the VM's kernel killed something of the container for want of memory.
+    var result: Result
+    /// What went wrong while the pod was taken down, whatever the result.
+    var teardownFailures: [PodFailure] = []
+    /// How often the VM's kernel killed a process of the container because memory ran out.
     var outOfMemoryKills = 0
-    /// Where in the network the pod was; nil without a network namespace.
-    var site: PodSite?
-    /// What its network looked like at the end; nil if nobody asked.
+    /// The pod's network; nil without a network namespace.
+    var networkInfo: PodNetworkInfo?
+    /// The pod's network at the end; nil if it was not inspected.
     var network: NetworkFinding?
 
     /// All that went wrong, in order.
     var failures: [PodFailure] {
-        if case .failed(let failure) = ending { [failure] + troubles } else { troubles }
+        if case .failed(let failure) = result { [failure] + teardownFailures } else { teardownFailures }
     }
 }
 
-/// What the adaptor tells of a pod's network, or why it does not.
+/// The adaptor's report of a pod's network, or why there is none.
 enum NetworkFinding: Sendable {
     case told(NetworkReport)
     case untold(PodFailure)
 }
 
-/// One call or step of the shim's that did not work.
+/// A call or step of the shim that failed.
 struct PodFailure: Error, Sendable {
     /// What was attempted: a method (`hypervisor.Hypervisor/StartVM`) or a step ("reading stdout").
     let operation: String
@@ -62,19 +62,19 @@ enum ExitStatus {
     /// Stopped by Ctrl-C before the command had ended, as shells count it.
     static let interrupted: Int32 = 130
 
-    /// One status for all pods: a failure of ours first, then an interruption, then the
+    /// One status for all pods: a failure first, then an interruption, then the
     /// first command in pod order that did not end with 0.
     static func of(_ outcomes: [PodOutcome]) -> Int32 {
         var statuses: [Int32] = []
         for outcome in outcomes {
-            switch outcome.ending {
+            switch outcome.result {
             case .failed: return failure
             case .interrupted: statuses.append(interrupted)
             // A process can only end with eight bits; the agent has 32 to send.
             case .exited(let status): statuses.append(status & 0xff)
             }
         }
-        if outcomes.contains(where: { !$0.troubles.isEmpty }) { return failure }
+        if outcomes.contains(where: { !$0.teardownFailures.isEmpty }) { return failure }
         if statuses.contains(interrupted) { return interrupted }
         return statuses.first { $0 != success } ?? success
     }

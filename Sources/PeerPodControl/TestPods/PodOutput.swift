@@ -2,7 +2,7 @@ internal import LinuxIO
 
 /// Where what a pod's command prints goes.
 struct PodOutput: Sendable {
-    /// Takes bytes of one of the command's outputs as they come; false when nobody reads them any more.
+    /// Takes bytes of one of the command's outputs as they come; false when they are not read any more.
     let standard: @Sendable ([UInt8]) -> Bool
     let error: @Sendable ([UInt8]) -> Bool
     /// Called once when both outputs are at their end.

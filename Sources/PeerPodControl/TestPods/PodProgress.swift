@@ -7,9 +7,9 @@ final class PodProgress: Sendable {
     private struct State {
         var timeline = PodTimeline()
         var phase: (Phase, start: Duration)?
-        var troubles: [PodFailure] = []
+        var teardownFailures: [PodFailure] = []
         var outOfMemoryKills = 0
-        var site: PodSite?
+        var networkInfo: PodNetworkInfo?
         var network: NetworkFinding?
 
         mutating func endPhase(_ now: Duration) {
@@ -37,25 +37,26 @@ final class PodProgress: Sendable {
     }
 
     /// Notes where in the network the pod is.
-    func note(_ site: PodSite) { state.withLock { $0.site = site } }
+    func note(_ networkInfo: PodNetworkInfo) { state.withLock { $0.networkInfo = networkInfo } }
 
     /// Notes what its network looks like.
     func note(_ network: NetworkFinding) { state.withLock { $0.network = network } }
 
     /// Notes what went wrong, but does not change how the pod ended.
-    func note(_ trouble: PodFailure) { state.withLock { $0.troubles.append(trouble) } }
+    func note(_ trouble: PodFailure) { state.withLock { $0.teardownFailures.append(trouble) } }
 
-    /// Notes that the VM's kernel killed a process for want of memory.
+    /// Notes that the VM's kernel killed a process because memory ran out.
     func noteOutOfMemory() { state.withLock { $0.outOfMemoryKills += 1 } }
 
     /// All of it, as the outcome of the pod; the last phase ends here.
-    func outcome(of pod: PodIdentity, _ ending: PodOutcome.Ending) -> PodOutcome {
+    func outcome(of pod: PodIdentity, _ result: PodOutcome.Result) -> PodOutcome {
         let now = ContinuousClock.now - start
         return state.withLock { state in
             state.endPhase(now)
             return PodOutcome(
                 pod: pod.name, namespace: pod.namespace, sandbox: pod.sandbox, timeline: state.timeline,
-                ending: ending, troubles: state.troubles, outOfMemoryKills: state.outOfMemoryKills, site: state.site,
+                result: result, teardownFailures: state.teardownFailures, outOfMemoryKills: state.outOfMemoryKills,
+                networkInfo: state.networkInfo,
                 network: state.network)
         }
     }

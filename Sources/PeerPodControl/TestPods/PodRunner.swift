@@ -9,7 +9,7 @@ struct PodRunner: Sendable {
     let output: @Sendable (String) -> PodOutput
     var cluster: ClusterNetwork?
     /// Told of each pod's place in the network before its command runs.
-    var announce: @Sendable (PodIdentity, PodSite) -> Void = { _, _ in }
+    var announce: @Sendable (PodIdentity, PodNetworkInfo) -> Void = { _, _ in }
 
     /// Returns when every pod that began has ended, with their outcomes in order of their names.
     func run() async -> [PodOutcome] {

@@ -20,27 +20,27 @@ struct ShimPod: Sendable {
     /// Where the pod gets its network namespace from, if it is to have one made.
     var cluster: ClusterNetwork?
     /// Told of the pod's place in the network before its command runs.
-    var announce: @Sendable (PodIdentity, PodSite) -> Void = { _, _ in }
-    var pace = ShimPace()
+    var announce: @Sendable (PodIdentity, PodNetworkInfo) -> Void = { _, _ in }
+    var timeouts = ShimTimeouts()
     let progress = PodProgress()
 
     /// Runs the pod from beginning to end.
     func run() async -> PodOutcome {
         let mayHaveVM = Event()
         let number = Lock<PodNumber?>(nil)
-        let ending = await untilStopped {
-            let site = try await site(number)
-            return try await live(at: site, mayHaveVM)
+        let result = await untilStopped {
+            let networkInfo = try await networkInfo(number)
+            return try await live(at: networkInfo, mayHaveVM)
         }
         if mayHaveVM.isSet { await stopVM() }
         // As with Kubernetes, the namespace goes when the shim has stopped the VM.
         if let number = number.withLock({ $0 }) { await giveBack(number) }
-        return progress.outcome(of: identity, ending)
+        return progress.outcome(of: identity, result)
     }
 
     /// Runs `live` until it ends or the pod shall end, and waits for it either way.
-    private func untilStopped(_ live: @escaping @Sendable () async throws -> Int32) async -> PodOutcome.Ending {
-        await withTaskGroup(of: PodOutcome.Ending.self) { group in
+    private func untilStopped(_ live: @escaping @Sendable () async throws -> Int32) async -> PodOutcome.Result {
+        await withTaskGroup(of: PodOutcome.Result.self) { group in
             group.addTask {
                 do {
                     return .exited(status: try await live())
@@ -60,13 +60,13 @@ struct ShimPod: Sendable {
     }
 
     /// The pod's place in the network; nil if it has none. What is made for it is noted in `number` first.
-    private func site(_ number: Lock<PodNumber?>) async throws -> PodSite? {
+    private func networkInfo(_ number: Lock<PodNumber?>) async throws -> PodNetworkInfo? {
         switch (plan.network, cluster) {
         case (.existing(let path), _):
             // What is wrong with it, CreateVM will say.
             let networks = try? PodNetworkExecutor(logger: Logger.silent)
-            guard let interface = try? await networks?.inspect(path) else { return PodSite(namespacePath: path) }
-            return PodSite(
+            guard let interface = try? await networks?.inspect(path) else { return PodNetworkInfo(namespacePath: path) }
+            return PodNetworkInfo(
                 namespacePath: path, addresses: interface.addresses.map(\.description),
                 gateway: interface.routes.first { $0.destination.isEverything }?.gateway?.description)
         case (.made, let cluster?):
@@ -74,7 +74,7 @@ struct ShimPod: Sendable {
             let taken = try await cluster.takeNumber()
             number.withLock { $0 = taken }
             try await cluster.makeNamespace(taken)
-            return PodSite(
+            return PodNetworkInfo(
                 namespacePath: taken.path, addresses: [taken.address.description], gateway: taken.gateway.description)
         case (.none, _), (.made, nil): return nil
         }
@@ -89,28 +89,28 @@ struct ShimPod: Sendable {
         }
     }
 
-    private func live(at site: PodSite?, _ mayHaveVM: Event) async throws -> Int32 {
+    private func live(at networkInfo: PodNetworkInfo?, _ mayHaveVM: Event) async throws -> Int32 {
         progress.enter(.create)
-        let agentSocketPath = try await createVM(site, mayHaveVM)
+        let agentSocketPath = try await createVM(networkInfo, mayHaveVM)
         progress.enter(.start)
         _ = try await hypervisor.call(Hypervisor.startVM, .with { $0.id = identity.sandbox }, timeout: plan.timeout)
-        if let site {
-            progress.note(site)
-            announce(identity, site)
+        if let networkInfo {
+            progress.note(networkInfo)
+            announce(identity, networkInfo)
         }
         progress.enter(.agent)
         let stream = try await dial(agentSocketPath)
         return try await Client.with(stream, on: hypervisor.loop) { client in
             let session = AgentSession(
                 client: client, loop: hypervisor.loop, plan: plan, identity: identity, control: control,
-                output: output, progress: progress, pace: pace, atTheEnd: { await look(at: site) })
+                output: output, progress: progress, timeouts: timeouts, atTheEnd: { await look(at: networkInfo) })
             return try await session.run()
         }
     }
 
     /// Has a single pod's network shown, as it is while there still is one.
-    private func look(at site: PodSite?) async {
-        guard site != nil, plan.pods == 1 else { return }
+    private func look(at networkInfo: PodNetworkInfo?) async {
+        guard networkInfo != nil, plan.pods == 1 else { return }
         progress.pause()
         do {
             let status = try await hypervisor.call(
@@ -119,13 +119,13 @@ struct ShimPod: Sendable {
         } catch let failure as PodFailure {
             progress.note(.untold(failure))
         } catch {
-            // Cancelled: then nobody wants to know.
+            // Cancelled: the result is not needed any more.
         }
     }
 
-    private func createVM(_ site: PodSite?, _ mayHaveVM: Event) async throws -> String {
+    private func createVM(_ networkInfo: PodNetworkInfo?, _ mayHaveVM: Event) async throws -> String {
         do {
-            let answer = try await hypervisor.call(Hypervisor.createVM, createRequest(site))
+            let answer = try await hypervisor.call(Hypervisor.createVM, createRequest(networkInfo))
             mayHaveVM.set()
             return answer.agentSocketPath
         } catch let refusal as PodFailure {
@@ -139,7 +139,7 @@ struct ShimPod: Sendable {
 
     /// The agent's socket is there once StartVM has answered, but kata's shim gives it time all the same.
     private func dial(_ path: String) async throws -> Stream {
-        let deadline = ContinuousClock.now + pace.dialAgent
+        let deadline = ContinuousClock.now + timeouts.dialAgent
         while true {
             do {
                 return try await Stream.connect(to: .unix(path: path), on: hypervisor.loop, deadline: deadline)
@@ -159,7 +159,7 @@ struct ShimPod: Sendable {
         progress.enter(.stop)
         do {
             let request = VMRequest.with { $0.id = identity.sandbox }
-            _ = try await hypervisor.call(Hypervisor.stopVM, request, timeout: pace.stopVM)
+            _ = try await hypervisor.call(Hypervisor.stopVM, request, timeout: timeouts.stopVM)
         } catch {
             let failure = PodFailure(Hypervisor.stopVM.fullName, error, on: hypervisor.path)
             progress.note(
@@ -170,7 +170,7 @@ struct ShimPod: Sendable {
         }
     }
 
-    private func createRequest(_ site: PodSite?) -> CreateVMRequest {
+    private func createRequest(_ networkInfo: PodNetworkInfo?) -> CreateVMRequest {
         // The shim always sends all of these; empty and "0" mean unset.
         var annotations = [
             Annotation.podName: identity.name, Annotation.podNamespace: identity.namespace,
@@ -181,7 +181,7 @@ struct ShimPod: Sendable {
         return .with {
             $0.id = identity.sandbox
             $0.annotations = annotations
-            $0.networkNamespacePath = site?.namespacePath ?? ""
+            $0.networkNamespacePath = networkInfo?.namespacePath ?? ""
         }
     }
 }

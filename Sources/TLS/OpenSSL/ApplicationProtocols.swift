@@ -2,8 +2,8 @@ internal import COpenSSL
 
 /// The application protocols that a server's end of a connection speaks (ALPN, RFC 7301).
 ///
-/// Whoever asks for one of them gets it; whoever asks for none, or only for others, gets a connection without, as from a
-/// server that knows nothing of this.
+/// A client that asks for one of them gets it; a client that asks for none, or only for others, gets a connection
+/// without, as from a server that knows nothing of this.
 final class ApplicationProtocols: Sendable {
     private let names: [[UInt8]]
 

@@ -1,6 +1,7 @@
 internal import COpenSSL
 
-/// What is said of certificates' dates when one is refused: so that a wrong clock is found, and by how much it is wrong.
+/// What is said of certificates' dates when one is refused: so that a wrong clock is found, and by how much it is
+/// wrong.
 enum CertificateDates {
     /// How the certificate that a verification is at misses the present; nil if its dates are not what is wrong.
     static func problem(in verification: OpaquePointer?) -> String? {
@@ -8,12 +9,12 @@ enum CertificateDates {
         switch unsafe X509_STORE_CTX_get_error(verification) {
         case X509_V_ERR_CERT_NOT_YET_VALID:
             let start = unsafe X509_get0_notBefore(certificate)
-            return unsafe "the certificate is valid from \(text(start)), and this clock is"
-                + " \(seconds(from: nil, to: start)) seconds behind that"
+            return unsafe "the certificate is valid from \(text(start)), and this machine's clock is"
+                + " \(seconds(from: nil, to: start)) seconds behind"
         case X509_V_ERR_CERT_HAS_EXPIRED:
             let end = unsafe X509_get0_notAfter(certificate)
-            return unsafe "the certificate was valid until \(text(end)), and this clock is"
-                + " \(seconds(from: end, to: nil)) seconds past that"
+            return unsafe "the certificate was valid until \(text(end)), and this machine's clock is"
+                + " \(seconds(from: end, to: nil)) seconds ahead"
         default: return nil
         }
     }

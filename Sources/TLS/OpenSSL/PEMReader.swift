@@ -13,7 +13,7 @@ internal import COpenSSL
         while let certificate = unsafe PEM_read_bio_X509(source.pointer, nil, nil, nil) {
             unsafe list.certificates.append(certificate)
         }
-        // The reader always ends with an error: that there is no further PEM block is the good one.
+        // The reader always ends with an error: "no further PEM block" is the expected one.
         let isAtEnd = copenssl_reason(ERR_peek_last_error()) == PEM_R_NO_START_LINE
         defer { OpenSSLError.clear() }
         if unsafe list.certificates.isEmpty || !isAtEnd {

@@ -12,8 +12,8 @@ public struct SSHPublicKey: Hashable, Sendable, CustomStringConvertible {
 
     /// A new Ed25519 key whose private half is gone before this returns.
     ///
-    /// For clouds that insist on a key where nobody is to log in.
-    public static func makeForNobody(comment: String = "peerpod") throws(SSHKeyError) -> SSHPublicKey {
+    /// For clouds that require a key although no login is wanted.
+    public static func makeWithoutPrivateKey(comment: String = "peerpod") throws(SSHKeyError) -> SSHPublicKey {
         guard let key = unsafe copenssl_make_ed25519_key() else {
             throw SSHKeyError("cannot make an SSH key: \(OpenSSLError.last("Ed25519").reason)")
         }
@@ -30,20 +30,20 @@ public struct SSHPublicKey: Hashable, Sendable, CustomStringConvertible {
     /// The key that `text`, a `.pub` file, holds; `name` is what the error calls it.
     public init(parsing text: String, from name: String) throws(SSHKeyError) {
         let lines = text.split(whereSeparator: \.isNewline).filter { !$0.allSatisfy(\.isWhitespace) }
-        guard let line = lines.first else { throw SSHKeyError("\(name) is empty: it should hold a public SSH key") }
+        guard let line = lines.first else { throw SSHKeyError("\(name) is empty: write a public SSH key into it") }
         if text.contains("-----BEGIN") {
-            throw SSHKeyError("\(name) looks like a private key or a certificate: give the public key, NAME.pub")
+            throw SSHKeyError("\(name) is a private key or a certificate: give the public key, NAME.pub")
         }
         guard lines.count == 1 else { throw SSHKeyError("\(name) has \(lines.count) lines: give one key, on one line") }
         let words = line.split(whereSeparator: \.isWhitespace)
         guard words.count >= 2, Self.kinds.contains(String(words[0])) else {
             let kinds = Self.kinds.joined(separator: " or ")
-            throw SSHKeyError("\(name) does not begin with \(kinds) and a key, which is what Azure takes")
+            throw SSHKeyError("\(name) does not begin with \(kinds) and a key: Azure takes no other kind")
         }
         // What comes first in the key itself is its kind once more.
         let kind = Self.field(Array(words[0].utf8))
         guard let blob = Self.decoded(words[1]), blob.starts(with: kind), blob.count > kind.count else {
-            throw SSHKeyError("\(name): what follows \(words[0]) is not such a key; is a part of it missing?")
+            throw SSHKeyError("\(name): the text after \(words[0]) is not such a key: check that the line is complete")
         }
         self.init(line: words.joined(separator: " "))
     }
@@ -96,7 +96,7 @@ public struct SSHPublicKey: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// Why there is no SSH key: a sentence that names the file and what it should be.
+/// Why there is no SSH key: a sentence that names the file and says what to do.
 public struct SSHKeyError: Error, Hashable, CustomStringConvertible {
     public let description: String
 

@@ -1,9 +1,10 @@
 internal import COpenSSL
 internal import Telemetry
 
-/// What all connections of one end have in common: whom it trusts, who it is, what it offers.
+/// What all connections of one end have in common: trusted authorities, its own certificate, versions and cipher
+/// suites.
 ///
-/// Sendable and safe, because the `SSL_CTX` is set up before anybody else has it, never
+/// Sendable and safe, because the `SSL_CTX` is set up before other code has it, never
 /// changed later, counted by OpenSSL itself, and named nowhere but in this folder.
 @safe public final class TLSContext: @unchecked Sendable {
     let pointer: OpaquePointer
@@ -18,7 +19,7 @@ internal import Telemetry
         verifiesPeer: Bool = true
     ) throws(TLSError) -> TLSContext {
         guard authorities == nil || verifiesPeer else {
-            throw TLSError(.unusableProfile, "tls-skip-verify contradicts an authority to verify with")
+            throw TLSError(.unusableProfile, "tls-skip-verify and an authority exclude each other: give one of them")
         }
         let context = try unsafe TLSContext(TLS_client_method(), profile)
         if verifiesPeer { unsafe TLSPeer.verify(in: context.pointer, SSL_VERIFY_PEER) }
@@ -40,9 +41,9 @@ internal import Telemetry
     /// The VM's end.
     ///
     /// `clientAuthorities` is PEM text. If its first certificate is an authority, every client must show one of the
-    /// certificates, or be issued by one. If it is not, it is the node's own, and every client must show just that: what
-    /// follows only leads to its authority, which issues others' certificates as well. Nil lets any client in and is only
-    /// right when told so.
+    /// certificates, or be issued by one. If it is not, it is the node's own, and every client must show just that:
+    /// what follows only leads to its authority, which issues others' certificates as well. Nil lets any client in and
+    /// is only right when told so.
     /// - Throws: ``TLSError``: unusable PEM, or a profile that cannot be offered.
     public static func server(
         identity: CertifiedKey, clientAuthorities: String?, profile: TLSProfile = .standard
@@ -96,7 +97,7 @@ internal import Telemetry
         let names = profile.cipherSuites.compactMap(TLSContext.nameOfCipher)
         let modern = names.filter { $0.hasPrefix("TLS_") }
         let older = names.filter { !$0.hasPrefix("TLS_") }
-        // AES-128 first: it costs a quarter less, and nobody breaks it.
+        // AES-128 first: it costs a quarter less than AES-256 and is secure.
         let suites = modern.isEmpty ? TLSContext.modernSuites : modern
         try check(
             unsafe SSL_CTX_set_ciphersuites(pointer, suites.joined(separator: ":")), "tls-cipher-suites",

@@ -2,14 +2,15 @@ internal import COpenSSL
 
 /// What the callbacks of one connection know, and what they note of its peer.
 ///
-/// Used only under the lock of the ``TLSStream`` whose connection it is: OpenSSL calls back from inside of our calls alone.
+/// Used only under the lock of the ``TLSStream`` whose connection it is: OpenSSL calls back from inside of our calls
+/// alone.
 final class TLSPeer {
     /// Where a client leaves its sessions; nil at a server's end.
     let cache: TLSSessionCache?
     /// What a server speaks; nil at a client's end.
     let protocols: ApplicationProtocols?
     /// How the peer has behaved since the handshake.
-    var conduct = PeerConduct()
+    var floodDetector = RecordFloodDetector()
     /// Whether the handshake is done, and the peer known.
     var isEstablished = false
     /// What is wrong with the dates of the peer's certificates; nil if nothing is.
@@ -29,7 +30,7 @@ final class TLSPeer {
             }
             unsafe peer.note(kind, UnsafeRawBufferPointer(start: bytes, count: count))
             // OpenSSL then drops what it has, and returns.
-            if peer.conduct.offence != nil {
+            if peer.floodDetector.violation != nil {
                 unsafe SSL_set_shutdown(ssl, SSL_get_shutdown(ssl) | SSL_RECEIVED_SHUTDOWN)
             }
         }
@@ -59,11 +60,11 @@ final class TLSPeer {
 
     private func note(_ kind: CInt, _ bytes: UnsafeRawBufferPointer) {
         switch kind {
-        case SSL3_RT_HEADER: conduct.noteRecord()
+        case SSL3_RT_HEADER: floodDetector.noteRecord()
         case SSL3_RT_HANDSHAKE:
             switch unsafe bytes.first.map(CInt.init) {
-            case SSL3_MT_NEWSESSION_TICKET: conduct.noteTicket()
-            case SSL3_MT_KEY_UPDATE: conduct.noteKeyUpdate()
+            case SSL3_MT_NEWSESSION_TICKET: floodDetector.noteTicket()
+            case SSL3_MT_KEY_UPDATE: floodDetector.noteKeyUpdate()
             default: break
             }
         default: break

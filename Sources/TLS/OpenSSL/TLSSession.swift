@@ -82,7 +82,7 @@ internal import LinuxIO
         if result == 1 {
             peer.isEstablished = true
             transport.endHandshake()
-            // From now on many records a system call; a stranger gets no more than one needs.
+            // From now on many records a system call; before the handshake has ended, one at a time.
             unsafe SSL_set_default_read_buffer_len(ssl, TLSSession.readSize)
             return true
         }
@@ -92,20 +92,23 @@ internal import LinuxIO
 
     /// Decrypts whatever has arrived, record after record, until `buffer` is full or the turn is over.
     ///
-    /// How many bytes, 0 after the peer's goodbye, nil when nothing is there or the turn is over: see ``endTurn()``.
+    /// How many bytes, 0 after the peer's `close_notify`, nil when nothing is there or the turn is over: see
+    /// ``endTurn()``.
     mutating func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int? {
         if let failure { throw failure }
         var count = 0
-        while count < buffer.count, !peer.conduct.isTurnOver {
+        while count < buffer.count, !peer.floodDetector.isTurnOver {
             OpenSSLError.clear()
             let room = CInt(clamping: buffer.count - count)
             let result = unsafe SSL_read(ssl, buffer.baseAddress.map { unsafe $0 + count }, room)
             if result > 0 {
                 count += Int(result)
-                peer.conduct.noteBytes(Int(result))
+                peer.floodDetector.noteBytes(Int(result))
                 continue
             }
-            if peer.conduct.offence == nil, unsafe SSL_get_error(ssl, result) == SSL_ERROR_ZERO_RETURN { return count }
+            if peer.floodDetector.violation == nil, unsafe SSL_get_error(ssl, result) == SSL_ERROR_ZERO_RETURN {
+                return count
+            }
             if let error = failure(after: result, "reading") {
                 if count == 0 { throw error }
                 failure = error
@@ -119,8 +122,8 @@ internal import LinuxIO
 
     /// Whether other connections are to get their turn before the next read; the next turn then begins.
     mutating func endTurn() -> Bool {
-        guard peer.conduct.isTurnOver else { return false }
-        peer.conduct.beginTurn()
+        guard peer.floodDetector.isTurnOver else { return false }
+        peer.floodDetector.beginTurn()
         return true
     }
 
@@ -138,8 +141,8 @@ internal import LinuxIO
         }
     }
 
-    /// Encrypts a goodbye into the transport; reading goes on.
-    mutating func sayGoodbye() {
+    /// Encrypts a `close_notify` alert into the transport; reading goes on.
+    mutating func sendCloseNotify() {
         OpenSSLError.clear()
         unsafe _ = SSL_shutdown(ssl)
     }
@@ -157,7 +160,7 @@ internal import LinuxIO
         return result > 0 || peer.cache?.isEmpty == false
     }
 
-    /// Whether this connection took up an earlier session.
+    /// Whether this connection resumed an earlier session.
     var isResumed: Bool { unsafe SSL_session_reused(ssl) == 1 }
 
     /// The application protocol agreed on; nil if none was.
@@ -178,15 +181,17 @@ internal import LinuxIO
 
     /// The error behind `result`; nil if it only means that more must arrive.
     private func failure(after result: CInt, _ operation: String) -> (any Error)? {
-        if let offence = peer.conduct.offence {
-            return TLSError(.protocolViolation, "TLS \(operation): \(offence.description)")
+        if let violation = peer.floodDetector.violation {
+            return TLSError(.protocolViolation, "TLS \(operation): \(violation.description)")
         }
         return switch unsafe SSL_get_error(ssl, result) {
         case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: nil
         case SSL_ERROR_SSL:
             unsafe OpenSSLError.ofConnection("TLS \(operation)", ssl, peer)
         default:
-            transport.failure ?? TLSError(.connectionLost, "TLS \(operation): the peer hung up without a goodbye")
+            transport.failure
+                ?? TLSError(
+                    .connectionLost, "TLS \(operation): the peer closed the connection without a close_notify alert")
         }
     }
 }

@@ -1,7 +1,7 @@
 internal import COpenSSL
 internal import LinuxIO
 
-/// The latest session with one server, for the next connection to take up.
+/// The latest session with one server, for the next connection to resume.
 ///
 /// A connection that resumes a session skips the certificates of both sides: it costs a
 /// tenth, and one message less. One cache belongs to one sandbox; what it holds is as

@@ -1,6 +1,6 @@
 internal import LinuxIO
 
-/// A task that can be cancelled by whoever does not own it, for as long as it runs.
+/// A task that other code than its owner can cancel, for as long as it runs.
 ///
 /// Safe in the one place that keeps such values: a call's task takes itself out of the table,
 /// under the lock, before it ends, and the table cancels only under the lock. A task group
@@ -83,7 +83,7 @@ final class CallTable: Sendable {
         }
     }
 
-    /// Whether `stream` still has no answer; whoever is told so must answer it.
+    /// Whether `stream` still has no answer; the caller that gets true must answer it.
     func claimAnswer(_ stream: StreamID) -> Bool {
         state.withLock { state in
             guard let call = state.calls[stream], !call.isAnswered else { return false }
@@ -132,8 +132,8 @@ extension CallTable {
         }
     }
 
-    /// What is due by `now`.
-    struct Due {
+    /// What has expired by a moment.
+    struct ExpiredCalls {
         /// Calls to be answered with DEADLINE_EXCEEDED; their tasks are cancelled.
         var calls: [StreamID] = []
         /// The frame being received has taken too long.
@@ -142,9 +142,9 @@ extension CallTable {
         var next: ContinuousClock.Instant?
     }
 
-    /// Cancels what is due by `now`.
-    func expire(by now: ContinuousClock.Instant) -> Due {
-        var due = Due()
+    /// Cancels the calls whose deadline is `now` or before.
+    func expire(by now: ContinuousClock.Instant) -> ExpiredCalls {
+        var due = ExpiredCalls()
         let inboxes: [MessageInbox] = state.withLock { state in
             var inboxes: [MessageInbox] = []
             for (stream, call) in state.calls where !call.isAnswered {

@@ -28,14 +28,14 @@ public final class Client: Sendable {
     public let limits: ClientLimits
     private let state = Lock(State())
     private let queue = SendQueue(limit: queuedRequestBytes)
-    private let alarm: Alarm
+    private let timer: DeadlineTimer
 
-    /// Makes a client; somebody must run ``run()`` for any call to end.
+    /// Makes a client; a task must run ``run()`` for any call to end.
     public init(_ stream: any ByteStream, on loop: EpollLoop, limits: ClientLimits = .standard) {
         self.stream = stream
         self.loop = loop
         self.limits = limits
-        alarm = Alarm(on: loop)
+        timer = DeadlineTimer(on: loop)
     }
 
     /// Runs a client for as long as `body` takes, then closes the connection.
@@ -56,7 +56,7 @@ public final class Client: Sendable {
         await withTaskExecutorPreference(loop) {
             await withDiscardingTaskGroup { group in
                 group.addTask { await self.write() }
-                group.addTask { await self.alarm.run { self.ring($0) } }
+                group.addTask { await self.timer.run { self.fire($0) } }
                 let reason: String
                 do {
                     try await self.read()
@@ -129,7 +129,7 @@ extension Client {
     private static func encode(
         _ service: String, _ method: String, _ request: [UInt8], _ timeout: Duration?, _ metadata: Metadata
     ) throws(Status) -> [UInt8] {
-        // What is already over must not read as "for ever".
+        // A deadline that has passed must not read as "no limit".
         let timeoutNanoseconds = timeout.map { max(1, $0.wholeNanoseconds) } ?? 0
         let envelope = RequestEnvelope(
             service: service, method: method, payload: request, timeoutNanoseconds: timeoutNanoseconds,
@@ -159,7 +159,7 @@ extension Client {
             bytes.append(contentsOf: envelope)
         }
         if case .failure = result, let end = state.withLock({ $0.end }) { return .failure(end) }
-        if case .success = result, let deadline = pending.deadline { alarm.set(deadline) }
+        if case .success = result, let deadline = pending.deadline { timer.set(deadline) }
         return result
     }
 
@@ -193,7 +193,7 @@ extension Client {
         queue.close()
     }
 
-    private func ring(_ now: ContinuousClock.Instant) -> ContinuousClock.Instant? {
+    private func fire(_ now: ContinuousClock.Instant) -> ContinuousClock.Instant? {
         let (late, next) = state.withLock { state in
             var late: [PendingCall] = []
             var next: ContinuousClock.Instant?
@@ -208,7 +208,7 @@ extension Client {
             }
             return (late, next)
         }
-        for pending in late { pending.fail(Status(.deadlineExceeded, "no answer came in time")) }
+        for pending in late { pending.fail(Status(.deadlineExceeded, "the server did not answer before the deadline")) }
         return next
     }
 
@@ -224,10 +224,10 @@ extension Client {
             switch found {
             case .oversized(let header):
                 let text =
-                    "the server's answer has \(header.length) bytes, more than the \(limits.answerBytes) that it may have"
+                    "the server's answer has \(header.length) bytes, more than the limit of \(limits.answerBytes)"
                 take(header.stream)?.fail(Status(.resourceExhausted, text))
             case .frame(let header) where header.kind == .response:
-                // An unknown stream is one whose caller has given up.
+                // The stream is unknown when its caller has been cancelled.
                 guard let pending = take(header.stream) else { continue }
                 pending.end(with: reader.withPayload { Client.response($0) })
             case .frame(let header) where header.kind == .data:

@@ -15,7 +15,7 @@ final class FrameBudget: Sendable {
     private let total: Int
 
     init(_ bytes: Int) {
-        // Less could never take the longest frame, and its client would wait for ever.
+        // A smaller budget could never hold the longest frame, and its client would wait without end.
         total = max(bytes, Frame.payloadLimit)
         state = Lock(State(available: total))
     }

@@ -4,8 +4,8 @@ internal import LinuxIO
 struct FrameReader {
     /// Bytes of a frame that may be held without asking the budget.
     private static let unreserved = ReceiveBuffer.windowLimit
-    /// Frames in a row before others on the loop get their turn: each is work for its receiver, however short it is. How many
-    /// bytes come in a row the stream sees to.
+    /// Frames in a row before others on the loop get their turn: each is work for its receiver, however short it is.
+    /// How many bytes come in a row the stream sees to.
     static let framesPerTurn = 256
 
     /// Whether a frame has begun and the rest is being waited for.
@@ -40,7 +40,7 @@ struct FrameReader {
                 framesInTurn += 1
                 if framesInTurn >= FrameReader.framesPerTurn {
                     framesInTurn = 0
-                    try await stream.loop.giveWay()
+                    try await stream.loop.yield()
                 }
                 return found
             }

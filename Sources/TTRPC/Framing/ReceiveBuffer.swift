@@ -75,7 +75,7 @@ struct ReceiveBuffer: Sendable {
             }
             return
         }
-        // Not zeroed: nobody looks behind `used`, and four megabytes cost half a millisecond.
+        // Not zeroed: no code reads behind `used`, and four megabytes cost half a millisecond.
         storage = unsafe [UInt8](unsafeUninitializedCapacity: size) { target, count in
             _ = unsafe target.initialize(fromContentsOf: storage[moved])
             count = size

@@ -10,7 +10,7 @@ public struct RequestEnvelope: Equatable, Sendable {
     public var method: String
     /// The request message, encoded; empty also when absent.
     public var payload: [UInt8]
-    /// How long after its arrival the call is worth something; 0 or less is for ever.
+    /// How long after its arrival the call is worth something; 0 or less means no limit.
     public var timeoutNanoseconds: Int64
     /// What the caller says beside the request.
     public var metadata: Metadata

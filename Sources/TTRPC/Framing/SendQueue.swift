@@ -2,7 +2,7 @@ internal import LinuxIO
 
 /// Frames on their way to one peer.
 ///
-/// Whoever has a frame appends its bytes; one task writes all that has gathered with one
+/// Each task appends the bytes of its frames; one task writes all gathered bytes with one
 /// system call. When the peer does not read, those with frames wait in ``send(_:)``, so that
 /// no more than the limit and one frame is ever held.
 final class SendQueue: Sendable {

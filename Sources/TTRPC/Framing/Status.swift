@@ -6,7 +6,7 @@ public struct Status: Error, Equatable, Sendable {
     public var message: String
     /// The `details` fields (number 3) as they were on the wire, tags included.
     ///
-    /// Nobody here reads them, but they must cross a relay unchanged.
+    /// This project does not read them, but they must cross a relay unchanged.
     public var details: [UInt8]
 
     /// Makes a status without details.

@@ -1,7 +1,8 @@
 extension Client {
     /// Calls a method with its own messages.
     ///
-    /// - Throws: as ``Client/call(_:_:_:timeout:metadata:)``, and INTERNAL when the answer is no message of its type.
+    /// - Throws: as ``Client/call(_:_:_:timeout:metadata:)``, and INTERNAL when the answer is not a message of its
+    /// type.
     public func call<Request: Message, Response: Message>(
         _ method: Method<Request, Response>, _ request: Request, timeout: Duration? = nil, metadata: Metadata = .init()
     ) async throws -> Response {

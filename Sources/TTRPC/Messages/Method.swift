@@ -13,7 +13,7 @@ public struct Method<Request: Message, Response: Message>: Sendable {
 
     /// This method, served by `body`.
     ///
-    /// A request that is no message of its type is answered with INVALID_ARGUMENT.
+    /// A request that is not a message of its type is answered with INVALID_ARGUMENT.
     public func handled(
         by body: @escaping @Sendable (Call, Request) async throws -> Response
     ) -> MethodHandler {

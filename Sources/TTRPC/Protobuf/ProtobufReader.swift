@@ -1,6 +1,6 @@
 /// Reads the fields of an encoded protobuf message one by one, in wire order.
 ///
-/// It needs no schema, so whoever rewrites a message can copy the ``ProtobufField/raw``
+/// It needs no schema, so code that rewrites a message can copy the ``ProtobufField/raw``
 /// bytes of every field it does not know: they come out as they went in.
 public struct ProtobufReader: Sendable {
     private let bytes: ArraySlice<UInt8>

@@ -8,7 +8,7 @@ public enum ProtobufError: Error, Equatable, Sendable {
     case invalidFieldNumber(UInt64)
     /// A wire type that does not exist, or an end of a group that was never started.
     case invalidWireType(field: Int, type: Int)
-    /// Groups within groups, deeper than anybody nests them.
+    /// Groups within groups, deeper than encoders nest them.
     case nestedTooDeep
     /// A known field whose wire type is not the one its number is declared with.
     case unexpectedWireType(field: Int)
@@ -24,10 +24,10 @@ extension ProtobufError: CustomStringConvertible {
         switch self {
         case .truncated: "the message ends inside a field"
         case .overlongVarint: "a number has more than 64 bits"
-        case .invalidFieldNumber(let number): "\(number) is no field number"
+        case .invalidFieldNumber(let number): "\(number) is not a field number"
         case .invalidWireType(let field, let type): "field \(field) has the wire type \(type), which does not exist"
         case .nestedTooDeep: "groups are nested deeper than \(WireScanner.groupDepthLimit)"
-        case .unexpectedWireType(let field): "field \(field) is of another type than declared"
+        case .unexpectedWireType(let field): "field \(field) does not have its declared type"
         case .invalidUTF8(let field): "field \(field) is not UTF-8"
         case .tooManyFields(let limit): "it has more than \(limit) fields"
         }

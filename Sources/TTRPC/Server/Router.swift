@@ -49,7 +49,7 @@ struct Router: Sendable {
         routes[key, default: []].append(route)
     }
 
-    // Names are ours, and few: what collides costs one comparison, whoever chose it.
+    // The names are known, and few: a collision costs one comparison, also if a client provokes it.
     private static func hash(_ service: borrowing Span<UInt8>, _ method: borrowing Span<UInt8>) -> UInt64 {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         func mix(_ byte: UInt8) { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
@@ -69,7 +69,7 @@ struct Router: Sendable {
         return true
     }
 
-    /// What a message may quote of a name that anybody could have sent.
+    /// What a message may quote of a name that a client has sent.
     private func text(_ bytes: borrowing Span<UInt8>) -> String {
         String(decoding: copy(bytes.extracting(first: 128)), as: UTF8.self)
     }

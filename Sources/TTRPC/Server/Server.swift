@@ -24,7 +24,7 @@ public final class Server: Sendable {
         self.logger = logger
     }
 
-    /// Serves whoever connects, until cancelled; calls in flight are then cancelled, too.
+    /// Serves every client that connects, until cancelled; calls in flight are then cancelled, too.
     ///
     /// - Throws: `CancellationError`, or why no more connections can be accepted.
     public func serve(_ listener: Listener) async throws {

@@ -7,25 +7,25 @@ final class ServerConnection: Sendable {
     private let server: Server
     private let calls: CallTable
     private let queue: SendQueue
-    private let alarm: Alarm
+    private let timer: DeadlineTimer
 
     init(_ stream: any ByteStream, server: Server) {
         self.stream = stream
         self.server = server
         calls = CallTable(limits: server.limits)
         queue = SendQueue(limit: server.limits.queuedResponseBytes)
-        alarm = Alarm(on: server.loop)
+        timer = DeadlineTimer(on: server.loop)
     }
 
-    /// Returns once the connection has ended, whoever ended it, and all its calls with it.
+    /// Returns once the connection and all its calls have ended, whichever end closed it.
     func run() async {
         await withDiscardingTaskGroup { group in
             group.addTask { await self.write() }
-            group.addTask { await self.alarm.run { self.ring($0) } }
+            group.addTask { await self.timer.run { self.fire($0) } }
             do {
                 try await read(&group)
             } catch is StreamClosed, is CancellationError {
-                // By the alarm, by the writer, or from outside: each has said why.
+                // By the timer, by the writer, or from outside: each has said why.
             } catch {
                 server.logger.debug("A ttrpc connection failed.", [LogField("error", String(describing: error))])
             }
@@ -43,10 +43,12 @@ final class ServerConnection: Sendable {
         stream.close()
     }
 
-    private func ring(_ now: ContinuousClock.Instant) -> ContinuousClock.Instant? {
+    private func fire(_ now: ContinuousClock.Instant) -> ContinuousClock.Instant? {
         let due = calls.expire(by: now)
         for stream in due.calls {
-            queue.sendNow { $0.appendResponse(stream, status: Status(.deadlineExceeded, "the call's time is over")) }
+            queue.sendNow {
+                $0.appendResponse(stream, status: Status(.deadlineExceeded, "the call's deadline has passed"))
+            }
         }
         if due.isFrameLate {
             server.logger.debug("A ttrpc client did not finish its frame in time: its connection is closed.")
@@ -56,8 +58,8 @@ final class ServerConnection: Sendable {
     }
 
     private func read(_ group: inout DiscardingTaskGroup) async throws {
-        var reader = FrameReader(stream, budget: server.budget) { [calls, alarm] pause in
-            if let due = calls.noteFrame(pause) { alarm.set(due) }
+        var reader = FrameReader(stream, budget: server.budget) { [calls, timer] pause in
+            if let due = calls.noteFrame(pause) { timer.set(due) }
         }
         defer { reader.giveBack() }
         while let found = try await reader.next() {
@@ -110,7 +112,7 @@ extension ServerConnection {
             inbox = box
         }
         try calls.admit(header.stream, bytes: payload.count, deadline: deadline, inbox: inbox)
-        if let deadline { alarm.set(deadline) }
+        if let deadline { timer.set(deadline) }
         let call = Call(
             service: route.service, method: route.method, metadata: request.metadata, deadline: deadline)
         return Accepted(stream: header.stream, route: route, call: call, payload: payload, inbox: inbox)
@@ -133,7 +135,7 @@ extension ServerConnection {
             }
         } catch {
             let status = Status(describing: error)
-            // It fails when nobody is left to be told.
+            // It fails when the client is gone.
             try? await answer(stream) { $0.appendResponse(stream, status: status) }
         }
     }

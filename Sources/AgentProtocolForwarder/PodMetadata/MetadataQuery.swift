@@ -1,7 +1,7 @@
-/// A question of the pod's that may be passed on to the VM's metadata service: one of a few, made anew.
+/// A query of the pod for the VM's metadata service: one of a few, written again from its parts.
 ///
 /// Nothing of the request goes further but what was found to be in order, so that there is nothing to smuggle.
-public struct MetadataQuestion: Equatable, Sendable {
+public struct MetadataQuery: Equatable, Sendable {
     /// Of letters, digits, dots, dashes, underscores and slashes.
     public let path: String
     /// Of the same without slashes, each key once.
@@ -48,11 +48,11 @@ public struct MetadataQuestion: Equatable, Sendable {
         let parts = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
         let named = parts.last?.isEmpty == true ? parts.dropLast() : parts
         guard path.utf8.count <= 512, named.allSatisfy({ isPlain($0) && $0 != "." && $0 != ".." }) else {
-            throw .badRequest("the path is none of the metadata service's")
+            throw .badRequest("the metadata service has no such path")
         }
         let lower = named.map { $0.lowercased() }
         guard roots.contains(where: { lower.starts(with: $0) }), !lower.contains(where: MetadataSecrets.isSecret) else {
-            throw MetadataRefusal(status: 403, reason: "this is not for the pod to know")
+            throw MetadataRefusal(status: 403, reason: "pods may not read this")
         }
         return path
     }
@@ -64,7 +64,8 @@ public struct MetadataQuestion: Equatable, Sendable {
             guard words.count == 2, isPlain(words[1]), words[1].utf8.count <= 64, keys.contains(String(words[0])),
                 !found.contains(where: { $0.key == words[0] })
             else {
-                throw .badRequest("the query may have \(keys.joined(separator: ", ")), each once and as plain text")
+                throw .badRequest(
+                    "the query may have \(keys.joined(separator: ", ")), each at most once and as plain text")
             }
             found.append(Parameter(key: String(words[0]), value: String(words[1])))
         }

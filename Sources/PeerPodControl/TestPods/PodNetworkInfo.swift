@@ -1,13 +1,13 @@
 internal import JSON
 internal import Telemetry
 
-/// Where in the network a pod is.
-struct PodSite: Equatable, Sendable {
+/// A pod's network namespace, addresses and gateway.
+struct PodNetworkInfo: Equatable, Sendable {
     /// Where its network namespace on the node is.
     let namespacePath: String
     /// Its addresses with their prefix lengths; empty when they could not be looked up.
     var addresses: [String] = []
-    /// Through whom it reaches other networks, if that is known.
+    /// The next hop to other networks, if it is known.
     var gateway: String?
 
     /// What is told of a pod before its command runs.

@@ -2,15 +2,15 @@ internal import Configuration
 internal import LinuxIO
 internal import Telemetry
 
-/// Shows something once, or again and again until Ctrl-C, as watch(1) does.
-struct Repetition: Sendable {
-    /// Shows one picture; returns the exit status if it was the only one.
+/// Shows a report once, or repeatedly until Ctrl-C, as watch(1) does.
+struct WatchLoop: Sendable {
+    /// Shows one report; returns the exit status if it was the only one.
     typealias Show = @Sendable (EpollLoop, _ isRepeated: Bool) async -> Int32
 
-    /// The pause between pictures; nil: there is but one.
+    /// The pause between reports; nil for a single report.
     let interval: Duration?
 
-    /// Writes what comes before each of several pictures: on a terminal the new one takes the place of the old one.
+    /// Writes what precedes each of several reports: on a terminal the new report replaces the old one.
     static func begin(_ output: Program.Output) {
         if StandardOutput.isTerminal {
             // A command for the terminal, which `output` would show instead.
@@ -20,7 +20,8 @@ struct Repetition: Sendable {
         }
     }
 
-    /// Shows it on a loop of this thread; returns the exit status of the one picture, or success once interrupted.
+    /// Shows the report on a loop of this thread; returns the exit status of a single report, or success once
+    /// interrupted.
     func run(_ command: String, _ output: Program.Output, _ show: @escaping Show) -> Int32 {
         Signals.ignoreBrokenPipes()
         do {
@@ -41,7 +42,7 @@ struct Repetition: Sendable {
         return await withTaskGroup(of: Void.self) { group in
             group.addTask { _ = try? await signals.next() }
             group.addTask {
-                // An adaptor that is away is shown as that, and may come back.
+                // A missing adaptor is reported each time, and may come back.
                 repeat { await show() } while (try? await loop.sleep(for: interval)) != nil
             }
             await group.next()

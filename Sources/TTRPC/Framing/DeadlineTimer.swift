@@ -1,18 +1,16 @@
 internal import LinuxIO
 
-/// One timer for many deadlines: it sleeps until the soonest it was told of, and asks for
-/// the next when it has rung.
+/// One timer for many deadlines: it sleeps until the earliest one, and asks for the next when it has fired.
 ///
-/// A call's deadline is nearly always over before it is due, so setting one must cost less
-/// than a timer of its own.
-final class Alarm: Sendable {
+/// Nearly every call ends before its deadline, so setting a deadline must cost less than a timer of its own.
+final class DeadlineTimer: Sendable {
     private let loop: EpollLoop
     private let due = Lock<ContinuousClock.Instant?>(nil)
     private let condition = AsyncCondition()
 
     init(on loop: EpollLoop) { self.loop = loop }
 
-    /// Sees to it that the alarm rings at `instant`, or sooner.
+    /// Makes the timer fire at `instant` or before.
     func set(_ instant: ContinuousClock.Instant) {
         let isSooner = due.withLock { due in
             if let due, due <= instant { return false }
@@ -22,8 +20,8 @@ final class Alarm: Sendable {
         if isSooner { condition.notifyAll() }
     }
 
-    /// Calls `ring` whenever it is time, until cancelled; `ring` says when it is time again.
-    func run(_ ring: @Sendable (ContinuousClock.Instant) -> ContinuousClock.Instant?) async {
+    /// Calls `fire` at each deadline, until cancelled; `fire` returns the next deadline.
+    func run(_ fire: @Sendable (ContinuousClock.Instant) -> ContinuousClock.Instant?) async {
         while !Task.isCancelled {
             let generation = condition.generation
             guard let due = due.withLock({ $0 }) else {
@@ -32,7 +30,7 @@ final class Alarm: Sendable {
             }
             if due <= .now {
                 self.due.withLock { $0 = nil }
-                if let next = ring(.now) { set(next) }
+                if let next = fire(.now) { set(next) }
                 continue
             }
             let (condition, loop) = (condition, loop)

@@ -3,56 +3,56 @@ import Testing
 
 @testable import TLS
 
-@Suite("A TLS peer's conduct")
-struct PeerConductTests {
+@Suite("A TLS peer's detector")
+struct RecordFloodDetectorTests {
     @Test("sixteen tickets are well, and one more is not")
     func tickets() {
-        var conduct = PeerConduct()
-        for _ in 0..<16 { conduct.noteTicket() }
-        #expect(conduct.offence == nil)
-        conduct.noteTicket()
-        #expect(conduct.offence == .tickets)
+        var detector = RecordFloodDetector()
+        for _ in 0..<16 { detector.noteTicket() }
+        #expect(detector.violation == nil)
+        detector.noteTicket()
+        #expect(detector.violation == .tickets)
     }
 
     @Test("key updates are well in proportion to what is sent")
     func keyUpdates() {
-        var conduct = PeerConduct()
+        var detector = RecordFloodDetector()
         for _ in 0..<1000 {
-            conduct.noteKeyUpdate()
-            conduct.noteBytes(1 << 20)
+            detector.noteKeyUpdate()
+            detector.noteBytes(1 << 20)
         }
-        #expect(conduct.offence == nil)
-        var flood = PeerConduct()
+        #expect(detector.violation == nil)
+        var flood = RecordFloodDetector()
         for _ in 0..<17 {
             flood.noteKeyUpdate()
             flood.noteBytes(1)
         }
-        #expect(flood.offence == .keyUpdates)
+        #expect(flood.violation == .keyUpdates)
     }
 
     @Test("records without content are well between others, and not without end")
     func emptyRecords() {
-        var conduct = PeerConduct()
+        var detector = RecordFloodDetector()
         for _ in 0..<100 {
-            for _ in 0..<64 { conduct.noteRecord() }
-            conduct.noteBytes(1)
+            for _ in 0..<64 { detector.noteRecord() }
+            detector.noteBytes(1)
         }
-        #expect(conduct.offence == nil)
-        for _ in 0..<65 { conduct.noteRecord() }
-        #expect(conduct.offence == .emptyRecords)
+        #expect(detector.violation == nil)
+        for _ in 0..<65 { detector.noteRecord() }
+        #expect(detector.violation == .emptyRecords)
     }
 
     @Test("a turn ends after so many records, however small they are")
     func turns() {
-        var conduct = PeerConduct()
-        for _ in 0..<PeerConduct.recordsPerTurn {
-            #expect(!conduct.isTurnOver)
-            conduct.noteRecord()
-            conduct.noteBytes(1)
+        var detector = RecordFloodDetector()
+        for _ in 0..<RecordFloodDetector.recordsPerTurn {
+            #expect(!detector.isTurnOver)
+            detector.noteRecord()
+            detector.noteBytes(1)
         }
-        #expect(conduct.isTurnOver)
-        conduct.beginTurn()
-        #expect(!conduct.isTurnOver)
+        #expect(detector.isTurnOver)
+        detector.beginTurn()
+        #expect(!detector.isTurnOver)
     }
 
     @Test("a first message's length is found however the bytes are cut into records", arguments: [1, 2, 3, 4, 100])

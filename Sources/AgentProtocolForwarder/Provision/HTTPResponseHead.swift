@@ -1,7 +1,7 @@
 internal import Encoding
 
 /// What the head of an HTTP answer says, of which little matters here.
-struct HTTPAnswerHead: Equatable {
+struct HTTPResponseHead: Equatable {
     let status: Int
     /// The body's length; nil when it goes on to the connection's end.
     var length: Int?
@@ -9,13 +9,13 @@ struct HTTPAnswerHead: Equatable {
     private static let version = Array("HTTP/1.".utf8)
 
     /// Throws as soon as the first bytes are not those of an answer.
-    static func checkStart(_ bytes: [UInt8]) throws(HTTPAnswerError) {
+    static func checkStart(_ bytes: [UInt8]) throws(HTTPResponseError) {
         let count = min(bytes.count, version.count)
         guard bytes[..<count].elementsEqual(version[..<count]) else { throw .notHTTP }
     }
 
     /// Reads the status line and the header, without the empty line after them.
-    init(parsing head: ArraySlice<UInt8>) throws(HTTPAnswerError) {
+    init(parsing head: ArraySlice<UInt8>) throws(HTTPResponseError) {
         var lines = head.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         // The last is what follows the last line's end.
         lines.removeLast()
@@ -27,7 +27,7 @@ struct HTTPAnswerHead: Equatable {
     }
 
     /// `HTTP/1.1 200 OK`, of which the words may be missing.
-    private static func status(_ line: ArraySlice<UInt8>) throws(HTTPAnswerError) -> Int {
+    private static func status(_ line: ArraySlice<UInt8>) throws(HTTPResponseError) -> Int {
         let parts = line.split(maxSplits: 2, omittingEmptySubsequences: false) {
             $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\r")
         }
@@ -38,16 +38,16 @@ struct HTTPAnswerHead: Equatable {
         return status
     }
 
-    private mutating func read(_ line: ArraySlice<UInt8>) throws(HTTPAnswerError) {
+    private mutating func read(_ line: ArraySlice<UInt8>) throws(HTTPResponseError) {
         guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > line.startIndex,
             line[..<colon].allSatisfy(HTTPSyntax.isTokenCharacter)
-        else { throw .badHeader("a line is no field") }
+        else { throw .badHeader("a line is not a field") }
         let name = String(decoding: line[..<colon], as: UTF8.self).lowercased()
         let value = Self.trimmed(line[(colon + 1)...])
         switch name {
         case "content-length":
-            guard let length = Self.number(value) else { throw .badHeader("Content-Length is no number") }
-            if let other = self.length, other != length { throw .badHeader("Content-Length is there twice") }
+            guard let length = Self.number(value) else { throw .badHeader("Content-Length is not a number") }
+            if let other = self.length, other != length { throw .badHeader("Content-Length occurs twice") }
             self.length = length
         case "transfer-encoding", "content-encoding":
             let coding = String(decoding: value.prefix(32), as: UTF8.self)

@@ -1,5 +1,5 @@
 /// How long kata's Go shim waits for what, and how often it asks whether the agent is well.
-struct ShimPace: Sendable {
+struct ShimTimeouts: Sendable {
     /// For most calls to the agent.
     var call = Duration.seconds(60)
     var check = Duration.seconds(30)
@@ -9,6 +9,6 @@ struct ShimPace: Sendable {
     var dialAgent = Duration.seconds(30)
     /// For StopVM, which the shim gives the deadline of its own caller.
     var stopVM = Duration.seconds(60)
-    /// How long outputs may stay open after the command has ended: what it left running may hold them for ever.
+    /// How long outputs may stay open after the command has ended: its background processes may hold them without end.
     var graceForOutputs = Duration.seconds(2)
 }

@@ -3,7 +3,7 @@
 /// The pod VM's daemon asks one question of one service on its own link, so this is all the HTTP it has:
 /// no chunks, no compression, no redirects, no second answer on a connection. What is longer than it may be,
 /// or not HTTP, is refused with a sentence; nothing is guessed.
-public struct HTTPAnswerReader: Sendable {
+public struct HTTPResponseReader: Sendable {
     /// A whole answer.
     public struct Answer: Equatable, Sendable {
         /// 200 and so on.
@@ -17,13 +17,13 @@ public struct HTTPAnswerReader: Sendable {
     private let bodyLimit: Int
     private var bytes: [UInt8] = []
     /// What the head says, once it is there, and where the body begins.
-    private var head: (HTTPAnswerHead, bodyStart: Int)?
+    private var head: (HTTPResponseHead, bodyStart: Int)?
 
     /// A reader of an answer whose body has at most `bodyLimit` bytes.
     public init(bodyLimit: Int) { self.bodyLimit = bodyLimit }
 
     /// Takes in the next bytes; the answer, once it says of itself that it is whole.
-    public mutating func take(_ next: some Collection<UInt8>) throws(HTTPAnswerError) -> Answer? {
+    public mutating func take(_ next: some Collection<UInt8>) throws(HTTPResponseError) -> Answer? {
         let seen = bytes.count
         bytes += next
         if head == nil { try readHead(from: seen) }
@@ -37,14 +37,14 @@ public struct HTTPAnswerReader: Sendable {
     }
 
     /// The answer, now that the connection has ended.
-    public func finish() throws(HTTPAnswerError) -> Answer {
+    public func finish() throws(HTTPResponseError) -> Answer {
         guard let (head, start) = head else { throw bytes.isEmpty ? .silent : .cutShort }
         if let length = head.length, bytes.count - start < length { throw .cutShort }
         return Answer(status: head.status, body: Array(bytes[start...]))
     }
 
-    private mutating func readHead(from seen: Int) throws(HTTPAnswerError) {
-        try HTTPAnswerHead.checkStart(bytes)
+    private mutating func readHead(from seen: Int) throws(HTTPResponseError) {
+        try HTTPResponseHead.checkStart(bytes)
         // The empty line may have begun in what came before.
         var index = max(seen - 2, 0)
         while index < bytes.count {
@@ -53,7 +53,7 @@ public struct HTTPAnswerReader: Sendable {
             let rest = bytes[(index + 1)...].prefix(2)
             let ending = rest.first == UInt8(ascii: "\n") ? 1 : rest.elementsEqual("\r\n".utf8) ? 2 : 0
             guard ending > 0 else { continue }
-            let head = try HTTPAnswerHead(parsing: bytes[...index])
+            let head = try HTTPResponseHead(parsing: bytes[...index])
             if let length = head.length, length > bodyLimit { throw .tooLong(limit: bodyLimit) }
             self.head = (head, index + 1 + ending)
             return
@@ -64,14 +64,14 @@ public struct HTTPAnswerReader: Sendable {
 }
 
 /// Why an answer cannot be used.
-public enum HTTPAnswerError: Error, Equatable, Sendable, CustomStringConvertible {
+public enum HTTPResponseError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The connection ended without a byte.
     case silent
     /// The connection ended within the answer.
     case cutShort
     case notHTTP
     case headTooLong
-    /// A line of the header is no field, or says what cannot be.
+    /// A line of the header is not a field, or has an impossible value.
     case badHeader(String)
     /// The body comes in a form that an HTTP/1.0 client is not sent.
     case encoded(String)
@@ -80,12 +80,12 @@ public enum HTTPAnswerError: Error, Equatable, Sendable, CustomStringConvertible
     public var description: String {
         switch self {
         case .silent: "the connection ended without an answer"
-        case .cutShort: "the connection ended within the answer"
-        case .notHTTP: "what answers does not speak HTTP"
-        case .headTooLong: "the answer's header has more than \(HTTPAnswerReader.headLimit) bytes"
+        case .cutShort: "the connection ended inside the answer"
+        case .notHTTP: "the server does not speak HTTP"
+        case .headTooLong: "the answer's header has more than \(HTTPResponseReader.headLimit) bytes"
         case .badHeader(let what): "the answer's header is broken: \(what)"
-        case .encoded(let coding): "the answer is encoded (\(coding)), which nobody asked for"
-        case .tooLong(let limit): "the answer has more than the \(limit) bytes that it may have"
+        case .encoded(let coding): "the answer has the encoding \(coding), which was not requested"
+        case .tooLong(let limit): "the answer has more than \(limit) bytes, which is the limit"
         }
     }
 }

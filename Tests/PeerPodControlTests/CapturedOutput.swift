@@ -2,7 +2,7 @@ import Configuration
 import LinuxIO
 
 /// What a program said.
-final class Said: Sendable {
+final class CapturedOutput: Sendable {
     private let texts = Lock((standard: "", error: ""))
 
     var standard: String { texts.withLock { $0.standard } }

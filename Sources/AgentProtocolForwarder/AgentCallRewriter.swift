@@ -1,7 +1,7 @@
 public import AgentTunnel
 internal import TTRPC
 
-/// Changes the few calls to the agent that the VM has a say in, and lets all other bytes pass as they are.
+/// Changes the few calls to the agent that the VM has to change, and passes all other bytes unchanged.
 ///
 /// It walks the ttrpc frames of one connection, from the node to the agent, however they are cut. The envelope of each
 /// request is read to its end (``EnvelopeScan``): one that could be read in two ways, or not at all, ends the

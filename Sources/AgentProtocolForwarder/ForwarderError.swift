@@ -1,6 +1,6 @@
 /// Why the forwarder does not start.
 struct ForwarderError: Error, Equatable, CustomStringConvertible {
-    /// What is the matter, as a clause.
+    /// What failed, as a clause.
     let reason: String
     /// What to do about it, as a clause.
     let advice: String

@@ -4,17 +4,17 @@ internal import PodVMBoot
 internal import TLS
 internal import Telemetry
 
-/// What the command line and the boot document together come to, checked before anything is done.
+/// The checked settings of the command line and the boot document together.
 struct ForwarderSetup: Sendable {
     let document: BootDocument
-    /// nil serves in the clear.
+    /// nil serves without TLS.
     let security: TLSContext?
     /// nil: the node wants the pod to have no network in this VM.
     let network: GuestNetwork?
     /// The VM's metadata service; nil if the pod is to reach none.
     let metadata: MetadataEndpoint?
 
-    /// Reads the boot document and what the flags name; throws what a person has to put right.
+    /// Reads the boot document and what the flags name; throws an error that says what to correct.
     init(_ options: ForwarderOptions) throws(ForwarderError) {
         document = try Self.read(options.config)
         security = options.tls.isDisabled ? nil : try Self.context(options.tls, document)

@@ -1,10 +1,10 @@
 internal import LinuxIO
 
-/// The memory that all connections together may fill with frames which wait to be whole.
+/// The memory of all connections together for frames that are not complete yet.
 ///
 /// A frame to be rewritten has to be held, up to 4 MiB of it, and a client may begin any number of frames. Once
-/// the limit is reached the largest frame has to go, and its connection with it: the calls that are held for good
-/// reason are small, so those who fill the memory push out each other. A frame counts until it has been sent on,
+/// the limit is reached, the largest frame is dropped and its connection closed: legitimate calls that have to be held
+/// are small, so clients that fill the memory displace each other. A frame counts until it has been sent on,
 /// rewritten or not.
 public final class HeldFrames: Sendable {
     private struct State {
@@ -42,7 +42,7 @@ public final class HeldFrames: Sendable {
             do throws(HeldFrameRefused) {
                 try makeRoom(for: bytes.count, in: &state, unless: count + bytes.count, of: id)
             } catch {
-                // Its connection is about to end, but others need the room now.
+                // Its connection is about to end, but other frames need the room now.
                 state.frames[id] = nil
                 state.total -= count
                 throw error
@@ -67,7 +67,7 @@ public final class HeldFrames: Sendable {
     /// Stops counting what was taken out.
     fileprivate func forget(_ count: Int) { state.withLock { $0.total -= count } }
 
-    /// Lets the largest frames go until `count` more bytes fit; throws if frame `id`, with `size` bytes then, is the
+    /// Drops the largest frames until `count` more bytes fit; throws if frame `id`, with `size` bytes then, is the
     /// largest.
     private func makeRoom(
         for count: Int, in state: inout State, unless size: Int, of id: Int

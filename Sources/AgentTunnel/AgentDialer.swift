@@ -1,6 +1,6 @@
 internal import LinuxIO
 
-/// Reaches the agent for a connection of the node, as soon as that has something to say.
+/// Connects to the agent for a connection of the node, once the node has sent bytes.
 struct AgentDialer {
     /// The agent's end, and what the node has sent meanwhile.
     struct Answer: Sendable {
@@ -12,9 +12,9 @@ struct AgentDialer {
     private let loop: EpollLoop
     private let patience: Duration
 
-    /// Bytes of the node to take in while the agent is not there: a few calls.
+    /// Bytes of the node to buffer while the agent does not answer: a few calls.
     private static let holdLimit = 64 << 10
-    /// How long to wait between attempts; a starting agent is up the moment its socket is.
+    /// The pause between attempts; an agent is ready as soon as its socket exists.
     private static let pause = Duration.milliseconds(25)
 
     init(_ address: SocketAddress, on loop: EpollLoop, patience: Duration) {
@@ -30,7 +30,7 @@ struct AgentDialer {
     func answer(_ node: any ByteStream) async throws -> Answer? {
         let first = try await firstBytes(of: node)
         if first.isEmpty { return nil }
-        // The usual case: the agent is there, and nothing need be watched meanwhile.
+        // The usual case: the agent answers at once, and the node's connection need not be watched.
         if let agent = try? await Stream.connect(to: address, on: loop) { return Answer(agent: agent, held: first) }
         return try await persist(for: node, first)
     }
@@ -65,7 +65,7 @@ struct AgentDialer {
         return Answer(agent: agent, held: held.withLock { $0 })
     }
 
-    /// Tries until the agent answers or patience has ended.
+    /// Retries until the agent answers or the timeout is over.
     private func connect() async throws -> Stream {
         let deadline = ContinuousClock.now.advanced(by: patience)
         while true {
@@ -78,7 +78,7 @@ struct AgentDialer {
         }
     }
 
-    /// Collects what the node sends; returns when it hangs up.
+    /// Collects what the node sends; returns when the node closes the connection.
     private func takeIn(_ node: any ByteStream, into held: Lock<[UInt8]>) async throws {
         while true {
             let room = AgentDialer.holdLimit - held.withLock { $0.count }
@@ -87,7 +87,7 @@ struct AgentDialer {
                 if bytes.isEmpty { return }
                 held.withLock { $0 += bytes }
             } else {
-                // More is not taken in, and a hang-up behind it not seen before the agent is there.
+                // The buffer is full: a close behind it is not noticed before the agent answers.
                 try await loop.sleep(for: .seconds(3600))
             }
         }

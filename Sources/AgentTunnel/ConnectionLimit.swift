@@ -2,7 +2,7 @@ internal import LinuxIO
 
 /// A bounded number of connections.
 ///
-/// Memory that many connections have needed stays with the allocator when they end, so this returns it to the system then.
+/// The allocator keeps the memory of many connections when they end, so this type returns it to the system then.
 final class ConnectionLimit: Sendable {
     private struct State {
         var left: Int

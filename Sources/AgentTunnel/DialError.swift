@@ -5,7 +5,7 @@ public import TLS
 public struct DialError: Error, Equatable, Sendable {
     /// What the last attempt ended with.
     public enum Cause: Equatable, Sendable {
-        /// Nothing came back at all.
+        /// No answer of any kind.
         case unanswered
         /// The VM is up, but no process listens on the port.
         case refused
@@ -24,7 +24,7 @@ public struct DialError: Error, Equatable, Sendable {
     /// What the last attempt ended with.
     public let cause: Cause
 
-    /// What a person should look at.
+    /// What an operator should check.
     public var advice: String {
         switch cause {
         case .unanswered:
@@ -56,7 +56,7 @@ extension DialError.Cause: CustomStringConvertible {
         }
     }
 
-    /// Sorts what the kernel says of an attempt.
+    /// Classifies the kernel's error of an attempt.
     init(_ error: SystemCallError) {
         self =
             if error.isRefused {

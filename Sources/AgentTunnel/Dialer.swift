@@ -1,9 +1,9 @@
 public import LinuxIO
 internal import TLS
 
-/// Connects to one VM's forwarder, again and again until it answers.
+/// Connects to one VM's forwarder, and retries until it answers.
 ///
-/// A VM that boots first drops what we send, then refuses it, then answers; each attempt is
+/// A VM that boots first drops packets, then refuses connections, then answers; each attempt is
 /// short, so that the answer is noticed within half a second in the first case and within
 /// the longest pause, a fifth of a second, in the second.
 public struct Dialer: Sendable {
@@ -13,15 +13,15 @@ public struct Dialer: Sendable {
         public var connect = Duration.milliseconds(500)
         /// One TLS handshake.
         var handshake = Duration.seconds(10)
-        /// The shortest pause between attempts. A longer wait so far makes for longer pauses, a tenth
-        /// of it: whenever the VM comes up, the pause it falls into adds little to what it took.
+        /// The shortest pause between attempts. Pauses grow to a tenth of the time waited so far, so that the last
+        /// pause adds little to the VM's start time.
         var firstPause = Duration.milliseconds(2)
         /// The longest pause.
         var longestPause = Duration.milliseconds(200)
-        /// How long a broken path may go unseen once connected.
+        /// How long a broken path may stay undetected once connected.
         public var silence = Duration.seconds(30)
 
-        /// The usual ones.
+        /// The defaults.
         public init() {}
     }
 
@@ -36,7 +36,7 @@ public struct Dialer: Sendable {
     /// Fewer than the handshakes that the forwarder allows at once: more would make it drop this node's own.
     private static let attemptsAtOnce = 32
 
-    /// Connects to `address`; without `security`, in the clear.
+    /// Connects to `address`; without `security`, without TLS.
     public init(
         to address: SocketAddress, security: ClientSecurity?, on loop: EpollLoop, timeouts: Timeouts = Timeouts()
     ) {
@@ -46,7 +46,8 @@ public struct Dialer: Sendable {
         self.timeouts = timeouts
     }
 
-    /// Connects, trying until `deadline`, and at least once; tells `note` why each attempt but the last failed.
+    /// Connects, trying until `deadline`, and at least once; calls `note` with the error of each failed attempt except
+    /// the last.
     ///
     /// - Throws: ``DialError``, or `CancellationError`.
     public func connect(

@@ -5,8 +5,8 @@ public import Telemetry
 /// The VM's end of the tunnel: one connection to the agent for each that comes from the node.
 ///
 /// Every host that can reach the port may connect, so a connection counts for nothing until its TLS
-/// handshake is done: it has little time for that, and when too many try at once the one that
-/// has tried longest has to go.
+/// handshake is done: the time for a handshake is limited, and when too many are in progress the oldest
+/// is dropped.
 ///
 /// A node that asks for an application protocol (ALPN) which is served here talks to that service instead of the agent.
 public struct GuestTunnel: Sendable {
@@ -22,14 +22,14 @@ public struct GuestTunnel: Sendable {
         public var connections = 4096
         /// Connections at once that speak one of the application protocols.
         public var services = 8
-        /// How long such a one may last: they are for questions, not for streams.
+        /// How long a connection to such a service may last: the services answer short calls.
         public var service = Duration.seconds(30)
-        /// How long the agent may take to come up, from the first byte that is for it.
+        /// How long the agent may take to start, from the first byte for it.
         public var agentStart = Duration.seconds(150)
-        /// How long a broken path to the node may go unseen.
+        /// How long a broken path to the node may stay undetected.
         public var silence = Duration.seconds(30)
 
-        /// The usual ones.
+        /// The defaults.
         public init() {}
     }
 
@@ -51,7 +51,7 @@ public struct GuestTunnel: Sendable {
 
     /// Serves `listener`, which the tunnel then owns.
     ///
-    /// Without a `context` it serves in the clear, which is only right when told so. `agent`
+    /// Without a `context` it serves without TLS, for tests only. `agent`
     /// is dialed when a connection has bytes for it, which then go through a `filter` of its own.
     /// A client that asks for one of `protocols`, by its name, gets that service; without TLS, clients cannot ask.
     public init(
@@ -129,7 +129,7 @@ public struct GuestTunnel: Sendable {
     }
 }
 
-/// Connections that have not yet shown who they are, oldest first.
+/// Connections whose TLS handshake has not ended, oldest first.
 private final class PendingHandshakes: Sendable {
     private struct State {
         var next: UInt64 = 0
@@ -145,7 +145,7 @@ private final class PendingHandshakes: Sendable {
         self.grace = grace
     }
 
-    /// Lets one in; when that is one too many, the oldest is closed if it has had its time.
+    /// Adds a connection; above the limit, the oldest is closed if it is older than the grace time.
     func enter(_ stream: Stream) -> UInt64 {
         let now = ContinuousClock.now
         let (ticket, oldest) = state.withLock { state in

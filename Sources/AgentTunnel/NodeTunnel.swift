@@ -4,20 +4,20 @@ public import Telemetry
 /// The node's end of one sandbox's tunnel.
 ///
 /// Each connection to the agent socket becomes, with its first byte, one connection to the VM's
-/// forwarder, and the two share their fate. The tunnel does not read what it carries, so it cannot answer
-/// calls in flight when the way to the VM breaks: it closes the shim's connection, which
+/// forwarder, and either closes with the other. The tunnel does not decode the bytes, so it cannot answer
+/// calls in flight when the path to the VM breaks: it closes the shim's connection, which
 /// ttrpc's clients turn into an error for each of those calls. The next connection dials again.
 public struct NodeTunnel: Sendable {
     /// What one sandbox may use.
     public struct Limits: Sendable {
-        /// Connections at once; what comes beyond is closed. Idle ones cost little: the VM has not heard of them.
+        /// Connections at once; further ones are closed. Idle ones cost little: they have no connection to the VM.
         public var connections = 2048
         /// How long a later connection may take to reach the forwarder.
         public var dialing = Duration.seconds(30)
         /// How long an unused connection to the forwarder is kept for the next client.
         public var preconnectedIdle = Duration.seconds(10)
 
-        /// The usual ones.
+        /// The defaults.
         public init() {}
     }
 

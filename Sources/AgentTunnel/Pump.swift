@@ -2,8 +2,8 @@ internal import LinuxIO
 
 /// One direction of a relay.
 ///
-/// The order of things is what makes it quick: whatever has arrived is read in one go, is
-/// written at once, and only then is anything waited for. A buffer is held only in between.
+/// For speed, all bytes that have arrived are read and written at once, and only then does the pump
+/// wait. It holds a buffer only in between.
 struct Pump {
     private let source: any ByteStream
     private let sink: any ByteStream
@@ -37,7 +37,7 @@ struct Pump {
     /// Carries all that can be read now; false at the end.
     private mutating func carryWhatIsThere() async throws -> Bool {
         let room = BufferPool.shared.borrow()
-        // It ends: a stream gives only so much before it wants to be waited for.
+        // The loop ends: a stream returns a limited amount before it has to be waited for.
         while let count = unsafe try source.tryRead(into: room.bytes) {
             if count == 0 { return false }
             try await forward(room, count)

@@ -1,4 +1,4 @@
-/// What a relay shows every byte of one direction to, and which may change them.
+/// Sees every byte of one direction of a relay, and may change them.
 ///
 /// The relay itself never looks at bytes. A filter may hold some back until it has seen
 /// enough, but no more than it bounds itself: the relay counts only what it forwards.
@@ -10,7 +10,7 @@ public protocol StreamFilter {
     mutating func process(_ bytes: UnsafeRawBufferPointer, into output: inout [UInt8]) throws -> FilterVerdict
 }
 
-/// What becomes of the bytes that a filter was shown.
+/// What happens to the bytes that a filter has seen.
 public enum FilterVerdict: Sendable {
     /// They are forwarded as they are, without a copy. The filter holds none of them back.
     case unchanged

@@ -230,11 +230,11 @@ private func receive(
         inbox.connections.begin(key)
         unsafe request.connection = connection
         unsafe MHD_suspend_connection(connection)
-        let request = unsafe HTTPRequest(
+        let whole = unsafe HTTPRequest(
             method: String(cString: method), target: request.target, headers: request.headers, body: request.body,
             peer: peer(of: connection))
         request.body = []
-        inbox.deliver(request.id, request)
+        inbox.deliver(request.id, whole)
         return .YES
     }
 }

@@ -65,7 +65,7 @@ public final class HypervisorServer: Sendable {
 public struct HypervisorSocketError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The socket's path.
     public let path: String
-    /// What is the matter.
+    /// What failed.
     public let reason: String
     /// What to do.
     public let advice: String

@@ -47,7 +47,7 @@ public struct TLSError: Error, Equatable, Sendable {
     /// Whether trying again with the same configuration must fail again.
     public var isFinal: Bool { code != .connectionLost && code != .failed }
 
-    /// What a person should look at.
+    /// What an operator should check.
     public var advice: String {
         switch code {
         case .unusableIdentity: "give PEM files that belong together: a certificate chain and its own key"

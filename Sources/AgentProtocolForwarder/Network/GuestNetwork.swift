@@ -33,7 +33,7 @@ struct GuestNetwork: Sendable {
 
     /// The network that `document` describes; nil if it describes none. Throws what makes it impossible.
     ///
-    /// Nothing that the node writes decides what the pod may not reach.
+    /// The node cannot change what the pod may not reach.
     init?(_ document: BootDocument, _ options: ForwarderOptions) throws(ForwarderError) {
         guard let description = document.podNetwork else { return nil }
         do throws(PodNetworkError) {
@@ -91,13 +91,13 @@ struct GuestNetwork: Sendable {
         return plan
     }
 
-    /// How long this VM's own network is waited for.
+    /// How long to wait for this VM's own network.
     struct Patience: Sendable {
         var limit = Duration.seconds(180)
-        /// Between two looks at first, and at most: what is late is mostly late by little.
+        /// The first and the longest pause between checks: most delays are short.
         var firstPause = Duration.milliseconds(20)
         var longestPause = Duration.seconds(1)
-        /// Between two words about it.
+        /// The interval between log lines about the wait.
         var silence = Duration.seconds(15)
     }
 
@@ -134,14 +134,14 @@ struct GuestNetwork: Sendable {
 }
 
 extension PodNetworkError {
-    /// Whether a VM that still boots may cure it.
+    /// Whether the problem may disappear while the VM boots.
     fileprivate var mayPass: Bool {
         code == .noPrimaryInterface || errno == ENETUNREACH || errno == EHOSTUNREACH
     }
 }
 
 extension ForwarderError {
-    /// That the pod has no network.
+    /// Reports that the pod has no network.
     fileprivate init(_ error: PodNetworkError, after waited: Duration? = nil) {
         let left = error.leftBehind.isEmpty ? "" : " (left behind: \(error.leftBehind.joined(separator: ", ")))"
         let time = waited.map { ", after \($0.components.seconds) s of waiting" } ?? ""

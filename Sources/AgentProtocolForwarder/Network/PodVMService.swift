@@ -4,7 +4,7 @@ internal import PodNetwork
 internal import TTRPC
 internal import Telemetry
 
-/// What this VM tells the node of itself: `peerpod.v1.PodVM`. It reads, and changes nothing.
+/// `peerpod.v1.PodVM`: what this VM reports to the node. It changes nothing.
 struct PodVMService: Sendable {
     /// The pod's network, as it was set up; nil if the node wanted none.
     struct Network: Sendable {
@@ -28,8 +28,8 @@ struct PodVMService: Sendable {
         return Server(Service.services(of: [handler]), on: loop, limits: limits, logger: logger)
     }
 
-    /// The network at this moment, after a packet that the node can look for; what cannot be read is a problem of its
-    /// own.
+    /// The network at this moment, after a packet that the node can look for; an error while reading becomes a problem
+    /// of the answer.
     func status() async throws -> VMNetworkStatus {
         guard let network else {
             return .with { $0.problems = ["The node's boot document describes no pod network for this VM."] }
@@ -44,7 +44,7 @@ struct PodVMService: Sendable {
 }
 
 extension VMNetworkStatus {
-    /// More of a kind than any pod has: an answer is no longer than that, whatever others have made there.
+    /// More entries of a kind than any pod has: an answer has at most so many, also if other programs add entries.
     private static let limit = 1100
 
     fileprivate init(_ state: GuestNetworkState) {

@@ -1,6 +1,6 @@
 internal import Encoding
 
-/// What the head of an HTTP answer says, of which little matters here.
+/// The parts of an HTTP response's head that matter here.
 struct HTTPResponseHead: Equatable {
     let status: Int
     /// The body's length; nil when it goes on to the connection's end.

@@ -3,8 +3,8 @@ internal import LinuxIO
 
 /// Where the VM's metadata service is: `http://ADDRESS[:PORT][/PREFIX]`.
 ///
-/// The address is numeric, for who asks has no resolver yet; and in the clear, for the service is the VM's own host and
-/// nothing that it says is trusted with more than to start.
+/// The address is numeric, because the VM has no resolver yet. There is no TLS: the service is the VM's own host, and
+/// its answers are not trusted beyond starting the VM.
 struct MetadataEndpoint: Equatable, Sendable, CustomStringConvertible {
     let address: SocketAddress
     /// What comes before `/metadata`; empty, or begins with a slash and does not end with one.
@@ -37,7 +37,7 @@ struct MetadataEndpoint: Equatable, Sendable, CustomStringConvertible {
 }
 
 extension MetadataEndpoint {
-    /// What a metadata service is asked with: `target` is a path, with its query.
+    /// The request to a metadata service: `target` is a path, with its query.
     static func request(_ target: String, to host: String) -> String {
         """
         GET \(target) HTTP/1.0\r
@@ -50,7 +50,7 @@ extension MetadataEndpoint {
         """
     }
 
-    /// Asks once for `target`, a path below the prefix with its query.
+    /// Requests `target` once, a path below the prefix with its query.
     ///
     /// - Throws: `SystemCallError`, ``HTTPResponseError`` (also for a body of more than `limit` bytes),
     /// `CancellationError`.

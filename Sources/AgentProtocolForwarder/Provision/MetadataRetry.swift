@@ -2,14 +2,14 @@ internal import LinuxIO
 
 /// How often and for how long the metadata service is asked.
 ///
-/// A VM may boot before its network or its metadata service is up. The first pauses are short, since what is late
-/// is mostly late by little, and every one of them delays a pod.
+/// A VM may boot before its network or its metadata service is up. The first pauses are short, because most
+/// delays are short, and each pause delays a pod.
 struct MetadataRetry: Sendable {
     var firstPause = Duration.milliseconds(100)
     var longestPause = Duration.seconds(5)
     var limit = Duration.seconds(180)
 
-    /// The user data, or ``MetadataError`` of the last try; says of each failure that it will try again through `tell`.
+    /// The user data, or ``MetadataError`` of the last try; calls `tell` for each failure that it retries.
     func userData(
         from service: MetadataService, tell: @escaping @Sendable (String) -> Void
     ) async throws -> [UInt8] {

@@ -4,7 +4,7 @@ internal import LinuxIO
 struct MetadataService: Sendable {
     let endpoint: MetadataEndpoint
     let loop: EpollLoop
-    /// How long one question may take.
+    /// The timeout of one request.
     var patience = Duration.seconds(10)
 
     /// The oldest version that knows user data.
@@ -12,7 +12,7 @@ struct MetadataService: Sendable {
     /// ARM takes 64 KiB before base64; user data of twice that size is not of this project.
     private static let bodyLimit = 128 << 10
 
-    /// Asks once for the user data: base64 as the VM's maker gave it, still unchecked.
+    /// Requests the user data once: in base64, unchecked.
     ///
     /// - Throws: ``MetadataError``, or `CancellationError`.
     func userData() async throws -> [UInt8] {
@@ -36,11 +36,11 @@ struct MetadataService: Sendable {
     }
 }
 
-/// Why the metadata service gave no user data.
+/// Why there is no user data from the metadata service.
 struct MetadataError: Error, Equatable, CustomStringConvertible {
-    /// What is the matter, as a clause about the service.
+    /// The failure, as a clause.
     let description: String
-    /// Whether the same question may have another answer in a while.
+    /// Whether a later attempt may succeed.
     let mayPass: Bool
 
     init(_ description: String, mayPass: Bool) {

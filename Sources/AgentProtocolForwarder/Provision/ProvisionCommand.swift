@@ -3,7 +3,7 @@ internal import LinuxIO
 internal import PodVMBoot
 internal import ProcessHardening
 
-/// `agent-protocol-forwarder provision`: writes what user data brings, once, before anything else starts.
+/// `agent-protocol-forwarder provision`: writes the files of the user data, once, before other units start.
 enum ProvisionCommand {
     struct Options: Sendable {
         var userData = ""

@@ -20,7 +20,7 @@ enum UserDataSource: Equatable, Sendable {
         return .metadata(try MetadataEndpoint(parsing: MetadataEndpoint.azure))
     }
 
-    /// Reads it; `tell` hears what takes time.
+    /// Reads the user data; calls `tell` for each failure that it retries.
     func read(_ retry: MetadataRetry, tell: @escaping @Sendable (String) -> Void) throws -> [UInt8] {
         switch self {
         case .file(let path): return try DurableFile.read(path, limit: CloudConfig.sizeLimit)
@@ -38,7 +38,7 @@ enum UserDataSource: Equatable, Sendable {
     }
 }
 
-/// What tells an Azure VM from any other machine.
+/// How to recognise an Azure VM.
 enum AzureMachine {
     /// The chassis' asset tag, the same in all of Azure's VMs.
     private static let assetTag = "7783-7084-3265-9085-8269-3286-77"

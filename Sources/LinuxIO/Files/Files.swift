@@ -10,7 +10,7 @@ public enum FileError: Error, Equatable, Sendable, CustomStringConvertible {
     /// Others could have put something else there, or have done so.
     case untrusted(path: String, reason: String)
 
-    /// What is the matter, with the path.
+    /// What failed, with the path.
     public var description: String {
         switch self {
         case .refused(let error): error.description

@@ -66,7 +66,7 @@ public final class HTTPClient: HTTPSender {
         while true {
             try await descriptors.wait()
             // Busy servers must not keep the loop from everything else; libcurl bounds what it reads in one go.
-            while turn() { try await loop.yield() }
+            while turn() { try await loop.checkpoint() }
         }
     }
 

@@ -112,7 +112,7 @@ public final class TLSStream: ByteStream {
     public func wait(for direction: Direction) async throws {
         // What was not read in this turn lies in OpenSSL, and no edge will tell of it.
         if direction == .reading, state.withLock({ state in state.session.endTurn() }) {
-            return try await loop.yield()
+            return try await loop.checkpoint()
         }
         try await stream.wait(for: direction)
     }

@@ -19,10 +19,11 @@ struct Turn {
 }
 
 extension EpollLoop {
-    /// Lets everything else that is ready run first; for a task that would otherwise go on without a pause.
+    /// Lets all other ready tasks run first, and throws if this one was cancelled meanwhile.
     ///
+    /// For a task that would otherwise run without a pause.
     /// - Throws: `CancellationError`.
-    public func yield() async throws {
+    public func checkpoint() async throws {
         await Task.yield()
         try Task.checkCancellation()
     }

@@ -84,7 +84,7 @@ public final class Stream: ByteStream {
     /// - Throws: ``StreamClosed``, ``LoopStopped`` or `CancellationError`.
     public func wait(for direction: Direction) async throws {
         if direction == .reading, state.withLock({ state in state.endTurn() }) {
-            try await loop.yield()
+            try await loop.checkpoint()
             return try watch.check()
         }
         let fd = state.withLock { state in state.fd?.rawValue }

@@ -40,7 +40,7 @@ struct FrameReader {
                 framesInTurn += 1
                 if framesInTurn >= FrameReader.framesPerTurn {
                     framesInTurn = 0
-                    try await stream.loop.yield()
+                    try await stream.loop.checkpoint()
                 }
                 return found
             }

@@ -97,7 +97,7 @@ extension AzureCheck {
             advice: "build it for generation 2")
     }
 
-    /// What of an image's definition keeps pod VMs from booting it.
+    /// The properties of an image's definition that keep pod VMs from booting it.
     private func faults(of definition: JSONNode) throws(JSONError) -> [Finding] {
         let properties = try definition.object("properties")
         if let system = try properties.optionalString("osType"), system.lowercased() != "linux" {
@@ -129,7 +129,7 @@ extension AzureCheck {
         return []
     }
 
-    /// Whether one of these versions is in our region.
+    /// Whether one of these versions is in the region.
     private func judge(_ versions: [JSONNode], of image: String, isLatest: Bool) throws(JSONError) -> Finding {
         var elsewhere: Set<String> = []
         var troubled: String?
@@ -165,7 +165,7 @@ extension AzureCheck {
                 + "publishingProfile.targetRegions name=\(options.region)), or choose another image or region")
     }
 
-    /// What is wrong with the version, or with its copy in our region; nil when nothing is.
+    /// What is wrong with the version, or with its copy in the region; nil when nothing is.
     private func replication(_ properties: JSONNode) throws(JSONError) -> String? {
         if let state = try properties.optionalString("provisioningState"), state.lowercased() == "failed" {
             return "its provisioning failed"

@@ -3,7 +3,7 @@ internal import HTTPTransport
 internal import JSON
 
 extension AzureCheck {
-    /// Where the network is and who is near it, and with that what its security groups let through.
+    /// Checks the network's region and its distance from the node, and what its security groups allow.
     func checkPlace(_ networkID: ResourceID, of subnet: Subnet) async throws(ReadFailure) -> [Finding] {
         let node = try await get(networkID.description, apiVersion: APIVersion.network)
         let (place, ranges) = try Self.read { () throws(JSONError) in

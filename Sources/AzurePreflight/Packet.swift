@@ -6,7 +6,7 @@ struct Packet {
     var direction: SecurityRule.Direction
     /// `tcp` or `udp`.
     var `protocol`: String
-    /// The port it goes to; the one it comes from is any.
+    /// The destination port; the source port is any.
     var port: Int
     /// The other end.
     var peer: Peer
@@ -17,7 +17,7 @@ struct Packet {
 
     enum Peer: Equatable {
         case address(IPv4Range)
-        /// Somewhere in the virtual network; we do not know where.
+        /// An unknown address in the virtual network.
         case inNetwork
         /// Somewhere on the Internet.
         case internet
@@ -46,7 +46,7 @@ struct Packet {
         guard rule.protocol == "*" || rule.protocol == `protocol` else { return .no }
         let isInbound = direction == .inbound
         let ports: Match = rule.destinationPorts.contains { Self.range($0)?.contains(port) == true } ? .yes : .no
-        // The kernel picks the port that it comes from.
+        // The kernel chooses the source port.
         let sourcePorts: Match = rule.sourcePorts.contains { Self.range($0) == 0...65535 } ? .yes : .maybe
         let theirs = isInbound ? rule.sources : rule.destinations
         let ours = isInbound ? rule.destinations : rule.sources
@@ -89,7 +89,7 @@ struct Packet {
         }
     }
 
-    /// A private address beyond what we know of may be in a network that is connected in some other way.
+    /// A private address outside of the known ranges may be in a network that is connected in another way.
     private func isInNetwork(_ address: IPv4Range) -> Match {
         network.contains { $0.contains(address) } ? .yes : address.isPrivate ? .maybe : .no
     }

@@ -64,7 +64,7 @@ struct SecurityRules: Equatable {
     enum Verdict: Equatable {
         case allowed(by: String)
         case denied(by: String)
-        /// It depends on something we do not know; the rule is the first one for which that matters.
+        /// Not decided, because an address is not known; the rule is the first one for which that matters.
         case undecided(at: String)
     }
 

@@ -133,7 +133,7 @@ struct AbandonedTests {
             for _ in 0..<3 { await look(after: .seconds(3600), at: node) }
         }
         #expect(node.states == ["running"])
-        #expect(log.lines.contains { $0.contains("no network namespace") && $0.contains("stays until StopVM") })
+        #expect(log.lines.contains { $0.contains("no network namespace") && $0.contains("only StopVM removes it") })
     }
 
     @Test("is stopped ten seconds after a restart", arguments: [true, false])

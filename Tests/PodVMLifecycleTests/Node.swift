@@ -17,14 +17,16 @@ struct Node: Sendable {
 
     /// A node of its own, or one that goes on with the disk and the cloud of another.
     init(
-        store: MemoryStore = MemoryStore(), cloud: ScriptedCloud = ScriptedCloud(), life: Life = Life(),
+        store: MemoryStore = MemoryStore(), cloud: ScriptedCloud = ScriptedCloud(),
+        lifetime: ProcessLifetime = ProcessLifetime(),
         logger: Logger = .silent, name: String = "node-1", cluster: String = "test",
         orphanGraceTime: Duration = .seconds(600), abandonedTimeout: Duration = .seconds(60)
     ) {
         self.store = store
         self.cloud = cloud
         supervisor = SandboxSupervisor(
-            store: MortalStore(store, during: life), provider: MortalCloud(cloud, during: life), connector: connector,
+            store: CrashingStore(store, during: lifetime), provider: CrashingCloud(cloud, during: lifetime),
+            connector: connector,
             clock: clock, logger: logger, metrics: metrics,
             options: .init(
                 node: name, cluster: cluster, tags: ["team": "blue"], orphanGraceTime: orphanGraceTime,

@@ -24,22 +24,22 @@ struct RestartTests {
             }
         }
 
-        func tell(_ node: Node, until life: Life) async throws {
+        func tell(_ node: Node, until lifetime: ProcessLifetime) async throws {
             let supervisor = node.supervisor
             let id = try request("a").id
             guard await failure({ _ = try await supervisor.create(request("a")) }) == nil else { return }
             if self != .neverStarted { _ = await failure { try await supervisor.start(id) } }
             _ = await failure { try await supervisor.stop("a") }
-            await node.settled(or: life)
+            await node.settled(or: lifetime)
         }
     }
 
     /// What ends the process, and how much of its last write is left.
     struct Death: CaseIterable, Sendable {
-        let end: Life.End
+        let end: ProcessLifetime.End
         let isPowerCut: Bool
 
-        static let allCases = Life.End.allCases.flatMap { end in
+        static let allCases = ProcessLifetime.End.allCases.flatMap { end in
             [false, true].map { Death(end: end, isPowerCut: $0) }
         }
     }
@@ -48,14 +48,14 @@ struct RestartTests {
         "leaves no VM without an owner, wherever in its life the process is killed or the power cut",
         arguments: Story.allCases, Death.allCases)
     func crash(story: Story, death: Death) async throws {
-        let whole = Life()
-        try await live(story, Node(life: whole), whole)
+        let whole = ProcessLifetime()
+        try await live(story, Node(lifetime: whole), whole)
         #expect(whole.steps >= 4)
         for last in 1...whole.steps {
-            let life = Life(last: last, death.end)
-            let first = Node(life: life)
-            try await live(story, first, life)
-            #expect(life.isOver)
+            let lifetime = ProcessLifetime(last: last, death.end)
+            let first = Node(lifetime: lifetime)
+            try await live(story, first, lifetime)
+            #expect(lifetime.isOver)
 
             let disk = death.isPowerCut ? first.store.afterPowerCut() : first.store
             let second = Node(store: disk, cloud: first.cloud)
@@ -73,9 +73,9 @@ struct RestartTests {
         }
     }
 
-    private func live(_ story: Story, _ node: Node, _ life: Life) async throws {
+    private func live(_ story: Story, _ node: Node, _ lifetime: ProcessLifetime) async throws {
         story.script(node)
-        try await node.run { _ in try await story.tell(node, until: life) }
+        try await node.run { _ in try await story.tell(node, until: lifetime) }
     }
 
     @Test("keeps a VM that runs, its name and its address")
@@ -134,10 +134,10 @@ struct RestartTests {
 
 extension Node {
     /// Returns once nothing that has begun to end is left, or the process is dead.
-    func settled(or life: Life) async {
+    func settled(or lifetime: ProcessLifetime) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await settled() }
-            group.addTask { await life.ended() }
+            group.addTask { await lifetime.ended() }
             await group.next()
             group.cancelAll()
         }

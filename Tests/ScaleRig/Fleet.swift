@@ -13,17 +13,17 @@ internal import Telemetry
 /// scaled time.
 struct Fleet: Sendable {
     private let run: ScaleRun
-    private let ledger: CallLedger
+    private let counter: RequestCounter
     private let clock: ScaledClock
     private let nodes: [(supervisor: SandboxSupervisor, provider: AzureProvider)]
     private let tally = Lock(ScaleRun.Report())
 
     init(
-        _ run: ScaleRun, _ account: FakeAzureAccount, _ ledger: CallLedger, _ machines: RecordOnlyMachines,
+        _ run: ScaleRun, _ account: FakeAzureAccount, _ counter: RequestCounter, _ machines: RecordOnlyMachines,
         _ clock: ScaledClock
     ) throws {
         self.run = run
-        self.ledger = ledger
+        self.counter = counter
         self.clock = clock
         var options = AzureOptions()
         options.clientID = account.clientID
@@ -40,9 +40,10 @@ struct Fleet: Sendable {
         options.instanceSize = account.instanceSize
         nodes = try (0..<run.nodes).map { number in
             let provider = try AzureProvider(
-                options, sender: ledger, sshPublicKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA test", clock: clock)
+                options, sender: counter, sshPublicKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA test", clock: clock)
             let supervisor = SandboxSupervisor(
-                store: MemoryStore(), provider: provider, connector: PaperConnector(machines: machines, clock: clock),
+                store: MemoryStore(), provider: provider,
+                connector: RecordOnlyConnector(machines: machines, clock: clock),
                 clock: clock, options: .init(node: "node-\(number)", cluster: "scale"))
             return (supervisor, provider)
         }
@@ -80,12 +81,12 @@ struct Fleet: Sendable {
     }
 
     private func counts() -> [String: (calls: Int, throttled: Int, failed: Int)] {
-        ledger.all.mapValues { ($0.calls, $0.throttled, $0.failed) }
+        counter.all.mapValues { ($0.calls, $0.throttled, $0.failed) }
     }
 
     private func report(_ progress: @Sendable (String) -> Void) async {
         while (try? await clock.sleep(for: .seconds(100))) != nil {
-            let counts = ledger.all.values
+            let counts = counter.all.values
             let (started, failed) = tally.withLock { ($0.started, $0.failedStarts) }
             let alive = nodes.reduce(0) { $0 + $1.supervisor.sandboxes().count }
             progress(

@@ -9,7 +9,7 @@ internal import Telemetry
 /// Many nodes that start and stop pods against one subscription of a fake Azure, with Azure's own limits on calls.
 ///
 /// Each node has all that an adaptor has between kata and Azure - supervisor, provider, token, limiter - and knows of the
-/// others only what Azure's answers tell. Machines are on paper, so that what is measured is the traffic. Sockets are
+/// others only what Azure's answers tell. Machines are records only, so that the traffic is what is measured. Sockets are
 /// shared by the nodes, as thousands of connections would measure this machine.
 public struct ScaleRun: Sendable {
     /// When pods come.
@@ -80,8 +80,8 @@ public struct ScaleRun: Sendable {
         http.environment = [:]
         http.connectionsPerHost = 1000
         let client = try HTTPClient(http, on: loop)
-        let ledger = CallLedger(client)
-        let fleet = try Fleet(self, cloud.account, ledger, machines, clock)
+        let counter = RequestCounter(client)
+        let fleet = try Fleet(self, cloud.account, counter, machines, clock)
         return try await withThrowingTaskGroup(of: Report?.self) { group in
             group.addTask {
                 try await cloud.run()

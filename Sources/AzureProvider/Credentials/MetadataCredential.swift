@@ -2,7 +2,7 @@ internal import HTTPTransport
 internal import PodVMLifecycle
 internal import Telemetry
 
-/// The identity of the VM that we run in, by its metadata service (IMDS): the VM's own, or a user-assigned one that the
+/// The identity of the VM that this process runs in, from its metadata service (IMDS): the VM's own, or a user-assigned one that the
 /// client id names.
 struct MetadataCredential: Credential {
     private let clientID: String

@@ -6,7 +6,7 @@ package struct AzureEndpoints: Equatable, Sendable {
     package var management: String
     /// What a token is asked for: all of Resource Manager.
     package var scope: String
-    /// The metadata service of the VM that we run in.
+    /// The metadata service of the VM that this process runs in.
     package var metadata: String
 
     /// The cloud's, except where the options name others.

@@ -60,7 +60,7 @@ extension AzureOptions {
             "The region that pod VMs run in, such as westeurope. Required."),
         Setting(
             "resourcegroup", environment: "AZURE_RESOURCE_GROUP", \.resourceGroup, .string("NAME"),
-            "The resource group that pod VMs, their disks and network interfaces are made in. Required."),
+            "The resource group that pod VMs, their disks and network interfaces are created in. Required."),
         Setting(
             "zone", \.zones, .list("1,2,3"),
             "Availability zones for pod VMs, tried in this order. Without it, Azure chooses."),
@@ -69,10 +69,10 @@ extension AzureOptions {
             "The subnet that pod VMs join, as /subscriptions/.../virtualNetworks/NAME/subnets/NAME. Required."),
         Setting(
             "securitygroupid", environment: "AZURE_NSG_ID", \.securityGroupID, .string("ARM-ID"),
-            "A network security group for the pod VMs' network interfaces, beside the subnet's own."),
+            "A network security group for the pod VMs' network interfaces, in addition to the subnet's own."),
         Setting(
             "use-public-ip", environment: "USE_PUBLIC_IP", \.usesPublicIP, .bool,
-            "Give each pod VM a public address, and reach it there."),
+            "Give each pod VM a public IP address, and connect to it through that address."),
     ]
 
     private static let machine: [Setting<AzureOptions>] = [
@@ -86,18 +86,19 @@ extension AzureOptions {
         Setting(
             "images", environment: "AZURE_IMAGES", \.images, .list("ID,..."),
             """
-            Images that a pod's annotation may name beside -imageid; without it, none. With * as the version, as in \
+            Images that a pod's annotation may name in addition to -imageid. Default: none. With * as the version, as in \
             .../images/NAME/versions/*, every version of an image.
             """
         ),
         Setting(
             "instance-size", environment: "AZURE_INSTANCE_SIZE", \.instanceSize, .string("SIZE"),
-            "The size of a pod VM that asks for none. The size also decides the technology: DCes and ECes are TDX."),
+            "The size of the VM of a pod that asks for none. The size also decides the TEE: DCes and ECes are Intel TDX."
+        ),
         Setting(
             "instance-sizes", environment: "AZURE_INSTANCE_SIZES", \.instanceSizes, .list("SIZE,..."),
             """
-            Sizes that a pod may ask for, instead of only -instance-size; also what is tried, in this order, when a size \
-            cannot be had.
+            Sizes that a pod may ask for, instead of only -instance-size; also the sizes to try, in this order, when Azure \
+            cannot provide a size.
             """
         ),
         Setting(
@@ -105,14 +106,14 @@ extension AzureOptions {
             "The OS disk's size in GiB, if the image's own is too small; 0 leaves the image's."),
         Setting(
             "disable-cvm", environment: "DISABLECVM", \.isOrdinary, .bool,
-            "Make ordinary VMs, whose memory the cloud can read. For development only."),
+            "Create VMs that are not confidential: the cloud can read their memory. For development only."),
         Setting(
             "enable-secure-boot", environment: "ENABLE_SECURE_BOOT", \.hasSecureBoot, .bool,
-            "Boot only what is signed."),
+            "Boot pod VMs with secure boot: only signed boot loaders and kernels start."),
         Setting(
             "boot-diagnostics", environment: "AZURE_BOOT_DIAGNOSTICS", \.hasBootDiagnostics, .bool,
             """
-            Have Azure keep each VM's serial console log, which everyone can read who may read the VM. \
+            Keep each VM's serial console log in Azure, readable for all users who can read the VM. \
             -boot-diagnostics=false switches it off.
             """
         ),
@@ -128,7 +129,8 @@ extension AzureOptions {
             "user-assigned-identities", environment: "AZURE_USER_ASSIGNED_IDENTITIES", \.identities,
             .list("ARM-ID,..."), "Managed identities that every pod VM gets. A pod's workload can use them."),
         Setting(
-            "tags", environment: "TAGS", \.tags, .map, "Tags for the pod VMs and what is made with them."),
+            "tags", environment: "TAGS", \.tags, .map,
+            "Tags for the pod VMs and their disks, network interfaces and public addresses."),
     ]
 
     private static let access: [Setting<AzureOptions>] = [
@@ -139,7 +141,7 @@ extension AzureOptions {
             "ssh-key-path", \.sshKeyPath, .path,
             """
             The administrator's public SSH key; $NAME in the path is taken from the environment. Without it, a key whose \
-            private half nobody has.
+            private key is discarded.
             """
         ),
     ]

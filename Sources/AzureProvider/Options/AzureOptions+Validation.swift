@@ -2,7 +2,7 @@ internal import Configuration
 internal import Telemetry
 
 extension AzureOptions {
-    /// What keeps these settings from making any VM: a sentence each, with flag and variable; empty when nothing does.
+    /// The faults for which no VM can be created with these settings: a sentence each, with flag and variable.
     ///
     /// Only what the settings show by themselves. Whether Azure agrees is the preflight's question.
     public var problems: [String] {

@@ -44,7 +44,7 @@ public struct AzureOptions: Sendable {
     public var isConfidential = true
     public var diskEncryption = DiskEncryption.vmGuestStateOnly
     public var hasSecureBoot = false
-    /// Whether Azure keeps the VMs' serial console log for those who may read the VMs.
+    /// Whether Azure keeps the VMs' serial console log for users who can read the VMs.
     public var hasBootDiagnostics = true
     /// In GB; 0: the image's.
     public var rootVolumeSize = 0
@@ -59,7 +59,7 @@ public struct AzureOptions: Sendable {
     public init() {}
 }
 
-/// How the adaptor proves to Microsoft Entra ID who it is.
+/// How the adaptor authenticates to Microsoft Entra ID.
 public enum CredentialKind: String, CaseIterable, Sendable {
     case automatic
     case clientSecret = "client-secret"

@@ -2,7 +2,7 @@
 ///
 ///     /subscriptions/S/resourceGroups/G/providers/Microsoft.Network/virtualNetworks/V/subnets/N
 ///
-/// Keywords and names count in any case, as they do for ARM; the names keep the case they came in.
+/// Keywords and names are compared in any case, as ARM does; names keep their case.
 package struct ResourceID: Sendable, CustomStringConvertible {
     package let subscription: String
     package let resourceGroup: String
@@ -39,7 +39,7 @@ package struct ResourceID: Sendable, CustomStringConvertible {
     /// Whether it is of this type, in any case.
     package func isOf(_ type: String) -> Bool { self.type.lowercased() == type.lowercased() }
 
-    /// What the last part is in, such as a subnet's network; nil for what is in a group directly.
+    /// The resource that contains it, such as a subnet's network; nil for a resource directly in a group.
     package var parent: ResourceID? {
         guard parts.count > 1 else { return nil }
         return ResourceID(self, parts: parts.dropLast())

@@ -4,7 +4,7 @@ package import PodVMLifecycle
 /// Which sizes a pod's VM may have, the best first.
 ///
 /// `machine_type` counts most, then what must fit - GPUs, vCPUs, memory, whichever are given - then the configured
-/// default. Texts in quotes are the Go adaptor's, for those who look for them.
+/// default. The error messages begin as the Go adaptor's do.
 package struct SizeChoice: Sendable {
     let options: AzureOptions
     /// Nil: the region's sizes could not be read.

@@ -55,7 +55,7 @@ final class SizeStore: Sendable {
         }
     }
 
-    /// Of those who wait for the same reading one reads. With `begun`, a list that came or a failure that happened since
+    /// One of the callers that wait for the same reading reads. With `begun`, a list that came or a failure that happened since
     /// then will do.
     private func read(unlessFoundSince begun: ContinuousClock.Instant?) async throws(ARMError) -> SizeCatalog {
         let outcome: Result<SizeCatalog, ARMError>

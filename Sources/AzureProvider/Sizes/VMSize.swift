@@ -3,7 +3,7 @@ package import JSON
 /// A VM size, as the resource SKUs of one region describe it.
 package struct VMSize: Hashable, Sendable {
     package let name: String
-    /// The quota family, which no name tells: `standardDCEV6Family`.
+    /// The quota family, which does not follow from the name: `standardDCEV6Family`.
     package var family = ""
     package var vcpus = 0
     /// Whole MiB of what Azure gives in GB, which may have a fraction.
@@ -127,7 +127,7 @@ package enum TEE: String, Sendable {
 extension VMSize {
     /// What its VMs have when they are made as confidential ones.
     ///
-    /// A word of the SKUs that is not known counts less than the name, by which Azure's documentation tells them apart.
+    /// A value of the SKUs that is not known counts less than the name, which Azure's documentation goes by.
     package var tee: TEE {
         for word in [confidentialType, VMSize.confidentialType(byName: name)] {
             guard let word = word?.lowercased() else { continue }

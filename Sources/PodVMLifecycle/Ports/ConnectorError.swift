@@ -1,14 +1,14 @@
-/// Why a pod could not be tied to its VM.
+/// Why a pod could not be connected to its VM.
 public struct ConnectorError: Error {
-    /// What a caller may decide by.
+    /// What callers decide by.
     public enum Code: String, Hashable, Sendable {
         /// What the pod asked for cannot be done: its network namespace, its initdata, its size.
         case invalidRequest = "invalid request"
-        /// The node has no room: memory, disk, descriptors.
+        /// The node lacks memory, disk space or descriptors.
         case resourceExhausted = "resource exhausted"
         /// The VM's end was not reached in time.
         case unreachable = "unreachable"
-        /// The VM's end answered, but not as it must: a wrong certificate, an agent that does not serve.
+        /// The VM's end gave a wrong answer: another certificate, or an agent that does not serve.
         case refused = "refused"
         /// The caller's task was cancelled.
         case cancelled = "cancelled"
@@ -16,14 +16,14 @@ public struct ConnectorError: Error {
         case failed = "failed"
     }
 
-    /// What happened, for deciding.
+    /// The kind of failure.
     public let code: Code
     /// What happened, on what, and what to try: a sentence without secrets.
     public let message: String
-    /// What lies beneath, for the log.
+    /// The underlying error, for the log.
     public let cause: (any Error)?
 
-    /// Says what went wrong.
+    /// Describes a failure.
     public init(_ code: Code, _ message: String, cause: (any Error)? = nil) {
         self.code = code
         self.message = message

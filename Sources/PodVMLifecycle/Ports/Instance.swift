@@ -1,6 +1,6 @@
 /// A VM's name in its cloud, known before the VM is: see ``VMName``.
 public struct InstanceID: Hashable, Sendable, RawRepresentable, CustomStringConvertible {
-    /// As the cloud is told it, for example `podvm-nginx-0a1b2c3d`.
+    /// The name in requests to the cloud, for example `podvm-nginx-0a1b2c3d`.
     public let rawValue: String
 
     /// The name itself.
@@ -17,21 +17,21 @@ public struct ListedInstance: Hashable, Sendable {
     /// Its tags; pod VMs have those of ``InstanceTags``.
     public let tags: [String: String]
 
-    /// Names a VM and says what it carries.
+    /// A VM with its tags.
     public init(id: InstanceID, tags: [String: String]) {
         self.id = id
         self.tags = tags
     }
 }
 
-/// A VM that a cloud has brought.
+/// A VM that a cloud has created.
 public struct Instance: Hashable, Sendable {
-    /// Its name: the one ``InstanceSpec/name`` asked for.
+    /// Its name: ``InstanceSpec/name``.
     public let id: InstanceID
-    /// Numeric IP addresses, the one to dial first.
+    /// Numeric IP addresses; the first one is dialed.
     public let addresses: [String]
 
-    /// Names a VM and where it is reached.
+    /// A VM with its addresses.
     public init(id: InstanceID, addresses: [String]) {
         self.id = id
         self.addresses = addresses

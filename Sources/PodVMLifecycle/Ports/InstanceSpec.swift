@@ -1,4 +1,4 @@
-/// The VM to be made.
+/// The VM to create.
 public struct InstanceSpec: Hashable, Sendable, CustomStringConvertible {
     /// Its name, under which it can be found and deleted whatever happens.
     public var name: InstanceID
@@ -6,11 +6,11 @@ public struct InstanceSpec: Hashable, Sendable, CustomStringConvertible {
     public var podName: String
     /// The pod's namespace in Kubernetes.
     public var podNamespace: String
-    /// What the pod wants of it.
+    /// What the pod requires of it.
     public var requirements: Requirements
     /// What it boots with: base64, at most 64 KiB. It holds keys.
     public var userData: String
-    /// What every resource made for it carries, so that it can be told from others': see ``InstanceTags``.
+    /// The tags of every resource that is created for it, which identify its owner: see ``InstanceTags``.
     public var tags: [String: String]
 
     /// The names only: the user data is secret.
@@ -30,11 +30,11 @@ public struct InstanceSpec: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// Names of the tags by which our resources are told from others'.
+/// Names of the tags that identify the owner of a resource.
 public enum InstanceTags {
     /// The cluster's identity: configured, or made of the machine id. VMs of earlier versions have it empty.
     public static let cluster = "peerpods-cluster"
-    /// The node whose adaptor made it.
+    /// The node whose adaptor created it.
     public static let node = "peerpods-node"
     /// The pod's namespace.
     public static let namespace = "peerpods-namespace"
@@ -42,6 +42,6 @@ public enum InstanceTags {
     public static let pod = "peerpods-pod"
     /// The sandbox.
     public static let sandbox = "peerpods-sandbox"
-    /// When it was asked for, in seconds since 1970.
+    /// When CreateVM was called, in seconds since 1970.
     public static let created = "peerpods-created"
 }

@@ -1,7 +1,7 @@
 package import LinuxIO
 internal import Telemetry
 
-/// Time, and chance, as the lifecycle sees them: the loop's in the daemon, a test's in tests.
+/// Time and random numbers: the loop's in the daemon, a test's in tests.
 package protocol LifecycleClock: Sendable {
     /// For measuring how long something takes.
     var now: ContinuousClock.Instant { get }
@@ -9,10 +9,10 @@ package protocol LifecycleClock: Sendable {
     /// The wall clock, in seconds since 1970.
     var secondsSince1970: Int64 { get }
 
-    /// A number in `0..<1` that differs from one call to the next, for spreading out what would come all at once.
+    /// A number in `0..<1` that differs from one call to the next, for spreading retries in time.
     func random() -> Double
 
-    /// Suspends for that long. Throws if the task is cancelled, or time itself ends with the loop.
+    /// Suspends for that long. Throws if the task is cancelled, or the loop ends.
     func sleep(for duration: Duration) async throws
 }
 

@@ -1,32 +1,32 @@
-/// Why a cloud did not do as asked.
+/// Why a request to a cloud failed.
 public struct ProviderError: Error {
-    /// What a caller may decide by. A struct, so that new codes break no `switch`.
+    /// What callers decide by. A struct, so that new codes break no `switch`.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
-        /// A few words for a person, also the value of the code's label in metrics.
+        /// The code in words, for messages and for the label in metrics.
         public let description: String
 
         /// Names a code that is not listed here.
         public init(_ description: String) { self.description = description }
 
-        /// The account may not have more of this.
+        /// The account's quota is used up.
         public static let quotaExceeded = Code("quota exceeded")
-        /// The cloud has none of this left at the moment.
+        /// The cloud has no capacity for this at the moment.
         public static let outOfCapacity = Code("out of capacity")
-        /// The cloud was asked too often.
+        /// The cloud limited the rate of requests.
         public static let throttled = Code("throttled")
-        /// The request can not be served as it is; asking again will not help.
+        /// The cloud refuses the request; the same request will be refused again.
         public static let rejected = Code("rejected")
-        /// Our credentials are missing, expired or not sufficient.
+        /// The adaptor's credentials are missing, expired or not sufficient.
         public static let unauthorized = Code("unauthorized")
-        /// The cloud did not answer, or what came was no answer.
+        /// The cloud did not answer, or the answer could not be read.
         public static let unreachable = Code("unreachable")
-        /// The cloud took the request and failed at it later.
+        /// The cloud accepted the request and failed later.
         public static let operationFailed = Code("operation failed")
-        /// The caller's task was cancelled; the cloud may have taken the request all the same.
+        /// The caller's task was cancelled; the cloud may have accepted the request all the same.
         public static let cancelled = Code("cancelled")
     }
 
-    /// What the caller should do next; the provider knows, the caller should not guess.
+    /// What the caller should do next, which the provider decides.
     public enum Advice: Hashable, Sendable {
         /// Try again, not sooner than this.
         case retry(after: Duration)
@@ -34,18 +34,18 @@ public struct ProviderError: Error {
         case giveUp
     }
 
-    /// What happened, for deciding.
+    /// The kind of failure.
     public let code: Code
     /// What to do next.
     public let advice: Advice
-    /// What was being done, with the names a person would search the cloud's logs for.
+    /// What was being done, with the names to search the cloud's logs for.
     public let operation: String
     /// What happened, in the cloud's own words, with its error code and request id where it gave them.
     public let detail: String
-    /// What lies beneath, for the log.
+    /// The underlying error, for the log.
     public let cause: (any Error)?
 
-    /// Says what went wrong during `operation`.
+    /// Describes a failure of `operation`.
     public init(
         _ code: Code, _ advice: Advice, during operation: String, _ detail: String = "", cause: (any Error)? = nil
     ) {

@@ -1,19 +1,19 @@
 /// Where sandboxes' records and directories live: the pods directory in the daemon, memory in tests.
 package protocol RecordStore: Sendable {
-    /// The directory of a sandbox, there or not.
+    /// The path of a sandbox's directory, which need not exist.
     func directory(of sandbox: SandboxID) -> String
 
-    /// Makes a sandbox's directory (0700) and puts its first record in it, which survives this process. If it fails,
+    /// Creates a sandbox's directory (0700) with its first record, which survives the end of this process. If it fails,
     /// nothing is left.
     func create(_ record: SandboxRecord) async throws(RecordError)
 
-    /// Replaces a sandbox's record; returns once it would survive as much as it has to.
+    /// Replaces a sandbox's record; returns once it survives that event.
     func write(_ record: SandboxRecord, toSurvive event: SurvivedEvent) async throws(RecordError)
 
-    /// Removes a sandbox's directory and all that is in it. What is not there is removed already.
+    /// Removes a sandbox's directory and all that is in it. Does nothing when there is no directory.
     func remove(_ sandbox: SandboxID) async throws(RecordError)
 
-    /// All that an earlier process left, after what it left half-made was removed.
+    /// The records that an earlier process left. Removes directories that it left without a record.
     func load() async throws(RecordError) -> LoadedRecords
 }
 
@@ -45,7 +45,7 @@ package struct LoadedRecords: Sendable {
     }
 }
 
-/// Why the pods directory did not take or give a record.
+/// Why a record could not be written or read.
 package struct RecordError: Error, Equatable, CustomStringConvertible {
     /// Whether the reason is a lack of space, quota or inodes, and not of permission or a working disk.
     package let isOutOfSpace: Bool

@@ -3,15 +3,14 @@ internal import LinuxIO
 
 /// The pods directory on disk: a directory for each sandbox, with its record in it.
 ///
-/// The record is the first file to come and the last to go, so a directory with more than nothing in it always says
-/// which sandbox it belongs to. Another directory is left alone: a mistyped `-pods-dir` destroys no files.
+/// The record is created first and removed last, so a directory that is not empty always says which sandbox it belongs to. Another directory is left alone: a mistyped `-pods-dir` destroys no files.
 struct PodsDirectory: RecordStore {
     static let recordName = "record.json"
-    /// The file by which a sandbox's directory of the Go adaptor is known: it writes the VM's boot document there.
+    /// The file that identifies a sandbox's directory of the Go adaptor, which writes the VM's boot document there.
     private static let goFile = "apf.json"
 
     let path: String
-    /// Opened at the first use, and held: a sandbox's directory is looked for in it, and never by its path.
+    /// Opened at the first use, and kept open: sandboxes' directories are opened relative to it, never by path.
     private let opened = Lock<Directory?>(nil)
 
     init(path: String) { self.path = path }
@@ -70,7 +69,7 @@ struct PodsDirectory: RecordStore {
             let directory = try pods.own(record.id.rawValue)
             try directory.write(record.encoded, to: Self.recordName, syncs: event == .powerCut)
             guard event == .firstPowerCut else { return }
-            // All of it at once: what a power cut took of the record before would not be missed.
+            // All files at once: before this record, a power cut ends the pod in any case.
             try directory.syncAll()
             try pods.sync()
         } catch {
@@ -78,7 +77,7 @@ struct PodsDirectory: RecordStore {
         }
     }
 
-    /// Not synced: what is there again after a power cut has a record that says that it is to be removed, or an empty record.
+    /// Not synced: a directory that reappears after a power cut has a record of a deletion, or an empty record.
     private func removeNow(_ sandbox: SandboxID) throws(RecordError) {
         do {
             try pods().removeTree(sandbox.rawValue, last: Self.recordName)
@@ -114,7 +113,7 @@ struct PodsDirectory: RecordStore {
         return loaded
     }
 
-    /// The sandbox's record, or nil for a directory that had nothing in it yet, or any more, and is removed.
+    /// The sandbox's record; nil for a directory without one, which is removed.
     private func load(_ sandbox: SandboxID, from directory: Directory) throws -> SandboxRecord? {
         if try directory.kind(of: Self.recordName) == nil {
             // A crash in the middle of the first write leaves the temporary file, and nothing else.

@@ -8,7 +8,7 @@ struct Backoff {
     /// The wait before the next try, never less than `advised`.
     ///
     /// `random`, in `0..<1`, shortens the wait by up to a half, or lengthens the advised one by up to a tenth, so that
-    /// those who failed together do not come back together.
+    /// retries of calls that failed together are spread.
     mutating func wait(advised: Duration? = nil, random: Double) -> Duration {
         let own = next * (1 - random / 2)
         next = min(next * 2, Self.limit)

@@ -3,7 +3,7 @@ internal import Telemetry
 
 /// Where a CreateVM or StartVM is, and how long it has been there.
 final class PhaseTimer: Sendable {
-    /// What may take long; the word is the phase's label in metrics.
+    /// The phases; the raw value is the label in metrics.
     enum Phase: String, Sendable {
         case preparing = "prepare"
         case creating = "create"
@@ -32,7 +32,7 @@ final class PhaseTimer: Sendable {
         marks.withLock { $0.append((phase, now)) }
     }
 
-    /// Counts each phase, and `total`, in.
+    /// Adds the duration of each phase, and `total`, to the histogram.
     func report(to histogram: Histogram) {
         let now = clock.now
         let marks = marks.withLock { $0 }

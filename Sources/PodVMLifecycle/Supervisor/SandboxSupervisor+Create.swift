@@ -13,7 +13,7 @@ extension SandboxSupervisor {
         let call = InFlightCall()
         let record = try await register(request, call)
         let log = logger(of: record)
-        // Log readers of the Go adaptor's own test suite look for this very sentence.
+        // The Go adaptor's test suite looks for this sentence in the log.
         log.info("create a sandbox \(record.id) for pod \(record.podName) in namespace \(record.podNamespace)")
         if record.networkNamespacePath.isEmpty {
             log.info("The sandbox has no network namespace; if its shim dies, only StopVM removes it")
@@ -44,7 +44,7 @@ extension SandboxSupervisor {
         return pod
     }
 
-    /// Enters the sandbox, in the table and on disk, unless it, or its VM's name, is there already.
+    /// Adds the sandbox to the table and to the disk, unless the sandbox or its VM's name exists already.
     private func register(_ request: SandboxRequest, _ call: InFlightCall) async throws(LifecycleError) -> SandboxRecord
     {
         let id = request.id
@@ -52,7 +52,7 @@ extension SandboxSupervisor {
         let record = SandboxRecord(request, vm: vm, created: clock.secondsSince1970)
         var sandbox = Sandbox(unrecorded: record)
         let turn = AsyncSemaphore(1)
-        // Its own turn first: a call for the sandbox that comes during the first write waits for it.
+        // It holds the sandbox's semaphore first: a call that comes during the first write waits.
         try await turn.withPermitIgnoringCancellation { () async throws(LifecycleError) in
             try table.withLock { table throws(LifecycleError) in
                 if table.isClosing { throw .closing(id) }

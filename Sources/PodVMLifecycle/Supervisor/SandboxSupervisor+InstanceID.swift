@@ -1,7 +1,7 @@
 internal import LinuxIO
 
 extension SandboxSupervisor {
-    /// The name of a pod's VM, for those who attach storage to it.
+    /// The name of a pod's VM, for components that attach storage to it.
     ///
     /// With `wait` it waits until there is one, for as long as the caller's task is not cancelled.
     ///

@@ -61,7 +61,7 @@ extension SandboxSupervisor {
         guard let record else {
             throw LifecycleError(.notFound, "Sandbox \(id) is not known on this node; create it first.")
         }
-        // The process may have begun to end while the start was recorded, and cannot have known of the call then.
+        // The process may have begun to end while the start was recorded, before this call was in the table.
         if table.withLock({ $0.isClosing }) { call.interrupt() }
         return record
     }

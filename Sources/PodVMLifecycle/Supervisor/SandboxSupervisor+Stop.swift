@@ -5,23 +5,23 @@ extension SandboxSupervisor {
     /// StopVM: records that the sandbox ends, closes its tunnel, and answers; the VM's deletion goes on in the
     /// background until the cloud has confirmed it, across restarts.
     ///
-    /// Idempotent; a sandbox that is not known is stopped already. A start in progress is called off. Needs ``run()`` to
+    /// Idempotent; a sandbox that is not known is stopped already. A start in progress is cancelled. Needs ``run()`` to
     /// be running.
     ///
     /// - Throws: ``LifecycleError`` when the deletion could not be recorded (it goes on, but a restart
     ///   would forget it; the caller should ask again), or when the sandbox's record cannot be read.
     public func stop(_ id: String) async throws(LifecycleError) {
-        // What cannot be a sandbox never was one.
+        // An invalid id was never a sandbox.
         guard let id = try? SandboxID(validating: id) else { return }
         let (teardown, unrecorded) = try await recordStop(of: id)
         await teardown?.quickPart.wait()
-        // What is gone by now need not be remembered.
+        // A sandbox that is removed by now needs no record.
         guard let unrecorded, table.withLock({ $0.entries[id] != nil }) else { return }
         throw .unrecorded(
             unrecorded, "Sandbox \(id) is being stopped and its VM deleted, but a restart would forget it")
     }
 
-    /// The teardown to wait for a moment for, if there is one, and why the stop could not be recorded, if so.
+    /// The teardown whose first part StopVM waits for, and why the stop could not be recorded, if so.
     private func recordStop(of id: SandboxID) async throws(LifecycleError) -> (Teardown?, RecordError?) {
         if let reason = table.withLock({ $0.unreadable[id] }) { throw .unreadable(id, reason) }
         var call: InFlightCall?
@@ -35,7 +35,7 @@ extension SandboxSupervisor {
         metrics.stops.increment()
         logger(of: record).info("Stopping", [LogField("callsOff", call != nil)])
         if let call {
-            // Its caller begins the teardown, as soon as it is safe to.
+            // That call begins the teardown as soon as it has ended.
             call.interrupt()
             return (nil, unrecorded)
         }
@@ -60,7 +60,7 @@ extension SandboxSupervisor {
         pool.start { await self.end(record, teardown) }
     }
 
-    /// Does all that ends a sandbox, as often as it takes; leaves it on record when cancelled.
+    /// Ends a sandbox, with retries; leaves it on record when cancelled.
     private func end(_ record: SandboxRecord, _ teardown: Teardown) async {
         let log = logger(of: record)
         let isDeleted = await withTaskGroup(of: Bool.self) { group in
@@ -69,13 +69,13 @@ extension SandboxSupervisor {
                 if case .deleting = record.state { teardown.quickPart.set() }
                 return true
             }
-            // Not after it: should disconnecting hang, the VM must go all the same.
+            // At the same time: the VM must be deleted even if disconnecting hangs.
             group.addTask { await self.delete(record) }
             return await group.reduce(true) { $0 && $1 }
         }
         guard isDeleted else { return }
         let directory = store.directory(of: record.id)
-        // Not before the VM is gone: it might go on sending with what the next one has then.
+        // After the VM is gone: until then it may send with the number that another pod would get.
         guard
             await insist(
                 on: "release what it has of the node", of: record, teardown,
@@ -90,7 +90,7 @@ extension SandboxSupervisor {
                     try await self.remove(record.id)
                 })
         else { return }
-        log.info("The sandbox is gone")
+        log.info("The sandbox is removed")
         teardown.quickPart.set()
         teardown.isDone.set()
     }
@@ -110,7 +110,7 @@ extension SandboxSupervisor {
 
     private func recordDeletion(of id: SandboxID) async {
         _ = await decide(on: id) { sandbox in
-            // If the disk refuses, the record still says that the VM is to be deleted: harmless, and true enough.
+            // If the disk refuses, the record still says that the VM is to be deleted: which is harmless.
             await sandbox.abandon(sandbox.state.deleted(), in: store).effect
         } publish: { entry in
             entry.failure = nil
@@ -120,7 +120,7 @@ extension SandboxSupervisor {
     /// Removes what is left of the sandbox, on disk and in the table.
     private func remove(_ id: SandboxID) async throws(RecordError) {
         guard let turn = table.withLock({ $0.entries[id]?.turn }) else { return }
-        // In its turn: nothing is recorded in a directory that is being removed.
+        // Under the semaphore: nothing is recorded in a directory that is being removed.
         try await turn.withPermitIgnoringCancellation { () async throws(RecordError) in
             try await store.remove(id)
             table.withLock { $0.entries[id] = nil }
@@ -139,7 +139,7 @@ extension SandboxSupervisor {
         }
     }
 
-    /// Tries until it works, with growing patience; false when cancelled before.
+    /// Tries until it works, with growing pauses; false when cancelled before.
     func insist(
         on what: String, _ log: Logger, _ work: @Sendable () async throws -> Void,
         noting: @Sendable (any Error) -> Void = { _ in }
@@ -166,6 +166,6 @@ extension SandboxSupervisor {
 }
 
 extension ProviderError.Advice {
-    /// The wait it asks for. That giving up is advised changes nothing here: a VM is never given up.
+    /// The wait that it advises. The advice to give up is ignored: a VM is deleted until it is gone.
     fileprivate var wait: Duration? { if case .retry(let wait) = self { wait } else { nil } }
 }

@@ -11,7 +11,8 @@ extension SandboxSupervisor {
     /// until cancelled.
     ///
     /// A VM of this node that no sandbox owns costs money and does nothing: it is deleted once it has been seen like that
-    /// for the grace time. Whose it is, its tags say; a VM that does not name this cluster and this node is not touched.
+    /// for the grace time. Its tags say which node it belongs to; a VM without the tags of this cluster and this node is left
+    /// alone.
     /// Needs ``run()`` to be running.
     public func sweep(every interval: Duration) async {
         let pause = max(min(interval, options.orphanGraceTime), Self.shortestPause)
@@ -23,7 +24,7 @@ extension SandboxSupervisor {
 
     /// Begins the deletion of every VM that has had no owner for the grace time.
     func sweepOnce() async {
-        // A VM that is deleted while the list is made may be on it, and then has no owner any more.
+        // A VM that is deleted during the listing may be on the list, and has no owner afterwards.
         let before = table.withLock { $0.owners }
         let listed: [ListedInstance]
         do {

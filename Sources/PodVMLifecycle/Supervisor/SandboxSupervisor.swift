@@ -6,17 +6,17 @@ public import Telemetry
 ///
 /// Concurrency: each sandbox has a semaphore. A call that has passed it decides, has the decision recorded - other
 /// sandboxes go on while the disk writes - and publishes it in `table`, under its lock. So of two calls for one sandbox
-/// that come at once one is first, and a decision that is not recorded is seen by no other call. What a decision is for -
-/// asking the cloud, tying the tunnel - happens after the semaphore and reports back with the next event. CreateVM and
+/// that come at once one is first, and a decision that is not recorded is seen by no other call. The effect of a decision -
+/// a request to the cloud, the tunnel - happens after the semaphore and reports back with the next event. CreateVM and
 /// StartVM work in their caller's task; what must outlive the caller, the teardown of a sandbox, is a child of ``run()``.
 public final class SandboxSupervisor: Sendable {
-    /// What an operator may set.
+    /// The operator's settings.
     public struct Options: Sendable {
         /// How long a VM's agent may take to answer, once the VM's address is known.
         public var proxyTimeout: Duration
-        /// This node's name, for the VMs' tags. While it is empty, no orphan is looked for.
+        /// This node's name, for the VMs' tags. While it is empty, no orphan is deleted.
         public var node: String
-        /// The cluster's identity, for the VMs' tags. While it is empty, no orphan is looked for.
+        /// The cluster's identity, for the VMs' tags. While it is empty, no orphan is deleted.
         public var cluster: String
         /// More tags for each VM.
         public var tags: [String: String]
@@ -25,7 +25,7 @@ public final class SandboxSupervisor: Sendable {
         /// How long a sandbox must look abandoned by its shim before it is stopped; zero: never.
         public var abandonedTimeout: Duration
 
-        /// What the adaptor has by default, and names that are empty, unless told otherwise.
+        /// The adaptor's defaults, with empty names.
         public init(
             proxyTimeout: Duration = .seconds(300), node: String = "", cluster: String = "",
             tags: [String: String] = [:], orphanGraceTime: Duration = .seconds(600),
@@ -63,7 +63,7 @@ public final class SandboxSupervisor: Sendable {
             clock: LoopClock(loop: loop), logger: logger, metrics: metrics, options: options)
     }
 
-    /// A supervisor whose disk and time are given, for tests.
+    /// A supervisor with a given store and clock, for tests.
     package init(
         store: any RecordStore, provider: any CloudProvider, connector: any PodConnector, clock: any LifecycleClock,
         logger: Logger = .silent, metrics: Metrics = Metrics(), options: Options = Options()
@@ -81,7 +81,7 @@ public final class SandboxSupervisor: Sendable {
     /// Adopts what an earlier process left: running VMs stay on record, a start or stop that was in progress ends in a deletion.
     ///
     /// - Throws: ``LifecycleError`` when the pods directory cannot be made or listed. A record that cannot be read is
-    ///   logged, stays where it is and keeps nothing else from being taken up.
+    ///   logged and left in place; the other records are adopted.
     public func load() async throws(LifecycleError) {
         let loaded: LoadedRecords
         do {
@@ -104,7 +104,7 @@ public final class SandboxSupervisor: Sendable {
                 """, [LogField("count", loaded.goDirectories)])
         }
         table.withLock { $0.unreadable = loaded.unreadable }
-        // All of them before the first goes on: what one gives back, another must not seem to lack.
+        // All of them before the first goes on: what one releases must be known to be held by another, if it is.
         for id in loaded.records.map(\.id) + Array(loaded.unreadable.keys) {
             connector.adopt(id, in: store.directory(of: id))
         }
@@ -120,7 +120,7 @@ public final class SandboxSupervisor: Sendable {
         }
     }
 
-    /// Goes on with a sandbox of an earlier process.
+    /// Continues a sandbox of an earlier process.
     private func adopt(_ record: SandboxRecord) async {
         let log = logger(of: record)
         log.info("Found on record", [LogField("state", record.state.name)])
@@ -137,7 +137,7 @@ public final class SandboxSupervisor: Sendable {
 
     /// Works in the background on deletions, as long as they take, until cancelled.
     ///
-    /// Then it stops at once and in order: what is not done stays on record, for the next process to do.
+    /// Then it stops at once: what is not done stays on record for the next process.
     public func run() async {
         await pool.run()
         let teardowns = table.withLock { table in
@@ -147,9 +147,9 @@ public final class SandboxSupervisor: Sendable {
         for teardown in teardowns { teardown.quickPart.set() }
     }
 
-    /// Refuses CreateVM and StartVM from now on, and calls off those in progress; StopVM and deletions go on.
+    /// Refuses CreateVM and StartVM from now on, and cancels those in progress; StopVM and deletions go on.
     ///
-    /// For the end of the process: their answers would be worth nothing without the tunnels.
+    /// For the end of the process: a VM without its tunnel is of no use.
     public func refuseStarts() {
         let calls = table.withLock { table in
             table.isClosing = true
@@ -164,9 +164,9 @@ public final class SandboxSupervisor: Sendable {
 
 extension SandboxSupervisor {
     /// Has `body` decide about a sandbox and record it, when it is its turn, and publishes what it has decided; nil
-    /// when the sandbox is not there. A caller that is cancelled meanwhile does not keep it from being done.
+    /// when the sandbox is not there. The cancellation of the caller does not interrupt it.
     ///
-    /// What `publish` changes in the entry is seen by others at the same moment as the decision. If `body` throws, nothing
+    /// Other calls see the changes of `publish` at the same moment as the decision. If `body` throws, nothing
     /// is published.
     func decide<Outcome, Failure: Error>(
         on id: SandboxID, _ body: (inout Sandbox) async throws(Failure) -> Outcome,
@@ -174,7 +174,7 @@ extension SandboxSupervisor {
     ) async throws(Failure) -> Outcome? {
         guard let turn = table.withLock({ $0.entries[id]?.turn }) else { return nil }
         return try await turn.withPermitIgnoringCancellation { () async throws(Failure) -> Outcome? in
-            // What was waited for may be gone by now, and another sandbox may have come with the same id.
+            // The sandbox may be removed by now, and another sandbox may have the same id.
             guard let entry = table.withLock({ $0.entries[id] }), entry.turn === turn else { return nil }
             var sandbox = entry.sandbox
             let outcome = try await body(&sandbox)
@@ -189,7 +189,7 @@ extension SandboxSupervisor {
         }
     }
 
-    /// Carries out a step of a sandbox's life: decides and records it, and says what it is for. Nil when the sandbox
+    /// Carries out a step of a sandbox's life: decides and records it, and returns its effect. Nil when the sandbox
     /// is not there.
     func step(
         _ id: SandboxID, _ next: (SandboxState) -> Decision
@@ -199,7 +199,7 @@ extension SandboxSupervisor {
         }
     }
 
-    /// Ends a call: if the call failed, or its caller or a stop has called it off, the sandbox's teardown begins.
+    /// Ends a call: if the call failed, or its caller or a stop has cancelled it, the sandbox's teardown begins.
     ///
     /// To be called in the caller's own task, whose cancellation it looks at.
     func settle(

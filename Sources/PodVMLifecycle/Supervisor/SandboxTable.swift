@@ -1,6 +1,6 @@
 internal import LinuxIO
 
-/// What the supervisor knows of its sandboxes; a value under its lock.
+/// The supervisor's sandboxes; a value under its lock.
 struct SandboxTable {
     struct Entry {
         /// As it was decided and recorded last.
@@ -26,11 +26,11 @@ struct SandboxTable {
     var entries: [SandboxID: Entry] = [:]
     /// Records that cannot be read, and why.
     var unreadable: [SandboxID: String] = [:]
-    /// Set, and replaced by a fresh one, whenever there is a VM more.
+    /// Set, and replaced by a new event, whenever a VM gets its address.
     var arrival = Event()
     /// Whether no more sandboxes and VMs are started, because the process ends.
     var isClosing = false
-    /// Whether the background has stopped, so that no teardown will get anywhere in this process.
+    /// Whether the background has stopped, so that no teardown ends in this process.
     var isOver = false
 
     /// The sandbox whose VM has, or may have, that name.

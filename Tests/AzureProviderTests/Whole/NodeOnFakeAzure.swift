@@ -71,7 +71,7 @@ struct NodeOnFakeAzure: Sendable {
         options.managementEndpoint = account.managementEndpoint
         options.metadataEndpoint = account.metadataEndpoint
         change(&options)
-        let clock = HurriedClock(factor: hurry, loop: loop)
+        let clock = AcceleratedClock(factor: hurry, loop: loop)
         calls = CountingSender(client)
         connector = PromptAgents(azure: azure, machines: machines, loop: loop, areEarly: agentsAreEarly)
         provider = try AzureProvider(

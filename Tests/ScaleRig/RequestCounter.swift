@@ -2,7 +2,7 @@ internal import HTTPTransport
 internal import LinuxIO
 
 /// Passes requests on, and counts them by what they ask for.
-final class CallLedger: HTTPSender {
+final class RequestCounter: HTTPSender {
     /// Calls of one kind.
     struct Count: Sendable {
         var calls = 0
@@ -21,7 +21,7 @@ final class CallLedger: HTTPSender {
     var all: [String: Count] { counts.withLock { $0 } }
 
     func send(_ request: OutgoingRequest) async throws(HTTPError) -> HTTPResponse {
-        let kind = CallLedger.kind(of: request)
+        let kind = RequestCounter.kind(of: request)
         do throws(HTTPError) {
             let response = try await sender.send(request)
             counts.withLock { counts in

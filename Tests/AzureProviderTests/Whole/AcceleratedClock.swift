@@ -2,7 +2,7 @@ import LinuxIO
 import PodVMLifecycle
 
 /// A loop's time, many times as fast: pauses that are minutes at Azure are moments in a test.
-struct HurriedClock: LifecycleClock {
+struct AcceleratedClock: LifecycleClock {
     /// How many times as fast. Azure's own time is ours, so the more others want the processor, the longer it seems.
     var factor = 100
     private static let begin = ContinuousClock.now

@@ -1,12 +1,12 @@
 internal import LinuxIO
 package import PodVMLifecycle
 
-/// The life of one process, which can end at any step that it makes on its disk.
+/// The lifetime of one process, which can end at any step that the process writes to its disk.
 ///
-/// Its store and its cloud are seen through it: once it is over, neither hears anything from the process any more,
-/// however its remains go on.
-package final class Life: Sendable {
-    /// When the last step is lost.
+/// The process reaches its store and its cloud through it: after the end neither gets a call of the process any more, while
+/// the process's tasks go on.
+package final class ProcessLifetime: Sendable {
+    /// Whether the last step is on disk.
     package enum End: Sendable, CaseIterable {
         case beforeTheWrite
         case afterTheWrite
@@ -51,65 +51,65 @@ package final class Life: Sendable {
 }
 
 /// A store as long as a process lives.
-package struct MortalStore: RecordStore {
-    let life: Life
+package struct CrashingStore: RecordStore {
+    let lifetime: ProcessLifetime
     let store: any RecordStore
 
-    package init(_ store: any RecordStore, during life: Life) {
-        self.life = life
+    package init(_ store: any RecordStore, during lifetime: ProcessLifetime) {
+        self.lifetime = lifetime
         self.store = store
     }
 
     package func directory(of sandbox: SandboxID) -> String { store.directory(of: sandbox) }
 
     package func create(_ record: SandboxRecord) async throws(RecordError) {
-        try await life.step { () async throws(RecordError) in try await store.create(record) }
+        try await lifetime.step { () async throws(RecordError) in try await store.create(record) }
     }
 
     package func write(_ record: SandboxRecord, toSurvive event: SurvivedEvent) async throws(RecordError) {
-        try await life.step { () async throws(RecordError) in try await store.write(record, toSurvive: event) }
+        try await lifetime.step { () async throws(RecordError) in try await store.write(record, toSurvive: event) }
     }
 
     package func remove(_ sandbox: SandboxID) async throws(RecordError) {
-        try await life.step { () async throws(RecordError) in try await store.remove(sandbox) }
+        try await lifetime.step { () async throws(RecordError) in try await store.remove(sandbox) }
     }
 
     package func load() async throws(RecordError) -> LoadedRecords { try await store.load() }
 }
 
 /// A cloud as long as a process lives.
-package struct MortalCloud: CloudProvider {
-    let life: Life
+package struct CrashingCloud: CloudProvider {
+    let lifetime: ProcessLifetime
     let cloud: any CloudProvider
 
-    package init(_ cloud: any CloudProvider, during life: Life) {
-        self.life = life
+    package init(_ cloud: any CloudProvider, during lifetime: ProcessLifetime) {
+        self.lifetime = lifetime
         self.cloud = cloud
     }
 
     package func check(_ requirements: Requirements) throws(ProviderError) { try cloud.check(requirements) }
 
     package func createInstance(for sandbox: SandboxID, from spec: InstanceSpec) -> any InstanceCreation {
-        MortalCreation(life: life, creation: cloud.createInstance(for: sandbox, from: spec))
+        CrashingCreation(lifetime: lifetime, creation: cloud.createInstance(for: sandbox, from: spec))
     }
 
     package func deleteInstance(_ id: InstanceID, of sandbox: SandboxID) async throws(ProviderError) {
-        if life.isOver { throw .unreachable }
+        if lifetime.isOver { throw .unreachable }
         try await cloud.deleteInstance(id, of: sandbox)
     }
 
     package func instances() async throws(ProviderError) -> [ListedInstance] {
-        if life.isOver { throw .unreachable }
+        if lifetime.isOver { throw .unreachable }
         return try await cloud.instances()
     }
 }
 
 /// A creation as long as a process lives.
-private struct MortalCreation: InstanceCreation {
-    let life: Life
+private struct CrashingCreation: InstanceCreation {
+    let lifetime: ProcessLifetime
     let creation: any InstanceCreation
 
-    func next() async -> CreationEvent { life.isOver ? .failed(.unreachable) : await creation.next() }
+    func next() async -> CreationEvent { lifetime.isOver ? .failed(.unreachable) : await creation.next() }
 }
 
 extension RecordError {

@@ -1,8 +1,8 @@
 internal import FakeCloud
 internal import PodVMLifecycle
 
-/// A connector whose agents answer as soon as the machine on paper is up.
-struct PaperConnector: PodConnector {
+/// A connector whose agents answer as soon as the record-only machine is up.
+struct RecordOnlyConnector: PodConnector {
     let machines: RecordOnlyMachines
     let clock: ScaledClock
 
@@ -20,11 +20,11 @@ struct PaperConnector: PodConnector {
         _ sandbox: SandboxID, in directory: String, to instance: Instance
     ) async throws(ConnectorError) {
         let name = instance.id.rawValue.lowercased()
-        // Looking ever so often would cost more than all else.
+        // Frequent looks would cost more than everything else.
         var pause = machines.spec(name).map { $0.bootDelay * clock.scale } ?? .zero
         while machines.status(of: name) != .running {
             do { try await clock.sleep(for: max(pause, .seconds(1))) } catch {
-                throw ConnectorError(.cancelled, "called off")
+                throw ConnectorError(.cancelled, "cancelled")
             }
             pause = .zero
         }

@@ -85,7 +85,7 @@ struct DirectoryTests {
     @Test("stay the same, whatever their path leads to later")
     func held() throws {
         let directory = try Directory.own("\(root)/a", makingWith: 0o700)
-        try Files.rename("\(root)/a", to: "\(root)/b")
+        try Files.move("\(root)/a", to: "\(root)/b")
         try Files.makeDirectory("\(root)/victim")
         try Files.link("victim", at: "\(root)/a")
         try directory.write([1], to: "file", syncs: true)

@@ -107,9 +107,9 @@ struct StreamTests {
             #expect(Files.permissions(path) == 0o600)
             #expect(throws: SocketInUse(path: path)) { try Listener.listen(on: address, loop: loop) }
             // Stale: what a killed process leaves behind.
-            try Files.rename("\(directory.path)/s", to: "\(directory.path)/kept")
+            try Files.move("\(directory.path)/s", to: "\(directory.path)/kept")
             live.close()
-            try Files.rename("\(directory.path)/kept", to: path)
+            try Files.move("\(directory.path)/kept", to: path)
             let next = try Listener.listen(on: address, loop: loop)
             next.close()
             #expect(!Files.exists(path))
@@ -127,9 +127,9 @@ struct StreamTests {
             // Bound and not served, as a killed process leaves it.
             try onLoop { loop in
                 let live = try Listener.listen(on: .unix(path: path), loop: loop)
-                try Files.rename(path, to: "\(path).kept")
+                try Files.move(path, to: "\(path).kept")
                 live.close()
-                try Files.rename("\(path).kept", to: path)
+                try Files.move("\(path).kept", to: path)
             }
             let count = 8
             let arrived = Lock((ready: 0, done: 0))

@@ -150,7 +150,7 @@ struct PodsDirectoryTests {
         try await withDirectory { pods in
             let victim = try makeVictim(beside: pods)
             try await pods.create(record("nested"))
-            try Files.rename(pods.path, to: "\(pods.path).moved")
+            try Files.move(pods.path, to: "\(pods.path).moved")
             try Files.link(victim, at: pods.path)
             try await pods.write(record("nested"), toSurvive: .powerCut)
             #expect(try await pods.load().records.map(\.id.rawValue) == ["nested"])

@@ -39,7 +39,7 @@ struct HypervisorServerTests {
             // A name that outlives its listener, as after kill -9.
             do {
                 let dead = try Listener.listen(on: .unix(path: other), loop: loop)
-                try Files.rename(other, to: socket)
+                try Files.move(other, to: socket)
                 dead.close()
             }
             #expect(Files.exists(socket))

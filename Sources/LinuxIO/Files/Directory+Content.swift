@@ -44,7 +44,7 @@ extension Directory {
         }
     }
 
-    /// Gives what has that name another one, in the place of the file or link that has it.
+    /// Renames an entry, replacing the file or link with the name `other`. Not durable until ``sync()``.
     package func move(_ name: String, to other: String) throws(SystemCallError) {
         let path = path(of: other)
         _ = try systemCall("renameat", on: path) { unsafe renameat(fd.rawValue, name, fd.rawValue, other) }

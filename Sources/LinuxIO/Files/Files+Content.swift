@@ -34,9 +34,9 @@ extension Files {
         _ = try systemCall("chmod", on: path) { unsafe chmod(path, mode) }
     }
 
-    /// Gives a file or directory another name, replacing what has it; not durable before the directory is synced.
+    /// Renames a file or directory, replacing what has the name `target`. Not durable until ``Directory/sync()``.
     public static func move(_ path: String, to target: String) throws(SystemCallError) {
-        _ = try systemCall("rename", on: path) { unsafe Glibc.rename(path, target) }
+        _ = try systemCall("rename", on: "\(path) to \(target)") { unsafe Glibc.rename(path, target) }
     }
 
     /// How much room a file system has.

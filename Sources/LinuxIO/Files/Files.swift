@@ -135,12 +135,6 @@ public enum Files {
         }
     }
 
-    /// Gives a file or directory another name, replacing what has it.
-    public static func rename(_ path: String, to target: String) throws(SystemCallError) {
-        _ = try systemCall("rename", on: "\(path) to \(target)") { unsafe Glibc.rename(path, target) }
-        try Directory.at(parent(of: target)).sync()
-    }
-
     /// The path of what `path` leads to, absolute and without links.
     package static func resolve(_ path: String) throws(SystemCallError) -> String {
         guard let real = unsafe realpath(path, nil) else {

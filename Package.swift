@@ -88,6 +88,12 @@ let package = Package(
         module("PeerPodProtocol", ["PodNetwork", "TTRPC"]),
 
         // 3: edges
+        module(
+            "PodConnection",
+            [
+                "AgentTunnel", "Configuration", "JSON", "LinuxIO", "PacketFilter", "PeerPodProtocol", "PodNetwork",
+                "PodVMBoot", "PodVMLifecycle", "TLS", "TTRPC", "Telemetry",
+            ]),
         module("AzurePreflight", ["AzureProvider", "HTTPTransport", "JSON", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
         module(
             "RemoteHypervisor",
@@ -98,10 +104,8 @@ let package = Package(
         module(
             "CloudAPIAdaptor",
             [
-                "AgentTunnel", "AzurePreflight", "AzureProvider", "Configuration", "HTTPTransport", "JSON",
-                "KataProtocol", "LinuxIO",
-                "PacketFilter", "PodNetwork", "PodVMBoot", "PodVMLifecycle", "ProcessHardening",
-                "RemoteHypervisor", "TTRPC", "Telemetry", "TLS", "PeerPodProtocol",
+                "AzurePreflight", "AzureProvider", "Configuration", "HTTPTransport", "JSON", "LinuxIO",
+                "PodConnection", "PodVMLifecycle", "ProcessHardening", "RemoteHypervisor", "TLS", "Telemetry",
             ]),
         module(
             "AgentProtocolForwarder",
@@ -173,12 +177,18 @@ let package = Package(
                 "PodVMLifecycle", "Telemetry",
             ]),
         tests(
+            "PodConnectionTests",
+            [
+                "AgentTunnel", "LinuxIO", "NetworkRig", "PacketFilter", "PeerPodProtocol", "PodConnection",
+                "PodNetwork", "PodVMBoot", "PodVMLifecycle", "TLS", "TTRPC", "Telemetry", "TestSupport",
+            ]),
+        tests(
             "CloudAPIAdaptorTests",
             [
-                "AgentTunnel", "CloudAPIAdaptor", "Configuration", "Doubles", "FakeCloud", "HTTPTransport", "JSON",
-                "KataProtocol", "LinuxIO", "NetworkRig", "PacketFilter", "PodNetwork", "PodVMBoot", "PodVMLifecycle",
-                "ShimRig", "TTRPC", "Telemetry", "agent-protocol-forwarder", "cloud-api-adaptor", "fake-azure",
-                "fake-pod-vm", "TLS", "TestSupport", "PeerPodProtocol",
+                "CloudAPIAdaptor", "Configuration", "Doubles", "FakeCloud", "HTTPTransport", "JSON", "KataProtocol",
+                "LinuxIO", "NetworkRig", "PacketFilter", "PeerPodProtocol", "PodConnection", "PodNetwork",
+                "PodVMLifecycle", "ShimRig", "TLS", "TTRPC", "Telemetry", "TestSupport", "agent-protocol-forwarder",
+                "cloud-api-adaptor", "fake-azure", "fake-pod-vm",
             ]),
         tests("TelemetryTests", ["Telemetry"]),
         .executableTarget(

@@ -1,5 +1,6 @@
 internal import AzureProvider
 internal import Configuration
+internal import PodConnection
 internal import Telemetry
 
 /// `cloud-api-adaptor azure`: the settings that all clouds have in common, those of Azure, and those of the fake Azure.
@@ -57,7 +58,7 @@ struct AzureConfiguration: Sendable {
     var fakeArguments: [String] {
         var configuration = self
         // An image for such VMs has the same flag.
-        if adaptor.tls.isDisabled { configuration.fake.forwarderFlags.append("-disable-tls") }
+        if adaptor.connection.tls.isDisabled { configuration.fake.forwarderFlags.append("-disable-tls") }
         let defaults = Self.command.values(of: AzureConfiguration())
         var arguments = ["-supervised"]
         for ((name, value), standard) in zip(Self.command.values(of: configuration), defaults) {

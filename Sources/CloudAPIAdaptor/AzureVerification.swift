@@ -2,6 +2,7 @@ internal import AzurePreflight
 internal import AzureProvider
 internal import HTTPTransport
 internal import LinuxIO
+internal import PodConnection
 internal import Telemetry
 
 /// What `-cloud-config-verify` asks of Azure before the first pod: the same as `peerpodctl check azure`.
@@ -23,9 +24,9 @@ struct AzureVerification: Sendable {
     ) {
         self.options = options
         var situation = AzureCheck.Situation()
-        situation.forwarderPort = configuration.forwarderPort
-        situation.vxlanPort = configuration.network.vxlanPort
-        situation.initdataSize = configuration.initdata.reveal().utf8.count
+        situation.forwarderPort = configuration.connection.forwarderPort
+        situation.vxlanPort = configuration.connection.network.vxlanPort
+        situation.initdataSize = configuration.connection.initdata.reveal().utf8.count
         self.situation = situation
         self.sender = sender
         self.loop = loop

@@ -1,11 +1,12 @@
 internal import AzureProvider
 internal import Configuration
 internal import LinuxIO
+internal import PodConnection
 internal import Telemetry
 
 /// The program `cloud-api-adaptor`.
 public enum CloudAPIAdaptorCommand {
-    /// Runs what `arguments`, without the program's own name, ask for; returns the exit status.
+    /// Runs the command that `arguments`, without the program's name, ask for; returns the exit status.
     public static func main(arguments: [String], environment: [String: String]) -> Int32 {
         Privileges.hideMemory()
         return program(output: .process).run(arguments, environment: environment)
@@ -14,13 +15,13 @@ public enum CloudAPIAdaptorCommand {
     static func program(output: Program.Output) -> Program {
         Program(
             "cloud-api-adaptor", version: ProjectVersion.text,
-            summary: "run each pod in a virtual machine of its own, in a cloud; for kata's remote hypervisor",
+            summary: "run each pod in a virtual machine in a cloud, for kata's remote hypervisor",
             entries: [azure], output: output)
     }
 
     private static let azure = Program.Entry("azure", AzureConfiguration.command) {
         configuration, _, environment throws(ConfigurationError) in
-        // With the fake, the rest is known only once it runs.
+        // With the fake Azure, the other settings are known only once it runs.
         let problems = configuration.problems
         guard problems.isEmpty else { throw ConfigurationError(problems) }
         return try serve(
@@ -31,12 +32,12 @@ public enum CloudAPIAdaptorCommand {
         }
     }
 
-    /// Runs the daemon; what keeps it from starting is logged, and the status 1.
+    /// Runs the daemon. A failure to start is logged, and the exit status is 1.
     private static func serve(
         _ configuration: AdaptorConfiguration, _ values: [(name: String, value: String)],
         warnings: [String], _ environment: [String: String], _ makeCloud: @escaping Cloud.Factory
     ) throws(ConfigurationError) -> Int32 {
-        let options = try configuration.connectorOptions()
+        let options = try configuration.connection.options()
         let cluster = try ClusterIdentity(configured: configuration.clusterID)
         let logger = Logger(level: configuration.logLevel, format: configuration.logFormat)
         logger.info("cloud-api-adaptor \(ProjectVersion.text)", values.map { LogField($0.name, $0.value) })
@@ -47,7 +48,7 @@ public enum CloudAPIAdaptorCommand {
         do {
             return try EpollLoop.run { loop in try await daemon.run(on: loop) }
         } catch {
-            logger.error("cloud-api-adaptor cannot go on", [LogField("error", error)])
+            logger.error("cloud-api-adaptor exits because of an error", [LogField("error", error)])
             return 1
         }
     }

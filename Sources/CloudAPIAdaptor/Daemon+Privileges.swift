@@ -2,7 +2,7 @@ internal import ProcessHardening
 internal import Telemetry
 
 extension Daemon {
-    /// Drops the privileges that serving does not need, before this process has any thread but this one.
+    /// Drops the privileges that only the start needs, while this process still has one thread.
     ///
     /// - Throws: `HardeningError`.
     func dropPrivileges(using cloud: Cloud) throws {
@@ -12,10 +12,10 @@ extension Daemon {
         }
         let hasNetwork = if case .network = cloud.reach { true } else { false }
         try Hardening.adaptor(
-            entersNetworks: hasNetwork, bindsLowPort: (1..<Self.firstOrdinaryPort).contains(configuration.probePort)
+            entersNetworks: hasNetwork, bindsLowPort: (1..<Self.firstUnprivilegedPort).contains(configuration.probePort)
         ).apply(configuration.systemCallFilter, logger: logger)
     }
 
-    /// Listening on a lower one takes a capability (ip_unprivileged_port_start of ip-sysctl).
-    private static let firstOrdinaryPort = 1024
+    /// Listening on a lower port needs a capability (ip_unprivileged_port_start of ip-sysctl).
+    private static let firstUnprivilegedPort = 1024
 }

@@ -1,11 +1,12 @@
 internal import Configuration
 internal import HTTPTransport
 internal import LinuxIO
+internal import PodConnection
 internal import PodVMLifecycle
 internal import RemoteHypervisor
 internal import Telemetry
 
-/// The adaptor, once it is configured: its services, and when they end.
+/// The configured adaptor: its services, their order, and their end.
 struct Daemon: Sendable {
     let configuration: AdaptorConfiguration
     let connectorOptions: AgentConnector.Options
@@ -15,19 +16,19 @@ struct Daemon: Sendable {
     let makeCloud: Cloud.Factory
 
     /// How long StopVM is served after the tunnels were closed: kata's shim calls it as soon as its connection breaks.
-    private static let stopTime = Duration.seconds(2)
-    /// How long the services may take to end, StopVM's time included. What is not done by then stays on record.
-    private static let shutdownTimeout = stopTime + .seconds(5)
-    /// How long after the start it has its first questions to the cloud behind it.
+    private static let stopVMTime = Duration.seconds(2)
+    /// The timeout for the end of the services, including the time for StopVM. Unfinished work stays on record.
+    private static let shutdownTimeout = stopVMTime + .seconds(5)
+    /// When the memory of the start is returned: the first requests to the cloud are done by then.
     private static let settlingTime = Duration.seconds(10)
-    /// How often the cloud's VMs are compared with the records, at least.
+    /// The longest time between two comparisons of the cloud's VMs with the records.
     private static let sweepInterval = Duration.seconds(300)
 
     /// Serves until a signal comes; returns the exit status.
     ///
-    /// Pod VMs stay when it ends: the next process takes them up from their records.
+    /// Pod VMs stay when the daemon ends: the next process finds them by their records.
     func run(on loop: EpollLoop) async throws -> Int32 {
-        // Before any socket: of two that start at once, the second must not even begin to serve.
+        // Before any socket is opened: a second adaptor must not begin to serve.
         let lock = try PodsDirectoryLock.take(configuration.podsDirectory)
         defer { withExtendedLifetime(lock) {} }
         let signals = try Signals([Signals.terminate, Signals.interrupt], on: loop)
@@ -91,7 +92,7 @@ struct Daemon: Sendable {
         }
     }
 
-    /// Asks the cloud whether it can be used as it is configured; gives it up when told to stop.
+    /// Asks the cloud whether its configuration is usable; stops asking when the daemon has to stop.
     private func verify(_ cloud: Cloud, until stop: Event) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await cloud.verify() }
@@ -101,40 +102,38 @@ struct Daemon: Sendable {
         }
     }
 
-    /// This node's name, by which it finds its own VMs again: the machine's, outside Kubernetes.
+    /// This node's name in its VMs' tags; without configuration, the host name.
     private var nodeName: String { configuration.nodeName.isEmpty ? SystemInfo.hostName : configuration.nodeName }
 
-    /// How pods' networks reach the cloud's VMs; what is in the way is logged.
+    /// How pods' networks reach the cloud's VMs; obstacles are logged.
     private func network(_ reach: Cloud.Reach) async throws -> AgentConnector.Network {
         switch reach {
         case .network(let interface):
-            let host = try NodeNetworkManager(configuration.network, reachedBy: interface, logger: logger)
-            await host.look()
-            return .host(host)
+            let manager = try NodeNetworkManager(
+                configuration.connection.network, reachedBy: interface, logger: logger)
+            await manager.checkNode()
+            return .vxlan(manager)
         case .loopback(let reason):
-            logger.warning("Pods' networks do not reach their VMs", [LogField("reason", reason)])
+            logger.warning("Pods have no network in their VMs", [LogField("reason", reason)])
             return .none(reason: reason)
         }
     }
 
-    /// Everything that has to be there before anybody may connect, in an order in which nothing
-    /// is served before it is ready.
+    /// Makes the services, in an order in which no client is accepted before its service is ready.
     private func start(
         _ cloud: Cloud, _ network: AgentConnector.Network, _ metrics: Metrics, on loop: EpollLoop
     ) async throws -> Node {
-        let tunnels = TunnelManager(logger: logger)
         var options = connectorOptions
-        // The fake's VMs run this project's forwarder, which needs no pod network.
+        // The fake Azure's VMs run this project's forwarder, which works without a pod network.
         if cloud.isFake { options.allowsPodsWithoutNetwork = true }
-        let connector = AgentConnector(
-            options: options, tunnels: tunnels, network: network, loop: loop, logger: logger)
+        let connector = AgentConnector(options: options, network: network, on: loop, logger: logger)
         let supervisor = SandboxSupervisor(
             podsDirectory: configuration.podsDirectory, provider: cloud.provider, connector: connector, loop: loop,
             logger: logger, metrics: metrics,
             options: .init(
                 proxyTimeout: configuration.proxyTimeout, node: nodeName, cluster: cluster.value,
                 orphanGraceTime: configuration.orphanGraceTime, abandonedTimeout: configuration.abandonedTimeout))
-        // Before the records are read: a second adaptor with a pods directory of its own, but this socket, changes none.
+        // Before the records are read: an adaptor with another pods directory and the same socket must not change a record.
         let hypervisor = try HypervisorServer.listen(
             on: configuration.socketPath,
             serving: HypervisorService.services(of: supervisor, logger: logger) { summary in
@@ -145,35 +144,31 @@ struct Daemon: Sendable {
             supervisor.sandboxes().filter { $0.state == .deleting }.compactMap { try? SandboxID(validating: $0.id) })
         let endpoints = ProbeEndpoints(
             hypervisorSocket: configuration.socketPath, supervisor: supervisor, metrics: metrics, loop: loop)
-        // Shared, so that a new process may be probed while the old one is still going.
+        // Shared, so that a new process can be probed while the old process ends.
         let probes = try HTTPServer(
             on: try Listener.listen(
                 on: .tcp(host: "127.0.0.1", port: UInt16(clamping: configuration.probePort)), loop: loop,
                 sharesPort: true),
             loop: loop, logger: logger, handler: endpoints.answer)
-        metrics.gauge("peerpods_tunnels", "Agent sockets that are served.") { Double(tunnels.count) }
-        if let host = network.host {
-            metrics.gauge("peerpods_pod_networks", "Pods that have a VXLAN identifier.") { Double(host.count) }
-        }
+        connector.register(in: metrics)
         logger.info(
             "Serving", [LogField("socket", configuration.socketPath), LogField("probes", probes.address)])
-        let services: [@Sendable () async throws -> Void] =
-            [
-                { await supervisor.run() }, { await supervisor.sweep(every: Self.sweepInterval) },
-                { await supervisor.stopAbandoned() }, { await tunnels.run() }, { try await hypervisor.run() },
-                { try await probes.run() }, { try await Self.trimMemory(on: loop) },
-            ] + (network.host.map { host in [{ await host.run(besides: ending) }] } ?? [])
-        return Node(services: services, supervisor: supervisor, tunnels: tunnels)
+        let services: [@Sendable () async throws -> Void] = [
+            { await supervisor.run() }, { await supervisor.sweep(every: Self.sweepInterval) },
+            { await supervisor.stopAbandoned() }, { await connector.run(besides: ending) },
+            { try await hypervisor.run() }, { try await probes.run() }, { try await Self.trimMemory(on: loop) },
+        ]
+        return Node(services: services, supervisor: supervisor, connector: connector)
     }
 
-    /// What serves the node's pods.
+    /// The services of this node's pods.
     private struct Node: Sendable {
         let services: [@Sendable () async throws -> Void]
         let supervisor: SandboxSupervisor
-        let tunnels: TunnelManager
+        let connector: AgentConnector
     }
 
-    /// Has memory go back that only the start needed, or a moment with many pods.
+    /// Returns memory to the kernel that only the start, or a moment with many pods, has needed.
     private static func trimMemory(on loop: EpollLoop) async throws {
         var pause = settlingTime
         while true {
@@ -185,23 +180,23 @@ struct Daemon: Sendable {
 
     /// Runs every service until `stop`, or until one fails, which ends them all.
     ///
-    /// The agent connections end first. StopVM is then served for a moment more, so that the shims' reaction to that is on
-    /// record before the process ends.
+    /// The agent connections end first. StopVM is served for some time after that, so that the shims' reaction is on record
+    /// before the process ends.
     private func run(_ node: Node, until stop: Event, on loop: EpollLoop) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for service in node.services { group.addTask { try await service() } }
             group.addTask {
                 await stop.wait()
                 node.supervisor.refuseStarts()
-                if await node.tunnels.closeAll() > 0 { try await loop.sleep(for: Self.stopTime) }
+                if await node.connector.closeTunnels() > 0 { try await loop.sleep(for: Self.stopVMTime) }
             }
             defer { group.cancelAll() }
             try await group.next()
         }
-        logger.info("Stopped; sandboxes stay on record")
+        logger.info("Stopped; sandboxes and their VMs stay")
     }
 
-    /// Begins the end with the first signal; returns when a second comes, or the end takes too long.
+    /// Stops the daemon at the first signal; exits at once at a second one, or when stopping exceeds its timeout.
     private func handleSignals(_ signals: Signals, _ stop: Event, on loop: EpollLoop) async throws {
         let first = try await signals.next()
         logger.info("Stopping", [LogField("signal", Int(first))])
@@ -211,22 +206,12 @@ struct Daemon: Sendable {
             let second = try await withDeadline(.now.advanced(by: Self.shutdownTimeout), on: loop) {
                 try await signals.next()
             }
-            logger.warning("Stopping at once", [LogField("signal", Int(second))])
+            logger.warning("Exiting at once because of a second signal", [LogField("signal", Int(second))])
         } catch is DeadlineExceeded {
-            logger.error("Stopping took too long")
+            logger.error(
+                "Exiting at once: stopping has exceeded its timeout; unfinished deletions stay on record",
+                [LogField("seconds", Self.shutdownTimeout.components.seconds)])
         }
         Process.exit(with: 1)
-    }
-}
-
-/// What a process can say of itself.
-private enum ProcessMetrics {
-    static func register(in metrics: Metrics) {
-        let start = Double(WallTime.now.millisecondsSinceEpoch) / 1000
-        metrics.gauge("process_start_time_seconds", "When it started, in Unix time.") { start }
-        metrics.gauge("process_resident_memory_bytes", "Resident memory.") {
-            SystemInfo.residentBytes(of: ProcessTree.current).map(Double.init)
-        }
-        metrics.gauge("process_open_fds", "Open descriptors.") { Double(SystemInfo.openDescriptors) }
     }
 }

@@ -3,19 +3,19 @@ internal import LinuxIO
 internal import PodVMLifecycle
 internal import Telemetry
 
-/// What the kubelet, Prometheus and people ask the adaptor over HTTP.
+/// The adaptor's HTTP endpoints for the kubelet, Prometheus and operators.
 struct ProbeEndpoints: Sendable {
     let hypervisorSocket: String
     let supervisor: SandboxSupervisor
     let metrics: Metrics
     let loop: EpollLoop
 
-    /// How long the hypervisor socket may take to accept a connection.
-    private static let patience = Duration.seconds(1)
+    /// The timeout of a connection to the hypervisor socket.
+    private static let connectTimeout = Duration.seconds(1)
 
     func answer(_ request: HTTPRequest) async -> HTTPResponse {
         guard ["GET", "HEAD"].contains(request.method) else {
-            var refusal = HTTPResponse.text("only GET is served here\n", status: 405)
+            var refusal = HTTPResponse.text("method not allowed: use GET or HEAD\n", status: 405)
             refusal.headers["Allow"] = "GET, HEAD"
             return refusal
         }
@@ -30,11 +30,11 @@ struct ProbeEndpoints: Sendable {
         }
     }
 
-    /// Whether kata's shims would be served now.
+    /// Whether the hypervisor socket accepts connections.
     private func startup() async -> HTTPResponse {
         do {
             let connection = try await Stream.connect(
-                to: .unix(path: hypervisorSocket), on: loop, deadline: .now.advanced(by: Self.patience))
+                to: .unix(path: hypervisorSocket), on: loop, deadline: .now.advanced(by: Self.connectTimeout))
             connection.close()
             return .text("ok\n")
         } catch {
@@ -43,6 +43,6 @@ struct ProbeEndpoints: Sendable {
         }
     }
 
-    /// That this runs says that the loop does; that it returns, that the supervisor's lock is free.
+    /// An answer shows that the loop runs and that the supervisor's lock is free.
     private func health() -> HTTPResponse { .text("ok, \(supervisor.sandboxes().count) sandboxes\n") }
 }

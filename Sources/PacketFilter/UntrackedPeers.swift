@@ -4,8 +4,8 @@ package import LinuxIO
 
 /// The hosts whose VXLAN packets the kernel does not track as connections.
 ///
-/// Each pod's tunnel would cost entries of the connection table, which is there for others and can get full. The rules
-/// are in a table of our own, which is gone with the last peer:
+/// Each pod's tunnel would take entries of the connection table, which all connections of the node share and which can get full.
+/// The rules are in a table of their own, which is removed with the last peer:
 ///
 ///     table inet peerpod {
 ///         set peers4 { type ipv4_addr; }   set peers6 { type ipv6_addr; }
@@ -13,24 +13,24 @@ package import LinuxIO
 ///         chain out { type filter hook output priority raw; ip daddr @peers4 udp dport 4789 notrack }
 ///     }
 ///
-/// On the node only: a pod's VM tracks no connections, and its daemon does without this library. Each call is
-/// made on a thread of its own: it may take milliseconds.
+/// For the node only: a pod's VM tracks no connections, and its daemon does not link this library. Each call runs on a thread of
+/// its own, because it may take milliseconds.
 public final class UntrackedPeers: Sendable {
-    /// The table's name, for who looks at it: `nft list table inet peerpod`.
+    /// The table's name: `nft list table inet peerpod` shows it.
     public static let table = "peerpod"
 
     private struct State {
         let context: NFTContext
-        /// Whether the rules are those of this object's port.
+        /// Whether the table has the rules of this object's port.
         var isPrepared = false
     }
 
     private let port: Int
-    /// Who waits is no thread: a removal takes one of the kernel's grace periods.
+    /// Waiting calls hold no thread: a removal takes one of the kernel's grace periods.
     private let semaphore = AsyncSemaphore(1)
     private let state: Lock<State>
 
-    /// The peers that send to, and get from, UDP port `port`.
+    /// The peers of UDP port `port`.
     ///
     /// - Throws: ``PacketFilterError``.
     public convenience init(port: Int) throws(PacketFilterError) {
@@ -43,20 +43,20 @@ public final class UntrackedPeers: Sendable {
         do throws(SystemCallError) {
             context = try host.run { Swift.Result { () throws(PacketFilterError) in try NFTContext() } }
         } catch {
-            throw PacketFilterError("The packet filter of \(host)", "\(error)")
+            throw PacketFilterError("Opening the packet filter of \(host)", "\(error)")
         }
         try self.init(port: port, context: context.get())
     }
 
     private init(port: Int, context: sending NFTContext) throws(PacketFilterError) {
         guard (1...65_535).contains(port) else {
-            throw PacketFilterError("The packet filter for UDP port \(port)", "a port is 1 to 65535")
+            throw PacketFilterError("Opening the packet filter for UDP port \(port)", "a port is 1 to 65535")
         }
         self.port = port
         state = Lock(State(context: context))
     }
 
-    /// Adds a host; one that is there is fine.
+    /// Adds a host, unless it is there already.
     ///
     /// - Throws: ``PacketFilterError``, or `CancellationError` when cancelled while waiting for its turn.
     public func add(_ address: String) async throws { try await offLoop { try $0.insert(address) } }
@@ -75,17 +75,17 @@ public final class UntrackedPeers: Sendable {
             add rule \(table) out ip6 daddr @peers6 udp dport \(port) notrack
             """
         let element = "add element \(table) \(set) { \(address) }"
-        let what = "Not tracking the packets of \(address)"
+        let what = "Excluding the packets of \(address) from connection tracking"
         try state.withLock { state throws(PacketFilterError) in
-            // Of all that, what is mostly missing is the host; unless somebody has flushed everything.
+            // Usually only the host is missing, unless another program has flushed the ruleset.
             if state.isPrepared, (try? state.context.run(element, what)) != nil { return }
-            // One transaction: all of it, or nothing. The first time the rules come anew: they may be those of another port.
+            // One transaction. The first time, the rules are replaced, because they may be for another port.
             try state.context.run("\(base); \(element)", what)
             state.isPrepared = true
         }
     }
 
-    /// Removes a host, and with the last one the table; one that is not there is fine.
+    /// Removes a host, if it is there, and the table with the last host.
     ///
     /// - Throws: ``PacketFilterError``, or `CancellationError` when cancelled while waiting for its turn.
     public func remove(_ address: String) async throws { try await offLoop { try $0.delete(address) } }
@@ -93,11 +93,11 @@ public final class UntrackedPeers: Sendable {
     func delete(_ address: String) throws(PacketFilterError) {
         let set = try Self.set(for: address)
         let table = "inet \(Self.table)"
-        let what = "Tracking the packets of \(address) again"
+        let what = "Including the packets of \(address) in connection tracking"
         try state.withLock { state throws(PacketFilterError) in
             let context = state.context
             guard try context.run("list tables inet", what).contains("table \(table)") else { return }
-            // Added first, so that there is one to remove.
+            // Added first, so that the removal succeeds.
             let element = "element \(table) \(set) { \(address) }"
             try context.run("add \(element); delete \(element)", what)
             guard try peers(context, what).isEmpty else { return }
@@ -106,18 +106,20 @@ public final class UntrackedPeers: Sendable {
         }
     }
 
-    /// The hosts that are there.
+    /// The hosts in the table.
     ///
     /// - Throws: ``PacketFilterError``, or `CancellationError` when cancelled while waiting for its turn.
     public func all() async throws -> [String] { try await offLoop { try $0.list() } }
 
     private func list() throws(PacketFilterError) -> [String] {
         try state.withLock { state throws(PacketFilterError) in
-            guard try state.context.run("list tables inet", "The packet filter").contains("table inet \(Self.table)")
+            guard
+                try state.context.run("list tables inet", "Listing the packet filter").contains(
+                    "table inet \(Self.table)")
             else {
                 return []
             }
-            return try peers(state.context, "The packet filter")
+            return try peers(state.context, "Listing the packet filter")
         }
     }
 
@@ -141,26 +143,27 @@ public final class UntrackedPeers: Sendable {
         return found
     }
 
-    /// The set for an address; what is none must not get into a command.
+    /// The name of the set for an address. A text that is not an address must not get into a command.
     private static func set(for address: String) throws(PacketFilterError) -> String {
         var bytes = [UInt8](repeating: 0, count: 16)
         if !address.utf8.contains(0) {
             if unsafe inet_pton(AF_INET, address, &bytes) == 1 { return "peers4" }
             if unsafe inet_pton(AF_INET6, address, &bytes) == 1 { return "peers6" }
         }
-        throw PacketFilterError("Not tracking the packets of \(String(reflecting: address))", "that is no IP address")
+        throw PacketFilterError(
+            "Finding the set of \(String(reflecting: address))", "that is not an IP address")
     }
 }
 
 /// libnftables' context, bound to the namespace it was made in.
 ///
-/// Safe, because the pointer is its own and freed with it. The only type that says `nft_`.
+/// Safe, because the object owns the pointer and frees it. No other type calls `nft_` functions.
 @safe private final class NFTContext {
     private let pointer: OpaquePointer
 
     init() throws(PacketFilterError) {
         guard let pointer = unsafe nft_ctx_new(UInt32(NFT_CTX_DEFAULT)) else {
-            throw PacketFilterError("The packet filter", "libnftables gives no context")
+            throw PacketFilterError("Opening the packet filter", "libnftables returns no context")
         }
         unsafe self.pointer = pointer
         unsafe _ = nft_ctx_buffer_output(pointer)

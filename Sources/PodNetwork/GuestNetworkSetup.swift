@@ -1,82 +1,82 @@
 internal import LinuxIO
 
-/// Makes the VM's end as a plan says, and takes it away. Blocks while the kernel works.
+/// Sets up and removes the VM's side of a pod's network. Blocks while the kernel works.
 struct GuestNetworkSetup {
-    /// The VM's own namespace, which the outer packets leave from.
+    /// The VM's own namespace, in which the outer packets are sent.
     let vm: NetworkNamespace
-    /// The pod's.
-    let home: NetworkNamespace
-    let gate: NetlinkGate
+    /// The pod's namespace.
+    let podNamespace: NetworkNamespace
+    let faults: NetlinkFaults
 
-    /// Makes the end, or what is missing of it; what is as planned is not touched, what is not planned goes.
+    /// Sets up what is missing; what is as planned is not changed, and what is not planned is removed.
     ///
-    /// If it fails, and the interface was not there before, it is not there afterwards.
+    /// If it fails, an interface that did not exist before does not exist afterwards.
     func setUp(_ plan: GuestNetworkPlan) throws(PodNetworkError) {
         try plan.check()
-        let outer = try NetlinkSocket.open(in: vm, "the VM's namespace", gate: gate)
-        let inner = try NetlinkSocket.open(in: home, "\(home)", gate: gate)
-        let policies = try NetlinkSocket.open(in: vm, "the VM's namespace", to: .policies, gate: gate)
-        var undo = Undo()
+        let outer = try NetlinkSocket.open(in: vm, "the VM's namespace", faults: faults)
+        let inner = try NetlinkSocket.open(in: podNamespace, "\(podNamespace)", faults: faults)
+        let policies = try NetlinkSocket.open(in: vm, "the VM's namespace", to: .policies, faults: faults)
+        var rollback = Rollback()
         do throws(PodNetworkError) {
-            // Before there is an interface that takes what comes in.
-            try admit(plan.inboundPolicies, policies, &undo)
-            let link = try makeInterface(plan, outer, inner, &undo)
+            // Before there is an interface that receives packets.
+            try admit(plan.inboundPolicies, policies, &rollback)
+            let link = try makeInterface(plan, outer, inner, &rollback)
             let loopback = try inner.made("lo")
             if !loopback.isUp { try inner.bringUp(loopback) }
             // Before the first packet can leave.
-            try forbid(plan, link, inner, &undo)
-            try setOwnServices(plan.ownServices, loopback, inner, &undo)
+            try forbid(plan, link, inner, &rollback)
+            try setOwnServices(plan.ownServices, loopback, inner, &rollback)
             if !link.isUp {
-                try inner.withoutOwnAddresses(link)
+                try inner.disableLinkLocalAddress(link)
                 try inner.bringUp(link)
             }
             try setAddresses(plan, link, inner)
             try setRoutes(plan, link, inner)
             try setNeighbors(plan, link, inner)
         } catch {
-            throw undo.all(after: error)
+            throw rollback.run(after: error)
         }
     }
 
-    /// Removes the interface, and what was forbidden and served beside it; its being gone is fine.
-    func tearDown(interface: String) throws(PodNetworkError) {
-        let inner = try NetlinkSocket.open(in: home, "\(home)", gate: gate)
+    /// Removes the interface, the prohibitions and the addresses of services. Succeeds when none exist.
+    func remove(interface: String) throws(PodNetworkError) {
+        let inner = try NetlinkSocket.open(in: podNamespace, "\(podNamespace)", faults: faults)
         if let link = try inner.link(named: interface), link.vxlan != nil { try inner.delete(link) }
-        // Now that nothing could get out.
+        // After the interface, so that no forbidden packet can leave.
         for prefix in try inner.prohibitions() { try inner.permit(prefix) }
         guard let loopback = try inner.link(named: "lo") else { return }
         for prefix in try inner.ownServices(loopback) { try inner.remove(prefix, from: loopback) }
-        let policies = try NetlinkSocket.open(in: vm, "the VM's namespace", to: .policies, gate: gate)
+        let policies = try NetlinkSocket.open(in: vm, "the VM's namespace", to: .policies, faults: faults)
         for policy in try policies.inboundPolicies() { try policies.remove(policy) }
     }
 
-    /// Has the VM take outer packets only as `wanted` says; a VM has one tunnel.
+    /// Lets the VM take outer packets only as `wanted` says; a VM has one tunnel.
     private func admit(
-        _ wanted: Set<InboundPolicy>, _ policies: NetlinkSocket, _ undo: inout Undo
+        _ wanted: Set<InboundPolicy>, _ policies: NetlinkSocket, _ rollback: inout Rollback
     ) throws(PodNetworkError) {
         let there = try policies.inboundPolicies()
-        // What blocks comes first.
+        // Policies that block come first.
         for policy in wanted.subtracting(there).sorted(by: { !$0.isAllowed && $1.isAllowed }) {
-            undo.note("the IPsec policy (\(policy))") { () throws(PodNetworkError) in try policies.remove(policy) }
+            rollback.add("the IPsec policy (\(policy))") { () throws(PodNetworkError) in try policies.remove(policy) }
             try policies.add(policy)
         }
         for policy in there.subtracting(wanted) { try policies.remove(policy) }
     }
 
     private func forbid(
-        _ plan: GuestNetworkPlan, _ link: Link, _ inner: NetlinkSocket, _ undo: inout Undo
+        _ plan: GuestNetworkPlan, _ link: Link, _ inner: NetlinkSocket, _ rollback: inout Rollback
     ) throws(PodNetworkError) {
         let wanted = Set(plan.forbidden.map(\.network))
         let there = Set(try inner.prohibitions())
-        // Those that are new first.
+        // New prohibitions first.
         for prefix in wanted.subtracting(there) {
-            undo.note("the prohibition of \(prefix)") { () throws(PodNetworkError) in try inner.permit(prefix) }
+            rollback.add("the prohibition of \(prefix)") { () throws(PodNetworkError) in try inner.permit(prefix) }
             try inner.prohibit(prefix)
         }
         let program = try inner.outgoingProgram(of: link)
         if let planned = plan.outgoingProgram, planned.bytes != program {
             if program == nil {
-                undo.note("the filter on \(link.name)") { () throws(PodNetworkError) in
+                rollback.add("the filter on \(link.name)") { () throws(PodNetworkError) in
                     try inner.removeOutgoingProgram(from: link)
                 }
             }
@@ -88,12 +88,12 @@ struct GuestNetworkSetup {
     }
 
     private func setOwnServices(
-        _ addresses: [NetAddress], _ loopback: Link, _ inner: NetlinkSocket, _ undo: inout Undo
+        _ addresses: [NetAddress], _ loopback: Link, _ inner: NetlinkSocket, _ rollback: inout Rollback
     ) throws(PodNetworkError) {
         let wanted = Set(addresses.map(NetPrefix.init(only:)))
         let there = Set(try inner.ownServices(loopback))
         for prefix in wanted.subtracting(there) {
-            undo.note("the address \(prefix) of lo") { () throws(PodNetworkError) in
+            rollback.add("the address \(prefix) of lo") { () throws(PodNetworkError) in
                 try inner.remove(prefix, from: loopback)
             }
             try inner.add(prefix, to: loopback)
@@ -102,22 +102,24 @@ struct GuestNetworkSetup {
     }
 
     private func makeInterface(
-        _ plan: GuestNetworkPlan, _ outer: NetlinkSocket, _ inner: NetlinkSocket, _ undo: inout Undo
+        _ plan: GuestNetworkPlan, _ outer: NetlinkSocket, _ inner: NetlinkSocket, _ rollback: inout Rollback
     ) throws(PodNetworkError) -> Link {
         if let old = try inner.link(named: plan.interface) {
-            if old.isEnd(of: plan.tunnel) {
+            if old.isEndpoint(of: plan.tunnel) {
                 if old.mtu != plan.mtu { try inner.setMTU(plan.mtu, of: old) }
                 if old.hardwareAddress != plan.hardwareAddress { try inner.setAddress(plan.hardwareAddress, of: old) }
                 return old
             }
-            try old.refuseUnlessTunnel(in: home)
+            try old.refuseUnlessTunnel(in: podNamespace)
             try inner.delete(old)
         }
-        undo.note(plan.interface) { () throws(PodNetworkError) in
-            if let made = try inner.link(named: plan.interface), made.isEnd(of: plan.tunnel) { try inner.delete(made) }
+        rollback.add(plan.interface) { () throws(PodNetworkError) in
+            if let made = try inner.link(named: plan.interface), made.isEndpoint(of: plan.tunnel) {
+                try inner.delete(made)
+            }
         }
         try outer.createTunnel(
-            plan.tunnel, named: plan.interface, address: plan.hardwareAddress, mtu: plan.mtu, in: home)
+            plan.tunnel, named: plan.interface, address: plan.hardwareAddress, mtu: plan.mtu, in: podNamespace)
         return try inner.made(plan.interface)
     }
 
@@ -130,9 +132,9 @@ struct GuestNetworkSetup {
     private func setRoutes(_ plan: GuestNetworkPlan, _ link: Link, _ inner: NetlinkSocket) throws(PodNetworkError) {
         let wanted = plan.orderedRoutes
         let there = try inner.routes().filter { $0.interface == link.index }.map(\.route)
-        // Those that lead through others first.
+        // Routes through a gateway first.
         for route in there.filter({ $0.gateway != nil }) + there.filter({ $0.gateway == nil }) {
-            // What routers announce to the pod itself is not for us to judge.
+            // Routes that routers announce to the pod stay.
             if wanted.contains(route) || route.origin == .routerAdvertisement { continue }
             try inner.remove(route, over: link)
         }
@@ -150,7 +152,7 @@ struct GuestNetworkSetup {
 }
 
 extension NetlinkSocket {
-    /// The addresses of single services on the loopback interface.
+    /// The addresses of the VM's own services on the loopback interface.
     func ownServices(_ loopback: Link) throws(PodNetworkError) -> [NetPrefix] {
         try addresses(of: loopback).filter { !$0.address.isLoopback && $0 == NetPrefix(only: $0.address) }
     }

@@ -1,19 +1,19 @@
-/// What is there of the VM's end of a pod's network, and what is wrong with it.
+/// The state of the VM's side of a pod's network, and its differences from the plan.
 public struct GuestNetworkState: Equatable, Sendable {
-    /// The VM's own interface, which the outer packets take; nil if there is no way to the node.
+    /// The VM's interface for outer packets; nil if there is no route to the node.
     public var underlay: NodeNetworkState.Hop?
-    /// The pod's interface; nil if it is not there.
+    /// The pod's interface; nil if it does not exist.
     public var pod: NodeNetworkState.Hop?
     /// The pod's addresses.
     public var addresses: [NetPrefix] = []
     /// The pod's routes.
     public var routes: [PodRoute] = []
-    /// What the pod's interface says of itself as a tunnel.
+    /// The VXLAN parameters of the pod's interface.
     public var tunnelDescription: String?
-    /// Every difference to the plan, as a sentence; none is good.
+    /// Every difference from the plan, as a sentence.
     public var problems: [String] = []
 
-    /// A state that is said whole.
+    /// A state with these properties.
     public init(
         underlay: NodeNetworkState.Hop? = nil, pod: NodeNetworkState.Hop? = nil, addresses: [NetPrefix] = [],
         routes: [PodRoute] = [], tunnelDescription: String? = nil, problems: [String] = []
@@ -26,12 +26,12 @@ public struct GuestNetworkState: Equatable, Sendable {
         self.problems = problems
     }
 
-    /// Those that are there, in the order in which a packet for the pod passes them.
+    /// The interfaces that exist, in the order in which a packet for the pod passes them.
     public var hops: [NodeNetworkState.Hop] { [underlay, pod].compactMap(\.self) }
 }
 
 extension GuestNetworkState {
-    /// Reads what is there in the namespace of `inner`, and which way `outer` has to the node.
+    /// Reads the state in the namespace of `inner`, and the route of `outer` to the node.
     init(
         of plan: GuestNetworkPlan, _ inner: NetlinkSocket, outer: NetlinkSocket, policies: NetlinkSocket
     ) throws(PodNetworkError) {
@@ -47,24 +47,24 @@ extension GuestNetworkState {
         routes = try inner.routes().filter { $0.interface == link.index }.map(\.route)
         try compareExceptions(plan, link, inner)
         let name = plan.interface
-        if !link.isEnd(of: plan.tunnel) {
+        if !link.isEndpoint(of: plan.tunnel) {
             problems.append(
-                "\(name) in the VM is \(tunnelDescription ?? "no tunnel"), where \(plan.tunnel) is planned.")
+                "\(name) in the VM is \(tunnelDescription ?? "not a tunnel"), but the plan is \(plan.tunnel).")
         }
         if try policies.inboundPolicies() != plan.inboundPolicies {
-            problems.append("The VM takes the tunnel's packets from other hosts than the node, \(plan.tunnel.remote).")
+            problems.append("The VM takes the tunnel's packets from hosts other than the node, \(plan.tunnel.remote).")
         }
         if !link.isUp { problems.append("\(name) in the VM is down.") }
         if link.mtu != plan.mtu {
-            problems.append("\(name) in the VM has the MTU \(link.mtu), where \(plan.mtu) is planned.")
+            problems.append("\(name) in the VM has the MTU \(link.mtu), but the plan is \(plan.mtu).")
         }
         if link.hardwareAddress != plan.hardwareAddress {
             let found = link.hardwareAddress.map { "\($0)" } ?? "none"
             problems.append(
-                "\(name) in the VM has the Ethernet address \(found), where \(plan.hardwareAddress) is planned.")
+                "\(name) in the VM has the Ethernet address \(found), but the plan is \(plan.hardwareAddress).")
         }
         compare("the address", plan.addresses, addresses)
-        // What routers announce is not planned.
+        // Routes that routers announce are not in the plan.
         compare("the route to", plan.orderedRoutes, routes.filter { $0.origin != .routerAdvertisement })
         let neighbors = try inner.permanentNeighbors(on: link).filter { !$0.address.isMulticast }
         compare("the permanent neighbour", plan.neighbors, neighbors)
@@ -76,10 +76,11 @@ extension GuestNetworkState {
         let prohibitions = Set(try inner.prohibitions())
         let isFiltered = try inner.outgoingProgram(of: link) == plan.outgoingProgram?.bytes
         for prefix in plan.forbidden.map(\.network) where !isFiltered || !prohibitions.contains(prefix) {
-            problems.append("Nothing keeps the pod from \(prefix), which is forbidden.")
+            problems.append("The pod can reach \(prefix), which is forbidden: the route or the filter is missing.")
         }
         for restriction in plan.restricted where !isFiltered {
-            problems.append("Nothing keeps the pod from \(restriction), which is restricted.")
+            problems.append(
+                "The pod can reach all ports of \(restriction), which is restricted: the filter is missing.")
         }
         let loopback = try inner.link(named: "lo")
         if loopback?.isUp != true { problems.append("The pod's loopback interface is down.") }
@@ -89,7 +90,7 @@ extension GuestNetworkState {
         }
     }
 
-    /// Notes what is missing, and what is too much; of many a few.
+    /// Notes what is missing and what is not planned, up to a limit.
     private mutating func compare<Value: Hashable & CustomStringConvertible>(
         _ what: String, _ planned: [Value], _ found: [Value]
     ) {
@@ -101,7 +102,7 @@ extension GuestNetworkState {
             let names = some.map(\.description).sorted()
             for name in names.prefix(limit) { problems.append("\(what.capitalizedFirst) \(name) \(verb).") }
             if names.count > limit {
-                problems.append("And \(names.count - limit) more of that kind: \(what) … \(verb).")
+                problems.append("\(names.count - limit) more: \(what) … \(verb).")
             }
         }
     }

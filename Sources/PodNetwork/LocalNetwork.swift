@@ -1,53 +1,53 @@
 internal import Encoding
 package import LinuxIO
 
-/// A bridge of this host with other hosts on it, each of which is a network namespace.
+/// A bridge of this host with other hosts on it, each a network namespace.
 ///
 ///     namespace eth0 ─── port ──┐
 ///     namespace eth0 ─── port ──┴── bridge, with the gateway's address
 ///
-/// Every call can be made again: what is there already stays. Each blocks for a millisecond or so while the kernel works.
+/// Each call is idempotent, and blocks for about a millisecond while the kernel works.
 package struct LocalNetwork: Sendable {
     /// The bridge's name.
     package let bridge: String
-    /// The bridge's own addresses, by which the hosts on it reach everything else.
+    /// The bridge's own addresses, which are the gateways of the hosts on it.
     package let gateways: [NetPrefix]
-    /// The largest packet, in bytes.
+    /// The MTU, in bytes.
     package let mtu: Int
     private let host: NetworkNamespace
-    private let gate: NetlinkGate
+    private let faults: NetlinkFaults
 
     private static let advice = "Remove it, or choose another name."
 
-    /// A network of `host` that may not be there yet; `further` gateways are those of other families.
+    /// A network of `host`, which need not exist yet; `further` gateways are those of other IP families.
     package init(
         bridge: String, gateway: NetPrefix, further: [NetPrefix] = [], mtu: Int = 1500, in host: NetworkNamespace,
-        gate: NetlinkGate = .open
+        faults: NetlinkFaults = .none
     ) {
         self.bridge = bridge
         gateways = [gateway] + further
         self.mtu = mtu
         self.host = host
-        self.gate = gate
+        self.faults = faults
     }
 
-    /// Makes the bridge; if it fails, one that was not there before is gone again.
+    /// Makes the bridge. If it fails, a bridge that did not exist before is removed.
     ///
-    /// - Throws: ``PodNetworkError`` (`taken` if something else has the name).
+    /// - Throws: ``PodNetworkError`` (`taken` if an interface of another kind has the name).
     package func make() throws(PodNetworkError) {
         try PlanCheck.interface(bridge)
         let socket = try hostSocket()
-        var undo = Undo()
+        var rollback = Rollback()
         do throws(PodNetworkError) {
             if try link(socket) == nil {
-                undo.note(bridge) { () throws(PodNetworkError) in
+                rollback.add(bridge) { () throws(PodNetworkError) in
                     if let made = try socket.link(named: bridge) { try socket.delete(made) }
                 }
                 try socket.createBridge(bridge)
             }
             let made = try socket.made(bridge)
-            // A bridge without an address of its own takes the lowest of its ports': the gateway would be another one with
-            // each host that comes or goes, and the others would not know for a while.
+            // A bridge without an Ethernet address of its own takes the lowest of its ports' addresses. The gateway's address would
+            // change with each port, and hosts would use the old one for a while.
             if let own = Self.hardwareAddress(of: bridge), made.hardwareAddress != own {
                 try socket.setAddress(own, of: made)
             }
@@ -58,19 +58,19 @@ package struct LocalNetwork: Sendable {
             }
             if !made.isUp { try socket.bringUp(made) }
         } catch {
-            throw undo.all(after: error)
+            throw rollback.run(after: error)
         }
     }
 
-    /// Removes the bridge; its not being there is fine. What is plugged in stays, without anything to talk to.
+    /// Removes the bridge, if it exists. Its ports stay, without a connection.
     ///
-    /// - Throws: ``PodNetworkError`` (`taken` if something else has the name).
+    /// - Throws: ``PodNetworkError`` (`taken` if an interface of another kind has the name).
     package func remove() throws(PodNetworkError) {
         let socket = try hostSocket()
         if let made = try link(socket) { try socket.delete(made) }
     }
 
-    /// The host's ends of what is plugged in, in no order; none if there is no bridge.
+    /// The names of the bridge's ports, in no order; none if there is no bridge.
     package func ports() throws(PodNetworkError) -> [String] {
         let socket = try hostSocket()
         guard let made = try link(socket) else { return [] }
@@ -79,8 +79,8 @@ package struct LocalNetwork: Sendable {
 
     /// Connects `namespace`: an interface there with these addresses, its loopback, and the default routes of their families.
     ///
-    /// The interface has `hardwareAddress` from before anybody can ask for it; nil: one of the kernel's choice.
-    /// What is in the way by the name of `port` goes if it is an end of another cable. If it fails, nothing of it is left.
+    /// The interface has `hardwareAddress` before it is up; nil: the kernel chooses one. Another veth interface with the name of
+    /// `port` is removed first. If the call fails, its changes are rolled back.
     /// - Returns: the interface's Ethernet address.
     /// - Throws: ``PodNetworkError`` (`noPrimaryInterface` without the bridge).
     @discardableResult
@@ -91,19 +91,20 @@ package struct LocalNetwork: Sendable {
         try PlanCheck.interface(port)
         try PlanCheck.interface(interface)
         let (outside, inside) = (
-            try hostSocket(), try NetlinkSocket.open(in: namespace, "\(namespace)", gate: gate)
+            try hostSocket(), try NetlinkSocket.open(in: namespace, "\(namespace)", faults: faults)
         )
         guard let bridgeLink = try link(outside) else {
             throw PodNetworkError(
-                .noPrimaryInterface, "The bridge \(bridge)", "it is not there", "Make it before anything is plugged in."
+                .noPrimaryInterface, "The bridge \(bridge)", "it does not exist",
+                "Make the bridge before plugging in a host."
             )
         }
-        var undo = Undo()
+        var rollback = Rollback()
         do throws(PodNetworkError) {
-            let (end, own) = try cable(port, interface, outside, inside, namespace, &undo)
-            if end.mtu != mtu { try outside.setMTU(mtu, of: end) }
-            if end.master != bridgeLink.index { try outside.setMaster(bridgeLink, of: end) }
-            if !end.isUp { try outside.bringUp(end) }
+            let (port, own) = try vethPair(port, interface, outside, inside, namespace, &rollback)
+            if port.mtu != mtu { try outside.setMTU(mtu, of: port) }
+            if port.master != bridgeLink.index { try outside.setMaster(bridgeLink, of: port) }
+            if !port.isUp { try outside.bringUp(port) }
             if own.mtu != mtu { try inside.setMTU(mtu, of: own) }
             if let hardwareAddress, own.hardwareAddress != hardwareAddress {
                 try inside.setAddress(hardwareAddress, of: own)
@@ -122,46 +123,46 @@ package struct LocalNetwork: Sendable {
             }
             guard let hardwareAddress = hardwareAddress ?? own.hardwareAddress else {
                 throw PodNetworkError(
-                    .refused, "The interface \(interface)", "it has no Ethernet address", "Try again.")
+                    .refused, "The interface \(interface)", "it has no Ethernet address", NetworkRemedy.retry)
             }
             return hardwareAddress
         } catch {
-            throw undo.all(after: error)
+            throw rollback.run(after: error)
         }
     }
 
-    /// Disconnects what is plugged in at `port`, both ends of the cable; its not being there is fine.
+    /// Removes the veth pair of `port`, if it exists.
     ///
-    /// - Throws: ``PodNetworkError`` (`taken` if it is no end of a cable).
+    /// - Throws: ``PodNetworkError`` (`taken` if it is not a veth interface).
     package func unplug(port: String) throws(PodNetworkError) {
         let socket = try hostSocket()
-        guard let end = try socket.link(named: port) else { return }
-        try refuse(end, unless: "veth")
-        try socket.delete(end)
+        guard let link = try socket.link(named: port) else { return }
+        try refuse(link, unless: "veth")
+        try socket.delete(link)
     }
 
-    private func cable(
+    private func vethPair(
         _ port: String, _ interface: String, _ outside: NetlinkSocket, _ inside: NetlinkSocket,
-        _ namespace: NetworkNamespace, _ undo: inout Undo
+        _ namespace: NetworkNamespace, _ rollback: inout Rollback
     ) throws(PodNetworkError) -> (Link, Link) {
-        if let end = try outside.link(named: port) {
-            try refuse(end, unless: "veth")
-            if let own = try inside.link(named: interface), own.kind == "veth", own.peer == end.index,
-                end.peer == own.index
+        if let old = try outside.link(named: port) {
+            try refuse(old, unless: "veth")
+            if let own = try inside.link(named: interface), own.kind == "veth", own.peer == old.index,
+                old.peer == own.index
             {
-                return (end, own)
+                return (old, own)
             }
-            try outside.delete(end)
+            try outside.delete(old)
         }
-        undo.note(port) { () throws(PodNetworkError) in
+        rollback.add(port) { () throws(PodNetworkError) in
             if let made = try outside.link(named: port) { try outside.delete(made) }
         }
-        try outside.createCable(port, interface, in: namespace)
+        try outside.createVethPair(port, interface, in: namespace)
         return (try outside.made(port), try inside.made(interface))
     }
 
     private func hostSocket() throws(PodNetworkError) -> NetlinkSocket {
-        try NetlinkSocket.open(in: host, "this host's namespace", gate: gate)
+        try NetlinkSocket.open(in: host, "this host's namespace", faults: faults)
     }
 
     private func link(_ socket: NetlinkSocket) throws(PodNetworkError) -> Link? {
@@ -174,22 +175,23 @@ package struct LocalNetwork: Sendable {
         if link.kind == kind { return }
         throw PodNetworkError(
             .taken, "The interface \(link.name) of this host",
-            "it is there already, and no \(kind) but \(link.kind.isEmpty ? "of another kind" : link.kind)", Self.advice)
+            "it exists already and is not a \(kind) interface\(link.kind.isEmpty ? "" : ", but \(link.kind)")",
+            Self.advice)
     }
 
-    /// One that nobody else has, and that is the same each time.
+    /// A locally administered address that is the same for the same name.
     private static func hardwareAddress(of name: String) -> LinkAddress? {
         let hash = FNV1a.hash(name.utf8)
-        // The second bit of the first byte says that it is of local make.
+        // The second bit of the first byte marks a locally administered address.
         return LinkAddress(bytes: [0x02] + (0..<5).map { UInt8(truncatingIfNeeded: hash >> ($0 * 8)) })
     }
 }
 
 extension LocalNetwork {
-    /// A network of `length` bits out of `pool` that no address and no route of `host` is in, but for default routes.
+    /// A network of `length` bits in `pool` that contains no address and no route of `host` except default routes.
     ///
-    /// The same seed gets the same one as long as it is free, else the next. Whoever could ask at the same time has to
-    /// take turns: it is free until somebody makes it.
+    /// The same seed gets the same network as long as that is free, else the next free one. Concurrent callers must be serialized,
+    /// because the network stays free until the bridge is made.
     /// - Throws: ``PodNetworkError`` (`exhausted`).
     package static func freeNetwork(
         in pool: NetPrefix, length: Int, seed: String, host: NetworkNamespace
@@ -197,7 +199,7 @@ extension LocalNetwork {
         let socket = try NetlinkSocket.open(in: host, "this host's namespace")
         var taken = try socket.routes().map(\.route.destination).filter { !$0.isEverything }
         for link in try socket.links() { taken += try socket.addresses(of: link) }
-        // No more than that are tried: who has so many networks has to choose by hand.
+        // A limit of the search.
         let bits = min(length - pool.length, 16)
         if bits >= 0, NetPrefix(pool.address, length: length) != nil {
             let count = UInt64(1) << UInt64(bits)
@@ -209,18 +211,18 @@ extension LocalNetwork {
         }
         throw PodNetworkError(
             .exhausted, "The networks of \(length) bits in \(pool)",
-            "none is left that this host has no address or route of",
-            "Look at them ('ip route', 'ip addr'), and remove what is no longer used.")
+            "this host has an address or a route in each of them",
+            "Find unused ones ('ip route', 'ip addr') and remove them.")
     }
 }
 
 extension NetPrefix {
-    /// The address number `number` in this network, with the length of its prefix.
+    /// The address number `number` in this network, with its prefix length.
     package func host(_ number: UInt64) -> NetPrefix {
         NetPrefix(part(number, length: address.bitCount).address, length: length) ?? self
     }
 
-    /// The network number `number` of those with `length` bits that this one consists of.
+    /// The network number `number` among those with `length` bits in this network.
     fileprivate func part(_ number: UInt64, length: Int) -> NetPrefix {
         var bytes = network.address.bytes
         var rest = number

@@ -5,13 +5,13 @@ public struct NetAddress: Hashable, Sendable, CustomStringConvertible {
     /// Four bytes, or sixteen, as on the wire.
     public let bytes: [UInt8]
 
-    /// An address of these bytes; nil unless there are four or sixteen.
+    /// An address with these bytes; nil unless there are four or sixteen.
     public init?(bytes: [UInt8]) {
         guard bytes.count == 4 || bytes.count == 16 else { return nil }
         self.bytes = bytes
     }
 
-    /// Parses as inet_pton(3) does; nil if it is no address.
+    /// Parses as inet_pton(3) does; nil if the text is not an address.
     public init?(_ text: String) {
         var buffer = [UInt8](repeating: 0, count: 16)
         let isVersion6 = text.utf8.contains(UInt8(ascii: ":"))
@@ -35,20 +35,20 @@ public struct NetAddress: Hashable, Sendable, CustomStringConvertible {
     /// Whether it has sixteen bytes.
     public var isVersion6: Bool { bytes.count == 16 }
 
-    /// The address that is none: 0.0.0.0 or ::.
-    public var isUnspecified: Bool { bytes.allSatisfy { $0 == 0 } }
+    /// Whether this is the unspecified address: 0.0.0.0 or ::.
+    var isUnspecified: Bool { bytes.allSatisfy { $0 == 0 } }
 
-    /// Whether it means many hosts: 224.0.0.0/4, the limited broadcast, ff00::/8.
-    public var isMulticast: Bool {
+    /// Whether it addresses several hosts: 224.0.0.0/4, the limited broadcast, ff00::/8.
+    var isMulticast: Bool {
         isVersion6 ? bytes[0] == 0xFF : bytes[0] & 0xF0 == 0xE0 || bytes.allSatisfy { $0 == 0xFF }
     }
 
-    /// Whether it means this host: 127.0.0.0/8 or ::1.
+    /// Whether it addresses this host: 127.0.0.0/8 or ::1.
     public var isLoopback: Bool {
         isVersion6 ? bytes.dropLast().allSatisfy { $0 == 0 } && bytes[15] == 1 : bytes[0] == 127
     }
 
-    /// Whether it means something on one link only: 169.254.0.0/16 or fe80::/10.
+    /// Whether it is valid on one link only: 169.254.0.0/16 or fe80::/10.
     public var isLinkLocal: Bool {
         isVersion6 ? bytes[0] == 0xFE && bytes[1] & 0xC0 == 0x80 : bytes[0] == 169 && bytes[1] == 254
     }
@@ -63,17 +63,17 @@ public struct NetAddress: Hashable, Sendable, CustomStringConvertible {
 public struct NetPrefix: Hashable, Sendable, CustomStringConvertible {
     /// The address before the slash.
     public let address: NetAddress
-    /// How many bits name the network: 0 to 32, or to 128.
+    /// The prefix length: 0 to 32, or to 128.
     public let length: Int
 
-    /// nil unless the length suits the address.
+    /// A prefix; nil unless the length fits the address.
     public init?(_ address: NetAddress, length: Int) {
         guard (0...address.bitCount).contains(length) else { return nil }
         self.address = address
         self.length = length
     }
 
-    /// Parses `10.244.0.19/24`; nil if it is no such thing.
+    /// Parses a text such as `10.244.0.19/24`; nil if it is not an address with a prefix length.
     public init?(_ text: String) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 2, let address = NetAddress(String(parts[0])), let length = Int(parts[1]),
@@ -87,7 +87,7 @@ public struct NetPrefix: Hashable, Sendable, CustomStringConvertible {
     /// Every IPv6 address.
     public static let allVersion6 = NetPrefix(zeros: 16)
 
-    /// Only this one address.
+    /// The prefix of only this address.
     public init(only address: NetAddress) {
         self.address = address
         length = address.bitCount
@@ -119,10 +119,10 @@ public struct NetPrefix: Hashable, Sendable, CustomStringConvertible {
         return NetPrefix(address, length: length)?.network == network
     }
 
-    /// Whether all of `other` is in it.
+    /// Whether all of `other` is in this network.
     func contains(_ other: NetPrefix) -> Bool { length <= other.length && contains(other.address) }
 
-    /// Whether an address is in both.
+    /// Whether both have an address in common.
     package func overlaps(_ other: NetPrefix) -> Bool { contains(other) || other.contains(self) }
 }
 
@@ -133,16 +133,16 @@ extension NetAddress {
 
 /// The six bytes of an Ethernet address.
 public struct LinkAddress: Hashable, Sendable, CustomStringConvertible {
-    /// Six of them.
+    /// The six bytes.
     public let bytes: [UInt8]
 
-    /// nil unless there are six.
+    /// An address with these bytes; nil unless there are six.
     public init?(bytes: [UInt8]) {
         guard bytes.count == 6 else { return nil }
         self.bytes = bytes
     }
 
-    /// Parses six pairs of hexadecimal digits with colons between; nil if it is no such thing.
+    /// Parses six pairs of hexadecimal digits with colons in between; nil if the text is something else.
     public init?(_ text: String) {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         let bytes = parts.compactMap { part in
@@ -156,7 +156,7 @@ public struct LinkAddress: Hashable, Sendable, CustomStringConvertible {
         bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: ":")
     }
 
-    /// The link-local IPv6 address that is made of it (RFC 4291, appendix A).
+    /// The link-local IPv6 address made of this address (RFC 4291, appendix A).
     var linkLocalAddress: NetAddress {
         let identifier = [bytes[0] ^ 0x02, bytes[1], bytes[2], 0xFF, 0xFE, bytes[3], bytes[4], bytes[5]]
         guard let address = NetAddress(bytes: [0xFE, 0x80, 0, 0, 0, 0, 0, 0] + identifier) else {
@@ -165,6 +165,6 @@ public struct LinkAddress: Hashable, Sendable, CustomStringConvertible {
         return address
     }
 
-    /// Whether one interface can have it: neither a group's address nor all zeros.
-    public var isUnicast: Bool { bytes[0] & 1 == 0 && bytes.contains { $0 != 0 } }
+    /// Whether an interface can have this address: it is neither a group address nor all zeros.
+    var isUnicast: Bool { bytes[0] & 1 == 0 && bytes.contains { $0 != 0 } }
 }

@@ -1,14 +1,14 @@
 internal import LinuxIO
 
-/// Whether this process may do what a pod's network takes.
+/// Whether this process has the capabilities that a pod's network needs.
 public struct NetworkCapabilities: Equatable, Sendable {
-    /// Those that are missing, by name.
+    /// The names of the missing capabilities.
     public let missing: [String]
 
-    /// What the node and the VM need, with their numbers in linux/capability.h.
+    /// The capabilities that the node and the VM need, with their numbers in linux/capability.h.
     private static let needed = [("NET_ADMIN", 12), ("SYS_ADMIN", 21)]
 
-    /// As the kernel tells of this process.
+    /// The capabilities of this process.
     public static func ofThisProcess() -> NetworkCapabilities {
         let text = (try? DurableFile.read("/proc/self/status", limit: 65_536)).map {
             String(decoding: $0, as: UTF8.self)
@@ -16,7 +16,7 @@ public struct NetworkCapabilities: Equatable, Sendable {
         return NetworkCapabilities(status: text ?? "")
     }
 
-    /// As the text of /proc/<pid>/status tells (`CapEff`).
+    /// The capabilities in the text of /proc/<pid>/status (`CapEff`).
     public init(status: String) {
         let line = status.split(separator: "\n").first { $0.hasPrefix("CapEff:") }
         let mask =
@@ -26,7 +26,7 @@ public struct NetworkCapabilities: Equatable, Sendable {
         missing = Self.needed.filter { mask & 1 << $0.1 == 0 }.map(\.0)
     }
 
-    /// - Throws: ``PodNetworkError`` (`notPermitted`) that names those that are missing.
+    /// - Throws: ``PodNetworkError`` (`notPermitted`) that names the missing capabilities.
     public func check() throws(PodNetworkError) {
         guard !missing.isEmpty else { return }
         throw PodNetworkError(

@@ -1,46 +1,54 @@
 internal import Glibc
 
-/// What is there of the node's end of a pod's network, and what is wrong with it.
+/// The state of the node's side of a pod's network, and its differences from the plan.
 public struct NodeNetworkState: Equatable, Sendable {
-    /// What has passed an interface since it is there.
+    /// The packet counters of an interface, since it was made.
     public struct Counters: Equatable, Sendable {
-        public var received = Passed()
-        public var sent = Passed()
+        /// Packets that the interface has received.
+        public var received = Direction()
+        /// Packets that the interface has sent.
+        public var sent = Direction()
 
-        /// Nothing has passed.
+        /// Zero in both directions.
         public init() {}
 
-        /// In one direction.
-        public struct Passed: Equatable, Sendable {
+        /// The counters of one direction.
+        public struct Direction: Equatable, Sendable {
+            /// Packets.
             public var packets: UInt64 = 0
+            /// Their bytes.
             public var bytes: UInt64 = 0
-            /// Thrown away, for want of room or because of an error.
+            /// Packets that were dropped because a queue was full or because of an error.
             public var dropped: UInt64 = 0
         }
     }
 
-    /// One interface on the way.
+    /// One interface on a pod's path.
     public struct Hop: Equatable, Sendable {
+        /// Its name.
         public var interface: String
+        /// Its MTU, in bytes.
         public var mtu: Int
+        /// Whether it is up.
         public var isUp: Bool
+        /// Its counters.
         public var counters: Counters
-        /// Where everything goes that comes in here; nil is this namespace's own network stack.
+        /// The interface that all incoming packets are redirected to; nil: the namespace's network stack gets them.
         public var redirectedTo: String?
     }
 
-    /// The pod's interface; nil if it is gone.
+    /// The pod's interface; nil if it does not exist.
     public var pod: Hop?
-    /// The tunnel's; nil if it is not there.
+    /// The tunnel's interface; nil if it does not exist.
     public var tunnel: Hop?
-    /// The node's own interface, which the outer packets take; nil if there is no way to the VM.
+    /// The node's interface for outer packets; nil if there is no route to the VM.
     public var underlay: Hop?
-    /// What the tunnel's interface says of itself.
+    /// The VXLAN parameters of the tunnel's interface.
     public var tunnelDescription: String?
-    /// Every difference to the plan, as a sentence; none is good. What no end can tell alone, ``PathDiagnosis`` does.
+    /// Every difference from the plan, as a sentence. ``PathDiagnosis`` finds the faults that only both sides together show.
     public var problems: [String] = []
 
-    /// A state that is said whole.
+    /// A state with these properties.
     public init(
         pod: Hop? = nil, tunnel: Hop? = nil, underlay: Hop? = nil, tunnelDescription: String? = nil,
         problems: [String] = []
@@ -54,7 +62,7 @@ public struct NodeNetworkState: Equatable, Sendable {
 }
 
 extension NodeNetworkState {
-    /// Reads what is there in the namespace of `inner`, and which way `outer` has to the VM.
+    /// Reads the state in the namespace of `inner`, and the route of `outer` to the VM.
     init(of plan: NodeNetworkPlan, _ inner: NetlinkSocket, outer: NetlinkSocket) throws(PodNetworkError) {
         self.init()
         let tunnelName = NodeNetworkPlan.tunnelInterface
@@ -65,40 +73,42 @@ extension NodeNetworkState {
         tunnelDescription = tunnelLink?.vxlan.map { "\($0)" }
         underlay = try outer.underlayHop(of: plan.tunnel, carrying: plan.mtu, &problems)
         guard let pod else {
-            problems = ["The pod's interface \(plan.podInterface) is gone: the CNI has removed it."] + problems
+            problems =
+                ["The pod's interface \(plan.podInterface) does not exist: the CNI plugin has removed it."] + problems
             return
         }
         if !pod.isUp { problems.append("The pod's interface \(pod.interface) is down.") }
         guard let tunnel, let tunnelLink else {
-            problems.append("The node's end \(tunnelName) is missing: the pod's packets come to nothing.")
+            problems.append("The tunnel's interface \(tunnelName) on the node is missing: the pod's packets are lost.")
             return
         }
-        if !tunnelLink.isEnd(of: plan.tunnel) {
-            problems.append("\(tunnelName) is \(tunnelDescription ?? "no tunnel"), where \(plan.tunnel) is planned.")
+        if !tunnelLink.isEndpoint(of: plan.tunnel) {
+            problems.append("\(tunnelName) is \(tunnelDescription ?? "not a tunnel"), but the plan is \(plan.tunnel).")
         }
         if !tunnel.isUp { problems.append("\(tunnelName) is down.") }
         if tunnel.mtu != plan.mtu {
-            problems.append("\(tunnelName) has the MTU \(tunnel.mtu), where \(plan.mtu) is planned.")
+            problems.append("\(tunnelName) has the MTU \(tunnel.mtu), but the plan is \(plan.mtu).")
         }
         if pod.redirectedTo != tunnelName {
             problems.append(
-                "What comes in on \(pod.interface) is not sent through \(tunnelName): the node answers for the pod.")
+                "Packets that arrive at \(pod.interface) are not redirected to \(tunnelName): the node answers for the pod."
+            )
         }
         if tunnel.redirectedTo != pod.interface {
-            problems.append("What comes from the VM is not sent out by \(pod.interface).")
-        } else if case .guarded(plan.sourceCheck.bytes, _) = try inner.incomingRule(of: tunnelLink) {
+            problems.append("Packets from the VM are not redirected to \(pod.interface).")
+        } else if case .checked(plan.sourceCheck.bytes, _) = try inner.incomingRule(of: tunnelLink) {
         } else {
-            problems.append("What comes from the VM is not checked: it may have another pod's addresses as its source.")
+            problems.append("Packets from the VM are not checked: they may have another pod's source addresses.")
         }
         let isBound = try inner.permanentEntries(of: tunnelLink).contains(plan.forwardingEntry)
         if !isBound || tunnelLink.vxlan?.learningLimit != NodeNetworkPlan.forwardingLimit {
-            problems.append("\(tunnelName) takes packets from other hosts than the VM.")
+            problems.append("\(tunnelName) takes packets from hosts other than the VM.")
         }
     }
 }
 
 extension NetlinkSocket {
-    /// An interface as one on a pod's way.
+    /// An interface as a hop on a pod's path.
     func hop(_ link: Link) throws(PodNetworkError) -> NodeNetworkState.Hop {
         var target: String?
         if let index = try incomingRule(of: link).target { target = try self.link(index: index)?.name }
@@ -107,24 +117,24 @@ extension NetlinkSocket {
             redirectedTo: target)
     }
 
-    /// The interface of this host that a tunnel's outer packets take, and what is wrong with it.
+    /// The interface of this host for a tunnel's outer packets; adds its faults to `problems`.
     func underlayHop(
         of tunnel: Tunnel, carrying mtu: Int, _ problems: inout [String]
     ) throws(PodNetworkError) -> NodeNetworkState.Hop? {
-        let way: (interface: CInt, mtu: Int?)
+        let route: (interface: CInt, mtu: Int?)
         do throws(PodNetworkError) {
-            way = try self.way(to: tunnel.remote)
+            route = try self.lookUpRoute(to: tunnel.remote)
         } catch  where [ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL].contains(error.errno) {
-            problems.append("There is no route to the tunnel's other end \(tunnel.remote): \(error.reason).")
+            problems.append("There is no route to the tunnel's remote address \(tunnel.remote): \(error.reason).")
             return nil
         }
-        guard let link = try link(index: way.interface) else { return nil }
-        if !link.isUp { problems.append("The interface \(link.name), by which the tunnel's packets leave, is down.") }
-        let room = min(link.mtu, way.mtu ?? link.mtu) - tunnel.overhead
+        guard let link = try link(index: route.interface) else { return nil }
+        if !link.isUp { problems.append("The interface \(link.name), which sends the tunnel's packets, is down.") }
+        let room = min(link.mtu, route.mtu ?? link.mtu) - tunnel.overhead
         if room < mtu {
             problems.append(
-                "The way to \(tunnel.remote) over \(link.name) carries only \(max(0, room)) of the tunnel's \(mtu) bytes: each "
-                    + "full packet is cut in two, or lost.")
+                "The path to \(tunnel.remote) over \(link.name) leaves the tunnel an MTU of \(max(0, room)), but the plan is \(mtu): full "
+                    + "packets are fragmented or lost.")
         }
         return try hop(link)
     }

@@ -1,12 +1,12 @@
-/// A VXLAN interface of somebody else in this host's namespace, with the UDP port that ours are to have.
+/// A VXLAN interface of another program in this host's namespace that uses the UDP port of the pods' tunnels.
 public struct OtherTunnel: Equatable, Sendable, CustomStringConvertible {
     /// Such as `flannel.1`.
     public let interface: String
-    /// Its identifier; 0 if each packet brings its own.
+    /// Its identifier; 0 if each packet has its own.
     public let identifier: UInt32
-    /// The port.
+    /// The UDP port.
     public let port: Int
-    /// Whether none of ours can be beside it: it takes the port for itself.
+    /// Whether the interface takes the whole port, so that no pod can have a tunnel on it.
     public let isExclusive: Bool
 
     init?(_ link: Link, port: Int) {
@@ -19,7 +19,7 @@ public struct OtherTunnel: Equatable, Sendable, CustomStringConvertible {
 
     public var description: String {
         isExclusive
-            ? "The interface \(interface) has UDP port \(port) to itself (as Cilium's do): pods get no network. Choose another -vxlan-port."
-            : "The interface \(interface) (VXLAN \(identifier)) has UDP port \(port) too: both work as long as their identifiers differ."
+            ? "The interface \(interface) takes UDP port \(port) for itself, as Cilium's do, so no pod can have a tunnel. Choose another -vxlan-port."
+            : "The interface \(interface) (VXLAN \(identifier)) uses UDP port \(port) too. Pods' tunnels work beside it, with other VXLAN identifiers."
     }
 }

@@ -1,17 +1,17 @@
-/// What is wrong with a pod's network between its ends: what neither can tell alone.
+/// Finds the faults between the two sides of a pod's network, which neither side can see alone.
 public enum PathDiagnosis {
-    /// What the VM told of its end.
-    public struct FarEnd: Equatable, Sendable {
-        /// What has passed the pod's interface in the VM.
-        public struct Passed: Equatable, Sendable {
-            /// Packets that came out of the tunnel.
+    /// The VM's report of its side.
+    public struct GuestReport: Equatable, Sendable {
+        /// The counters of the pod's interface in the VM.
+        public struct PacketCounts: Equatable, Sendable {
+            /// Packets received from the tunnel.
             public var received: UInt64
-            /// Packets that went into it.
+            /// Packets sent to the tunnel.
             public var sent: UInt64
-            /// The interface's largest packet, in bytes.
+            /// The interface's MTU, in bytes.
             public var mtu: Int
 
-            /// Counts of packets.
+            /// These counts.
             public init(received: UInt64, sent: UInt64, mtu: Int) {
                 self.received = received
                 self.sent = sent
@@ -19,103 +19,103 @@ public enum PathDiagnosis {
             }
         }
 
-        /// Of the pod's interface in the VM; nil if it is not there.
-        public var pod: Passed?
-        /// What is wrong with that end by itself.
+        /// The counters; nil if the pod's interface does not exist.
+        public var pod: PacketCounts?
+        /// The VM's differences from its plan.
         public var problems: [String]
 
-        /// What the VM told.
-        public init(pod: Passed?, problems: [String]) {
+        /// A report with these properties.
+        public init(pod: PacketCounts?, problems: [String]) {
             self.pod = pod
             self.problems = problems
         }
 
-        /// What the VM sees itself.
+        /// The report of this state.
         public init(_ state: GuestNetworkState) {
             pod = state.pod.map { hop in
-                Passed(
+                PacketCounts(
                     received: hop.counters.received.packets, sent: hop.counters.sent.packets, mtu: hop.mtu)
             }
             problems = state.problems
         }
     }
 
-    /// What both ends counted at one time.
+    /// The state of both sides at one time.
     public struct Counts: Equatable, Sendable {
-        /// The node's end.
+        /// The node's side.
         public var node: NodeNetworkState
-        /// The VM's.
-        public var vm: FarEnd
+        /// The VM's side.
+        public var vm: GuestReport
 
-        /// Both.
-        public init(node: NodeNetworkState, vm: FarEnd) {
+        /// Both sides.
+        public init(node: NodeNetworkState, vm: GuestReport) {
             self.node = node
             self.vm = vm
         }
     }
 
-    /// Everything that is wrong with a pod's network, as sentences that say what to do; none is good.
+    /// All faults of a pod's network, as sentences that say what to do.
     ///
-    /// With `earlier` it is about what has passed since: look at the node's end, ask the VM, send a probe each way
-    /// (``PodNetworkExecutor/probe(_:in:)``), ask the VM again, and look at the node's end again. Without, it is about all that has
-    /// passed since the ends are there, and so says nothing of a way that was good once. That nothing was sent is no problem.
-    /// With `vm` nil, when the VM does not tell, what is said of the way is a guess.
+    /// With `earlier`, the counters since then decide: read the node's state, ask the VM, send a probe each way
+    /// (``PodNetworkExecutor/probe(_:in:)``), ask the VM again, and read the node's state again. Without it, all packets since the
+    /// set-up decide, so a path that has worked before shows no fault. A path without any packet is not a fault. With `vm` nil,
+    /// because the VM does not answer, the cause of a fault is a guess.
     public static func problems(
-        of tunnel: Tunnel, node: NodeNetworkState, vm: FarEnd?, since earlier: Counts? = nil
+        of tunnel: Tunnel, node: NodeNetworkState, vm: GuestReport?, since earlier: Counts? = nil
     ) -> [String] {
         node.problems + (vm?.problems ?? []) + between(tunnel, node, vm, earlier)
     }
 
     private static func between(
-        _ tunnel: Tunnel, _ node: NodeNetworkState, _ vm: FarEnd?, _ earlier: Counts?
+        _ tunnel: Tunnel, _ node: NodeNetworkState, _ vm: GuestReport?, _ earlier: Counts?
     ) -> [String] {
-        // Where an end is missing nothing can pass, and the end's own problem says so.
-        guard let near = node.tunnel else { return [] }
+        // Without an interface no packet can pass, and that side's own differences say so.
+        guard let local = node.tunnel else { return [] }
         let old = earlier?.node.tunnel?.counters
-        let sent = Self.since(old?.sent.packets, near.counters.sent.packets)
-        let received = Self.since(old?.received.packets, near.counters.received.packets)
-        let dropped = Self.since(old?.sent.dropped, near.counters.sent.dropped)
+        let sent = Self.since(old?.sent.packets, local.counters.sent.packets)
+        let received = Self.since(old?.received.packets, local.counters.received.packets)
+        let dropped = Self.since(old?.sent.dropped, local.counters.sent.dropped)
         if sent == 0, dropped > 0 {
             return [
-                "The node throws away what goes to the VM (\(count(dropped))): look at its route and its neighbours toward "
+                "The node drops the packets to the VM (\(count(dropped))): check its route and neighbours toward "
                     + "\(tunnel.remote) ('ip route get \(tunnel.remote)')."
             ]
         }
         guard let vm else {
             guard sent > 0, received == 0 else { return [] }
             return [
-                "\(count(sent)) went to the VM, and none came back: nothing in the pod has answered yet, or the VM's end is "
-                    + "missing, or UDP port \(tunnel.port) does not get through. \(advice(tunnel))"
+                "\(count(sent)) went to the VM, and none came back: the pod has not answered yet, or the tunnel in the VM is "
+                    + "missing, or UDP port \(tunnel.port) is blocked. \(advice(tunnel))"
             ]
         }
-        guard let far = vm.pod else { return [] }
-        let farSent = Self.since(earlier?.vm.pod?.sent, far.sent)
-        let farReceived = Self.since(earlier?.vm.pod?.received, far.received)
+        guard let remote = vm.pod else { return [] }
+        let vmSent = Self.since(earlier?.vm.pod?.sent, remote.sent)
+        let vmReceived = Self.since(earlier?.vm.pod?.received, remote.received)
         var problems: [String] = []
-        switch (sent > 0 && farReceived == 0, farSent > 0 && received == 0) {
+        switch (sent > 0 && vmReceived == 0, vmSent > 0 && received == 0) {
         case (true, true):
             problems.append(
-                "UDP port \(tunnel.port) gets through in neither direction: \(count(sent)) left the node and \(count(farSent)) the "
+                "UDP port \(tunnel.port) is blocked in both directions: \(count(sent)) left the node and \(count(vmSent)) the "
                     + "VM, and none arrived. \(advice(tunnel))")
         case (true, false):
             problems.append(
-                "UDP port \(tunnel.port) does not get through to the VM at \(tunnel.remote): \(count(sent)) left the node, and none "
+                "UDP port \(tunnel.port) is blocked to the VM at \(tunnel.remote): \(count(sent)) left the node, and none "
                     + "arrived. \(advice(tunnel))")
         case (false, true):
             problems.append(
-                "UDP port \(tunnel.port) does not get through from the VM at \(tunnel.remote): \(count(farSent)) left it, and none "
+                "UDP port \(tunnel.port) is blocked from the VM at \(tunnel.remote): \(count(vmSent)) left the VM, and none "
                     + "arrived at the node. \(advice(tunnel))")
         case (false, false): break
         }
-        if far.mtu > near.mtu {
+        if remote.mtu > local.mtu {
             problems.append(
-                "The pod's interface in the VM takes packets of \(far.mtu) bytes, the tunnel on the node \(near.mtu): larger ones "
-                    + "are cut in two, or lost.")
+                "The pod's interface in the VM has the MTU \(remote.mtu), the tunnel on the node \(local.mtu): larger packets are "
+                    + "fragmented or lost.")
         }
         return problems
     }
 
-    /// How many came since there were `old`; an end that was made anew meanwhile counts from the start.
+    /// The increase since `old`; an interface that was made again in between counts from zero.
     private static func since(_ old: UInt64?, _ new: UInt64) -> UInt64 {
         guard let old, old <= new else { return new }
         return new - old
@@ -124,7 +124,7 @@ public enum PathDiagnosis {
     private static func count(_ packets: UInt64) -> String { packets == 1 ? "1 packet" : "\(packets) packets" }
 
     private static func advice(_ tunnel: Tunnel) -> String {
-        "Let UDP port \(tunnel.port) pass both ways between the node and the VM: look at the network security groups of both, and "
-            + "at the firewall of the node ('nft list ruleset')."
+        "Allow UDP port \(tunnel.port) in both directions between the node and the VM: check the network security groups of both, and "
+            + "the firewall of the node ('nft list ruleset')."
     }
 }

@@ -1,13 +1,13 @@
-/// What a plan may say: whatever else would end in a refusal half-way, or worse, in none.
+/// The limits of a plan. A plan beyond them would fail half-way, or would not do what it says.
 enum PlanCheck {
-    /// More routes than any CNI makes; each costs kernel memory.
+    /// More routes than any CNI plugin makes; each costs kernel memory.
     static let routeLimit = 1024
     static let addressLimit = 64
     static let neighborLimit = 1024
-    /// Of prohibitions, and of services of the VM's own: there is one metadata service.
+    /// The limit of prohibitions, and of the VM's own services.
     static let exceptionLimit = 64
 
-    /// The kernel cuts off what is longer than 15 bytes, and says nothing.
+    /// The kernel truncates a name that is longer than 15 bytes, without an error.
     static func interface(_ name: String) throws(PodNetworkError) {
         let isValid =
             (1...15).contains(name.utf8.count) && name != "." && name != ".."
@@ -15,13 +15,13 @@ enum PlanCheck {
         guard isValid else {
             throw .invalidPlan(
                 "the interface name \(String(reflecting: name))",
-                "an interface's name has 1 to 15 bytes, none of them blank, '/' or ':'",
-                "Give the pod's interface such a name in the CNI's configuration.")
+                "an interface's name has 1 to 15 bytes, without blanks, '/' and ':'",
+                NetworkRemedy.podInterfaceName)
         }
         if name == "lo" {
             throw .invalidPlan(
-                "the interface name \"lo\"", "it is the loopback interface's",
-                "Give the pod's interface another name in the CNI's configuration.")
+                "the interface name \"lo\"", "the loopback interface has it",
+                NetworkRemedy.podInterfaceName)
         }
     }
 
@@ -35,30 +35,34 @@ enum PlanCheck {
         }
         for address in [tunnel.remote, tunnel.local].compactMap(\.self) {
             if address.isUnspecified || address.isMulticast || address.isLoopback {
-                throw .invalidPlan(what, "\(address) is no host's address", "Look where the address comes from.")
+                throw .invalidPlan(
+                    what, "\(address) is not the address of a host", "Check where the address comes from.")
             }
         }
         if let local = tunnel.local, local.isVersion6 != tunnel.remote.isVersion6 {
-            throw .invalidPlan(what, "its ends are of two families", "Give both ends an IPv4, or an IPv6 address.")
+            throw .invalidPlan(
+                what, "its addresses are of different IP families",
+                "Give both sides an IPv4 address, or both an IPv6 address.")
         }
     }
 
     static func mtu(_ mtu: Int, carriesVersion6: Bool) throws(PodNetworkError) {
-        // RFC 791 and RFC 8200, section 5: what every link has to carry.
+        // The minimum MTU of every link by RFC 791 and RFC 8200, section 5.
         let least = carriesVersion6 ? 1280 : 68
         guard (least...65_535).contains(mtu) else {
             throw .invalidPlan(
                 "the MTU \(mtu)",
-                "IPv\(carriesVersion6 ? 6 : 4) takes \(least) to 65535 bytes",
-                "Raise the MTU of the pod's interface, and of the one that the tunnel goes over.")
+                "IPv\(carriesVersion6 ? 6 : 4) needs \(least) to 65535 bytes",
+                "Raise the MTU of the pod's interface, and of the interface that the tunnel uses.")
         }
     }
 }
 
 extension GuestNetworkPlan {
-    /// - Throws: ``PodNetworkError`` (`invalidPlan`) if no pod's network can be like that.
+    /// - Throws: ``PodNetworkError`` (`invalidPlan`) if a pod's network cannot be like that.
     public func check() throws(PodNetworkError) {
-        let advice = "The node describes the pod's network in apf.json: look at what its adaptor found there."
+        let advice =
+            "The node describes the pod's network in apf.json: check the network of the pod's namespace on the node."
         func refuse(_ object: String, _ reason: String) -> PodNetworkError { .invalidPlan(object, reason, advice) }
         try PlanCheck.interface(interface)
         try PlanCheck.tunnel(tunnel)
@@ -76,27 +80,27 @@ extension GuestNetworkPlan {
             (restricted.flatMap(\.openPorts).count, PlanCheck.exceptionLimit, "ports of restricted hosts"),
             (ownServices.count, PlanCheck.exceptionLimit, "services of the VM"),
         ] where count > limit {
-            throw refuse("the pod's \(what)", "there are \(count) of them, more than the \(limit) that a pod may have")
+            throw refuse("the pod's \(what)", "there are \(count), and a pod may have \(limit)")
         }
         for prefix in addresses {
             let address = prefix.address
             if address.isUnspecified || address.isMulticast || address.isLoopback || prefix.length == 0 {
-                throw refuse("the pod's address \(prefix)", "it is no host's address with its network")
+                throw refuse("the pod's address \(prefix)", "it is not the address of a host with a prefix length")
             }
         }
         if Set(addresses.map(\.address)).count != addresses.count {
-            throw refuse("the pod's addresses", "one is there twice")
+            throw refuse("the pod's addresses", "one of them occurs twice")
         }
         for route in routes { try check(route, refuse) }
         for neighbor in neighbors where neighbor.address.isUnspecified || neighbor.address.isMulticast {
-            throw refuse("the pod's neighbour \(neighbor)", "it is no host")
+            throw refuse("the pod's neighbour \(neighbor)", "it is not a host")
         }
         try checkExceptions()
     }
 
     private func checkExceptions() throws(PodNetworkError) {
         let advice =
-            "These come from the VM's own configuration, not from the node: correct the options of the forwarder."
+            "This comes from the VM's configuration, not from the node: correct the options of the forwarder."
         let gateways = routes.filter { !$0.isOnLink }.compactMap(\.gateway)
         for prefix in forbidden + restricted.map(\.prefix) {
             for address in addresses.map(\.address) + gateways where prefix.contains(address) {
@@ -105,7 +109,7 @@ extension GuestNetworkPlan {
         }
         for address in ownServices {
             if address.isUnspecified || address.isMulticast || address.isLoopback {
-                throw .invalidPlan("the VM's own service at \(address)", "that is no host's address", advice)
+                throw .invalidPlan("the VM's own service at \(address)", "that is not the address of a host", advice)
             }
             if addresses.contains(where: { $0.address == address }) || routes.contains(where: { $0.gateway == address })
             {
@@ -113,7 +117,7 @@ extension GuestNetworkPlan {
             }
         }
         if Set(ownServices).count != ownServices.count {
-            throw .invalidPlan("the VM's own services", "one is there twice", advice)
+            throw .invalidPlan("the VM's own services", "one of them occurs twice", advice)
         }
     }
 
@@ -121,20 +125,20 @@ extension GuestNetworkPlan {
         let isVersion6 = route.destination.address.isVersion6
         for address in [route.gateway, route.source].compactMap(\.self) {
             guard address.isVersion6 == isVersion6 else {
-                throw refuse("the pod's route to \(route)", "\(address) is of the other family")
+                throw refuse("the pod's route to \(route)", "\(address) is of the other IP family")
             }
             if address.isUnspecified || address.isMulticast || address.isLoopback {
-                throw refuse("the pod's route to \(route)", "\(address) is no host's address")
+                throw refuse("the pod's route to \(route)", "\(address) is not the address of a host")
             }
         }
         if route.destination.address.isLoopback {
-            throw refuse("the pod's route to \(route)", "it takes away the loopback")
+            throw refuse("the pod's route to \(route)", "it would replace the loopback route")
         }
         if let mtu = route.mtu, !((isVersion6 ? 1280 : 68)...65_535).contains(mtu) {
-            throw refuse("the pod's route to \(route)", "no way has the MTU \(mtu)")
+            throw refuse("the pod's route to \(route)", "\(mtu) is not a valid MTU")
         }
         if let source = route.source, !addresses.contains(where: { $0.address == source }) {
-            throw refuse("the pod's route to \(route)", "\(source) is no address of the pod")
+            throw refuse("the pod's route to \(route)", "\(source) is not an address of the pod")
         }
     }
 }

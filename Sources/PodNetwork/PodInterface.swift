@@ -1,19 +1,19 @@
-/// The pod's interface as the CNI made it, seen from inside of the pod's namespace.
+/// The pod's interface as the CNI plugin made it, seen from inside the pod's namespace.
 public struct PodInterface: Equatable, Sendable {
     /// Such as `eth0`.
     public var name: String
     /// Its Ethernet address.
     public var hardwareAddress: LinkAddress
-    /// Its largest packet, in bytes.
+    /// Its MTU, in bytes.
     public var mtu: Int
-    /// Every address of it, those of the link (fe80::/10) included; the primary one first.
+    /// All its addresses, including link-local ones (fe80::/10); the primary address first.
     public var addresses: [NetPrefix]
-    /// The routes of the main table that lead over it.
+    /// The routes of the main table over this interface.
     public var routes: [PodRoute]
     /// Its permanent neighbours.
     public var neighbors: [PodNeighbor]
 
-    /// An interface as it is.
+    /// An interface with these properties.
     public init(
         name: String, hardwareAddress: LinkAddress, mtu: Int, addresses: [NetPrefix], routes: [PodRoute] = [],
         neighbors: [PodNeighbor] = []
@@ -31,14 +31,14 @@ public struct PodInterface: Equatable, Sendable {
 public struct Underlay: Equatable, Sendable {
     /// Such as `eth0`.
     public var interface: String
-    /// The largest outer packet, in bytes.
+    /// Its MTU, in bytes, or that of the path to the peer.
     public var mtu: Int
-    /// Its addresses that others can reach, in the kernel's order.
+    /// Its addresses that other hosts can reach, in the kernel's order.
     public var addresses: [NetPrefix]
-    /// Whether it is another one than that of the default route (`dedicated` in apf.json).
+    /// Whether it is another interface than the default route's (`dedicated` in apf.json).
     public var isDedicated: Bool
 
-    /// An interface as it is.
+    /// An interface with these properties.
     public init(interface: String, mtu: Int, addresses: [NetPrefix], isDedicated: Bool = false) {
         self.interface = interface
         self.mtu = mtu
@@ -46,7 +46,7 @@ public struct Underlay: Equatable, Sendable {
         self.isDedicated = isDedicated
     }
 
-    /// Its first address of the family that `peer` has; without a peer the first of IPv4, else of IPv6.
+    /// Its first address of `peer`'s IP family; without a peer, the first IPv4 address, or else the first IPv6 address.
     public func address(toward peer: NetAddress?) -> NetPrefix? {
         guard let peer else { return addresses.first { !$0.address.isVersion6 } ?? addresses.first }
         return addresses.first { $0.address.isVersion6 == peer.isVersion6 }

@@ -1,119 +1,120 @@
 package import LinuxIO
 public import Telemetry
 
-/// The pods' networks of one host: its ends of their tunnels.
+/// Executes the operations on the pods' networks of one host, the node or the VM.
 ///
-/// Netlink blocks, sometimes for tens of milliseconds (the kernel's grace periods), so each call is made on a thread of
-/// its own, and the caller's loop goes on. A call that has begun is not cancelled; one that waits for its turn is. Calls
-/// for one namespace come one after the other, in the order they were made: a teardown ends what a set-up began.
+/// Netlink blocks, sometimes for tens of milliseconds (the kernel's grace periods), so each operation runs on a thread of its
+/// own, and the caller's loop continues. A running operation is not cancelled; a waiting one is. Operations on one namespace run
+/// one after the other, in the order of the calls, so a removal removes what an earlier set-up has made.
 public final class PodNetworkExecutor: Sendable {
     private let host: NetworkNamespace
     private let semaphore: AsyncSemaphore
-    private let queues = Queues()
-    private let gate: NetlinkGate
+    private let queues = KeyedQueues()
+    private let faults: NetlinkFaults
     private let logger: Logger
 
-    /// The networks of the host that this process is in; `parallel` calls are made at once.
+    /// An executor for this process's host, which runs up to `parallel` operations at once.
     public convenience init(parallel: Int = 20, logger: Logger) throws(PodNetworkError) {
         let host: NetworkNamespace
         do throws(NetworkNamespace.Failure) {
             host = try .ofThisProcess()
         } catch {
-            throw PodNetworkError(error, "The adaptor needs /proc.")
+            throw PodNetworkError(error, NetworkRemedy.proc)
         }
         self.init(in: host, parallel: parallel, logger: logger)
     }
 
-    /// The networks of the host whose own namespace is `host`.
+    /// An executor for the host whose own namespace is `host`.
     package init(
-        in host: NetworkNamespace, parallel: Int = 20, gate: NetlinkGate = .open, logger: Logger = .silent
+        in host: NetworkNamespace, parallel: Int = 20, faults: NetlinkFaults = .none, logger: Logger = .silent
     ) {
         self.host = host
         semaphore = AsyncSemaphore(parallel)
-        self.gate = gate
+        self.faults = faults
         self.logger = logger
     }
 
-    /// What the CNI has made in the namespace at `path`.
+    /// Inspects the interface that the CNI plugin has made in the namespace at `path`.
     ///
     /// - Throws: ``PodNetworkError``, or `CancellationError`.
     public func inspect(_ path: String) async throws -> PodInterface {
-        try await offLoop(path) { networks in
-            try Inspector.pod(try NetlinkSocket.open(in: try networks.pod(path), path, gate: networks.gate))
+        try await offLoop(path) { executor in
+            try Inspector.pod(try NetlinkSocket.open(in: try executor.pod(path), path, faults: executor.faults))
         }
     }
 
-    /// The interface for outer packets: the one named, or, if that is empty, that of the default route; with the MTU of
-    /// the way to `peer`, if there is one. Who knows whether the one named is the tunnels' alone says so (`isDedicated`), and
-    /// spares looking for the default route's.
+    /// The interface for outer packets: the one named `name`, or, if that is empty, the default route's. With `peer`, its MTU is
+    /// that of the path to the peer. With `isDedicated`, the default route is not looked up to find out whether the named
+    /// interface is for the tunnels alone.
     ///
     /// - Throws: ``PodNetworkError`` (`noPrimaryInterface` while there is none yet), or `CancellationError`.
     public func underlay(
         named name: String = "", toward peer: NetAddress? = nil, isDedicated: Bool? = nil
     ) async throws -> Underlay {
-        try await offLoop { networks in
-            try Inspector.underlay(try networks.hostSocket(), named: name, toward: peer, isDedicated: isDedicated)
+        try await offLoop { executor in
+            try Inspector.underlay(try executor.hostSocket(), named: name, toward: peer, isDedicated: isDedicated)
         }
     }
 
-    /// Who else has VXLAN interfaces on `port` here.
+    /// The VXLAN interfaces of other programs on `port` in this host's namespace.
     ///
     /// - Throws: ``PodNetworkError``, or `CancellationError`.
     public func otherTunnels(on port: Int) async throws -> [OtherTunnel] {
-        try await offLoop { networks in try networks.hostSocket().links().compactMap { OtherTunnel($0, port: port) } }
+        try await offLoop { executor in try executor.hostSocket().links().compactMap { OtherTunnel($0, port: port) } }
     }
 
-    /// Whether no VXLAN interface of this host, in whatever namespace, has `identifier` on `port`.
+    /// Whether no VXLAN interface of this host, in any namespace, has `identifier` on `port`.
     ///
     /// - Throws: ``PodNetworkError``, or `CancellationError`.
     public func isFree(_ identifier: UInt32, port: Int) async throws -> Bool {
-        try await offLoop { networks in try networks.hostSocket().isFree(identifier, port: port) }
+        try await offLoop { executor in try executor.hostSocket().isFree(identifier, port: port) }
     }
 
-    /// Makes the node's end of a pod's network in the namespace at `path`, or what is missing of it.
+    /// Sets up the node's side of a pod's network in the namespace at `path`, or what is missing of it.
     ///
-    /// If it fails, what it has made is gone again.
+    /// If it fails, its changes are rolled back.
     /// - Throws: ``PodNetworkError``, or `CancellationError`.
     public func setUp(_ plan: NodeNetworkPlan, in path: String) async throws {
-        try await offLoop(path) { networks in
-            try NodeNetworkSetup(node: networks.host, home: try networks.pod(path), gate: networks.gate).setUp(plan)
+        try await offLoop(path) { executor in
+            try NodeNetworkSetup(node: executor.host, podNamespace: try executor.pod(path), faults: executor.faults)
+                .setUp(plan)
         }
         logger.debug(
-            "node end of the pod's network is up", [LogField("namespace", path), LogField("tunnel", plan.tunnel)])
+            "The node's side of a pod's network is up", [LogField("namespace", path), LogField("tunnel", plan.tunnel)])
     }
 
-    /// What is there of the node's end that `plan` is about, with counters at each hop and what is wrong.
+    /// The state of the node's side, with the counters of each hop and the differences from `plan`.
     ///
     /// - Throws: ``PodNetworkError``, or `CancellationError`.
     public func state(of plan: NodeNetworkPlan, in path: String) async throws -> NodeNetworkState {
-        try await offLoop(path) { networks in
-            let inner = try NetlinkSocket.open(in: try networks.pod(path), path, gate: networks.gate)
-            return try NodeNetworkState(of: plan, inner, outer: try networks.hostSocket())
+        try await offLoop(path) { executor in
+            let inner = try NetlinkSocket.open(in: try executor.pod(path), path, faults: executor.faults)
+            return try NodeNetworkState(of: plan, inner, outer: try executor.hostSocket())
         }
     }
 
-    /// Sends something to the VM through the tunnel that `plan` is about, to be counted at its other end.
+    /// Sends a packet to the VM through the tunnel of `plan`, which the VM counts.
     ///
-    /// A broadcast from the pod's own address: to the VM, who has that address too, it is a stray, and goes no further.
-    /// - Throws: ``PodNetworkError`` if the tunnel is not there or takes nothing, or `CancellationError`.
+    /// It is a broadcast from the pod's own address. The VM has that address too, so it discards the packet.
+    /// - Throws: ``PodNetworkError`` if the tunnel does not exist or does not take the packet, or `CancellationError`.
     public func probe(_ plan: NodeNetworkPlan, in path: String) async throws {
         try await probe([.broadcast], by: NodeNetworkPlan.tunnelInterface, in: path)
     }
 
-    /// Sends something from the pod to its gateways through the tunnel, to be counted at its other end.
+    /// Sends a packet from the pod to its gateways through the tunnel of `plan`, which the node counts.
     ///
-    /// - Throws: ``PodNetworkError`` if the tunnel is not there or takes nothing, or `CancellationError`.
+    /// - Throws: ``PodNetworkError`` if the tunnel does not exist or does not take the packet, or `CancellationError`.
     public func probe(_ plan: GuestNetworkPlan, in path: String) async throws {
         let gateways = Set(plan.orderedRoutes.compactMap(\.gateway))
         try await probe(gateways.isEmpty ? [.broadcast] : gateways, by: plan.interface, in: path)
     }
 
     private func probe(_ targets: Set<NetAddress>, by interface: String, in path: String) async throws {
-        try await offLoop(path) { networks in
-            let home = try networks.pod(path)
+        try await offLoop(path) { executor in
+            let podNamespace = try executor.pod(path)
             let outcome: Swift.Result<Void, PodNetworkError>
             do throws(SystemCallError) {
-                outcome = try home.run {
+                outcome = try podNamespace.run {
                     Swift.Result { () throws(PodNetworkError) in
                         for target in targets { try Probe.send(to: target, by: interface) }
                     }
@@ -125,49 +126,51 @@ public final class PodNetworkExecutor: Sendable {
         }
     }
 
-    /// Removes the node's end. That it, or the namespace, is not there is fine.
+    /// Removes the node's side of a pod's network. Succeeds when it, or the namespace, does not exist.
     ///
-    /// Once it returns, the identifier is free; with `identifier` the end of another tunnel stays.
+    /// Once it returns, the identifier is free. With `identifier`, a tunnel with another identifier stays.
     /// - Throws: ``PodNetworkError``, or `CancellationError`.
-    public func tearDownNodeNetwork(podInterface: String, identifier: UInt32? = nil, in path: String) async throws {
-        try await offLoop(path) { networks in
-            guard let home = try networks.podIfThere(path) else { return }
-            try NodeNetworkSetup(node: networks.host, home: home, gate: networks.gate)
-                .tearDown(podInterface: podInterface, identifier: identifier)
+    public func removeNodeNetwork(podInterface: String, identifier: UInt32? = nil, in path: String) async throws {
+        try await offLoop(path) { executor in
+            guard let podNamespace = try executor.podIfPresent(path) else { return }
+            try NodeNetworkSetup(node: executor.host, podNamespace: podNamespace, faults: executor.faults)
+                .remove(podInterface: podInterface, identifier: identifier)
         }
     }
 
-    /// Makes the VM's end of the pod's network in the namespace at `path`, or what is missing of it.
+    /// Sets up the VM's side of the pod's network in the namespace at `path`, or what is missing of it.
     ///
     /// - Throws: ``PodNetworkError``, or `CancellationError`.
     public func setUp(_ plan: GuestNetworkPlan, in path: String) async throws {
-        try await offLoop(path) { networks in
+        try await offLoop(path) { executor in
             try plan.check()
-            try GuestNetworkSetup(vm: networks.host, home: try networks.pod(path), gate: networks.gate).setUp(plan)
+            try GuestNetworkSetup(vm: executor.host, podNamespace: try executor.pod(path), faults: executor.faults)
+                .setUp(plan)
         }
         logger.debug(
-            "VM end of the pod's network is up", [LogField("namespace", path), LogField("tunnel", plan.tunnel)])
+            "The VM's side of the pod's network is up", [LogField("namespace", path), LogField("tunnel", plan.tunnel)])
     }
 
-    /// What is there of the VM's end that `plan` is about, with counters at each hop and what is wrong.
+    /// The state of the VM's side, with the counters of each hop and the differences from `plan`.
     ///
     /// - Throws: ``PodNetworkError``, or `CancellationError`.
     public func state(of plan: GuestNetworkPlan, in path: String) async throws -> GuestNetworkState {
-        try await offLoop(path) { networks in
-            let inner = try NetlinkSocket.open(in: try networks.pod(path), path, gate: networks.gate)
+        try await offLoop(path) { executor in
+            let inner = try NetlinkSocket.open(in: try executor.pod(path), path, faults: executor.faults)
             let policies = try NetlinkSocket.open(
-                in: networks.host, "the VM's namespace", to: .policies, gate: networks.gate)
-            return try GuestNetworkState(of: plan, inner, outer: try networks.hostSocket(), policies: policies)
+                in: executor.host, "the VM's namespace", to: .policies, faults: executor.faults)
+            return try GuestNetworkState(of: plan, inner, outer: try executor.hostSocket(), policies: policies)
         }
     }
 
-    /// Removes the VM's end. That it, or the namespace, is not there is fine.
+    /// Removes the VM's side of the pod's network. Succeeds when it, or the namespace, does not exist.
     ///
     /// - Throws: ``PodNetworkError``, or `CancellationError`.
-    public func tearDownGuestNetwork(interface: String, in path: String) async throws {
-        try await offLoop(path) { networks in
-            guard let home = try networks.podIfThere(path) else { return }
-            try GuestNetworkSetup(vm: networks.host, home: home, gate: networks.gate).tearDown(interface: interface)
+    package func removeGuestNetwork(interface: String, in path: String) async throws {
+        try await offLoop(path) { executor in
+            guard let podNamespace = try executor.podIfPresent(path) else { return }
+            try GuestNetworkSetup(vm: executor.host, podNamespace: podNamespace, faults: executor.faults).remove(
+                interface: interface)
         }
     }
 
@@ -184,7 +187,7 @@ public final class PodNetworkExecutor: Sendable {
     }
 
     private func hostSocket() throws(PodNetworkError) -> NetlinkSocket {
-        try NetlinkSocket.open(in: host, "this host's namespace", gate: gate)
+        try NetlinkSocket.open(in: host, "this host's namespace", faults: faults)
     }
 
     private func pod(_ path: String) throws(PodNetworkError) -> NetworkNamespace {
@@ -192,20 +195,17 @@ public final class PodNetworkExecutor: Sendable {
         do throws(NetworkNamespace.Failure) {
             namespace = try NetworkNamespace(opening: path)
         } catch {
-            throw PodNetworkError(
-                error,
-                "On the node, containerd or CRI-O makes it, and the adaptor has to see the node's /run/netns (mount "
-                    + "propagation HostToContainer); in the VM, the unit netns@podns does.")
+            throw PodNetworkError(error)
         }
         guard !namespace.isSame(as: host) else {
             throw PodNetworkError(
                 .unusableNamespace, "The network namespace \(path)", "it is this host's own",
-                "A pod in a VM of its own cannot have the host's network: take hostNetwork out of the pod.")
+                NetworkRemedy.hostNamespace)
         }
         return namespace
     }
 
-    private func podIfThere(_ path: String) throws(PodNetworkError) -> NetworkNamespace? {
+    private func podIfPresent(_ path: String) throws(PodNetworkError) -> NetworkNamespace? {
         do throws(PodNetworkError) {
             return try pod(path)
         } catch  where error.code == .missingNamespace || error.code == .unusableNamespace {

@@ -1,67 +1,81 @@
 /// One route over the pod's interface.
 public struct PodRoute: Hashable, Sendable, CustomStringConvertible {
-    /// Who put a route into the table (`rtm_protocol` in linux/rtnetlink.h).
+    /// The origin of a route (`rtm_protocol` in linux/rtnetlink.h).
     public struct Origin: RawRepresentable, Hashable, Sendable {
+        /// The kernel's number.
         public let rawValue: UInt8
+        /// The origin with the kernel's number.
         public init(rawValue: UInt8) { self.rawValue = rawValue }
 
+        /// The kernel.
         public static let kernel = Origin(rawValue: 2)
+        /// The boot scripts.
         public static let boot = Origin(rawValue: 3)
+        /// The administrator.
         public static let `static` = Origin(rawValue: 4)
-        public static let routerAdvertisement = Origin(rawValue: 9)
+        /// A router's announcement.
+        package static let routerAdvertisement = Origin(rawValue: 9)
+        /// A DHCP client.
         public static let dhcp = Origin(rawValue: 16)
 
-        /// By those names that apf.json has for them.
+        /// The names in apf.json.
         private static let names = ["kernel": kernel, "boot": boot, "static": `static`, "dhcp": dhcp]
 
-        /// By the name that apf.json has for it; nil if it is none of the four.
+        /// The origin with this name in apf.json; nil for an unknown name.
         public init?(name: String) {
             guard let origin = Self.names[name] else { return nil }
             self = origin
         }
 
-        /// Its name in apf.json; nil if it has none.
+        /// The name in apf.json; nil if there is none.
         public var name: String? { Self.names.first { $0.value == self }?.key }
     }
 
-    /// How far away the destination is (`rtm_scope` in linux/rtnetlink.h); IPv6 knows only `universe`.
+    /// The distance to the destination (`rtm_scope` in linux/rtnetlink.h); IPv6 knows only `universe`.
     public struct Scope: RawRepresentable, Hashable, Sendable {
+        /// The kernel's number.
         public let rawValue: UInt8
+        /// The scope with the kernel's number.
         public init(rawValue: UInt8) { self.rawValue = rawValue }
 
+        /// Behind a gateway.
         public static let universe = Scope(rawValue: 0)
+        /// In this site.
         public static let site = Scope(rawValue: 200)
+        /// On this link.
         public static let link = Scope(rawValue: 253)
+        /// This host.
         public static let host = Scope(rawValue: 254)
+        /// A destination that does not exist.
         public static let nowhere = Scope(rawValue: 255)
 
         private static let names = ["universe": universe, "site": site, "link": link, "host": host, "nowhere": nowhere]
 
-        /// By the name that apf.json has for it; nil if it is none of the five.
+        /// The scope with this name in apf.json; nil for an unknown name.
         public init?(name: String) {
             guard let scope = Self.names[name] else { return nil }
             self = scope
         }
 
-        /// Its name in apf.json; nil if it has none.
+        /// The name in apf.json; nil if there is none.
         public var name: String? { Self.names.first { $0.value == self }?.key }
     }
 
-    /// Where to, host bits zero; `0.0.0.0/0` and `::/0` are everywhere that nothing else names.
+    /// The destination, with host bits zero; `0.0.0.0/0` and `::/0` make a default route.
     public var destination: NetPrefix
-    /// Through whom; nil is straight to the link.
+    /// The gateway; nil: the destination is on the link.
     public var gateway: NetAddress?
-    /// With which address of the pod as sender, if one is said.
+    /// The preferred source address of the pod, if there is one.
     public var source: NetAddress?
-    /// Who made it.
+    /// Its origin.
     public var origin: Origin
-    /// How far away; of a route without gateway in IPv4 it is `link`, whatever is said.
+    /// Its scope; an IPv4 route without a gateway always gets `link`.
     public var scope: Scope
-    /// The smaller the better; 0 is the kernel's own choice (0 in IPv4, 1024 in IPv6).
+    /// Its metric: the lowest wins; 0 is the kernel's default (0 in IPv4, 1024 in IPv6).
     public var priority: UInt32
-    /// Whether the gateway is taken to be on the link, though no route says so.
+    /// Whether the gateway counts as on the link although no route says so.
     public var isOnLink: Bool
-    /// The largest packet on this way, in bytes; nil is the interface's.
+    /// The MTU of this route, in bytes; nil: the interface's.
     public var mtu: Int?
 
     /// A route to `destination`.
@@ -88,7 +102,7 @@ public struct PodRoute: Hashable, Sendable, CustomStringConvertible {
         return text
     }
 
-    /// What makes two routes the same to the kernel, as far as it would put one in the other's place.
+    /// The properties by which the kernel replaces one route with another.
     var key: Key {
         let isVersion6 = destination.address.isVersion6
         return Key(
@@ -103,7 +117,7 @@ public struct PodRoute: Hashable, Sendable, CustomStringConvertible {
         let gateway: NetAddress?
     }
 
-    /// The same, as the kernel takes and shows it.
+    /// This route as the kernel stores and lists it.
     var normalized: PodRoute {
         var route = self
         route.destination = destination.network
@@ -120,11 +134,11 @@ public struct PodRoute: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// A neighbour that the pod need not ask for.
+/// A permanent neighbour entry, which the pod need not resolve.
 public struct PodNeighbor: Hashable, Sendable, CustomStringConvertible {
-    /// Whose.
+    /// The neighbour's IP address.
     public var address: NetAddress
-    /// What it answers to.
+    /// The neighbour's Ethernet address.
     public var hardwareAddress: LinkAddress
 
     /// A permanent entry.

@@ -1,14 +1,14 @@
 internal import Glibc
 internal import LinuxIO
 
-/// A packet that nobody wants: it is counted where it passes, and then thrown away.
+/// A packet without a receiver: interfaces count it on its way, and the last host discards it.
 ///
-/// Where nobody says anything, nothing can be told of the way. So who wants to know sends something.
+/// An idle path has no counters that change. The probe changes them.
 enum Probe {
-    /// Where a probe is thrown away: the discard service (RFC 863), which nobody runs.
+    /// The port of the discard service (RFC 863), which no host runs.
     private static let port = UInt16(9)
 
-    /// Sends one from the thread's namespace to `target`, out by `interface`. Takes no capability.
+    /// Sends a probe from the thread's namespace to `target`, out of `interface`. Needs no capability.
     static func send(to target: NetAddress, by interface: String) throws(PodNetworkError) {
         do throws(SystemCallError) {
             let number = try systemCall("socket", on: interface) { socket(target.family, CInt(SOCK_DGRAM.rawValue), 0) }

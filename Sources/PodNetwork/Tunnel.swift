@@ -1,15 +1,15 @@
-/// One end of a VXLAN tunnel between two hosts (RFC 7348).
+/// One endpoint of a VXLAN tunnel between two hosts (RFC 7348).
 public struct Tunnel: Hashable, Sendable, CustomStringConvertible {
     /// The network identifier: 1 to 2^24 - 1.
     public var identifier: UInt32
-    /// The UDP port of both ends; 4789 by the book.
+    /// The UDP port of both endpoints; 4789 by RFC 7348.
     public var port: Int
-    /// The other end.
+    /// The other endpoint's address.
     public var remote: NetAddress
-    /// The sender of outer packets; nil is whom the routing table chooses.
+    /// The source address of outer packets; nil: the routing table chooses it.
     public var local: NetAddress?
 
-    /// An end that sends to `remote`.
+    /// An endpoint that sends to `remote`.
     public init(_ identifier: UInt32, port: Int = 4789, to remote: NetAddress, from local: NetAddress? = nil) {
         self.identifier = identifier
         self.port = port
@@ -19,12 +19,12 @@ public struct Tunnel: Hashable, Sendable, CustomStringConvertible {
 
     public var description: String { "VXLAN \(identifier) to \(remote), UDP port \(port)" }
 
-    /// What the tunnel adds to a pod's packet: an Ethernet header, VXLAN's, UDP's and the outer IP's.
+    /// The size that the tunnel adds to a pod's packet: the Ethernet, VXLAN, UDP and outer IP headers.
     ///
-    /// A pod's interface must leave room for it. If it does not, the node cuts each packet that comes in in two, which
-    /// takes three quarters of the speed.
+    /// The MTU of a pod's interface must leave room for it. Otherwise the node fragments each packet to the VM, which costs three
+    /// quarters of the speed.
     public var overhead: Int { 14 + 8 + 8 + (remote.isVersion6 ? 40 : 20) }
 
-    /// The largest packet that fits: the pod's own, or what the way there leaves.
+    /// The largest MTU inside the tunnel: the pod's, or what the underlay leaves.
     public func mtu(pod: Int, underlay: Int) -> Int { min(pod, underlay - overhead) }
 }

@@ -134,7 +134,7 @@ extension RealNamespaces {
             let text = try refusal(try network())
             #expect(text.contains("eth0 has the default route") && text.contains("-host-interface"), "\(text)")
             let inVM = try Lab.socket(rig.lab.vm)
-            try inVM.createCable("eth1", "far", in: rig.lab.client)
+            try inVM.createVethPair("eth1", "far", in: rig.lab.client)
             try Lab.up("eth1", inVM, ["10.0.7.2/24"])
             let (rig, network) = (rig, try network { $0.hostInterface = "eth1" })
             try onLoop { loop in

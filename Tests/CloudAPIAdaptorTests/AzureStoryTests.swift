@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 
 /// What happens between kata's shim and Azure's Resource Manager, all of it real but Azure and the machines.
-@Suite("A pod's way through Azure", .enabled(if: RunningDaemon.isBuiltWhole, "the programs are not built"))
+@Suite("A pod in the fake Azure", .enabled(if: RunningDaemon.isBuiltWhole, "the programs are not built"))
 struct AzureStoryTests {
     private static let pod = CreateVMRequest.with {
         $0.id = "0123456789abcdef"
@@ -18,7 +18,7 @@ struct AzureStoryTests {
         ]
     }
 
-    @Test("StartVM answers once the guest is up, long before Azure calls the VM done; StopVM leaves nothing")
+    @Test("StartVM answers once the guest is up, long before Azure's operation ends; StopVM leaves nothing")
     func startsEarly() throws {
         let directory = try TemporaryDirectory()
         try onLoop { loop in
@@ -45,7 +45,7 @@ struct AzureStoryTests {
         }
     }
 
-    @Test("a new adaptor finds the VMs of one that was killed, and StopVM deletes them")
+    @Test("a new adaptor finds the VMs of a killed one, and StopVM deletes them")
     func restart() throws {
         let directory = try TemporaryDirectory()
         try onLoop { loop in
@@ -72,7 +72,7 @@ struct AzureStoryTests {
     }
 
     @Test(
-        "a sandbox whose shim died without StopVM is stopped, whether it was started or not",
+        "a sandbox whose shim has exited without StopVM is stopped, whether it was started or not",
         arguments: [(isStarted: true, port: 15158), (isStarted: false, port: 15159)])
     func abandoned(isStarted: Bool, port: Int) throws {
         let directory = try TemporaryDirectory()
@@ -108,8 +108,8 @@ struct AzureStoryTests {
         }
     }
 
-    @Test("when it ends it closes the agent connections first, and serves StopVM for a moment more")
-    func farewell() throws {
+    @Test("a stopping adaptor closes the agent connections first, and serves StopVM for some time after that")
+    func stopping() throws {
         let directory = try TemporaryDirectory()
         try onLoop { loop in
             let daemon = try RunningDaemon(
@@ -132,12 +132,12 @@ struct AzureStoryTests {
         }
     }
 
-    @Test("starts, and says so, while Azure is away; serves pods once it is back")
+    @Test("the adaptor starts while Azure is unreachable, and starts pods once Azure is back")
     func awayAtStart() throws {
         let directory = try TemporaryDirectory()
         try onLoop { loop in
             var options = LocalAzureOptions(in: directory.path, port: 15155)
-            // Nobody listens there yet, and it was free a moment ago.
+            // No process listens there yet, and the port was free shortly before.
             let listener = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
             options.listen = listener.address
             listener.close()
@@ -170,7 +170,7 @@ struct AzureStoryTests {
         }
     }
 
-    @Test("with -cloud-config-verify it ends where Azure would let no pod start, and says why")
+    @Test("with -cloud-config-verify the adaptor exits where no pod could start in Azure, and says why")
     func verifies() throws {
         let directory = try TemporaryDirectory()
         try onLoop { loop in
@@ -187,12 +187,12 @@ struct AzureStoryTests {
             #expect(try await bad.process.wait() == .exited(1))
             try await bad.readLog()
             #expect(bad.log.contains("image"), "\(bad.log)")
-            #expect(!Files.exists(bad.socket), "nobody was served meanwhile")
+            #expect(!Files.exists(bad.socket), "no client was served in between")
         }
     }
 
     @Test(
-        "a VM that switches itself off after Azure called it done ends StartVM with that reason, long before its time is up"
+        "a VM that shuts down after Azure's operation has ended fails StartVM with that reason, long before the timeout"
     )
     func powersOff() throws {
         let directory = try TemporaryDirectory()
@@ -216,7 +216,7 @@ struct AzureStoryTests {
         }
     }
 
-    @Test("a state directory may be named relative to where the adaptor is started")
+    @Test("a state directory may be relative to the adaptor's working directory")
     func relativeDirectory() throws {
         let directory = try TemporaryDirectory()
         try onLoop { loop in
@@ -237,7 +237,7 @@ struct AzureStoryTests {
         }
     }
 
-    @Test("the fake is announced by a warning, and its secret is for its owner alone")
+    @Test("a warning announces the fake Azure, and only its owner may read its secret")
     func fakeIsLoud() throws {
         let directory = try TemporaryDirectory()
         try onLoop { loop in
@@ -253,7 +253,7 @@ struct AzureStoryTests {
         }
     }
 
-    @Test("a wrong secret keeps it from starting pods, not from starting; the shim is told what Entra ID says")
+    @Test("with a wrong secret the adaptor starts and pods do not; the shim gets Entra ID's error")
     func wrongSecret() throws {
         let directory = try TemporaryDirectory()
         try onLoop { loop in

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("-cloud-config-verify", .enabled(if: RunningDaemon.isBuiltWhole, "the programs are not built"))
 struct AzureVerificationTests {
-    @Test("keeps an adaptor from starting for which no pod could start, says why, and exits with 1")
+    @Test("makes the adaptor exit with 1 where no pod could start, and says why")
     func bad() throws {
         let directory = try TemporaryDirectory()
         let scenario = directory.path + "/scenario.json"
@@ -18,11 +18,11 @@ struct AzureVerificationTests {
             for words in ["is not replicated to eastus", "drops the agent's connection", "room for 0 more"] {
                 #expect(daemon.log.contains(words), "\(daemon.log)")
             }
-            #expect(!Files.exists(daemon.socket), "nobody could connect")
+            #expect(!Files.exists(daemon.socket), "no client could connect")
         }
     }
 
-    @Test("lets an adaptor start where all is well, and where Azure does not answer")
+    @Test("lets the adaptor start where pods can start, and where Azure does not answer")
     func good() throws {
         let directory = try TemporaryDirectory()
         let away = [

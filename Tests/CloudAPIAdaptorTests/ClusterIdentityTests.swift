@@ -14,7 +14,7 @@ struct ClusterIdentityTests {
         return try ClusterIdentity(configured: "", machineIDFile: file)
     }
 
-    @Test("is what is configured, whatever the machine id")
+    @Test("is the configured value, whatever the machine id")
     func configured() throws {
         let id = "4c1b2f2e-9b64-4f0e-8d6b-6f0a0c1f7d11"
         let identity = try ClusterIdentity(configured: id, machineIDFile: "/nowhere")
@@ -22,7 +22,7 @@ struct ClusterIdentityTests {
         #expect(identity.source == .configuration)
     }
 
-    @Test("is otherwise the machine id's hash: the one that systemd-id128 shows, and never the id itself")
+    @Test("is otherwise the machine id's hash that systemd-id128 shows, and never the id itself")
     func machine() throws {
         for text in ["0123456789abcdef0123456789abcdef\n", "0123456789ABCDEF0123456789abcdef"] {
             let identity = try identity(ofMachine: text)
@@ -33,7 +33,7 @@ struct ClusterIdentityTests {
     }
 
     @Test(
-        "is not made of a machine id that is missing or unset: the error says to set -cluster-id",
+        "is refused when the machine id is missing or unset: the error says to set -cluster-id",
         arguments: [
             nil, "", "\n", "uninitialized\n", "0123456789abcdef0123456789abcde", "0123456789abcdef0123456789abcdefa",
             "0123456789abcdef0123456789abcdeg", "+1234567+9abcdef0123456789abcdef", "00000000000000000000000000000000",
@@ -49,6 +49,7 @@ struct ClusterIdentityTests {
         let error = #expect(throws: ConfigurationError.self) {
             try ClusterIdentity(configured: text, machineIDFile: "/nowhere")
         }
-        #expect(error?.description.hasPrefix("-cluster-id (CLUSTER_ID): it takes") == true, "\(error as Any)")
+        #expect(
+            error?.description.hasPrefix("-cluster-id (CLUSTER_ID): the value must have") == true, "\(error as Any)")
     }
 }

@@ -1,4 +1,5 @@
 import Configuration
+import PodConnection
 import Synchronization
 import Testing
 
@@ -33,7 +34,7 @@ struct CommandTests {
         #expect(error.isEmpty)
     }
 
-    @Test("help names every setting, no line longer than 80")
+    @Test("help names every setting, in lines of at most 80 characters")
     func helpText() {
         let help = run(["azure", "-help"]).output
         for setting in AdaptorConfiguration.settings {
@@ -73,7 +74,7 @@ struct CommandTests {
     }
 
     @Test(
-        "a value that is not accepted is a sentence",
+        "an invalid value gives an error that names it",
         arguments: [
             (["-forwarder-port", "0"], "-forwarder-port"), (["-vxlan-port", "65536"], "-vxlan-port"),
             (["-vxlan-min-id", "16777216"], "-vxlan-min-id"), (["-tunnel-type", "ipip"], "only vxlan"),
@@ -81,7 +82,7 @@ struct CommandTests {
             (["-peerpods-limit-per-node", "many"], "a whole number"), (["-log-level", "loud"], "one of debug"),
             (["-probe-port", "65536"], "from 0 to 65535"), (["-initdata", "%%%"], "base64"),
             (["-initdata", "aGVsbG8="], "gzip"),
-            (["-pod-subnet-cidrs", "10.0.0.0/8,10.0.0.0"], "\"10.0.0.0\" is no network"),
+            (["-pod-subnet-cidrs", "10.0.0.0/8,10.0.0.0"], "\"10.0.0.0\" is not a network"),
             (["-tls-min-version", "VersionTLS11"], "VersionTLS12 or VersionTLS13"),
             (
                 ["-tls-min-version", "VersionTLS13", "-tls-cipher-suites", "TLS_AES_128_GCM_SHA256"],
@@ -126,21 +127,21 @@ struct CommandTests {
         #expect(flags.first?.contains("-subscriptionid (AZURE_SUBSCRIPTION_ID)") == true)
     }
 
-    @Test("an initdata that is not accepted is not shown")
+    @Test("an invalid initdata is not shown")
     func initdata() {
         let (_, _, error) = run(["azure", "-fake-cloud"], environment: ["INITDATA": "c2VjcmV0"])
         #expect(error.contains("initdata"))
         #expect(!error.contains("c2VjcmV0"))
     }
 
-    @Test("what is allowed but unwise is a warning")
+    @Test("allowed but probably unintended settings give warnings")
     func warnings() {
         var configuration = AdaptorConfiguration()
         #expect(configuration.warnings.isEmpty)
-        configuration.tls.skipsVerification = true
+        configuration.connection.tls.skipsVerification = true
         configuration.pauseImage = "pause:3"
         #expect(configuration.warnings.count == 2)
-        configuration.tls.isDisabled = true
+        configuration.connection.tls.isDisabled = true
         #expect(configuration.warnings.first?.hasPrefix("-disable-tls") == true)
     }
 }

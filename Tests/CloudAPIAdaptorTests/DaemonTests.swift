@@ -7,7 +7,7 @@ import Testing
 
 @Suite("The daemon", .enabled(if: Files.isExecutable(RunningDaemon.executable), "the program is not built"))
 struct DaemonTests {
-    @Test("serves, says so, and ends in order with its sandboxes on record")
+    @Test("serves, notifies the service manager, and stops in order with its sandboxes on record")
     func life() throws {
         let directory = try TemporaryDirectory()
         try onLoop { loop in
@@ -44,7 +44,7 @@ struct DaemonTests {
         }
     }
 
-    @Test("refuses a pods directory, a socket or a fake Azure that another one has, and touches nothing")
+    @Test("refuses a pods directory, a socket or a fake Azure that another adaptor uses, and changes nothing")
     func second() throws {
         let directory = try TemporaryDirectory()
         try onLoop { loop in
@@ -74,7 +74,7 @@ struct DaemonTests {
     }
 
     @Test(
-        "serves alone, of several that start at the same moment, and the others say what they share",
+        "serves alone of several that start at once, and the others say what they share",
         arguments: [
             (pods: "pods", words: "is in use by another cloud-api-adaptor"),
             (pods: nil, words: "another process answers"),
@@ -125,7 +125,7 @@ struct DaemonTests {
         }
     }
 
-    @Test("replaces the socket file that a killed one left")
+    @Test("replaces the socket file of a killed adaptor")
     func stale() throws {
         let directory = try TemporaryDirectory()
         try onLoop { loop in
@@ -141,7 +141,7 @@ struct DaemonTests {
         }
     }
 
-    @Test("does not start where it cannot keep records, and says what to do")
+    @Test("does not start where it cannot write records, and says what to do")
     func noRecords() throws {
         let directory = try TemporaryDirectory()
         try onLoop { loop in
@@ -153,7 +153,7 @@ struct DaemonTests {
         }
     }
 
-    @Test("logs its configuration, but not what is secret")
+    @Test("logs its configuration without secrets")
     func configuration() throws {
         let directory = try TemporaryDirectory()
         try onLoop { loop in

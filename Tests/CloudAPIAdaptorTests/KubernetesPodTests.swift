@@ -58,7 +58,9 @@ private struct ShimCalls: Sendable {
     .enabled(if: RunningDaemon.isBuiltWhole, "the programs are not built"),
     .enabled(if: canMakeNamespaces, "needs NET_ADMIN and SYS_ADMIN, to make network and mount namespaces"))
 struct KubernetesPodTests {
-    @Test("starts with its pause; its containers read their volumes, share an emptyDir and see a ConfigMap change")
+    @Test(
+        "starts with its pause container; its containers read their volumes, share an emptyDir and see a ConfigMap change"
+    )
     func whole() throws {
         try Node.run { node in
             let daemon = try node.daemon()

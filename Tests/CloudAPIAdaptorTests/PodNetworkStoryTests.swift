@@ -20,13 +20,13 @@ struct Node: Sendable {
         let directory = try TemporaryDirectory()
         let lab = try Lab()
         let links = try Lab.socket(lab.node).links().map(\.name)
-        // Many programs, and all the tests at once: with a sanitizer in each of them they take their time.
+        // Many programs and all tests run at once; with a sanitizer in each of them they are slow.
         try onLoop(within: .seconds(600)) { loop in
             try await body(Node(lab: lab, directory: directory.path, loop: loop))
         }
         let left = try Lab.socket(lab.node).links().map(\.name).filter { !$0.hasPrefix("pod") }
         #expect(left == links, "interfaces of the node")
-        // Elsewhere others may be at work.
+        // Other tests may have mounts of their own.
         let mounts = String(
             decoding: try DurableFile.read("/proc/thread-self/mountinfo", limit: 1 << 20), as: UTF8.self)
         #expect(!mounts.contains(directory.path) && !mounts.contains("/run/netns/podns"))
@@ -78,7 +78,7 @@ struct Node: Sendable {
         return try NetworkNamespace(opening: "/proc/\(String(decoding: number, as: UTF8.self))/root/run/netns/podns")
     }
 
-    /// A pod's network, as soon as its VM tells of its end: on a machine that is busy that may take more than one try.
+    /// A pod's network, as soon as its VM answers: on a busy machine that may take several tries.
     func look(_ id: String, by daemon: RunningDaemon) async throws -> PodNetworkStatus {
         while true {
             let status = try await daemon.call(Sandboxes.network, .with { $0.id = id })
@@ -109,7 +109,7 @@ struct Node: Sendable {
     .enabled(if: RunningDaemon.isBuiltWhole, "the programs are not built"),
     .enabled(if: canMakeNamespaces, "needs NET_ADMIN and SYS_ADMIN, to make network namespaces"))
 struct PodNetworkStoryTests {
-    @Test("is the one that the CNI has made: addresses, Ethernet address, MTU, routes, and TCP both ways")
+    @Test("is as the CNI plugin has made it: addresses, Ethernet address, MTU, routes, and TCP in both directions")
     func whole() throws {
         try Node.run { node in
             let daemon = try node.daemon()
@@ -142,7 +142,7 @@ struct PodNetworkStoryTests {
         }
     }
 
-    @Test("is told hop by hop, with what is wrong, though nobody sends anything")
+    @Test("is shown hop by hop with its faults, although the pod is idle")
     func told() throws {
         try Node.run { node in
             let daemon = try node.daemon()
@@ -186,14 +186,14 @@ struct PodNetworkStoryTests {
 
             let inside = try Lab.socket(pod)
             try inside.delete(try #require(try inside.link(named: "vxlan1")))
-            #expect(try await look().problems.contains { $0.contains("node's end vxlan1 is missing") })
+            #expect(try await look().problems.contains { $0.contains("vxlan1 on the node is missing") })
             try await node.stop("web", by: daemon)
             try await node.areGone(by: daemon)
             try await node.end(daemon)
         }
     }
 
-    @Test("goes on while the adaptor is away, keeps its identifier, and is taken away by the next one")
+    @Test("works while the adaptor is stopped, keeps its identifier, and is removed by the next adaptor")
     func restart() throws {
         try Node.run { node in
             let first = try node.daemon()
@@ -223,7 +223,7 @@ struct PodNetworkStoryTests {
         }
     }
 
-    @Test("is gone after a start that fails, or that the shim gives up")
+    @Test("is removed after a start that fails or that the shim cancels")
     func failedStarts() throws {
         try Node.run { node in
             let daemon = try node.daemon("manager", ["-fake-boot-delay", "10m"])
@@ -251,7 +251,7 @@ struct PodNetworkStoryTests {
         }
     }
 
-    @Test("is taken away by the next adaptor when one was killed while the VM booted")
+    @Test("is removed by the next adaptor when one was killed while the VM booted")
     func killedStart() throws {
         try Node.run { node in
             let first = try node.daemon("manager", ["-fake-boot-delay", "10m"])
@@ -280,7 +280,7 @@ struct PodNetworkStoryTests {
         }
     }
 
-    @Test("goes on while the VM's forwarder is away, which is told, and is whole when it is back")
+    @Test("works while the VM's forwarder is stopped, the status says so, and recovers with the forwarder")
     func forwarder() throws {
         try Node.run { node in
             let daemon = try node.daemon()
@@ -312,7 +312,7 @@ struct PodNetworkStoryTests {
         (try? DurableFile.read("/proc/\(pid)/comm", limit: 100)).map { String(decoding: $0, as: UTF8.self) } ?? ""
     }
 
-    @Test("is told as far as the node sees it, where the VM's end does not tell")
+    @Test("is shown as far as the node sees it where the VM does not answer")
     func silent() throws {
         try Node.run { node in
             let daemon = try node.daemon("manager", ["-disable-tls", "-fake-forwarder-flags", "-disable-tls"])
@@ -330,7 +330,7 @@ struct PodNetworkStoryTests {
         }
     }
 
-    @Test("is none where VMs are loopback addresses; the pod starts all the same, and that is said")
+    @Test("does not exist where VMs are loopback addresses; the pod starts, and a warning says so")
     func loopback() throws {
         try Node.run { node in
             var daemon = try node.daemon("manager", ["-fake-network", "loopback"])
@@ -346,11 +346,11 @@ struct PodNetworkStoryTests {
             #expect(try node.leftovers(pod).isEmpty)
             try await node.end(daemon)
             try await daemon.readLog()
-            #expect(daemon.log.contains("A pod's network does not reach its VM"))
+            #expect(daemon.log.contains("The pod's network does not reach its VM"))
         }
     }
 
-    @Test("is refused where the adaptor lacks what it needs, which it says at the start; other pods are served")
+    @Test("is refused where the adaptor lacks capabilities, which it logs at the start; other pods start")
     func incapable() throws {
         let directory = try TemporaryDirectory()
         let lab = try Lab()
@@ -386,7 +386,7 @@ struct PodNetworkStoryTests {
         }
     }
 
-    @Test("leaves nothing, at whatever moment a shim hangs up or stops the pod")
+    @Test("leaves nothing, whenever a shim closes its connection or stops the pod")
     func interrupted() throws {
         try Node.run { node in
             let daemon = try node.daemon("manager", ["-log-level", "warning", "-fake-boot-delay", "30ms"])
@@ -416,13 +416,13 @@ struct PodNetworkStoryTests {
         }
     }
 
-    @Test("leaves nothing, of many that come and go at once")
+    @Test("leaves nothing of many pods that start and stop at once")
     func many() throws {
         try Node.run { node in
             let daemon = try node.daemon("manager", ["-log-level", "warning"])
             #expect(try await daemon.notification() == "READY=1")
             let pods = try (0..<12).map { try node.lab.makePod($0) }
-            // But for the connections to Azure, of which as many are kept as were needed at once.
+            // Without the connections to Azure: the client keeps as many as were needed at once.
             func descriptors() throws -> Int {
                 let process = "/proc/\(daemon.process.pid)"
                 let table = String(decoding: try DurableFile.read("\(process)/net/tcp", limit: 1 << 20), as: UTF8.self)

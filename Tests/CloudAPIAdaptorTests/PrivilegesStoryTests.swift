@@ -57,7 +57,7 @@ struct PrivilegesStoryTests {
         }
     }
 
-    @Test("start, run, are looked at, survive their adaptor, and stop, with their networks")
+    @Test("start, run, are inspected, survive their adaptor, and stop, with their networks")
     func whole() throws {
         let directory = try TemporaryDirectory()
         let lab = try Lab()

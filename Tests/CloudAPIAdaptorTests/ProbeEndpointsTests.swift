@@ -17,7 +17,7 @@ struct ProbeEndpointsTests {
         return ProbeEndpoints(hypervisorSocket: socket, supervisor: supervisor, metrics: metrics, loop: loop)
     }
 
-    @Test("startup succeeds when the hypervisor socket accepts, and else says why it does not")
+    @Test("startup succeeds when the hypervisor socket accepts connections, and says why when it does not")
     func startup() throws {
         let directory = try TemporaryDirectory()
         try onLoop { loop in
@@ -34,7 +34,7 @@ struct ProbeEndpointsTests {
         }
     }
 
-    @Test("health and metrics answer, anything else does not")
+    @Test("health and metrics answer, and other paths do not")
     func others() throws {
         try onLoop { loop in
             let metrics = Metrics()

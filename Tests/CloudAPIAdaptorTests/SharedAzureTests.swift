@@ -84,7 +84,7 @@ private struct SharedAzure: Sendable {
 
 @Suite("Adaptors that share a resource group", .enabled(if: RunningDaemon.isBuiltWhole, "the programs are not built"))
 struct SharedAzureTests {
-    @Test("leave the VMs of another cluster alone, though its node has the same name")
+    @Test("do not change the VMs of another cluster whose node has the same name")
     func clusters() throws {
         try SharedAzure.run(port: 15156) { azure in
             let one = try await azure.daemon("one", cluster: "cluster-1")
@@ -117,7 +117,7 @@ struct SharedAzureTests {
         }
     }
 
-    @Test("delete the VMs that an earlier one of the same node has lost, but not before the grace time is over")
+    @Test("delete VMs that an earlier adaptor of the same node has lost, after the grace time")
     func lostRecords() throws {
         try SharedAzure.run(port: 15157) { azure in
             let first = try await azure.daemon("one", cluster: "cluster-1")

@@ -26,7 +26,7 @@ package final class Cluster: Sendable {
             try Lab.up("lo", socket)
             try Lab.command("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1", in: host)
         }
-        try inNode.createCable("out0", "eth0", in: outside)
+        try inNode.createVethPair("out0", "eth0", in: outside)
         let out0 = try Lab.up("out0", inNode, ["10.8.0.1/24", "fd00:8::1/64"])
         let eth0 = try Lab.up("eth0", inOutside, ["10.8.0.2/24", "fd00:8::2/64"])
         for (everywhere, router) in [(NetPrefix.allVersion4, "10.8.0.2"), (.allVersion6, "fd00:8::2")] {
@@ -35,13 +35,13 @@ package final class Cluster: Sendable {
         for (everywhere, router) in [(NetPrefix.allVersion4, "10.8.0.1"), (.allVersion6, "fd00:8::1")] {
             try inOutside.add(PodRoute(to: everywhere, through: try address(router)), over: eth0)
         }
-        try inOutside.createCable("far0", "eth0", in: far)
+        try inOutside.createVethPair("far0", "eth0", in: far)
         try Lab.up("far0", inOutside, ["10.9.0.1/24", "fd00:9::1/64"])
         let farEnd = try Lab.up("eth0", inFar, ["10.9.0.2/24", "fd00:9::2/64"])
         for (everywhere, router) in [(NetPrefix.allVersion4, "10.9.0.1"), (.allVersion6, "fd00:9::1")] {
             try inFar.add(PodRoute(to: everywhere, through: try address(router)), over: farEnd)
         }
-        // Not the cable's MTU: then `far` would announce it in each TCP connection, and nobody would have to find out.
+        // Not the veth pair's MTU: `far` would announce that in each TCP connection, and path MTU discovery would not be tested.
         try Lab.command(
             "ip route add 10.9.0.2/32 dev far0 mtu lock \(Self.narrow) && "
                 + "ip -6 route add fd00:9::2/128 dev far0 mtu lock \(Self.narrow)", in: outside)

@@ -20,16 +20,16 @@ package final class Lab: Sendable {
     package let nodeNetworks: PodNetworkExecutor
     package let vmNetworks: PodNetworkExecutor
 
-    package init(nodeGate: NetlinkGate = .open, vmGate: NetlinkGate = .open, underlayMTU: Int = 1500) throws {
+    package init(nodeFaults: NetlinkFaults = .none, vmFaults: NetlinkFaults = .none, underlayMTU: Int = 1500) throws {
         node = try .make(named: "node")
         vm = try .make(named: "vm")
         client = try .make(named: "client")
-        nodeNetworks = PodNetworkExecutor(in: node, gate: nodeGate)
-        vmNetworks = PodNetworkExecutor(in: vm, gate: vmGate)
+        nodeNetworks = PodNetworkExecutor(in: node, faults: nodeFaults)
+        vmNetworks = PodNetworkExecutor(in: vm, faults: vmFaults)
         let (inNode, inVM) = (try Self.socket(node), try Self.socket(vm))
         try Self.up("lo", inNode)
         try Self.up("lo", inVM)
-        try inNode.createCable("under0", "eth0", in: vm)
+        try inNode.createVethPair("under0", "eth0", in: vm)
         try Self.up("under0", inNode, ["10.0.0.1/24", "fd00:1::1/64"], mtu: underlayMTU)
         let eth0 = try Self.up("eth0", inVM, ["10.0.0.2/24", "fd00:1::2/64"], mtu: underlayMTU)
         try inVM.add(PodRoute(to: .allVersion4, through: try address("10.0.0.1")), over: eth0)
@@ -59,7 +59,7 @@ package final class Lab: Sendable {
         _ namespace: NetworkNamespace, _ port: String, _ addresses: [String], gateways: [String] = [], mtu: Int = 1500
     ) throws -> Link {
         let (inNode, inside) = (try Self.socket(node), try Self.socket(namespace))
-        try inNode.createCable(port, "eth0", in: namespace)
+        try inNode.createVethPair(port, "eth0", in: namespace)
         let end = try inNode.made(port)
         try inNode.setMaster(try inNode.made("cni0"), of: end)
         try inNode.setMTU(mtu, of: end)

@@ -67,7 +67,7 @@ public struct PathPace: Sendable {
     private static func send(
         _ seconds: Int, from client: NetworkNamespace, to server: (host: NetworkNamespace, address: String)
     ) throws -> Double {
-        // It serves once, and gives up if nobody comes.
+        // The server serves one client, and exits when none connects.
         try Lab.command(
             """
             iperf3 -s -1 -D --idle-timeout 20

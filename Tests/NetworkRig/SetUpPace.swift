@@ -44,7 +44,7 @@ public struct SetUpPace: Sendable {
             try await lab.nodeNetworks.setUp(nodePlans[number], in: pods[number].outside.path)
         }
         let remove: @Sendable (Int) async throws -> Void = { number in
-            try await lab.nodeNetworks.tearDownNodeNetwork(
+            try await lab.nodeNetworks.removeNodeNetwork(
                 podInterface: "eth0", identifier: pods[number].identifier, in: pods[number].outside.path)
         }
         nodeOneByOne = try await Self.series(all, 1, setUp)

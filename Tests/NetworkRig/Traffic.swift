@@ -72,8 +72,8 @@ package enum Traffic {
 
     /// Sends one datagram to `text`, and returns what a server at `served` makes of it.
     ///
-    /// They differ where somebody on the way translates. What is lost is sent again, half a second later.
-    /// - Throws: ``Failure``; "answer" if none comes: ETIMEDOUT, or what the kernel was told by somebody on the way.
+    /// The addresses differ where a host on the path translates them. A lost datagram is sent again after half a second.
+    /// - Throws: ``Failure``; "answer" if none comes: ETIMEDOUT, or the error that a host on the path has sent.
     package static func ask(
         _ question: [UInt8], from client: NetworkNamespace, at text: String, port: UInt16,
         tries: Int = 5, servedBy server: NetworkNamespace, at served: String,

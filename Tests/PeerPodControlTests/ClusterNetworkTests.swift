@@ -168,7 +168,7 @@ struct ClusterNetworkTests {
     func nameTaken() throws {
         try EpollLoop.run { loop in
             let machine = try Machine()
-            try Lab.socket(machine.host).createCable("peerpodctl0", "other", in: machine.host)
+            try Lab.socket(machine.host).createVethPair("peerpodctl0", "other", in: machine.host)
             let before = try machine.things
             let cluster = machine.cluster(on: loop)
             let failure = await #expect(throws: PodFailure.self) { _ = try await cluster.takeNumber() }

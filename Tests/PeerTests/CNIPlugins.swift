@@ -115,7 +115,7 @@ extension CNIShape {
     private static func macvlan(_ name: String, _ ipam: String) -> CNIShape {
         CNIShape(name: "macvlan with \(name)") { cluster in
             let (inNode, outside) = (try Lab.socket(cluster.node), try Lab.socket(cluster.outside))
-            try inNode.createCable("lan0", "eth1", in: cluster.outside)
+            try inNode.createVethPair("lan0", "eth1", in: cluster.outside)
             try Lab.up("lan0", inNode)
             try Lab.up("eth1", outside, ["192.168.7.1/24"])
             var site = try site(cluster, "macvlan", #""master": "lan0", "mode": "bridge", "ipam": \#(ipam)"#)

@@ -36,7 +36,7 @@ extension CNIShape {
     ) throws -> (pod: NetworkNamespace, outside: Link, inside: Link) {
         let pod = try NetworkNamespace.make(named: "pod")
         let (inNode, inPod) = (try Lab.socket(cluster.node), try Lab.socket(pod))
-        try inNode.createCable(name, "eth0", in: pod)
+        try inNode.createVethPair(name, "eth0", in: pod)
         if let hardwareAddress { try inNode.setAddress(try ethernet(hardwareAddress), of: try inNode.made(name)) }
         let outside = try Lab.up(name, inNode, mtu: mtu)
         try Lab.up("lo", inPod)

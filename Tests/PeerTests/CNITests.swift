@@ -82,9 +82,9 @@ struct CNIExamination {
     }
 
     func tearDown() async throws {
-        try await cluster.lab.nodeNetworks.tearDownNodeNetwork(
+        try await cluster.lab.nodeNetworks.removeNodeNetwork(
             podInterface: "eth0", identifier: Self.identifier, in: site.pod.path)
-        try await cluster.lab.vmNetworks.tearDownGuestNetwork(interface: "eth0", in: home.path)
+        try await cluster.lab.vmNetworks.removeGuestNetwork(interface: "eth0", in: home.path)
     }
 
     func linksOfNode() throws -> [String] { try Self.links(cluster.node) }

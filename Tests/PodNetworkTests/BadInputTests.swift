@@ -7,7 +7,7 @@ import Testing
 @testable import PodNetwork
 
 extension RealNamespaces {
-    @Suite("what the CNI, the operator or another program has got wrong")
+    @Suite("faults of the CNI plugin, the operator or another program")
     struct BadInputTests {
         private let lab: Lab
         private let remote: NetAddress
@@ -17,7 +17,7 @@ extension RealNamespaces {
             remote = try address("10.0.0.2")
         }
 
-        @Test("an interface without an address, or without an Ethernet address, is no pod's")
+        @Test("an interface without an IP or Ethernet address is refused as the pod's")
         func noAddress() async throws {
             let pod = try NetworkNamespace.make(named: "pod")
             let eth0 = try lab.plug(pod, "p", [])
@@ -34,11 +34,11 @@ extension RealNamespaces {
             #expect(point.code == .noPrimaryInterface && point.reason.contains("Ethernet"), "\(point)")
         }
 
-        @Test("two default routes that are alike do not tell which interface is the pod's")
+        @Test("two default routes with the same priority are refused")
         func twoAlike() async throws {
             let pod = try NetworkNamespace.make(named: "pod")
             try lab.plug(pod, "p", ["10.244.1.9/24"])
-            try Lab.socket(lab.node).createCable("q", "eth1", in: pod)
+            try Lab.socket(lab.node).createVethPair("q", "eth1", in: pod)
             try Lab.up("q", try Lab.socket(lab.node))
             try Lab.up("eth1", try Lab.socket(pod), ["10.99.0.2/24"])
             try Lab.command(
@@ -47,12 +47,12 @@ extension RealNamespaces {
             #expect(two.code == .noPrimaryInterface && two.reason.contains("eth0, eth1"), "\(two)")
         }
 
-        @Test("an interface's name of 15 bytes works at both ends; one of 16 no kernel would give")
+        @Test("an interface's name of 15 bytes works on both sides")
         func longName() async throws {
             let name = "abcdefghijklmno"
             let pod = try NetworkNamespace.make(named: "pod")
             let socket = try Lab.socket(lab.node)
-            try socket.createCable("p", name, in: pod)
+            try socket.createVethPair("p", name, in: pod)
             try socket.setMaster(try socket.made("cni0"), of: try socket.made("p"))
             try Lab.up("p", socket)
             let inPod = try Lab.socket(pod)
@@ -66,7 +66,8 @@ extension RealNamespaces {
         }
 
         @Test(
-            "a program that has the tunnel's UDP port is named as the reason, at either end", arguments: [true, false])
+            "a program that uses the tunnel's UDP port is the reason in the error, on both sides",
+            arguments: [true, false])
         func portTaken(isNode: Bool) async throws {
             let host = isNode ? lab.node : lab.vm
             let (pod, home) = (try lab.makePod(), try NetworkNamespace.make(named: "podns"))
@@ -109,7 +110,7 @@ extension RealNamespaces {
         }
 
         @Test(
-            "a namespace that is missing, or what remains of one, is told at the VM's end with the unit that makes it")
+            "the error about a missing or unmounted namespace in the VM names the unit that makes it")
         func missingInVM() async throws {
             let pod = try lab.makePod()
             let joined = try await Joined(lab, pod: pod)
@@ -128,11 +129,11 @@ extension RealNamespaces {
                     _ = try await lab.vmNetworks.state(of: joined.vmPlan, in: path)
                 }
                 #expect(untold.code == code)
-                try await lab.vmNetworks.tearDownGuestNetwork(interface: "eth0", in: path)
+                try await lab.vmNetworks.removeGuestNetwork(interface: "eth0", in: path)
             }
         }
 
-        @Test("an absurd plan changes nothing in the VM", arguments: [0, 1, 2])
+        @Test("an invalid plan changes nothing in the VM", arguments: [0, 1, 2])
         func absurd(number: Int) async throws {
             let joined = try await Joined(lab, pod: try lab.makePod())
             let changes: [(inout GuestNetworkPlan) -> Void] = [
@@ -164,8 +165,8 @@ extension RealNamespaces {
             vmPlan.forbidden = [try prefix("169.254.169.254/32")]
             vmPlan.ownServices = [try address("192.0.2.7")]
             let (node, vm) = (
-                NodeNetworkSetup(node: lab.node, home: pod, gate: .open),
-                GuestNetworkSetup(vm: lab.vm, home: home, gate: .open)
+                NodeNetworkSetup(node: lab.node, podNamespace: pod, faults: .none),
+                GuestNetworkSetup(vm: lab.vm, podNamespace: home, faults: .none)
             )
             let all = vmPlan
             let errors = try Thread.run { () -> [any Error]? in
@@ -185,23 +186,23 @@ extension RealNamespaces {
                 do throws(PodNetworkError) { try node.setUp(plan) } catch { errors.append(error) }
                 do throws(PodNetworkError) { try vm.setUp(all) } catch { errors.append(error) }
                 do throws(PodNetworkError) {
-                    try node.tearDown(podInterface: "eth0", identifier: 7)
+                    try node.remove(podInterface: "eth0", identifier: 7)
                 } catch {
                     errors.append(error)
                 }
-                do throws(PodNetworkError) { try vm.tearDown(interface: "eth0") } catch { errors.append(error) }
+                do throws(PodNetworkError) { try vm.remove(interface: "eth0") } catch { errors.append(error) }
                 return errors
             }
             return try #require(errors, "capset")
         }
 
-        @Test("NET_ADMIN and SYS_ADMIN are enough for both ends, and for the packet filter")
+        @Test("NET_ADMIN and SYS_ADMIN are enough for both sides and for the packet filter")
         func enough() throws {
             #expect(try ends(try Lab(), with: ["NET_ADMIN", "SYS_ADMIN"]).map { "\($0)" } == [])
         }
 
         @Test(
-            "without one of them it is not permitted, and the error says which are needed",
+            "without one of them the operation is not permitted, and the error names the needed ones",
             arguments: ["NET_ADMIN", "SYS_ADMIN"])
         func missing(name: String) throws {
             let errors = try ends(try Lab(), with: ["NET_ADMIN", "SYS_ADMIN"].filter { $0 != name })

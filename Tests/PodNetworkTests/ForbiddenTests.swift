@@ -6,7 +6,7 @@ import Testing
 @testable import PodNetwork
 
 extension RealNamespaces {
-    @Suite("what a pod may not reach")
+    @Suite("a forbidden destination")
     struct ForbiddenTests {
         private static let metadata = "169.254.169.254"
         private let lab: Lab
@@ -23,7 +23,7 @@ extension RealNamespaces {
             joined = try await Joined(lab, pod: try lab.makePod(5, isDual: true))
         }
 
-        @Test("it reaches neither by the VM nor by the node, and hears so at once, until that is planned no longer")
+        @Test("cannot be reached through the VM or the node, and fails at once, as long as the plan forbids it")
         func forbidden() async throws {
             // Without being told, the pod's way there is through the node.
             #expect(try Lab.pings(Self.metadata, from: joined.home))
@@ -45,7 +45,7 @@ extension RealNamespaces {
             }
             #expect(try joined.home.run { try? Traffic.refusal(connecting: Self.metadata) } == EACCES)
             #expect(try Lab.pings("10.244.1.2", from: joined.home))
-            // Somebody takes it away: the next set-up mends it, and until then it is told.
+            // Another program removes the prohibition: the state says so, and the next set-up repairs it.
             try Lab.socket(joined.home).permit(plan.forbidden[0])
             let open = try await lab.vmNetworks.state(of: plan, in: joined.home.path)
             #expect(open.problems.count == 1 && open.problems[0].contains("169.254.169.254/32"), "\(open.problems)")
@@ -65,14 +65,14 @@ extension RealNamespaces {
             #expect(try Lab.pings(Self.metadata, from: joined.home))
         }
 
-        @Test("the VM answers in its place where a service of its own has the address")
+        @Test("is answered by the VM where its own service has the address")
         func ownServices() async throws {
             var plan = joined.vmPlan
             plan.ownServices = [try address(Self.metadata), try address("2001:db8::254")]
             let before = try Census(joined.home)
             for _ in 0..<2 { try await lab.vmNetworks.setUp(plan, in: joined.home.path) }
             // The way out of the VM is not needed for it.
-            try await lab.nodeNetworks.tearDownNodeNetwork(podInterface: "eth0", in: joined.pod.path)
+            try await lab.nodeNetworks.removeNodeNetwork(podInterface: "eth0", in: joined.pod.path)
             #expect(try Lab.pings(Self.metadata, from: joined.home))
             #expect(try Lab.pings("2001:db8::254", from: joined.home, "-6"))
             #expect(try await lab.vmNetworks.state(of: plan, in: joined.home.path).problems == [])
@@ -83,7 +83,7 @@ extension RealNamespaces {
             #expect(missing.count == 2 && missing.allSatisfy { $0.contains("service") }, "\(missing)")
         }
 
-        @Test("goes with the VM's end, and what others have forbidden stays")
+        @Test("is removed with the VM's side, and prohibitions of other programs stay")
         func gone() async throws {
             var plan = joined.vmPlan
             plan.forbidden = [try prefix("169.254.169.254/32"), try prefix("2001:db8::254/128")]
@@ -91,7 +91,7 @@ extension RealNamespaces {
             try #require(try Lab.succeeds("ip route add prohibit 192.0.2.8/32", in: joined.home), "needs ip")
             try await lab.vmNetworks.setUp(plan, in: joined.home.path)
             for _ in 0..<2 {
-                try await lab.vmNetworks.tearDownGuestNetwork(interface: "eth0", in: joined.home.path)
+                try await lab.vmNetworks.removeGuestNetwork(interface: "eth0", in: joined.home.path)
                 let left = try Census(joined.home)
                 #expect(left.prohibitions == [] && left.routes == [] && left.links.count == 1)
                 #expect(left.addresses.allSatisfy { $0.address.isLoopback })

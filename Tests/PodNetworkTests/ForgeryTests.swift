@@ -90,10 +90,10 @@ private struct Attack {
         attacker = try .make(named: "attacker")
         ends = overVersion6 ? ("fd00:1::1", "fd00:1::2") : ("10.0.0.1", "10.0.0.2")
         let (inNode, inVM, inAttacker) = (try Lab.socket(lab.node), try Lab.socket(lab.vm), try Lab.socket(attacker))
-        try inNode.createCable("other0", "eth0", in: attacker)
+        try inNode.createVethPair("other0", "eth0", in: attacker)
         try Lab.up("other0", inNode, ["\(Self.node.version4)/24", "\(Self.node.version6)/64"])
         try Lab.up("eth0", inAttacker, ["10.7.0.2/24", "fd00:7::2/64"])
-        try inVM.createCable("other0", "eth1", in: attacker)
+        try inVM.createVethPair("other0", "eth1", in: attacker)
         try Lab.up("other0", inVM, ["\(Self.vm.version4)/24", "\(Self.vm.version6)/64"])
         try Lab.up("eth1", inAttacker, ["10.8.0.2/24", "fd00:8::2/64"])
         joined = try await Joined(lab, pod: try lab.makePod(5, isDual: true), vm: ends.vm)
@@ -114,7 +114,7 @@ extension RealNamespaces {
     /// Root in a tenant's VM can send what it likes, from the address that the VM has in the cloud's network.
     @Suite("forged packets")
     struct ForgeryTests {
-        @Test("with a VM's number from another host get nowhere on the node", arguments: [false, true])
+        @Test("with the tunnel's identifier from another host are dropped on the node", arguments: [false, true])
         func intoTheNode(overVersion6: Bool) async throws {
             let attack = try await Attack(overVersion6: overVersion6)
             let (lab, joined, maker) = (attack.lab, attack.joined, attack.maker)
@@ -140,7 +140,7 @@ extension RealNamespaces {
             #expect(try await lab.nodeNetworks.state(of: joined.nodePlan, in: joined.pod.path).problems == [])
         }
 
-        @Test("with another pod's addresses do not get from the VM into the cluster", arguments: [false, true])
+        @Test("with another pod's addresses do not pass from the VM into the cluster", arguments: [false, true])
         func intoTheCluster(overVersion6: Bool) async throws {
             let attack = try await Attack(overVersion6: overVersion6)
             let (lab, maker) = (attack.lab, attack.maker)
@@ -160,7 +160,8 @@ extension RealNamespaces {
             #expect(try Lab.pings("fd00:244::5", from: lab.client, "-6"))
         }
 
-        @Test("with a VM's number from another host do not get into the VM's pod", arguments: [false, true])
+        @Test(
+            "with the tunnel's identifier from another host do not reach the pod in the VM", arguments: [false, true])
         func intoThePod(overVersion6: Bool) async throws {
             let attack = try await Attack(overVersion6: overVersion6)
             let (lab, joined, maker) = (attack.lab, attack.joined, attack.maker)
@@ -183,8 +184,8 @@ extension RealNamespaces {
             #expect(try await lab.vmNetworks.state(of: joined.vmPlan, in: joined.home.path).problems == [])
         }
 
-        @Test("are possible where a check is missing, which is told, and the next set-up mends it")
-        func mending() async throws {
+        @Test("pass where a check is missing; the state names the check, and the next set-up repairs it")
+        func repair() async throws {
             let attack = try await Attack()
             let (lab, joined, maker) = (attack.lab, attack.joined, attack.maker)
             let (pod, home) = (joined.pod, joined.home)
@@ -205,15 +206,15 @@ extension RealNamespaces {
                     }
                 ),
                 (
-                    "from other hosts than the VM",
+                    "from hosts other than the VM",
                     { try Lab.command("bridge fdb del \(maker.mac) dev vxlan1 self", in: pod) }
                 ),
                 (
-                    "from other hosts than the VM",
+                    "from hosts other than the VM",
                     { try Lab.command("ip link set vxlan1 type vxlan nolearning", in: pod) }
                 ),
                 (
-                    "from other hosts than the node", { try Lab.command("ip xfrm policy flush", in: lab.vm) }
+                    "from hosts other than the node", { try Lab.command("ip xfrm policy flush", in: lab.vm) }
                 ),
             ]
             for (words, damage) in breaks {
@@ -227,7 +228,7 @@ extension RealNamespaces {
             }
         }
 
-        @Test("are refused, while another's VXLAN on the same port of the node goes on")
+        @Test("are dropped, while another program's VXLAN on the same port works")
         func others() async throws {
             let attack = try await Attack()
             for (namespace, peer, own) in [

@@ -24,7 +24,7 @@ private final class Kernel {
         try #require(result == 0, "the kernel takes the program: \(errno)")
     }
 
-    /// How many bytes of the frame the program lets in: its result, but no more than there are.
+    /// The number of bytes of the frame that the program accepts: its result, up to the frame's length.
     func result(_ frame: Frame) -> Int {
         let bytes = frame.bytes
         unsafe send(sender.rawValue, bytes, bytes.count, 0)
@@ -33,7 +33,7 @@ private final class Kernel {
     }
 }
 
-@Suite("the source check of what a pod's VM sends")
+@Suite("the source check of packets from a pod's VM")
 struct SourceCheckTests {
     private func maker() throws -> FrameMaker {
         try FrameMaker(
@@ -45,21 +45,21 @@ struct SourceCheckTests {
         try Kernel(.frames(from: maker.mac, with: more + [maker.version4, maker.version6, maker.mac.linkLocalAddress]))
     }
 
-    @Test("takes what the pod may send, of either family, as it is")
+    @Test("accepts the pod's own frames of both IP families unchanged")
     func own() throws {
         let maker = try maker()
         let kernel = try kernel(maker)
         for (name, frame) in try maker.own() { #expect(kernel.result(frame) == frame.bytes.count, "\(name)") }
     }
 
-    @Test("takes nothing that has another's addresses, or that announces others")
+    @Test("rejects frames with other addresses, and announcements of other addresses")
     func forged() throws {
         let maker = try maker()
         let kernel = try kernel(maker)
         for (name, frame) in try maker.forged() { #expect(kernel.result(frame) == 0, "\(name)") }
     }
 
-    @Test("takes nothing that is cut short within its headers")
+    @Test("rejects frames that are truncated in their headers")
     func cut() throws {
         let maker = try maker()
         let kernel = try kernel(maker)
@@ -74,7 +74,7 @@ struct SourceCheckTests {
         }
     }
 
-    @Test("fits into the kernel for as many addresses as a pod may have, and for none")
+    @Test("is accepted by the kernel for no address and for the largest number of addresses")
     func manyAddresses() throws {
         let maker = try maker()
         let many = try (0..<PlanCheck.addressLimit).map { try address("fd00:244:1::\(String($0, radix: 16))") }
@@ -87,7 +87,7 @@ struct SourceCheckTests {
     }
 }
 
-@Suite("the filter of what leaves a pod")
+@Suite("the filter of a pod's outgoing packets")
 struct RestrictionTests {
     private func frame(_ packet: [UInt8], _ type: UInt16 = 0x0800) throws -> Frame {
         Frame(
@@ -95,7 +95,7 @@ struct RestrictionTests {
             payload: packet)
     }
 
-    @Test("drops packets to restricted hosts but for the open ports, and all packets to forbidden ones")
+    @Test("drops packets to closed ports of restricted hosts, and all packets to forbidden hosts")
     func ports() throws {
         let program = FrameProgram.dropping([
             Restriction(try prefix("168.63.129.16/32"), openPorts: [53]),
@@ -114,11 +114,11 @@ struct RestrictionTests {
             let packet = FrameMaker.version4(
                 from: own, to: try address(target), proto: proto, fragment: fragment,
                 options: [UInt8](repeating: 1, count: options), FrameMaker.ports(port))
-            return kernel.result(try frame(packet)) == Int(FrameProgram.Verdict.drop)
+            return kernel.result(try frame(packet)) == Int(FrameProgram.TrafficAction.drop)
         }
         func isDropped6(_ target: String, _ next: UInt8, _ port: UInt16) throws -> Bool {
             let packet = FrameMaker.version6(from: own6, to: try address(target), next: next, FrameMaker.ports(port))
-            return kernel.result(try frame(packet, 0x86DD)) == Int(FrameProgram.Verdict.drop)
+            return kernel.result(try frame(packet, 0x86DD)) == Int(FrameProgram.TrafficAction.drop)
         }
         let platform = "168.63.129.16"
         for proto: UInt8 in [6, 17] {

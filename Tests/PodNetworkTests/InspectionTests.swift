@@ -14,7 +14,7 @@ func failure(_ body: () async throws -> Void) async throws -> PodNetworkError {
 struct Unexpected: Error {}
 
 extension RealNamespaces {
-    @Suite("looking at a namespace")
+    @Suite("the inspection of a namespace")
     struct InspectionTests {
         private let lab: Lab
         private let pod: NetworkNamespace
@@ -51,20 +51,20 @@ extension RealNamespaces {
             #expect(found.neighbors == [neighbor])
         }
 
-        @Test("takes the only interface when there is no default route")
+        @Test("finds the only interface when there is no default route")
         func noDefaultRoute() async throws {
             try lab.plug(pod, "p", ["10.244.1.9/24"])
             let found = try await lab.nodeNetworks.inspect(pod.path)
             #expect(found.name == "eth0")
         }
 
-        @Test("refuses a pod without a network, and one that has two alike")
+        @Test("refuses a pod without a network, and one with two equal interfaces")
         func noneOrTwo() async throws {
             let none = try await failure { _ = try await lab.nodeNetworks.inspect(pod.path) }
             #expect(none.code == .noPrimaryInterface)
             try lab.plug(pod, "p", ["10.244.1.9/24"])
             let (inNode, inPod) = (try Lab.socket(lab.node), try Lab.socket(pod))
-            try inNode.createCable("q", "eth1", in: pod)
+            try inNode.createVethPair("q", "eth1", in: pod)
             try Lab.up("q", inNode)
             let eth1 = try Lab.up("eth1", inPod, ["10.99.0.2/24"])
             let two = try await failure { _ = try await lab.nodeNetworks.inspect(pod.path) }
@@ -79,7 +79,7 @@ extension RealNamespaces {
             #expect(found.routes.allSatisfy { $0.gateway != (try? address("10.244.1.1")) })
         }
 
-        @Test("refuses a path that leads to no namespace, to a file, or to the node's own")
+        @Test("refuses a path without a namespace, to a file, or to the node's own namespace")
         func wrongPath() async throws {
             let missing = try await failure { _ = try await lab.nodeNetworks.inspect("/run/netns/not-there") }
             #expect(missing.code == .missingNamespace && missing.description.contains("HostToContainer"))
@@ -91,7 +91,7 @@ extension RealNamespaces {
             #expect(own.code == .unusableNamespace && own.remedy.contains("hostNetwork"))
         }
 
-        @Test("finds the node's interface by name or default route, with the MTU of the way to the peer")
+        @Test("finds the node's interface by name or default route, with the MTU of the path to the peer")
         func underlay() async throws {
             let peer = try address("10.0.0.2")
             let nodeNetworks = lab.nodeNetworks
@@ -115,7 +115,7 @@ extension RealNamespaces {
         }
     }
 
-    @Suite("what is in the way")
+    @Suite("an obstacle")
     struct ConflictTests {
         private let lab: Lab
         private let plan: NodeNetworkPlan
@@ -125,7 +125,7 @@ extension RealNamespaces {
             plan = try NodeNetworkPlan(Tunnel(9, to: try address("10.0.0.2")))
         }
 
-        @Test("is named when an identifier is taken, and nothing is left of the attempt")
+        @Test("is reported when another interface has the identifier, and the attempt leaves nothing")
         func identifierTaken() async throws {
             let (one, two) = (try lab.makePod(1), try lab.makePod(2))
             try await lab.nodeNetworks.setUp(plan, in: one.path)
@@ -133,11 +133,11 @@ extension RealNamespaces {
             let clash = try await failure { try await lab.nodeNetworks.setUp(plan, in: two.path) }
             #expect(clash.code == .taken && clash.description.contains("VXLAN 9") && clash.leftBehind == [])
             #expect(try Census(two) == before)
-            try await lab.nodeNetworks.tearDownNodeNetwork(podInterface: "eth0", in: one.path)
+            try await lab.nodeNetworks.removeNodeNetwork(podInterface: "eth0", in: one.path)
             try await lab.nodeNetworks.setUp(plan, in: two.path)
         }
 
-        @Test("is named when something else has the interface's name, on either side")
+        @Test("is reported when an interface of another kind has the name, on both sides")
         func nameTaken() async throws {
             let pod = try lab.makePod(1)
             try Lab.socket(pod).createBridge("vxlan1")
@@ -146,7 +146,7 @@ extension RealNamespaces {
             #expect(clash.code == .taken && clash.description.contains("bridge"))
             #expect(try Census(pod) == before)
             // And it is not ours to remove.
-            try await lab.nodeNetworks.tearDownNodeNetwork(podInterface: "eth0", in: pod.path)
+            try await lab.nodeNetworks.removeNodeNetwork(podInterface: "eth0", in: pod.path)
             #expect(try Census(pod) == before)
 
             let home = try NetworkNamespace.make(named: "podns")
@@ -159,18 +159,19 @@ extension RealNamespaces {
             #expect(other.code == .taken)
         }
 
-        @Test("is named when somebody else has rules on the pod's interface")
+        @Test("is reported when another program has rules on the pod's interface")
         func foreignRules() async throws {
             let pod = try lab.makePod(1)
             try #require(try Lab.succeeds("tc qdisc add dev eth0 clsact", in: pod), "needs tc")
             let before = try Census(pod)
             let clash = try await failure { try await lab.nodeNetworks.setUp(plan, in: pod.path) }
             #expect(clash.code == .taken && clash.reason.contains("clsact"))
-            try await lab.nodeNetworks.tearDownNodeNetwork(podInterface: "eth0", in: pod.path)
+            try await lab.nodeNetworks.removeNodeNetwork(podInterface: "eth0", in: pod.path)
             #expect(try Census(pod) == before)
         }
 
-        @Test("is named when another VXLAN interface has the port: a warning, or an error if it shares with nobody")
+        @Test(
+            "is reported when another VXLAN interface has the port: a warning, or an error if it takes the whole port")
         func otherTunnels() async throws {
             #expect(try await lab.nodeNetworks.otherTunnels(on: Lab.port) == [])
             let flannel =
@@ -181,7 +182,7 @@ extension RealNamespaces {
             #expect(try await lab.nodeNetworks.otherTunnels(on: 8472) == [])
             let pod = try lab.makePod(1)
             try await lab.nodeNetworks.setUp(plan, in: pod.path)
-            try await lab.nodeNetworks.tearDownNodeNetwork(podInterface: "eth0", in: pod.path)
+            try await lab.nodeNetworks.removeNodeNetwork(podInterface: "eth0", in: pod.path)
 
             let cilium =
                 "ip link del flannel.1; ip link add cilium_vxlan type vxlan external dstport 4789 && ip link set cilium_vxlan up"
@@ -194,27 +195,27 @@ extension RealNamespaces {
             #expect(try Census(pod) == before)
         }
 
-        @Test("is not there: removing twice, and from a namespace or an interface that is gone, is fine")
+        @Test("does not prevent removal: removing twice, or after the namespace or interface is gone, succeeds")
         func gone() async throws {
             var pod: NetworkNamespace? = try lab.makePod(1)
             let path = try #require(pod?.path)
             try await lab.nodeNetworks.setUp(plan, in: path)
             // The tunnel of another pod is not ours.
-            try await lab.nodeNetworks.tearDownNodeNetwork(podInterface: "eth0", identifier: 10, in: path)
+            try await lab.nodeNetworks.removeNodeNetwork(podInterface: "eth0", identifier: 10, in: path)
             #expect(try Lab.socket(try #require(pod)).link(named: "vxlan1") != nil)
             for _ in 0..<2 {
-                try await lab.nodeNetworks.tearDownNodeNetwork(podInterface: "eth0", identifier: 9, in: path)
-                try await lab.vmNetworks.tearDownGuestNetwork(interface: "none", in: path)
+                try await lab.nodeNetworks.removeNodeNetwork(podInterface: "eth0", identifier: 9, in: path)
+                try await lab.vmNetworks.removeGuestNetwork(interface: "none", in: path)
             }
-            try await lab.nodeNetworks.tearDownNodeNetwork(podInterface: "eth9", in: path)
-            try await lab.nodeNetworks.tearDownNodeNetwork(podInterface: "eth0", in: "/run/netns/not-there")
-            try await lab.nodeNetworks.tearDownNodeNetwork(podInterface: "eth0", in: "/etc/passwd")
+            try await lab.nodeNetworks.removeNodeNetwork(podInterface: "eth9", in: path)
+            try await lab.nodeNetworks.removeNodeNetwork(podInterface: "eth0", in: "/run/netns/not-there")
+            try await lab.nodeNetworks.removeNodeNetwork(podInterface: "eth0", in: "/etc/passwd")
             let missing = try await failure { try await lab.nodeNetworks.setUp(plan, in: "/run/netns/not-there") }
             #expect(missing.code == .missingNamespace)
             pod = nil
         }
 
-        @Test("is the pod's interface missing: said so")
+        @Test("is reported when the pod's interface is missing")
         func noInterface() async throws {
             let pod = try lab.makePod(1)
             var other = plan

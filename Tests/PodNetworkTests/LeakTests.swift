@@ -8,19 +8,18 @@ import Testing
 extension RealNamespaces {
     @Suite("two hundred pods")
     struct LeakTests {
-        @Test("come and go twenty at a time, and leave nothing behind")
+        @Test("start and end twenty at a time, and leave nothing")
         func twoHundred() async throws {
             let lab = try Lab()
             let peers = try UntrackedPeers(port: Lab.port, in: lab.node)
             let (descriptors, namespaces) = (Census.descriptors, Census.namespaces)
             let (nodeBefore, vmBefore) = (try Census(lab.node), try Census(lab.vm))
             let underlay = try await lab.nodeNetworks.underlay(named: "under0", toward: try address("10.0.0.2"))
-            var identifiers = try #require(VXLANIdentifiers(from: 555_000))
             do {
                 let pods = try (0..<200).map { number in
                     (
                         pod: try lab.makePod(number), home: try NetworkNamespace.make(named: "podns"),
-                        id: try identifiers.allocate(), peer: "10.1.0.\(number)"
+                        id: UInt32(555_000 + number), peer: "10.1.0.\(number)"
                     )
                 }
                 let before = try Census(pods[7].pod)
@@ -49,9 +48,9 @@ extension RealNamespaces {
                 try await withThrowingTaskGroup { group in
                     for (pod, home, id, peer) in pods {
                         group.addTask {
-                            try await lab.nodeNetworks.tearDownNodeNetwork(
+                            try await lab.nodeNetworks.removeNodeNetwork(
                                 podInterface: "eth0", identifier: id, in: pod.path)
-                            try await lab.vmNetworks.tearDownGuestNetwork(interface: "eth0", in: home.path)
+                            try await lab.vmNetworks.removeGuestNetwork(interface: "eth0", in: home.path)
                             try await peers.remove(peer)
                         }
                     }

@@ -18,7 +18,7 @@ extension RealNamespaces {
                 in: host)
         }
 
-        @Test("joins the hosts on it with each other and with this one, over IPv4 and IPv6")
+        @Test("connects its hosts with each other and with this host, over IPv4 and IPv6")
         func joins() throws {
             try network.make()
             let (one, two) = (try NetworkNamespace.make(named: "one"), try NetworkNamespace.make(named: "two"))
@@ -36,7 +36,7 @@ extension RealNamespaces {
             #expect(defaults.map { $0.map(\.description).sorted() } == [["198.18.4.1", "fd00:18::1"], ["198.18.4.1"]])
         }
 
-        @Test("a neighbour may be made known for good, or until nobody needs it, and forgotten")
+        @Test("a neighbour entry can be permanent or not, and can be removed")
         func neighbors() throws {
             try network.make()
             let socket = try Lab.socket(host)
@@ -50,7 +50,7 @@ extension RealNamespaces {
             #expect(try !Lab.command("ip neigh show", in: host).contains("198.18.4.9"))
         }
 
-        @Test("is the same when made again, and the gateway's Ethernet address stays as hosts come and go")
+        @Test("is unchanged when made again, and the gateway's Ethernet address stays when hosts come and go")
         func again() throws {
             try network.make()
             let bridge = try Lab.socket(host).made("ppf0123abcd")
@@ -66,7 +66,7 @@ extension RealNamespaces {
             try network.unplug(port: "ppf0")
             #expect(try Lab.socket(one).link(named: "eth0") == nil)
             try network.unplug(port: "ppf0")
-            // The port that a host left behind which nobody took down goes to the next one.
+            // The next host gets the port that an earlier host has left.
             try network.plug(one, port: "ppf0", addresses: addresses)
             let two = try NetworkNamespace.make(named: "two")
             try network.plug(two, port: "ppf0", addresses: addresses)
@@ -77,7 +77,7 @@ extension RealNamespaces {
             #expect(try network.ports() == [])
         }
 
-        @Test("carries large packets if it is told to")
+        @Test("carries large packets when configured so")
         func jumbo() throws {
             let large = LocalNetwork(bridge: "ppf1", gateway: try prefix("198.18.8.1/22"), mtu: 9000, in: host)
             try large.make()
@@ -86,7 +86,7 @@ extension RealNamespaces {
             #expect(try Lab.pings("198.18.8.1", from: one, "-M do -s \(9000 - 28)"))
         }
 
-        @Test("leaves alone what is not its own, and says what is in the way")
+        @Test("does not change interfaces of other programs, and reports them")
         func foreign() throws {
             let socket = try Lab.socket(host)
             let one = try NetworkNamespace.make(named: "one")
@@ -94,7 +94,7 @@ extension RealNamespaces {
                 try network.plug(one, port: "ppf0", addresses: [try prefix("198.18.4.2/22")])
             }
             #expect(missing?.code == .noPrimaryInterface)
-            try socket.createCable("ppf0123abcd", "there", in: one)
+            try socket.createVethPair("ppf0123abcd", "there", in: one)
             let taken = #expect(throws: PodNetworkError.self) { try network.make() }
             #expect(taken?.code == .taken && taken?.reason.contains("veth") == true)
             #expect(throws: PodNetworkError.self) { try network.remove() }
@@ -107,44 +107,44 @@ extension RealNamespaces {
             }
         }
 
-        @Test("that the kernel refuses leaves nothing behind, whichever request it is", arguments: [true, false])
+        @Test("leaves nothing when the kernel refuses any of its requests", arguments: [true, false])
         func refused(isLost: Bool) throws {
-            let keeper = Gatekeeper()
+            let injector = FaultInjector()
             let network = LocalNetwork(
                 bridge: "ppf0123abcd", gateway: try prefix("198.18.4.1/22"), further: [try prefix("fd00:18::1/64")],
-                in: host, gate: keeper.gate)
+                in: host, faults: injector.faults)
             let one = try NetworkNamespace.make(named: "one")
             let (before, inOne) = (try Census(host), try Census(one))
-            let verdict = isLost ? NetlinkGate.Verdict.lose(errno: ENOBUFS) : .refuse(errno: EPERM)
+            let outcome = isLost ? NetlinkFaults.Outcome.lose(errno: ENOBUFS) : .refuse(errno: EPERM)
             for number in 0... {
-                keeper.arm(number, verdict)
+                injector.arm(number, outcome)
                 do {
                     try network.make()
                     break
                 } catch {
                     #expect(error.leftBehind == [])
-                    #expect(try Census(host) == before, "after \(keeper.calls[number])")
+                    #expect(try Census(host) == before, "after \(injector.calls[number])")
                 }
             }
-            #expect(keeper.calls.count > 6)
+            #expect(injector.calls.count > 6)
             let made = try Census(host)
             let addresses = [try prefix("198.18.4.2/22"), try prefix("fd00:18::2/64")]
             for number in 0... {
-                keeper.arm(number, verdict)
+                injector.arm(number, outcome)
                 do {
                     try network.plug(one, port: "ppf0", addresses: addresses)
                     break
                 } catch {
                     #expect(error.leftBehind == [])
-                    #expect(try Census(host) == made, "after \(keeper.calls[number])")
+                    #expect(try Census(host) == made, "after \(injector.calls[number])")
                     let now = try Census(one)
-                    #expect(now.links == inOne.links || keeper.calls[number].contains(" lo"))
+                    #expect(now.links == inOne.links || injector.calls[number].contains(" lo"))
                 }
             }
-            #expect(keeper.calls.count > 12)
+            #expect(injector.calls.count > 12)
         }
 
-        @Test("is one that this host has no address and no route of, and the same each time")
+        @Test("is free of this host's addresses and routes, and the same each time")
         func free() throws {
             let pool = try prefix("198.18.0.0/16")
             let socket = try Lab.socket(host)
@@ -156,7 +156,7 @@ extension RealNamespaces {
             #expect(first.network == first)
             // A default route is in the way of nothing, a narrower and a wider one are.
             let one = try NetworkNamespace.make(named: "one")
-            try socket.createCable("p", "q", in: one)
+            try socket.createVethPair("p", "q", in: one)
             let link = try Lab.up("p", socket, ["192.0.2.1/24"])
             try Lab.up("q", try Lab.socket(one))
             try socket.add(PodRoute(to: .allVersion4, through: try address("192.0.2.2")), over: link)

@@ -3,7 +3,7 @@ import Testing
 
 @Suite("an address as text")
 struct NetAddressTests {
-    @Test("is taken in both versions, and shown in the usual way")
+    @Test("is parsed in both IP versions, and printed in the usual form")
     func addresses() {
         #expect(NetAddress("10.0.0.4")?.bytes == [10, 0, 0, 4])
         #expect(NetAddress("::")?.bytes == [UInt8](repeating: 0, count: 16))
@@ -14,7 +14,7 @@ struct NetAddressTests {
     }
 
     @Test(
-        "is refused where it is none, as Go does",
+        "is refused when it is malformed, as in Go",
         arguments: [
             "", "1.2.3", "1.2.3.4.5", "1.2.3.256", "01.2.3.4", "1.2.3.4 ", "1.2.3.-4", "+1.2.3.4", ":", ":::",
             "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "1::2::3", "12345::", "g::", "fe80::1%eth0", "1.2.3.4::", ":1::",
@@ -24,7 +24,7 @@ struct NetAddressTests {
         #expect(NetAddress(text) == nil)
     }
 
-    @Test("has a prefix no longer than itself, and nothing but digits for it")
+    @Test("has a prefix length in digits, up to the address's length")
     func prefixes() {
         #expect(NetPrefix("10.0.0.4/0")?.length == 0)
         #expect(NetPrefix("10.0.0.4/32")?.length == 32)
@@ -38,7 +38,7 @@ struct NetAddressTests {
         }
     }
 
-    @Test("is six pairs for Ethernet")
+    @Test("has six pairs for Ethernet")
     func hardware() {
         #expect(LinkAddress("0A:58:0a:f4:00:13")?.description == "0a:58:0a:f4:00:13")
         for text in [

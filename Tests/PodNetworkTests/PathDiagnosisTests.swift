@@ -4,9 +4,9 @@ import Testing
 
 @testable import PodNetwork
 
-@Suite("what is wrong between the ends")
+@Suite("The diagnosis of a pod's path")
 struct PathDiagnosisTests {
-    /// What has gone out and come in at each end, whether the VM tells, and what is then to be said.
+    /// The packets of each side (nil: the VM does not answer), and the words of the expected fault.
     struct Case: Sendable, CustomTestStringConvertible {
         let name: String
         let node: (sent: UInt64, received: UInt64)
@@ -19,28 +19,30 @@ struct PathDiagnosisTests {
 
     private static let cases = [
         Case(name: "nothing was sent yet", node: (0, 0), vm: (0, 0), words: nil),
-        Case(name: "nothing was sent, and the VM does not tell", node: (0, 0), vm: nil, words: nil),
-        Case(name: "all is well", node: (9, 8), vm: (8, 9), words: nil),
-        Case(name: "all is well, and the VM does not tell", node: (9, 8), vm: nil, words: nil),
-        Case(name: "the pod has nothing to say", node: (9, 0), vm: (0, 9), words: nil),
-        Case(name: "nobody speaks to the pod", node: (0, 9), vm: (9, 0), words: nil),
+        Case(name: "nothing was sent, and the VM does not answer", node: (0, 0), vm: nil, words: nil),
+        Case(name: "no fault", node: (9, 8), vm: (8, 9), words: nil),
+        Case(name: "no fault, and the VM does not answer", node: (9, 8), vm: nil, words: nil),
+        Case(name: "the pod sends nothing", node: (9, 0), vm: (0, 9), words: nil),
+        Case(name: "no host sends to the pod", node: (0, 9), vm: (9, 0), words: nil),
         Case(
-            name: "the VM gets nothing", node: (1, 0), vm: (0, 0),
-            words: "UDP port 4789 does not get through to the VM at 10.0.0.2: 1 packet left"),
+            name: "the VM receives nothing", node: (1, 0), vm: (0, 0),
+            words: "UDP port 4789 is blocked to the VM at 10.0.0.2: 1 packet left"),
         Case(
-            name: "the VM gets nothing, and is heard", node: (7, 3), vm: (3, 0),
-            words: "does not get through to the VM at 10.0.0.2: 7 packets left"),
+            name: "the VM receives nothing, and its packets arrive", node: (7, 3), vm: (3, 0),
+            words: "is blocked to the VM at 10.0.0.2: 7 packets left"),
         Case(
-            name: "the node gets nothing", node: (4, 0), vm: (3, 4),
-            words: "does not get through from the VM at 10.0.0.2: 3 packets left"),
-        Case(name: "neither gets anything", node: (4, 0), vm: (3, 0), words: "gets through in neither direction"),
-        Case(name: "none came back, and the VM does not tell", node: (4, 0), vm: nil, words: "none came back"),
+            name: "the node receives nothing", node: (4, 0), vm: (3, 4),
+            words: "is blocked from the VM at 10.0.0.2: 3 packets left"),
+        Case(name: "neither receives anything", node: (4, 0), vm: (3, 0), words: "is blocked in both directions"),
+        Case(name: "none came back, and the VM does not answer", node: (4, 0), vm: nil, words: "none came back"),
         Case(
-            name: "the node has no way", node: (0, 0), dropped: 5, vm: (0, 0),
-            words: "The node throws away what goes to the VM (5 packets)"),
+            name: "the node has no route", node: (0, 0), dropped: 5, vm: (0, 0),
+            words: "The node drops the packets to the VM (5 packets)"),
     ]
 
-    @Test("is told by what was sent and what arrived, and never of what nobody sent", arguments: cases)
+    @Test(
+        "compares the packets that were sent with those that arrived, and finds no fault in an idle path",
+        arguments: cases)
     func counters(_ it: Case) throws {
         let tunnel = Tunnel(7, to: try address("10.0.0.2"))
         var hop = NodeNetworkState.Hop(interface: "vxlan1", mtu: 1450, isUp: true, counters: .init())
@@ -48,14 +50,14 @@ struct PathDiagnosisTests {
         hop.counters.sent.dropped = it.dropped
         hop.counters.received.packets = it.node.received
         let far = it.vm.map {
-            PathDiagnosis.FarEnd(pod: .init(received: $0.received, sent: $0.sent, mtu: 1450), problems: [])
+            PathDiagnosis.GuestReport(pod: .init(received: $0.received, sent: $0.sent, mtu: 1450), problems: [])
         }
         let found = PathDiagnosis.problems(of: tunnel, node: NodeNetworkState(tunnel: hop), vm: far)
         #expect(found.count == (it.words == nil ? 0 : 1), "\(found)")
         if let words = it.words { #expect(found.first?.contains(words) == true, "\(found)") }
     }
 
-    @Test("is told by what has passed since, where somebody looked before")
+    @Test("uses only the packets since an earlier look")
     func since() throws {
         let tunnel = Tunnel(7, to: try address("10.0.0.2"))
         func counts(_ node: (UInt64, UInt64), _ vm: (UInt64, UInt64)) -> PathDiagnosis.Counts {
@@ -72,11 +74,11 @@ struct PathDiagnosisTests {
         #expect(problems(counts((90, 80), (80, 90)), counts((91, 80), (81, 91)))[0].contains("from the VM"))
         #expect(problems(counts((90, 0), (80, 0)), counts((91, 1), (81, 1))) == [])
         #expect(problems(counts((90, 80), (80, 90)), counts((90, 80), (80, 90))) == [])
-        // Both ends were made anew meanwhile.
+        // Both interfaces were made again in between.
         #expect(problems(counts((90, 80), (80, 90)), counts((1, 1), (1, 1))) == [])
     }
 
-    @Test("comes after what is wrong at the ends, and is not said where one is missing")
+    @Test("comes after the faults of each side, and is left out where an interface is missing")
     func ends() throws {
         let tunnel = Tunnel(7, to: try address("10.0.0.2"))
         var hop = NodeNetworkState.Hop(interface: "vxlan1", mtu: 1450, isUp: true, counters: .init())
@@ -91,18 +93,18 @@ struct PathDiagnosisTests {
         let large = PathDiagnosis.problems(
             of: tunnel, node: NodeNetworkState(tunnel: hop),
             vm: .init(pod: .init(received: 4, sent: 0, mtu: 1500), problems: []))
-        #expect(large.count == 1 && large[0].contains("1500 bytes"))
+        #expect(large.count == 1 && large[0].contains("the MTU 1500"))
     }
 }
 extension RealNamespaces {
-    @Suite("between the ends")
+    @Suite("between node and VM")
     struct BetweenTests {
-        /// What is wrong by what the ends count, as the adaptor asks for it.
+        /// The faults by the counters of both sides, as the adaptor finds them.
         private func problems(_ joined: Joined) async throws -> [String] {
             let (node, vm) = (joined.lab.nodeNetworks, joined.lab.vmNetworks)
-            func far() async throws -> PathDiagnosis.FarEnd {
+            func far() async throws -> PathDiagnosis.GuestReport {
                 try await vm.probe(joined.vmPlan, in: joined.home.path)
-                return PathDiagnosis.FarEnd(try await vm.state(of: joined.vmPlan, in: joined.home.path))
+                return PathDiagnosis.GuestReport(try await vm.state(of: joined.vmPlan, in: joined.home.path))
             }
             let earlier = PathDiagnosis.Counts(
                 node: try await node.state(of: joined.nodePlan, in: joined.pod.path), vm: try await far())
@@ -112,22 +114,22 @@ extension RealNamespaces {
             return PathDiagnosis.problems(of: joined.nodePlan.tunnel, node: near, vm: after, since: earlier)
         }
 
-        @Test("nothing is wrong when a probe arrives, whatever was sent before the VM's end was there")
+        @Test("there is no fault when a probe arrives, whatever was sent before the VM's side was set up")
         func early() async throws {
             let lab = try Lab()
             let joined = try await Joined(lab, pod: try lab.makePod())
-            try await lab.vmNetworks.tearDownGuestNetwork(interface: "eth0", in: joined.home.path)
+            try await lab.vmNetworks.removeGuestNetwork(interface: "eth0", in: joined.home.path)
             #expect(try !Lab.pings("10.244.1.10", from: lab.client))
             try await lab.vmNetworks.setUp(joined.vmPlan, in: joined.home.path)
             #expect(try await problems(joined) == [])
         }
 
-        @Test("a firewall is told from a missing end, in each direction, also where packets passed before it")
+        @Test("a firewall is found in each direction, also after packets have passed")
         func blocked() async throws {
             let lab = try Lab()
             let joined = try await Joined(lab, pod: try lab.makePod())
             for (host, words) in [
-                (lab.vm, "does not get through to the VM"), (lab.node, "does not get through from the VM"),
+                (lab.vm, "is blocked to the VM"), (lab.node, "is blocked from the VM"),
             ] {
                 #expect(try Lab.pings("10.244.1.2", from: joined.home))
                 #expect(try await problems(joined) == [])
@@ -139,14 +141,14 @@ extension RealNamespaces {
             }
         }
 
-        @Test("a probe takes a pod with IPv6 alone, and says so where there is no tunnel")
+        @Test("a probe works for a pod with only IPv6, and fails without a tunnel")
         func probe() async throws {
             let lab = try Lab()
             let pod = try NetworkNamespace.make(named: "pod")
             try lab.plug(pod, "six", ["fd00:244::99/64"], gateways: ["fd00:244::1"])
             let joined = try await Joined(lab, pod: pod)
             #expect(try await problems(joined) == [])
-            try await lab.nodeNetworks.tearDownNodeNetwork(podInterface: "eth0", in: pod.path)
+            try await lab.nodeNetworks.removeNodeNetwork(podInterface: "eth0", in: pod.path)
             let missing = try await failure { try await lab.nodeNetworks.probe(joined.nodePlan, in: pod.path) }
             #expect(missing.description.contains("vxlan1"))
         }

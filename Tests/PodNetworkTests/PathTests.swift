@@ -39,9 +39,9 @@ struct Joined {
 }
 
 extension RealNamespaces {
-    @Suite("the path between the ends")
+    @Suite("the path between node and VM")
     struct PathTests {
-        @Test("carries pings and TCP both ways, and the pod in the VM has the pod's address")
+        @Test("carries pings and TCP in both directions, and the pod in the VM has the pod's address")
         func bothWays() async throws {
             let lab = try Lab()
             let joined = try await Joined(lab, pod: try lab.makePod())
@@ -66,7 +66,7 @@ extension RealNamespaces {
             }
         }
 
-        @Test("carries packets as large as the MTU says, and none that are larger")
+        @Test("carries packets up to the MTU, and no larger ones")
         func fullSize() async throws {
             let lab = try Lab()
             let joined = try await Joined(lab, pod: try lab.makePod())
@@ -85,7 +85,7 @@ extension RealNamespaces {
             #expect(try await Traffic.tcp(from: lab.client, to: joined.home, at: "fd00:244::7", bytes: size) == size)
         }
 
-        @Test("goes over IPv6 as well")
+        @Test("works over IPv6")
         func overVersion6() async throws {
             let lab = try Lab()
             let joined = try await Joined(lab, pod: try lab.makePod(), vm: "fd00:1::2")
@@ -94,13 +94,13 @@ extension RealNamespaces {
             #expect(try Lab.pings("10.244.1.2", from: joined.home, "-M do -s \(1430 - 28)"))
         }
 
-        /// What Calico and Azure CNI make: a gateway that is nobody, whose Ethernet address is written down.
-        @Test("works for a gateway on the link that nobody is, as Calico and Azure CNI have it", arguments: [32, 16])
-        func nobodysGateway(length: Int) async throws {
+        /// As Calico and Azure CNI make it: a gateway without a host, with a permanent neighbour entry.
+        @Test("works with an on-link gateway without a host, as Calico and Azure CNI have it", arguments: [32, 16])
+        func gatewayWithoutHost(length: Int) async throws {
             let lab = try Lab()
             let pod = try NetworkNamespace.make(named: "pod")
             let (inNode, inPod) = (try Lab.socket(lab.node), try Lab.socket(pod))
-            try inNode.createCable("cali1", "eth0", in: pod)
+            try inNode.createVethPair("cali1", "eth0", in: pod)
             let outside = try Lab.up("cali1", inNode)
             let eth0 = try Lab.up("eth0", inPod)
             try inPod.add(try prefix("10.240.7.7/\(length)"), to: eth0)
@@ -116,7 +116,7 @@ extension RealNamespaces {
             #expect(try Lab.pings("10.0.0.1", from: joined.home))
         }
 
-        @Test("works for a small MTU and several networks behind one gateway, as OVN-Kubernetes has it")
+        @Test("works with a small MTU and several networks behind one gateway, as OVN-Kubernetes has them")
         func manyNetworks() async throws {
             let lab = try Lab()
             let pod = try NetworkNamespace.make(named: "pod")
@@ -134,7 +134,7 @@ extension RealNamespaces {
             #expect(try Lab.pings("10.244.1.2", from: joined.home, "-M do -s \(1400 - 28)"))
         }
 
-        @Test("is made only once, however often it is set up, and mended where it is broken")
+        @Test("is not changed by another set-up, and is repaired where it is broken")
         func idempotent() async throws {
             let lab = try Lab()
             let joined = try await Joined(lab, pod: try lab.makePod(9, isDual: true))
@@ -158,7 +158,7 @@ extension RealNamespaces {
             #expect(try Lab.pings("fd00:244::9", from: joined.lab.client, "-6"))
         }
 
-        @Test("gives way to another plan")
+        @Test("is changed to another plan")
         func replaced() async throws {
             let lab = try Lab()
             let joined = try await Joined(lab, pod: try lab.makePod())
@@ -176,7 +176,7 @@ extension RealNamespaces {
             try await lab.nodeNetworks.setUp(joined.nodePlan, in: other.path)
         }
 
-        @Test("cuts no packet in two where a route says that larger ones fit, as Cilium's do")
+        @Test("fragments no packet where a route has a larger MTU, as Cilium's do")
         func largeRoute() async throws {
             let lab = try Lab()
             let pod = try NetworkNamespace.make(named: "pod")
@@ -204,7 +204,7 @@ extension RealNamespaces {
             #expect(routes.contains { $0.destination.description == "10.96.0.0/12" && $0.gateway == gateway })
         }
 
-        @Test("of a thousand routes, and of two gateways for one destination, is the same when made twice")
+        @Test("with a thousand routes, and with two gateways for one destination, is the same when set up twice")
         func manyRoutes() async throws {
             let lab = try Lab()
             let joined = try await Joined(lab, pod: try lab.makePod(4, isDual: true))
@@ -227,7 +227,7 @@ extension RealNamespaces {
             #expect(found.addresses == plan.addresses && found.hardwareAddress == plan.hardwareAddress)
         }
 
-        @Test("ends with an error that helps where IPv6 is switched off")
+        @Test("fails with a remedy where IPv6 is disabled")
         func withoutVersion6() async throws {
             let lab = try Lab()
             let joined = try await Joined(lab, pod: try lab.makePod(4, isDual: true))
@@ -235,13 +235,13 @@ extension RealNamespaces {
             try #require(
                 try Lab.succeeds(
                     "sysctl -w net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1", in: home))
-            try await lab.vmNetworks.tearDownGuestNetwork(interface: "eth0", in: joined.home.path)
+            try await lab.vmNetworks.removeGuestNetwork(interface: "eth0", in: joined.home.path)
             let refused = try await failure { try await lab.vmNetworks.setUp(joined.vmPlan, in: home.path) }
             #expect(refused.remedy.contains("disable_ipv6"), "\(refused)")
             #expect(try Lab.socket(home).links().map(\.name) == ["lo"])
         }
 
-        @Test("leaves the threads of this process in the namespace they were in")
+        @Test("leaves the threads of this process in their namespace")
         func threads() async throws {
             let own = try NetworkNamespace.ofThisProcess()
             let lab = try Lab()
@@ -258,7 +258,7 @@ extension RealNamespaces {
             }
         }
 
-        @Test("shows what has passed each hop, and names what is broken")
+        @Test("shows the counters of each hop, and names what is broken")
         func state() async throws {
             let lab = try Lab()
             let joined = try await Joined(lab, pod: try lab.makePod())
@@ -277,11 +277,11 @@ extension RealNamespaces {
                 Set(far.addresses) == Set(joined.vmPlan.addresses) && far.routes.count == joined.vmPlan.routes.count)
             #expect(try #require(far.pod).counters.received.packets >= 3 && far.pod?.mtu == 1450)
             #expect(far.tunnelDescription == "VXLAN 555000 to 10.0.0.1, UDP port 4789")
-            #expect(PathDiagnosis.problems(of: plan.tunnel, node: good, vm: PathDiagnosis.FarEnd(far)) == [])
+            #expect(PathDiagnosis.problems(of: plan.tunnel, node: good, vm: PathDiagnosis.GuestReport(far)) == [])
 
             // The VM's end goes.
-            try await lab.vmNetworks.tearDownGuestNetwork(interface: "eth0", in: joined.home.path)
-            try await networks.tearDownNodeNetwork(podInterface: "eth0", in: path)
+            try await lab.vmNetworks.removeGuestNetwork(interface: "eth0", in: joined.home.path)
+            try await networks.removeNodeNetwork(podInterface: "eth0", in: path)
             #expect(try await networks.state(of: plan, in: path).problems.count == 1)
             try await networks.setUp(plan, in: path)
             #expect(try !Lab.pings("10.244.1.10", from: lab.client))
@@ -289,7 +289,7 @@ extension RealNamespaces {
             #expect(node.problems == [])
             let silent = PathDiagnosis.problems(of: plan.tunnel, node: node, vm: nil)
             #expect(silent.count == 1 && silent[0].contains("none came back"), "\(silent)")
-            let inVM = PathDiagnosis.FarEnd(
+            let inVM = PathDiagnosis.GuestReport(
                 try await lab.vmNetworks.state(of: joined.vmPlan, in: joined.home.path))
             #expect(inVM.pod == nil && inVM.problems.count == 1 && inVM.problems[0].contains("is missing in the VM"))
 
@@ -302,7 +302,7 @@ extension RealNamespaces {
             #expect(gone.pod == nil && gone.problems.count == 1)
         }
 
-        @Test("shows what is not as planned in the VM, each thing by a sentence")
+        @Test("shows each difference from the plan in the VM as a sentence")
         func farProblems() async throws {
             let lab = try Lab()
             let joined = try await Joined(lab, pod: try lab.makePod(5, isDual: true))
@@ -325,20 +325,23 @@ extension RealNamespaces {
             for words in [
                 "MTU 1400", "02:00:00:00:00:77", "The permanent neighbour 10.244.1.1 at 02:00:00:00:00:09 is missing",
                 "The route to 0.0.0.0/0 via 10.244.1.1 is missing", "The address 192.0.2.1/24 in the VM is not planned",
-                "The route to 192.0.0.0/24 in the VM is not planned", "And 2 more",
+                "The route to 192.0.0.0/24 in the VM is not planned", "2 more: the route to",
             ] { #expect(found.contains { $0.contains(words) }, "\(words): \(found)") }
-            // The way to the node is smaller than was planned for.
+            // The path to the node has a smaller MTU than planned.
             try Lab.socket(lab.vm).setMTU(1300, of: try Lab.socket(lab.vm).made("eth0"))
-            #expect(try await problems().contains { $0.contains("carries only 1250 of the tunnel's 1450 bytes") })
+            #expect(
+                try await problems().contains { $0.contains("leaves the tunnel an MTU of 1250, but the plan is 1450") })
             var other = plan
             other.tunnel.remote = try address("192.0.2.200")
             try Lab.socket(lab.vm).remove(
                 PodRoute(to: .allVersion4, through: try address("10.0.0.1")), over: try Lab.socket(lab.vm).made("eth0"))
             let lost = try await lab.vmNetworks.state(of: other, in: joined.home.path)
-            #expect(lost.underlay == nil && lost.problems[0].contains("no route to the tunnel's other end 192.0.2.200"))
+            #expect(
+                lost.underlay == nil && lost.problems[0].contains("no route to the tunnel's remote address 192.0.2.200")
+            )
         }
 
-        @Test("is whole or gone, however set-ups and teardowns of it meet")
+        @Test("is complete or gone after concurrent set-ups and removals")
         func meeting() async throws {
             let lab = try Lab()
             let pod = try lab.makePod()
@@ -351,7 +354,7 @@ extension RealNamespaces {
                             if (number + round).isMultiple(of: 2) {
                                 try await networks.setUp(plan, in: path)
                             } else {
-                                try await networks.tearDownNodeNetwork(podInterface: "eth0", identifier: 7, in: path)
+                                try await networks.removeNodeNetwork(podInterface: "eth0", identifier: 7, in: path)
                             }
                         }
                     }
@@ -364,7 +367,7 @@ extension RealNamespaces {
                     #expect(state.problems == [])
                 }
             }
-            try await networks.tearDownNodeNetwork(podInterface: "eth0", in: path)
+            try await networks.removeNodeNetwork(podInterface: "eth0", in: path)
             #expect(try Census(pod) == before)
         }
     }

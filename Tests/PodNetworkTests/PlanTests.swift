@@ -20,7 +20,7 @@ struct PlanTests {
             interface: "eth0", mtu: 1500, addresses: [try prefix("10.0.0.1/24"), try prefix("fd01::1/64")])
     }
 
-    @Test("leaves room for the outer headers: 50 bytes over IPv4, 70 over IPv6, and never more than the pod has")
+    @Test("leaves room for the outer headers, 50 bytes over IPv4 and 70 over IPv6, and never exceeds the pod's MTU")
     func mtu() throws {
         func mtu(pod podMTU: Int, underlay underlayMTU: Int, vm: String) throws -> Int {
             var (pod, underlay) = (pod, underlay)
@@ -39,7 +39,7 @@ struct PlanTests {
         #expect(plan.fitting(Underlay(interface: "eth0", mtu: 1400, addresses: [])).mtu == 1350)
     }
 
-    @Test("takes the node's address of the VM's family, which is also the sender that the VM was told")
+    @Test("uses the node's address of the VM's IP family, which the VM was told")
     func addresses() throws {
         let plan = try GuestNetworkPlan(for: pod, over: underlay, identifier: 1, port: 4789)
         #expect(plan.tunnel.remote.description == "10.0.0.1" && plan.tunnel.local == nil)
@@ -62,7 +62,7 @@ struct PlanTests {
         #expect(plan.orderedRoutes.map(\.description) == ["10.244.0.0/24", "0.0.0.0/0 via 10.244.0.1"])
     }
 
-    @Test("has no route to what is forbidden")
+    @Test("has no route to a forbidden destination")
     func forbidden() throws {
         var plan = try GuestNetworkPlan(for: pod, over: underlay, identifier: 1, port: 4789)
         let gateway = try address("10.244.0.1")
@@ -75,7 +75,7 @@ struct PlanTests {
         #expect(left == ["10.244.0.0/24", "0.0.0.0/0", "169.254.0.0/16"])
     }
 
-    @Test("adds the pod subnets through the pod's gateway, unless they are routed already or there is none")
+    @Test("adds routes to the pod subnets through the pod's gateway, unless they exist or there is no gateway")
     func podSubnets() throws {
         let subnets = [try prefix("10.96.0.1/12"), try prefix("10.244.0.0/24")]
         let plan = try GuestNetworkPlan(for: pod, over: underlay, identifier: 1, port: 4789, podSubnets: subnets)
@@ -87,9 +87,9 @@ struct PlanTests {
         }
     }
 
-    @Test("is refused with a sentence when no network can be like that", arguments: PlanTests.absurdities.indices)
-    func absurd(index: Int) throws {
-        let (what, change) = PlanTests.absurdities[index]
+    @Test("is refused with a sentence when it is invalid", arguments: PlanTests.invalidPlans.indices)
+    func invalid(index: Int) throws {
+        let (what, change) = PlanTests.invalidPlans[index]
         var plan = try GuestNetworkPlan(for: pod, over: underlay, identifier: 1, port: 4789)
         try plan.check()
         try change(&plan)
@@ -98,10 +98,10 @@ struct PlanTests {
         #expect(error?.description.hasSuffix(".") == true)
     }
 
-    private static let absurdities: [(String, @Sendable (inout GuestNetworkPlan) throws -> Void)] = [
+    private static let invalidPlans: [(String, @Sendable (inout GuestNetworkPlan) throws -> Void)] = [
         ("everything as address", { $0.addresses = [.allVersion4] }),
         ("an address without network", { $0.addresses = [try prefix("10.0.0.1/0")] }),
-        ("a group as address", { $0.addresses = [try prefix("224.0.0.1/24")] }),
+        ("a multicast address", { $0.addresses = [try prefix("224.0.0.1/24")] }),
         ("loopback as address", { $0.addresses = [try prefix("127.0.0.1/8")] }),
         ("an address twice", { $0.addresses += [try prefix("10.244.0.19/25")] }),
         ("no address", { $0.addresses = [] }),
@@ -118,8 +118,8 @@ struct PlanTests {
         ("identifier 0", { $0.tunnel.identifier = 0 }),
         ("an identifier of 25 bits", { $0.tunnel.identifier = 1 << 24 }),
         ("port 0", { $0.tunnel.port = 0 }),
-        ("a node that is none", { $0.tunnel.remote = try address("0.0.0.0") }),
-        ("a group as node", { $0.tunnel.remote = try address("239.1.1.1") }),
+        ("a node with an unspecified address", { $0.tunnel.remote = try address("0.0.0.0") }),
+        ("a multicast address as node", { $0.tunnel.remote = try address("239.1.1.1") }),
         (
             "thousands of routes",
             { plan in
@@ -131,9 +131,12 @@ struct PlanTests {
             "a gateway of another family",
             { $0.routes.append(PodRoute(to: .allVersion4, through: try address("fd00::1"))) }
         ),
-        ("a gateway that is none", { $0.routes.append(PodRoute(to: .allVersion4, through: try address("0.0.0.0"))) }),
         (
-            "a sender that the pod is not",
+            "a gateway with an unspecified address",
+            { $0.routes.append(PodRoute(to: .allVersion4, through: try address("0.0.0.0"))) }
+        ),
+        (
+            "a source address that the pod does not have",
             { $0.routes.append(PodRoute(to: .allVersion4, from: try address("10.9.9.9"))) }
         ),
         ("a route with MTU 0", { $0.routes.append(PodRoute(to: .allVersion4, mtu: 0)) }),
@@ -142,7 +145,7 @@ struct PlanTests {
         ("a route with an MTU too small for IPv6", { $0.routes.append(PodRoute(to: .allVersion6, mtu: 1279)) }),
         ("a route to the loopback", { $0.routes.append(PodRoute(to: try prefix("127.0.0.0/8"))) }),
         (
-            "a neighbour that is none",
+            "a neighbour with an unspecified address",
             { $0.neighbors = [PodNeighbor(try address("0.0.0.0"), is: try ethernet("02:00:00:00:00:01"))] }
         ),
         ("a prohibition of the pod's own address", { $0.forbidden = [try prefix("10.0.0.0/8")] }),
@@ -157,7 +160,7 @@ struct PlanTests {
         ),
     ]
 
-    @Test("has apf.json's names for who made a route, and how far it leads")
+    @Test("has apf.json's names for a route's origin and scope")
     func names() {
         for name in ["static", "boot", "dhcp", "kernel"] { #expect(PodRoute.Origin(name: name)?.name == name) }
         for name in ["universe", "site", "link", "host", "nowhere"] {
@@ -167,50 +170,21 @@ struct PlanTests {
         #expect(PodRoute.Scope(name: "") == nil)
     }
 
-    @Test("bears an interface's name of 15 bytes")
+    @Test("accepts an interface's name of 15 bytes")
     func longName() throws {
         try PlanCheck.interface("abcdefghijklmno")
     }
 
-    @Test("of the node refuses the tunnel's own name as that of the pod's interface")
+    @Test("of the node refuses the tunnel's name for the pod's interface")
     func ownName() throws {
         let plan = try NodeNetworkPlan(Tunnel(1, to: try address("10.0.0.2")), podInterface: "vxlan1")
         #expect(throws: PodNetworkError.self) { try plan.check() }
     }
 }
 
-@Suite("VXLAN identifiers")
-struct VXLANIdentifierTests {
-    @Test("are drawn from all that there are from the minimum up, and no two are the same")
-    func allocation() throws {
-        var identifiers = try #require(VXLANIdentifiers(from: 555_000))
-        let drawn = try (0..<2000).map { _ in try identifiers.allocate() }
-        #expect(Set(drawn).count == 2000 && drawn.allSatisfy { $0 >= 555_000 && $0 <= VXLANIdentifiers.maximum })
-        // Each of 2,000 in a half of its own, or two neighbours one after the other: less likely than one in a billion.
-        let middle = (555_000 + VXLANIdentifiers.maximum) / 2
-        #expect((800...1200).contains(drawn.count { $0 < middle }))
-        #expect(zip(drawn, drawn.dropFirst()).count { $1 == $0 + 1 } < 5)
-        #expect(identifiers.index(of: 555_002) == 2)
-    }
-
-    @Test("that are in use are not drawn, also after a restart, and those that were given back are")
-    func reuse() throws {
-        let first = VXLANIdentifiers.maximum - 2
-        var identifiers = try #require(VXLANIdentifiers(from: first, inUse: [first + 1, 17]))
-        #expect(Set([try identifiers.allocate(), try identifiers.allocate()]) == [first, first + 2])
-        identifiers.release(first)
-        #expect(try identifiers.allocate() == first)
-        let error = #expect(throws: PodNetworkError.self) { try identifiers.allocate() }
-        #expect(error?.code == .exhausted)
-        let isNew = identifiers.take(first)
-        #expect(!isNew)
-        #expect(VXLANIdentifiers(from: 0) == nil && VXLANIdentifiers(from: 1 << 24) == nil)
-    }
-}
-
 @Suite("capabilities")
 struct CapabilityTests {
-    @Test("are read from the kernel's text, and those that are missing are named")
+    @Test("are read from the kernel's text, and missing ones are named")
     func missing() {
         #expect(NetworkCapabilities(status: "Name:\tx\nCapEff:\t000001ffffffffff\n").missing == [])
         #expect(NetworkCapabilities(status: "CapEff:\t0000000000001000\n").missing == ["SYS_ADMIN"])
@@ -223,13 +197,13 @@ struct CapabilityTests {
 
 @Suite("addresses")
 struct AddressTests {
-    @Test("are read and written as the kernel has them", arguments: ["10.0.0.4", "::", "fd00:1::2", "fe80::1"])
+    @Test("are parsed and printed in the kernel's form", arguments: ["10.0.0.4", "::", "fd00:1::2", "fe80::1"])
     func text(text: String) throws {
         #expect(try address(text).description == text)
     }
 
     @Test(
-        "that are none are refused",
+        "that are malformed are refused",
         arguments: ["", "10.0.0", "10.0.0.256", "::1::", "10.0.0.1\0", "fe80::1%eth0", " ::1"])
     func notText(text: String) {
         #expect(NetAddress(text) == nil)

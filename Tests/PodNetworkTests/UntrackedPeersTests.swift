@@ -9,7 +9,7 @@ import Testing
 extension RealNamespaces {
     @Suite("connections that are not tracked")
     struct UntrackedPeersTests {
-        @Test("are those of the peers' VXLAN packets; the table is gone with the last peer")
+        @Test("are the peers' VXLAN packets; the table is removed with the last peer")
         func addAndRemove() async throws {
             let lab = try Lab()
             let peers = try UntrackedPeers(port: Lab.port, in: lab.node)
@@ -25,7 +25,7 @@ extension RealNamespaces {
             #expect(try await peers.all() == [])
             try await peers.add("10.0.0.2")
             #expect(try await again.all() == ["10.0.0.2"])
-            // Somebody flushes everything.
+            // Another program flushes the ruleset.
             try #require(try Lab.succeeds("nft flush ruleset", in: lab.node), "needs nft")
             try await peers.remove("10.0.0.2")
             try await peers.add("10.0.0.3")
@@ -33,7 +33,7 @@ extension RealNamespaces {
         }
 
         @Test(
-            "are not in the kernel's table while a pod's packets pass, and without us they are",
+            "do not enter the kernel's table while a pod's packets pass, and do without the rules",
             .enabled(if: getuid() == 0, "only root may read the table"), arguments: [true, false])
         func untracked(isPeer: Bool) async throws {
             let lab = try Lab()
@@ -51,7 +51,7 @@ extension RealNamespaces {
         }
 
         @Test(
-            "take nothing for a peer that is no address",
+            "refuse a peer that is not an address",
             arguments: ["", "10.0.0.2 }", "0.0.0.0/0", "x; flush ruleset"])
         func noAddress(text: String) async throws {
             let lab = try Lab()

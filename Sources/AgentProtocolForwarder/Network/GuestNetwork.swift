@@ -143,9 +143,8 @@ extension PodNetworkError {
 extension ForwarderError {
     /// Reports that the pod has no network.
     fileprivate init(_ error: PodNetworkError, after waited: Duration? = nil) {
-        let left = error.leftBehind.isEmpty ? "" : " (left behind: \(error.leftBehind.joined(separator: ", ")))"
         let time = waited.map { ", after \($0.components.seconds) s of waiting" } ?? ""
         self.init(
-            "The pod's network cannot be set up: \(error.object): \(error.reason)\(time)\(left)", advice: error.remedy)
+            "The pod's network cannot be set up\(time): \(error.fault)", advice: error.remedy)
     }
 }

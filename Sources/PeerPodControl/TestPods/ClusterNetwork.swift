@@ -267,15 +267,8 @@ extension PodFailure {
         switch error {
         case let failure as PodFailure: self = failure
         case let error as PodNetworkError:
-            self.init(operation: operation, message: error.withoutRemedy, advice: error.remedy)
+            self.init(operation: operation, message: error.fault, advice: error.remedy)
         default: self.init(operation: operation, message: "\(error)", advice: "")
         }
-    }
-}
-
-extension PodNetworkError {
-    fileprivate var withoutRemedy: String {
-        let rest = leftBehind.isEmpty ? "" : "; left behind: \(leftBehind.joined(separator: ", "))"
-        return "\(object): \(reason)\(rest)"
     }
 }

@@ -1,4 +1,4 @@
-/// A program in the kernel's classic BPF: it reads one Ethernet frame and returns a number.
+/// A classic BPF program for the kernel: it reads one Ethernet frame and returns a number.
 ///
 /// Jumps lead only forward, so every program ends. A load beyond the end of the frame ends the program with 0.
 struct FrameProgram: Hashable, Sendable {
@@ -53,7 +53,7 @@ struct FrameProgramBuilder {
         case byte = 0x10
     }
 
-    /// A place that jumps lead to.
+    /// A target of jumps.
     struct Label { fileprivate let number: Int }
 
     private typealias Operation = FrameProgram.Operation
@@ -70,7 +70,7 @@ struct FrameProgramBuilder {
         return Label(number: places.count - 1)
     }
 
-    /// The next instruction is where `label` is.
+    /// Puts `label` at the next instruction.
     mutating func place(_ label: Label) { places[label.number] = instructions.count }
 
     /// Loads big-endian bytes of the frame.
@@ -116,7 +116,7 @@ struct FrameProgramBuilder {
         jump(to: label)
     }
 
-    /// A jump of at most 255 instructions, which takes one instruction where others take two.
+    /// A jump over at most 255 instructions, which takes one instruction instead of two.
     mutating func skip(to label: Label, unlessEqual value: UInt32) {
         skips.append((instructions.count, label.number))
         emit(Operation.jumpIfEqual, value)
@@ -126,12 +126,12 @@ struct FrameProgramBuilder {
         instructions.append(.init(code: code, operand: operand))
     }
 
-    /// The program; each label that is jumped to has its place.
+    /// The program. Each label that is jumped to must have been placed.
     func build() -> FrameProgram {
         var finished = instructions
         func distance(_ jump: (at: Int, to: Int)) -> Int {
             guard let place = places[jump.to], place > jump.at else {
-                preconditionFailure("a label lies behind its jumps")
+                preconditionFailure("a label comes after its jumps")
             }
             return place - jump.at - 1
         }

@@ -1,11 +1,11 @@
 internal import CNetlink
 internal import Glibc
 
-/// Hosts that a pod may not reach, but for some ports of theirs.
+/// Hosts that a pod may reach only at some ports.
 public struct Restriction: Hashable, Sendable, CustomStringConvertible {
     /// The hosts.
     public let prefix: NetPrefix
-    /// The ports of UDP and of TCP that the pod may reach; in order.
+    /// The UDP and TCP ports that the pod may reach, sorted.
     public let openPorts: [UInt16]
 
     /// A restriction.
@@ -21,18 +21,18 @@ public struct Restriction: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension FrameProgram {
-    /// What a program of the kernel's traffic control says of a frame (linux/pkt_cls.h).
-    enum Verdict {
+    /// The kernel's traffic control actions for a frame (linux/pkt_cls.h).
+    enum TrafficAction {
         static let drop = UInt32(TC_ACT_SHOT)
         static let pass = UInt32(TC_ACT_OK)
     }
 
     /// Drops every frame.
-    static let droppingAll = FrameProgram(returning: Verdict.drop)
+    static let droppingAll = FrameProgram(returning: TrafficAction.drop)
 
     /// Drops the frames with IP packets to these hosts, and passes all others; nil if nothing is restricted.
     ///
-    /// Of a packet in pieces only the first has a port: to a restricted host every piece is dropped.
+    /// Only the first fragment of a packet has a port, so all fragments to a restricted host are dropped.
     static func dropping(_ restrictions: [Restriction]) -> FrameProgram? {
         if restrictions.isEmpty { return nil }
         var code = FrameProgramBuilder()
@@ -59,9 +59,9 @@ extension FrameProgram {
             }
         }
         code.place(pass)
-        code.finish(Verdict.pass)
+        code.finish(TrafficAction.pass)
         code.place(drop)
-        code.finish(Verdict.drop)
+        code.finish(TrafficAction.drop)
         return code.build()
     }
 }

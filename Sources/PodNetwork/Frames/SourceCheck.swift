@@ -2,12 +2,12 @@ internal import CNetlink
 internal import Glibc
 
 extension FrameProgram {
-    /// What ``frames(from:with:)`` returns for a frame of the pod; 0 for any other.
+    /// The result of ``frames(from:with:)`` for a frame of the pod; 0 for any other frame.
     private static let isFromPod = UInt32.max
-    /// Extension headers of one IPv6 packet that are followed. Linux itself never sends more than three.
+    /// The number of extension headers of one IPv6 packet that are followed. Linux never sends more than three.
     private static let extensionHeaderLimit = 4
 
-    /// Takes the frames that a pod with this Ethernet address and these addresses sends, and no others.
+    /// Accepts only the frames that a pod with this Ethernet address and these addresses sends.
     ///
     /// - No VLAN tag, and the pod's Ethernet address as the source.
     /// - IPv4 and IPv6 with a source address of the pod. IPv6 also without a source for duplicate address detection.
@@ -137,7 +137,7 @@ extension FrameProgram {
             code.jump(to: drop)
         }
 
-        /// Looks for an ICMPv6 message behind extension headers; accepts what is none, and drops what has too many headers.
+        /// Looks for an ICMPv6 message after extension headers; accepts other packets, and drops those with too many headers.
         private func followHeaders(to isICMP: Label, _ code: inout FrameProgramBuilder) {
             let type = 0
             code.setIndex(Offset.version6Payload)
@@ -154,7 +154,7 @@ extension FrameProgram {
                 code.place(isFragment)
                 code.loadIndexed(.half, at: 2)
                 code.and(0xFFF8)
-                // What follows the first fragment has no header to judge, and is nothing without the first.
+                // Later fragments have no header to check, and are useless without the first.
                 code.jump(to: accept, unlessEqual: 0)
                 code.loadIndexed(.byte, at: 0)
                 code.storeScratch(type)
@@ -190,7 +190,7 @@ extension FrameProgram {
 }
 
 extension FrameProgram {
-    /// Where the parts of a frame begin.
+    /// The offsets of the parts of a frame.
     enum Offset {
         static let source = 6
         static let etherType = 12

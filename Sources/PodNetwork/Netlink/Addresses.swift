@@ -18,8 +18,8 @@ extension NetlinkSocket {
 
     /// Gives an interface an address.
     ///
-    /// Without the route to its network that the kernel would add (unless `hasNetworkRoute`), and without asking in
-    /// IPv6 whether somebody else has it: the pod's interface on the node does.
+    /// The kernel adds no route to its network (unless `hasNetworkRoute`), and does no duplicate address detection in IPv6, because
+    /// the pod's interface on the node has the same address.
     package func add(
         _ prefix: NetPrefix, to link: Link, hasNetworkRoute: Bool = false
     ) throws(PodNetworkError) {
@@ -33,7 +33,7 @@ extension NetlinkSocket {
         }
     }
 
-    /// Takes an address away; false if it was gone.
+    /// Removes an address; false if it did not exist.
     @discardableResult
     func remove(_ prefix: NetPrefix, from link: Link) throws(PodNetworkError) -> Bool {
         do throws(PodNetworkError) {

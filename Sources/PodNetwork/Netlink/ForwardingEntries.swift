@@ -1,7 +1,7 @@
 internal import CNetlink
 internal import Glibc
 
-/// Where a VXLAN interface knows an inner Ethernet address to be.
+/// An entry of a VXLAN interface's forwarding table: an inner Ethernet address and the host that has it.
 struct ForwardingEntry: Hashable, CustomStringConvertible {
     var hardwareAddress: LinkAddress
     var remote: NetAddress
@@ -9,8 +9,8 @@ struct ForwardingEntry: Hashable, CustomStringConvertible {
     var description: String { "\(hardwareAddress) at \(remote)" }
 }
 
-// A VXLAN interface that learns drops a packet from an inner address that has a permanent entry, if the packet's outer source is
-// another host than the entry's (vxlan_snoop() in the kernel). So an entry binds the tunnel's number to one host.
+// A learning VXLAN interface drops a packet whose inner source address has a permanent entry with another host than the packet's
+// outer source (vxlan_snoop() in the kernel). So an entry binds the tunnel's identifier to one host.
 extension NetlinkSocket {
     /// The permanent entries of a VXLAN interface.
     func permanentEntries(of link: Link) throws(PodNetworkError) -> [ForwardingEntry] {
@@ -35,7 +35,7 @@ extension NetlinkSocket {
         }
     }
 
-    /// Adds a permanent entry, in place of any other for its Ethernet address.
+    /// Adds a permanent entry; it replaces another entry for its Ethernet address.
     func add(_ entry: ForwardingEntry, to link: Link) throws(PodNetworkError) {
         var header = ndmsg()
         header.ndm_family = UInt8(AF_BRIDGE)

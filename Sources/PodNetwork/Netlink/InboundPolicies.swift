@@ -3,19 +3,19 @@ internal import Glibc
 
 /// One rule of the kernel's security policy database (RFC 4301) for packets to a UDP port of this host.
 ///
-/// The kernel asks it for each packet that it hands to a socket, VXLAN's included: after the pieces of a packet are put
-/// together, whatever interface it came in by, and whatever headers it has.
+/// The kernel applies it to each packet for a socket, VXLAN's included: after reassembly, on all interfaces, and with any
+/// extension headers.
 struct InboundPolicy: Hashable, CustomStringConvertible {
-    /// Whose packets.
+    /// The source of the packets.
     var source: NetPrefix
-    /// To which port.
+    /// Their destination port.
     var port: UInt16
-    /// Whether they are let in.
+    /// Whether they are allowed.
     var isAllowed: Bool
 
     var description: String { "\(isAllowed ? "allow" : "block") UDP from \(source) to port \(port)" }
 
-    /// Lets only `peer` send to `port`.
+    /// The policies that let only `peer` send to `port`.
     static func only(_ peer: NetAddress, to port: UInt16) -> Set<InboundPolicy> {
         [
             InboundPolicy(source: NetPrefix(only: peer), port: port, isAllowed: true),
@@ -24,7 +24,7 @@ struct InboundPolicy: Hashable, CustomStringConvertible {
         ]
     }
 
-    /// The lower one is asked first. They are far from those of other programs, and so mark a policy as ours.
+    /// The kernel asks the lower priority first. Other programs do not use these values, so they mark the adaptor's policies.
     fileprivate var priority: UInt32 { isAllowed ? 0x5050_0001 : 0x5050_0002 }
 
     fileprivate var selector: xfrm_selector {
@@ -44,7 +44,7 @@ struct InboundPolicy: Hashable, CustomStringConvertible {
         self.isAllowed = isAllowed
     }
 
-    /// Reads a message of `XFRM_MSG_GETPOLICY`; nil if it is not one of ours.
+    /// Reads a message of `XFRM_MSG_GETPOLICY`; nil for another program's policy.
     fileprivate init?(_ message: [UInt8]) {
         guard message.count >= MemoryLayout<xfrm_userpolicy_info>.size else { return nil }
         var info = xfrm_userpolicy_info()
@@ -61,7 +61,7 @@ struct InboundPolicy: Hashable, CustomStringConvertible {
 }
 
 extension NetlinkSocket {
-    /// Our policies.
+    /// The adaptor's policies.
     ///
     /// - Precondition: the socket was opened for ``Family/policies``.
     func inboundPolicies() throws(PodNetworkError) -> Set<InboundPolicy> {
@@ -84,11 +84,11 @@ extension NetlinkSocket {
                 NetlinkMessage(CInt(XFRM_MSG_UPDPOLICY), info),
                 NetlinkCall(.policy, "add", "The IPsec policy (\(policy))"))
         } catch  where policy.source.address.isVersion6 && !policy.isAllowed && error.errno == EAFNOSUPPORT {
-            // A kernel without IPv6 takes no such packets.
+            // A kernel without IPv6 receives no such packets.
         }
     }
 
-    /// Removes a policy; false if it was gone.
+    /// Removes a policy; false if it did not exist.
     @discardableResult
     func remove(_ policy: InboundPolicy) throws(PodNetworkError) -> Bool {
         var name = xfrm_userpolicy_id()

@@ -4,38 +4,38 @@ package import LinuxIO
 
 /// An interface.
 package struct Link: Equatable, Sendable {
-    /// What is told of a VXLAN interface.
+    /// The parameters of a VXLAN interface.
     package struct VXLAN: Equatable, Sendable, CustomStringConvertible {
         package var identifier: UInt32
         package var port: Int
         package var remote: NetAddress?
         package var local: NetAddress?
-        /// Whether the identifier comes with each packet (`external`), as Cilium has it.
-        package var isExternal: Bool
-        /// How many addresses of others it may know; nil if it learns none.
-        package var learningLimit: UInt32?
+        /// Whether each packet has its own identifier (`external`), as with Cilium.
+        var isExternal: Bool
+        /// The limit of learnt addresses; nil if it does not learn.
+        var learningLimit: UInt32?
 
         package var description: String {
-            "VXLAN \(identifier) to \(remote?.description ?? "nobody"), UDP port \(port)"
+            "VXLAN \(identifier) to \(remote?.description ?? "any host"), UDP port \(port)"
         }
     }
 
-    /// Its number in its namespace.
+    /// Its index in its namespace.
     package var index: CInt
     package var name: String
-    /// What somebody has noted on it (`ip link set dev … alias`); empty if nobody has.
+    /// Its alias (`ip link set dev … alias`); empty if it has none.
     package var note: String
     /// Such as `veth`; empty if the kernel does not say.
     package var kind: String
     package var mtu: Int
     package var hardwareAddress: LinkAddress?
     package var isUp: Bool
-    /// Whether it carries packets; the kernel gets to that some time after it is up.
+    /// Whether it carries packets, which begins some time after it is up.
     package var isRunning: Bool
     package var isLoopback: Bool
-    /// The number of the bridge it is a port of; 0 if of none.
+    /// The index of its bridge; 0 if it has none.
     package var master: CInt
-    /// Of a veth the number of its other end, in whatever namespace that is; else that of the interface below, or 0.
+    /// The index of a veth's peer, in the peer's namespace; else of the interface below, or 0.
     package var peer: CInt
     package var vxlan: VXLAN?
 
@@ -71,8 +71,8 @@ package struct Link: Equatable, Sendable {
         }
     }
 
-    /// Whether it is the end of just this tunnel.
-    func isEnd(of tunnel: Tunnel) -> Bool {
+    /// Whether this is the endpoint of exactly this tunnel.
+    func isEndpoint(of tunnel: Tunnel) -> Bool {
         guard let vxlan else { return false }
         return vxlan.identifier == tunnel.identifier && vxlan.port == tunnel.port && vxlan.remote == tunnel.remote
             && vxlan.local == tunnel.local && !vxlan.isExternal
@@ -80,12 +80,12 @@ package struct Link: Equatable, Sendable {
 }
 
 extension NetlinkSocket {
-    /// The interface of that name; nil if there is none.
+    /// The interface with this name; nil if there is none.
     package func link(named name: String) throws(PodNetworkError) -> Link? {
         try link(NetlinkCall(.link, "find", "The interface \(name)"), 0, name)
     }
 
-    /// The interface of that number; nil if there is none.
+    /// The interface with this index; nil if there is none.
     package func link(index: CInt) throws(PodNetworkError) -> Link? {
         try link(NetlinkCall(.link, "find", "The interface number \(index)"), index, nil)
     }
@@ -113,7 +113,7 @@ extension NetlinkSocket {
             { unsafe Link(cnetlink_as_link($0)) })
     }
 
-    /// What has passed an interface.
+    /// An interface's packet counters.
     func counters(of link: Link) throws(PodNetworkError) -> NodeNetworkState.Counters {
         var counters = NodeNetworkState.Counters()
         var found: OpaquePointer?
@@ -132,13 +132,13 @@ extension NetlinkSocket {
         return counters
     }
 
-    /// Makes the end of a tunnel in the namespace `home`, down; its outer packets stay in the namespace of this socket.
+    /// Makes a tunnel's endpoint in `podNamespace`, down; its outer packets use the namespace of this socket.
     ///
-    /// One request, so that it never is here under another name. `address` nil lets the kernel choose one. With
-    /// `learningLimit` it learns where inner addresses are, up to so many; without, it learns none.
+    /// One request, so that the interface never appears in this namespace. With `address` nil the kernel chooses one. With
+    /// `learningLimit` the interface learns up to so many inner addresses; without it, none.
     func createTunnel(
         _ tunnel: Tunnel, named name: String, address: LinkAddress?, mtu: Int, learningLimit: UInt32? = nil,
-        in home: NetworkNamespace
+        in podNamespace: NetworkNamespace
     ) throws(PodNetworkError) {
         let call = NetlinkCall(.tunnel, "create", "The interface \(name) (\(tunnel))")
         try perform(call) {
@@ -146,7 +146,7 @@ extension NetlinkSocket {
             defer { unsafe rtnl_link_put(link) }
             unsafe rtnl_link_set_name(link, name)
             unsafe rtnl_link_set_mtu(link, UInt32(mtu))
-            unsafe rtnl_link_set_ns_fd(link, home.rawDescriptor)
+            unsafe rtnl_link_set_ns_fd(link, podNamespace.rawDescriptor)
             if let address { unsafe withAddress(address) { unsafe rtnl_link_set_addr(link, $0) } }
             var results = [
                 unsafe rtnl_link_vxlan_set_id(link, tunnel.identifier),
@@ -158,16 +158,16 @@ extension NetlinkSocket {
             if let local = tunnel.local {
                 unsafe results.append(withAddress(local) { unsafe rtnl_link_vxlan_set_local(link, $0) })
             }
-            // An identifier that it would not take is not sent at all, and 0 made of it.
+            // libnl does not send an identifier that it rejects, and the kernel would use 0.
             if let failure = results.first(where: { $0 < 0 }) { return failure }
             return unsafe rtnl_link_add(pointer, link, NLM_F_CREATE | NLM_F_EXCL)
         }
     }
 
-    /// Whether an interface of this identifier and port could be made here; no interface is made.
+    /// Whether an interface with this identifier and port could be made here; no interface is made.
     ///
-    /// An identifier is taken by an interface that was made in this namespace, wherever that interface is now, so no list
-    /// tells it. The request has a name that no interface can have: the kernel looks at the identifier before the name.
+    /// An interface that was made in this namespace keeps its identifier also after it was moved to another namespace, so no list
+    /// shows it. The request has an invalid name: the kernel checks the identifier before the name.
     func isFree(_ identifier: UInt32, port: Int) throws(PodNetworkError) -> Bool {
         do throws(PodNetworkError) {
             try perform(NetlinkCall(.tunnel, "ask for", "The VXLAN identifier \(identifier)")) {
@@ -184,15 +184,15 @@ extension NetlinkSocket {
         } catch  where error.errno == EEXIST {
             return false
         } catch  where error.errno == EINVAL {
-            // That is the name.
+            // The kernel rejects the name, so the identifier is free.
         }
         return true
     }
 
-    /// Has the kernel give the interface no link-local address of its own.
+    /// Keeps the kernel from giving the interface a link-local address.
     ///
-    /// Not possible in the request that makes it, and too late once it is up.
-    func withoutOwnAddresses(_ link: Link) throws(PodNetworkError) {
+    /// Not possible in the request that makes the interface, and too late once it is up.
+    func disableLinkLocalAddress(_ link: Link) throws(PodNetworkError) {
         let call = NetlinkCall(.linkState, "keep the kernel's own addresses off", "The interface \(link.name)")
         do throws(PodNetworkError) {
             try unsafe change(link, call) { change in
@@ -203,7 +203,7 @@ extension NetlinkSocket {
         }
     }
 
-    /// Makes an interface ready for packets.
+    /// Brings an interface up.
     package func bringUp(_ link: Link) throws(PodNetworkError) {
         try unsafe change(link, NetlinkCall(.linkState, "bring up", "The interface \(link.name)")) { change in
             unsafe rtnl_link_set_flags(change, UInt32(IFF_UP))
@@ -228,15 +228,15 @@ extension NetlinkSocket {
         }
     }
 
-    /// Notes something on an interface, of up to 255 bytes.
+    /// Sets an interface's alias, of up to 255 bytes.
     package func setNote(_ note: String, of link: Link) throws(PodNetworkError) {
-        try unsafe change(link, NetlinkCall(.linkState, "note something on", "The interface \(link.name)")) { change in
+        try unsafe change(link, NetlinkCall(.linkState, "set the alias of", "The interface \(link.name)")) { change in
             unsafe rtnl_link_set_ifalias(change, note)
             return 0
         }
     }
 
-    /// Puts an interface into a bridge.
+    /// Makes an interface a port of a bridge.
     package func setMaster(_ master: Link, of link: Link) throws(PodNetworkError) {
         try unsafe change(link, NetlinkCall(.link, "put into \(master.name)", "The interface \(link.name)")) { change in
             unsafe rtnl_link_set_master(change, master.index)
@@ -259,15 +259,15 @@ extension NetlinkSocket {
         }
     }
 
-    /// Removes an interface, and with it everything on it; false if it was gone.
+    /// Removes an interface with its addresses, routes and rules; false if it did not exist.
     @discardableResult
     package func delete(_ link: Link) throws(PodNetworkError) -> Bool {
         do throws(PodNetworkError) {
             try perform(NetlinkCall(.link, "remove", "The interface \(link.name)")) {
-                guard let victim = unsafe rtnl_link_alloc() else { return -NLE_NOMEM }
-                defer { unsafe rtnl_link_put(victim) }
-                unsafe rtnl_link_set_ifindex(victim, link.index)
-                return unsafe rtnl_link_delete(pointer, victim)
+                guard let removed = unsafe rtnl_link_alloc() else { return -NLE_NOMEM }
+                defer { unsafe rtnl_link_put(removed) }
+                unsafe rtnl_link_set_ifindex(removed, link.index)
+                return unsafe rtnl_link_delete(pointer, removed)
             }
             return true
         } catch  where error.errno == ENODEV {
@@ -275,16 +275,16 @@ extension NetlinkSocket {
         }
     }
 
-    /// Makes a pair of interfaces, down, of which the second is in `other`: the cable between two namespaces.
-    package func createCable(_ name: String, _ peer: String, in other: NetworkNamespace) throws(PodNetworkError) {
+    /// Makes a veth pair, down, with `peer` in the namespace `other`.
+    package func createVethPair(_ name: String, _ peer: String, in other: NetworkNamespace) throws(PodNetworkError) {
         try perform(NetlinkCall(.link, "create", "The interface \(name) (veth)")) {
             guard let link = unsafe rtnl_link_veth_alloc() else { return -NLE_NOMEM }
             defer { unsafe rtnl_link_veth_release(link) }
             unsafe rtnl_link_set_name(link, name)
-            let end = unsafe rtnl_link_veth_get_peer(link)
-            defer { unsafe rtnl_link_put(end) }
-            unsafe rtnl_link_set_name(end, peer)
-            unsafe rtnl_link_set_ns_fd(end, other.rawDescriptor)
+            let peerLink = unsafe rtnl_link_veth_get_peer(link)
+            defer { unsafe rtnl_link_put(peerLink) }
+            unsafe rtnl_link_set_name(peerLink, peer)
+            unsafe rtnl_link_set_ns_fd(peerLink, other.rawDescriptor)
             return unsafe rtnl_link_add(pointer, link, NLM_F_CREATE | NLM_F_EXCL)
         }
     }

@@ -18,7 +18,7 @@ extension NetlinkSocket {
             })
     }
 
-    /// Makes a neighbour known, whatever was known of it: for good, or until nobody needs it any more or it has moved.
+    /// Adds or replaces a neighbour entry: a permanent one, or with `forGood` false one that the kernel may drop or update.
     package func add(_ neighbor: PodNeighbor, on link: Link, forGood: Bool = true) throws(PodNetworkError) {
         try perform(NetlinkCall(.neighbor, "add", "The neighbour \(neighbor)")) {
             unsafe withNeighbor(neighbor, link, forGood ? NUD_PERMANENT : NUD_STALE) {
@@ -27,7 +27,7 @@ extension NetlinkSocket {
         }
     }
 
-    /// Forgets a neighbour; false if it was not known.
+    /// Removes a neighbour entry; false if it did not exist.
     @discardableResult
     package func remove(_ neighbor: PodNeighbor, on link: Link) throws(PodNetworkError) -> Bool {
         do throws(PodNetworkError) {
@@ -47,7 +47,7 @@ extension NetlinkSocket {
         defer { unsafe rtnl_neigh_put(entry) }
         unsafe rtnl_neigh_set_ifindex(entry, link.index)
         unsafe rtnl_neigh_set_family(entry, neighbor.address.family)
-        // Once: libnl adds each state to those before.
+        // Only once, because libnl adds each state to the earlier ones.
         unsafe rtnl_neigh_set_state(entry, state)
         unsafe withAddress(neighbor.hardwareAddress) { unsafe rtnl_neigh_set_lladdr(entry, $0) }
         let result = unsafe withAddress(neighbor.address) { unsafe rtnl_neigh_set_dst(entry, $0) }

@@ -1,6 +1,6 @@
-/// One request to the kernel: what for, and about what, so that a refusal can be told.
+/// One request to the kernel, as it is named in errors.
 package struct NetlinkCall: Equatable, Sendable, CustomStringConvertible {
-    /// What kind of thing it is about; remedies go by it.
+    /// The kind of object; the remedy depends on it.
     package enum Kind: Sendable { case socket, link, tunnel, linkState, address, route, neighbor, redirect, policy }
 
     let kind: Kind
@@ -15,27 +15,4 @@ package struct NetlinkCall: Equatable, Sendable, CustomStringConvertible {
     }
 
     package var description: String { "\(verb) \(object)" }
-}
-
-/// Where a test can refuse what the kernel would have allowed, or lose its answer.
-package struct NetlinkGate: Sendable {
-    /// What becomes of a request.
-    package enum Verdict: Sendable {
-        /// It goes to the kernel.
-        case pass
-        /// It does not, and ends as if the kernel had refused.
-        case refuse(errno: CInt)
-        /// The kernel does it, but the caller hears that it refused.
-        case lose(errno: CInt)
-        /// The kernel says that what it listed has changed meanwhile.
-        case interrupt
-    }
-
-    let judge: @Sendable (NetlinkCall) -> Verdict
-
-    /// A gate that asks `judge` about each request.
-    package init(_ judge: @escaping @Sendable (NetlinkCall) -> Verdict) { self.judge = judge }
-
-    /// The one in use: everything passes.
-    package static let open = NetlinkGate { _ in .pass }
 }

@@ -1,9 +1,9 @@
 internal import CNetlink
 
-/// A request that libnl has no functions for: a fixed header and attributes.
+/// A request without functions in libnl: a fixed header and attributes.
 struct NetlinkMessage {
     let type: CInt
-    /// The header, and the attributes behind it.
+    /// The header and the attributes.
     private(set) var bytes: [UInt8]
 
     init<Header>(_ type: CInt, _ header: Header) {
@@ -14,7 +14,7 @@ struct NetlinkMessage {
     mutating func add(_ type: CInt, _ value: [UInt8]) { bytes += Self.attribute(type, value) }
     mutating func add(_ type: CInt, _ text: String) { add(type, Array(text.utf8) + [0]) }
 
-    /// An attribute (`struct nlattr`); one that contains others has their bytes as its value.
+    /// An attribute (`struct nlattr`); the value of a nested attribute is the bytes of its attributes.
     static func attribute(_ type: CInt, _ value: [UInt8]) -> [UInt8] {
         padded(memory(of: UInt16(4 + value.count)) + memory(of: UInt16(type)) + value)
     }
@@ -24,11 +24,11 @@ struct NetlinkMessage {
     }
 }
 
-/// The attributes of a message, or of another attribute, by their types.
+/// The attributes of a message or of a nested attribute, by type.
 struct NetlinkAttributes {
     private var values: [Int: [UInt8]] = [:]
 
-    /// Reads attributes; what cannot be one ends them.
+    /// Reads attributes, up to the first malformed one.
     init(_ bytes: ArraySlice<UInt8>) {
         var rest = bytes
         while rest.count >= 4 {
@@ -44,10 +44,10 @@ struct NetlinkAttributes {
 
     subscript(_ type: CInt) -> [UInt8]? { values[Int(type)] }
 
-    /// The attributes inside of one.
+    /// The attributes in a nested attribute.
     func inside(_ type: CInt) -> NetlinkAttributes? { self[type].map { NetlinkAttributes($0[...]) } }
 
-    /// A number of this host's byte order.
+    /// A number in this host's byte order.
     func number<Number: FixedWidthInteger>(_ type: CInt, as kind: Number.Type = Number.self) -> Number? {
         self[type].map { nativeNumber($0[...], as: kind) }
     }
@@ -62,7 +62,7 @@ func memory<Value>(of value: Value) -> [UInt8] {
     unsafe withUnsafeBytes(of: value) { unsafe Array($0) }
 }
 
-/// A number of this host's byte order; what is missing of it is zero.
+/// A number in this host's byte order; missing bytes are zero.
 func nativeNumber<Number: FixedWidthInteger>(_ bytes: ArraySlice<UInt8>, as: Number.Type = Number.self) -> Number {
     var value = Number.zero
     unsafe withUnsafeMutableBytes(of: &value) { unsafe $0.copyBytes(from: bytes.prefix($0.count)) }
@@ -70,16 +70,16 @@ func nativeNumber<Number: FixedWidthInteger>(_ bytes: ArraySlice<UInt8>, as: Num
 }
 
 extension NetlinkSocket {
-    /// Sends a request, and returns once the kernel has done it.
+    /// Sends a request and waits for the kernel's answer.
     func send(_ message: NetlinkMessage, flags: CInt = 0, _ call: NetlinkCall) throws(PodNetworkError) {
         try perform(call) {
             guard let request = unsafe Self.request(message, flags: flags) else { return -NLE_NOMEM }
-            // It frees the request.
+            // nl_send_sync frees the request.
             return unsafe nl_send_sync(pointer, request)
         }
     }
 
-    /// Everything that a request lists, as what `read` makes of each message without its netlink header.
+    /// The values that `read` makes of the messages of a list, each without its netlink header.
     func dump<Value>(
         _ message: NetlinkMessage, _ call: NetlinkCall, _ read: ([UInt8]) -> Value?
     ) throws(PodNetworkError) -> [Value] {

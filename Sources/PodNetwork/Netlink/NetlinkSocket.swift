@@ -4,10 +4,9 @@ package import LinuxIO
 
 /// A socket to the kernel, bound to the namespace it was opened in.
 ///
-/// Only the folder it is in says libnl's names. Used by one thread at a time; safe, because the pointers are its own and
-/// freed with it.
+/// Only this folder calls libnl. Used by one thread at a time; safe, because the object owns the pointers and frees them.
 @safe package final class NetlinkSocket {
-    /// Which part of the kernel it leads to.
+    /// The kernel's subsystem.
     package enum Family: Sendable {
         /// Links, addresses, routes, filters.
         case routing
@@ -18,21 +17,21 @@ package import LinuxIO
     }
 
     let pointer: OpaquePointer
-    /// For messages: whose namespace.
+    /// The namespace's name in errors.
     let place: String
-    private let gate: NetlinkGate
+    private let faults: NetlinkFaults
     private let refusal: UnsafeMutablePointer<cnetlink_refusal>
 
     /// A socket in `namespace`.
     ///
-    /// It is opened on a thread that enters the namespace and ends; the socket stays there, wherever it is used.
+    /// It is opened on a thread that enters the namespace and ends. The socket stays bound to the namespace on every thread.
     package static func open(
-        in namespace: NetworkNamespace, _ place: String, to family: Family = .routing, gate: NetlinkGate = .open
+        in namespace: NetworkNamespace, _ place: String, to family: Family = .routing, faults: NetlinkFaults = .none
     ) throws(PodNetworkError) -> NetlinkSocket {
         let outcome: Swift.Result<NetlinkSocket, PodNetworkError>
         do throws(SystemCallError) {
             outcome = try namespace.run {
-                Swift.Result { () throws(PodNetworkError) in try NetlinkSocket(place, family, gate) }
+                Swift.Result { () throws(PodNetworkError) in try NetlinkSocket(place, family, faults) }
             }
         } catch {
             throw PodNetworkError(error)
@@ -40,7 +39,7 @@ package import LinuxIO
         return try outcome.get()
     }
 
-    private init(_ place: String, _ family: Family, _ gate: NetlinkGate) throws(PodNetworkError) {
+    private init(_ place: String, _ family: Family, _ faults: NetlinkFaults) throws(PodNetworkError) {
         let call =
             family == .routing
             ? NetlinkCall(.socket, "open", "A netlink socket")
@@ -50,7 +49,7 @@ package import LinuxIO
         }
         unsafe self.pointer = pointer
         self.place = place
-        self.gate = gate
+        self.faults = faults
         unsafe refusal = .allocate(capacity: 1)
         unsafe refusal.initialize(to: cnetlink_refusal())
         try perform(call) { unsafe nl_connect(pointer, family.number) }
@@ -65,22 +64,22 @@ package import LinuxIO
     /// Makes one request; `body` returns libnl's result, below zero if it failed.
     @discardableResult
     func perform(_ call: NetlinkCall, _ body: () -> CInt) throws(PodNetworkError) -> CInt {
-        // Enough for any table that is not turned over as fast as it is read.
+        // Enough for any table that does not change as fast as it is read.
         for attempt in 1... {
-            let verdict = gate.judge(call)
-            if case .refuse(let errno) = verdict { throw PodNetworkError(call, errno: errno, words: "", in: place) }
+            let outcome = faults.decide(call)
+            if case .refuse(let errno) = outcome { throw PodNetworkError(call, errno: errno, words: "", in: place) }
             var result: CInt = -NLE_DUMP_INTR
-            if case .interrupt = verdict {
+            if case .interrupt = outcome {
             } else {
                 unsafe refusal.pointee = cnetlink_refusal()
                 result = body()
             }
-            if case .lose(let errno) = verdict { throw PodNetworkError(call, errno: errno, words: "", in: place) }
+            if case .lose(let errno) = outcome { throw PodNetworkError(call, errno: errno, words: "", in: place) }
             if result >= 0 { return result }
             if (result == -NLE_DUMP_INTR || result == -NLE_INTR), attempt < 100 { continue }
             throw failure(of: call, result)
         }
-        preconditionFailure("the loop ends by itself")
+        preconditionFailure("the loop returns or throws")
     }
 
     private func failure(of call: NetlinkCall, _ result: CInt) -> PodNetworkError {
@@ -88,7 +87,7 @@ package import LinuxIO
         var words = noted.words
         let text = unsafe withUnsafeBytes(of: &words) { unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
         if noted.error != 0 { return PodNetworkError(call, errno: noted.error, words: text, in: place) }
-        // The library itself would not: its number has to do.
+        // An error of the library: translate its number.
         let known: [CInt: CInt] = [
             -NLE_NODEV: ENODEV, -NLE_OBJ_NOTFOUND: ENOENT, -NLE_EXIST: EEXIST, -NLE_INVAL: EINVAL, -NLE_PERM: EPERM,
             -NLE_NOMEM: ENOMEM, -NLE_BUSY: EBUSY, -NLE_RANGE: ERANGE, -NLE_NOACCESS: EACCES, -NLE_AGAIN: EAGAIN,
@@ -98,7 +97,7 @@ package import LinuxIO
         return PodNetworkError(call, errno: known[result] ?? EIO, words: explanation, in: place)
     }
 
-    /// Everything that `fill` lists, as what `read` makes of each.
+    /// The values that `read` makes of the objects that `fill` lists.
     func list<Value>(
         _ call: NetlinkCall, _ fill: (UnsafeMutablePointer<OpaquePointer?>) -> CInt, _ read: (OpaquePointer) -> Value?
     ) throws(PodNetworkError) -> [Value] {
@@ -115,7 +114,7 @@ package import LinuxIO
     }
 }
 
-/// An address as libnl has it, for as long as a closure runs.
+/// Runs a closure with libnl's form of an address.
 func withAddress<Result>(_ bytes: [UInt8], family: CInt, length: Int? = nil, _ body: (OpaquePointer?) -> Result)
     -> Result
 {

@@ -1,14 +1,14 @@
 internal import CNetlink
 internal import Glibc
 
-/// A route with the interface it leads over.
+/// A route and its interface.
 struct LinkRoute: Hashable {
     var route: PodRoute
     var interface: CInt
 }
 
 extension NetlinkSocket {
-    /// The unicast routes of the main table, of both families, in the order the kernel would try them.
+    /// The unicast routes of the main table, of both IP families, in the kernel's order.
     func routes() throws(PodNetworkError) -> [LinkRoute] {
         let all = try unsafe list(
             NetlinkCall(.route, "list", "The routes"),
@@ -20,7 +20,7 @@ extension NetlinkSocket {
     private static func linkRoutes(_ route: OpaquePointer) -> [LinkRoute] {
         guard unsafe rtnl_route_get_table(route) == UInt32(RT_TABLE_MAIN.rawValue),
             unsafe rtnl_route_get_type(route) == UInt8(RTN_UNICAST),
-            // What the kernel only remembers of single destinations.
+            // Not the kernel's cached routes to single destinations.
             unsafe rtnl_route_get_flags(route) & UInt32(RTM_F_CLONED) == 0
         else { return [] }
         let isVersion6 = unsafe rtnl_route_get_family(route) == UInt8(AF_INET6)
@@ -42,10 +42,10 @@ extension NetlinkSocket {
         }
     }
 
-    /// Over which interface the kernel would send to `address`, and the largest packet it knows to get there.
-    package func way(to address: NetAddress) throws(PodNetworkError) -> (interface: CInt, mtu: Int?) {
+    /// The interface that the kernel sends to `address` by, and the path's MTU if the kernel knows it.
+    func lookUpRoute(to address: NetAddress) throws(PodNetworkError) -> (interface: CInt, mtu: Int?) {
         var found: OpaquePointer?
-        try perform(NetlinkCall(.route, "look up", "The way to \(address)")) {
+        try perform(NetlinkCall(.route, "look up", "The route to \(address)")) {
             unsafe withAddress(address) { target in
                 unsafe rtnl_route_put(found)
                 unsafe found = nil
@@ -60,16 +60,16 @@ extension NetlinkSocket {
         return unsafe (hop.map { unsafe rtnl_route_nh_get_ifindex($0) } ?? 0, hasMTU ? Int(mtu) : nil)
     }
 
-    /// Adds a route over `link`, in the place of one with the same destination and priority.
+    /// Adds a route over `link`; it replaces one with the same destination and priority.
     package func add(_ route: PodRoute, over link: Link) throws(PodNetworkError) {
         try perform(NetlinkCall(.route, "add", "The route to \(route)")) {
-            // In IPv6 several gateways may share a destination, and replacing would take the others away.
+            // In IPv6 several gateways may share a destination, and replacing would remove the others.
             let mode = route.destination.address.isVersion6 ? NLM_F_APPEND : NLM_F_REPLACE
             return unsafe withRoute(route, link) { unsafe rtnl_route_add(pointer, $0, NLM_F_CREATE | mode) }
         }
     }
 
-    /// Removes a route; false if it was gone.
+    /// Removes a route; false if it did not exist.
     @discardableResult
     func remove(_ route: PodRoute, over link: Link) throws(PodNetworkError) -> Bool {
         do throws(PodNetworkError) {
@@ -108,10 +108,10 @@ extension NetlinkSocket {
 }
 
 extension NetlinkSocket {
-    /// What marks the prohibitions as ours: a number that no routing daemon has (`rtm_protocol`).
+    /// The `rtm_protocol` of the adaptor's prohibitions; no routing daemon uses it.
     private static let mark: UInt8 = 80
 
-    /// The destinations of the main table that we have forbidden.
+    /// The destinations that the adaptor has forbidden in the main table.
     func prohibitions() throws(PodNetworkError) -> [NetPrefix] {
         try unsafe list(
             NetlinkCall(.route, "list", "The prohibitions"),
@@ -127,18 +127,18 @@ extension NetlinkSocket {
             })
     }
 
-    /// Has everything refused that is sent to `prefix`, whatever other route there is.
+    /// Makes the kernel refuse all packets to `prefix`, before all other routes.
     func prohibit(_ prefix: NetPrefix) throws(PodNetworkError) {
         do throws(PodNetworkError) {
             try perform(NetlinkCall(.route, "add", "The prohibition of \(prefix)")) {
                 unsafe withProhibition(prefix) { unsafe rtnl_route_add(pointer, $0, NLM_F_CREATE | NLM_F_REPLACE) }
             }
         } catch  where prefix.address.isVersion6 && [EAFNOSUPPORT, EOPNOTSUPP].contains(error.errno) {
-            // A kernel without IPv6 sends nothing there.
+            // A kernel without IPv6 sends no such packets.
         }
     }
 
-    /// Takes a prohibition back; false if it was gone.
+    /// Removes a prohibition; false if it did not exist.
     @discardableResult
     func permit(_ prefix: NetPrefix) throws(PodNetworkError) -> Bool {
         do throws(PodNetworkError) {
@@ -157,7 +157,7 @@ extension NetlinkSocket {
         unsafe rtnl_route_set_table(route, UInt32(RT_TABLE_MAIN.rawValue))
         unsafe rtnl_route_set_scope(route, UInt8(RT_SCOPE_UNIVERSE.rawValue))
         unsafe rtnl_route_set_protocol(route, Self.mark)
-        // 0 would be 1024 in IPv6, and so not the best.
+        // IPv6 turns 0 into 1024, which is not the best.
         if prefix.address.isVersion6 { unsafe rtnl_route_set_priority(route, 1) }
         var result = unsafe rtnl_route_set_type(route, UInt8(RTN_PROHIBIT))
         if result >= 0 { result = unsafe rtnl_route_set_family(route, UInt8(prefix.address.family)) }

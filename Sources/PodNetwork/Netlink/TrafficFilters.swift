@@ -1,37 +1,37 @@
 internal import CNetlink
 internal import Glibc
 
-/// What stands at the place where an interface's packets come in.
+/// The rule for an interface's incoming packets.
 enum IncomingRule: Equatable {
-    /// Nothing.
+    /// No rule.
     case none
-    /// Everything is sent out by another interface; nil if that one is gone, or the rule itself.
+    /// All packets leave by another interface; nil if that interface is gone, or the rule is incomplete.
     case redirect(to: CInt?)
-    /// The frames that the program takes are sent out by another interface, and all others are dropped.
-    case guarded(by: [UInt8], to: CInt)
-    /// Rules of another program, of this kind.
+    /// The frames that the program accepts leave by another interface, and all others are dropped.
+    case checked(by: [UInt8], to: CInt)
+    /// Rules of another program; the kind.
     case foreign(String)
 
-    /// The interface that frames are sent out by.
+    /// The interface that packets leave by.
     var target: CInt? {
         switch self {
         case .redirect(let target): target
-        case .guarded(_, let target): target
+        case .checked(_, let target): target
         case .none, .foreign: nil
         }
     }
 }
 
-/// A filter of the kernel's traffic control, as far as it could be one of ours.
+/// A filter of the kernel's traffic control, with the properties that the adaptor's filters have.
 private struct TrafficFilter {
     var kind: String
-    /// The program, if it is one in classic BPF.
+    /// The program, of a classic BPF filter.
     var program: [UInt8]?
-    /// Whether it is a filter: the kernel also lists each priority, and u32's hash tables.
+    /// Whether this is a filter: the kernel also lists each priority, and u32's hash tables.
     var isEntry: Bool
-    /// Whether the program's result is the verdict.
+    /// Whether the program's result is the action.
     var isDirect = false
-    /// The kind of its first action, and the interface that it sends to.
+    /// The kind of its first action, and the action's interface.
     var action: String?
     var target: CInt?
 
@@ -62,7 +62,7 @@ private struct TrafficFilter {
         target = index > 0 ? index : nil
     }
 
-    /// Whether it could be one of ours.
+    /// Whether this may be the adaptor's filter.
     var isOurs: Bool {
         switch kind {
         case "u32": action == nil || action == "mirred"
@@ -73,7 +73,7 @@ private struct TrafficFilter {
 }
 
 extension NetlinkSocket {
-    /// What happens to packets that come in on `link`.
+    /// The rule for packets that arrive at `link`.
     func incomingRule(of link: Link) throws(PodNetworkError) -> IncomingRule {
         guard let kind = try discipline(of: link) else { return .none }
         guard kind == "ingress" else { return .foreign(kind) }
@@ -87,17 +87,17 @@ extension NetlinkSocket {
             let target = programs[0].target, programs.count == 2, programs[1].isDirect,
             programs[1].program == FrameProgram.droppingAll.bytes
         else { return .redirect(to: nil) }
-        return .guarded(by: program, to: target)
+        return .checked(by: program, to: target)
     }
 
-    /// The kind of queueing discipline at the place where packets come in; for `clsact` it is the one where they leave, too.
+    /// The kind of queueing discipline for incoming packets; `clsact` is for outgoing packets too.
     func discipline(of link: Link) throws(PodNetworkError) -> String? {
         try unsafe list(
             NetlinkCall(.redirect, "list", "The queueing disciplines of \(link.name)"),
             { unsafe rtnl_qdisc_alloc_cache(pointer, $0) },
             { object -> String? in
                 let discipline = unsafe cnetlink_qdisc_tc(cnetlink_as_qdisc(object))
-                // Both kinds that there are for incoming packets have this handle.
+                // Both kinds for incoming packets have this handle.
                 guard unsafe rtnl_tc_get_ifindex(discipline) == link.index,
                     unsafe rtnl_tc_get_handle(discipline) == cnetlink_ingress_handle,
                     let kind = unsafe rtnl_tc_get_kind(discipline)
@@ -107,7 +107,7 @@ extension NetlinkSocket {
         ).first
     }
 
-    /// In the order in which the kernel asks them.
+    /// The filters in the kernel's order.
     private func filters(of link: Link, at parent: UInt32) throws(PodNetworkError) -> [TrafficFilter] {
         var header = tcmsg()
         header.tcm_ifindex = link.index
@@ -120,14 +120,14 @@ extension NetlinkSocket {
         }
     }
 
-    /// Makes a place for rules about packets that come in on `link`.
+    /// Adds the queueing discipline for rules about packets that arrive at `link`.
     func addIngress(to link: Link) throws(PodNetworkError) {
         try perform(NetlinkCall(.redirect, "add", "The ingress queueing discipline of \(link.name)")) {
             unsafe withDiscipline("ingress", link) { unsafe rtnl_qdisc_add(pointer, $0, NLM_F_CREATE | NLM_F_EXCL) }
         }
     }
 
-    /// Removes that place with all rules in it; false if it was gone.
+    /// Removes that queueing discipline with all its rules; false if it did not exist.
     @discardableResult
     func removeIngress(from link: Link) throws(PodNetworkError) -> Bool {
         try remove(
@@ -139,7 +139,7 @@ extension NetlinkSocket {
             try perform(call) { unsafe withDiscipline(kind, link) { unsafe rtnl_qdisc_delete(pointer, $0) } }
             return true
         } catch  where [ENOENT, EINVAL, ENODEV].contains(error.errno) {
-            // EINVAL is what the kernel says of an interface without that discipline.
+            // The kernel answers EINVAL for an interface without that discipline.
             return false
         }
     }
@@ -156,7 +156,7 @@ extension NetlinkSocket {
         return unsafe result < 0 ? result : body(discipline)
     }
 
-    /// Sends everything that comes in on `link` out by `target`.
+    /// Redirects all packets that arrive at `link` to `target`.
     func addRedirect(from link: Link, to target: Link) throws(PodNetworkError) {
         try perform(NetlinkCall(.redirect, "add", "The redirection from \(link.name) to \(target.name)")) {
             guard let filter = unsafe rtnl_cls_alloc(), let action = unsafe rtnl_act_alloc() else { return -NLE_NOMEM }
@@ -164,7 +164,7 @@ extension NetlinkSocket {
                 unsafe rtnl_cls_put(filter)
                 unsafe rtnl_act_put(action)
             }
-            // The kind comes first: the rest is kept in what it makes room for.
+            // The kind comes first, because libnl stores the other properties in the kind's data.
             let part = unsafe cnetlink_filter_tc(filter)
             unsafe rtnl_tc_set_ifindex(part, link.index)
             unsafe rtnl_tc_set_parent(part, cnetlink_ingress_handle)
@@ -174,7 +174,7 @@ extension NetlinkSocket {
             unsafe rtnl_cls_set_prio(filter, 1)
             unsafe rtnl_cls_set_protocol(filter, UInt16(ETH_P_ALL))
             unsafe results += [
-                // Zero bits of the first word have to be zero: every packet.
+                // A key with an empty mask matches every packet.
                 rtnl_u32_add_key_uint32(filter, 0, 0, 0, 0),
                 rtnl_u32_set_cls_terminal(filter), rtnl_mirred_set_action(action, TCA_EGRESS_REDIR),
                 rtnl_mirred_set_policy(action, TC_ACT_STOLEN), rtnl_mirred_set_ifindex(action, UInt32(target.index)),
@@ -185,11 +185,11 @@ extension NetlinkSocket {
         }
     }
 
-    /// Sends the frames that come in on `link` and that `program` takes out by `target`, and drops all others.
+    /// Redirects the frames that arrive at `link` and that `program` accepts to `target`, and drops all others.
     ///
     /// - Precondition: ``addIngress(to:)``, and no filter yet.
-    func addGuard(_ program: FrameProgram, from link: Link, to target: Link) throws(PodNetworkError) {
-        // First what drops: at no time does a frame get past both.
+    func addSourceCheck(_ program: FrameProgram, from link: Link, to target: Link) throws(PodNetworkError) {
+        // The filter that drops comes first, so that no frame ever passes both.
         try add(
             .droppingAll, priority: 2, at: cnetlink_ingress_handle, of: link,
             NetlinkCall(.redirect, "add", "The filter that drops frames on \(link.name)"))
@@ -198,7 +198,7 @@ extension NetlinkSocket {
             NetlinkCall(.redirect, "add", "The source check from \(link.name) to \(target.name)"))
     }
 
-    /// The program that decides what leaves by `link`; nil if there is none, or also something else.
+    /// The program that filters the packets that leave by `link`; nil if there is none, or another filter beside it.
     func outgoingProgram(of link: Link) throws(PodNetworkError) -> [UInt8]? {
         guard try discipline(of: link) == "clsact" else { return nil }
         let found = try filters(of: link, at: cnetlink_egress_handle)
@@ -206,7 +206,7 @@ extension NetlinkSocket {
         return found[0].program
     }
 
-    /// Has `program` decide what leaves by `link`. What stood there is removed first.
+    /// Makes `program` the filter for packets that leave by `link`. An earlier filter is removed first.
     func setOutgoingProgram(_ program: FrameProgram, of link: Link) throws(PodNetworkError) {
         try removeOutgoingProgram(from: link)
         try perform(NetlinkCall(.redirect, "add", "The egress queueing discipline of \(link.name)")) {
@@ -217,7 +217,7 @@ extension NetlinkSocket {
             NetlinkCall(.redirect, "add", "The filter for what leaves by \(link.name)"))
     }
 
-    /// Lets everything leave again; false if there was no filter.
+    /// Removes the filter for outgoing packets; false if there was none.
     @discardableResult
     func removeOutgoingProgram(from link: Link) throws(PodNetworkError) -> Bool {
         guard try discipline(of: link) == "clsact" else { return false }
@@ -225,7 +225,7 @@ extension NetlinkSocket {
             "clsact", from: link, NetlinkCall(.redirect, "remove", "The egress queueing discipline of \(link.name)"))
     }
 
-    /// Adds a program: without a target its result is the verdict, else what it takes is sent there.
+    /// Adds a program: without a target its result is the action, else the frames that it accepts are redirected there.
     private func add(
         _ program: FrameProgram, priority: UInt32, at parent: UInt32, of link: Link, sendingTo target: Link? = nil,
         _ call: NetlinkCall

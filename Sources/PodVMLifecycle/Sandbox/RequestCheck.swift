@@ -33,13 +33,19 @@ struct RequestCheck {
         return nil
     }
 
+    /// The only check of the path before the namespace is opened. Opening it then shows whether a network namespace is there.
     private var namespaceFault: String? {
         let path = request.networkNamespacePath
         if path.isEmpty { return nil }
-        guard path.utf8.first == UInt8(ascii: "/"), !path.utf8.contains(0), path.utf8.count <= Self.pathLimit else {
-            return "the network namespace's path is not an absolute path of at most \(Self.pathLimit) bytes."
+        func fault(_ what: String, _ reason: String) -> String {
+            "the pod's network namespace\(what) \(reason). containerd or CRI-O makes it and kata's shim passes its path on; the "
+                + "adaptor must see the node's /run/netns (mount propagation HostToContainer)."
         }
-        return Files.exists(path) ? nil : "the pod's network namespace \(path) does not exist on this node."
+        guard path.utf8.first == UInt8(ascii: "/"), !path.utf8.contains(0), path.utf8.count <= Self.pathLimit else {
+            return fault("", "is not an absolute path of at most \(Self.pathLimit) bytes")
+        }
+        guard Files.exists(path) else { return fault(" \(path)", "does not exist on this node") }
+        return Files.isDirectory(path) ? fault(" \(path)", "is a directory") : nil
     }
 
     private var requirementsFault: String? {

@@ -3,43 +3,45 @@ internal import LinuxIO
 internal import PodVMLifecycle
 internal import Telemetry
 
-/// Where the tunnels live: one ``NodeTunnel`` a sandbox, from the agent's first answer to StopVM.
+/// Holds the tunnels: one ``NodeTunnel`` for each sandbox, from the agent's first answer to StopVM.
 ///
-/// Whoever ties pods to their VMs knows tunnels only by this, so that they may live elsewhere.
+/// The connector uses tunnels only through this type, so that they can move to another process.
 final class TunnelManager: Sendable {
-    private struct Tunnel {
-        let end: NodeTunnel
+    private struct RunningTunnel {
+        let tunnel: NodeTunnel
         let child: TaskPool.Child
     }
 
-    private let tunnels = Lock<[SandboxID: Tunnel]>([:])
+    private let tunnels = Lock<[SandboxID: RunningTunnel]>([:])
     private let pool = TaskPool()
     private let logger: Logger
 
     init(logger: Logger) { self.logger = logger }
 
-    /// Carries all tunnels until cancelled; then they are closed.
+    /// Runs all tunnels until cancelled; then they are closed.
     func run() async { await pool.run() }
 
-    /// How many there are.
+    /// The number of tunnels.
     var count: Int { tunnels.withLock { $0.count } }
 
     /// When a client was last connected to a sandbox's agent socket; nil when none was in this process.
-    func lastUse(of sandbox: SandboxID) -> ContinuousClock.Instant? { tunnels.withLock { $0[sandbox] }?.end.lastUse }
+    func lastUse(of sandbox: SandboxID) -> ContinuousClock.Instant? { tunnels.withLock { $0[sandbox] }?.tunnel.lastUse }
 
-    /// Starts to carry a sandbox's connections. An earlier tunnel of the sandbox is closed.
-    func open(_ end: NodeTunnel, for sandbox: SandboxID) async {
+    /// Starts a sandbox's tunnel. An earlier tunnel of the sandbox is closed first.
+    func open(_ tunnel: NodeTunnel, for sandbox: SandboxID) async {
         await close(sandbox)
         let logger = logger.with("sandbox", sandbox)
         let child = pool.start {
             do {
-                try await end.run()
+                try await tunnel.run()
             } catch is CancellationError {
             } catch {
-                logger.error("The agent socket is no longer served", [LogField("error", error)])
+                logger.error(
+                    "The agent socket is no longer served, and the pod's agent cannot be reached; delete the pod",
+                    [LogField("error", error)])
             }
         }
-        tunnels.withLock { $0[sandbox] = Tunnel(end: end, child: child) }
+        tunnels.withLock { $0[sandbox] = RunningTunnel(tunnel: tunnel, child: child) }
     }
 
     /// Closes a sandbox's tunnel, if there is one, and all its connections. Returns once that is done.

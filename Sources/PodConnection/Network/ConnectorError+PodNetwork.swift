@@ -3,13 +3,13 @@ internal import PodNetwork
 internal import PodVMLifecycle
 
 extension ConnectorError {
-    /// Why a pod has no network; `what` was being done. The network's own words say what helps.
+    /// Why `what`, an operation on a pod's network, failed. The network's own error says what helps.
     ///
-    /// What is wrong with the pod's own namespace is the request's fault; with anything else of the node, the node's.
+    /// `isOfPod`: whether a fault of a namespace or interface is the pod's, and so makes the request invalid.
     init(network error: any Error, _ what: String, isOfPod: Bool = true) {
         switch error {
         case let error as ConnectorError: self = error
-        case is CancellationError: self.init(.cancelled, "\(what) was called off")
+        case is CancellationError: self.init(.cancelled, "\(what) was cancelled")
         case let error as PodNetworkError:
             self.init(Code(error, isOfPod: isOfPod), "\(what) failed. \(error)", cause: nil)
         default: self.init(.failed, "\(what) failed", cause: error)

@@ -3,33 +3,33 @@ internal import KataProtocol
 internal import LinuxIO
 internal import TTRPC
 
-/// Waits for the agent in a VM: dials its forwarder and asks, until it says that it serves.
+/// Waits for the agent in a VM: dials the forwarder and asks for the agent's health, until the agent serves.
 struct AgentProbe: Sendable {
-    /// What stood in the way, most recently.
+    /// Why the latest attempt failed.
     enum Obstacle: Error {
         /// The forwarder was not reached.
         case unreached(DialError)
         /// The forwarder was reached, but the agent behind it did not answer.
-        case silent(String)
-        /// The agent answered that it does not serve: the status it gave.
-        case unwell(UInt32)
+        case unanswered(String)
+        /// The agent answered with this status that it does not serve.
+        case notServing(UInt32)
     }
 
     let dialer: Dialer
     let loop: EpollLoop
 
-    /// How long the agent may take for one answer. Behind that a new connection is made, in case
-    /// the old one leads to a forwarder that is no more.
-    private static let answerTime = Duration.seconds(5)
-    /// The pause before the agent is asked again.
+    /// The timeout of one answer. After it the probe dials again, because the old connection may lead to a forwarder that
+    /// has exited.
+    private static let answerTimeout = Duration.seconds(5)
+    /// The pause between two attempts.
     private static let pause = Duration.milliseconds(100)
-    /// How long a peer may be another than we expect. A VM's clock may still be wrong when it
-    /// boots, and an address may for a moment still be its predecessor's.
-    private static let grace = Duration.seconds(5)
+    /// How long a peer may fail authentication. The clock of a VM that boots may still be wrong, and another VM may have had
+    /// the address shortly before.
+    private static let distrustTimeout = Duration.seconds(5)
 
-    /// Returns once the agent serves. Every failure on the way is told to `note`.
+    /// Returns once the agent serves. Reports each failed attempt to `note`.
     ///
-    /// - Throws: ``Obstacle`` when there is no use in trying on, or `CancellationError`.
+    /// - Throws: ``Obstacle`` when another attempt cannot succeed, or `CancellationError`.
     func awaitService(noting note: @escaping @Sendable (Obstacle) -> Void) async throws {
         var distrusted: ContinuousClock.Instant?
         while true {
@@ -42,7 +42,7 @@ struct AgentProbe: Sendable {
                 note(.unreached(error))
                 if case .distrust = error.cause {
                     let now = ContinuousClock.now
-                    if now - (distrusted ?? now) >= Self.grace { throw Obstacle.unreached(error) }
+                    if now - (distrusted ?? now) >= Self.distrustTimeout { throw Obstacle.unreached(error) }
                     distrusted = distrusted ?? now
                 }
             }
@@ -50,21 +50,21 @@ struct AgentProbe: Sendable {
         }
     }
 
-    /// Whether the agent serves; asks until it does or the connection is of no more use.
+    /// Asks until the agent serves (true) or the connection fails (false).
     private func ask(
         over connection: any ByteStream, noting note: @escaping @Sendable (Obstacle) -> Void
     ) async throws -> Bool {
         try await Client.with(connection, on: loop, limits: .untrusted) { client in
             while true {
                 do {
-                    let answer = try await client.call(Health.check, HealthCheckRequest(), timeout: Self.answerTime)
+                    let answer = try await client.call(Health.check, HealthCheckRequest(), timeout: Self.answerTimeout)
                     let status = answer.status
                     if status == HealthCheckResponse.serving { return true }
-                    note(.unwell(status))
+                    note(.notServing(status))
                 } catch let error as CancellationError {
                     throw error
                 } catch {
-                    note(.silent("\(error)"))
+                    note(.unanswered("\(error)"))
                     return false
                 }
                 try await loop.sleep(for: Self.pause)
@@ -74,18 +74,18 @@ struct AgentProbe: Sendable {
 }
 
 extension AgentProbe.Obstacle {
-    /// What stood in the way, and what to look at.
+    /// What happened, why, and what to check.
     var explanation: String {
         switch self {
         case .unreached(let error): "The pod VM's forwarder was not reached at \(error)"
-        case .silent(let reason):
+        case .unanswered(let reason):
             """
-            The pod VM's forwarder answers, but the agent behind it does not (\(reason)): look at kata-agent's log in \
+            The pod VM's forwarder answers, but the agent behind it does not (\(reason)): check kata-agent's log in \
             the VM
             """
-        case .unwell(let status):
+        case .notServing(let status):
             """
-            The agent in the pod VM answers that it does not serve (status \(status)): look at kata-agent's log in \
+            The agent in the pod VM answers that it does not serve (status \(status)): check kata-agent's log in \
             the VM
             """
         }

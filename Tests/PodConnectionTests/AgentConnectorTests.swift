@@ -10,7 +10,7 @@ import Telemetry
 import TestSupport
 import Testing
 
-@testable import CloudAPIAdaptor
+@testable import PodConnection
 
 /// A connector, its sandbox and the sandbox's VM, on one loop.
 private struct Scene: Sendable {
@@ -24,24 +24,21 @@ private struct Scene: Sendable {
     var files: [String] { (try? Files.list(path))?.sorted() ?? [] }
 
     init(
-        on loop: EpollLoop, hasAgent: Bool = true, _ change: (inout AdaptorConfiguration) -> Void = { _ in }
+        on loop: EpollLoop, hasAgent: Bool = true, _ change: (inout PodConnectionSettings) -> Void = { _ in }
     ) throws {
         self.loop = loop
         sandbox = try SandboxID(validating: "s1")
         vm = try TestVM(in: directory?.path ?? "", hasAgent: hasAgent, on: loop)
-        var configuration = AdaptorConfiguration()
-        configuration.forwarderPort = Int(vm.port)
-        change(&configuration)
+        var settings = PodConnectionSettings()
+        settings.forwarderPort = Int(vm.port)
+        change(&settings)
         connector = AgentConnector(
-            options: try configuration.connectorOptions(), tunnels: TunnelManager(logger: .silent),
-            network: .none(reason: "a test"), loop: loop, logger: .silent)
+            options: try settings.options(), network: .none(reason: "a test"), on: loop, logger: .silent)
     }
 
     /// The connector of a process that comes after the first.
     var successor: AgentConnector {
-        AgentConnector(
-            options: connector.options, tunnels: TunnelManager(logger: .silent), network: connector.network, loop: loop,
-            logger: .silent)
+        AgentConnector(options: connector.options, network: connector.network, on: loop, logger: .silent)
     }
 
     func request(netns: String = "", initdata: String? = nil) -> SandboxRequest {
@@ -65,7 +62,7 @@ private struct Scene: Sendable {
 
 /// Runs `body` beside what it starts in the group, which then ends.
 private func scene(
-    hasAgent: Bool = true, _ change: @escaping @Sendable (inout AdaptorConfiguration) -> Void = { _ in },
+    hasAgent: Bool = true, _ change: @escaping @Sendable (inout PodConnectionSettings) -> Void = { _ in },
     _ body: @escaping @Sendable (Scene, TaskPool) async throws -> Void
 ) throws {
     try onLoop { loop in
@@ -82,7 +79,7 @@ private func scene(
 
 @Suite("The connector prepares")
 struct PreparationTests {
-    @Test("what the VM boots with, and keys that only root reads")
+    @Test("the VM's boot document, and keys that only root may read")
     func document() throws {
         try scene { scene, _ in
             let pod = try await scene.connector.prepare(
@@ -102,7 +99,7 @@ struct PreparationTests {
     }
 
     @Test(
-        "of the operator's certificate chain its first certificate alone, so that the VM lets in no other of its issuer"
+        "only the first certificate of the operator's chain, so that the VM admits no other certificate of that issuer"
     )
     func operatorChain() throws {
         let directory = try TemporaryDirectory()
@@ -116,7 +113,7 @@ struct PreparationTests {
         }
     }
 
-    @Test("initdata of the pod rather than the node's, and scratch space when told to")
+    @Test("the pod's initdata instead of the node's, and scratch space when configured so")
     func initdata() throws {
         let packed = try Initdata(text: Array("node = 1\n".utf8)).packed
         try scene({
@@ -136,33 +133,17 @@ struct PreparationTests {
     }
 
     @Test(
-        "no pod whose network namespace is none",
-        arguments: [
-            ("netns", "absolute"), ("/nowhere/netns", "not there"), ("/tmp", "directory"), ("/a\0b", "absolute"),
-        ])
-    func namespace(path: String, words: String) throws {
-        try scene { scene, _ in
-            let error = await #expect(throws: ConnectorError.self) {
-                try await scene.connector.prepare(
-                    scene.request(netns: path), in: scene.path, vmName: scene.instance.id)
-            }
-            #expect(error?.code == .invalidRequest)
-            #expect(error?.message.contains(words) == true)
-            #expect(scene.files.filter { $0 != "vm-agent.sock" }.isEmpty)
-        }
-    }
-
-    @Test("no pod without a network namespace, unless it is told to or VMs have none; the error says what to do")
+        "no pod without a network namespace, unless configured so or VMs have no pod network; the error says what to do"
+    )
     func noNamespace() throws {
         try scene { scene, _ in
             func connector(allows: Bool) throws -> AgentConnector {
                 var options = scene.connector.options
                 options.allowsPodsWithoutNetwork = allows
                 return AgentConnector(
-                    options: options, tunnels: TunnelManager(logger: .silent),
-                    network: .host(try NodeNetworkManager(NetworkSettings(), reachedBy: nil, logger: .silent)),
-                    loop: scene.loop,
-                    logger: .silent)
+                    options: options,
+                    network: .vxlan(try NodeNetworkManager(NetworkSettings(), reachedBy: nil, logger: .silent)),
+                    on: scene.loop, logger: .silent)
             }
             let error = await #expect(throws: ConnectorError.self) {
                 try await connector(allows: false).prepare(
@@ -178,7 +159,7 @@ struct PreparationTests {
         }
     }
 
-    @Test("no pod whose initdata does not fit, and says how much too long it is")
+    @Test("no pod whose initdata does not fit, and the error says by how much")
     func tooLong() throws {
         try scene { scene, _ in
             var generator = SystemRandomNumberGenerator()
@@ -194,7 +175,7 @@ struct PreparationTests {
         }
     }
 
-    @Test("nothing where it cannot write")
+    @Test("nothing where the directory cannot be written")
     func unwritable() throws {
         try scene { scene, _ in
             let error = await #expect(throws: ConnectorError.self) {
@@ -208,7 +189,7 @@ struct PreparationTests {
 
 @Suite("The connector connects")
 struct ConnectionTests {
-    @Test("once the agent serves, with a connection that waits for kata")
+    @Test("once the agent serves, and keeps a spare connection for kata")
     func serving() throws {
         try scene { scene, pool in
             let document = try await scene.prepare()
@@ -224,7 +205,7 @@ struct ConnectionTests {
         }
     }
 
-    @Test("in the clear when told so")
+    @Test("without TLS when configured so")
     func clear() throws {
         try scene({ $0.tls.isDisabled = true }) { scene, pool in
             let document = try await scene.prepare()
@@ -235,7 +216,7 @@ struct ConnectionTests {
         }
     }
 
-    @Test("in another process than the one that prepared")
+    @Test("in a later process than the one that prepared")
     func successor() throws {
         try scene { scene, pool in
             let document = try await scene.prepare()
@@ -248,7 +229,7 @@ struct ConnectionTests {
         }
     }
 
-    @Test("as soon as an agent that was not well serves")
+    @Test("as soon as an agent that did not serve before serves")
     func recovering() throws {
         try scene { scene, pool in
             let document = try await scene.prepare()
@@ -262,43 +243,43 @@ struct ConnectionTests {
         }
     }
 
-    @Test("not while the agent is not well, and says so")
-    func unwell() throws {
+    @Test("not while the agent does not serve, and the error says so")
+    func notServing() throws {
         try scene { scene, pool in
             let document = try await scene.prepare()
             scene.vm.health.withLock { $0 = HealthCheckResponse.notServing }
             pool.start { try? await scene.vm.run(document) }
-            let error = try await called(off: scene) { scene.vm.connections.withLock { $0 } > 0 }
+            let error = try await cancelled(scene) { scene.vm.connections.withLock { $0 } > 0 }
             #expect(error.code == .refused)
             #expect(error.message.contains("does not serve (status 2)"))
         }
     }
 
-    @Test("not while there is no agent, and says so")
+    @Test("not while there is no agent, and the error says so")
     func noAgent() throws {
         try scene(hasAgent: false) { scene, pool in
             let document = try await scene.prepare()
             pool.start { try? await scene.vm.run(document) }
             let start = ContinuousClock.now
-            let error = try await called(off: scene) { ContinuousClock.now - start > .milliseconds(600) }
+            let error = try await cancelled(scene) { ContinuousClock.now - start > .milliseconds(600) }
             #expect(error.code == .unreachable)
             #expect(error.message.contains("the agent behind it does not"), "\(error)")
         }
     }
 
-    @Test("not while nobody listens, and says so")
-    func nobody() throws {
+    @Test("not while the forwarder's port is closed, and the error says so")
+    func closedPort() throws {
         try scene({ $0.forwarderPort = 1 }) { scene, _ in
             _ = try await scene.prepare()
             let start = ContinuousClock.now
-            let error = try await called(off: scene) { ContinuousClock.now - start > .milliseconds(100) }
+            let error = try await cancelled(scene) { ContinuousClock.now - start > .milliseconds(100) }
             #expect(error.code == .unreachable)
             #expect(error.message.contains("127.0.0.1:1 after"))
             #expect(error.message.contains("connection refused"))
         }
     }
 
-    @Test("not with a VM that is another, and says so")
+    @Test("not with another VM, and the error says so")
     func impostor() throws {
         try scene { scene, pool in
             _ = try await scene.prepare()
@@ -308,13 +289,13 @@ struct ConnectionTests {
             let document = other
             pool.start { try? await scene.vm.run(document) }
             let start = ContinuousClock.now
-            let error = try await called(off: scene) { ContinuousClock.now - start > .milliseconds(300) }
+            let error = try await cancelled(scene) { ContinuousClock.now - start > .milliseconds(300) }
             #expect(error.code == .refused)
             #expect(error.message.contains("untrusted peer"), "\(error)")
         }
     }
 
-    @Test("and a VM that goes takes kata's connections with it")
+    @Test("and closes kata's connections when the VM is gone")
     func dying() throws {
         try scene { scene, pool in
             let document = try await scene.prepare()
@@ -332,9 +313,9 @@ struct ConnectionTests {
         }
     }
 
-    /// What connecting ends with when it is called off as soon as `condition` holds.
-    private func called(
-        off scene: Scene, when condition: @escaping @Sendable () -> Bool
+    /// The error of a connect that is cancelled as soon as `condition` holds.
+    private func cancelled(
+        _ scene: Scene, when condition: @escaping @Sendable () -> Bool
     ) async throws -> ConnectorError {
         try await withThrowingTaskGroup(of: ConnectorError?.self) { group in
             group.addTask {

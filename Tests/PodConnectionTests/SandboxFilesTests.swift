@@ -4,7 +4,7 @@ import Telemetry
 import TestSupport
 import Testing
 
-@testable import CloudAPIAdaptor
+@testable import PodConnection
 
 @Suite("A sandbox's files")
 struct SandboxFilesTests {
@@ -43,7 +43,7 @@ struct SandboxFilesTests {
         #expect(try Files.list(sandbox) == [])
     }
 
-    @Test("are put in the place of links, and never where those lead")
+    @Test("replace links, and never follow them")
     func links() throws {
         let files = SandboxFiles(in: sandbox)
         for name in Self.names {
@@ -60,7 +60,7 @@ struct SandboxFilesTests {
         try expectVictimIsWhole()
     }
 
-    @Test("are neither written nor removed where a link is in the directory's place")
+    @Test("are neither written nor removed where a link replaces the directory")
     func linkedDirectory() async throws {
         try Files.removeTree(sandbox)
         try Files.link(victim, at: sandbox)
@@ -73,7 +73,7 @@ struct SandboxFilesTests {
         try expectVictimIsWhole()
     }
 
-    @Test("are not looked for in a directory that others can write")
+    @Test("are not read from a directory that others can write")
     func writableDirectory() throws {
         try SandboxFiles(in: sandbox).write(userData: "text")
         try Files.setPermissions(0o777, of: sandbox)

@@ -6,18 +6,18 @@ import Synchronization
 import TLS
 import TTRPC
 
-/// A VM as the connector sees it: a forwarder that booted from its user data, and an agent.
+/// A VM as the connector sees it: a forwarder that has booted with its user data, and an agent.
 final class TestVM: Sendable {
-    /// What the agent answers to a health check.
+    /// The agent's answer to a health check.
     let health = Mutex(HealthCheckResponse.serving)
-    /// How many connections the agent has had.
+    /// The number of connections that the agent has accepted.
     let connections = Mutex(0)
     let address: SocketAddress
     private let forwarder: Listener
     private let agent: Listener?
     private let loop: EpollLoop
 
-    /// Without an agent, only the forwarder is there.
+    /// With `hasAgent` false there is only the forwarder.
     init(in directory: String, hasAgent: Bool = true, on loop: EpollLoop) throws {
         self.loop = loop
         forwarder = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
@@ -46,16 +46,16 @@ final class TestVM: Sendable {
         }
         var limits = GuestTunnel.Limits()
         limits.agentStart = .milliseconds(200)
-        let end = GuestTunnel(forwarder, security: context, agent: .unix(path: agentPath), limits: limits, on: loop)
+        let tunnel = GuestTunnel(forwarder, security: context, agent: .unix(path: agentPath), limits: limits, on: loop)
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await end.run() }
+            group.addTask { try await tunnel.run() }
             group.addTask { try await self.serveAgent() }
             defer { group.cancelAll() }
             while try await group.next() != nil {}
         }
     }
 
-    /// The agent's own end: what was open breaks, and nobody listens any more.
+    /// Ends the agent: its connections break, and its socket is closed.
     func killAgent() { agent?.close() }
 
     private func serveAgent() async throws {

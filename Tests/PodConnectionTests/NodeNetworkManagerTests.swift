@@ -7,10 +7,10 @@ import Telemetry
 import TestSupport
 import Testing
 
-@testable import CloudAPIAdaptor
+@testable import PodConnection
 @testable import PodNetwork
 
-/// A node whose namespace is a test's own, with pods that a CNI has made, and a VM.
+/// A node in a namespace of the test, with pods that a CNI plugin has made, and a VM.
 private final class NetworkScene: Sendable {
     let lab: Lab
     let directory: TemporaryDirectory
@@ -23,40 +23,42 @@ private final class NetworkScene: Sendable {
         directory = try TemporaryDirectory()
     }
 
-    /// The adaptor's part of it; each is another process.
-    func makeHost(
-        interface: String = "under0", gate: NetlinkGate = .open, _ change: (inout NetworkSettings) -> Void = { _ in },
+    /// The adaptor's manager; each stands for another process.
+    func makeManager(
+        interface: String = "under0", faults: NetlinkFaults = .none,
+        _ change: (inout NetworkSettings) -> Void = { _ in },
         filter: (@Sendable () throws -> UntrackedPeers)? = nil
     ) -> NodeNetworkManager {
         var settings = NetworkSettings()
         change(&settings)
         let node = lab.node
         return NodeNetworkManager(
-            settings, reachedBy: interface, networks: PodNetworkExecutor(in: node, gate: gate),
+            settings, reachedBy: interface, executor: PodNetworkExecutor(in: node, faults: faults),
             untracked: UntrackedTunnels(
                 logger: log.logger, makeFilter: filter ?? { try UntrackedPeers(port: 4789, in: node) }),
             logger: log.logger)
     }
 
-    /// What a sandbox has on disk.
+    /// A sandbox's directory.
     func directory(of sandbox: SandboxID) throws -> String {
         let path = "\(directory.path)/\(sandbox)"
         try Files.makeDirectories(path)
         return path
     }
 
-    func prepare(_ name: String, _ pod: NetworkNamespace, by host: NodeNetworkManager) async throws -> GuestNetworkPlan
+    func prepare(_ name: String, _ pod: NetworkNamespace, by manager: NodeNetworkManager) async throws
+        -> GuestNetworkPlan
     {
         let sandbox = try SandboxID(validating: name)
-        return try await host.prepare(sandbox, namespacePath: pod.path, in: try directory(of: sandbox)).plan()
+        return try await manager.prepare(sandbox, namespacePath: pod.path, in: try directory(of: sandbox)).plan()
     }
 
-    func join(_ name: String, at addresses: [String] = ["10.0.0.2"], by host: NodeNetworkManager) async throws {
-        try await host.join(
+    func connect(_ name: String, at addresses: [String] = ["10.0.0.2"], by manager: NodeNetworkManager) async throws {
+        try await manager.connect(
             try SandboxID(validating: name), to: Instance(id: InstanceID(rawValue: "vm"), addresses: addresses))
     }
 
-    /// What is left of a sandbox's end in its namespace.
+    /// What is left of a sandbox's network in its namespace.
     func leftovers(_ pod: NetworkNamespace) throws -> [String] {
         let socket = try Lab.socket(pod)
         let links = try socket.links()
@@ -66,24 +68,24 @@ private final class NetworkScene: Sendable {
 
     var untracked: [String] { get async throws { try await UntrackedPeers(port: 4789, in: lab.node).all() } }
 
-    /// Returns once it is so.
+    /// Returns once the condition holds.
     func eventually(_ condition: () async throws -> Bool) async throws {
         while try await !condition() { try await loop.sleep(for: .milliseconds(5)) }
     }
 }
 
-/// Runs `body` beside a host of the scene's, which then ends.
+/// Runs `body` beside a manager of the scene's node, which then ends.
 private func networkScene(
-    _ make: @escaping @Sendable (NetworkScene) -> NodeNetworkManager = { $0.makeHost() },
+    _ make: @escaping @Sendable (NetworkScene) -> NodeNetworkManager = { $0.makeManager() },
     _ body: @escaping @Sendable (NetworkScene, NodeNetworkManager) async throws -> Void
 ) throws {
     try onLoop { loop in
         let scene = try NetworkScene(on: loop)
-        let host = make(scene)
+        let manager = make(scene)
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await host.run() }
+            group.addTask { await manager.run() }
             defer { group.cancelAll() }
-            try await body(scene, host)
+            try await body(scene, manager)
         }
     }
 }
@@ -92,11 +94,11 @@ private func networkScene(
     "The pods' networks of a node",
     .enabled(if: canMakeNamespaces, "needs NET_ADMIN and SYS_ADMIN, to make network namespaces"))
 struct NodeNetworkManagerTests {
-    @Test("reach the VM as it was told, and leave nothing when it is gone")
+    @Test("reach the VM as planned, and leave nothing when the VM is gone")
     func wholeLife() throws {
-        try networkScene { scene, host in
+        try networkScene { scene, manager in
             let pod = try scene.lab.makePod()
-            let plan = try await scene.prepare("a", pod, by: host)
+            let plan = try await scene.prepare("a", pod, by: manager)
             #expect(plan.tunnel.identifier >= 555_000)
             #expect(plan.tunnel.remote == (try address("10.0.0.1")))
             #expect(plan.mtu == 1450)
@@ -106,35 +108,35 @@ struct NodeNetworkManagerTests {
 
             let podns = try NetworkNamespace.make(named: "podns")
             try await scene.lab.vmNetworks.setUp(plan, in: podns.path)
-            try await scene.join("a", by: host)
+            try await scene.connect("a", by: manager)
             #expect(try SandboxNetworkRecord.read(in: "\(scene.directory.path)/a")?.peers == [address("10.0.0.2")])
             #expect(try Lab.pings("10.244.1.2", from: podns))
             #expect(try Lab.pings("10.244.1.10", from: scene.lab.client))
             try await scene.eventually { try await scene.untracked == ["10.0.0.2"] }
 
             let sandbox = try SandboxID(validating: "a")
-            host.beginTearDown(sandbox)
+            manager.beginRemoval(sandbox)
             try await scene.eventually { try scene.leftovers(pod).isEmpty }
-            #expect(host.count == 1, "the VM may still send")
-            try await host.release(sandbox)
-            try await host.release(sandbox)
-            #expect(host.count == 0)
+            #expect(manager.count == 1, "the VM may still send")
+            try await manager.release(sandbox)
+            try await manager.release(sandbox)
+            #expect(manager.count == 0)
             #expect(!Files.exists(file))
             #expect(try await scene.untracked.isEmpty)
         }
     }
 
-    @Test("have each an identifier that nobody else has before the VM is gone, also after a restart")
+    @Test("have unique identifiers until the VM is gone, also after a restart")
     func identifiers() throws {
-        try networkScene({ $0.makeHost { $0.vxlanMinimumID = 0xFF_FFFD } }) { scene, host in
+        try networkScene({ $0.makeManager { $0.vxlanMinimumID = 0xFF_FFFD } }) { scene, manager in
             let pods = try (0..<4).map { try scene.lab.makePod($0) }
-            let first = try await scene.prepare("a", pods[0], by: host).tunnel.identifier
+            let first = try await scene.prepare("a", pods[0], by: manager).tunnel.identifier
             #expect((0xFF_FFFD...0xFF_FFFF).contains(first))
-            let second = try await scene.prepare("b", pods[1], by: host).tunnel.identifier
+            let second = try await scene.prepare("b", pods[1], by: manager).tunnel.identifier
             #expect(second != first)
-            try await host.release(try SandboxID(validating: "a"))
+            try await manager.release(try SandboxID(validating: "a"))
 
-            let next = scene.makeHost { $0.vxlanMinimumID = 0xFF_FFFE }
+            let next = scene.makeManager { $0.vxlanMinimumID = 0xFF_FFFE }
             for name in ["a", "b"] {
                 let sandbox = try SandboxID(validating: name)
                 next.adopt(sandbox, in: try scene.directory(of: sandbox))
@@ -147,37 +149,39 @@ struct NodeNetworkManagerTests {
         }
     }
 
-    @Test("get another identifier when the one drawn is that of an interface that another program has left in a pod")
+    @Test("get another identifier when another program's interface in a pod has the one drawn")
     func foreignTunnel() throws {
         let first = 0xFF_FFFE
-        try networkScene({ $0.makeHost { $0.vxlanMinimumID = first } }) { scene, host in
+        try networkScene({ $0.makeManager { $0.vxlanMinimumID = first } }) { scene, manager in
             let pods = try (0..<4).map { try scene.lab.makePod($0) }
             // As an adaptor of another make leaves it when it is killed: the node's own namespace does not show it.
             try Lab.socket(scene.lab.node).createTunnel(
                 Tunnel(UInt32(first), to: try address("10.0.0.9")), named: "vxlan1", address: nil, mtu: 1450,
                 in: pods[3])
-            #expect(try await scene.prepare("a", pods[0], by: host).tunnel.identifier == first + 1)
-            try await scene.join("a", by: host)
-            let error = await #expect(throws: ConnectorError.self) { try await scene.prepare("b", pods[1], by: host) }
+            #expect(try await scene.prepare("a", pods[0], by: manager).tunnel.identifier == first + 1)
+            try await scene.connect("a", by: manager)
+            let error = await #expect(throws: ConnectorError.self) {
+                try await scene.prepare("b", pods[1], by: manager)
+            }
             #expect(error?.code == .resourceExhausted)
             #expect(scene.log.contains("VXLAN interface of another program") && scene.log.contains("\(first)"))
             let inPod = try Lab.socket(pods[3])
             try inPod.delete(try inPod.made("vxlan1"))
-            #expect(try await scene.prepare("b", pods[1], by: host).tunnel.identifier == first)
+            #expect(try await scene.prepare("b", pods[1], by: manager).tunnel.identifier == first)
         }
     }
 
-    @Test("leave no untracked hosts behind when their records were removed by hand")
+    @Test("leave no untracked hosts when an operator has removed the records")
     func removedByHand() throws {
-        try networkScene { scene, host in
+        try networkScene { scene, manager in
             let pods = try (0..<2).map { try scene.lab.makePod($0) }
             for (name, pod, peer) in [("kept", pods[0], "10.0.0.2"), ("removed", pods[1], "10.0.0.9")] {
-                _ = try await scene.prepare(name, pod, by: host)
-                try await scene.join(name, at: [peer], by: host)
+                _ = try await scene.prepare(name, pod, by: manager)
+                try await scene.connect(name, at: [peer], by: manager)
             }
             try await scene.eventually { try await scene.untracked == ["10.0.0.2", "10.0.0.9"] }
             for names in [["kept"], []] {
-                let next = scene.makeHost()
+                let next = scene.makeManager()
                 for name in names {
                     let sandbox = try SandboxID(validating: name)
                     next.adopt(sandbox, in: try scene.directory(of: sandbox))
@@ -191,19 +195,19 @@ struct NodeNetworkManagerTests {
         }
     }
 
-    @Test("go on through a restart, and are mended where they are broken")
+    @Test("survive a restart, and are repaired where they are broken")
     func restart() throws {
-        try networkScene { scene, host in
+        try networkScene { scene, manager in
             let (whole, broken) = (try scene.lab.makePod(1), try scene.lab.makePod(2))
             for (name, pod) in [("whole", whole), ("broken", broken)] {
-                _ = try await scene.prepare(name, pod, by: host)
-                try await scene.join(name, by: host)
+                _ = try await scene.prepare(name, pod, by: manager)
+                try await scene.connect(name, by: manager)
             }
             let before = try #require(try Lab.socket(whole).link(named: "vxlan1"))
             let inside = try Lab.socket(broken)
             try inside.delete(try #require(try inside.link(named: "vxlan1")))
 
-            let next = scene.makeHost()
+            let next = scene.makeManager()
             for name in ["whole", "broken"] {
                 let sandbox = try SandboxID(validating: name)
                 next.adopt(sandbox, in: try scene.directory(of: sandbox))
@@ -211,7 +215,7 @@ struct NodeNetworkManagerTests {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { await next.run() }
                 defer { group.cancelAll() }
-                try await scene.eventually { scene.log.contains("was mended") }
+                try await scene.eventually { scene.log.contains("was repaired") }
             }
             #expect(try inside.link(named: "vxlan1")?.isUp == true)
             #expect(try Lab.socket(whole).link(named: "vxlan1")?.index == before.index, "it was left alone")
@@ -220,77 +224,77 @@ struct NodeNetworkManagerTests {
         }
     }
 
-    @Test("are taken away by the next process when this one has not come to it")
+    @Test("are removed by the next process if this one has not removed them")
     func unfinished() throws {
-        try networkScene { scene, host in
+        try networkScene { scene, manager in
             let pod = try scene.lab.makePod()
-            _ = try await scene.prepare("a", pod, by: host)
-            try await scene.join("a", by: host)
+            _ = try await scene.prepare("a", pod, by: manager)
+            try await scene.connect("a", by: manager)
             try await scene.eventually { try await scene.untracked == ["10.0.0.2"] }
             let sandbox = try SandboxID(validating: "a")
-            let next = scene.makeHost()
+            let next = scene.makeManager()
             next.adopt(sandbox, in: try scene.directory(of: sandbox))
-            // Nobody runs it: what was begun by disconnecting does not happen.
-            next.beginTearDown(sandbox)
+            // This manager does not run, so the removal that it begins does not happen.
+            next.beginRemoval(sandbox)
             try await next.release(sandbox)
             #expect(try scene.leftovers(pod).isEmpty)
             #expect(try await scene.untracked.isEmpty)
         }
     }
 
-    @Test("lead to another VM when the cloud has brought another")
+    @Test("lead to the new VM when the cloud has replaced the VM")
     func another() throws {
-        try networkScene { scene, host in
+        try networkScene { scene, manager in
             let pod = try scene.lab.makePod()
-            _ = try await scene.prepare("a", pod, by: host)
-            try await scene.join("a", at: ["10.0.0.9"], by: host)
-            try await scene.join("a", at: ["10.0.0.2"], by: host)
+            _ = try await scene.prepare("a", pod, by: manager)
+            try await scene.connect("a", at: ["10.0.0.9"], by: manager)
+            try await scene.connect("a", at: ["10.0.0.2"], by: manager)
             #expect(try Lab.socket(pod).link(named: "vxlan1")?.vxlan?.remote == address("10.0.0.2"))
             try await scene.eventually { try await scene.untracked == ["10.0.0.2", "10.0.0.9"] }
-            try await host.release(try SandboxID(validating: "a"))
+            try await manager.release(try SandboxID(validating: "a"))
             #expect(try await scene.untracked.isEmpty)
         }
     }
 
-    @Test("do not stop another's packets from being untracked that has come to have the same address")
+    @Test("stay out of connection tracking when another sandbox with the same VM address ends")
     func sharedAddress() throws {
-        try networkScene { scene, host in
+        try networkScene { scene, manager in
             let pods = try (0..<2).map { try scene.lab.makePod($0) }
             for (name, pod) in zip(["old", "new"], pods) {
-                _ = try await scene.prepare(name, pod, by: host)
-                try await scene.join(name, by: host)
+                _ = try await scene.prepare(name, pod, by: manager)
+                try await scene.connect(name, by: manager)
             }
             try await scene.eventually { try await scene.untracked == ["10.0.0.2"] }
-            try await host.release(try SandboxID(validating: "old"))
+            try await manager.release(try SandboxID(validating: "old"))
             #expect(try await scene.untracked == ["10.0.0.2"])
-            try await host.release(try SandboxID(validating: "new"))
+            try await manager.release(try SandboxID(validating: "new"))
             #expect(try await scene.untracked.isEmpty)
         }
     }
 
-    @Test("work without a packet filter, which is said once")
+    @Test("work without a packet filter, and one warning says so")
     func withoutFilter() throws {
         struct NoFilter: Error {}
-        try networkScene({ $0.makeHost(filter: { throw NoFilter() }) }) { scene, host in
+        try networkScene({ $0.makeManager(filter: { throw NoFilter() }) }) { scene, manager in
             let pods = try (0..<3).map { try scene.lab.makePod($0) }
             for (name, pod) in zip(["a", "b", "c"], pods) {
-                _ = try await scene.prepare(name, pod, by: host)
-                try await scene.join(name, by: host)
+                _ = try await scene.prepare(name, pod, by: manager)
+                try await scene.connect(name, by: manager)
             }
-            for name in ["a", "b", "c"] { try await host.release(try SandboxID(validating: name)) }
+            for name in ["a", "b", "c"] { try await manager.release(try SandboxID(validating: name)) }
             #expect(scene.log.lines.filter { $0.contains("table of connections") }.count == 1)
         }
     }
 
-    @Test("are refused where they cannot be, with a sentence")
+    @Test("are refused with a sentence that says why")
     func refusals() throws {
-        try networkScene { scene, host in
+        try networkScene { scene, manager in
             let pod = try scene.lab.makePod()
             let bare = try NetworkNamespace.make(named: "bare")
-            _ = try await scene.prepare("a", pod, by: host)
+            _ = try await scene.prepare("a", pod, by: manager)
             for (path, code, words) in [
-                ("/run/netns/nowhere-at-all", ConnectorError.Code.invalidRequest, "not there"),
-                ("/etc/passwd", .invalidRequest, "no network namespace"),
+                ("/run/netns/nowhere-at-all", ConnectorError.Code.invalidRequest, "does not exist"),
+                ("/etc/passwd", .invalidRequest, "not a network namespace"),
                 (scene.lab.node.path, .invalidRequest, "host's own"),
                 (bare.path, .invalidRequest, "no default route"),
                 (pod.path, .invalidRequest, "sandbox a already"),
@@ -298,115 +302,115 @@ struct NodeNetworkManagerTests {
                 let sandbox = try SandboxID(validating: "b")
                 let directory = try scene.directory(of: sandbox)
                 let error = await #expect(throws: ConnectorError.self) {
-                    try await host.prepare(sandbox, namespacePath: path, in: directory)
+                    try await manager.prepare(sandbox, namespacePath: path, in: directory)
                 }
                 #expect(error?.code == code)
                 #expect(error?.message.contains(words) == true, "\(error?.message ?? "")")
-                try await host.release(sandbox)
-                #expect(host.count == 1)
+                try await manager.release(sandbox)
+                #expect(manager.count == 1)
                 #expect(try Files.list(directory).isEmpty)
             }
         }
     }
 
-    @Test("are not, where the node has no such interface, and that is said at the start, too")
+    @Test("are refused where the node lacks the configured interface, and the start logs it too")
     func wrongInterface() throws {
-        try networkScene({ $0.makeHost { $0.hostInterface = "nonesuch" } }) { scene, host in
-            await host.look()
+        try networkScene({ $0.makeManager { $0.hostInterface = "nonesuch" } }) { scene, manager in
+            await manager.checkNode()
             #expect(scene.log.contains("Correct -host-interface"))
             let pod = try scene.lab.makePod()
-            let error = await #expect(throws: ConnectorError.self) { try await scene.prepare("a", pod, by: host) }
+            let error = await #expect(throws: ConnectorError.self) { try await scene.prepare("a", pod, by: manager) }
             #expect(error?.code == .failed)
             #expect(error?.message.contains("Correct -host-interface") == true)
         }
     }
 
-    @Test("go over an interface of their own only where the operator names one that is not the default route's")
+    @Test("use an interface of their own only where the operator names one other than the default route's")
     func dedicated() throws {
         for (route, operators, isDedicated) in [
             ("under0", "under0", false), ("cni0", "under0", true), ("cni0", "", false),
         ] {
-            try networkScene({ $0.makeHost { $0.hostInterface = operators } }) { scene, host in
+            try networkScene({ $0.makeManager { $0.hostInterface = operators } }) { scene, manager in
                 let gateway = route == "cni0" ? "10.244.1.2" : "10.0.0.2"
                 try #require(
                     try Lab.succeeds("ip route replace default via \(gateway) dev \(route)", in: scene.lab.node),
                     "needs ip")
                 let pod = try scene.lab.makePod()
                 let sandbox = try SandboxID(validating: "a")
-                let told = try await host.prepare(
+                let told = try await manager.prepare(
                     sandbox, namespacePath: pod.path, in: try scene.directory(of: sandbox))
                 #expect(told.isDedicated == isDedicated)
                 // The second address is that of the VM's second interface.
-                try await scene.join("a", at: ["10.0.0.2", "10.0.0.3"], by: host)
+                try await scene.connect("a", at: ["10.0.0.2", "10.0.0.3"], by: manager)
                 let vxlan = try #require(try Lab.socket(pod).link(named: "vxlan1")?.vxlan)
                 #expect(vxlan.remote == (try address(isDedicated ? "10.0.0.3" : "10.0.0.2")))
-                try await host.release(sandbox)
+                try await manager.release(sandbox)
             }
         }
     }
 
-    @Test("are not, as long as somebody else has the tunnels' port to himself")
+    @Test("are refused as long as another interface takes the whole UDP port")
     func takenPort() throws {
-        try networkScene { scene, host in
+        try networkScene { scene, manager in
             try #require(
                 try Lab.succeeds("ip link add cilium_vxlan type vxlan external dstport 4789", in: scene.lab.node),
                 "needs ip")
-            await host.look()
+            await manager.checkNode()
             #expect(scene.log.contains("Choose another -vxlan-port"))
             let pod = try scene.lab.makePod()
-            let error = await #expect(throws: ConnectorError.self) { try await scene.prepare("a", pod, by: host) }
+            let error = await #expect(throws: ConnectorError.self) { try await scene.prepare("a", pod, by: manager) }
             #expect(error?.message.contains("Choose another -vxlan-port") == true)
             #expect(try Lab.succeeds("ip link del cilium_vxlan", in: scene.lab.node))
-            _ = try await scene.prepare("a", pod, by: host)
+            _ = try await scene.prepare("a", pod, by: manager)
         }
     }
 
-    @Test("bring the VM to the networks that the operator names, of the families that the pod has")
+    @Test("route the operator's pod subnets of the pod's IP families in the VM")
     func podSubnets() throws {
-        try networkScene({ $0.makeHost { $0.podSubnets = ["10.96.0.0/12", "fd00:96::/108"] } }) { scene, host in
+        try networkScene({ $0.makeManager { $0.podSubnets = ["10.96.0.0/12", "fd00:96::/108"] } }) { scene, manager in
             let pods = (try scene.lab.makePod(1), try scene.lab.makePod(2, isDual: true))
-            let single = try await scene.prepare("single", pods.0, by: host)
+            let single = try await scene.prepare("single", pods.0, by: manager)
             #expect(single.routes.contains { $0.destination.description == "10.96.0.0/12" })
             #expect(!single.routes.contains { $0.destination.description == "fd00:96::/108" })
-            let dual = try await scene.prepare("dual", pods.1, by: host)
+            let dual = try await scene.prepare("dual", pods.1, by: manager)
             #expect(dual.routes.contains { $0.destination.description == "fd00:96::/108" })
         }
     }
 
-    @Test("end a start that the node cannot do its part of, and leave nothing")
+    @Test("end a start when the node's side cannot be set up, and leave nothing")
     func failedJoin() throws {
-        try networkScene { scene, host in
+        try networkScene { scene, manager in
             let pod = try scene.lab.makePod()
-            _ = try await scene.prepare("a", pod, by: host)
+            _ = try await scene.prepare("a", pod, by: manager)
             try #require(
                 try Lab.succeeds("ip link add vxlan1 type bridge", in: pod), "needs ip")
-            let error = await #expect(throws: ConnectorError.self) { try await scene.join("a", by: host) }
+            let error = await #expect(throws: ConnectorError.self) { try await scene.connect("a", by: manager) }
             #expect(error?.code == .failed)
             #expect(error?.message.contains("vxlan1") == true)
             let version6 = await #expect(throws: ConnectorError.self) {
-                try await scene.join("a", at: ["fd00:1::2"], by: host)
+                try await scene.connect("a", at: ["fd00:1::2"], by: manager)
             }
             #expect(version6?.message.contains("no IPv4 address") == true)
-            try await host.release(try SandboxID(validating: "a"))
+            try await manager.release(try SandboxID(validating: "a"))
             #expect(try scene.leftovers(pod).isEmpty)
-            #expect(host.count == 0)
+            #expect(manager.count == 0)
         }
     }
 
-    @Test("that cannot be read are named, and are nobody else's business")
+    @Test("with an unreadable record are logged, and do not affect others")
     func unreadable() throws {
-        try networkScene { scene, host in
+        try networkScene { scene, manager in
             for (name, text) in [
                 ("empty", ""), ("other", "{\"version\": 9}"), ("odd", "{\"version\": 1, \"vxlanID\": -1}"),
             ] {
                 let sandbox = try SandboxID(validating: name)
                 let directory = try scene.directory(of: sandbox)
                 try Files.write(text.utf8, to: directory + "/network.json", at: 0, mode: 0o600)
-                host.adopt(sandbox, in: directory)
+                manager.adopt(sandbox, in: directory)
                 #expect(scene.log.text.contains("\"sandbox\":\"\(name)\""))
             }
-            host.adopt(try SandboxID(validating: "none"), in: "/nowhere")
-            #expect(host.count == 0)
+            manager.adopt(try SandboxID(validating: "none"), in: "/nowhere")
+            #expect(manager.count == 0)
             #expect(scene.log.lines.count == 3)
         }
     }

@@ -3,22 +3,22 @@ internal import Configuration
 internal import PodVMBoot
 internal import TLS
 
-/// How the node trusts its pod VMs, and they it: what the operator gave, and where he gave
-/// nothing, what is made for each sandbox.
+/// How the node and its pod VMs authenticate each other: with the operator's certificates, or with certificates that are made
+/// for each sandbox.
 struct TunnelSecurity: Sendable {
-    /// False only when told so: then everything else is without effect.
+    /// Whether the tunnel uses TLS. If not, all other settings have no effect.
     let isEnabled: Bool
     private let profile: TLSProfile
     private let verifies: Bool
-    /// The operator's authority, in PEM; nil has one made for each sandbox.
+    /// The operator's CA certificate, in PEM; nil: one is made for each sandbox.
     private let authority: String?
-    /// The operator's certificate for the node; nil has one made for each sandbox.
+    /// The operator's certificate for the node; nil: one is made for each sandbox.
     private let client: CertifiedKey?
     private let settings: TLSSettings
 
-    /// Looks at the settings together, and at the files they name.
+    /// Checks the settings together, and the files that they name.
     ///
-    /// - Throws: ``ConfigurationError`` with a sentence for each thing that is wrong.
+    /// - Throws: ``ConfigurationError`` with a sentence for each fault.
     init(_ settings: TLSSettings) throws(ConfigurationError) {
         var problems: [String] = []
         func attempt<Value>(_ flag: String, _ body: () throws(TLSError) -> Value) -> Value? {
@@ -32,10 +32,12 @@ struct TunnelSecurity: Sendable {
         self.settings = settings
         isEnabled = !settings.isDisabled
         if settings.skipsVerification, !settings.authorityFile.isEmpty {
-            problems.append("-tls-skip-verify contradicts -ca-cert-file: what is not verified needs no authority")
+            problems.append(
+                "-tls-skip-verify contradicts -ca-cert-file: certificates that are not checked need no CA; remove one of the two"
+            )
         }
         if settings.certificateFile.isEmpty != settings.keyFile.isEmpty {
-            problems.append("-cert-file and -cert-key go together: give both, or neither")
+            problems.append("-cert-file and -cert-key go together: set both, or neither")
         }
         verifies = !settings.skipsVerification
         profile =
@@ -53,8 +55,8 @@ struct TunnelSecurity: Sendable {
             : attempt("-cert-file, -cert-key") { () throws(TLSError) in
                 try PEMFile.certifiedKey(certificate: settings.certificateFile, key: settings.keyFile)
             }
-        // A first context, only to have OpenSSL's word on what the operator gave. Without that there is
-        // nothing to check, and OpenSSL, which takes megabytes, may sleep until the first pod.
+        // A context that only checks the operator's files and suites with OpenSSL. Without those there is nothing to check, and
+        // OpenSSL, which takes megabytes of memory, is not loaded before the first pod.
         if problems.isEmpty, authority != nil || client != nil || !settings.cipherSuites.isEmpty {
             let (authority, client, profile, verifies) = (authority, client, profile, verifies)
             _ = attempt("the TLS settings") { () throws(TLSError) in
@@ -65,7 +67,7 @@ struct TunnelSecurity: Sendable {
         guard problems.isEmpty else { throw ConfigurationError(problems) }
     }
 
-    /// Makes what a sandbox needs beyond the operator's own, and tells its VM through `document`.
+    /// Makes the keys that a sandbox needs beyond the operator's, and writes the VM's part into `document`.
     func makeKeys(vmName: String, for document: inout BootDocument) throws(TLSError) -> TunnelKeys {
         guard isEnabled else { return TunnelKeys(serverName: vmName) }
         let identity = try SandboxIdentity.make(vmName: vmName)
@@ -76,14 +78,15 @@ struct TunnelSecurity: Sendable {
             keys.authority = identity.authority
         }
         if client == nil { keys.client = identity.client }
-        // Without the rest of its chain: a forwarder that trusts an issuer, as Go's does, admits every certificate of that issuer.
+        // Without the rest of the chain: a forwarder that trusts an issuer, as the Go project's does, admits every certificate of
+        // that issuer.
         document.clientCA = try (client ?? identity.client).ownCertificate()
         document.minimumTLSVersion = settings.minimumVersion.isEmpty ? nil : settings.minimumVersion
         document.cipherSuites = profile.cipherSuites
         return keys
     }
 
-    /// What the node's connections to a sandbox's VM are made with; nil in the clear.
+    /// The TLS client configuration for a sandbox's VM; nil without TLS.
     func clientSecurity(_ keys: TunnelKeys) throws(TLSError) -> ClientSecurity? {
         guard isEnabled else { return nil }
         let context = try TLSContext.client(
@@ -91,16 +94,4 @@ struct TunnelSecurity: Sendable {
             verifiesPeer: verifies)
         return ClientSecurity(context: context, serverName: keys.serverName)
     }
-}
-
-/// What only this sandbox's tunnel is made with, beyond the operator's own.
-struct TunnelKeys: Sendable {
-    /// The name that the VM's certificate must have.
-    let serverName: String
-    /// The authority of the VM's certificate, in PEM.
-    var authority: String?
-    /// The node's own certificate.
-    var client: CertifiedKey?
-
-    init(serverName: String) { self.serverName = serverName }
 }

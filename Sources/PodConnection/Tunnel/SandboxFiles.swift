@@ -3,22 +3,22 @@ internal import LinuxIO
 internal import TLS
 internal import Telemetry
 
-/// What the connector keeps in a sandbox's directory, for itself and for a later process.
+/// The connector's files in a sandbox's directory, for this process and a later one.
 ///
 ///     agent.ttrpc     the agent socket
-///     identity.json   what the tunnel is made with (0600): see TunnelKeys
-///     user-data       what the VM boots with (0600): gone once its agent has answered
+///     identity.json   the tunnel's keys (0600): see ``TunnelKeys``
+///     user-data       the boot document (0600): removed once the agent has answered
 ///
-/// They are whole once the sandbox's record says that it is prepared, and are synced with it when the VM is to be made.
+/// They are complete once the sandbox's record says `prepared`, and are synced with the record before the cloud is asked.
 ///
-/// Each use opens the directory, if it is one that only this user can write, and follows no link in it.
+/// Each use opens the directory, which only this user may be able to write, and follows no link in it.
 struct SandboxFiles: Sendable {
     private let directory: String
 
     private static let socketName = "agent.ttrpc"
     private static let identityName = "identity.json"
     private static let userDataName = "user-data"
-    /// The longest of our files, in bytes.
+    /// The largest size of a file, in bytes.
     private static let sizeLimit = 1 << 20
 
     init(in directory: String) { self.directory = directory }
@@ -55,10 +55,10 @@ struct SandboxFiles: Sendable {
             decoding: try Directory.ownEntry(directory).read(Self.userDataName, limit: Self.sizeLimit), as: UTF8.self)
     }
 
-    /// The VM's own key need not be on the node for longer than the VM takes to boot.
+    /// Removes the boot document, which holds the VM's key: the node does not need it once the VM has booted.
     func removeUserData() throws { try Directory.ownEntry(directory).remove(Self.userDataName) }
 
-    /// Removes all of it; what cannot be removed goes with the directory.
+    /// Removes all files. A file that cannot be removed is removed with the directory.
     func removeAll() {
         guard let directory = try? Directory.ownEntry(directory) else { return }
         for name in [Self.userDataName, Self.identityName, Self.socketName] { try? directory.removeTree(name) }

@@ -2,8 +2,9 @@ internal import JSON
 internal import LinuxIO
 internal import PodNetwork
 
-/// What a later process has to know of a pod's network, to mend it, to take it away and to give to nobody else what it
-/// has: `network.json` (0600) in the sandbox's directory.
+/// The record of a sandbox's network: `network.json` (0600) in the sandbox's directory.
+///
+/// From it a later process repairs the network, removes it, and keeps its VXLAN identifier reserved.
 ///
 ///     {
 ///       "version": 1,
@@ -13,22 +14,22 @@ internal import PodNetwork
 ///       "peers": ["10.0.0.7"]
 ///     }
 ///
-/// It is on disk before the VM hears of the identifier (the sandbox's directory is synced before the cloud is asked),
-/// and each peer is before the node's end sends to it.
+/// It is on disk before the VM learns the identifier (the sandbox's directory is synced before the cloud is asked), and each
+/// peer is on disk before the node sends to it.
 struct SandboxNetworkRecord: Equatable, Sendable {
-    /// Where the pod's namespace on the node is.
+    /// The path of the pod's network namespace on the node.
     let namespacePath: String
-    /// The pod's interface as the CNI has made it; its routes and neighbours are the VM's, and not kept.
+    /// The pod's interface as the CNI plugin has made it; its routes and neighbours are not recorded.
     let pod: PodInterface
     /// The tunnel's VXLAN identifier.
     let identifier: UInt32
     /// The tunnel's UDP port.
     let port: Int
-    /// The node's end of the tunnel, as the VM is told it.
+    /// The node's address, as the VM is told it.
     let node: NetPrefix
-    /// Whether the VM was told that the tunnels have an interface of their own, at both ends.
+    /// Whether the VM was told that the tunnels have an interface of their own, on the node and in the VM.
     let isDedicated: Bool
-    /// The VM's ends that the node's end has been made to send to, the present one last.
+    /// The VM addresses that the tunnel has led to, the present one last.
     private(set) var peers: [NetAddress] = []
 
     private static let version: Int64 = 1
@@ -44,18 +45,18 @@ struct SandboxNetworkRecord: Equatable, Sendable {
         self.isDedicated = isDedicated
     }
 
-    /// The same, with a tunnel that leads to `peer`.
+    /// This record, with a tunnel that leads to `peer`.
     func leading(to peer: NetAddress) -> SandboxNetworkRecord {
-        var network = self
-        network.peers = peers.filter { $0 != peer } + [peer]
-        return network
+        var record = self
+        record.peers = peers.filter { $0 != peer } + [peer]
+        return record
     }
 }
 
 extension SandboxNetworkRecord {
     private static let fileName = "network.json"
 
-    /// Returns once it would survive a power cut; without a VM, the end of this process.
+    /// Writes the record. It survives a power cut once there is a VM; before that, only the end of this process.
     func write(in directory: String) async throws {
         let (bytes, hasVM) = (encoded, !peers.isEmpty)
         try await ThreadPool.files.run {
@@ -79,7 +80,7 @@ extension SandboxNetworkRecord {
         return JSONValue.object(object).encoded(indent: 2) + [UInt8(ascii: "\n")]
     }
 
-    /// Returns once no later process will find it any more.
+    /// Removes the record, durably.
     static func remove(in directory: String) async throws {
         try await ThreadPool.files.run {
             do {
@@ -91,7 +92,7 @@ extension SandboxNetworkRecord {
         }
     }
 
-    /// What is in a sandbox's directory; nil for a pod without a network.
+    /// The record in a sandbox's directory; nil for a pod without a network.
     ///
     /// - Throws: ``FileError`` or ``JSONError``.
     static func read(in directory: String) throws -> SandboxNetworkRecord? {
@@ -113,22 +114,22 @@ extension SandboxNetworkRecord {
         }
         namespacePath = try node.string("namespace")
         guard let hardwareAddress = LinkAddress(try node.string("hardwareAddress")) else {
-            throw fault("hardwareAddress", "is no Ethernet address")
+            throw fault("hardwareAddress", "is not an Ethernet address")
         }
-        guard let mtu = Int(exactly: try node.integer("mtu")) else { throw fault("mtu", "is no number of bytes") }
+        guard let mtu = Int(exactly: try node.integer("mtu")) else { throw fault("mtu", "is not a number of bytes") }
         pod = PodInterface(
             name: try node.string("interface"), hardwareAddress: hardwareAddress, mtu: mtu,
             addresses: try node.strings("addresses").compactMap { NetPrefix($0) })
         guard let identifier = UInt32(exactly: try node.integer("vxlanID")) else {
-            throw fault("vxlanID", "is no VXLAN identifier")
+            throw fault("vxlanID", "is not a VXLAN identifier")
         }
         self.identifier = identifier
         guard let port = UInt16(exactly: try node.integer("vxlanPort")) else {
-            throw fault("vxlanPort", "is no UDP port")
+            throw fault("vxlanPort", "is not a UDP port")
         }
         self.port = Int(port)
         guard let own = NetPrefix(try node.string("node")) else {
-            throw fault("node", "is no address with its network")
+            throw fault("node", "is not an address with a prefix length")
         }
         self.node = own
         isDedicated = try node.optionalBool("dedicated") ?? false

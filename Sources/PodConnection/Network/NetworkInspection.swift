@@ -5,42 +5,42 @@ internal import PodNetwork
 internal import PodVMLifecycle
 internal import TTRPC
 
-/// A look at one pod's network, from its interface on the node to the one in the VM.
+/// Inspects one pod's network, from its interface on the node to its interface in the VM.
 ///
-/// Both ends are looked at twice, and something is sent each way between: so what is told is true of a pod that has nothing
-/// to say, and of a way that was good once.
+/// The counters of both sides are read twice, and a packet is sent each way in between. So the result is right for an idle pod
+/// too, and for a path that has worked before and no longer does.
 struct NetworkInspection: Sendable {
     let sandbox: SandboxID
-    let host: NodeNetworkManager
+    let manager: NodeNetworkManager
     let loop: EpollLoop
 
-    /// How long the VM may take for all of its answers.
-    private static let patience = Duration.seconds(3)
-    /// How often in a row something has to be wrong: any packet may be lost, or come late.
-    private static let tries = 3
+    /// The timeout of all answers of the VM.
+    private static let timeout = Duration.seconds(3)
+    /// How many rounds in a row must find a fault: any packet may be lost or late.
+    private static let confirmations = 3
     private static let pause = Duration.milliseconds(100)
-    /// How often something is sent at most: as long as a VM takes to ask once more for a neighbour that does not answer,
-    /// for until then it sends nothing else.
+    /// The highest number of rounds. It covers the time in which a VM asks again for a neighbour that does not answer; until then
+    /// the VM sends nothing else.
     private static let rounds = 15
 
-    /// What the VM told, and what is wrong with the way to it.
+    /// The VM's answer, the node's state, and the faults between them.
     private struct Answer {
         var vm: VMNetworkStatus
         var node: NodeNetworkState
         var problems: [String]
     }
 
-    /// All that can be told; `dialer`, made with what is in the sandbox's directory, leads to the VM.
+    /// The state of both sides; `dialer`, made with the files in the sandbox's directory, leads to the VM.
     func status(asking dialer: (_ directory: String) throws(ConnectorError) -> Dialer) async -> PodNetworkStatus {
-        guard let (network, directory) = host.record(of: sandbox) else { return PodNetworkStatus() }
-        var status = PodNetworkStatus(network)
+        guard let controller = manager.controller(of: sandbox) else { return PodNetworkStatus() }
+        var status = PodNetworkStatus(controller.record)
         do {
-            guard let (plan, before) = try await host.nodeEnd(of: sandbox) else {
+            guard let (plan, before) = try await controller.planAndState() else {
                 status.silence = "the VM has no address yet"
                 return status
             }
             do {
-                let answer = try await ask(try dialer(directory), plan.tunnel, before)
+                let answer = try await ask(try dialer(controller.directory), controller, plan.tunnel, before)
                 status.fill(node: answer.node, vm: answer.vm)
                 status.problems = answer.problems
             } catch {
@@ -49,43 +49,47 @@ struct NetworkInspection: Sendable {
                 status.problems = PathDiagnosis.problems(of: plan.tunnel, node: before, vm: nil)
             }
         } catch {
-            status.silence = "the node's end comes first"
-            status.problems.append("The node's end cannot be looked at: \(error)")
+            status.silence = "it was not asked, because the node's side cannot be inspected"
+            status.problems.append("The node's side cannot be inspected: \(error)")
         }
         return status
     }
 
-    private func ask(_ dialer: Dialer, _ tunnel: Tunnel, _ before: NodeNetworkState) async throws -> Answer {
-        let deadline = ContinuousClock.now.advanced(by: Self.patience)
+    private func ask(
+        _ dialer: Dialer, _ controller: SandboxNetworkController, _ tunnel: Tunnel, _ before: NodeNetworkState
+    ) async throws -> Answer {
+        let deadline = ContinuousClock.now.advanced(by: Self.timeout)
         guard let stream = try await dialer.connect(speaking: PodVM.applicationProtocol, deadline: deadline) else {
-            throw Silence("its forwarder does not tell (it is another project's, or TLS is off)")
+            throw Silence("its forwarder does not report its network (it is another project's, or TLS is off)")
         }
         return try await withDeadline(deadline, on: loop) {
             try await Client.with(stream, on: loop, limits: .untrusted) { client in
                 let first = try await client.call(PodVM.network, Empty())
                 let earlier = PathDiagnosis.Counts(node: before, vm: .init(first))
                 var latest: Answer?
-                var complaints = 0
+                var faultyRounds = 0
                 for round in 1...Self.rounds {
                     if round > 1 { try await loop.sleep(for: Self.pause) }
-                    // That it cannot be sent, the end's own state tells.
-                    try? await host.probe(sandbox)
+                    // Why it cannot be sent, the node's state tells.
+                    try? await controller.probe()
                     let vm = try await client.call(PodVM.network, Empty())
-                    guard let (_, node) = try await host.nodeEnd(of: sandbox) else { break }
+                    guard let (_, node) = try await controller.planAndState() else { break }
                     let problems = PathDiagnosis.problems(of: tunnel, node: node, vm: .init(vm), since: earlier)
                     latest = Answer(vm: vm, node: node, problems: problems)
-                    complaints = problems.isEmpty ? 0 : complaints + 1
-                    if complaints == Self.tries || problems.isEmpty && node.hasHeard(since: earlier, and: .init(vm)) {
+                    faultyRounds = problems.isEmpty ? 0 : faultyRounds + 1
+                    if faultyRounds == Self.confirmations
+                        || problems.isEmpty && node.hasReceived(since: earlier, and: .init(vm))
+                    {
                         break
                     }
                 }
-                guard let latest else { throw Silence("its network is being taken away") }
+                guard let latest else { throw Silence("its network is being removed") }
                 return latest
             }
         }
     }
 
-    /// Why nothing is known of the VM's end.
+    /// Why nothing is known of the VM's side.
     private struct Silence: Error {
         let reason: String
 
@@ -96,24 +100,24 @@ struct NetworkInspection: Sendable {
         switch error {
         case let error as Silence: error.reason
         case let error as ConnectorError: error.message
-        case let error as DialError: "its forwarder is not reached at \(error)"
-        case is DeadlineExceeded: "its forwarder has not answered within \(patience)"
-        case is CancellationError: "nobody waited for the answer"
+        case let error as DialError: "its forwarder was not reached at \(error)"
+        case is DeadlineExceeded: "its forwarder has not answered within \(timeout)"
+        case is CancellationError: "the request was cancelled"
         default: "its forwarder did not answer: \(error)"
         }
     }
 }
 
 extension PodNetworkStatus {
-    /// What is on record.
-    fileprivate init(_ network: SandboxNetworkRecord) {
+    /// The status as far as it is on record.
+    fileprivate init(_ record: SandboxNetworkRecord) {
         self.init()
-        namespacePath = network.namespacePath
-        addresses = network.pod.addresses.filter { !$0.address.isLinkLocal }.map(\.description)
-        vxlanID = network.identifier
-        vxlanPort = network.port
-        nodeAddress = network.node.address.description
-        vmAddress = network.peers.last?.description ?? ""
+        namespacePath = record.namespacePath
+        addresses = record.pod.addresses.filter { !$0.address.isLinkLocal }.map(\.description)
+        vxlanID = record.identifier
+        vxlanPort = record.port
+        nodeAddress = record.node.address.description
+        vmAddress = record.peers.last?.description ?? ""
     }
 
     fileprivate mutating func fill(node: NodeNetworkState, vm: VMNetworkStatus?) {
@@ -127,19 +131,19 @@ extension PodNetworkStatus {
 }
 
 extension NodeNetworkState {
-    /// Whether something has come through the tunnel since, at both ends.
-    fileprivate func hasHeard(since earlier: PathDiagnosis.Counts, and vm: PathDiagnosis.FarEnd) -> Bool {
+    /// Whether both the node and the VM have received packets through the tunnel since `earlier`.
+    fileprivate func hasReceived(since earlier: PathDiagnosis.Counts, and vm: PathDiagnosis.GuestReport) -> Bool {
         func received(_ state: NodeNetworkState) -> UInt64 { state.tunnel?.counters.received.packets ?? 0 }
         return received(self) > received(earlier.node) && vm.pod?.received ?? 0 > earlier.vm.pod?.received ?? 0
     }
 }
 
-extension PathDiagnosis.FarEnd {
-    /// What the VM told over the wire.
+extension PathDiagnosis.GuestReport {
+    /// The report in the VM's answer.
     fileprivate init(_ status: VMNetworkStatus) {
         let hop = status.hops.last { $0.place == HopStatus.Place.podInVM.rawValue }
         self.init(
-            pod: hop.map { Passed(received: $0.receivedPackets, sent: $0.sentPackets, mtu: $0.mtu) },
+            pod: hop.map { PacketCounts(received: $0.receivedPackets, sent: $0.sentPackets, mtu: $0.mtu) },
             problems: status.problems)
     }
 }

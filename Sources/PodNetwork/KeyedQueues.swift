@@ -1,7 +1,7 @@
 internal import LinuxIO
 
-/// A queue for each name that has work: what is done under one name is done in the order it was asked for.
-final class Queues: Sendable {
+/// A queue for each key that has work: work of one key runs in the order of the calls.
+final class KeyedQueues: Sendable {
     private struct Queue {
         let semaphore = AsyncSemaphore(1)
         var members = 0
@@ -9,7 +9,7 @@ final class Queues: Sendable {
 
     private let queues = Lock<[String: Queue]>([:])
 
-    /// Runs `body` when all that came before under `name` is over.
+    /// Runs `body` when all earlier work of `name` has ended.
     ///
     /// - Throws: `CancellationError` when cancelled in the queue, or what `body` threw.
     func run<Result>(_ name: String, _ body: () async throws -> Result) async throws -> Result {

@@ -1,0 +1,267 @@
+internal import AgentTunnel
+package import KataProtocol
+package import LinuxIO
+internal import PodVMBoot
+package import PodVMLifecycle
+package import Telemetry
+
+/// Connects pods to their VMs: boot document, keys, network and tunnel.
+///
+/// What the connector knows of a sandbox is in the sandbox's directory, so that a later process can continue where this one
+/// stopped. Only the tunnel of agent bytes is in memory.
+package struct AgentConnector: PodConnector {
+    /// What all pods of this node have in common; ``PodConnectionSettings/options()`` makes it.
+    package struct Options: Sendable {
+        let forwarderPort: UInt16
+        let security: TunnelSecurity
+        /// Initdata for pods that bring none.
+        let initdata: Initdata?
+        let wantsScratchSpace: Bool
+        /// Whether pods without a network namespace start although the VMs can be reached from one.
+        package var allowsPodsWithoutNetwork: Bool
+    }
+
+    /// How pods' networks reach the VMs.
+    package enum Network: Sendable {
+        /// By VXLAN tunnels.
+        case vxlan(NodeNetworkManager)
+        /// Not at all, because of `reason`.
+        case none(reason: String)
+
+        var manager: NodeNetworkManager? { if case .vxlan(let manager) = self { manager } else { nil } }
+    }
+
+    let options: Options
+    let tunnels: TunnelManager
+    let network: Network
+    let loop: EpollLoop
+    let logger: Logger
+
+    /// The timeout of the connection that is made ahead of kata's first. Without it, kata's first connection takes longer.
+    private static let spareTimeout = Duration.seconds(2)
+
+    /// A connector; ``run(besides:)`` has to run beside it.
+    package init(options: Options, network: Network, on loop: EpollLoop, logger: Logger) {
+        self.options = options
+        self.network = network
+        self.loop = loop
+        self.logger = logger
+        tunnels = TunnelManager(logger: logger)
+    }
+
+    /// Carries the tunnels and does the background work on the pods' networks, until cancelled; then all tunnels are closed.
+    ///
+    /// At the start it repairs the networks that an earlier process has left, except those of `ending` sandboxes.
+    package func run(besides ending: Set<SandboxID>) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await tunnels.run() }
+            if let manager = network.manager { group.addTask { await manager.run(besides: ending) } }
+        }
+    }
+
+    /// Closes all tunnels and their connections; returns how many tunnels there were.
+    package func closeTunnels() async -> Int { await tunnels.closeAll() }
+
+    /// Adds the connector's gauges to `metrics`.
+    package func register(in metrics: Metrics) {
+        metrics.gauge("peerpods_tunnels", "Agent sockets that are served.") { Double(tunnels.count) }
+        guard let manager = network.manager else { return }
+        metrics.gauge("peerpods_pod_networks", "Pods that have a VXLAN identifier.") { Double(manager.count) }
+    }
+
+    /// Makes the sandbox's keys and boot document, and reserves its VXLAN identifier.
+    package func prepare(
+        _ request: SandboxRequest, in directory: String, vmName: InstanceID
+    ) async throws(ConnectorError) -> PreparedPod {
+        let podNetwork = try await podNetwork(of: request, in: directory)
+        let files = SandboxFiles(in: directory)
+        do {
+            // Keys and signatures take a millisecond of processor time; the loop serves others meanwhile.
+            try await ThreadPool.files.run {
+                try write(files, for: request, vmName: vmName, podNetwork)
+            }
+        } catch {
+            throw ConnectorError(preparing: error)
+        }
+        return PreparedPod(agentSocketPath: files.socket)
+    }
+
+    /// Makes the sandbox's keys and boot document, and writes them to its directory.
+    private func write(
+        _ files: SandboxFiles, for request: SandboxRequest, vmName: InstanceID, _ podNetwork: PodNetworkDescription?
+    ) throws {
+        var document = BootDocument(podName: request.podName, podNamespace: request.podNamespace)
+        document.podNetwork = podNetwork
+        let keys = try options.security.makeKeys(vmName: vmName.rawValue, for: &document)
+        var userData = UserData(document)
+        userData.initdata = try request.initdata.map { try Initdata(text: Array($0.utf8)) } ?? options.initdata
+        userData.wantsScratchSpace = options.wantsScratchSpace
+        try files.write(userData: try userData.encoded())
+        try files.write(keys)
+    }
+
+    /// Reads the boot document that ``prepare(_:in:vmName:)`` wrote.
+    package func userData(for sandbox: SandboxID, in directory: String) async throws(ConnectorError) -> String {
+        do {
+            return try SandboxFiles(in: directory).readUserData()
+        } catch {
+            throw ConnectorError(
+                .failed, "The VM's boot document cannot be read: delete the pod and create it again", cause: error)
+        }
+    }
+
+    /// Sets up the node's side of the pod's network while dialing the agent; serves the agent socket once the agent answers.
+    package func connect(
+        _ sandbox: SandboxID, in directory: String, to instance: Instance
+    ) async throws(ConnectorError) {
+        let obstacle = Lock<AgentProbe.Obstacle?>(nil)
+        do {
+            let dialer = try dialer(to: instance.addresses.first, SandboxFiles(in: directory))
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await network.manager?.connect(sandbox, to: instance) }
+                group.addTask {
+                    try await AgentProbe(dialer: dialer, loop: loop).awaitService { latest in
+                        obstacle.withLock { $0 = latest }
+                    }
+                }
+                // The first to fail ends the other: a pod without its network cannot use its agent.
+                defer { group.cancelAll() }
+                while try await group.next() != nil {}
+            }
+            try await open(sandbox, in: directory, dialer)
+        } catch let error as ConnectorError {
+            throw error
+        } catch let fault as AgentProbe.Obstacle {
+            throw ConnectorError(fault)
+        } catch is CancellationError {
+            if let obstacle = obstacle.withLock({ $0 }) { throw ConnectorError(obstacle) }
+            throw ConnectorError(.cancelled, "Connecting to the agent in the pod VM was cancelled")
+        } catch {
+            throw ConnectorError(.failed, "The agent socket cannot be served", cause: error)
+        }
+    }
+
+    /// Closes the tunnel, begins to remove the network, and removes the keys.
+    package func disconnect(_ sandbox: SandboxID, in directory: String) async {
+        network.manager?.beginRemoval(sandbox)
+        await tunnels.close(sandbox)
+        await ThreadPool.files.run { SandboxFiles(in: directory).removeAll() }
+    }
+
+    /// Removes what is left of the network, and frees the VXLAN identifier.
+    package func release(_ sandbox: SandboxID, in directory: String) async throws(ConnectorError) {
+        try await network.manager?.release(sandbox)
+    }
+
+    /// When a client was last connected to the sandbox's agent socket.
+    package func lastUse(of sandbox: SandboxID) -> ContinuousClock.Instant? { tunnels.lastUse(of: sandbox) }
+
+    /// Reads the network record that an earlier process wrote.
+    package func adopt(_ sandbox: SandboxID, in directory: String) { network.manager?.adopt(sandbox, in: directory) }
+
+    /// The state of a sandbox's network, on the node and in the VM.
+    package func networkStatus(of summary: SandboxSummary) async -> PodNetworkStatus {
+        switch network {
+        case .none(let reason): return .with { $0.silence = reason }
+        case .vxlan(let manager):
+            guard let sandbox = try? SandboxID(validating: summary.id) else { return PodNetworkStatus() }
+            return await NetworkInspection(sandbox: sandbox, manager: manager, loop: loop).status {
+                directory throws(ConnectorError) in
+                try dialer(to: summary.address, SandboxFiles(in: directory))
+            }
+        }
+    }
+
+    /// The pod's network as the boot document describes it; nil for a pod without one.
+    private func podNetwork(
+        of request: SandboxRequest, in directory: String
+    ) async throws(ConnectorError) -> PodNetworkDescription? {
+        if request.networkNamespacePath.isEmpty {
+            guard case .vxlan = network, !options.allowsPodsWithoutNetwork else { return nil }
+            throw ConnectorError(
+                .invalidRequest,
+                """
+                The pod has no network namespace, so its VM would have no pod network. A pod with hostNetwork: true cannot \
+                run in a VM. For other pods, check that containerd or CRI-O has a CNI plugin, and that kata's remote \
+                hypervisor is configured with disable_new_netns = true. To start pods without a network, set the adaptor's \
+                -allow-pods-without-network (ALLOW_PODS_WITHOUT_NETWORK).
+                """)
+        }
+        switch network {
+        case .vxlan(let manager):
+            return try await manager.prepare(request.id, namespacePath: request.networkNamespacePath, in: directory)
+        case .none(let reason):
+            logger.warning(
+                "The pod's network does not reach its VM",
+                [LogField("sandbox", request.id), LogField("reason", reason)])
+            return nil
+        }
+    }
+
+    private func dialer(to address: String?, _ files: SandboxFiles) throws(ConnectorError) -> Dialer {
+        guard let host = address else {
+            throw ConnectorError(.failed, "The pod VM has no address: the cloud reported none")
+        }
+        do {
+            let security = try options.security.clientSecurity(try files.readKeys())
+            return Dialer(to: .tcp(host: host, port: options.forwarderPort), security: security, on: loop)
+        } catch {
+            throw ConnectorError(
+                .failed, "The tunnel's keys cannot be used: delete the pod and create it again", cause: error)
+        }
+    }
+
+    /// Serves the agent socket. A spare connection is ready for kata's first client. The connection of the health check cannot
+    /// be reused for that, because kata counts a connection's stream ids from 1.
+    private func open(_ sandbox: SandboxID, in directory: String, _ dialer: Dialer) async throws {
+        let files = SandboxFiles(in: directory)
+        let logger = logger.with("sandbox", sandbox)
+        var spare: (any ByteStream)?
+        do {
+            spare = try await dialer.connect(deadline: .now.advanced(by: Self.spareTimeout))
+        } catch let error as DialError {
+            logger.warning(
+                "A spare connection to the pod VM failed; kata's first connection takes longer",
+                [LogField("error", error)])
+        }
+        do {
+            let listener = try Listener.listen(on: .unix(path: files.socket), loop: loop)
+            await tunnels.open(NodeTunnel(listener, to: dialer, preconnected: spare, on: loop, logger: logger), for: sandbox)
+        } catch {
+            spare?.close()
+            throw error
+        }
+        do {
+            try await ThreadPool.files.run { try files.removeUserData() }
+        } catch {
+            logger.warning(
+                "The boot document cannot be removed; it stays until the sandbox is deleted", [LogField("error", error)]
+            )
+        }
+    }
+}
+
+extension ConnectorError {
+    /// Why a pod cannot be prepared.
+    fileprivate init(preparing error: any Error) {
+        switch error {
+        case let error as BootError: self.init(.invalidRequest, "\(error)")
+        case is FileError, is SystemCallError:
+            let isOutOfSpace = (error as? SystemCallError)?.isOutOfSpace == true
+            self.init(
+                isOutOfSpace ? .resourceExhausted : .failed, "The pod's files cannot be written: \(error)",
+                cause: error)
+        default: self.init(.failed, "The tunnel's keys cannot be made: \(error)", cause: error)
+        }
+    }
+
+    fileprivate init(_ obstacle: AgentProbe.Obstacle) {
+        let code: Code =
+            switch obstacle {
+            case .unreached(let error): if case .distrust = error.cause { .refused } else { .unreachable }
+            case .unanswered: .unreachable
+            case .notServing: .refused
+            }
+        self.init(code, obstacle.explanation)
+    }
+}

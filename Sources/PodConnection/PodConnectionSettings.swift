@@ -1,0 +1,74 @@
+package import Configuration
+internal import PodNetwork
+internal import PodVMBoot
+package import Telemetry
+
+/// What an operator may set about the connection between a pod and its VM.
+///
+/// Names, variables and defaults are the Go adaptor's, so that its deployments work unchanged.
+package struct PodConnectionSettings: Sendable {
+    /// The TCP port of agent-protocol-forwarder in the pod VMs.
+    package var forwarderPort = 15150
+    /// How the node and the VM authenticate each other.
+    package var tls = TLSSettings()
+    /// Initdata for pods that bring none.
+    package var initdata = Secret("")
+    /// Whether the VMs set up encrypted scratch space.
+    var wantsScratchSpace = false
+    /// How the pods' networks reach the VMs.
+    package var network = NetworkSettings()
+
+    /// The defaults.
+    package init() {}
+
+    /// The flags and variables.
+    package static let settings: [Setting<PodConnectionSettings>] =
+        tunnel + TLSSettings.settings.map { $0.within(\.tls) } + boot
+        + NetworkSettings.settings.map { $0.within(\.network) }
+
+    private static let tunnel: [Setting<PodConnectionSettings>] = [
+        Setting(
+            "forwarder-port", environment: "FORWARDER_PORT", \.forwarderPort, .integer(in: 1...65535),
+            "The TCP port of agent-protocol-forwarder in the pod VMs.")
+    ]
+
+    private static let boot: [Setting<PodConnectionSettings>] = [
+        Setting(
+            "initdata", environment: "INITDATA", \.initdata, .secret("BASE64"),
+            "Initdata for pods without an initdata annotation: base64(gzip(TOML))."),
+        Setting(
+            "enable-scratch-space", environment: "ENABLE_SCRATCH_SPACE", \.wantsScratchSpace, .bool,
+            "Set up encrypted scratch space in the pod VMs."),
+    ]
+
+    /// Checks what no single setting shows: texts, files, and combinations.
+    ///
+    /// - Throws: ``ConfigurationError`` with a sentence for each fault.
+    package func options() throws(ConfigurationError) -> AgentConnector.Options {
+        var problems: [String] = []
+        var security: TunnelSecurity?
+        do throws(ConfigurationError) {
+            security = try TunnelSecurity(tls)
+        } catch {
+            problems += error.problems
+        }
+        var packed: Initdata?
+        if !initdata.reveal().isEmpty {
+            do throws(BootError) {
+                packed = try Initdata(packed: initdata.reveal())
+            } catch {
+                problems.append("-initdata: \(error)")
+            }
+        }
+        for subnet in network.podSubnets where NetPrefix(subnet) == nil {
+            problems.append("-pod-subnet-cidrs: \"\(subnet)\" is not a network such as 10.0.0.0/8")
+        }
+        guard let security, problems.isEmpty else { throw ConfigurationError(problems) }
+        return AgentConnector.Options(
+            forwarderPort: UInt16(clamping: forwarderPort), security: security, initdata: packed,
+            wantsScratchSpace: wantsScratchSpace, allowsPodsWithoutNetwork: network.allowsPodsWithoutNetwork)
+    }
+
+    /// Settings that are allowed but probably not intended, as a sentence each.
+    package var warnings: [String] { tls.warnings + network.warnings }
+}

@@ -121,8 +121,8 @@ extension RealNamespaces {
                 ("\"vxlan-id\": 555000", "\"vxlan-id\": 0", "a VXLAN identifier is 1 to 16777215"),
                 ("\"vxlan-id\": 555000", "\"vxlan-id\": 16777216", "pod-network.vxlan-id"),
                 ("\"vxlan-port\": 4789", "\"vxlan-port\": 0", "a UDP port is 1 to 65535"),
-                ("\"worker-node-ip\": \"10.0.0.1/24\"", "\"worker-node-ip\": \"127.0.0.1/8\"", "no host's address"),
-                ("\"further-routes\": [", "many routes", "more than the 1024"),
+                ("\"worker-node-ip\": \"10.0.0.1/24\"", "\"worker-node-ip\": \"127.0.0.1/8\"", "not the address of a host"),
+                ("\"further-routes\": [", "many routes", "a pod may have 1024"),
                 ("\"gw\": \"10.244.1.1\"", "\"gw\": \"10.99.0.1\"", "The route to"),
                 ("\"gw\": \"10.244.1.1\"", "\"gw\": \"169.254.169.254\"", "the pod's network needs 169.254.169.254"),
             ])

@@ -157,7 +157,7 @@ struct ClusterNetworkTests {
             machine.place.pool = "\(free)"
             let last = machine
             let failure = await #expect(throws: PodFailure.self) { _ = try await network(on: last) }
-            #expect(failure?.message.contains("none is left") == true)
+            #expect(failure?.message.contains("has an address or a route in each of them") == true)
             #expect(failure?.advice.isEmpty == false)
             try await machine.cluster(on: loop).clear()
             #expect(!Files.exists(machine.place.directory))

@@ -91,7 +91,8 @@ let package = Package(
         module(
             "PodConnection",
             [
-                "AgentTunnel", "Configuration", "JSON", "LinuxIO", "PacketFilter", "PeerPodProtocol", "PodNetwork",
+                "AgentTunnel", "Configuration", "JSON", "KataProtocol", "LinuxIO", "PacketFilter", "PeerPodProtocol",
+                "PodNetwork",
                 "PodVMBoot", "PodVMLifecycle", "TLS", "TTRPC", "Telemetry",
             ]),
         module("AzurePreflight", ["AzureProvider", "HTTPTransport", "JSON", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
@@ -179,7 +180,8 @@ let package = Package(
         tests(
             "PodConnectionTests",
             [
-                "AgentTunnel", "LinuxIO", "NetworkRig", "PacketFilter", "PeerPodProtocol", "PodConnection",
+                "AgentTunnel", "KataProtocol", "LinuxIO", "NetworkRig", "PacketFilter", "PeerPodProtocol",
+                "PodConnection",
                 "PodNetwork", "PodVMBoot", "PodVMLifecycle", "TLS", "TTRPC", "Telemetry", "TestSupport",
             ]),
         tests(

@@ -1,8 +1,9 @@
 internal import AgentTunnel
-package import KataProtocol
 package import LinuxIO
+package import PeerPodProtocol
 internal import PodVMBoot
 package import PodVMLifecycle
+internal import TTRPC
 package import Telemetry
 
 /// Connects pods to their VMs: boot document, keys, network and tunnel.
@@ -226,7 +227,8 @@ package struct AgentConnector: PodConnector {
         }
         do {
             let listener = try Listener.listen(on: .unix(path: files.socket), loop: loop)
-            await tunnels.open(NodeTunnel(listener, to: dialer, preconnected: spare, on: loop, logger: logger), for: sandbox)
+            await tunnels.open(
+                NodeTunnel(listener, to: dialer, preconnected: spare, on: loop, logger: logger), for: sandbox)
         } catch {
             spare?.close()
             throw error

@@ -1,4 +1,4 @@
-internal import AgentTunnel
+internal import TLS
 
 /// The keys of one sandbox's tunnel, beyond the operator's.
 struct TunnelKeys: Sendable {

@@ -83,7 +83,7 @@ package struct AzureCheck: Sendable {
         async let region = ask(Topic("region", "the list of regions", flag: "region"), checkRegion)
         async let group = ask(
             Topic("group", "the resource group \(options.resourceGroup)", flag: "resourcegroup"), checkGroup)
-        async let rights = checkRights()
+        async let rights = checkPermissions()
         async let sizes = ask(Topic("size", "the list of VM sizes", flag: "instance-size"), checkSizes)
         async let image = ask(Topic("image", "the image \(options.imageID)", flag: "imageid"), checkImage)
         async let subnet = ask(network, checkNetwork)

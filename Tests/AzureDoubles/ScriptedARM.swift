@@ -6,11 +6,11 @@ package import LinuxIO
 package import PodVMLifecycle
 package import Telemetry
 
-/// Azure's servers as a test wrote them: each method and path has its replies, in order, of which the last one stays.
+/// Azure's servers as a test scripts them: each method and path has its replies, in order; the last one is repeated.
 ///
-/// Who asks for a token gets one, unless the script says otherwise; what no script knows is ARM's 404.
+/// A request for a token gets a token, unless the script says otherwise; a request without a script gets ARM's 404.
 package final class ScriptedARM: HTTPSender {
-    /// What a request meets with.
+    /// What a request gets.
     package indirect enum Reply: Sendable {
         case answer(HTTPResponse)
         case fail(HTTPError)
@@ -32,7 +32,7 @@ package final class ScriptedARM: HTTPSender {
             .answer(HTTPResponse(status: status, headers: HTTPHeaders(headers.map { (name: $0.0, value: $0.1) })))
         }
 
-        /// ARM's way of saying no.
+        /// An error of ARM.
         package static func refusal(
             _ status: Int, _ code: String, _ message: String = "no", _ headers: [(String, String)] = []
         ) -> Reply {

@@ -76,7 +76,7 @@ struct CreateTests {
         #expect(node.connector.calls[.prepare] == 0)
     }
 
-    @Test("refuses an id whose agent socket nobody could connect to, before there is a VM")
+    @Test("refuses an id whose agent socket has too long a path, before there is a VM")
     func longSocketPath() async throws {
         let node = Node()
         try await node.run { supervisor in

@@ -100,7 +100,7 @@ struct VMRemoval: Sendable {
         }
     }
 
-    /// Returns once there is no such VM. Only its absence proves that; the operation tells when to look, and reports a failure.
+    /// Returns once the VM does not exist. Only its absence proves that; the operation says when to look, and reports a failure.
     private func awaitEnd(_ running: ARMOperation?) async throws(CreationFailure) {
         let begun = context.clock.now
         var pause = context.removalTime.expected

@@ -160,7 +160,7 @@ struct ARMOperationTests {
         #expect(arm.requests.isEmpty)
     }
 
-    @Test("whose state is none is no state", arguments: ["{}", "[]", "{\"status\": 5}", "{\"status\": null}"])
+    @Test("whose state cannot be read is an error", arguments: ["{}", "[]", "{\"status\": 5}", "{\"status\": null}"])
     func malformed(body: String) async throws {
         arm.on("GET", "/op/1", .bytes(200, "application/json", body))
         #expect(try await failure("PUT", answer(201, async: Self.url)).kind == .malformed)

@@ -77,7 +77,7 @@ struct ARMRetryTests {
         arm.on("PUT", "/vm-1", .refusal(status, "No"))
         #expect(try await failure("PUT").kind == .refused(status: status))
         #expect(arm.calls.count == 1)
-        arm.on("PUT", "/vm-1", .fail(HTTPError(.notSent, .security, "certificate of somebody else")))
+        arm.on("PUT", "/vm-1", .fail(HTTPError(.notSent, .security, "certificate of another server")))
         #expect(try await failure("PUT").kind == .notSent)
         #expect(arm.calls.count == 2)
     }

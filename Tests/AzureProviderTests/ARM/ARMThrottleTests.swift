@@ -43,7 +43,7 @@ struct ARMThrottleTests {
         let lone = ARMThrottle(clock: clock)
         _ = try await lone.permit(.writes)
         _ = try await lone.permit(.writes)
-        #expect(clock.slept == .seconds(3), "an answer that does not come is not waited for in vain")
+        #expect(clock.slept == .seconds(3), "the wait for an answer that does not come has a limit")
     }
 
     @Test("lets a busy node call at its share's rate, and each class by itself")

@@ -9,7 +9,7 @@ struct PacerTests {
     private struct Outcome {
         var served = 0
         var refused = 0
-        /// Refused in the first five seconds, when nobody can know of the others.
+        /// Refused in the first five seconds, when no node can know of the others.
         var refusedAtFirst = 0
         var end = 0.0
         /// When nine tenths had been served.

@@ -41,7 +41,7 @@ struct CredentialChainTests {
         #expect(chosen { $0.credential = .clientSecret }.hasPrefix("the client secret"))
     }
 
-    @Test("names what is missing, and asks nobody")
+    @Test("names what is missing, and sends no request")
     func incomplete() async {
         let azure = ScriptedARM()
         var options = ScriptedARM.options

@@ -143,7 +143,7 @@ struct CredentialRequestTests {
         ] {
             #expect(error?.description.contains(word) == true)
         }
-        #expect(clock.slept < .seconds(5), "who is not there is not waited for")
+        #expect(clock.slept < .seconds(5), "the client does not wait for a server that is not there")
     }
 
     @Test(
@@ -193,7 +193,7 @@ struct CredentialRequestTests {
     }
 
     @Test(
-        "whose answer is no token says so, and what it was",
+        "whose answer is not a token reports that, and what the answer was",
         arguments: [
             ("text/html", "<html>Sign in to the hotel's network</html>", "not a JSON"),
             ("application/json", "", "not a JSON"), ("application/json", "[1]", "not a JSON object"),

@@ -113,7 +113,7 @@ struct TokenSourceTests {
         #expect(azure.requests.count == 1)
     }
 
-    @Test("tells all who wait the same failure, and tries anew for the next one")
+    @Test("gives all waiting callers the same failure, and tries again for the next caller")
     func sharedFailure() async throws {
         let signal = Event()
         azure.on("POST", "/token", .wait(signal, .refusal(401, "invalid_client")), Self.token("one"))
@@ -129,7 +129,7 @@ struct TokenSourceTests {
         #expect(try await text(source) == "one")
     }
 
-    @Test("goes on for the others when the one who asked is cancelled, or one who waits is")
+    @Test("goes on for the others when the requesting caller or a waiting one is cancelled")
     func cancellation() async throws {
         azure.on("POST", "/token", .hang, Self.token("one"))
         let source = source()
@@ -157,7 +157,7 @@ struct TokenSourceTests {
         #expect(try await text(source) == "two")
     }
 
-    @Test("that is kept running has a new token before anybody asks, and goes on after failures")
+    @Test("that is kept running has a new token before a caller needs it, and goes on after failures")
     func running() async throws {
         let clock = ManualClock()
         azure.on(

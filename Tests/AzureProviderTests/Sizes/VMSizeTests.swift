@@ -52,7 +52,7 @@ struct VMSizeTests {
         #expect(region.restriction == "NotAvailableForSubscription")
     }
 
-    @Test("is no disk, and not of another region")
+    @Test("is not a disk, and not of another region")
     func others() throws {
         #expect(try VMSize(try JSONNode(["resourceType": "disks", "name": "Premium_LRS"]), in: "eastus") == nil)
         #expect(try VMSize(try JSONNode(Example.sku("Standard_DC2es_v6", region: "westus")), in: "eastus") == nil)

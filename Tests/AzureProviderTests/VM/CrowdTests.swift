@@ -25,7 +25,7 @@ struct CrowdTests {
                 Fixture.interface("10.0.1.\(number)").objectValue?.entries.map { ($0.key, $0.value) } ?? [])
             interface["name"] = .string("\(name)-net")
             interfaces.append(.object(interface))
-            // Who asks for it alone hears nothing of use before somebody has asked for all.
+            // A request for one interface has no address before a request for the list has come.
             azure.arm.on(
                 "GET", "/networkInterfaces/\(name)-net", .refusal(404, "ResourceNotFound"),
                 .wait(isListed, .json(200, .object(interface))))

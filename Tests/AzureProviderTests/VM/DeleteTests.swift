@@ -17,7 +17,7 @@ struct DeleteTests {
         try await azure.provider.deleteInstance(Example.vm, of: azure.sandbox)
     }
 
-    @Test("reads whose it is, forces it, and returns once VM, interface and disk are no more")
+    @Test("reads the owner, forces the deletion, and returns once VM, interface and disk are gone")
     func good() async throws {
         let azure = try Fixture()
         azure.arm.on("GET", Fixture.vm, .json(200, Fixture.machine("Succeeded")), Self.gone)
@@ -84,10 +84,10 @@ struct DeleteTests {
     @Test("leaves what is attached to another's VM")
     func attached() async throws {
         let azure = try Fixture()
-        azure.arm.on("GET", Fixture.nic, .json(200, Fixture.interface("10.0.0.4", vm: "somebody")))
+        azure.arm.on("GET", Fixture.nic, .json(200, Fixture.interface("10.0.0.4", vm: "other")))
         azure.arm.on(
             "GET", Fixture.disk,
-            .json(200, ["managedBy": .string("\(Example.group)/Microsoft.Compute/virtualMachines/somebody")]))
+            .json(200, ["managedBy": .string("\(Example.group)/Microsoft.Compute/virtualMachines/other")]))
         try await delete(azure)
         #expect(!azure.calls.contains { $0.hasPrefix("DELETE") })
     }

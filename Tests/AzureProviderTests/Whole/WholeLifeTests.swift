@@ -7,7 +7,7 @@ import Testing
 @testable import AzureProvider
 @testable import FakeCloud
 
-/// Pods of a whole node on a fake Azure, whose answers get lost, or come late, or are no answers.
+/// Pods of a whole node on a fake Azure, whose answers are lost, late, or not readable.
 @Suite("A pod's life on Azure", .serialized)
 struct WholeLifeTests {
     /// Starts and stops a pod on a node of its own; expects that it ran, and that nothing is left.
@@ -157,7 +157,7 @@ struct WholeLifeTests {
         }
     }
 
-    @Test("does not begin with an image that the region does not have, nor with a size that nobody has")
+    @Test("does not begin with an image that the region does not have, nor with a size that no region has")
     func configuration() throws {
         try NodeOnFakeAzure.run { azure, machines, client, loop in
             let node = try NodeOnFakeAzure(

@@ -10,7 +10,7 @@ extension AzureCheck {
         var actions: [String]
     }
 
-    func checkRights() async -> [Finding] {
+    func checkPermissions() async -> [Finding] {
         await withTaskGroup(of: (Int, [Finding]).self) { group in
             let scopes = scopes
             for (index, scope) in scopes.enumerated() {
@@ -28,7 +28,7 @@ extension AzureCheck {
     private func check(_ scope: Scope) async throws(ReadFailure) -> [Finding] {
         let nodes = try await list(
             "\(scope.id)/providers/Microsoft.Authorization/permissions", apiVersion: "2022-04-01")
-        let missing = try Self.read { () throws(JSONError) in try Rights(nodes) }.missing(of: scope.actions)
+        let missing = try Self.read { () throws(JSONError) in try Permissions(nodes) }.missing(of: scope.actions)
         if missing.isEmpty { return [Finding("rights", .ok, "all that is needed in \(scope.what)")] }
         return [
             Finding(

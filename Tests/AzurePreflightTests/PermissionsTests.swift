@@ -3,8 +3,8 @@ import Testing
 
 @testable import AzurePreflight
 
-@Suite("Rights")
-struct RightsTests {
+@Suite("Permissions")
+struct PermissionsTests {
     @Test("are the actions that a role allows and does not exclude, in any case")
     func roles() throws {
         let rights = try Self.rights([
@@ -28,14 +28,14 @@ struct RightsTests {
             ("**read**", true), ("*e*e*", false),
         ])
     func stars(pattern: String, matches: Bool) {
-        #expect(Rights.matches("a/b/read", pattern) == matches)
+        #expect(Permissions.matches("a/b/read", pattern) == matches)
     }
 
     @Test("match hostile patterns in bounded time")
     func patience() {
         let text = String(repeating: "a", count: 2000)
-        #expect(!Rights.matches(text, String(repeating: "*a", count: 500) + "b"))
+        #expect(!Permissions.matches(text, String(repeating: "*a", count: 500) + "b"))
     }
 
-    static func rights(_ roles: [JSONValue]) throws -> Rights { try Rights(roles.map { try JSONNode($0) }) }
+    static func rights(_ roles: [JSONValue]) throws -> Permissions { try Permissions(roles.map { try JSONNode($0) }) }
 }

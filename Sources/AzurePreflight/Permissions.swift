@@ -7,13 +7,14 @@ internal import JSON
 ///
 /// Each element is a role. A role allows what its actions match and its notActions do not; what one role leaves out,
 /// another may allow. `*` stands for any letters, slashes too, and case does not count.
-struct Rights: Equatable {
+struct Permissions: Equatable {
     struct Role: Equatable {
         var actions: [String]
         var exceptions: [String]
 
         func allows(_ action: String) -> Bool {
-            actions.contains { Rights.matches(action, $0) } && !exceptions.contains { Rights.matches(action, $0) }
+            actions.contains { Permissions.matches(action, $0) }
+                && !exceptions.contains { Permissions.matches(action, $0) }
         }
     }
 

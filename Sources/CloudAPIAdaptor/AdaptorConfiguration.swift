@@ -85,7 +85,8 @@ struct AdaptorConfiguration: Sendable {
         Setting(
             "seccomp", environment: "SECCOMP", \.systemCallFilter,
             .choice(SystemCallFilter.Mode.allCases.map { ($0.rawValue, $0) }),
-            "What happens to system calls that the adaptor does not need. log: they go to the audit log only."),
+            "What happens to system calls that the adaptor does not need. enforce: they fail. log: they work, and go to the audit log."
+        ),
         Setting(
             "log-level", environment: "LOG_LEVEL", \.logLevel,
             .choice(LogLevel.allCases.map { ($0.description, $0) }), "The lowest level that is logged."),

@@ -155,7 +155,7 @@ struct Daemon: Sendable {
             "Serving", [LogField("socket", configuration.socketPath), LogField("probes", probes.address)])
         let services: [@Sendable () async throws -> Void] = [
             { await supervisor.run() }, { await supervisor.sweep(every: Self.sweepInterval) },
-            { await supervisor.stopAbandoned() }, { await connector.run(besides: ending) },
+            { await supervisor.stopAbandoned() }, { await connector.run(excluding: ending) },
             { try await hypervisor.run() }, { try await probes.run() }, { try await Self.trimMemory(on: loop) },
         ]
         return Node(services: services, supervisor: supervisor, connector: connector)

@@ -41,7 +41,7 @@ package struct AgentConnector: PodConnector {
     /// The timeout of the connection that is made ahead of kata's first. Without it, kata's first connection takes longer.
     private static let spareTimeout = Duration.seconds(2)
 
-    /// A connector; ``run(besides:)`` has to run beside it.
+    /// A connector; ``run(excluding:)`` has to run beside it.
     package init(options: Options, network: Network, on loop: EpollLoop, logger: Logger) {
         self.options = options
         self.network = network
@@ -53,10 +53,10 @@ package struct AgentConnector: PodConnector {
     /// Carries the tunnels and does the background work on the pods' networks, until cancelled; then all tunnels are closed.
     ///
     /// At the start it repairs the networks that an earlier process has left, except those of `ending` sandboxes.
-    package func run(besides ending: Set<SandboxID>) async {
+    package func run(excluding ending: Set<SandboxID>) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await tunnels.run() }
-            if let manager = network.manager { group.addTask { await manager.run(besides: ending) } }
+            if let manager = network.manager { group.addTask { await manager.run(excluding: ending) } }
         }
     }
 

@@ -178,7 +178,7 @@ extension RealNamespaces {
             }
             try Wire.send(whole.tagged("end"), attack.identifier, from: lab.node, to: attack.ends.vm)
             #expect(pod.tags(until: "end") == ["end"])
-            // What the VM has besides stays within reach.
+            // The VM's other addresses stay reachable.
             #expect(try Lab.pings(Attack.vm.version4, from: attack.attacker))
             #expect(try Lab.pings("10.244.1.10", from: lab.client))
             #expect(try await lab.vmNetworks.state(of: joined.vmPlan, in: joined.home.path).problems == [])

@@ -63,7 +63,7 @@ package final class NodeNetworkManager: Sendable {
 
     /// Repairs the networks that an earlier process has left, except those of `ending` sandboxes, and does the background
     /// work, until cancelled.
-    func run(besides ending: Set<SandboxID> = []) async {
+    func run(excluding ending: Set<SandboxID> = []) async {
         let controllers = state.withLock { $0.controllers }
         for (sandbox, controller) in controllers {
             for peer in controller.record.peers { untracked.note(peer.description, of: sandbox) }

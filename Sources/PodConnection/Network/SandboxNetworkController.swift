@@ -6,7 +6,7 @@ internal import PodVMLifecycle
 final class SandboxNetworkController: Sendable {
     private struct State {
         var record: SandboxNetworkRecord
-        /// Set for good when the sandbox ends: no operation sets up anything from then on.
+        /// Set permanently when the sandbox ends: no operation sets up anything from then on.
         var isEnding = false
         var isRemoved = false
     }

@@ -85,7 +85,10 @@ struct AdaptorConfiguration: Sendable {
         Setting(
             "seccomp", environment: "SECCOMP", \.systemCallFilter,
             .choice(SystemCallFilter.Mode.allCases.map { ($0.rawValue, $0) }),
-            "What happens to system calls that the adaptor does not need. enforce: they fail. log: they work, and go to the audit log."
+            """
+            What happens to system calls that the adaptor does not need. enforce: they fail. log: they succeed, and the audit \
+            log has them.
+            """
         ),
         Setting(
             "log-level", environment: "LOG_LEVEL", \.logLevel,

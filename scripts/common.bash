@@ -96,7 +96,7 @@ contains_no_simulator() {
     texts=$(strings -n 6 "$program") || return 1
     # Swift's symbols contain the length of a module's name and the name.
     if ! grep -q '7LinuxIO' <<<"$symbols"; then
-        say "error: $program has no symbols of this project, so that nothing can be said of it"
+        say "error: $program has no symbols of this project, so the check is not possible (is the program stripped?)"
         return 1
     fi
     for module in "$root"/Sources/Simulators/*; do

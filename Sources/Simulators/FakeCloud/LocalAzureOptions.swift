@@ -82,7 +82,7 @@ public struct LocalAzureOptions: Sendable {
             setting("boot-delay", \.bootDelay, delay, "When the programs of a VM start."),
             setting(
                 "operation-delay", \.operationDelay, delay,
-                "When the creation of a VM is reported as done, at the earliest."),
+                "The minimum time until the creation of a VM is reported as done."),
         ]
     }
 }

@@ -116,7 +116,7 @@ import Testing
             #expect(token.json["token_type"] == "Bearer")
             #expect(token.json["expires_in"] == "3599")
             let stranger = try await get(
-                "\(node)/identity/oauth2/token?api-version=2018-02-01&resource=x&client_id=nobody")
+                "\(node)/identity/oauth2/token?api-version=2018-02-01&resource=x&client_id=unknown")
             #expect(stranger.status == 400)
             #expect(stranger.json["error"] == "invalid_request")
             #expect(try await get("\(node)/instance?\(version)").json.at("compute.location") == "eastus")

@@ -155,7 +155,7 @@ struct HostMachineTests {
             try await busy.remove("podvm-a")
             _ = consume working
             _ = try cloud("other")
-            #expect(try links(of: home).count == 3, "lo, and two bridges of whom nobody knows whether they are at work")
+            #expect(try links(of: home).count == 3, "lo, and two bridges whose clouds may still run")
             next.close()
             try cloud("other").close()
         }

@@ -1,6 +1,6 @@
 """Takes VMs through their lives with Microsoft's own SDK, against the Azure that the environment names.
 
-usage: life.py USERDATA-FILE, with AZURE_* as `peerpodctl fake-azure -tls -env-file` writes them
+usage: life.py USERDATA-FILE, with AZURE_* as `fake-azure -tls -env-file` writes them
 
 Prints a line for each thing that held, as JSON: {"step": ..., "seconds": ...}. What does not hold ends it with a traceback.
 """

@@ -29,7 +29,7 @@ public final class HeldFrames: Sendable {
         state.withLock { state in
             state.nextID += 1
             var frame: [UInt8] = []
-            // Room that nobody has written to costs nothing yet, and none of it will have to move.
+            // Reserved memory costs nothing before it is written, and the bytes need not be moved later.
             frame.reserveCapacity(size)
             state.frames[state.nextID] = frame
             return state.nextID

@@ -176,7 +176,7 @@ internal import LinuxIO
         } else {
             unsafe ccurl_set_text(handle, CURLOPT_CAPATH, nil)
         }
-        // Set, and be it to nothing, so that the library itself never looks into the environment.
+        // Always set, if only to nothing, so that the library does not read the environment.
         let proxy = request.usesProxy ? (origin.isSecure ? proxies.secure : proxies.plain) : nil
         set(CURLOPT_PROXY, proxy ?? "")
         set(CURLOPT_NOPROXY, proxies.exceptions ?? "")

@@ -19,7 +19,8 @@ public final class HTTPClient: HTTPSender {
         public var authorityFile: String?
         /// Requests to one host at once; more wait. Without HTTP/2 each has a connection.
         public var connectionsPerHost = 32
-        /// Where `https_proxy`, `no_proxy`, `CURL_CA_BUNDLE` and the like are read, as the curl program reads them.
+        /// Where variables such as `https_proxy`, `no_proxy` and `CURL_CA_BUNDLE` are read, as the curl program reads
+        /// them.
         public var environment = Environment.all
 
         /// What suits a cloud's control plane.

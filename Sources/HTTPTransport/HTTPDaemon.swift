@@ -31,8 +31,8 @@ final class HTTPDaemon: Sendable {
         }
     }
 
-    /// Does all that can be done now: the requests that have become whole, and when to come back
-    /// at the latest.
+    /// Does all that can be done now: the requests that are complete, and the longest time to wait before the next
+    /// call.
     func run() -> (requests: [(RequestID, HTTPRequest)], wait: Duration?) {
         state.withLock { engine in
             unsafe MHD_run(engine.daemon)

@@ -1,7 +1,7 @@
 /// The connections of a server, and which of them is closed for a new one when there are too many.
 ///
 /// It is the one that has been without a whole request for longest: a client that dawdles, or keeps a connection for
-/// later, must not keep others out. A connection whose request is being handled does not give way.
+/// later, must not keep others out. A connection whose request is being handled is not closed.
 struct OpenConnections {
     private struct Entry {
         let descriptor: CInt

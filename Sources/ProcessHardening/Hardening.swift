@@ -10,8 +10,8 @@ public struct Hardening: Sendable {
 
     /// For the pod VM's daemon after its start; `entersNetworks` if there is a pod network to look at.
     public static func forwarder(entersNetworks: Bool) -> Hardening {
-        // Its part of the pod's network is made. To read its state it enters podns (SYS_ADMIN), and asks the kernel for the
-        // policies that admit only the node's packets (NET_ADMIN).
+        // Its part of the pod's network is made. To read its state it enters podns (SYS_ADMIN), and asks the kernel
+        // for the policies that admit only the node's packets (NET_ADMIN).
         Hardening(
             capabilities: entersNetworks ? [.netAdmin, .sysAdmin] : [],
             filter: .forwarder(entersNetworks: entersNetworks))
@@ -28,7 +28,7 @@ public struct Hardening: Sendable {
             filter: .adaptor(entersNetworks: entersNetworks))
     }
 
-    /// Drops everything else, for good. Call it while the process has one thread.
+    /// Drops everything else, permanently. Call it while the process has one thread.
     ///
     /// - Throws: ``HardeningError``.
     public func apply(_ mode: SystemCallFilter.Mode, logger: Logger = .silent) throws(HardeningError) {

@@ -3,8 +3,8 @@ internal import LinuxIO
 
 /// The system calls that a process may make; the kernel refuses every other one (seccomp(2)).
 ///
-/// A refused call fails with ENOSYS, as on a kernel that does not have it: libraries then take an older call, and what cannot
-/// do without it reports an error. Ending the process instead would cut off all pods that it serves.
+/// A refused call fails with ENOSYS, as on a kernel that does not have it: libraries then take an older call, and what
+/// cannot do without it reports an error. Ending the process instead would cut off all pods that it serves.
 public struct SystemCallFilter: Sendable {
     /// What happens to a call that is not on the list.
     public enum Mode: String, CaseIterable, Sendable {
@@ -34,7 +34,7 @@ public struct SystemCallFilter: Sendable {
 
     init(_ groups: [Rule]...) { rules = groups.flatMap { $0 } }
 
-    /// Filters the calls of all threads of this process, and of everything that it starts, for good.
+    /// Filters the calls of all threads of this process, and of everything that it starts, permanently.
     ///
     /// - Throws: ``SystemCallError``, with nothing filtered.
     func install(_ mode: Mode) throws(SystemCallError) {

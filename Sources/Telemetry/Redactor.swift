@@ -8,7 +8,7 @@ public final class Redactor: Sendable {
         var lasting: [Secret<String>] = []
     }
 
-    /// How many secrets stay hidden for good: access tokens of more than a day, and what they are got with.
+    /// How many secrets stay hidden permanently: access tokens of more than a day, and the credentials for them.
     private static let limit = 64
 
     private let state = Lock(State())

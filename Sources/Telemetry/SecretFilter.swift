@@ -1,7 +1,8 @@
 /// Takes secrets out of text that is about to be shown.
 ///
-/// A secret is found whole, and each piece of it from 31 bytes on: a server that repeats a secret may cut it. What follows `Bearer`,
-/// `sig=` and the like, and what looks like a JSON Web Token, is taken out even if it was never hidden: it may be
+/// A secret is found whole, and each piece of it from 31 bytes on: a server that repeats a secret may cut it. What
+/// follows `Bearer`,
+/// `sig=` or a similar name, and what looks like a JSON Web Token, is taken out even if it was never hidden: it may be
 /// another program's.
 struct SecretFilter: Sendable {
     /// Shorter texts are too likely to be words of a message.
@@ -122,7 +123,8 @@ struct Mask {
         for index in start..<end { isHidden[index] = true }
     }
 
-    /// Whether a token goes on with that byte: base64 of both alphabets, what joins a JSON Web Token's parts, percent signs.
+    /// Whether a token goes on with that byte: base64 of both alphabets, what joins a JSON Web Token's parts, percent
+    /// signs.
     static func isOfRun(_ byte: UInt8) -> Bool { SecretFilter.isUnreserved(byte) || "+/%=".utf8.contains(byte) }
 
     /// The bytes, with `cover` for each stretch that is hidden.

@@ -149,7 +149,7 @@ extension RealNamespaces {
             #expect(text.contains("/run/netns/no-such-namespace") && text.contains("netns@podns"), "\(text)")
         }
 
-        @Test("tells the node what is there, over a connection that it asks for, and what somebody has broken")
+        @Test("reports its network to the node, over a connection that the node asks for, and what is broken")
         func told() throws {
             let rig = rig
             let setup = try ForwarderSetup(rig.options)

@@ -34,7 +34,7 @@ struct HTTPResponseReaderTests {
         }
     }
 
-    @Test("that is none, or not whole, is refused", arguments: [1, 7, 1000])
+    @Test("that is not HTTP, or not complete, is refused", arguments: [1, 7, 1000])
     func refused(size: Int) {
         let long = String(repeating: "x", count: 101)
         let cases: [(String, HTTPResponseError)] = [

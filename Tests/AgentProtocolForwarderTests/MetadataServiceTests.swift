@@ -4,13 +4,14 @@ import Testing
 
 @testable import AgentProtocolForwarder
 
-/// A metadata service that answers one connection after another with what it is given, and then with the last for ever.
+/// A metadata service that answers one connection after another with the given answers in turn, and then always with
+/// the last.
 private final class ScriptedService: Sendable {
     enum Answer: Sendable {
         case text(String)
         /// Reads the question and says nothing.
         case nothing
-        /// As much as anybody takes.
+        /// The limit that the tests use.
         case endless
     }
 
@@ -107,7 +108,7 @@ struct MetadataServiceTests {
     }
 
     @Test(
-        "is asked again, aloud, when the answer may be another later",
+        "is asked again, with a message, when the answer may be another later",
         arguments: [
             ("HTTP/1.1 404 Not Found\r\n\r\n", "status 404"), ("HTTP/1.1 410 Gone\r\n\r\n", "available within 70 s"),
             ("HTTP/1.1 429 Too Many\r\n\r\nslow down", "asked too often): \"slow down\""),
@@ -144,7 +145,7 @@ struct MetadataServiceTests {
         #expect(outcome.questions.count > 1)
     }
 
-    @Test("that says nothing, or never ends, holds nobody up and fills no memory")
+    @Test("that sends nothing, or never ends, blocks no caller and fills no memory")
     func hostile() throws {
         let silent = try fetch([.nothing], limit: .zero, patience: .milliseconds(20))
         #expect(silent.error.contains("no answer within"))
@@ -155,7 +156,7 @@ struct MetadataServiceTests {
     @Test("that is not there is a sentence")
     func absent() throws {
         let error = #expect(throws: ForwarderError.self) {
-            // Nobody listens on the discard port of this machine's own network.
+            // No process listens on the discard port of this machine's own network.
             let source = UserDataSource.metadata(try MetadataEndpoint(parsing: "http://127.255.255.254:9"))
             _ = try source.read(MetadataRetry(limit: .zero)) { _ in }
         }
@@ -190,7 +191,7 @@ struct UserDataSourceTests {
     }
 
     @Test(
-        "refuses what is no endpoint",
+        "refuses text that is not an endpoint",
         arguments: [
             "", "169.254.169.254", "https://169.254.169.254", "http://", "http:///x", "http://metadata",
             "http://1.2.3.4:x",

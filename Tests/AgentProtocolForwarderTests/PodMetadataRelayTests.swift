@@ -30,7 +30,7 @@ extension RealNamespaces {
             return String(decoding: said, as: UTF8.self)
         }
 
-        /// The VM's own service: it tells everything to everybody.
+        /// The VM's own service: it answers every request of every client.
         private static func serve(_ listener: Listener) async throws {
             try await withThrowingDiscardingTaskGroup { group in
                 while true {
@@ -47,7 +47,7 @@ extension RealNamespaces {
             }
         }
 
-        @Test("the pod reads what is no secret, nobody outside reads anything, and without the flag nobody does")
+        @Test("the pod reads what is not secret, no other client reads anything, and without the flag no client does")
         func relayed() throws {
             let rig = rig
             let inVM = try Lab.socket(rig.lab.vm)

@@ -20,7 +20,7 @@ struct PodMetadataTests {
     }
 
     @Test(
-        "is passed on, made anew",
+        "is passed on, written again from its parts",
         arguments: [
             "/metadata/instance?api-version=2021-02-01",
             "/metadata/instance/compute/name?api-version=2021-02-01&format=text",

@@ -54,7 +54,8 @@ struct VMInLab: Sendable {
         return options
     }
 
-    /// Names and numbers of all interfaces of the VM and of the pod in it: what is made anew has another number.
+    /// Names and numbers of all interfaces of the VM and of the pod in it: an interface that is made again has another
+    /// number.
     func links() throws -> [String] {
         try [lab.vm, podns].flatMap { namespace in
             try Lab.socket(namespace).links().map { "\(namespace) \($0.name) \($0.index)" }

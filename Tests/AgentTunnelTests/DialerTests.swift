@@ -22,7 +22,7 @@ struct DialerTests {
         }
     }
 
-    @Test("who listens to nobody's port is refused, and the error says so and how often")
+    @Test("a port without a listener refuses, and the error says so and how often")
     func refused() throws {
         try onLoop { loop in
             let dialer = Dialer(to: try freePort(loop), security: nil, on: loop)

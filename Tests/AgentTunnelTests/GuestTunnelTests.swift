@@ -24,7 +24,7 @@ struct GuestTunnelTests {
         }
     }
 
-    @Test("an agent that never comes ends the connection when patience does, and blocks nobody else")
+    @Test("an agent that never answers ends the connection after the timeout, and blocks no other")
     func noAgent() throws {
         try onLoop { loop in
             var options = TestTunnel.Options()

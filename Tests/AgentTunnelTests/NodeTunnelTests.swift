@@ -59,7 +59,7 @@ struct NodeTunnelTests {
         }
     }
 
-    @Test("when the way to the VM breaks the client's connection closes, and the next one dials anew")
+    @Test("when the path to the VM breaks the client's connection closes, and the next one dials again")
     func connectionDies() throws {
         try onLoop { loop in
             let directory = try TemporaryDirectory()
@@ -79,7 +79,7 @@ struct NodeTunnelTests {
         }
     }
 
-    @Test("a VM that cannot be reached costs its client the connection, and nobody else")
+    @Test("a VM that cannot be reached costs its client the connection, and no other client")
     func unreachable() throws {
         try onLoop { loop in
             let directory = try TemporaryDirectory()

@@ -83,7 +83,7 @@ struct TunnelTests {
         }
     }
 
-    @Test("an agent that dies takes its connection along, and the next one dials anew")
+    @Test("an agent that dies ends its connection, and the next one dials again")
     func agentDies() throws {
         try onLoop { loop in
             try await TestTunnel.with(on: loop, agent: { stream in _ = try await stream.readExactly(1) }) { tunnel in
@@ -134,7 +134,7 @@ struct TunnelTests {
                         }
                     }
                 }
-                // What nobody has read is in the sockets, whose own buffers may grow to a few MiB, or in us.
+                // Unread bytes are in the sockets, whose buffers may grow to a few MiB, or in this process.
                 #expect(written.withLock { $0 } < 24 << 20)
                 #expect(BufferPool.shared.largeBlocksLent <= BufferPool.largeLimit)
             }
@@ -219,7 +219,7 @@ struct TunnelTests {
                     _ = try await client.readExactly(1)
                 }
             }
-            // Other tests run beside this one; what would leak here is several for each connection, for good.
+            // Other tests run beside this one; a leak here would be several for each connection, permanently.
             try await eventually(on: loop) { SystemInfo.openDescriptors < before + 60 }
         }
     }

@@ -123,7 +123,7 @@ struct CommandTests {
         #expect(try source(["-port=1"], ["PORT": "1"]) == .flag)
     }
 
-    @Test("the first argument that is no flag ends the flags, and so does --")
+    @Test("the first argument that is not a flag ends the flags, and so does --")
     func end() throws {
         #expect(try parse("-port=1", "file", "-port=2")?.operands == ["file", "-port=2"])
         #expect(try parse("--", "-port=2")?.operands == ["-port=2"])

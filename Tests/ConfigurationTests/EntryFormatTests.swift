@@ -23,7 +23,7 @@ struct EntryFormatTests {
                 == ["a": " x, y=z ", "b": "2"])
     }
 
-    @Test("what is no pair is refused", arguments: ["owner", "=1", ""])
+    @Test("text that is not a pair is refused", arguments: ["owner", "=1", ""])
     func noPair(text: String) {
         #expect(throws: ConfigurationError.self) { try annotations("-annotation", text) }
     }

@@ -2,7 +2,7 @@ import HTTPTransport
 import LinuxIO
 import Testing
 
-/// Runs `body` with a client that an environment of nobody's influences; then stops the client.
+/// Runs `body` with a client that no environment variable influences; then stops the client.
 ///
 /// Fails if descriptors are left over.
 func withHTTPClient(

@@ -4,13 +4,13 @@ import TLS
 import Telemetry
 import Testing
 
-/// Another implementation of HTTP/2: nothing of ours speaks it as a server.
+/// Another implementation of HTTP/2: this project has no HTTP/2 server.
 private let node = ["/usr/bin/node", "/usr/local/bin/node"].first { Files.isExecutable($0) }
 
 @Suite("HTTP client and HTTP/2", .enabled(if: node != nil, "node is not there to serve HTTP/2"))
 struct HTTP2Tests {
-    /// Answers with its version, the path and how many connections there have been; `/hang` never, `/drop` by breaking the
-    /// stream, `/die` by breaking the connection.
+    /// Answers with its version, the path and how many connections there have been; `/hang` never, `/drop` by breaking
+    /// the stream, `/die` by breaking the connection.
     private static let program = """
         const fs = require('fs');
         let connections = 0;

@@ -73,7 +73,7 @@ struct HTTPServerTests {
         }
     }
 
-    @Test("a handler that takes its time holds nobody else up")
+    @Test("a slow handler does not delay other requests")
     func slowHandler() throws {
         let gate = Event()
         try withServer(handler: { request in

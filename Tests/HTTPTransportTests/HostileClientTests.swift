@@ -57,7 +57,7 @@ struct HostileClientTests {
         }
     }
 
-    @Test("refuses a body of unknown length once it is too long, and does not read for ever")
+    @Test("refuses a body of unknown length once it is too long, and does not read without end")
     func longChunkedBody() throws {
         var limits = HTTPServer.Limits()
         limits.bodyBytes = 100
@@ -135,7 +135,7 @@ struct HostileClientTests {
         }
     }
 
-    @Test("connections whose requests are being answered do not give way")
+    @Test("connections whose requests are being answered are not closed for others")
     func busy() throws {
         var limits = HTTPServer.Limits()
         limits.connections = 4

@@ -120,7 +120,7 @@ struct HostileServerTests {
         }
     }
 
-    @Test("a port where nobody listens, and a name that nobody has")
+    @Test("a port without a listener, and a name that does not exist")
     func unreachable() throws {
         try withHTTPClient { client, loop in
             let listener = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)

@@ -17,7 +17,7 @@ struct JSONValueTests {
     }
 
     @Test(
-        "refuses what is no JSON",
+        "refuses text that is not JSON",
         arguments: [
             "", " ", "{", "[1,]", "{\"a\":1,}", "{'a':1}", "01", "+1", "NaN", "nul", "\"a", "\"\n\"", "[1] 2",
             "\u{FEFF}1",

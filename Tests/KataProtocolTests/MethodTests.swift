@@ -25,7 +25,7 @@ struct MethodTests {
         }
     }
 
-    @Test("a request that is no message of its type is the caller's mistake")
+    @Test("a request that is not a message of its type is the caller's mistake")
     func malformed() throws {
         try talking(to: [Hypervisor.startVM.handled { _, _ in Empty() }]) { client in
             do {

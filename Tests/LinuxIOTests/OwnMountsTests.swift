@@ -21,7 +21,7 @@ struct OwnMountsTests {
     func refused() throws {
         let before = try mounts()
         let error = #expect(throws: SystemCallError.self) {
-            try OwnMounts.begin(runDirectory: "/nowhere", hostName: "nobody")
+            try OwnMounts.begin(runDirectory: "/nowhere", hostName: "test-host")
         }
         #expect(error?.errno == 1)
         #expect(try mounts() == before)

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Child processes")
 struct ProcessTests {
-    @Test("gives the exit status to everybody who asks, as often as they ask")
+    @Test("gives the exit status to every waiter, each time")
     func status() throws {
         try onLoop { loop in
             let child = try ChildProcess.start(shell("exit 3"), on: loop)

@@ -81,7 +81,7 @@ struct StreamTests {
         }
     }
 
-    @Test("gives up a connection that nobody answers, at the deadline")
+    @Test("ends a connection attempt without an answer at the deadline")
     func connectDeadline() throws {
         try onLoop { loop in
             // A full backlog of a listener that never accepts: the kernel drops what comes next.
@@ -159,7 +159,7 @@ struct StreamTests {
     @Test("reads addresses as people write them", arguments: ["0.0.0.0:15150", "[::1]:80", "127.0.0.1:1"])
     func addresses(text: String) throws { #expect(try SocketAddress(parsing: text).description == text) }
 
-    @Test("refuses what is no address", arguments: ["", "here:80", "1.2.3.4", "1.2.3.4:99999", "1.2.3:80", "::1"])
+    @Test("refuses other text", arguments: ["", "here:80", "1.2.3.4", "1.2.3.4:99999", "1.2.3:80", "::1"])
     func noAddress(text: String) { #expect(throws: AddressError.self) { try SocketAddress(parsing: text) } }
 
     @Test(

@@ -1,5 +1,5 @@
-import AzureProvider
 import AzurePreflight
+import AzureProvider
 import Configuration
 import JSON
 import LinuxIO
@@ -11,7 +11,7 @@ import Testing
 struct CheckCommandTests {
     private static let findings = [
         Finding("token", .ok, "there is one"), Finding("image", .failed, "it is \u{1b}[31mnowhere", advice: "make it"),
-        Finding("user data", .unknown, "nobody knows"),
+        Finding("user data", .unknown, "not known"),
     ]
 
     @Test("shows a line for each finding, what to do under it, and the counts at the end")
@@ -21,7 +21,7 @@ struct CheckCommandTests {
                 ok       token      there is one
                 failed   image      it is  [31mnowhere
                                     → make it
-                unclear  user data  nobody knows
+                unclear  user data  not known
                 3 findings in 250 ms: 1 ok, 0 warning, 1 failed, 1 unclear
 
                 """)
@@ -37,14 +37,14 @@ struct CheckCommandTests {
         #expect(try second.string("advice") == "make it")
     }
 
-    @Test("exits with 1 for a failure, with 3 for what nobody knows, else with 0")
+    @Test("exits with 1 for a failure, with 3 for what is unknown, else with 0")
     func status() {
         #expect(CheckCommand.status(Self.findings) == 1)
         #expect(CheckCommand.status([Self.findings[0], Self.findings[2]]) == 3)
         #expect(CheckCommand.status([Self.findings[0], Finding("quota", .warning, "little")]) == 0)
     }
 
-    @Test("takes the adaptor's environment, and names what is missing without asking anybody in vain")
+    @Test("takes the adaptor's environment, and names what is missing without a request")
     func environment() throws {
         let environment = ["AZURE_REGION": "West Europe", "FORWARDER_PORT": "15151", "INITDATA": "abcd"]
         guard case .run(let options, _) = try CheckOptions.command.parse(["-pods", "7"], environment: environment)

@@ -112,7 +112,7 @@ struct NetworkReportTests {
         #expect(lines.contains("  The pod's namespace is gone."))
     }
 
-    @Test("is whole in JSON, with a verdict for whoever wants no more")
+    @Test("is complete in JSON, with a verdict as a summary")
     func json() throws {
         let object = NetworkReport(status: soundNetwork()).json
         let document = try JSONNode(JSONValue(parsing: JSONValue.object(object).encoded()))

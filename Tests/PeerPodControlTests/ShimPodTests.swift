@@ -168,7 +168,7 @@ struct ShimPodTests {
         }
     }
 
-    @Test("does not wait for ever for outputs that the command's children hold open")
+    @Test("does not wait without end for outputs that the command's children hold open")
     func openOutputs() throws {
         try EpollLoop.run { loop in
             let node = try StandInNode(on: loop) { $0.leavesOutputsOpen = true }
@@ -178,7 +178,7 @@ struct ShimPodTests {
         }
     }
 
-    @Test("ends the pod when nobody reads its output any more")
+    @Test("ends the pod when its output is not read any more")
     func brokenPipe() throws {
         try EpollLoop.run { loop in
             let node = try StandInNode(on: loop) {

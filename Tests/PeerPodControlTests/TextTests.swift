@@ -17,7 +17,7 @@ import Testing
             ])
     }
 
-    @Test("a table shows no control character of a name somebody chose")
+    @Test("a table shows no control character of a name from outside")
     func controlCharacters() {
         var table = TextTable(["POD"])
         table.add(["evil\u{1b}[2J\npod\u{202e}"])
@@ -68,7 +68,7 @@ import Testing
         #expect(prefixer.end().isEmpty)
     }
 
-    @Test("a line without an end is not held back for ever")
+    @Test("a line without an end is not held back without limit")
     func endlessLine() {
         var prefixer = LinePrefixer("pod-1")
         let shown = prefixer.add(Array(repeating: UInt8(ascii: "x"), count: LinePrefixer.lineLimit))

@@ -6,8 +6,8 @@ import PodNetwork
 import TestSupport
 import Testing
 
-/// One of the CNI project's own plugins, run as containerd does: the network's configuration on standard input, the rest
-/// in the environment, in the node's namespace.
+/// One of the CNI project's own plugins, run as containerd does: the network's configuration on standard input, the
+/// rest in the environment, in the node's namespace.
 struct CNIPlugin: Sendable {
     /// Why a test that needs them cannot run here.
     static let need: Comment = "needs Debian's containernetworking-plugins (scripts/setup test)"
@@ -18,7 +18,7 @@ struct CNIPlugin: Sendable {
     }
 
     let name: String
-    /// The configuration's members besides `cniVersion`, `name` and `type`, as JSON.
+    /// The configuration's members other than `cniVersion`, `name` and `type`, as JSON.
     let configuration: String
     let node: NetworkNamespace
     let pod: NetworkNamespace

@@ -30,7 +30,7 @@ struct CNIShape: Sendable, CustomTestStringConvertible {
 extension CNIShape {
     static let byHand = [calico, azure, ovnKubernetes, cilium, dualStack]
 
-    /// A cable to the node that nobody else shares, and a gateway that is nobody's address.
+    /// A cable between the pod and the node alone, and a gateway address that no host has.
     private static func cable(
         _ cluster: Cluster, named name: String, hardwareAddress: String? = nil, mtu: Int = 1500
     ) throws -> (pod: NetworkNamespace, outside: Link, inside: Link) {
@@ -70,7 +70,7 @@ extension CNIShape {
     }
 
     /// Azure CNI in its transparent mode: addresses of the VNet's subnet, without the kernel's route to it; the gateway
-    /// 169.254.1.1 with a neighbour entry that is no permanent one, so that the pod has to ask; IPv6's is permanent.
+    /// 169.254.1.1 with a neighbour entry that is not permanent, so that the pod has to ask; IPv6's is permanent.
     static let azure = CNIShape(name: "Azure CNI, by hand") { cluster in
         let (pod, outside, inside) = try cable(cluster, named: "azv1", hardwareAddress: "aa:aa:aa:aa:aa:aa")
         try Lab.command(
@@ -92,8 +92,8 @@ extension CNIShape {
         return Site(pod: pod, addresses: ["10.240.0.7", "fd00:240::7"], remove: remover(cluster, outside))
     }
 
-    /// OVN-Kubernetes: the Ethernet address says the IP address, the MTU leaves room for Geneve, and there are routes to
-    /// the cluster's networks, services and the join network through the same gateway as to everything else.
+    /// OVN-Kubernetes: the Ethernet address says the IP address, the MTU leaves room for Geneve, and there are routes
+    /// to the cluster's networks, services and the join network through the same gateway as to everything else.
     static let ovnKubernetes = CNIShape(name: "OVN-Kubernetes, by hand") { cluster in
         let (pod, outside, inside) = try cable(cluster, named: "ovn1", hardwareAddress: "0a:58:0a:80:02:01", mtu: 1400)
         let (inNode, inPod) = (try Lab.socket(cluster.node), try Lab.socket(pod))

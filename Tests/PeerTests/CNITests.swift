@@ -154,7 +154,7 @@ struct CNIExamination {
         }
     }
 
-    /// Who cannot pass a packet on says so to the VM, which heeds it.
+    /// A router that cannot forward a packet tells the VM, which obeys.
     private func narrowWay(_ own: String) async throws {
         let isVersion6 = own.contains(":")
         let far = isVersion6 ? "fd00:9::2" : "10.9.0.2"
@@ -164,7 +164,8 @@ struct CNIExamination {
         #expect(way.contains("mtu \(Cluster.narrow)"), "\(way)")
     }
 
-    /// Rules on the node, as a NetworkPolicy has them, hold for the pod's packets: what they block does not get through.
+    /// Rules on the node, as a NetworkPolicy has them, hold for the pod's packets: what they block does not get
+    /// through.
     private func enforce(_ own: String, _ host: String) async throws {
         let ip = own.contains(":") ? "ip6" : "ip"
         let (family, chains) =

@@ -109,7 +109,7 @@ struct BootDocumentTests {
         #expect(error?.description.contains(message) == true, "\(String(describing: error))")
     }
 
-    @Test("refuses what is no object, nested too deep or too long")
+    @Test("refuses text that is not an object, nested too deep or too long")
     func notADocument() {
         for text in ["", "null", "[]", "\"x\"", String(repeating: "[", count: 100)] {
             #expect(throws: BootError.self) { try BootDocument(parsing: Array(text.utf8)) }

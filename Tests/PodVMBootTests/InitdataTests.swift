@@ -33,7 +33,7 @@ struct InitdataTests {
         }
     }
 
-    @Test("refuses what is no text or grows too long")
+    @Test("refuses what is not text or grows too long")
     func limits() throws {
         #expect(throws: BootError.self) { try Initdata(text: []) }
         #expect(throws: BootError.self) { try Initdata(text: [0x61, 0]) }

@@ -42,7 +42,7 @@ struct UserDataTests {
     }
 
     @Test(
-        "says so when it is no cloud-config at all",
+        "says so when the text is not a cloud-config",
         arguments: ["", "hello", "IyEvYmluL3NoCg==", "#!/bin/sh\n", "====", "QQ"])
     func garbage(text: String) {
         let error = #expect(throws: BootError.self) { try UserData.cloudConfig(in: Array(text.utf8)) }

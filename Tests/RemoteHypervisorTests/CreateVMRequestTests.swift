@@ -54,7 +54,7 @@ struct CreateVMRequestTests {
     }
 
     @Test(
-        "an id that is no name is refused, with a sentence",
+        "an id that is not a name is refused, with a sentence",
         arguments: [
             "", "../x", "/", "a/b", ".", "..", ".hidden", "a\0b", "-x", "é", String(repeating: "a", count: 129),
         ])
@@ -79,7 +79,7 @@ struct CreateVMRequestTests {
     }
 
     @Test(
-        "a number that is none is refused, with the annotation's name and its value",
+        "text that is not a number is refused, with the annotation's name and its value",
         arguments: ["two", "2.5", "-1", "1e3", " 2", "99999999999999999999", "1073741825", "0x10"])
     func badNumber(text: String) throws {
         for key in [Annotation.vcpus, Annotation.memory, Annotation.gpus] {

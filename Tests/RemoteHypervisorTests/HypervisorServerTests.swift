@@ -101,7 +101,7 @@ struct HypervisorServerTests {
             for _ in 0..<1000 { idle.append(try await node.connect()) }
             _ = try await node.call(Hypervisor.createVM, .plain(), timeout: .seconds(10))
             _ = try await node.call(Hypervisor.startVM, .of("s1"), timeout: .seconds(10))
-            // Whoever does not finish its frame is let go.
+            // A client that does not finish its frame is disconnected.
             #expect(try await half.read(upTo: 1) == [])
             #expect(try await garbage.read(upTo: 1) == [])
             #expect(try await node.status(of: Hypervisor.stopVM, .of("s1"), timeout: .seconds(1)).code == .ok)

@@ -55,9 +55,9 @@ struct HypervisorServiceTests {
             #expect(try await node.status(of: Hypervisor.startVM, .of("../x")).code == .invalidArgument)
             #expect(try await node.status(of: Hypervisor.startVM, .of("s1")).code == .ok)
             #expect(try await node.status(of: Hypervisor.startVM, .of("s1")).code == .failedPrecondition)
-            let nobody = try await node.status(
-                of: PodVMInfo.getInfo, .with { ($0.podName, $0.podNamespace) = ("nobody", "default") })
-            #expect(nobody.code == .notFound)
+            let unknown = try await node.status(
+                of: PodVMInfo.getInfo, .with { ($0.podName, $0.podNamespace) = ("unknown", "default") })
+            #expect(unknown.code == .notFound)
             #expect(try await node.status(of: PodVMInfo.getInfo, GetInfoRequest()).code == .invalidArgument)
         }
     }
@@ -74,7 +74,7 @@ struct HypervisorServiceTests {
         }
     }
 
-    @Test("StopVM succeeds twice, for a stranger, for what is no id, and before StartVM")
+    @Test("StopVM succeeds twice, for an unknown id, for text that is not an id, and before StartVM")
     func stops() throws {
         try TestNode.run { node in
             for id in ["stranger", "", "../x", "a\0b", String(repeating: "a", count: 5000)] {

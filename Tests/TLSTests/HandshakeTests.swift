@@ -80,7 +80,7 @@ struct HandshakeTests {
         }
     }
 
-    @Test("a server told so lets anybody in, and a client told so trusts anybody")
+    @Test("a server told so accepts every client, and a client told so trusts every server")
     func skipping() throws {
         try onLoop { [identity] loop in
             let server = try TLSContext.server(identity: identity.server, clientAuthorities: nil)
@@ -153,7 +153,7 @@ struct HandshakeTests {
                 ends.client.close()
                 ends.server.close()
             }
-            // A forwarder that started anew knows none of it, and the connection still comes about.
+            // A forwarder that has restarted has no session, and the connection still succeeds.
             let ends = try await Handshake.run(
                 client, identity.serverContext(), sessions: sessions, on: loop
             ).ends()

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("SSH keys")
 struct SSHKeyTests {
-    @Test("made for nobody are Ed25519, one line that reads back, and never the same twice")
+    @Test("without a private key are Ed25519, one line that reads back, and never the same twice")
     func made() throws {
         let key = try SSHPublicKey.makeWithoutPrivateKey()
         // The kind and the length of what follows are the same 19 bytes in every such key.

@@ -97,7 +97,7 @@ struct TLSStreamTests {
         }
     }
 
-    @Test("closing wakes whoever waits")
+    @Test("closing wakes the waiting task")
     func closing() throws {
         try onLoop { [client, server] loop in
             let ends = try await Handshake.run(client, server, on: loop).ends()

@@ -13,7 +13,7 @@ struct BadInputTests {
             var bytes: [UInt8] = []
             header.encode(into: &bytes)
             try await stream.write(bytes)
-            // The answer does not wait for the bytes that nobody wants.
+            // The answer does not wait for the bytes that are skipped.
             let refusal = try await peer.response()
             #expect(refusal.id == 1)
             #expect(refusal.envelope.status?.code == .resourceExhausted)
@@ -61,7 +61,7 @@ struct BadInputTests {
     }
 
     @Test(
-        "a request that is no message is refused on its stream",
+        "a request that is not a message is refused on its stream",
         arguments: [[0xFF], [0x0A, 200], [0x08, 1], [0x12, 2, 0], [0x2A, 1, 0x0A]] as [[UInt8]])
     func malformed(payload: [UInt8]) throws {
         try serving(.test()) { _, stream in
@@ -211,7 +211,7 @@ struct BadInputTests {
                             into: &bytes)
                         try await stream.write(bytes)
                         var sent = 0
-                        // Until the server cuts it off, in vain or at the frame's last byte but one.
+                        // Until the server closes the connection, without success or at the frame's last byte but one.
                         do {
                             while sent < half.count {
                                 try await stream.write(half[sent..<min(sent + 16_384, half.count)])

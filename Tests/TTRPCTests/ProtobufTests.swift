@@ -81,7 +81,7 @@ struct ProtobufTests {
     }
 
     @Test(
-        "refuses what is no message",
+        "refuses bytes that are not a message",
         arguments: [
             ([0x08], .truncated), ([0x0A, 0x05, 0x01], .truncated), ([0x0D, 1, 2, 3], .truncated),
             ([0x00, 0x01], .invalidFieldNumber(0)), ([0x0E], .invalidWireType(field: 1, type: 6)),

@@ -37,7 +37,7 @@ struct LoggerTests {
         #expect(lines.last.hasSuffix(" ERROR no VM  vm=podvm-1  error=\"out of \\\"quota\\\"\"\n"))
     }
 
-    @Test("does not compute what nobody will see")
+    @Test("does not compute what is not written")
     func lazy() {
         let lines = Lines()
         let logger = lines.logger(.json, .warning)

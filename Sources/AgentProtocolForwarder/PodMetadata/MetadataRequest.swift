@@ -18,7 +18,7 @@ public struct MetadataRequest: Equatable, Sendable {
 
     /// Reads a head, with the empty line that ends it.
     ///
-    /// - Throws: ``MetadataRefusal`` if it is none of HTTP/1.0 or 1.1.
+    /// - Throws: ``MetadataRefusal`` if it is not a request of HTTP/1.0 or 1.1.
     public init(parsing head: some Collection<UInt8>) throws(MetadataRefusal) {
         var lines = Array(head).split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map { line in
             line.last == UInt8(ascii: "\r") ? line.dropLast() : line

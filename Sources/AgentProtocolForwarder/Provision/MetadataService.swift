@@ -48,7 +48,7 @@ struct MetadataError: Error, Equatable, CustomStringConvertible {
         self.mayPass = mayPass
     }
 
-    /// An answer that is none. The service says of itself: 404 and 410 while it is updated, 429 when asked too often.
+    /// An answer without user data. The service answers 404 and 410 while it is updated, 429 after too many requests.
     init(_ answer: HTTPResponseReader.Answer) {
         var text = "answered with status \(answer.status)"
         switch answer.status {

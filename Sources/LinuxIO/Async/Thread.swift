@@ -4,7 +4,8 @@ internal import Glibc
 package enum Thread {
     /// Runs `body` on a thread of its own, and waits for its end.
     ///
-    /// For what changes a thread for good, such as entering a namespace: the thread is gone when this returns.
+    /// For changes to a thread that cannot be undone, such as entering a namespace: the thread has ended when this
+    /// returns.
     package static func run<Result>(_ body: () -> Result) throws(SystemCallError) -> Result {
         var result: Result?
         try withoutActuallyEscaping({ result = body() }) { (work: @escaping () -> Void) throws(SystemCallError) in

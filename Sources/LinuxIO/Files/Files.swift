@@ -36,7 +36,7 @@ public enum FileError: Error, Equatable, Sendable, CustomStringConvertible {
     }
 }
 
-/// Files that are either as they were or as they shall be, whatever happens in between.
+/// Writes files so that a crash leaves the old content or the new, never a part.
 public enum DurableFile {
     /// Replaces `path`; returns once the new content would survive a power cut.
     ///

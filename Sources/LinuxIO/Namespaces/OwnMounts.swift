@@ -25,7 +25,8 @@ public enum OwnMounts {
 
     /// Tries what ``begin(runDirectory:hostName:)`` takes, on a thread that is then gone with all of it.
     ///
-    /// - Throws: ``SystemCallError`` when this process may not: a container's rules may forbid what its capabilities allow.
+    /// - Throws: ``SystemCallError`` when this process may not: a container's rules may forbid what its capabilities
+    /// allow.
     public static func check() throws(SystemCallError) {
         try Thread.run { () -> Swift.Result<Void, SystemCallError> in
             do throws(SystemCallError) {
@@ -64,7 +65,7 @@ public enum OwnMounts {
         }
     }
 
-    /// A path as the kernel writes it, spaces and the like being a backslash and three octal digits.
+    /// A path as the kernel writes it: a space, for instance, is a backslash and three octal digits.
     private static func unescaped(_ path: Substring) -> String {
         var bytes: [UInt8] = []
         var rest = Array(path.utf8)[...]

@@ -13,7 +13,7 @@ public enum StandardOutput {
     /// Whether a person is likely to look at it.
     public static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 
-    /// How many characters fit in a line of the terminal; nil when it is none.
+    /// How many characters fit in a line of the terminal; nil without a terminal.
     public static var columns: Int? {
         let columns = clinux_window_columns(STDOUT_FILENO)
         return columns > 0 ? Int(columns) : nil

@@ -36,10 +36,10 @@ final class RunControl: Sendable {
 
     private let state = Lock(State())
 
-    /// Whether pods that have not begun shall not begin.
+    /// Whether pods that have not started must not start.
     var isInterrupted: Bool { state.withLock { $0.interrupts > 0 } }
 
-    /// Adds the pod with that number; nil when none shall begin any more.
+    /// Adds the pod with that number; nil when no more pods may start.
     func begin(_ number: Int) -> PodControl? {
         state.withLock { state in
             guard state.interrupts == 0 else { return nil }

@@ -8,7 +8,7 @@ struct RunPlan: Sendable {
     /// The name of the pod; of many, what their names begin with.
     let name: String
     let namespace: String
-    /// What goes into CreateVM besides the pod's name and namespace.
+    /// What CreateVM gets in addition to the pod's name and namespace.
     let annotations: [String: String]
     let network: RunNetwork
     /// How long StartVM may take, as kata's `remote_hypervisor_timeout`.

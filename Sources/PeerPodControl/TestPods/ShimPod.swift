@@ -38,7 +38,7 @@ struct ShimPod: Sendable {
         return progress.outcome(of: identity, result)
     }
 
-    /// Runs `live` until it ends or the pod shall end, and waits for it either way.
+    /// Runs `live` until it ends or the pod has to end, and waits for it in both cases.
     private func untilStopped(_ live: @escaping @Sendable () async throws -> Int32) async -> PodOutcome.Result {
         await withTaskGroup(of: PodOutcome.Result.self) { group in
             group.addTask {
@@ -137,7 +137,7 @@ struct ShimPod: Sendable {
         }
     }
 
-    /// The agent's socket is there once StartVM has answered, but kata's shim gives it time all the same.
+    /// The agent's socket exists once StartVM has answered, but kata's shim retries for a while, so this does too.
     private func dial(_ path: String) async throws -> Stream {
         let deadline = ContinuousClock.now + timeouts.dialAgent
         while true {

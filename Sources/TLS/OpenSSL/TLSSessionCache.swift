@@ -4,8 +4,8 @@ internal import LinuxIO
 /// The latest session with one server, for the next connection to resume.
 ///
 /// A connection that resumes a session skips the certificates of both sides: it costs a
-/// tenth, and one message less. One cache belongs to one sandbox; what it holds is as
-/// good as the handshake that it came from, and never outlives the process.
+/// tenth, and one message less. One cache belongs to one sandbox; a session is as secure
+/// as the handshake that it came from, and does not outlive the process.
 public final class TLSSessionCache: Sendable {
     private let session = Lock<KeptSession?>(nil)
 

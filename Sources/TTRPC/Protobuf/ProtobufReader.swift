@@ -49,7 +49,7 @@ public struct ProtobufField: Equatable, Sendable {
         case fixed32(UInt32)
         /// A string, bytes, a message, a map entry or packed numbers.
         case bytes(ArraySlice<UInt8>)
-        /// A group of old: fields up to an end tag.
+        /// A group (deprecated): fields up to an end tag.
         case group(ArraySlice<UInt8>)
     }
 }
@@ -103,7 +103,7 @@ extension ProtobufField {
         return entry
     }
 
-    /// The values of a repeated integer field, be it packed (one field with all of
+    /// The values of a repeated integer field, packed (one field with all of
     /// them) or not (a field for each).
     public func packedUInt64() throws(ProtobufError) -> [UInt64] {
         var budget = FieldBudget(.max)

@@ -55,7 +55,7 @@ func serveAgent(arguments []string) error {
 		<-stop
 		server.Close()
 	}()
-	fmt.Fprintln(os.Stderr, "serving", listener.Addr()) // whoever started us waits for it
+	fmt.Fprintln(os.Stderr, "serving", listener.Addr()) // the process that started this one waits for it
 	if err := server.Serve(context.Background(), listener); err != ttrpc.ErrServerClosed {
 		return err
 	}

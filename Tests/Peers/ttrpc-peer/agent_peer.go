@@ -80,7 +80,7 @@ func fail(_ context.Context, unmarshal func(interface{}) error) (interface{}, er
 	return nil, status.ErrorProto(&request)
 }
 
-// describe says what the handler knows of its call besides the request.
+// describe says what the handler knows of its call in addition to the request.
 func describe(ctx context.Context, unmarshal func(interface{}) error) (interface{}, error) {
 	if err := unmarshal(&empty{}); err != nil {
 		return nil, err

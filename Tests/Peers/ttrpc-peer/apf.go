@@ -132,7 +132,7 @@ func findDocument(userData string) ([]byte, error) {
 				document = append(document, line[6:])
 			}
 		default:
-			return nil, fmt.Errorf("a line that is no part of a file: %q", line)
+			return nil, fmt.Errorf("a line that is not part of a file: %q", line)
 		}
 	}
 	return []byte(strings.Join(document, "\n")), nil

@@ -21,7 +21,7 @@ import (
 type suite struct {
 	socket   string
 	security tlsEnd
-	other    string // what the check needs to know besides
+	other    string // what else the check needs to know
 	client   *ttrpc.Client
 	lines    *json.Encoder
 	name     string
@@ -67,7 +67,7 @@ func runClient(arguments []string) error {
 	flags := flag.NewFlagSet("client", flag.ExitOnError)
 	socket := flags.String("socket", "", "the unix socket, or with TLS the HOST:PORT, to connect to")
 	name := flags.String("check", "", strings.Join(checkNames(), ", "))
-	other := flags.String("with", "", "what the check needs to know besides (see there)")
+	other := flags.String("with", "", "what else the check needs to know (see there)")
 	var security tlsEnd
 	security.register(flags)
 	flags.Parse(arguments)

@@ -194,7 +194,7 @@ func (s *suite) garbage() error {
 		if err != nil {
 			return err
 		}
-		// Whoever is sent such things may close before they are all written.
+		// A peer that receives such frames may close before all of them are written.
 		connection.Write(bytes)
 		s.lives(name + " on another")
 		connection.Close()

@@ -86,8 +86,8 @@ func hiddenCalls() map[string][]byte {
 	}
 }
 
-// hidden sends each of them, and asks which network namespaces the agent took. With -with they are to be that one; without,
-// the calls are to reach the agent as they are: which shows that they are worth refusing.
+// hidden sends each of them, and asks which network namespaces the agent took. With -with only that namespace is
+// correct; without, the calls have to reach the agent unchanged, which shows that refusing them is necessary.
 func (s *suite) hidden() error {
 	var names []string
 	for name := range hiddenCalls() {

@@ -125,9 +125,9 @@ func (s *suite) hypervisor() error {
 	delete(nameless.Annotations, "io.kubernetes.cri.sandbox-name")
 	err := s.once(time.Minute, hypervisorService, "CreateVM", nameless, &createVMResponse{})
 	s.expectStatus(err, codes.InvalidArgument, "a sandbox without a pod's name is refused")
-	err = s.once(time.Minute, hypervisorService, "StartVM", &idRequest{ID: "nobody"}, &empty{})
+	err = s.once(time.Minute, hypervisorService, "StartVM", &idRequest{ID: "unknown"}, &empty{})
 	s.expectStatus(err, codes.NotFound, "StartVM of an unknown sandbox is NOT_FOUND")
-	err = s.once(time.Second, hypervisorService, "StopVM", &idRequest{ID: "nobody"}, &empty{})
+	err = s.once(time.Second, hypervisorService, "StopVM", &idRequest{ID: "unknown"}, &empty{})
 	s.expectStatus(err, codes.OK, "StopVM of an unknown sandbox is done")
 
 	var created createVMResponse
@@ -156,7 +156,7 @@ func (s *suite) hypervisor() error {
 	return nil
 }
 
-// startHangup dies, as a shim does, while the cloud makes its VM: the cloud is to take for ever.
+// startHangup dies, as a shim does, while the cloud makes its VM: the cloud has to take without end.
 func (s *suite) startHangup() error { return s.abandonedStart("hangs-up", (*suite).hangUpInStart) }
 
 // startDeadline gives up instead: the library's server side must see the deadline itself.

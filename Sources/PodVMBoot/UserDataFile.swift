@@ -26,7 +26,7 @@ enum UserDataFile: Equatable {
         }
         let name = path.dropFirst(GuestFile.directory.count + 1)
         if Self.derived.contains(String(name)) {
-            self = .refuse("the guest makes \(name) from the initdata")
+            self = .refuse("\(name) is made in the guest from the initdata")
         } else if let file = GuestFile(path: path) {
             self =
                 file.isMeasured && !allowsUnmeasured

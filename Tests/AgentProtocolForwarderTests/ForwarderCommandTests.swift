@@ -118,7 +118,7 @@ struct ForwarderCommandTests {
         let root = "\(guest.path)/run"
         let refused = run("provision", "-user-data", file, "-root", root)
         #expect(refused.status == 1)
-        #expect(refused.error.contains("/run/peerpod/aa.toml: aa.toml may come with the initdata only"))
+        #expect(refused.error.contains("/run/peerpod/aa.toml: aa.toml may come only with the initdata"))
         #expect(!Files.exists(root))
         #expect(run("provision", "-user-data", file, "-root", root, "-unmeasured-attestation").status == 0)
         #expect(try Files.list(root) == ["aa.toml", "apf.json"])

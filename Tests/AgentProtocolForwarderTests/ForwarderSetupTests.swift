@@ -80,7 +80,7 @@ struct ForwarderSetupTests {
         options.metadataEndpoint = .init("nowhere")
         #expect(try ForwarderSetup(options).metadata == nil)
         options.offersMetadata = true
-        #expect(refusal(options)?.contains("-imds-endpoint \"nowhere\" is no endpoint") == true)
+        #expect(refusal(options)?.contains("-imds-endpoint \"nowhere\" is not an endpoint") == true)
         options.metadataEndpoint = .init("http://169.254.169.254:8080/x")
         #expect(try ForwarderSetup(options).metadata?.prefix == "/x")
         options.metadataEndpoint = .init("")

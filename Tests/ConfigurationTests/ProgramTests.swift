@@ -73,8 +73,8 @@ struct ProgramTests {
 
                 Commands:
                   serve           serve
-                  help [COMMAND]  say how a command is used
-                  version         say which version this is
+                  help [COMMAND]  show how to use a command
+                  version         show the version
 
                 """)
     }

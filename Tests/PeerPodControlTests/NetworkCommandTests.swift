@@ -95,7 +95,7 @@ struct NetworkCommandTests {
         #expect(try ask { throw Status(.unimplemented, "no such method") } == 125)
         #expect(said.error.contains("its version"))
         #expect(try ask("db") { soundNetwork() } == 125)
-        #expect(said.error.contains("no pod of this node is called \"db\""))
+        #expect(said.error.contains("no pod on this node has the name \"db\""))
         #expect(said.standard.isEmpty)
     }
 

@@ -82,7 +82,7 @@ struct NetworkReportTests {
         status.silence = "its forwarder is another's, and knows no such question"
         let report = NetworkReport(status: status)
         #expect(report.verdict == .unclear)
-        #expect(report.lines.last?.hasSuffix("of the VM's nothing is known: \(status.silence)") == true)
+        #expect(report.lines.last?.hasSuffix("the VM's end is unknown: \(status.silence)") == true)
     }
 
     @Test("is one line for a pod that has none")

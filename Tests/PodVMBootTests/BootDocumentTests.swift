@@ -98,7 +98,7 @@ struct BootDocumentTests {
             ("\"pod-name\"", "\"pod\"", "pod-name: expected a string, found nothing"),
             ("\"tls-server-key\"", "\"x\"", "tls-server-key: expected a string, since tls-server-cert is there"),
             ("\"dedicated\": false", "\"dedicated\": 0", "pod-network.dedicated: expected true or false"),
-            ("\"index\": 3", "\"index\": 3, \"Index\": 4", "pod-network.index: is there twice"),
+            ("\"index\": 3", "\"index\": 3, \"Index\": 4", "pod-network.index: occurs twice"),
             ("\"VersionTLS12\"", "[]", "tls-min-version: expected a string, found an array"),
             ("\"TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384\"", "4", "tls-cipher-suites[0]: expected a string"),
         ])

@@ -104,7 +104,7 @@ final class ProvisionerTests {
                 try provision([document, .init(path: path, content: "x")], allowsUnmeasured: allowsUnmeasured)
             }
             #expect(error?.code == .notAllowed)
-            #expect(error?.reason.contains("it brings \(path): its path") == true, "\(error?.reason ?? "")")
+            #expect(error?.reason.contains("it has \(path): its path") == true, "\(error?.reason ?? "")")
         }
         #expect(present == [])
     }
@@ -119,7 +119,7 @@ final class ProvisionerTests {
         let provisioner = Provisioner(directory: directory)
         if isRefused {
             let error = #expect(throws: BootError.self) { try provisioner.provision(userData: Array(text.utf8)) }
-            #expect(error?.reason.contains("it brings file 2 of write_files: its path is relative") == true)
+            #expect(error?.reason.contains("it has file 2 of write_files: its path is relative") == true)
             #expect(error?.description.contains("S3cret") == false)
         } else {
             #expect(try provisioner.provision(userData: Array(text.utf8)).skipped == ["file 2 of write_files"])

@@ -36,7 +36,7 @@ struct UserDataTests {
         #expect(
             error?.reason.contains("65540 characters in base64, 4 more than the cloud's limit of 65536") == true)
         #expect(
-            error?.reason.contains("the biggest part is auth.json (bytes: auth.json \(48_001 + spare), apf.json 7")
+            error?.reason.contains("the largest part is auth.json (bytes: auth.json \(48_001 + spare), apf.json 7")
                 == true)
         #expect(error?.advice == "give the pod fewer image pull secrets")
     }

@@ -103,7 +103,7 @@ struct FakeAzureCommandTests {
             #expect(error.contains("weather"), "\(error)")
             let place = try start(in: directory, "-listen", "here", on: loop)
             #expect(try await place.wait() == .exited(1))
-            #expect(try await read(place.error).contains("-listen: \"here\" is no address"))
+            #expect(try await read(place.error).contains("-listen: \"here\" is not an address"))
         }
     }
 

@@ -137,7 +137,7 @@ struct FakeAzureProcessTests {
             #expect(try await daemon.process.wait() == .exited(0))
             #expect(!ProcessTree.isAlive(child))
             try await daemon.readLog()
-            let parent = try #require(daemon.log.firstRange(of: "Stopped; sandboxes stay on record"))
+            let parent = try #require(daemon.log.firstRange(of: "Stopped; sandboxes and their VMs stay"))
             let fake = try #require(daemon.log.firstRange(of: "Stopped; resources and VMs stay in"))
             #expect(parent.upperBound < fake.lowerBound, "\(daemon.log)")
         }

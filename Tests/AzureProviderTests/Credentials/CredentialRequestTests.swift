@@ -37,7 +37,7 @@ struct CredentialRequestTests {
 
     @Test("by workload identity carries the file as it is now, and recovers when the file does")
     func workloadIdentity() async throws {
-        let directory = try Files.makeTemporaryDirectory(prefix: "token")
+        let directory = try Files.makeTemporaryDirectory(prefix: "/tmp/token-")
         defer { try? Files.removeTree(directory) }
         let path = "\(directory)/token"
         let source = source {

@@ -55,7 +55,7 @@ struct ForwarderTests {
         return answers
     }
 
-    @Test("a container gets the pod's network, a sandbox keeps the VM's resolver, all else is as it was")
+    @Test("a container gets the pod's network, a sandbox keeps the VM's resolver, and nothing else changes")
     func calls() throws {
         let identity = identity
         try serve { agent, connect in

@@ -18,7 +18,7 @@ struct HTTPResponseReaderTests {
         return try reader.finish()
     }
 
-    @Test("is the same, however its bytes are cut", arguments: [1, 2, 3, 5, 1000])
+    @Test("is parsed to the same value, however its bytes are cut", arguments: [1, 2, 3, 5, 1000])
     func cut(size: Int) throws {
         let cases = [
             ("HTTP/1.0 200 OK\r\n\r\nabc", 200, "abc"), ("HTTP/1.1 200\r\nA: b\r\n\r\nabc", 200, "abc"),
@@ -69,7 +69,7 @@ struct HTTPResponseReaderTests {
         }
     }
 
-    @Test("whose header has no end is refused at the limit, not one byte before", arguments: [1000, .max])
+    @Test("whose header does not end is refused exactly at the limit", arguments: [1000, .max])
     func endlessHeader(size: Int) throws {
         let start = "HTTP/1.0 200 OK\r\nA: "
         let fits = String(repeating: "x", count: HTTPResponseReader.headLimit - start.utf8.count - 2)

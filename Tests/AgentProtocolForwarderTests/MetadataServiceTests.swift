@@ -9,7 +9,7 @@ import Testing
 private final class ScriptedService: Sendable {
     enum Answer: Sendable {
         case text(String)
-        /// Reads the question and says nothing.
+        /// Reads the request and does not answer.
         case nothing
         /// The limit that the tests use.
         case endless
@@ -94,7 +94,7 @@ struct MetadataServiceTests {
         }
     }
 
-    @Test("is asked as Azure's wants it, and believed")
+    @Test("is asked as Azure's service requires, and its answer is used")
     func asks() throws {
         let outcome = try fetch([.text(Self.good)])
         #expect(outcome.userData == Array("QUJD".utf8))
@@ -127,7 +127,7 @@ struct MetadataServiceTests {
             "\(outcome.told)")
     }
 
-    @Test("is not asked again when it would say the same", arguments: [400, 401, 403, 405])
+    @Test("is not asked again when a later answer would be the same", arguments: [400, 401, 403, 405])
     func givesUp(status: Int) throws {
         let body = #"{"error":"Bad request. Required metadata header not specified"}"#
         let outcome = try fetch([.text("HTTP/1.1 \(status) No\r\n\r\n\(body)"), .text(Self.good)])
@@ -137,7 +137,7 @@ struct MetadataServiceTests {
         #expect(outcome.questions.count == 1)
     }
 
-    @Test("that stays away is given up, with its last word")
+    @Test("that stays unavailable is given up, and the error has its last answer")
     func staysAway() throws {
         let outcome = try fetch([.text("HTTP/1.1 503 Oops\r\n\r\n")], limit: .milliseconds(20))
         #expect(outcome.userData == nil)
@@ -153,7 +153,7 @@ struct MetadataServiceTests {
         #expect(endless.error.contains("more than 131072 bytes"))
     }
 
-    @Test("that is not there is a sentence")
+    @Test("that does not exist gives an error that says so")
     func absent() throws {
         let error = #expect(throws: ForwarderError.self) {
             // No process listens on the discard port of this machine's own network.
@@ -167,7 +167,7 @@ struct MetadataServiceTests {
 
 @Suite("Where user data comes from")
 struct UserDataSourceTests {
-    @Test("is what the flags say, else the configuration disk, else Azure's metadata service")
+    @Test("is the source that the flags name, or else the configuration disk, or else Azure's metadata service")
     func order() throws {
         let disk = Files.parent(of: SystemInfo.executablePath)
         let nowhere = disk + "/nowhere"
@@ -180,7 +180,7 @@ struct UserDataSourceTests {
         #expect(azure == .metadata(try MetadataEndpoint(parsing: "http://169.254.169.254")))
     }
 
-    @Test("endpoints have a numeric address, and maybe a port and a prefix")
+    @Test("endpoints have a numeric address, and optionally a port and a prefix")
     func endpoints() throws {
         let whole = try MetadataEndpoint(parsing: "http://127.0.0.1:4711/imds/secret/")
         #expect(whole.address == .tcp(host: "127.0.0.1", port: 4711))

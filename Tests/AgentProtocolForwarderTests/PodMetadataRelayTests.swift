@@ -88,7 +88,7 @@ extension RealNamespaces {
             }
         }
 
-        @Test("those who ask slowly, or much at once, only keep each other waiting")
+        @Test("clients that ask slowly, or send many requests at once, delay only each other")
         func crowd() throws {
             let rig = rig
             let inVM = try Lab.socket(rig.lab.vm)

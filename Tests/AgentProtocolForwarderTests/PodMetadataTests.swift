@@ -43,7 +43,7 @@ struct PodMetadataTests {
     }
 
     @Test(
-        "is never the VM's user data, however it is spelled, nor a token of its identity",
+        "is never the VM's user data, in any spelling, nor a token of its identity",
         arguments: [
             "/metadata/instance/compute/userData", "/metadata/instance/compute/USERDATA/",
             "/metadata/instance/compute/customData", "/metadata/instance/compute/osProfile/customdata",
@@ -55,7 +55,7 @@ struct PodMetadataTests {
     }
 
     @Test(
-        "has one spelling",
+        "has only one accepted spelling",
         arguments: [
             "/metadata/instance/compute/user%44ata", "/metadata/instance/%63ompute", "//metadata/instance",
             "/metadata//instance", "/metadata/instance/../identity", "/metadata/./instance", "/metadata/instance/a;b",
@@ -69,7 +69,7 @@ struct PodMetadataTests {
         #expect(status { try get(target) } == 400)
     }
 
-    @Test("is asked with GET, by who knows what he asks, and without detours")
+    @Test("must be a GET request with the metadata header, and without a proxy's header")
     func asked() {
         let target = "/metadata/instance?api-version=2021-02-01"
         #expect(status { try question("POST \(target) HTTP/1.1\nMetadata: true\n\n") } == 405)
@@ -90,7 +90,7 @@ struct PodMetadataTests {
         }
     }
 
-    @Test("has an end within reason, with either kind of line")
+    @Test("has a limited length, and lines that end with CRLF or LF")
     func end() throws {
         #expect(try MetadataRequest.end(in: Array("GET / HTTP/1.0\r\nA: b\r\n\r\nrest".utf8)) == 24)
         #expect(try MetadataRequest.end(in: Array("GET / HTTP/1.0\n\nrest".utf8)) == 16)

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Dialing")
 struct DialerTests {
-    @Test("a forwarder that comes up is reached soon after, however long it was refused")
+    @Test("a forwarder is reached soon after it starts to listen, however long the port refused connections before")
     func lateForwarder() throws {
         try onLoop { loop in
             let address = try freePort(loop)
@@ -35,7 +35,7 @@ struct DialerTests {
         }
     }
 
-    @Test("packets that vanish are no answer, and the error names what may drop them")
+    @Test("when packets get no answer, the error names what may drop them")
     func dropped() throws {
         try onLoop { loop in
             // A backlog that is full drops SYNs just as a firewall does.
@@ -60,7 +60,7 @@ struct DialerTests {
         }
     }
 
-    @Test("a peer that is not ours ends the dialing at once")
+    @Test("a peer that is not the sandbox's forwarder ends the dialing at once")
     func distrust() throws {
         try onLoop { loop in
             let (ours, theirs) = (try SandboxIdentity.make(vmName: "a"), try SandboxIdentity.make(vmName: "a"))

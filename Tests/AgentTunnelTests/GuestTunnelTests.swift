@@ -6,7 +6,7 @@ import Testing
 
 @Suite("The VM's end")
 struct GuestTunnelTests {
-    @Test("an agent that is still starting is waited for, and gets every byte sent meanwhile")
+    @Test("the connection waits for an agent that is still starting, and the agent gets every byte sent meanwhile")
     func lateAgent() throws {
         try onLoop { loop in
             var options = TestTunnel.Options()
@@ -40,7 +40,7 @@ struct GuestTunnelTests {
         }
     }
 
-    @Test("a client that hangs up is no longer dialed for")
+    @Test("after the client has closed its connection, the agent is not dialed any more")
     func hangUpWhileDialing() throws {
         try onLoop { loop in
             var options = TestTunnel.Options()
@@ -63,7 +63,7 @@ struct GuestTunnelTests {
         }
     }
 
-    @Test("who never finishes the handshake is dropped")
+    @Test("a client that never finishes the handshake loses its connection")
     func silentStranger() throws {
         try onLoop { loop in
             var options = TestTunnel.Options()
@@ -75,7 +75,7 @@ struct GuestTunnelTests {
         }
     }
 
-    @Test("plain bytes at the TLS port are refused, and others served")
+    @Test("bytes without TLS are refused at the TLS port, and other clients are served")
     func plainBytes() throws {
         try onLoop { loop in
             try await TestTunnel.with(on: loop) { tunnel in
@@ -91,7 +91,7 @@ struct GuestTunnelTests {
         }
     }
 
-    @Test("strangers in any number, dripping or silent, do not keep the node out")
+    @Test("any number of unknown clients, slow or silent, does not prevent the node's connection")
     func manyStrangers() throws {
         try onLoop { loop in
             var options = TestTunnel.Options()

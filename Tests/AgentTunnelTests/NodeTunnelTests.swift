@@ -40,7 +40,7 @@ struct NodeTunnelTests {
         }
     }
 
-    @Test("a client that says nothing has no connection to the VM until it does")
+    @Test("a client has no connection to the VM until it sends its first byte")
     func silentClient() throws {
         try onLoop { loop in
             let directory = try TemporaryDirectory()
@@ -99,7 +99,8 @@ struct NodeTunnelTests {
         }
     }
 
-    @Test("clients that come one after the other find a connection ready, and one that comes alone causes no second")
+    @Test(
+        "clients that connect one after the other find a ready connection; a single client causes no second connection")
     func preconnector() throws {
         try onLoop { loop in
             try await withForwarder(on: loop) { socket, accepted in

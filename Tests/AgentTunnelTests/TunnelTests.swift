@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Tunnels")
 struct TunnelTests {
-    @Test("what goes in at one end comes out at the other, and back", arguments: [true, false])
+    @Test("bytes arrive unchanged at the other end, in both directions", arguments: [true, false])
     func echo(isEncrypted: Bool) throws {
         try onLoop { loop in
             var options = TestTunnel.Options()
@@ -40,7 +40,7 @@ struct TunnelTests {
         }
     }
 
-    @Test("a half-close travels both ways and takes nothing else with it")
+    @Test("a half-close is relayed in both directions, and the other direction stays open")
     func halfClose() throws {
         try onLoop { loop in
             try await TestTunnel.with(
@@ -60,7 +60,7 @@ struct TunnelTests {
         }
     }
 
-    @Test("an agent that ends first is heard, while its client may still write")
+    @Test("when the agent ends its direction first, the client learns it and can still write")
     func agentEndsFirst() throws {
         try onLoop { loop in
             let got = Lock<[UInt8]>([])
@@ -97,7 +97,7 @@ struct TunnelTests {
         }
     }
 
-    @Test("a client that hangs up is heard by the agent")
+    @Test("the agent learns that its client has closed the connection")
     func clientHangsUp() throws {
         try onLoop { loop in
             let ended = Event()
@@ -117,7 +117,7 @@ struct TunnelTests {
         }
     }
 
-    @Test("a reader that does not read stops the writer, and no memory fills meanwhile")
+    @Test("a reader that does not read stops the writer, and memory does not grow meanwhile")
     func backPressure() throws {
         try onLoop { loop in
             try await TestTunnel.with(
@@ -141,7 +141,7 @@ struct TunnelTests {
         }
     }
 
-    @Test("a connection's filter changes what goes to the agent, and nothing that comes back")
+    @Test("a connection's filter changes the bytes to the agent, and not the bytes from the agent")
     func filter() throws {
         try onLoop { loop in
             var options = TestTunnel.Options()
@@ -154,7 +154,7 @@ struct TunnelTests {
         }
     }
 
-    @Test("a filter that refuses ends its connection only")
+    @Test("a filter that refuses ends only its own connection")
     func refusingFilter() throws {
         try onLoop { loop in
             var options = TestTunnel.Options()
@@ -169,7 +169,7 @@ struct TunnelTests {
         }
     }
 
-    @Test("a crowd that connects at once does not push itself out")
+    @Test("many clients that connect at once do not lose their connections to each other")
     func crowd() throws {
         try onLoop { loop in
             var options = TestTunnel.Options()

@@ -16,7 +16,7 @@ struct EntryFormatTests {
         return options.annotations
     }
 
-    @Test("a pair is taken as it is, and a later one with the same key wins")
+    @Test("a pair is not changed, and a later pair replaces an earlier one with the same key")
     func asItIs() throws {
         #expect(
             try annotations("-annotation", "a= x, y=z ", "-annotation=b=", "-annotation", "b=2")

@@ -57,7 +57,7 @@ package final class MemoryStore: RecordStore {
     /// The states that were written, in order.
     package var writes: [String] { state.withLock { $0.writes } }
 
-    /// Breaks the disk once `writes` more have succeeded; nil mends it.
+    /// Makes writes fail with `fault` after `writes` more have succeeded; nil lets all writes succeed again.
     package func fail(with fault: Fault?, after writes: Int = 0) {
         state.withLock { state in
             state.fault = fault

@@ -6,11 +6,11 @@ package final class Script<Fault: Error>: Sendable {
     package enum Line: Sendable {
         /// As asked.
         case work
-        /// Throws, and nothing has happened.
+        /// Throws without an effect.
         case fail(Fault)
-        /// Throws, but it has happened all the same: an answer that was lost.
+        /// Has its effect and then throws, as when an answer is lost.
         case workAndFail(Fault)
-        /// Waits, then does as asked. Cancelled, it throws, and nothing has happened.
+        /// Waits, then does the work. When it is cancelled it throws without an effect.
         case wait(Event)
         /// Waits, whether it is cancelled or not, then does as asked.
         case waitStubbornly(Event)

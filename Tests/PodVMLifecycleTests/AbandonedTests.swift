@@ -194,9 +194,9 @@ struct AbandonedTests {
 }
 
 @Suite("The end of the process")
-struct FarewellTests {
-    @Test("calls off what is being started, refuses what comes, and still stops")
-    func farewell() async throws {
+struct ShutdownTests {
+    @Test("cancels starts in progress, refuses new sandboxes, and still stops sandboxes")
+    func shutdown() async throws {
         let node = Node()
         node.cloud.creation.append(.wait(Event()))
         try await node.run { supervisor in

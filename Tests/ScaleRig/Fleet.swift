@@ -8,7 +8,7 @@ internal import Telemetry
 
 /// The nodes, and the pods that come to them.
 ///
-/// The nodes do not compare Azure's VMs with their records now and then, as adaptors do. That has a limit of a tenth of
+/// The nodes do not compare Azure's VMs with their records at intervals, as adaptors do. That has a limit of a tenth of
 /// all reads, but a thousand nodes that each read thousands of VMs are too much for one processor in
 /// scaled time.
 struct Fleet: Sendable {

@@ -77,9 +77,9 @@ struct ARMThrottleTests {
     func oneNews() async throws {
         let throttle = ARMThrottle(clock: clock)
         throttle.served(try await throttle.permit(.writes), plenty)
-        var turns: [ARMThrottle.Permit] = []
-        for _ in 0..<20 { turns.append(try await throttle.permit(.writes)) }
-        for permit in turns { throttle.refused(permit, ["Retry-After": "5"]) }
+        var permits: [ARMThrottle.Permit] = []
+        for _ in 0..<20 { permits.append(try await throttle.permit(.writes)) }
+        for permit in permits { throttle.refused(permit, ["Retry-After": "5"]) }
         #expect(try await times(1, .writes, throttle) == .seconds(5))
     }
 

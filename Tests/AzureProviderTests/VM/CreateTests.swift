@@ -259,7 +259,7 @@ struct CreateTests {
         #expect(azure.bodies.isEmpty)
     }
 
-    @Test("goes by the names of sizes when they cannot be read, but for those that must be compared")
+    @Test("uses the names of sizes when the list of sizes cannot be read, except where sizes must be compared")
     func withoutSizes() async throws {
         let azure = try Fixture(nil)
         azure.accept()

@@ -60,10 +60,11 @@ struct DeleteTests {
         let azure = try Fixture()
         azure.arm.on("GET", Fixture.vm, .json(200, Fixture.machine("Deleting")))
         azure.arm.on("DELETE", Fixture.vm, .empty(202, [Fixture.running]))
-        azure.arm.on("GET", Fixture.operation, Fixture.status("Failed", "InternalExecutionError", "a bad day"))
+        azure.arm.on("GET", Fixture.operation, Fixture.status("Failed", "InternalExecutionError", "a storage fault"))
         let error = await azure.failure { try await delete(azure) }
         #expect(
-            error?.detail.contains("InternalExecutionError: a bad day (request id req-InternalExecutionError") == true)
+            error?.detail.contains("InternalExecutionError: a storage fault (request id req-InternalExecutionError")
+                == true)
         #expect(error?.advice != .giveUp)
     }
 
@@ -124,7 +125,7 @@ struct DeleteTests {
         #expect(azure.calls.contains("DELETE \(Self.name)"))
     }
 
-    @Test("asks nothing about names that no VM of ours has")
+    @Test("sends no request for names that no VM of this project can have")
     func names() async throws {
         let azure = try Fixture()
         for name in ["", "../x", "VM", "a?b", String(repeating: "a", count: 64)] {

@@ -57,7 +57,7 @@ enum Example {
         return .object(sku)
     }
 
-    /// Confidential sizes of two families, one that is none, and a dear one.
+    /// Confidential sizes of two families, a size that is not confidential, and an expensive size.
     static var skus: [JSONValue] {
         [
             sized("Standard_DC4es_v6", 4, 16), sized("Standard_DC2es_v6", 2, 8),

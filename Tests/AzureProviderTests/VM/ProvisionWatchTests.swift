@@ -114,7 +114,7 @@ struct ProvisionWatchTests {
         #expect(error?.detail.contains("OSProvisioningTimedOut: too slow") == true)
     }
 
-    @Test("goes on while Azure does not answer: the VM may run all the same")
+    @Test("goes on while Azure does not answer, because the VM may run nevertheless")
     func unreachable() async throws {
         let (azure, creation) = try await created()
         azure.arm.on(
@@ -154,7 +154,7 @@ struct ProvisionWatchTests {
     }
 
     @Test("reads the power state with growing pauses, and goes on while Azure does not answer or does not know it")
-    func seldom() async throws {
+    func growingPauses() async throws {
         let azure = try Fixture()
         azure.arm.on(
             "GET", Fixture.vm, Self.machine(power: "starting"), Self.machine(power: nil), .broken, .broken, .broken,

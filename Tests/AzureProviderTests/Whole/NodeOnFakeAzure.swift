@@ -9,7 +9,7 @@ import Testing
 @testable import AzureProvider
 @testable import FakeCloud
 
-/// A node whose pods' VMs are a fake Azure's, on paper: the lifecycle, this provider, libcurl, and the other end.
+/// A node whose pods' VMs a fake Azure simulates: with the lifecycle, this provider, libcurl and the server.
 struct NodeOnFakeAzure: Sendable {
     let azure: FakeAzure
     let machines: RecordOnlyMachines
@@ -129,7 +129,7 @@ final class CountingSender: HTTPSender {
 
     init(_ sender: any HTTPSender) { self.sender = sender }
 
-    /// `PUT virtualMachines/podvm-x` and the like, in order; tokens left out.
+    /// Method and path of each request, such as `PUT virtualMachines/podvm-x`, in order. Requests for tokens are left out.
     var all: [String] { requests.withLock { $0 } }
 
     subscript(method: String) -> Int { all.count { $0.hasPrefix("\(method) ") } }

@@ -96,8 +96,8 @@ struct WholeLifeTests {
         }
     }
 
-    @Test("ends, told and without remains, for a VM that Azure only pretends to make")
-    func pretended() throws {
+    @Test("fails with the reason and leaves nothing when Azure reports success but creates no usable VM")
+    func unusableVM() throws {
         try NodeOnFakeAzure.run { azure, machines, client, loop in
             for (number, (fault, words)) in [("no-vm", "the VM does not exist"), ("no-address", "has no address")]
                 .enumerated()

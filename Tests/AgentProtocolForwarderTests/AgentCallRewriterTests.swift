@@ -59,7 +59,7 @@ struct AgentCallRewriterTests {
     }
 
     @Test(
-        "finds the calls to change however the bytes are cut, and changes no other byte",
+        "finds the calls to change, however the bytes are cut, and changes no other byte",
         arguments: [1, 2, 3, 7, 9, 10, 11, 12, 40, 50, 138, 139, 1000, 4096, 65_536, .max / 2])
     func anyCut(size: Int) throws {
         let bytes = Array(Self.passing.flatMap { [$0, container, sandbox] }.joined())
@@ -99,7 +99,9 @@ struct AgentCallRewriterTests {
     ].map { Array($0.joined()) }
     private static let cutTag: [UInt8] = [0x92, 0x80, 0x80, 0x80, 0x80, 0x01]
 
-    @Test("ends a connection whose request is ambiguous or cannot be read, before the agent has it", arguments: refused)
+    @Test(
+        "ends a connection whose request is ambiguous or cannot be parsed, before the agent gets the request",
+        arguments: refused)
     func ambiguous(envelope: [UInt8]) throws {
         let frame = Requests.frame(envelope: envelope)
         for size in [1, 3, 10, 11, 40, .max / 2] {
@@ -110,14 +112,14 @@ struct AgentCallRewriterTests {
         }
     }
 
-    @Test("an oversized frame passes, and what follows it is found", arguments: [4096, 100_000])
+    @Test("passes an oversized frame on, and finds the frame after it", arguments: [4096, 100_000])
     func oversized(size: Int) throws {
         let length = Frame.payloadLimit + 1
         let frame = Self.raw(UInt32(length), 1, container + [UInt8](repeating: 0, count: length - container.count))
         #expect(try filter(frame + sandbox, inChunksOf: size) == frame + sandboxRewritten)
     }
 
-    @Test("gives back at once all that it need not hold, without copying it")
+    @Test("passes on at once, and without copying, all bytes that it does not have to hold")
     func noHolding() throws {
         var rewriter = AgentCallRewriter(podNamespace: Requests.podNamespace)
         var output: [UInt8] = []
@@ -131,7 +133,7 @@ struct AgentCallRewriterTests {
         }
     }
 
-    @Test("holds the two calls and nothing else, and lets go of what it held with the connection")
+    @Test("holds only the two calls that it rewrites, and frees their bytes when the connection ends")
     func holding() throws {
         let frames = HeldFrames()
         #expect(try filter(Array(container.dropLast()), inChunksOf: 100, frames) == [])
@@ -147,7 +149,7 @@ struct AgentCallRewriterTests {
         #expect(frames.bytes == 0)
     }
 
-    @Test("among too many held calls the largest go, and with them their connections")
+    @Test("when held calls exceed the limit, the connections of the largest calls are closed")
     func budget() throws {
         let frames = HeldFrames(limit: 100_000)
         func start(_ count: Int) throws -> AgentCallRewriter {
@@ -174,7 +176,7 @@ struct AgentCallRewriterTests {
         #expect(try filter(container, inChunksOf: 64, frames) == containerRewritten)
     }
 
-    @Test("sixty who each send nearly all of the largest frame hold no more than allowed")
+    @Test("sixty clients that each send most of a frame of the maximum size hold no more bytes than allowed")
     func hostile() throws {
         let frames = HeldFrames()
         let payload = [UInt8](repeating: 0, count: Frame.payloadLimit - 200)
@@ -200,7 +202,7 @@ struct AgentCallRewriterTests {
         #expect(frames.bytes == 0)
     }
 
-    @Test("any bytes come out the same however they are cut, or are refused however they are cut")
+    @Test("the result for any bytes does not depend on how they are cut")
     func anyBytes() throws {
         var refused = 0
         func outcome(_ bytes: [UInt8], _ size: Int) throws -> [UInt8]? {

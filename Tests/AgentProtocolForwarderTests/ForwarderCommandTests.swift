@@ -52,12 +52,12 @@ struct ForwarderCommandTests {
         for (name, value) in wanted { #expect(values.first { $0.name == name }?.value == value, "\(name)") }
     }
 
-    @Test("says its version, with one dash, with two or as a word", arguments: ["-version", "--version", "version"])
+    @Test("prints its version, for -version, --version and version", arguments: ["-version", "--version", "version"])
     func version(word: String) {
         #expect(run(word) == Outcome(status: 0, output: "agent-protocol-forwarder \(ProjectVersion.text)\n"))
     }
 
-    @Test("explains itself", arguments: ["help", "-help", "--help"])
+    @Test("prints its help", arguments: ["help", "-help", "--help"])
     func help(word: String) {
         let outcome = run(word)
         #expect(outcome.status == 0)
@@ -67,7 +67,8 @@ struct ForwarderCommandTests {
     }
 
     @Test(
-        "listens where Go would", arguments: [("localhost:15151", "127.0.0.1:15151"), ("[::1]:15150", "[::1]:15150")])
+        "listens on the address on which the Go forwarder listens",
+        arguments: [("localhost:15151", "127.0.0.1:15151"), ("[::1]:15150", "[::1]:15150")])
     func listen(text: String, meaning: String) throws {
         let request = try ForwarderOptions.command.parse(["-listen", text], environment: [:])
         guard case .run(let options, operands: _) = request else { throw Failure() }
@@ -83,7 +84,7 @@ struct ForwarderCommandTests {
         #expect(run("surplus").status == 1)
     }
 
-    @Test("ends with 1 and a sentence when it cannot start")
+    @Test("ends with status 1 and an error when it cannot start")
     func cannotStart() throws {
         let outcome = run("-config", guest.config)
         #expect(outcome.status == 1)
@@ -95,7 +96,7 @@ struct ForwarderCommandTests {
         #expect(taken.error.contains("203.0.113.1:1"))
     }
 
-    @Test("provisions what user data brings, and warns of what it skips")
+    @Test("provisions the files of the user data, and warns about the files that it skips")
     func provision() throws {
         let file = try userData([
             document, .init(path: "/run/peerpod/scratch-space.marker", content: ""),
@@ -112,7 +113,7 @@ struct ForwarderCommandTests {
         #expect(try Files.list(root) == ["apf.json", "scratch-space.marker"])
     }
 
-    @Test("takes attestation's configuration from user data only where a flag of the image says so")
+    @Test("takes the configuration of attestation from user data only when a flag of the image allows it")
     func unmeasured() throws {
         let file = try userData([document, .init(path: "/run/peerpod/aa.toml", content: "a = 1")])
         let root = "\(guest.path)/run"
@@ -124,7 +125,7 @@ struct ForwarderCommandTests {
         #expect(try Files.list(root) == ["aa.toml", "apf.json"])
     }
 
-    @Test("provisions nothing when the user data is not a cloud-config, names a file elsewhere, or is not there")
+    @Test("provisions nothing when the user data is missing, is not a cloud-config, or has a path that is not allowed")
     func refusesToProvision() throws {
         let root = "\(guest.path)/run"
         let cases = [

@@ -11,7 +11,7 @@ struct ForwarderProcessTests {
     private static let program = "\(Files.parent(of: SystemInfo.executablePath))/agent-protocol-forwarder"
 
     @Test(
-        "tells the service manager when it is ready and when it stops, and ends with 0 at a signal",
+        "tells the service manager when it is ready and when it stops, and ends with status 0 after a signal",
         .enabled(if: Files.isExecutable(program), "agent-protocol-forwarder is not built"))
     func lifetime() throws {
         let guest = try Guest()
@@ -43,7 +43,7 @@ struct ForwarderProcessTests {
     }
 
     @Test(
-        "a crowd of strangers with long hellos takes little memory, and leaves none taken",
+        "many unknown clients with long hello messages use little memory, and the process frees it afterwards",
         .enabled(if: Files.isExecutable(program), "agent-protocol-forwarder is not built"),
         .disabled(if: hasThreadSanitizer, "ThreadSanitizer keeps memory that was freed"),
         arguments: [131_000, 24_000])

@@ -7,7 +7,7 @@ import Testing
 
 @testable import AgentProtocolForwarder
 
-@Suite("Starting")
+@Suite("The forwarder's start")
 struct ForwarderSetupTests {
     private let guest: Guest
     private let identity: SandboxIdentity
@@ -21,7 +21,7 @@ struct ForwarderSetupTests {
         #expect(throws: ForwarderError.self) { try ForwarderSetup(options) }?.description
     }
 
-    @Test("takes identity and trust from the boot document")
+    @Test("takes its certificate and the trusted authority from the boot document")
     func fromDocument() throws {
         try guest.write(identity)
         let setup = try ForwarderSetup(guest.options)
@@ -29,7 +29,7 @@ struct ForwarderSetupTests {
         #expect(setup.document.podName == "pod")
     }
 
-    @Test("says so when there is no boot document, or one that cannot be used")
+    @Test("fails with an error that says so when the boot document is missing or cannot be used")
     func document() throws {
         #expect(refusal(guest.options)?.contains("No such file or directory") == true)
         #expect(refusal(guest.options)?.contains("agent-protocol-forwarder provision") == true)
@@ -73,7 +73,7 @@ struct ForwarderSetupTests {
         #expect(refusal(guest.options)?.contains("TLS cannot be served") == true, "a key of another certificate")
     }
 
-    @Test("knows where the VM's metadata service is only if the pod is to have one")
+    @Test("knows the address of the VM's metadata service only if the pod may use the service")
     func metadata() throws {
         try guest.write(identity)
         var options = guest.options
@@ -87,7 +87,7 @@ struct ForwarderSetupTests {
         #expect(try ForwarderSetup(options).metadata?.description == "169.254.169.254:80")
     }
 
-    @Test("files named by flags win over the boot document")
+    @Test("files that flags name replace those of the boot document")
     func flags() throws {
         try guest.write(identity) {
             $0.serverKey = .init("no key")
@@ -102,7 +102,7 @@ struct ForwarderSetupTests {
         #expect(refusal(options)?.contains("TLS cannot be served") == true)
     }
 
-    @Test("the profile is the boot document's unless flags give one")
+    @Test("the TLS profile comes from the boot document unless flags give one")
     func profile() throws {
         try guest.write(identity) { $0.minimumTLSVersion = "VersionTLS11" }
         #expect(refusal(guest.options)?.contains("VersionTLS11") == true)

@@ -10,14 +10,14 @@ import Testing
 
 extension RealNamespaces {
     @Suite(
-        "and the forwarder's process",
+        "and the process of the forwarder",
         .enabled(if: Files.isExecutable(ForwarderProgram.path), "agent-protocol-forwarder is not built"))
     struct Processes {
         private let rig: VMInLab
 
         init() async throws { rig = try await VMInLab() }
 
-        @Test("serves when the pod has its network, and what the pod has open survives a kill and a second forwarder")
+        @Test("serves once the pod has its network; the pod's open connections survive a kill and a new forwarder")
         func restart() throws {
             let rig = rig
             try onLoop { loop in
@@ -53,7 +53,7 @@ extension RealNamespaces {
             }
         }
 
-        @Test("keeps of its rights what it takes to look at the pod's network, on every thread")
+        @Test("keeps on every thread only the capabilities that reading the pod's network needs")
         func rights() throws {
             let rig = rig
             try onLoop { loop in
@@ -74,7 +74,7 @@ extension RealNamespaces {
             }
         }
 
-        @Test("says that the pod reaches the outside through its node, when the node would have it otherwise")
+        @Test("logs that the pod's traffic leaves through its node when the node asks for another way")
         func external() throws {
             try rig.write { $0.isExternalThroughVM = true }
             let rig = rig
@@ -93,7 +93,7 @@ extension RealNamespaces {
             }
         }
 
-        @Test("stops at once when told so while it waits for the VM's own network")
+        @Test("stops at once after a signal while it waits for the VM's own network")
         func stopped() throws {
             let inVM = try Lab.socket(rig.lab.vm)
             try inVM.remove(try prefix("10.0.0.2/24"), from: try inVM.made("eth0"))
@@ -109,7 +109,7 @@ extension RealNamespaces {
         }
 
         @Test(
-            "ends with a sentence and with nothing changed, when no pod's network can be like that",
+            "ends with an error and changes nothing when the pod's network in the boot document is not possible",
             arguments: [
                 ("\"podip\": \"10.244.1.10/24\"", "\"podip\": \"0.0.0.0/0\"", "0.0.0.0/0"),
                 ("\"podip\": \"10.244.1.10/24\"", "\"podip\": \"10.244.1.10\"", "pod-network.podip"),
@@ -121,7 +121,10 @@ extension RealNamespaces {
                 ("\"vxlan-id\": 555000", "\"vxlan-id\": 0", "a VXLAN identifier is 1 to 16777215"),
                 ("\"vxlan-id\": 555000", "\"vxlan-id\": 16777216", "pod-network.vxlan-id"),
                 ("\"vxlan-port\": 4789", "\"vxlan-port\": 0", "a UDP port is 1 to 65535"),
-                ("\"worker-node-ip\": \"10.0.0.1/24\"", "\"worker-node-ip\": \"127.0.0.1/8\"", "not the address of a host"),
+                (
+                    "\"worker-node-ip\": \"10.0.0.1/24\"", "\"worker-node-ip\": \"127.0.0.1/8\"",
+                    "not the address of a host"
+                ),
                 ("\"further-routes\": [", "many routes", "a pod may have 1024"),
                 ("\"gw\": \"10.244.1.1\"", "\"gw\": \"10.99.0.1\"", "The route to"),
                 ("\"gw\": \"10.244.1.1\"", "\"gw\": \"169.254.169.254\"", "the pod's network needs 169.254.169.254"),

@@ -47,7 +47,7 @@ extension RealNamespaces {
             }
         }
 
-        @Test("joins the pod in the VM with the cluster, and keeps it from the metadata services")
+        @Test("connects the pod in the VM to the cluster, and blocks its access to the metadata services")
         func joined() throws {
             let (rig, network) = (rig, try network())
             for host in [rig.lab.node, rig.lab.vm] {
@@ -68,7 +68,7 @@ extension RealNamespaces {
             #expect(try rig.links() == before)
         }
 
-        @Test("leaves the pod only DNS of the services of Azure's platform", arguments: [false, true])
+        @Test("lets the pod use only DNS of the services of Azure's platform", arguments: [false, true])
         func platform(offersMetadata: Bool) throws {
             let (rig, network) = (rig, try network { $0.offersMetadata = offersMetadata })
             let platform = "168.63.129.16"
@@ -92,7 +92,7 @@ extension RealNamespaces {
             #expect(try !Lab.pings(platform, from: rig.podns, "-I eth0"))
         }
 
-        @Test("waits for the VM's own network, says so, and goes on as soon as it is there")
+        @Test("waits for the VM's own network, logs that it waits, and continues as soon as the network exists")
         func waiting() throws {
             let (rig, network) = (rig, try network())
             let inVM = try Lab.socket(rig.lab.vm)
@@ -117,7 +117,7 @@ extension RealNamespaces {
             #expect(try Lab.pings("10.244.1.10", from: rig.lab.client))
         }
 
-        @Test("gives up on a VM without a network, and on an interface that is not there, with a sentence")
+        @Test("fails with an error when the VM has no network, or not the configured interface")
         func noNetwork() throws {
             let other = try refusal(try network { $0.hostInterface = "eth7" })
             #expect(other.contains("The interface eth7") && other.contains("-host-interface"), "\(other)")
@@ -128,7 +128,7 @@ extension RealNamespaces {
             #expect(try Lab.socket(rig.podns).links().count == 1)
         }
 
-        @Test("takes an interface of the tunnel's own where the node has one, and no other")
+        @Test("uses the separate interface for the tunnel where the node has one, and no other interface")
         func dedicated() throws {
             try rig.write { $0.isDedicated = true }
             let text = try refusal(try network())
@@ -143,7 +143,7 @@ extension RealNamespaces {
             }
         }
 
-        @Test("names the unit that makes the pod's namespace where there is none")
+        @Test("gives an error that names the systemd unit for the pod's namespace when the namespace is missing")
         func noNamespace() throws {
             let text = try refusal(try network { $0.podNamespace = "/run/netns/no-such-namespace" })
             #expect(text.contains("/run/netns/no-such-namespace") && text.contains("netns@podns"), "\(text)")

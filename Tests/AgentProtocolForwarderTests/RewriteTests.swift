@@ -4,7 +4,7 @@ import KataProtocol
 import TTRPC
 import Testing
 
-@Suite("What becomes of a call")
+@Suite("The rewriting of a call")
 struct RewriteTests {
     private func rewrite(_ frame: [UInt8]) throws -> [UInt8] {
         var rewriter = AgentCallRewriter(podNamespace: Requests.podNamespace)
@@ -16,14 +16,14 @@ struct RewriteTests {
     private let ipc = Requests.namespace("ipc", "")
     private let mount = Requests.namespace("mount", "/x")
 
-    @Test("a container without a network namespace gets the pod's, behind all else")
+    @Test("a container without a network namespace gets the pod's, after all its other namespaces")
     func appended() throws {
         let sent = Requests.createContainer(namespaces: [ipc, mount])
         let wanted = Requests.createContainer(namespaces: [ipc, mount], last: Requests.appended)
         #expect(try rewrite(Requests.frame("CreateContainer", sent)) == Requests.frame("CreateContainer", wanted))
     }
 
-    @Test("a container with network namespaces keeps one, and it is the pod's")
+    @Test("a container with several network namespaces keeps one, which becomes the pod's")
     func replaced() throws {
         let foreign = Requests.namespace("network", "/proc/1/ns/net")
         let sent = Requests.createContainer(namespaces: [ipc, foreign, mount, foreign])
@@ -31,7 +31,7 @@ struct RewriteTests {
         #expect(try rewrite(Requests.frame("CreateContainer", sent)) == Requests.frame("CreateContainer", wanted))
     }
 
-    @Test("the agent reads what was meant")
+    @Test("the agent parses the rewritten call to the intended values")
     func read() throws {
         var request = CreateContainerRequest()
         request.containerID = "c1"
@@ -48,7 +48,7 @@ struct RewriteTests {
         #expect(try CreateContainerRequest(parsing: envelope.payload) == request)
     }
 
-    @Test("a sandbox loses the node's resolver and nothing else")
+    @Test("a sandbox loses only the node's resolver")
     func sandbox() throws {
         let sent = Requests.createSandbox(dns: ["nameserver 10.0.0.10", "search default"])
         let wanted = Requests.createSandbox(dns: [])
@@ -56,7 +56,7 @@ struct RewriteTests {
         #expect(try rewrite(Requests.frame("CreateSandbox", wanted)) == Requests.frame("CreateSandbox", wanted))
     }
 
-    @Test("the lengths are right wherever they take a byte more")
+    @Test("length fields are right where the change makes them one byte longer")
     func lengths() throws {
         for padding in [0, 60, 100, 126, 127, 128, 129, 16_200, 16_250, 16_300, 16_383, 16_384, 2_097_100, 2_097_152] {
             let sent = Requests.createContainer(namespaces: [], padding: padding)
@@ -65,7 +65,7 @@ struct RewriteTests {
         }
     }
 
-    @Test("the order of the envelope's fields does not matter, and neither do numbers with more bytes than they need")
+    @Test("the order of the envelope's fields, and numbers with more bytes than necessary, do not change the result")
     func order() throws {
         func envelopes(_ payload: [UInt8]) -> [[UInt8]] {
             [
@@ -95,7 +95,7 @@ struct RewriteTests {
         }
     }
 
-    @Test("a message in several pieces is taken as one")
+    @Test("a message in several pieces is merged into one")
     func pieces() throws {
         func linux(_ entry: [UInt8]) -> [UInt8] {
             Requests.message { $0.message(8) { $0.message(6) { $0.raw(entry) } } }
@@ -117,7 +117,7 @@ struct RewriteTests {
         #expect(try rewrite(Requests.frame("CreateContainer", sent)) == Requests.frame("CreateContainer", wanted))
     }
 
-    @Test("the type that kata's agent takes for a network is one, and of an entry's two types or paths the last counts")
+    @Test("network namespaces are recognised by the type that kata's agent uses; of two types or paths the last counts")
     func synonyms() throws {
         let entries = [
             Requests.namespace("net", "/proc/1/ns/net"),
@@ -131,7 +131,7 @@ struct RewriteTests {
         }
     }
 
-    @Test("what the agent has to refuse goes to it as it came")
+    @Test("a call that the agent must refuse is passed on unchanged")
     func untouched() throws {
         let container = Requests.createContainer(namespaces: [])
         let frames = [
@@ -146,7 +146,7 @@ struct RewriteTests {
         for frame in frames { #expect(try rewrite(frame) == frame) }
     }
 
-    @Test("a call whose content cannot be read ends the connection: another reader might make something of it")
+    @Test("a call that cannot be parsed ends the connection, because the agent might parse it differently")
     func unreadable() {
         let container = Requests.createContainer(namespaces: [])
         let contents = [
@@ -162,7 +162,7 @@ struct RewriteTests {
         }
     }
 
-    @Test("a container that no longer fits with its namespace goes on as too large, for the agent to say so")
+    @Test("a container that is too large with its namespace is passed on as oversized, and the agent refuses it")
     func oversized() throws {
         let empty = Requests.frame("CreateContainer", Requests.createContainer(namespaces: [], padding: 3 << 20)).count
         let padding = Frame.payloadLimit + FrameHeader.size - empty + (3 << 20) - 1

@@ -68,7 +68,7 @@ struct UnitFilesTests {
     }
 
     @Test(
-        "have no ordering cycle and nothing that systemd does not know, as an image enables them",
+        "have no ordering cycle and no directive that is unknown to systemd, when they are enabled as in an image",
         .enabled(if: canAnalyze, "needs Debian's systemd (scripts/setup test)"))
     func order() throws { #expect(try findings() == "") }
 
@@ -87,7 +87,7 @@ struct UnitFilesTests {
     }
 
     @Test(
-        "a pod's namespace has its loopback interface up from its first moment",
+        "the loopback interface of a pod's namespace is up from the start",
         .enabled(if: canMakeNamespaces, "needs CAP_NET_ADMIN and CAP_SYS_ADMIN"))
     func loopback() throws {
         let unit = try Self.read("\(Self.directory)/netns@.service")

@@ -44,7 +44,7 @@ struct ApplicationProtocolTests {
     }
 
     @Test(
-        "that is asked for is spoken instead of the agent's, also when the session is resumed",
+        "that the client asks for replaces the agent's protocol, also when the session is resumed",
         arguments: ["VersionTLS12", "VersionTLS13"])
     func spoken(version: String) throws {
         let profile = try TLSProfile(minimumVersion: version)
@@ -67,7 +67,7 @@ struct ApplicationProtocolTests {
         }
     }
 
-    @Test("that the other end does not know is no failure, and is said at once", arguments: [["peerpod.v2"], []])
+    @Test("that the other end does not know is reported at once and is not an error", arguments: [["peerpod.v2"], []])
     func unknown(known: [String]) throws {
         let handlers = Dictionary(uniqueKeysWithValues: known.map { ($0, Self.answer) })
         try with(handlers) { dialer, _ in
@@ -76,7 +76,7 @@ struct ApplicationProtocolTests {
         }
     }
 
-    @Test("cannot be asked for in the clear")
+    @Test("cannot be asked for without TLS")
     func inTheClear() throws {
         try with(["peerpod.v1": Self.answer], isEncrypted: false) { dialer, _ in
             let stream = try await dialer.connect(speaking: "peerpod.v1", deadline: .now + .seconds(60))
@@ -84,7 +84,7 @@ struct ApplicationProtocolTests {
         }
     }
 
-    @Test("has few connections at once, and the next one is closed; the agent's are not counted")
+    @Test("has a limit of concurrent connections and the next one is closed; the agent's connections do not count")
     func crowd() throws {
         var limits = GuestTunnel.Limits()
         limits.services = 2
@@ -110,7 +110,7 @@ struct ApplicationProtocolTests {
         }
     }
 
-    @Test("is spoken for so long and no longer")
+    @Test("has a time limit for each connection")
     func deadline() throws {
         var limits = GuestTunnel.Limits()
         limits.service = .milliseconds(50)

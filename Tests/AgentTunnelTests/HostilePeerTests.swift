@@ -13,7 +13,7 @@ struct HostilePeerTests {
     init() throws { identity = try SandboxIdentity.make(vmName: "podvm-a") }
 
     @Test(
-        "a VM that floods the connection with what carries no bytes loses it, and the reason is told",
+        "a VM that floods the connection with records without content loses the connection, and the log has the reason",
         arguments: [
             (HostileServer.Flood.tickets, "more than 16 session tickets"), (.keyUpdates, "changed its key"),
             (.requestedKeyUpdates, "changed its key"), (.keyUpdatesAndBytes, "changed its key"),
@@ -34,7 +34,7 @@ struct HostilePeerTests {
         }
     }
 
-    @Test("a node's loop is never held for long by hostile VMs, and an honest one beside them is served")
+    @Test("hostile VMs do not block the node's event loop for long, and a correct VM is served meanwhile")
     func neighbours() throws {
         try onLoop { [identity] loop in
             let servers = try HostileServer.Flood.allCases.map { try HostileServer(identity, $0) }

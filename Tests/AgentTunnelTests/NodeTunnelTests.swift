@@ -20,7 +20,7 @@ struct NodeTunnelTests {
         }
     }
 
-    @Test("a ready connection that has died meanwhile is replaced without the client noticing")
+    @Test("a ready connection that has closed meanwhile is replaced, and the client gets no error")
     func deadSpare() throws {
         try onLoop { loop in
             let directory = try TemporaryDirectory()

@@ -8,7 +8,7 @@ import Testing
 
 @Suite("Sandbox identities")
 struct SandboxIdentityTests {
-    @Test("the certificates are what the Go peers' rules ask for, in openssl's own words")
+    @Test("the certificates satisfy the rules of the Go peers, as openssl prints them")
     func contents() throws {
         let identity = try SandboxIdentity.make(vmName: "podvm-nginx-0123abcd")
         let server = try describe(identity.server.certificate)
@@ -28,7 +28,7 @@ struct SandboxIdentityTests {
         #expect(identity.server.key.reveal().hasPrefix("-----BEGIN PRIVATE KEY-----\n"))
     }
 
-    @Test("openssl verifies the server by the authority, and the client by itself")
+    @Test("openssl verifies the server with the authority's certificate, and the client with its own certificate")
     func verification() throws {
         let directory = try TemporaryDirectory()
         let identity = try SandboxIdentity.make(vmName: "podvm-a")
@@ -42,7 +42,7 @@ struct SandboxIdentityTests {
         #expect(try !openssl(["verify", "-CAfile", authority, client]).contains(": OK"))
     }
 
-    @Test("no two sandboxes share anything secret, and keys do not print")
+    @Test("no two sandboxes share a secret, and a printed identity does not contain its keys")
     func secrecy() throws {
         let (one, other) = (try SandboxIdentity.make(vmName: "a"), try SandboxIdentity.make(vmName: "a"))
         #expect(one.server.key.reveal() != other.server.key.reveal())
@@ -54,7 +54,7 @@ struct SandboxIdentityTests {
         #expect(!dumped.contains("PRIVATE KEY"))
     }
 
-    @Test("making one takes well under a millisecond or so")
+    @Test("creating an identity takes about a millisecond or less")
     func speed() throws {
         let clock = ContinuousClock()
         let fastest = try (0..<20).map { _ in try clock.measure { _ = try SandboxIdentity.make(vmName: "a") } }.min()
@@ -62,7 +62,7 @@ struct SandboxIdentityTests {
     }
 
     @Test(
-        "a name that cannot stand in a certificate is refused",
+        "a name that a certificate cannot contain is refused",
         arguments: ["", "a,DNS:evil", "a b", "a\0", String(repeating: "x", count: 64)])
     func badName(name: String) {
         let error = #expect(throws: TLSError.self) { try SandboxIdentity.make(vmName: name) }

@@ -59,7 +59,7 @@ struct AzureOptionsTests {
     }
 
     @Test(
-        "are refused where no endpoint can be",
+        "are refused when an endpoint is not valid",
         arguments: [
             "ftp://host", "https://", "https://host/path", "https://me@host", "https://ho st", "host", "https://host:0",
             "https://host:70000", "https://a:b:c", "https://[::1", "https://host?x",
@@ -68,7 +68,7 @@ struct AzureOptionsTests {
         #expect(throws: ConfigurationError.self) { try Self.parse(["-azure-management-endpoint", text]) }
     }
 
-    @Test("find nothing to say of a whole configuration")
+    @Test("report nothing for a complete configuration")
     func whole() {
         #expect(Self.whole.problems.isEmpty)
         #expect(Self.whole.warnings.isEmpty)
@@ -79,7 +79,7 @@ struct AzureOptionsTests {
         #expect(community.problems.isEmpty)
     }
 
-    @Test("name flag and variable of everything that is missing")
+    @Test("name the flag and the variable of each missing setting")
     func missing() {
         let problems = AzureOptions().problems
         for name in [
@@ -90,7 +90,7 @@ struct AzureOptionsTests {
         #expect(problems.count == 5)
     }
 
-    @Test("say what a credential lacks that was asked for by name")
+    @Test("name the missing settings of a credential that was chosen by name")
     func credential() {
         var options = Self.whole
         options.credential = .workloadIdentity
@@ -107,7 +107,7 @@ struct AzureOptionsTests {
         #expect(options.problems.isEmpty)
     }
 
-    @Test("are refused where they cannot be meant")
+    @Test("are refused when their values contradict each other or are not possible")
     func malformed() {
         let group = "/subscriptions/s/resourceGroups/g"
         let cases: [(WritableKeyPath<AzureOptions, String>, String, String)] = [
@@ -129,7 +129,7 @@ struct AzureOptionsTests {
         }
     }
 
-    @Test("want secure boot for a whole encrypted disk, and zones that there are")
+    @Test("require secure boot for an encrypted disk, and zones that exist")
     func combinations() {
         var options = Self.whole
         options.diskEncryption = .diskWithVMGuestState
@@ -140,7 +140,7 @@ struct AzureOptionsTests {
         #expect(options.problems == ["-zone: \"westeurope-1\" is not a zone: 1, 2 or 3"])
     }
 
-    @Test("hold tags to ARM's limits")
+    @Test("refuse tags that exceed ARM's limits")
     func tags() {
         func problems(_ tags: [String: String]) -> [String] {
             var options = Self.whole
@@ -160,7 +160,7 @@ struct AzureOptionsTests {
         #expect(problems(many(51)).count == 1)
     }
 
-    @Test("only warn of ids that look odd, of endpoints in the clear and of ordinary VMs")
+    @Test("give only warnings for unusual ids, for endpoints without TLS and for VMs that are not confidential")
     func warnings() {
         var options = Self.whole
         options.subscriptionID = "my-subscription"

@@ -19,7 +19,7 @@ struct ARMCancellationTests {
         #expect(error?.kind == .cancelled)
     }
 
-    @Test("before it begins sends nothing")
+    @Test("before it starts sends nothing")
     func before() async {
         let client = arm.client(InstantClock())
         let signal = Event()
@@ -57,7 +57,7 @@ struct ARMCancellationTests {
         #expect(arm.calls.count == 2)
     }
 
-    @Test("while the node is throttled ends soon, and does not hold up the next one")
+    @Test("while the node is throttled ends soon, and does not delay the next call")
     func throttled() async throws {
         let clock = ManualClock()
         let client = arm.client(clock)

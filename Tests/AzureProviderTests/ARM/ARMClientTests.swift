@@ -27,7 +27,7 @@ struct ARMClientTests {
         return try #require(await #expect(throws: ARMError.self) { try await client.send(request) })
     }
 
-    @Test("sends one request with token, id and api-version, and does not wait on an idle node")
+    @Test("sends one request with token, id and api-version, without a delay on an idle node")
     func idle() async throws {
         arm.on("GET", "/virtualMachines/vm-1", .json(200, ["name": "vm-1"], [("x-ms-request-id", "r-1")]))
 
@@ -114,7 +114,7 @@ struct ARMClientTests {
         #expect(arm.calls.count == 2, "it may have been cut short, once")
     }
 
-    @Test("takes an answer that comes whole the second time")
+    @Test("repeats a request whose answer was incomplete, and returns the second answer")
     func truncatedOnce() async throws {
         arm.on(
             "GET", "/virtualMachines/vm-1", .bytes(200, "application/json", "{\"name\": \"v"),
@@ -122,7 +122,7 @@ struct ARMClientTests {
         #expect(try await arm.client(clock).send(request("GET")).body?["name"] == "vm-1")
     }
 
-    @Test("gives the status of an error that a proxy wrote, and what its body is")
+    @Test("reports the status and the kind of the body of an error that a proxy wrote")
     func proxyError() async throws {
         arm.on("GET", "/virtualMachines/vm-1", .bytes(403, "text/html", "<html>Forbidden by the firewall</html>"))
         let error = try await failure()
@@ -131,7 +131,7 @@ struct ARMClientTests {
         #expect(error.message.contains("proxy"))
     }
 
-    @Test("refuses a body of a hundred megabytes")
+    @Test("refuses an answer with a body of a hundred megabytes")
     func hugeBody() async throws {
         var huge = HTTPResponse(status: 200, headers: ["Content-Type": "application/json"])
         huge.body = [UInt8](repeating: UInt8(ascii: " "), count: 100 << 20)
@@ -154,7 +154,7 @@ struct ARMClientTests {
         #expect(arm.requests.allSatisfy { !$0.url.contains("evil") })
     }
 
-    @Test("gets another token when ARM refuses it, once")
+    @Test("gets another token, only once, when ARM refuses the first")
     func unauthorized() async throws {
         arm.on(
             "POST", "/token", .json(200, ["expires_in": 3600, "access_token": "t1"]),

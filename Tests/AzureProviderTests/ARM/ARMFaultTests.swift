@@ -4,12 +4,12 @@ import Testing
 
 @testable import AzureProvider
 
-@Suite("Errors of ARM")
+@Suite("An error of ARM")
 struct ARMFaultTests {
     private func fault(_ text: String) throws -> ARMFault? { ARMFault(try JSONValue(parsing: text)) }
 
     @Test(
-        "is found in each of its shapes",
+        "is found in each of its documented formats",
         arguments: [
             #"{"error": {"code": "C", "message": "m"}}"#, #"{"code": "C", "message": "m"}"#,
             #"{"Error": {"Code": "C", "Message": "m"}}"#, #"{"error": "C", "error_description": "m"}"#,
@@ -25,11 +25,11 @@ struct ARMFaultTests {
     }
 
     @Test(
-        "is not found where there is nothing",
+        "is not found in an answer without one",
         arguments: ["{}", "[]", "5", "null", #"{"error": {}}"#, #"{"error": 5}"#])
     func nothing(text: String) throws { #expect(try fault(text) == nil) }
 
-    @Test("has its root in the innermost of the details, or in innererror")
+    @Test("has its root cause in the innermost of the details, or in innererror")
     func root() throws {
         #expect(
             try fault(
@@ -45,7 +45,7 @@ struct ARMFaultTests {
             )?.root?.code == "TooManyRequests")
     }
 
-    @Test("is a line, and not a long one")
+    @Test("is printed as one line of limited length")
     func bounded() throws {
         let long = String(repeating: "x", count: 1 << 18)
         let fault = try #require(try fault("{\"code\": \"\(long)\", \"message\": \"a\\r\\n\\u0007\(long)\"}"))
@@ -54,7 +54,7 @@ struct ARMFaultTests {
         #expect(fault.message.count < 2100)
     }
 
-    @Test("may be a number")
+    @Test("may have a number as its code")
     func number() throws { #expect(try fault(#"{"error": {"code": 42, "message": "m"}}"#)?.code == "42") }
 
     @Test("reads the remaining calls that Azure reports, and ignores headers that it cannot read")

@@ -6,7 +6,7 @@ import Testing
 
 @testable import AzureProvider
 
-@Suite("A list of Azure's")
+@Suite("A list from Azure")
 struct ARMListTests {
     private let arm = ScriptedARM()
     private let clock = InstantClock()
@@ -25,7 +25,7 @@ struct ARMListTests {
         return .json(200, .object(page))
     }
 
-    @Test("is all of its pages, whose links are followed as they are")
+    @Test("has the items of all its pages, whose links are used unchanged")
     func pages() async throws {
         let link = "https://management.test/subscriptions/SUB/x?$skiptoken=a%20b+c&api-version=2024-07-01"
         arm.on("GET", "/virtualMachines", Self.page(["a", "b"], next: .string(link)))
@@ -68,7 +68,7 @@ struct ARMListTests {
         #expect(arm.calls.count == 1)
     }
 
-    @Test("ends, even if its links do not")
+    @Test("has a limit of pages, so that links that repeat end with an error")
     func endless() async throws {
         arm.on("GET", "/virtualMachines", Self.page(["a"], next: "/again"))
         arm.on("GET", "/again", Self.page(["b"], next: "/again"))
@@ -78,7 +78,7 @@ struct ARMListTests {
         #expect(arm.calls.count == 2, "the same link again brings the same page again")
     }
 
-    @Test("ends, even if each page is a new one")
+    @Test("has a limit of pages, so that links that are always new end with an error")
     func manyPages() async throws {
         for page in 0..<600 {
             arm.on("GET", "/page-\(page)", Self.page(["a"], next: .string("/page-\(page + 1)")))

@@ -6,7 +6,7 @@ import Testing
 
 @testable import AzureProvider
 
-@Suite("An operation that goes on after ARM's answer")
+@Suite("An operation that continues after ARM's answer")
 struct ARMOperationTests {
     private static let path = "/subscriptions/sub/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/vm-1"
     private static let url = "https://management.test/op/1?p=a%2Fb&t=1&s=x%3D&api-version=2024-07-01"
@@ -38,7 +38,7 @@ struct ARMOperationTests {
 
     private static func state(_ state: String) -> JSONValue { ["properties": ["provisioningState": .string(state)]] }
 
-    @Test("is watched by its own URL, verbatim, when ARM says to, under the request's id")
+    @Test("is polled at its own URL, unchanged, after the time that ARM gives, with the request's id")
     func asyncOperation() async throws {
         arm.on(
             "GET", "/op/1", .json(200, ["status": "InProgress"], [("Retry-After", "20")]), .json(202, [:]),
@@ -52,21 +52,21 @@ struct ARMOperationTests {
         #expect(clock.naps == [.seconds(10), .seconds(20), .milliseconds(4500)])
     }
 
-    @Test("by its Location has ended when the answer is not 202 any more", arguments: [200, 201, 204])
+    @Test("with a Location has ended when the answer is no longer 202", arguments: [200, 201, 204])
     func location(status: Int) async throws {
         arm.on("GET", "/op/1", .empty(202, [("Retry-After", "3")]), .empty(status))
         try await finish("DELETE", answer(202, location: Self.url))
         #expect(clock.naps == [.seconds(2), .seconds(3)])
     }
 
-    @Test("with both headers is watched by Azure-AsyncOperation")
+    @Test("with both headers is polled at the URL of Azure-AsyncOperation")
     func both() async throws {
         arm.on("GET", "/op/1", .json(200, ["status": "Succeeded"]))
         try await finish("DELETE", answer(202, async: Self.url, location: "https://management.test/op/2"))
         #expect(arm.calls.count == 1)
     }
 
-    @Test("without a header is watched by the resource itself")
+    @Test("without a header is polled at the resource itself")
     func headerless() async throws {
         arm.on("GET", "/vm-1", .json(200, Self.state("Updating")), .json(200, Self.state("Succeeded")))
         try await finish("PUT", answer(200, Self.state("Updating")))
@@ -77,7 +77,7 @@ struct ARMOperationTests {
         #expect(arm.calls.count == 5)
     }
 
-    @Test("is none when the answer says that all is done")
+    @Test("is not polled when the answer says that the operation has ended")
     func done() async throws {
         try await finish("PUT", answer(200, Self.state("Succeeded")))
         try await finish("PUT", answer(201, ["name": "nic"]))
@@ -89,7 +89,7 @@ struct ARMOperationTests {
         #expect(arm.calls.isEmpty)
     }
 
-    @Test("that fails has ARM's code, words, root cause and ids")
+    @Test("that fails gives an error with ARM's code, message, root cause and ids")
     func failed() async throws {
         let error: JSONValue = [
             "code": "AllocationFailed", "message": "No room.", "details": [["code": "Inner", "message": "really"]],
@@ -106,7 +106,7 @@ struct ARMOperationTests {
                 + "(request id r-9, client id id-0)")
     }
 
-    @Test("that fails without a message has failed", arguments: [("Failed", ""), ("Canceled", "Canceled")])
+    @Test("that fails without a message gives an error", arguments: [("Failed", ""), ("Canceled", "Canceled")])
     func wordless(status: String, code: String) async throws {
         arm.on("GET", "/op/1", .json(200, ["status": .string(status), "error": .null]))
         var failure = try await failure("PUT", answer(201, async: Self.url))
@@ -117,7 +117,7 @@ struct ARMOperationTests {
         #expect(failure.kind == .operationFailed)
     }
 
-    @Test("by its Location fails as the request would have")
+    @Test("with a Location fails with the error of the request")
     func locationFails() async throws {
         arm.on("GET", "/op/1", .refusal(409, "NicInUse"))
         let failure = try await failure("DELETE", answer(202, location: Self.url))
@@ -125,7 +125,7 @@ struct ARMOperationTests {
         #expect(failure.code == "NicInUse")
     }
 
-    @Test("that ARM has forgotten is judged by the resource", arguments: [404, 410])
+    @Test("that ARM does not know any more is decided by the state of the resource", arguments: [404, 410])
     func vanished(status: Int) async throws {
         arm.on("GET", "/op/1", .refusal(status, "NotFound"))
         arm.on("GET", "/vm-1", .json(200, Self.state("Creating")), .json(200, Self.state("Succeeded")))
@@ -138,7 +138,7 @@ struct ARMOperationTests {
         #expect(failure.message.contains("does not exist"))
     }
 
-    @Test("that never ends is given up after half an hour")
+    @Test("that does not end is given up after half an hour")
     func endless() async throws {
         arm.on("GET", "/op/1", .json(200, ["status": "InProgress"]))
         let failure = try await failure("PUT", answer(201, async: Self.url))
@@ -149,7 +149,7 @@ struct ARMOperationTests {
     }
 
     @Test(
-        "is not looked for at another server",
+        "is not polled at another server",
         arguments: ["https://evil.test/op", "https://management.test@evil.test/"])
     func elsewhere(url: String) async throws {
         for answer in [answer(201, async: url), answer(202, location: url)] {
@@ -160,14 +160,15 @@ struct ARMOperationTests {
         #expect(arm.requests.isEmpty)
     }
 
-    @Test("whose state cannot be read is an error", arguments: ["{}", "[]", "{\"status\": 5}", "{\"status\": null}"])
+    @Test(
+        "whose state cannot be parsed gives an error", arguments: ["{}", "[]", "{\"status\": 5}", "{\"status\": null}"])
     func malformed(body: String) async throws {
         arm.on("GET", "/op/1", .bytes(200, "application/json", body))
         #expect(try await failure("PUT", answer(201, async: Self.url)).kind == .malformed)
     }
 
     @Test(
-        "is polled at most every second and at least every minute",
+        "is polled at intervals between a second and a minute",
         arguments: [(1, 1), (60, 60), (3600, 60)])
     func pace(advice: Int, pause: Int) async throws {
         arm.on("GET", "/op/1", .json(200, ["status": "Succeeded"]))

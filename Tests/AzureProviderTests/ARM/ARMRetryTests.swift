@@ -37,7 +37,7 @@ struct ARMRetryTests {
         #expect(clock.naps == [400, 800, 1600, 3200].map { .milliseconds($0) })
     }
 
-    @Test("with an advice to wait is repeated after that")
+    @Test("with a time to wait in its answer is repeated after that time")
     func retryAfter() async throws {
         arm.on("DELETE", "/vm-1", .empty(503, [("Retry-After", "17")]), .empty(204))
         try await send("DELETE")
@@ -63,7 +63,7 @@ struct ARMRetryTests {
         #expect(arm.calls.count == 5, "what was not sent, and what ARM itself wants repeated, is repeated")
     }
 
-    @Test("because ARM cannot be reached says that nothing was sent")
+    @Test("because ARM cannot be reached gives an error that says that nothing was sent")
     func unreachable() async throws {
         arm.on("PUT", "/vm-1", .unreachable)
         let error = try await failure("PUT")
@@ -72,7 +72,7 @@ struct ARMRetryTests {
         #expect(arm.calls.count == 5)
     }
 
-    @Test("for a reason that stays is not repeated", arguments: [400, 403, 404, 409, 412])
+    @Test("for a permanent reason is not repeated", arguments: [400, 403, 404, 409, 412])
     func lasting(status: Int) async throws {
         arm.on("PUT", "/vm-1", .refusal(status, "No"))
         #expect(try await failure("PUT").kind == .refused(status: status))
@@ -92,7 +92,7 @@ struct ARMRetryTests {
         #expect(try await client.throttle.permit(.deletions).waited == .zero)
     }
 
-    @Test("by 429 waits as long as it is told, and goes on until patience ends")
+    @Test("with 429 is repeated after the time in the answer, until the time limit of the call")
     func throttled() async throws {
         arm.on("PUT", "/vm-1", .refusal(429, "TooManyRequests", "slow", [("Retry-After", "12")]), .json(200, [:]))
         try await send("PUT")
@@ -106,7 +106,7 @@ struct ARMRetryTests {
         #expect(clock.slept < .seconds(900))
     }
 
-    @Test("by 429 holds up all calls of its class, and no others")
+    @Test("with 429 delays all calls of its class, and no others")
     func throttledTogether() async throws {
         arm.on("PUT", "/vm-1", .refusal(429, "TooManyRequests", "slow", [("Retry-After", "12")]), .json(200, [:]))
         arm.on("GET", "/vm-1", .json(200, [:]))
@@ -145,7 +145,7 @@ struct ARMRetryTests {
     }
 
     @Test(
-        "ignores advice that cannot be read",
+        "ignores a time to wait that cannot be parsed",
         arguments: ["-5", "soon", "", "1e9", "NaN", "5; 6"])
     func oddAdvice(value: String) async throws {
         arm.on("GET", "/vm-1", .empty(503, [("Retry-After", value)]), .json(200, [:]))
@@ -154,7 +154,7 @@ struct ARMRetryTests {
     }
 
     @Test(
-        "with advice to wait for a year does not wait, and passes ten minutes of it on",
+        "with a time to wait of a year does not wait, and reports ten minutes to its caller",
         arguments: ["31536000", "99999999999999999999999"])
     func longAdvice(value: String) async throws {
         arm.on("GET", "/vm-1", .empty(503, [("Retry-After", value)]))
@@ -162,7 +162,7 @@ struct ARMRetryTests {
         #expect(clock.naps.isEmpty)
     }
 
-    @Test("may have its advice in milliseconds, or as a date")
+    @Test("may have the time to wait in milliseconds, or as a date")
     func adviceForms() async throws {
         // The clock's time is the beginning of 2026.
         arm.on(

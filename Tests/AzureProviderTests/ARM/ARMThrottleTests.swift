@@ -46,7 +46,7 @@ struct ARMThrottleTests {
         #expect(clock.slept == .seconds(3), "the wait for an answer that does not come has a limit")
     }
 
-    @Test("lets a busy node call at its share's rate, and each class by itself")
+    @Test("lets a busy node call at the rate of its share, separately for each class")
     func rate() async throws {
         let throttle = ARMThrottle(clock: clock)
         let writes = try await times(100 + 90, .writes, throttle, plenty)
@@ -63,7 +63,7 @@ struct ARMThrottleTests {
         #expect(try await times(1, .writes, throttle) == .seconds(17))
     }
 
-    @Test("is as quick as before as soon as Azure's bucket is full again")
+    @Test("is as fast as before as soon as Azure's bucket is full again")
     func recovery() async throws {
         let throttle = ARMThrottle(clock: clock)
         try await refuse(throttle, .writes, ["Retry-After": "10"])
@@ -112,7 +112,7 @@ struct ARMThrottleTests {
         }
     }
 
-    @Test("slows down as Azure's bucket empties, to what its own part of it was")
+    @Test("slows down to the rate of this node's share as Azure's bucket empties")
     func pressure() async throws {
         let throttle = ARMThrottle(clock: clock)
         _ = try await times(10, .writes, throttle, ["x-ms-ratelimit-remaining-subscription-writes": "150"])
@@ -124,7 +124,7 @@ struct ARMThrottleTests {
         #expect(wait > .seconds(3) && wait < .seconds(12))
     }
 
-    @Test("does not take one VM's own limit for the subscription's")
+    @Test("distinguishes the limit of one VM from the limit of the subscription")
     func resourceQuota() async throws {
         let throttle = ARMThrottle(clock: clock)
         throttle.served(
@@ -133,7 +133,7 @@ struct ARMThrottleTests {
         #expect(try await times(50, .reads, throttle) == .zero)
     }
 
-    @Test("lets calls go in the order in which they came")
+    @Test("sends calls in the order in which they arrived")
     func order() async throws {
         let clock = ManualClock()
         let throttle = ARMThrottle(clock: clock)

@@ -4,7 +4,7 @@ import Testing
 
 /// Simulations without tasks: nodes that share nothing but a bucket of ARM's for writes (200 calls, and 10 more a second),
 /// which tells its level with each answer, a second after the call.
-@Suite("Many nodes and one of Azure's buckets")
+@Suite("Many nodes that share one bucket of Azure")
 struct PacerTests {
     private struct Outcome {
         var served = 0
@@ -83,7 +83,7 @@ struct PacerTests {
         return outcome
     }
 
-    @Test("a thousand nodes at once learn of each other by two refusals each, and then take what flows in")
+    @Test("a thousand nodes at once get two refusals each, and then use exactly the bucket's refill rate")
     func atOnce() {
         let outcome = simulate(nodes: 1000, calls: 5, within: 0.2)
         #expect(outcome.served == 5000)
@@ -93,7 +93,7 @@ struct PacerTests {
         #expect(outcome.end < 800, "\(outcome)")
     }
 
-    @Test("a node alone that is refused once is at full pace within seconds", arguments: 0..<20)
+    @Test("a single node that is refused once is at the full rate again within seconds", arguments: 0..<20)
     func aloneAndRefused(seed: UInt64) {
         let outcome = simulate(nodes: 1, calls: 30, within: 60, unprovoked: 1, seed: seed)
         #expect(outcome.served == 30 && outcome.refused == 1)
@@ -111,7 +111,7 @@ struct PacerTests {
         #expect(outcome.end < 600, "\(outcome)")
     }
 
-    @Test("a node that is alone gets the whole rate", arguments: [(20, 5.0), (100, 8), (300, 40)])
+    @Test("a single node gets the whole rate", arguments: [(20, 5.0), (100, 8), (300, 40)])
     func alone(calls: Int, limit: Double) {
         let outcome = simulate(nodes: 1, calls: calls, within: 0)
         #expect(outcome.served == calls)
@@ -119,7 +119,7 @@ struct PacerTests {
         #expect(outcome.end < limit, "\(outcome)")
     }
 
-    @Test("a few busy nodes are done soon", arguments: [(3, 100), (10, 30), (20, 20)])
+    @Test("a few busy nodes finish their calls soon", arguments: [(3, 100), (10, 30), (20, 20)])
     func few(nodes: Int, calls: Int) {
         let outcome = simulate(nodes: nodes, calls: calls, within: 0.2)
         #expect(outcome.served == nodes * calls)

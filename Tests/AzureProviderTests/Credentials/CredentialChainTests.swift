@@ -14,7 +14,7 @@ struct CredentialChainTests {
             .description
     }
 
-    @Test("takes the first for which everything is there: secret, workload identity, managed identity")
+    @Test("takes the first that is configured completely: secret, workload identity, managed identity")
     func order() {
         #expect(chosen { $0.federatedTokenFile = "/t" }.hasPrefix("the client secret"))
         #expect(
@@ -30,7 +30,7 @@ struct CredentialChainTests {
             } == "the system-assigned managed identity, by http://metadata.test")
     }
 
-    @Test("takes what it is told to")
+    @Test("takes the configured credential")
     func forced() {
         #expect(
             chosen {
@@ -41,7 +41,7 @@ struct CredentialChainTests {
         #expect(chosen { $0.credential = .clientSecret }.hasPrefix("the client secret"))
     }
 
-    @Test("names what is missing, and sends no request")
+    @Test("names the missing settings, and sends no request")
     func incomplete() async {
         let azure = ScriptedARM()
         var options = ScriptedARM.options
@@ -65,7 +65,7 @@ struct CredentialChainTests {
     }
 
     @Test(
-        "goes to the servers of its cloud, or to those that were given",
+        "uses the servers of its cloud, or the configured servers",
         arguments: [
             (
                 AzureCloud.public, "https://login.microsoftonline.com", "https://management.azure.com",

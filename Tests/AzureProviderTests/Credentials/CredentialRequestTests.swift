@@ -21,7 +21,7 @@ struct CredentialRequestTests {
 
     private func body(_ request: OutgoingRequest) -> String { String(decoding: request.body, as: UTF8.self) }
 
-    @Test("by client secret is a form for the tenant's token endpoint, with everything escaped")
+    @Test("by client secret is a form for the tenant's token endpoint, with all values escaped")
     func secret() async throws {
         let token = try await source { $0.clientSecret = Secret("a b&c=d+e") }.token()
 
@@ -35,7 +35,7 @@ struct CredentialRequestTests {
                 + "&scope=https%3A%2F%2Fmanagement.azure.com%2F.default")
     }
 
-    @Test("by workload identity carries the file as it is now, and recovers when the file does")
+    @Test("by workload identity contains the file's present content, and succeeds again once the file is valid again")
     func workloadIdentity() async throws {
         let directory = try Files.makeTemporaryDirectory(prefix: "/tmp/token-")
         defer { try? Files.removeTree(directory) }
@@ -75,7 +75,7 @@ struct CredentialRequestTests {
         #expect(body(azure.requests[1]).contains("client_assertion=ey.second&"))
     }
 
-    @Test("of the metadata service has its header, no proxy, and the client id of a user-assigned identity")
+    @Test("to the metadata service has its header, no proxy, and the client id of a user-assigned identity")
     func metadata() async throws {
         azure.on(
             "GET", "/metadata/identity/oauth2/token",
@@ -118,7 +118,7 @@ struct CredentialRequestTests {
         #expect(clock.naps == pauses.map { .milliseconds($0) })
     }
 
-    @Test("to a metadata service that refuses is not repeated, and says what to do")
+    @Test("to a metadata service that refuses is not repeated, and the error says what to do")
     func refusedByMetadata() async throws {
         azure.on(
             "GET", "/metadata/identity/oauth2/token",
@@ -131,7 +131,7 @@ struct CredentialRequestTests {
         #expect(azure.requests.count == 1)
     }
 
-    @Test("to a metadata service that is not there says what else could have been given")
+    @Test("to a metadata service that does not exist gives an error that names the other credentials")
     func noMetadata() async throws {
         azure.on("GET", "/metadata/identity/oauth2/token", .unreachable)
         let error = await #expect(throws: CredentialError.self) {
@@ -147,7 +147,7 @@ struct CredentialRequestTests {
     }
 
     @Test(
-        "that Entra ID refuses has the number, advice, and never the secret",
+        "that Entra ID refuses gives an error with the number and advice, and without the secret",
         arguments: [
             (7_000_215, 401, "the client secret is wrong"), (7_000_222, 401, "has expired"),
             (700_016, 400, "AZURE_CLIENT_ID"), (90_002, 400, "AZURE_TENANT_ID"), (700_024, 400, "outside its time"),
@@ -174,7 +174,7 @@ struct CredentialRequestTests {
         #expect(azure.requests.count == 1, "a wrong secret does not become right")
     }
 
-    @Test("that fails for a moment is repeated", arguments: [429, 500, 503])
+    @Test("that fails for a temporary reason is repeated", arguments: [429, 500, 503])
     func transient(status: Int) async throws {
         azure.on(
             "POST", "/oauth2/v2.0/token", .empty(status, [("Retry-After", "7")]), .broken,
@@ -183,7 +183,7 @@ struct CredentialRequestTests {
         #expect(clock.naps == [.seconds(7), .milliseconds(1600)])
     }
 
-    @Test("that has to wait for long says so in place of waiting")
+    @Test("that would have to wait for long gives an error at once")
     func longPause() async throws {
         azure.on("POST", "/oauth2/v2.0/token", .empty(429, [("Retry-After", "300")]))
         let error = await #expect(throws: CredentialError.self) { try await source().token() }
@@ -193,7 +193,7 @@ struct CredentialRequestTests {
     }
 
     @Test(
-        "whose answer is not a token reports that, and what the answer was",
+        "whose answer is not a token gives an error that says so and describes the answer",
         arguments: [
             ("text/html", "<html>Sign in to the hotel's network</html>", "not a JSON"),
             ("application/json", "", "not a JSON"), ("application/json", "[1]", "not a JSON object"),

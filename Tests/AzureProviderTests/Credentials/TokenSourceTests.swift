@@ -28,7 +28,7 @@ struct TokenSourceTests {
 
     private func text(_ source: TokenSource) async throws -> String { try await source.token().value.reveal() }
 
-    @Test("asks once, and again only when the token's end is near")
+    @Test("asks once, and again only when the token expires soon")
     func cache() async throws {
         azure.on("POST", "/token", Self.token("one"), Self.token("two"))
         let source = source()
@@ -41,7 +41,7 @@ struct TokenSourceTests {
     }
 
     @Test(
-        "refreshes when the server says so, or after half of a life of two hours and more",
+        "refreshes when the server says so, or after half of a lifetime of two hours or more",
         arguments: [
             (#""expires_in": 3600, "refresh_in": 1000"#, 1000), (#""expires_in": 3600, "refresh_in": "1000""#, 1000),
             (#""expires_in": 3600, "refresh_in": 99999"#, 3300), (#""expires_in": 3600, "refresh_in": -1"#, 3300),
@@ -58,7 +58,7 @@ struct TokenSourceTests {
         #expect(clock.now.duration(to: token.refreshes) == .seconds(seconds))
     }
 
-    @Test("serves the old token while a new one cannot be had, and does not ask again within 30 seconds")
+    @Test("returns the old token while no new one is available, and does not ask again within 30 seconds")
     func earlyFailure() async throws {
         azure.on("POST", "/token", Self.token("one"), .empty(503), .empty(503), Self.token("two"))
         let source = source()
@@ -74,7 +74,7 @@ struct TokenSourceTests {
         #expect(clock.naps.isEmpty)
     }
 
-    @Test("does not serve a token that has expired")
+    @Test("does not return a token that has expired")
     func expiry() async throws {
         azure.on("POST", "/token", Self.token("one"), .refusal(401, "invalid_client"))
         let source = source()
@@ -83,7 +83,7 @@ struct TokenSourceTests {
         await #expect(throws: CredentialError.self) { try await source.token() }
     }
 
-    @Test("lets those who come during an early refresh go on with the old token")
+    @Test("returns the old token to callers during an early refresh")
     func noWaiting() async throws {
         let signal = Event()
         azure.on("POST", "/token", Self.token("one"), .wait(signal, Self.token("two")))
@@ -98,7 +98,7 @@ struct TokenSourceTests {
         #expect(try await text(source) == "two")
     }
 
-    @Test("asks once for all who wait")
+    @Test("asks once for all waiting callers")
     func singleFlight() async throws {
         let signal = Event()
         azure.on("POST", "/token", .wait(signal, Self.token("one")))
@@ -129,7 +129,7 @@ struct TokenSourceTests {
         #expect(try await text(source) == "one")
     }
 
-    @Test("goes on for the others when the requesting caller or a waiting one is cancelled")
+    @Test("continues for the other callers when the requesting caller or a waiting one is cancelled")
     func cancellation() async throws {
         azure.on("POST", "/token", .hang, Self.token("one"))
         let source = source()
@@ -146,7 +146,7 @@ struct TokenSourceTests {
         #expect(azure.requests.count == 2)
     }
 
-    @Test("replaces a token that was refused, once however many were refused with it")
+    @Test("replaces a refused token once, however many calls were refused with it")
     func drop() async throws {
         azure.on("POST", "/token", Self.token("one"), Self.token("two"), Self.token("three"))
         let source = source()
@@ -157,7 +157,7 @@ struct TokenSourceTests {
         #expect(try await text(source) == "two")
     }
 
-    @Test("that is kept running has a new token before a caller needs it, and goes on after failures")
+    @Test("that runs in the background has a new token before a caller needs it, and continues after failures")
     func running() async throws {
         let clock = ManualClock()
         azure.on(
@@ -177,7 +177,7 @@ struct TokenSourceTests {
         await service.value
     }
 
-    @Test("lets no token and no secret into a log line or a description")
+    @Test("writes no token and no secret to a log line or a description")
     func secrecy() async throws {
         let lines = Lock("")
         let logger = Logger(level: .debug, format: .json) { line in

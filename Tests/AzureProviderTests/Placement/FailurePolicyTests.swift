@@ -151,7 +151,7 @@ struct FailurePolicyTests {
         Row(kind: .cancelled, code: "", fallback: .later, told: .cancelled),
     ]
 
-    @Test("is in the table", arguments: rows)
+    @Test("follows the table", arguments: rows)
     func table(_ row: Row) {
         let policy = FailurePolicy(ARMError(row.kind, during: "PUT virtualMachines/x", code: row.code, row.message))
         #expect(policy.fallback == row.fallback)
@@ -159,7 +159,7 @@ struct FailurePolicyTests {
         #expect((policy.advice == .giveUp) == row.isHopeless)
     }
 
-    @Test("uses the root cause where there is one")
+    @Test("uses the root cause of an error that has one")
     func innermost() {
         var error = ARMError(.operationFailed, during: "x", code: "VMExtensionProvisioningError", "")
         error.innermost = ("ZonalAllocationFailed", "no room")

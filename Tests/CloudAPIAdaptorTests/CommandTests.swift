@@ -127,7 +127,7 @@ struct CommandTests {
         #expect(flags.first?.contains("-subscriptionid (AZURE_SUBSCRIPTION_ID)") == true)
     }
 
-    @Test("an invalid initdata is not shown")
+    @Test("the error about an invalid initdata does not show the initdata")
     func initdata() {
         let (_, _, error) = run(["azure", "-fake-cloud"], environment: ["INITDATA": "c2VjcmV0"])
         #expect(error.contains("initdata"))

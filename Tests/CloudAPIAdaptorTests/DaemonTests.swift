@@ -74,7 +74,7 @@ struct DaemonTests {
     }
 
     @Test(
-        "serves alone of several that start at once, and the others say what they share",
+        "of several that start at once, one serves, and the others report what they share with it",
         arguments: [
             (pods: "pods", words: "is in use by another cloud-api-adaptor"),
             (pods: nil, words: "another process answers"),

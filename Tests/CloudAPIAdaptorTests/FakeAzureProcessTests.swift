@@ -67,7 +67,7 @@ struct FakeAzureProcessTests {
         return children[0]
     }
 
-    @Test("where the program is missing, the error says where it was looked for and how to get it")
+    @Test("when the program is missing, the error says where the adaptor searched for it and how to get it")
     func missing() throws {
         let directory = try TemporaryDirectory()
         try onLoop { loop in
@@ -82,7 +82,7 @@ struct FakeAzureProcessTests {
     }
 
     @Test(
-        "a program that does not announce itself is an error, and is ended",
+        "a program that does not announce itself gives an error, and is stopped",
         arguments: [
             ("exit 3", "ended with exit status 3 before it served"),
             ("echo hello; read forever", "its first line of output is not an announcement"),
@@ -124,7 +124,7 @@ struct FakeAzureProcessTests {
         }
     }
 
-    @Test("does not end by the signals that end its parent, but after its parent's services")
+    @Test("ignores the signals that end its parent, and ends after its parent's services")
     func endsLast() throws {
         let directory = try TemporaryDirectory()
         try onLoop { loop in

@@ -109,7 +109,7 @@ struct Node: Sendable {
     .enabled(if: RunningDaemon.isBuiltWhole, "the programs are not built"),
     .enabled(if: canMakeNamespaces, "needs NET_ADMIN and SYS_ADMIN, to make network namespaces"))
 struct PodNetworkStoryTests {
-    @Test("is as the CNI plugin has made it: addresses, Ethernet address, MTU, routes, and TCP in both directions")
+    @Test("is as the CNI plugin made it: addresses, Ethernet address, MTU, routes, and TCP in both directions")
     func whole() throws {
         try Node.run { node in
             let daemon = try node.daemon()
@@ -312,7 +312,7 @@ struct PodNetworkStoryTests {
         (try? DurableFile.read("/proc/\(pid)/comm", limit: 100)).map { String(decoding: $0, as: UTF8.self) } ?? ""
     }
 
-    @Test("is shown as far as the node sees it where the VM does not answer")
+    @Test("is shown with the node's side only when the VM does not answer")
     func silent() throws {
         try Node.run { node in
             let daemon = try node.daemon("manager", ["-disable-tls", "-fake-forwarder-flags", "-disable-tls"])

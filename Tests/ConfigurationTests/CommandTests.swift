@@ -47,7 +47,7 @@ func parse(
 
 @Suite("Flags and environment")
 struct CommandTests {
-    @Test("a flag is stronger than its variable, which is stronger than the default")
+    @Test("a flag overrides its variable, which overrides the default")
     func precedence() throws {
         #expect(try parse()?.options == Options())
         #expect(try parse(environment: ["PORT": "1"])?.options.port == 1)
@@ -108,7 +108,7 @@ struct CommandTests {
         #expect(error?.description.contains("true or false (or 1, 0)") == true)
     }
 
-    @Test("a setting can note where its value was given")
+    @Test("a setting can record where its value was given")
     func sources() throws {
         func source(_ arguments: [String], _ environment: [String: String] = [:]) throws -> ValueSource? {
             guard case .run(let options, _) = try Options.command.parse(arguments, environment: environment) else {
@@ -132,7 +132,7 @@ struct CommandTests {
         #expect(try parse("-port=1", "file", "-port=2")?.options.port == 1)
     }
 
-    @Test("lists and maps take from the variable and from every flag")
+    @Test("lists and maps collect the values of the variable and of every flag")
     func appending() throws {
         let environment = ["CIDRS": "10.0.0.0/8, 10.1.0.0/16,", "TAGS": "a=1, b = 2"]
         let options = try parse("-cidrs", "c", "-cidrs=d", "-tags", "b=3,c=x=y", environment: environment)?.options
@@ -145,17 +145,17 @@ struct CommandTests {
         #expect(try parse("-port", text)?.options.port == value)
     }
 
-    @Test("settings of a part fill in the part")
+    @Test("the settings of a group change the fields of the group")
     func within() throws {
         #expect(try parse("-level", "WARNING")?.options.inner.level == .warning)
     }
 
-    @Test("asks for help with -help or -h, wherever among the flags", arguments: ["-h", "--h", "-help", "--help"])
+    @Test("-help or -h at any place among the flags asks for help", arguments: ["-h", "--h", "-help", "--help"])
     func help(flag: String) throws {
         #expect(try parse("-port=1", flag) == nil)
     }
 
-    @Test("no value of a secret is shown")
+    @Test("the value of a secret is never shown")
     func secrets() throws {
         let options = try #require(try parse("-key=hunter2", environment: ["KEY": "swordfish"])?.options)
         #expect(options.key.reveal() == "hunter2")
@@ -170,7 +170,7 @@ struct CommandTests {
 @Suite("Refused flags and variables")
 struct RefusalTests {
     @Test(
-        "a sentence says where, what and what instead",
+        "the error says where the value was given, what is wrong and which values are allowed",
         arguments: [
             (["-port", "0"], "\"0\" of -port", "a whole number from 1 to 65535"),
             (["-port", "12x"], "\"12x\" of -port", "a whole number from 1 to 65535"),
@@ -200,7 +200,7 @@ struct RefusalTests {
         #expect(error?.description.contains(instead) == true, "\(String(describing: error))")
     }
 
-    @Test("all bad variables are named at once, secrets without their value")
+    @Test("all invalid variables are named at once, secrets without their value")
     func variables() {
         let error = #expect(throws: ConfigurationError.self) {
             try Options.command.parse([], environment: ["PORT": "ten", "VERIFY": "yes", "TIMEOUT": "5"])
@@ -216,7 +216,7 @@ struct RefusalTests {
             ])
     }
 
-    @Test("what follows the flags is refused where nothing may")
+    @Test("arguments after the flags are refused when the command takes none")
     func surplus() {
         let command = Command("tool", summary: "s", defaults: Options(), sections: [.init("Flags", Options.settings)])
         let error = #expect(throws: ConfigurationError.self) {

@@ -5,7 +5,7 @@ import Testing
 @Suite("Durations in Go's syntax")
 struct GoDurationTests {
     @Test(
-        "reads what Go reads",
+        "parses what Go parses",
         arguments: [
             ("5m", .seconds(300)), ("300s", .seconds(300)), ("1h30m", .seconds(5400)), ("1.5h", .seconds(5400)),
             ("250ms", .milliseconds(250)), ("0", .zero), ("+2s", .seconds(2)), ("-2s", .seconds(-2)),
@@ -25,7 +25,9 @@ struct GoDurationTests {
         #expect(throws: ValueError.self) { try GoDuration.parse(text) }
     }
 
-    @Test("what is printed is read again", arguments: ["5m", "1h30m", "250ms", "1s500ms", "0s", "-2s", "1us", "24h"])
+    @Test(
+        "parses every duration that it prints",
+        arguments: ["5m", "1h30m", "250ms", "1s500ms", "0s", "-2s", "1us", "24h"])
     func roundTrip(text: String) throws {
         #expect(GoDuration.text(try GoDuration.parse(text)) == text)
     }

@@ -26,7 +26,7 @@ private final class Stage: Sendable {
     }
 }
 
-@Suite("Program")
+@Suite("A program")
 struct ProgramTests {
     @Test("runs the command that is named, with its flags")
     func command() {
@@ -43,13 +43,13 @@ struct ProgramTests {
         #expect(Stage().run("aws").error.hasPrefix("tool: there is no command \"aws\"\n"))
     }
 
-    @Test("shows text that it was given without steering the terminal")
+    @Test("shows a given text without characters that control the terminal")
     func hostileText() {
         let error = Stage().run("aws\u{1b}[2J\u{202e}").error
         #expect(error.hasPrefix("tool: there is no command \"aws\\u001b[2J\\u202e\"\n\n"))
     }
 
-    @Test("a refused flag or variable fails with its sentence")
+    @Test("fails with the error of a refused flag or variable")
     func refused() {
         let (status, output, error) = Stage().run("serve", "-port=x")
         #expect(status == 1)
@@ -79,7 +79,7 @@ struct ProgramTests {
                 """)
     }
 
-    @Test("a command that is not there says so, whatever is said with it")
+    @Test("an unknown command gives an error that says so, whatever flags follow")
     func unavailable() {
         let said = Mutex("")
         let program = Program(
@@ -91,7 +91,7 @@ struct ProgramTests {
         #expect(program.help.contains("fly (not yet)"))
     }
 
-    @Test("a main command takes every line that names no other")
+    @Test("the main command gets every command line that does not name another command")
     func main() {
         #expect(Stage().run(main: true).status == 42)
         #expect(Stage().run("-port=7", main: true).status == 42)
@@ -99,7 +99,7 @@ struct ProgramTests {
         #expect(Stage().run("-help", main: true).output.contains("Usage: tool [flags]"))
     }
 
-    @Test("help shows each flag with its variable and its default, in lines of 80")
+    @Test("help shows each flag with its variable and its default, in lines of at most 80 characters")
     func helpText() {
         #expect(
             Options.command.help == """

@@ -4,7 +4,7 @@ import Testing
 @Suite("Encodings")
 struct EncodingTests {
     @Test(
-        "base64 is that of RFC 4648, 10",
+        "base64 agrees with the test vectors of RFC 4648, section 10",
         arguments: [
             ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="),
             ("foobar", "Zm9vYmFy"),
@@ -15,7 +15,9 @@ struct EncodingTests {
         #expect(Base64.length(of: plain.utf8.count) == text.utf8.count)
     }
 
-    @Test("text that is not padded base64 is refused", arguments: ["a", "====", "a=b=", "aGk\n", "aG-_", "äää=", "QQ"])
+    @Test(
+        "text that is not base64 with padding is refused",
+        arguments: ["a", "====", "a=b=", "aGk\n", "aG-_", "äää=", "QQ"])
     func invalidBase64(text: String) {
         #expect(Base64.decode(text.utf8) == nil)
     }

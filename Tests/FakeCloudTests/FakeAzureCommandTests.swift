@@ -92,7 +92,7 @@ struct FakeAzureCommandTests {
         }
     }
 
-    @Test("explains a refusal in a sentence")
+    @Test("explains a refusal in one sentence")
     func refuses() throws {
         try inDirectory { directory, loop in
             try Files.write("{\"weather\": \"rain\"}".utf8, to: "\(directory)/scenario", at: 0)
@@ -130,7 +130,7 @@ struct FakeAzureCommandTests {
         }
     }
 
-    @Test("as a child it waits a moment for another one that is about to end")
+    @Test("as a child it waits for a short time until an earlier child ends")
     func succession() throws {
         try inDirectory { directory, loop in
             let first = try start(in: directory, "-supervised", on: loop)

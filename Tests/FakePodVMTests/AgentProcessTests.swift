@@ -29,7 +29,7 @@ import Testing
         }
     }
 
-    @Test("echoes what is typed, and ends when the input does")
+    @Test("echoes its input, and ends when the input ends")
     func echo() throws {
         try AgentFixture.run { agent in
             try await agent.start(["cat"])
@@ -46,7 +46,7 @@ import Testing
         }
     }
 
-    @Test("carries ten megabytes of any bytes both ways, unchanged")
+    @Test("carries ten megabytes of any bytes unchanged in both directions")
     func bulk() throws {
         try AgentFixture.run { agent in
             try await agent.start(["cat"])
@@ -86,7 +86,7 @@ import Testing
         }
     }
 
-    @Test("ends by the signals it is sent", arguments: [(UInt32(15), Int32(143)), (9, 137), (2, 130)])
+    @Test("a process ends by the signals that it gets", arguments: [(UInt32(15), Int32(143)), (9, 137), (2, 130)])
     func signals(number: UInt32, status: Int32) throws {
         try AgentFixture.run { agent in
             try await agent.start(["sleep", "1000"])

@@ -17,7 +17,7 @@ import Testing
         #expect(ProcessPlan(arguments: ["bin/run"]).candidates == ["//bin/run"])
     }
 
-    @Test("has nothing to run without a first argument", arguments: [[], [""]])
+    @Test("is refused without a first argument", arguments: [[], [""]])
     func nothing(arguments: [String]) {
         #expect(ProcessPlan(arguments: arguments).candidates.isEmpty)
     }

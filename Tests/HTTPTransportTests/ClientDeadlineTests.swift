@@ -2,7 +2,7 @@ import HTTPTransport
 import LinuxIO
 import Testing
 
-@Suite("HTTP client and time")
+@Suite("HTTP client and time limits")
 struct ClientDeadlineTests {
     private func expect(
         _ reason: HTTPError.Reason, _ effect: HTTPError.Effect, _ said: String,
@@ -14,7 +14,7 @@ struct ClientDeadlineTests {
         #expect(error?.description.contains(said) == true, "\(error?.description ?? "")")
     }
 
-    @Test("a peer that accepts and does not speak TLS costs the time to connect, and has done nothing")
+    @Test("a peer that accepts and does not speak TLS ends the request after the time to connect, with nothing sent")
     func connecting() throws {
         var options = HTTPClient.Options.plain
         options.connectTimeout = .milliseconds(50)
@@ -29,7 +29,7 @@ struct ClientDeadlineTests {
     }
 
     @Test(
-        "the time limit holds before the answer, in its header and in its body",
+        "the time limit applies before the answer, in its header and in its body",
         arguments: ["", "HTTP/1.1 200 OK\r\nX", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"])
     func answering(beginning: String) throws {
         try withHTTPClient { client, loop in
@@ -48,7 +48,7 @@ struct ClientDeadlineTests {
         }
     }
 
-    @Test("a limit that ends in the queue has sent nothing")
+    @Test("a request whose time limit ends in the queue is not sent")
     func queued() throws {
         var options = HTTPClient.Options.plain
         options.connectionsPerHost = 1
@@ -76,7 +76,7 @@ struct ClientDeadlineTests {
         }
     }
 
-    @Test("cancelling a task ends its transfer at once, wherever it is")
+    @Test("cancelling a task ends its transfer at once, in any phase")
     func cancelled() throws {
         var options = HTTPClient.Options.plain
         options.connectionsPerHost = 1
@@ -123,7 +123,7 @@ struct ClientDeadlineTests {
         }
     }
 
-    @Test("a client that stops fails what is under way, and closes its connections")
+    @Test("a client that stops ends its requests with an error, and closes its connections")
     func stopped() throws {
         try EpollLoop.run { loop in
             let client = try HTTPClient(.plain, on: loop)

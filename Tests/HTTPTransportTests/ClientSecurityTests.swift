@@ -5,7 +5,7 @@ import Testing
 
 @Suite("HTTP client and TLS")
 struct ClientSecurityTests {
-    @Test("trusts a server whose authority it was given, and shares the connection")
+    @Test("trusts a server whose authority is configured, and reuses the connection")
     func trusted() throws {
         let body = [UInt8](repeating: 7, count: 300_000)
         try SecureServer.run { request in
@@ -20,7 +20,7 @@ struct ClientSecurityTests {
         }
     }
 
-    @Test("finds the authority by the environment too", arguments: ["CURL_CA_BUNDLE", "SSL_CERT_FILE"])
+    @Test("finds the authority with the environment variable too", arguments: ["CURL_CA_BUNDLE", "SSL_CERT_FILE"])
     func environment(name: String) throws {
         try SecureServer.run(trusted: false) { server, _ in
             var options = HTTPClient.Options.plain
@@ -55,7 +55,7 @@ struct ClientSecurityTests {
         }
     }
 
-    @Test("says that the file of authorities is of no use")
+    @Test("reports that the file of authorities cannot be used")
     func noAuthority() throws {
         var options = HTTPClient.Options.plain
         options.authorityFile = "/nonexistent/ca.pem"
@@ -68,7 +68,7 @@ struct ClientSecurityTests {
         }
     }
 
-    @Test("a server that hangs up instead of an answer leaves the effect open")
+    @Test("when a server closes the connection without an answer, the error says that the effect is unknown")
     func disconnect() throws {
         try SecureServer.run { _ in
             .disconnect
@@ -81,7 +81,7 @@ struct ClientSecurityTests {
         }
     }
 
-    @Test("a server refuses a certificate that it cannot use")
+    @Test("a server does not start with a certificate that it cannot use")
     func unusable() throws {
         let (one, other) = (
             try ServerIdentity.make(name: "a", organization: "tests"),

@@ -57,7 +57,7 @@ struct HTTP2Tests {
         }
     }
 
-    @Test("100 requests at once share one connection, bodies and all")
+    @Test("100 concurrent requests with bodies share one connection")
     func shared() throws {
         try withServer { client, url in
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -76,7 +76,7 @@ struct HTTP2Tests {
         }
     }
 
-    @Test("a server that knows only HTTP/1.1 is served as well")
+    @Test("a server that knows only HTTP/1.1 works too")
     func fallBack() throws {
         try withServer("old") { client, url in
             for number in 0..<3 {
@@ -87,7 +87,7 @@ struct HTTP2Tests {
         }
     }
 
-    @Test("what one request suffers leaves the others on its connection alone")
+    @Test("the failure of one request does not affect the others on its connection")
     func apart() throws {
         try withServer { client, url in
             var request = OutgoingRequest("GET", "\(url)/hang")

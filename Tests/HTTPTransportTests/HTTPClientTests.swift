@@ -5,7 +5,7 @@ import Testing
 
 @Suite("HTTP client")
 struct HTTPClientTests {
-    @Test("sends method, target, headers and body as given, and brings the answer as it came")
+    @Test("sends method, target, headers and body unchanged, and returns the answer unchanged")
     func whole() throws {
         try withHTTPClient { client, loop in
             try await ScriptedServer.run(on: loop) { connection, _ in
@@ -34,7 +34,7 @@ struct HTTPClientTests {
     }
 
     @Test(
-        "knows the body of each method",
+        "sends Content-Length as the method and the body require",
         arguments: [
             ("GET", "", nil), ("DELETE", "", nil), ("PUT", "", "0"), ("POST", "", "0"), ("PATCH", "", "0"),
             ("POST", "ab", "2"), ("PATCH", "abc", "3"), ("DELETE", "abcd", "4"), ("GET", "a", "1"),
@@ -86,7 +86,7 @@ struct HTTPClientTests {
         }
     }
 
-    @Test("takes a redirect for an answer, and goes nowhere")
+    @Test("returns a redirect as the answer, and does not follow it")
     func redirect() throws {
         try withHTTPClient { client, loop in
             try await ScriptedServer.run(on: loop) { connection, _ in
@@ -102,7 +102,7 @@ struct HTTPClientTests {
         }
     }
 
-    @Test("waits for the answer behind 100 Continue")
+    @Test("waits for the answer after 100 Continue")
     func interim() throws {
         try withHTTPClient { client, loop in
             try await ScriptedServer.run(on: loop) { connection, _ in
@@ -118,7 +118,7 @@ struct HTTPClientTests {
         }
     }
 
-    @Test("what is sent before the client runs is answered once it does; what is sent afterwards fails")
+    @Test("a request before the client runs is sent when it runs; a request after its end fails")
     func beforeAndAfter() throws {
         try EpollLoop.run { loop in
             let client = try HTTPClient(.plain, on: loop)

@@ -27,7 +27,7 @@ struct HTTPServerTests {
         }
     }
 
-    @Test("hands over method, target, headers and the whole body")
+    @Test("passes method, target, headers and the whole body to the handler")
     func whole() throws {
         try withServer(handler: { request in
             #expect(request.method == "PUT")
@@ -51,7 +51,7 @@ struct HTTPServerTests {
         }
     }
 
-    @Test("reads a chunked body, and says 100 to who waits for it")
+    @Test("reads a chunked body, and sends 100 Continue to a client that waits for it")
     func chunked() throws {
         try withServer(handler: { HTTPResponse(status: 200, body: $0.body) }) { address, loop in
             var client = try await Client(address, loop)
@@ -63,7 +63,7 @@ struct HTTPServerTests {
         }
     }
 
-    @Test("sends no body to a HEAD")
+    @Test("sends no body in the answer to HEAD")
     func head() throws {
         try withServer { address, loop in
             var client = try await Client(address, loop)
@@ -111,7 +111,7 @@ struct HTTPServerTests {
         }
     }
 
-    @Test("answers what is asked while it stops, and lets go of its port")
+    @Test("answers requests in progress while it stops, and frees its port")
     func stops() throws {
         let arrived = Event()
         try EpollLoop.run { loop in

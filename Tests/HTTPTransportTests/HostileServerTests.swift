@@ -28,7 +28,7 @@ struct HostileServerTests {
     }
 
     @Test(
-        "knows a broken answer",
+        "recognises a malformed answer",
         arguments: [
             "", "\r\n", "nonsense\r\n\r\n", "{\"error\":1}", "SSH-2.0-OpenSSH_9\r\n", "HTTP/1.1 200 OK\r\nContent-Le",
             "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort", "HTTP/1.1 OK\r\n\r\n", "HTTP/9.9 200 OK\r\n\r\n",
@@ -51,7 +51,7 @@ struct HostileServerTests {
         #expect(!error.description.contains("hidden"))
     }
 
-    @Test("takes a page of HTML for the answer that it is, and what is longer than it says cut off")
+    @Test("returns a page of HTML as an answer, and cuts a body that is longer than its header says")
     func odd() throws {
         let page = try ask("HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/html\r\n\r\n<html>").get()
         #expect(page.status == 502)
@@ -61,7 +61,7 @@ struct HostileServerTests {
         #expect(long.body == Array("ok".utf8))
     }
 
-    @Test("bounds the answer's body, announced or not, and its header")
+    @Test("limits the size of the answer's header, and of its body with or without a length")
     func tooLarge() throws {
         let exact = try ask(
             "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + String(repeating: "a", count: 100), limit: 100)
@@ -83,7 +83,7 @@ struct HostileServerTests {
         }
     }
 
-    @Test("ignores header fields that are none")
+    @Test("ignores malformed header fields")
     func oddHeaders() throws {
         let answer = try ask(
             "HTTP/1.1 200 OK\r\n: none\r\nA: 1\r\n folded: 2\r\nB:\r\nContent-Length: 0\r\n\r\n")
@@ -93,7 +93,7 @@ struct HostileServerTests {
     }
 
     @Test(
-        "sends nothing that would be read as something else",
+        "refuses requests that are invalid or that a server would parse differently",
         arguments: [
             OutgoingRequest("GET", "http://127.0.0.1:1/", headers: ["X": "a\r\nY: b"]),
             OutgoingRequest("GET", "http://127.0.0.1:1/", headers: ["X": "a\nY: b"]),
@@ -139,7 +139,7 @@ struct HostileServerTests {
         }
     }
 
-    @Test("a server that has closed a kept connection costs a new one and no error")
+    @Test("when the server has closed a kept connection, the next request uses a new connection and succeeds")
     func closedBetween() throws {
         try withHTTPClient { client, loop in
             let closed = Event()
@@ -157,7 +157,7 @@ struct HostileServerTests {
         }
     }
 
-    @Test("a kept connection that breaks under a request is not tried again behind the caller's back")
+    @Test("a request whose kept connection breaks is not repeated by the client itself")
     func brokenReuse() throws {
         try withHTTPClient { client, loop in
             let seen = Lock(0)

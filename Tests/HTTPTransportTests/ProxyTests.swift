@@ -36,7 +36,7 @@ struct ProxyTests {
     }
 
     @Test(
-        "asks the proxy that the environment names",
+        "uses the proxy that the environment names",
         arguments: [["http_proxy": "$P"], ["all_proxy": "$P"], ["ALL_PROXY": "$P", "no_proxy": "example.com"]])
     func plain(environment: [String: String]) throws {
         let (asked, outcome) = try ask("http://a.invalid/x?y", environment)
@@ -44,7 +44,9 @@ struct ProxyTests {
         #expect(try outcome.get().status == 200)
     }
 
-    @Test("tunnels TLS through it, and says when it will not", arguments: ["https_proxy", "HTTPS_PROXY"])
+    @Test(
+        "sends TLS through a tunnel of the proxy, and reports when the proxy refuses",
+        arguments: ["https_proxy", "HTTPS_PROXY"])
     func tunnel(name: String) throws {
         let (asked, outcome) = try ask("https://a.invalid/x", [name: "$P"])
         #expect(asked == ["CONNECT a.invalid:443 HTTP/1.1"])
@@ -55,7 +57,7 @@ struct ProxyTests {
     }
 
     @Test(
-        "goes past it where it must",
+        "does not use the proxy where the environment excludes the server",
         arguments: [
             ["http_proxy": "$P", "no_proxy": "127.0.0.1"], ["http_proxy": "$P", "NO_PROXY": "x,127.0.0.0/8"],
             ["http_proxy": "$P", "no_proxy": "*"], ["https_proxy": "$P"], ["HTTP_PROXY": "$P"], ["http_proxy": ""],
@@ -67,13 +69,13 @@ struct ProxyTests {
         #expect(error.reason == .connection)
     }
 
-    @Test("asks no proxy for what is on this very link")
+    @Test("does not use the proxy for a request that excludes it")
     func link() throws {
         let (asked, _) = try ask("http://127.0.0.1:1/", ["http_proxy": "$P"], usesProxy: false)
         #expect(asked == [])
     }
 
-    @Test("a proxy that is not there has sent nothing on")
+    @Test("when the proxy cannot be reached, the error says that nothing was sent")
     func absent() throws {
         let (_, outcome) = try ask("http://a.invalid/", ["http_proxy": "http://no-such-proxy.invalid:3128"])
         guard case .failure(let error) = outcome else { return _ = Issue.record("an answer came") }

@@ -2,12 +2,12 @@ import HTTPTransport
 import Telemetry
 import Testing
 
-@Suite("When to send again")
+@Suite("The policy of repeated requests")
 struct RetryPolicyTests {
     private let now = WallTime(secondsSinceEpoch: 784_111_777)  // Sun, 06 Nov 1994 08:49:37 GMT
 
     @Test(
-        "reads when a server wants to be asked again",
+        "parses the time after which a server allows another request",
         arguments: [
             (["Retry-After": "17"], 17.0), (["retry-after": "0"], 0), (["Retry-After": "1.5"], 1.5),
             (["Retry-After": "17", "retry-after-ms": "250"], 0.25), (["x-ms-retry-after-ms": "1500"], 1.5),
@@ -26,7 +26,7 @@ struct RetryPolicyTests {
         #expect(RetryAfter.parse(headers, now: now) == seconds.map { .milliseconds(Int64($0 * 1000)) })
     }
 
-    @Test("knows dates across leap years and centuries")
+    @Test("computes dates across leap years and centuries")
     func dates() {
         for (text, seconds) in [
             ("Thu, 01 Jan 1970 00:00:00 GMT", 0), ("Tue, 29 Feb 2000 12:00:00 GMT", 951_825_600),
@@ -47,7 +47,7 @@ struct RetryPolicyTests {
         .success(HTTPResponse(status: status, headers: headers))
     }
 
-    @Test("pauses double up to the longest, each at least half of its step, and end")
+    @Test("pauses double up to a maximum, each is at least half of its step, and their number is limited")
     func backOff() {
         var policy = RetryPolicy()
         policy.attempts = 9
@@ -60,7 +60,7 @@ struct RetryPolicyTests {
         #expect(half == .milliseconds(1600))
     }
 
-    @Test("waits no less than the server says, and not all at once")
+    @Test("waits at least as long as the server says, with a random addition")
     func obeys() {
         #expect(delay(answer(429, ["Retry-After": "10"])) == .seconds(10))
         #expect(delay(answer(429, ["Retry-After": "10"]), random: 1) == .milliseconds(15_250))
@@ -70,7 +70,7 @@ struct RetryPolicyTests {
         #expect(delay(answer(429)) == .milliseconds(400))
     }
 
-    @Test("repeats what may pass, and nothing that cannot help")
+    @Test("repeats after temporary errors, and not after permanent errors")
     func statuses() {
         for status in [408, 429, 500, 502, 503, 504, 507] { #expect(delay(answer(status)) != nil, "\(status)") }
         for status in [200, 202, 301, 307, 400, 401, 403, 404, 409, 412, 413, 501, 505] {
@@ -79,7 +79,7 @@ struct RetryPolicyTests {
         #expect(delay(answer(202, ["Retry-After": "5"])) == nil)
     }
 
-    @Test("does nothing twice that is not to be done twice")
+    @Test("does not repeat a request that is not idempotent and may have been carried out")
     func effects() {
         for status in [408, 500, 502, 503, 504] {
             #expect(delay(answer(status), idempotent: false) == nil, "\(status)")
@@ -90,7 +90,7 @@ struct RetryPolicyTests {
         #expect(delay(.failure(.init(.notSent, .connection, "")), idempotent: false) == .milliseconds(400))
     }
 
-    @Test("tries at once again when a kept connection broke, once")
+    @Test("repeats at once, and only once, when a kept connection broke")
     func broken() {
         let broken = Result<HTTPResponse, HTTPError>.failure(.init(.unknown, .brokenAnswer, ""))
         #expect(delay(broken, random: 0.5) == .milliseconds(50))
@@ -99,7 +99,7 @@ struct RetryPolicyTests {
     }
 
     @Test(
-        "knows the errors that stay",
+        "recognises permanent errors",
         arguments: [.malformedRequest, .security, .answerTooLarge, .cancelled, .client] as [HTTPError.Reason])
     func lasting(reason: HTTPError.Reason) {
         #expect(delay(.failure(.init(.notSent, reason, ""))) == nil)

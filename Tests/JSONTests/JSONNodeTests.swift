@@ -1,7 +1,7 @@
 import JSON
 import Testing
 
-@Suite("Reading members")
+@Suite("Members of a JSON object")
 struct JSONNodeTests {
     private static let text = """
         {"name": "a", "mtu": "big", "on": true, "half": 0.5, "none": null, "names": ["x", 1],
@@ -11,7 +11,7 @@ struct JSONNodeTests {
 
     init() throws { root = try JSONNode(JSONValue(parsing: Self.text)) }
 
-    @Test("gives what is there by its type")
+    @Test("returns each member with its type")
     func types() throws {
         #expect(try root.string("name") == "a")
         #expect(try root.bool("on"))
@@ -28,7 +28,7 @@ struct JSONNodeTests {
         #expect(throws: JSONError.self, performing: body)?.description
     }
 
-    @Test("names the path, what was wanted and what is there")
+    @Test("reports the path, the expected type and the actual type")
     func errors() throws {
         let network = try root.object("net")
         #expect(message { _ = try root.integer("mtu") } == "mtu: expected a whole number, found a string")
@@ -47,7 +47,7 @@ struct JSONNodeTests {
         #expect(message { _ = try JSONNode([1], path: "x") } == "x: expected an object, found an array")
     }
 
-    @Test("finds keys in any case where asked to, but not two that differ only in it")
+    @Test("finds keys in any case if the caller asks for it, and refuses two keys that differ only in case")
     func cases() throws {
         let node = try JSONNode(["Pod-Name": "a", "MTU": 1, "mtu": 2, "Net": ["PodIP": "b"]], ignoresCase: true)
         #expect(try node.string("pod-name") == "a")

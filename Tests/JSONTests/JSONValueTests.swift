@@ -4,7 +4,7 @@ import Testing
 @Suite("JSON values")
 struct JSONValueTests {
     @Test(
-        "parses every kind of value, at the top as well",
+        "parses every kind of value, also at the top level",
         arguments: [
             ("null", .null), ("true", true), ("false", false), ("0", 0), ("-9223372036854775808", .integer(.min)),
             ("1.5", 1.5), ("1e2", 100.0), ("\"a\\u00e9\\n\\ud83d\\ude00\"", "aé\n😀"), ("\"a\\u0000b\"", "a\0b"),
@@ -32,14 +32,14 @@ struct JSONValueTests {
         #expect(throws: JSONError.self) { try JSONValue(parsing: [UInt8(ascii: "\"")] + bytes + [UInt8(ascii: "\"")]) }
     }
 
-    @Test("names line and column of what is wrong")
+    @Test("reports line and column of an error")
     func place() {
         let error = #expect(throws: JSONError.self) { try JSONValue(parsing: "{\n  \"a\": 1,\n  \"b\": x\n}") }
         #expect(error?.line == 3)
         #expect(error?.column == 8)
     }
 
-    @Test("shows nothing of the input in an error, which may be a secret")
+    @Test("shows nothing of the input in an error, because the input may be a secret")
     func noContent() {
         let error = #expect(throws: JSONError.self) { try JSONValue(parsing: "{\"key\": \"s3cret\" s3cret}") }
         #expect(error?.description.contains("s3cret") == false)
@@ -47,14 +47,14 @@ struct JSONValueTests {
         #expect(twice?.description.contains("s3cret") == false)
     }
 
-    @Test("refuses a key that comes twice unless told otherwise, and then takes the last")
+    @Test("refuses a key that occurs twice, unless an option allows it; then the last value counts")
     func duplicates() throws {
         let text = "{\"a\": 1, \"b\": 2, \"a\": 3}"
         #expect(throws: JSONError.self) { try JSONValue(parsing: text) }
         #expect(try JSONValue(parsing: text, limits: JSONLimits(allowsDuplicateKeys: true)) == ["b": 2, "a": 3])
     }
 
-    @Test("allows as deep and as long as the limits say, and no more")
+    @Test("accepts depth and length up to the limits, and refuses more")
     func limits() throws {
         let limits = JSONLimits(size: 20, depth: 3)
         #expect(try JSONValue(parsing: "[[[\"]}[[[[\\\"[[\"]]]", limits: limits) == [[["]}[[[[\"[["]]])
@@ -67,7 +67,7 @@ struct JSONValueTests {
         }
     }
 
-    @Test("survives bytes of any kind")
+    @Test("parses or refuses any bytes without a crash")
     func anyBytes() {
         var random = SystemRandomNumberGenerator()
         let alphabet = Array("{}[]\",:0123456789.eE+-\\ntrufalse \n\u{7F}".utf8) + [0, 0xC3, 0xA9, 0xFF]
@@ -78,7 +78,7 @@ struct JSONValueTests {
         }
     }
 
-    @Test("writes as Go's encoding/json does, in one line or indented by four")
+    @Test("writes as Go's encoding/json does, in one line or indented by four spaces")
     func written() {
         let value: JSONValue = [
             "b": [1, -2.5], "a": ["x": "\"\\/\n\t\u{1}é"], "none": [], "empty": [:], "null": .null,
@@ -103,7 +103,7 @@ struct JSONValueTests {
                 """#)
     }
 
-    @Test("an object keeps its order, replaces in place and forgets what is set to nil")
+    @Test("an object keeps its order, replaces values in place and removes keys that are set to nil")
     func object() {
         for many in [3, 40] {
             var object = JSONObject((0..<many).map { ("k\($0)", .integer(Int64($0))) })

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Messages")
 struct MessageTests {
-    @Test("CreateVM is on the wire as kata's shim sends it")
+    @Test("CreateVM is encoded as kata's shim sends it")
     func createVM() throws {
         let request = CreateVMRequest.with {
             $0.id = "s1"
@@ -20,7 +20,7 @@ struct MessageTests {
         #expect(try CreateVMRequest(parsing: writer.bytes) == request)
     }
 
-    @Test("an exec survives the way there, nested messages and all")
+    @Test("an exec request with nested messages is the same after encoding and decoding")
     func exec() throws {
         let request = ExecProcessRequest.with {
             $0.containerID = "c"
@@ -36,14 +36,14 @@ struct MessageTests {
         #expect(try ExecProcessRequest(parsing: request.encoded) == request)
     }
 
-    @Test("negative numbers survive, and are as long as protobuf has them")
+    @Test("negative numbers are the same after encoding and decoding, and have protobuf's length")
     func negative() throws {
         let response = WaitProcessResponse.with { $0.status = -1 }
         #expect(response.encoded == [0x08] + Array(repeating: 0xFF, count: 9) + [0x01])
         #expect(try WaitProcessResponse(parsing: response.encoded).status == -1)
     }
 
-    @Test("an empty message that is there is not one that is absent")
+    @Test("an empty message is different from an absent one")
     func presence() throws {
         let request = CreateContainerRequest.with { $0.oci = OCISpec() }
         #expect(request.encoded == [0x32, 0])
@@ -57,24 +57,24 @@ struct MessageTests {
         #expect(spec == .with { ($0.version, $0.hostname) = ("1", "h") })
     }
 
-    @Test("fields of other versions are passed over")
+    @Test("fields of other versions are skipped")
     func unknownFields() throws {
         let response = try WriteStreamResponse(parsing: [0x7A, 1, 0, 0x08, 5, 0x82, 0x01, 0])
         #expect(response.length == 5)
     }
 
-    @Test("a field of another type is refused, and says which")
+    @Test("a field of another type is refused, and the error names the field")
     func wrongType() {
         #expect(throws: ProtobufError.unexpectedWireType(field: 1)) { try VMRequest(parsing: [0x08, 1]) }
         #expect(throws: ProtobufError.invalidUTF8(field: 1)) { try VMRequest(parsing: [0x0A, 1, 0xFF]) }
     }
 
-    @Test("random data is field 2: there is no field 1")
+    @Test("the field of random data has number 2, because there is no field 1")
     func reseed() {
         #expect(ReseedRandomDevRequest.with { $0.data = [7] }.encoded == [0x12, 1, 7])
     }
 
-    @Test("a handler parses its request, and refuses one it cannot")
+    @Test("a handler parses its request, and refuses a request that it cannot parse")
     func handler() async throws {
         let services = Service.services(of: [
             Hypervisor.startVM.handled { _, request in
@@ -86,7 +86,7 @@ struct MessageTests {
         #expect(services.map(\.name) == ["grpc.Health", "hypervisor.Hypervisor"])
     }
 
-    @Test("a message has so many fields and no more: nested ones, map entries and packed numbers are counted")
+    @Test("the number of fields in a message is limited, with nested fields, map entries and packed numbers")
     func fieldLimit() throws {
         func refuses<Kind: Message>(_ kind: Kind.Type, _ most: [UInt8], _ one: [UInt8], limit: Int) throws {
             _ = try kind.init(parsing: most, fieldLimit: limit)
@@ -105,7 +105,7 @@ struct MessageTests {
         try refuses(OCIUser.self, [0x1A, 99] + many([7], 99), [0x1A, 0], limit: 100)
     }
 
-    @Test("a message in very many pieces is merged without copying it for each")
+    @Test("a message in very many pieces is merged without a copy for each piece")
     func manyPieces() throws {
         // Copied for each, they would be seven gigabytes.
         let request = try ExecProcessRequest(

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Methods")
 struct MethodTests {
-    @Test("are called with their own messages")
+    @Test("are called with their own message types")
     func call() throws {
         let handlers = [
             Hypervisor.startVM.handled { _, request in

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("AsyncSemaphore")
 struct AsyncSemaphoreTests {
-    @Test("lets in as many as it has places, the others in the order they came, and forgets who gives up")
+    @Test("admits as many tasks as it has places, then the others in their order, and forgets cancelled tasks")
     func order() throws {
         let seen = try onLoop { loop in
             let semaphore = AsyncSemaphore(1)
@@ -37,7 +37,7 @@ struct AsyncSemaphoreTests {
         #expect(seen == [1, 3])
     }
 
-    @Test("lets in those who wait in any case, in their turn, although they are cancelled before or meanwhile")
+    @Test("admits tasks that wait without cancellation in their order, also if they are cancelled before or meanwhile")
     func inAnyCase() throws {
         let seen = try onLoop { loop in
             let semaphore = AsyncSemaphore(1)

@@ -3,7 +3,7 @@ import LinuxIO
 import TestSupport
 import Testing
 
-@Suite("Directories that are held open")
+@Suite("Directories that are kept open")
 struct DirectoryTests {
     private let temporary: TemporaryDirectory
     private var root: String { temporary.path }
@@ -21,7 +21,7 @@ struct DirectoryTests {
         }
     }
 
-    @Test("are made with the mode asked for, with all above them, and found again")
+    @Test("are created with the given mode and with all missing parents, and are found again")
     func made() throws {
         _ = try Directory.own("\(root)/a/b", makingWith: 0o700)
         #expect(Files.permissions("\(root)/a") == 0o700)
@@ -29,14 +29,16 @@ struct DirectoryTests {
         #expect(try Directory.own("\(root)/a/./b/../b//").names() == [])
     }
 
-    @Test("are not made unless asked for")
+    @Test("are created only on request")
     func missing() throws {
         let error = #expect(throws: FileError.self) { _ = try Directory.own("\(root)/a") }
         #expect(error?.isMissing == true)
         #expect(!Files.exists("\(root)/a"))
     }
 
-    @Test("are refused when others may write them, with what to do", arguments: [0o722, 0o702, 0o720, 0o1777])
+    @Test(
+        "are refused when other users can write them, and the error says what to do",
+        arguments: [0o722, 0o702, 0o720, 0o1777])
     func writable(mode: Int) throws {
         _ = try Directory.own("\(root)/a/b", makingWith: 0o700)
         try Files.setPermissions(UInt32(mode), of: "\(root)/a/b")
@@ -45,7 +47,7 @@ struct DirectoryTests {
         #expect(reason?.contains("chmod go-w") == true)
     }
 
-    @Test("are refused when others may write one above them, unless that one is sticky")
+    @Test("are refused when other users can write a parent, unless the parent has the sticky bit")
     func writableParent() throws {
         _ = try Directory.own("\(root)/a/b/c", makingWith: 0o700)
         try Files.setPermissions(0o777, of: "\(root)/a")
@@ -56,7 +58,7 @@ struct DirectoryTests {
         #expect(reason { _ = try Directory.trusted("\(root)/a") } == nil)
     }
 
-    @Test("are refused when they, or one above them, are another user's", .enabled(if: geteuid() == 0, "needs root"))
+    @Test("are refused when they, or a parent, belong to another user", .enabled(if: geteuid() == 0, "needs root"))
     func foreign() throws {
         _ = try Directory.own("\(root)/a/b/c", makingWith: 0o700)
         #expect(unsafe chown("\(root)/a/b", 12345, 12345) == 0)
@@ -67,7 +69,7 @@ struct DirectoryTests {
         }
     }
 
-    @Test("are found through links of this user, and not through another's")
+    @Test("are found through links of this user, and not through links of another user")
     func links() throws {
         let target = try Directory.own("\(root)/a/b", makingWith: 0o700)
         try target.write([1], to: "file", syncs: false)
@@ -82,7 +84,7 @@ struct DirectoryTests {
         #expect(reason?.hasPrefix("\(root)/relative is a symbolic link of user 12345") == true, "\(reason ?? "none")")
     }
 
-    @Test("stay the same, whatever their path leads to later")
+    @Test("stay the same, whatever their path points to later")
     func held() throws {
         let directory = try Directory.own("\(root)/a", makingWith: 0o700)
         try Files.move("\(root)/a", to: "\(root)/b")
@@ -97,7 +99,7 @@ struct DirectoryTests {
         #expect(throws: SystemCallError.self) { try directory.makeDirectory("x") }
     }
 
-    @Test("follow no link in them: not for a directory, a file, or the file beside it")
+    @Test("do not follow links in them: not for a directory, a file, or a temporary file")
     func linksInside() throws {
         try Files.makeDirectory("\(root)/victim")
         try DurableFile.write([7], to: "\(root)/victim/file")
@@ -117,7 +119,7 @@ struct DirectoryTests {
         #expect(try directory.names() == ["directory", "file", "other"])
     }
 
-    @Test("are not kept waiting by a pipe where a file should be")
+    @Test("do not block when a pipe is in the place of a file")
     func pipe() throws {
         let directory = try Directory.own("\(root)/a", makingWith: 0o700)
         #expect(unsafe mkfifo("\(root)/a/file", 0o600) == 0)
@@ -125,7 +127,7 @@ struct DirectoryTests {
         try directory.syncAll()
     }
 
-    @Test("lose a whole tree, and nothing that a link at any depth leads to; the name that is to be last goes last")
+    @Test("remove a whole tree, and nothing that a link points to; the name that must be last is removed last")
     func removeTree() throws {
         try Files.makeDirectories("\(root)/victim/d")
         try DurableFile.write([7], to: "\(root)/victim/file")
@@ -143,7 +145,7 @@ struct DirectoryTests {
         #expect(try Files.list("\(root)/victim") == ["d", "file"])
     }
 
-    @Test("lose nothing outside of the tree when a directory becomes a link while it is being removed")
+    @Test("remove nothing outside of the tree when a directory becomes a link during the removal")
     func race() throws {
         try Files.makeDirectories("\(root)/victim/d")
         let directory = try Directory.own("\(root)/pods", makingWith: 0o700)

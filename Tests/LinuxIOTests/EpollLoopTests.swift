@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Epoll loop")
 struct EpollLoopTests {
-    @Test("resumes a reader when its byte comes")
+    @Test("resumes a reader when its byte arrives")
     func resumes() throws {
         let byte = try onLoop { loop in
             let (near, far) = try Stream.pair(on: loop)
@@ -50,7 +50,7 @@ struct EpollLoopTests {
         }
     }
 
-    @Test("fails what is parked on it when it stops, and what comes later")
+    @Test("ends waiting tasks with an error when it stops, and later ones too")
     func stopped() async throws {
         let loop = try EpollLoop()
         let (near, _) = try Stream.pair(on: loop)
@@ -64,7 +64,7 @@ struct EpollLoopTests {
         await #expect(throws: LoopStopped.self) { try await loop.sleep(for: .seconds(1)) }
     }
 
-    @Test("a job from another thread wakes a loop that sleeps")
+    @Test("a job from another thread wakes a sleeping loop")
     func wakes() throws {
         // Not on the runtime's own threads, which are few: loops of other tests may hold them all.
         let answer = try onLoop { loop in
@@ -80,7 +80,7 @@ struct EpollLoopTests {
         #expect(answer == [9])
     }
 
-    @Test("wakes timers in the order of their moments, and cancelled ones never")
+    @Test("wakes timers in the order of their times, and never wakes cancelled timers")
     func timers() throws {
         let order = try onLoop { loop in
             let log = Lock<[Int]>([])
@@ -141,7 +141,7 @@ struct EpollLoopTests {
         }
     }
 
-    @Test("a refused system call says which, and on what")
+    @Test("the error of a system call names the call and its object")
     func systemCallError() {
         #expect(throws: FileError.refused(SystemCallError(call: "open", errno: 2, subject: "/nowhere"))) {
             try DurableFile.read("/nowhere", limit: 1)

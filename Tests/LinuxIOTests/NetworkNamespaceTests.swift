@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Network namespaces", .enabled(if: canMakeNamespaces, "needs to be root"))
 struct NetworkNamespaceTests {
-    @Test("one that has a path is found there, and lives there when nothing else holds it")
+    @Test("a namespace that is mounted at a path is found there, and exists until it is unmounted")
     func mounted() throws {
         let directory = try TemporaryDirectory()
         let path = "\(directory.path)/netns/pod"
@@ -24,7 +24,7 @@ struct NetworkNamespaceTests {
         #expect(mounts(below: directory.path).isEmpty)
     }
 
-    @Test("takes the place of what an unmounted one leaves, and of nothing else")
+    @Test("replaces the file that an unmounted namespace leaves, and no other file")
     func places() throws {
         let directory = try TemporaryDirectory()
         let (vacant, taken) = ("\(directory.path)/vacant", "\(directory.path)/taken")
@@ -40,7 +40,7 @@ struct NetworkNamespaceTests {
         #expect(try DurableFile.read(taken, limit: 10) == [1])
     }
 
-    @Test("a child starts in the one that it is given, and its parent stays where it is")
+    @Test("a child starts in the given namespace, and its parent stays in its own")
     func child() throws {
         try onLoop { loop in
             let made = try NetworkNamespace.make()
@@ -54,7 +54,7 @@ struct NetworkNamespaceTests {
         }
     }
 
-    @Test("a child that is a machine is its first process, and takes all others with it")
+    @Test("a child with its own PID namespace is the first process there, and its end ends all others")
     func machine() throws {
         try onLoop { loop in
             var options = ChildProcess.Options(
@@ -77,7 +77,7 @@ struct NetworkNamespaceTests {
         }
     }
 
-    @Test("a missing program is told from within a namespace as well")
+    @Test("a missing program is reported also when the child starts in a namespace")
     func missing() throws {
         try onLoop { loop in
             var options = ChildProcess.Options(executable: "/nowhere/program")

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("A machine's own mounts")
 struct OwnMountsTests {
-    @Test("finds the namespaces that are mounted, the last first, whatever their paths have in them")
+    @Test("finds the mounted namespaces, the last one first, with any characters in their paths")
     func namespaces() {
         let table = """
             22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
@@ -17,7 +17,7 @@ struct OwnMountsTests {
         #expect(OwnMounts.namespaceMounts(in: table) == ["/run/a b\\c", "/run/netns/one"])
     }
 
-    @Test("are refused to any process but the first of a machine")
+    @Test("are refused to any process except the first of a machine")
     func refused() throws {
         let before = try mounts()
         let error = #expect(throws: SystemCallError.self) {
@@ -27,7 +27,7 @@ struct OwnMountsTests {
         #expect(try mounts() == before)
     }
 
-    @Test("are tried without a trace", .enabled(if: canMakeNamespaces, "needs to be root"))
+    @Test("are tested without leaving a mount", .enabled(if: canMakeNamespaces, "needs to be root"))
     func check() throws {
         func namespaces() -> [Bool] {
             ["mnt", "uts", "pid_for_children"].map { Files.isSame("/proc/self/ns/\($0)", "/proc/thread-self/ns/\($0)") }

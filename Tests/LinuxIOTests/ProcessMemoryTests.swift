@@ -4,7 +4,7 @@ import Testing
 
 @Suite("A process's own memory")
 struct ProcessMemoryTests {
-    @Test("is given back where it is a file's, cannot be written to, and is as the file is")
+    @Test("is freed where it is an unchanged, read-only mapping of a file")
     func unwritten() {
         let smaps = """
             00400000-00402000 r--p 00000000 fe:00 253911                     /usr/bin/cat
@@ -36,7 +36,7 @@ struct ProcessMemoryTests {
         #expect(MappedFile.unwritten([]).isEmpty)
     }
 
-    @Test("can be given back in mid-life, and comes back")
+    @Test("can be freed while the process runs, and has the same content afterwards")
     func forget() {
         let before = ["a": [1, 2], "b": [3]]
         ProcessMemory.forgetStartUp()

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Process table")
 struct ProcessTableTests {
-    @Test("tells who descends from whom, and who has ended")
+    @Test("gives the descendants of a process, and which processes have ended")
     func descendants() throws {
         try onLoop { loop in
             let child = try shell("sleep 1000 & echo $!; exec sleep 1000", on: loop)
@@ -24,7 +24,7 @@ struct ProcessTableTests {
         }
     }
 
-    @Test("reads a name that looks like the rest of the line")
+    @Test("parses a process name that looks like the rest of the line")
     func names() throws {
         try onLoop { loop in
             let directory = try TemporaryDirectory()
@@ -45,9 +45,9 @@ struct ProcessTableTests {
     }
 }
 
-@Suite("What a service manager and a terminal are to their programs")
+@Suite("The service manager's and the terminal's side of a program")
 struct OtherSideTests {
-    @Test("hears what a service says, on a socket file and on a name without one")
+    @Test("receives the notifications of a service, on a socket file and on an abstract name")
     func notifications() throws {
         try onLoop { loop in
             let directory = try TemporaryDirectory()
@@ -63,7 +63,7 @@ struct OtherSideTests {
         }
     }
 
-    @Test("is the terminal of a process: its size, its keys, its end")
+    @Test("is the terminal of a process, with its size, its keys and its end")
     func terminal() throws {
         try onLoop { loop in
             let terminal = try PseudoTerminal.open(on: loop)

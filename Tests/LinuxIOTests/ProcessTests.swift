@@ -17,7 +17,7 @@ struct ProcessTests {
         }
     }
 
-    @Test("can be waited for again after a wait that was called off")
+    @Test("can be waited for again after a cancelled wait")
     func again() throws {
         try onLoop { loop in
             let child = try ChildProcess.start(shell("exec sleep 60"), on: loop)
@@ -32,7 +32,7 @@ struct ProcessTests {
         }
     }
 
-    @Test("pipes carry what goes in and what comes out")
+    @Test("pipes carry the input and the output")
     func pipes() throws {
         try onLoop { loop in
             var options = shell("cat; echo done >&2")
@@ -47,7 +47,7 @@ struct ProcessTests {
         }
     }
 
-    @Test("environment and directory are as asked")
+    @Test("environment and directory are the given ones")
     func surroundings() throws {
         try onLoop { loop in
             var options = shell("echo $PWD $COLOUR $HOME")
@@ -60,7 +60,7 @@ struct ProcessTests {
         }
     }
 
-    @Test("a signal ends it, and says so")
+    @Test("a signal ends the process, and the status has the signal")
     func signals() throws {
         try onLoop { loop in
             let child = try ChildProcess.start(shell("exec sleep 1000"), on: loop)
@@ -71,7 +71,7 @@ struct ProcessTests {
         }
     }
 
-    @Test("a missing program or directory is an error that names it")
+    @Test("a missing program or directory gives an error that names it")
     func missing() throws {
         try onLoop { loop in
             #expect(throws: SystemCallError.self) {
@@ -83,7 +83,7 @@ struct ProcessTests {
         }
     }
 
-    @Test("the whole tree dies, also what has left its session and its parents")
+    @Test("the whole process tree is killed, also processes that have left their session and parents")
     func tree() throws {
         try onLoop { loop in
             var options = shell("sleep 1000 & setsid sh -c 'sleep 1000 & echo ready; wait' & wait")
@@ -110,7 +110,7 @@ struct ProcessTests {
 
 @Suite("Task pool")
 struct TaskPoolTests {
-    @Test("cancels one child and leaves the others alone")
+    @Test("cancels one child and does not affect the others")
     func cancelOne() throws {
         try onLoop { loop in
             let pool = TaskPool()
@@ -128,7 +128,7 @@ struct TaskPoolTests {
         }
     }
 
-    @Test("ends with its children, and what comes later counts as finished")
+    @Test("ends with its children, and a task that is added later counts as finished")
     func ends() throws {
         try onLoop { loop in
             let pool = TaskPool()
@@ -151,7 +151,7 @@ struct TaskPoolTests {
 
 @Suite("Durable files")
 struct DurableFileTests {
-    @Test("replaces content whole, with the mode asked for")
+    @Test("replaces the content atomically, with the given mode")
     func replaces() throws {
         let directory = try TemporaryDirectory()
         let path = "\(directory.path)/record"
@@ -162,7 +162,7 @@ struct DurableFileTests {
         #expect(try Files.list(directory.path) == ["record"])
     }
 
-    @Test("keeps the old content, and nothing else, when it cannot write")
+    @Test("keeps only the old content when it cannot write")
     func fullDisk() throws {
         let directory = try TemporaryDirectory()
         let path = "\(directory.path)/record"
@@ -182,7 +182,7 @@ struct DurableFileTests {
         #expect(try DurableFile.read(path, limit: 100).count == 100)
     }
 
-    @Test("removes trees without following links out of them")
+    @Test("removes trees without following links")
     func removeTree() throws {
         let directory = try TemporaryDirectory()
         try Files.makeDirectories("\(directory.path)/a/b/c")
@@ -194,7 +194,7 @@ struct DurableFileTests {
         #expect(try Files.list(directory.path) == ["outside"])
     }
 
-    @Test("a lock is held by one, and free again when its owner is gone")
+    @Test("a lock has one owner, and is free again when the owner has ended")
     func locks() throws {
         let directory = try TemporaryDirectory()
         let path = "\(directory.path)/lock"

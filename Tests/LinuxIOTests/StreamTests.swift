@@ -18,7 +18,7 @@ struct StreamTests {
         }
     }
 
-    @Test("the end that comes with the last bytes is not overlooked")
+    @Test("an end that arrives with the last bytes is reported")
     func endWithLastBytes() throws {
         try onLoop { loop in
             for _ in 0..<50 {
@@ -54,7 +54,7 @@ struct StreamTests {
         }
     }
 
-    @Test("a write to a peer that has gone is an error, not a signal")
+    @Test("a write to a peer that has closed gives an error, not a signal")
     func brokenPipe() throws {
         try onLoop { loop in
             let (near, far) = try Stream.pair(on: loop)
@@ -63,7 +63,7 @@ struct StreamTests {
         }
     }
 
-    @Test("connects over TCP and Unix sockets, and says why when it cannot")
+    @Test("connects over TCP and Unix sockets, and reports why when it cannot")
     func connecting() throws {
         let directory = try TemporaryDirectory()
         try onLoop { loop in
@@ -97,7 +97,7 @@ struct StreamTests {
         }
     }
 
-    @Test("replaces a stale socket file, refuses a live one, and leaves other files alone")
+    @Test("replaces a stale socket file, refuses a socket in use, and does not change other files")
     func staleSocket() throws {
         let directory = try TemporaryDirectory()
         try onLoop { loop in
@@ -119,7 +119,7 @@ struct StreamTests {
         }
     }
 
-    @Test("of many that find the same stale socket file at one moment, one serves it and all others are refused")
+    @Test("of many listeners that find the same stale socket file at once, one serves and all others are refused")
     func staleRace() async throws {
         let directory = try TemporaryDirectory()
         let path = "\(directory.path)/s"
@@ -156,14 +156,14 @@ struct StreamTests {
         }
     }
 
-    @Test("reads addresses as people write them", arguments: ["0.0.0.0:15150", "[::1]:80", "127.0.0.1:1"])
+    @Test("parses addresses in their usual notation", arguments: ["0.0.0.0:15150", "[::1]:80", "127.0.0.1:1"])
     func addresses(text: String) throws { #expect(try SocketAddress(parsing: text).description == text) }
 
     @Test("refuses other text", arguments: ["", "here:80", "1.2.3.4", "1.2.3.4:99999", "1.2.3:80", "::1"])
     func noAddress(text: String) { #expect(throws: AddressError.self) { try SocketAddress(parsing: text) } }
 
     @Test(
-        "reads where to listen as Go does: the host may be a name, IPv4 first",
+        "parses an address to listen on as Go does: the host may be a name, and IPv4 is first",
         arguments: [
             ("localhost:15151", "127.0.0.1:15151"), ("0.0.0.0:15150", "0.0.0.0:15150"), ("[::1]:80", "[::1]:80"),
             ("10.0.0.4:1", "10.0.0.4:1"), ("[fd00::1]:80", "[fd00::1]:80"),
@@ -173,7 +173,7 @@ struct StreamTests {
     }
 
     @Test(
-        "refuses where nothing can listen",
+        "refuses an address on which it cannot listen",
         arguments: [
             "", "here", "localhost", "localhost:", "localhost:x", "localhost:99999", "no host:1", "host\u{0}:1",
             "unknown.invalid:1", "1.2.3:80", "[localhost]:1",
@@ -182,7 +182,7 @@ struct StreamTests {
         #expect(throws: AddressError.self) { try SocketAddress(listening: text) }
     }
 
-    @Test("without a host every address is meant, of both families")
+    @Test("listens on every address of both families when no host is given")
     func everywhere() throws {
         try onLoop { loop in
             let listener = try Listener.listen(on: SocketAddress(listening: ":0"), loop: loop)
@@ -195,7 +195,7 @@ struct StreamTests {
         }
     }
 
-    @Test("refuses a socket path that the kernel would cut")
+    @Test("refuses a socket path that is too long for the kernel")
     func longPath() throws {
         try onLoop { loop in
             let address = SocketAddress.unix(path: "/tmp/" + String(repeating: "x", count: 110))

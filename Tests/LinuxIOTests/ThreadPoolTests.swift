@@ -3,7 +3,7 @@ import Testing
 
 @Suite("Threads for files")
 struct ThreadPoolTests {
-    @Test("do all of the work, at most so many at once, and throw what it throws")
+    @Test("do all of the work, with a limit of concurrent jobs, and throw the errors of the work")
     func limit() async throws {
         let pool = ThreadPool(limit: 3)
         let running = Lock((now: 0, most: 0))
@@ -31,7 +31,7 @@ struct ThreadPoolTests {
         }
     }
 
-    @Test("do not hold up the loop that waits for them, nor hear of its cancellations")
+    @Test("do not block the loop that waits for them, and are not cancelled with its tasks")
     func offLoop() throws {
         let isDone = Lock(false)
         try EpollLoop.run { loop in

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Turns on a loop")
 struct TurnTests {
-    @Test("a stream that has more than a turn's worth gives no more before others have run")
+    @Test("a stream with more bytes than one turn allows gives no more before other tasks have run")
     func readingTurn() throws {
         try onLoop { loop in
             let (near, far) = try Stream.pair(on: loop)
@@ -28,7 +28,7 @@ struct TurnTests {
         }
     }
 
-    @Test("a reader that waits for its turn hears that its stream was closed")
+    @Test("a reader that waits for its turn gets an error when its stream is closed")
     func closedBetweenTurns() throws {
         try onLoop { loop in
             let (near, far) = try Stream.pair(on: loop)
@@ -44,7 +44,7 @@ struct TurnTests {
         }
     }
 
-    @Test("a crowd at the door lets others run")
+    @Test("many new connections do not keep other tasks from running")
     func acceptingTurn() throws {
         try onLoop { loop in
             let directory = try TemporaryDirectory()
@@ -75,7 +75,7 @@ struct TurnTests {
         }
     }
 
-    @Test("descriptors get a look between two busy jobs, not only after eight")
+    @Test("descriptors are polled between two busy jobs, not only after eight")
     func polling() throws {
         try onLoop { loop in
             let (near, far) = try Stream.pair(on: loop)

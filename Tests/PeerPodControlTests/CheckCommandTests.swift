@@ -14,7 +14,7 @@ struct CheckCommandTests {
         Finding("user data", .unknown, "not known"),
     ]
 
-    @Test("shows a line for each finding, what to do under it, and the counts at the end")
+    @Test("shows a line for each finding with the advice below it, and the counts at the end")
     func text() {
         #expect(
             CheckCommand.text(Self.findings, took: .milliseconds(250)) == """

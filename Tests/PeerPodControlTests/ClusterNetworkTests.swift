@@ -39,7 +39,7 @@ private struct Machine: Sendable {
     "The network of peerpodctl run -network",
     .enabled(if: canMakeNamespaces, "needs CAP_NET_ADMIN and CAP_SYS_ADMIN"))
 struct ClusterNetworkTests {
-    @Test("gives a pod an address, a way to the machine and to the other pods, and leaves nothing")
+    @Test("gives a pod an address and a route to the machine and to the other pods, and leaves nothing")
     func pods() throws {
         try EpollLoop.run { loop in
             let machine = try Machine()
@@ -65,7 +65,7 @@ struct ClusterNetworkTests {
         }
     }
 
-    @Test("stays the same while a run goes on, also when there is no pod in it for a moment")
+    @Test("stays the same during a run, also while the network has no pod for a short time")
     func oneAfterTheOther() throws {
         try EpollLoop.run { loop in
             let machine = try Machine()
@@ -84,7 +84,7 @@ struct ClusterNetworkTests {
         }
     }
 
-    @Test("gives no number twice, to however many at the same time")
+    @Test("gives no number twice, to any number of concurrent pods")
     func many() throws {
         try EpollLoop.run { loop in
             let machine = try Machine()
@@ -109,7 +109,7 @@ struct ClusterNetworkTests {
         }
     }
 
-    @Test("clears what a run has left that was killed, and nothing that a living one has")
+    @Test("removes what a killed run has left, and nothing of a run in progress")
     func killed() throws {
         try EpollLoop.run { loop in
             let machine = try Machine()
@@ -139,7 +139,7 @@ struct ClusterNetworkTests {
         }
     }
 
-    @Test("takes a network that this machine has nothing in, and says so when there is none")
+    @Test("uses a network that this machine does not use otherwise, and reports when there is none")
     func taken() throws {
         try EpollLoop.run { loop in
             var machine = try Machine()
@@ -164,7 +164,7 @@ struct ClusterNetworkTests {
         }
     }
 
-    @Test("is refused when something else has its name, with what to do; and nothing is left of the try")
+    @Test("is refused when another interface has its name, with what to do, and leaves nothing")
     func nameTaken() throws {
         try EpollLoop.run { loop in
             let machine = try Machine()

@@ -19,7 +19,7 @@ struct CommandLineTests {
         PeerPodControlCommand.program(output: said.output).run(arguments, environment: environment)
     }
 
-    @Test("refuses what makes no sense, with a sentence and 125")
+    @Test("refuses invalid arguments, with an error and status 125")
     func refusals() {
         #expect(run("run") == 125)
         #expect(said.error.contains("there is no command to run"))
@@ -34,7 +34,7 @@ struct CommandLineTests {
         #expect(said.standard.isEmpty)
     }
 
-    @Test("takes the command and its flags as they are, after its own")
+    @Test("passes the command and its flags on unchanged, after its own flags")
     func command() throws {
         let arguments = [
             "-name=web", "--annotation", "a=b,c", "--pods", "20", "-concurrency=50", "--", "ls", "-l", "--",
@@ -50,7 +50,7 @@ struct CommandLineTests {
         #expect(plan.podNames.first == "web-01" && plan.podNames.last == "web-20")
     }
 
-    @Test("-network without the rights says which are missing and what to do, before anything is made")
+    @Test("-network without the capabilities reports the missing ones and what to do, before it creates anything")
     func withoutRights() throws {
         let none = NetworkCapabilities(status: "CapEff:\t0000000000000000\n")
         let failure = try #require(throws: PodFailure.self) { try RunCommand.check(none) }
@@ -59,20 +59,20 @@ struct CommandLineTests {
         try RunCommand.check(NetworkCapabilities(status: "CapEff:\t000001ffffffffff\n"))
     }
 
-    @Test("the help of run tells the exit statuses")
+    @Test("the help of run explains the exit statuses")
     func help() {
         #expect(run("help", "run") == 0)
         #expect(said.standard.contains("125"))
         #expect(said.standard.contains("REMOTE_HYPERVISOR_ENDPOINT"))
     }
 
-    @Test("version tells the project's version")
+    @Test("version prints the project's version")
     func version() {
         #expect(run("version") == 0)
         #expect(said.standard == "peerpodctl \(ProjectVersion.text)\n")
     }
 
-    @Test("status without an adaptor asks whether one runs, names the socket and fails")
+    @Test("status without an adaptor asks whether an adaptor runs, names the socket and fails")
     func noAdaptor() throws {
         let directory = try TemporaryDirectory()
         #expect(run("status", environment: ["REMOTE_HYPERVISOR_ENDPOINT": directory.path + "/none.sock"]) == 125)
@@ -125,7 +125,8 @@ struct CommandLineTests {
     }
 
     @Test(
-        "status shows what a hostile adaptor lists, in a table and as JSON, without a character that steers a terminal")
+        "status shows the list of a hostile adaptor, in a table and as JSON, without characters that control a terminal"
+    )
     func hostileStatus() throws {
         let evil = "a\u{1b}[2J\u{9b}31m\u{7f}\u{202e}b\u{2066}\u{200b}\u{61c}\n\r\u{2028}\u{e0041}c"
         let sandboxes = [Int64.min, .max, 0].map { created in
@@ -149,7 +150,7 @@ struct CommandLineTests {
         }
     }
 
-    @Test("an error of the adaptor's cannot steer the terminal that shows it")
+    @Test("an error from the adaptor cannot control the terminal that shows it")
     func hostileError() throws {
         let directory = try TemporaryDirectory()
         let path = directory.path + "/hypervisor.sock"
@@ -189,7 +190,7 @@ struct CommandLineTests {
         }
     }
 
-    @Test("stop takes names, namespaces with names, ids and their beginnings, or all sandboxes, and stops no others")
+    @Test("stop accepts names, namespaces with names, ids and their beginnings, or all sandboxes, and stops no others")
     func stop() throws {
         let directory = try TemporaryDirectory()
         let path = directory.path + "/hypervisor.sock"
@@ -239,7 +240,7 @@ struct CommandLineTests {
         #expect(said.error.contains("no sandbox"))
     }
 
-    @Test("stop wants names, or all, and not both")
+    @Test("stop requires names or all, and not both")
     func stopWithoutNames() {
         #expect(run("stop") == 125)
         #expect(run("stop", "-all", "0a") == 125)

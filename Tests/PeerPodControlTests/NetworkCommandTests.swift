@@ -53,7 +53,7 @@ struct NetworkCommandTests {
         }
     }
 
-    @Test("shows whose network it is, and the path, and ends with 0 when it is sound")
+    @Test("shows the pod and the path of its network, and ends with 0 when there is no fault")
     func sound() throws {
         #expect(try ask { soundNetwork() } == 0)
         let lines = said.standard.split(separator: "\n", omittingEmptySubsequences: false)
@@ -62,7 +62,7 @@ struct NetworkCommandTests {
         #expect(said.standard.hasSuffix("\n  Both ends are as planned.\n"))
     }
 
-    @Test("ends with 1 when something is wrong, and with 3 when the VM did not tell")
+    @Test("ends with 1 when there is a fault, and with 3 when the VM did not answer")
     func verdicts() throws {
         #expect(
             try ask {
@@ -79,7 +79,7 @@ struct NetworkCommandTests {
         #expect(try ask { PodNetworkStatus() } == 0)
     }
 
-    @Test("in JSON says whose network it is, too")
+    @Test("names the pod also in JSON")
     func json() throws {
         #expect(try ask("0a0a", isJSON: true) { soundNetwork() } == 0)
         let document = try JSONNode(JSONValue(parsing: said.standard))
@@ -88,7 +88,7 @@ struct NetworkCommandTests {
         #expect(try document.string("verdict") == "sound")
     }
 
-    @Test("passes on what the adaptor says, and fails with 125")
+    @Test("shows the adaptor's error, and fails with 125")
     func refused() throws {
         #expect(try ask { throw Status(.notFound, "the sandbox is gone") } == 125)
         #expect(said.error.contains("NOT_FOUND: the sandbox is gone"))
@@ -99,7 +99,7 @@ struct NetworkCommandTests {
         #expect(said.standard.isEmpty)
     }
 
-    @Test("wants exactly one pod")
+    @Test("requires exactly one pod")
     func operands() {
         let program = PeerPodControlCommand.program(output: said.output)
         #expect(program.run(["network"], environment: [:]) == 125)

@@ -36,7 +36,7 @@ func soundNetwork() -> PodNetworkStatus {
     }
 }
 
-@Suite("A pod's network, shown")
+@Suite("The report of a pod's network")
 struct NetworkReportTests {
     @Test("is a table from the pod's interface on the node to the one in the VM")
     func sound() {
@@ -75,7 +75,7 @@ struct NetworkReportTests {
             ])
     }
 
-    @Test("says what is not known when the VM does not tell of its end")
+    @Test("says what is unknown when the VM does not report its side")
     func unclear() {
         var status = soundNetwork()
         status.hops.removeLast(2)
@@ -85,14 +85,14 @@ struct NetworkReportTests {
         #expect(report.lines.last?.hasSuffix("the VM's end is unknown: \(status.silence)") == true)
     }
 
-    @Test("is one line for a pod that has none")
+    @Test("is one line for a pod without a network")
     func none() {
         let report = NetworkReport(status: PodNetworkStatus())
         #expect(report.verdict == .none)
         #expect(report.lines.count == 1 && report.lines[0].hasPrefix("no network of its own"))
     }
 
-    @Test("is shown before the VM has an address, too")
+    @Test("is also shown before the VM has an address")
     func early() {
         var status = soundNetwork()
         status.vmAddress = ""
@@ -129,7 +129,7 @@ struct NetworkReportTests {
     }
 
     @Test(
-        "amounts are in the unit that suits them",
+        "amounts have a suitable unit",
         arguments: [
             (0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (999_949, "999.9 kB"), (999_951, "1.0 MB"),
             (104_857_600, "104.9 MB"), (UInt64.max, "18.4 EB"),
@@ -137,7 +137,7 @@ struct NetworkReportTests {
     func amounts(bytes: UInt64, text: String) { #expect(bytesText(bytes) == text) }
 }
 
-@Suite("Which sandbox is meant")
+@Suite("The sandbox that an argument names")
 struct SandboxChoiceTests {
     private let list = SandboxList.with {
         $0.sandboxes = [
@@ -162,13 +162,13 @@ struct SandboxChoiceTests {
         #expect(try list.sandbox(named: operand).id.hasPrefix(id))
     }
 
-    @Test("is not guessed: what may be several is told with all of them", arguments: ["web", "0a0"])
+    @Test("is not guessed: an ambiguous argument gives an error with all matches", arguments: ["web", "0a0"])
     func several(operand: String) throws {
         let failure = try #require(throws: PodFailure.self) { try list.sandbox(named: operand) }
         #expect(failure.message.contains("0a0b00000000 (shop/web), 0a0c00000000 (blog/web)"))
     }
 
-    @Test("is none when nothing fits, and never when nothing is said", arguments: ["ff", "", "shop/", "web2"])
+    @Test("is none when no sandbox matches, or when the argument is empty", arguments: ["ff", "", "shop/", "web2"])
     func none(operand: String) throws {
         let failure = try #require(throws: PodFailure.self) { try list.sandbox(named: operand) }
         #expect(failure.advice.contains("peerpodctl status"))

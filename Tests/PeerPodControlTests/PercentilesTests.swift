@@ -3,7 +3,7 @@ import Testing
 @testable import PeerPodControl
 
 @Suite struct PercentilesTests {
-    @Test("are values that were measured, by nearest rank, whatever the order they came in")
+    @Test("are measured values by nearest rank, in any order of the values")
     func nearestRank() throws {
         let spread = try #require(Percentiles(of: (1...200).map { Duration.milliseconds($0) }.shuffled()))
         #expect(spread.p50 == .milliseconds(100))
@@ -12,7 +12,7 @@ import Testing
         #expect(spread.max == .milliseconds(200))
     }
 
-    @Test("of three values name the middle one and the largest")
+    @Test("of three values are the middle one and the largest")
     func ofThree() throws {
         let spread = try #require(Percentiles(of: [.seconds(3), .seconds(1), .seconds(2)]))
         #expect(spread.p50 == .seconds(2))
@@ -21,7 +21,7 @@ import Testing
         #expect(spread.max == .seconds(3))
     }
 
-    @Test("of one value are that value, and of none there are none")
+    @Test("of one value are that value, and do not exist for no values")
     func ofFew() throws {
         let spread = try #require(Percentiles(of: [.seconds(7)]))
         #expect([spread.p50, spread.p90, spread.p99, spread.max] == Array(repeating: .seconds(7), count: 4))

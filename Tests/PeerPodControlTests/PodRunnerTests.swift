@@ -13,7 +13,7 @@ struct PodRunnerTests {
             readsStandardInput: false, showsOutput: false, command: ["true"])
     }
 
-    @Test("run so many at a time, each under its own name and id")
+    @Test("run with a limit of concurrent pods, each with its own name and id")
     func concurrency() throws {
         try EpollLoop.run { loop in
             let running = Lock((now: 0, most: 0))
@@ -39,7 +39,7 @@ struct PodRunnerTests {
         }
     }
 
-    @Test("none begins after an interrupt, and those at it are stopped in order")
+    @Test("no pod starts after an interrupt, and running pods are stopped in order")
     func interrupt() throws {
         try EpollLoop.run { loop in
             let node = try StandInNode(on: loop) { $0.startVM = { try await loop.sleep(for: .seconds(3600)) } }
@@ -62,7 +62,7 @@ struct PodRunnerTests {
         }
     }
 
-    @Test("one that fails leaves the others alone")
+    @Test("a pod that fails does not affect the others")
     func oneFails() throws {
         try EpollLoop.run { loop in
             let started = Lock(0)

@@ -10,7 +10,7 @@ import Testing
 @testable import PeerPodControl
 
 @Suite(
-    "Pods with networks of their own",
+    "Pods with their own networks",
     .enabled(if: canMakeNamespaces, "needs CAP_NET_ADMIN and CAP_SYS_ADMIN"))
 struct RunNetworkTests {
     /// Runs pods that have their networks made on a machine of the test's own, and checks that nothing of them is left.
@@ -44,7 +44,7 @@ struct RunNetworkTests {
         return outcomes
     }
 
-    @Test("have their namespace before CreateVM and until StopVM has answered, and are told where they are")
+    @Test("have their namespace before CreateVM and until StopVM has answered, and are announced with its path")
     func whole() throws {
         try EpollLoop.run { loop in
             let path = Lock("")
@@ -102,7 +102,7 @@ struct RunNetworkTests {
     }
 }
 
-@Suite("What a run tells of networks")
+@Suite("A run's report of networks")
 struct RunNetworkReportTests {
     private let pod = PodIdentity(name: "web", namespace: "shop", sandbox: String(repeating: "ab", count: 32))
     private let networkInfo = PodNetworkInfo(
@@ -116,7 +116,7 @@ struct RunNetworkReportTests {
         return RunReport(outcomes: [outcome], concurrency: 1, elapsed: .seconds(1))
     }
 
-    @Test("is both ends under the bars, in text")
+    @Test("shows both ends below the bars, in text")
     func text() {
         let lines = report(.told(NetworkReport(status: soundNetwork()))).lines(width: 80)
         #expect(lines[1...2] == ["  network", "    addresses  10.244.1.5/24"])
@@ -126,7 +126,7 @@ struct RunNetworkReportTests {
         #expect(report(nil).lines(width: 80).count == 1)
     }
 
-    @Test("is the address and both ends, in JSON; and the address alone in the line before")
+    @Test("has the address and both ends in JSON, and only the address in the line before")
     func json() throws {
         let text = report(.told(NetworkReport(status: soundNetwork()))).json.encoded()
         let first = try JSONNode(JSONValue(parsing: text)).objects("pods")[0]

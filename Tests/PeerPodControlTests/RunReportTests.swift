@@ -16,7 +16,7 @@ import Testing
     private let refusal = PodFailure(
         operation: "hypervisor.Hypervisor/StartVM", message: "RESOURCE_EXHAUSTED: no quota", advice: "Ask for more.")
 
-    @Test("one pod is shown as a bar per phase, each where it was in time")
+    @Test("one pod is shown as one bar for each phase, at the phase's place in time")
     func bars() {
         let report = RunReport(outcomes: [outcome("web", .exited(status: 3))], concurrency: 1, elapsed: .seconds(1))
         #expect(
@@ -27,7 +27,7 @@ import Testing
             ])
     }
 
-    @Test("a phase too short to see still has a mark, and none runs out of its room", arguments: [20, 40, 80, 200])
+    @Test("a very short phase still has a mark, and no bar is longer than its column", arguments: [20, 40, 80, 200])
     func shortPhases(width: Int) {
         var timeline = PodTimeline()
         timeline.add(.create, from: .zero, to: .nanoseconds(1))
@@ -39,7 +39,7 @@ import Testing
         #expect(Set(bars.map(\.count)).count == 1)
     }
 
-    @Test("many pods are shown as percentiles, and each failure with what to do")
+    @Test("many pods are shown as percentiles, with each failure and what to do")
     func many() {
         let outcomes = [
             outcome("a", .exited(status: 0)), outcome("b", .exited(status: 2), milliseconds: 2000),
@@ -58,7 +58,7 @@ import Testing
             ])
     }
 
-    @Test("a clean-up that failed as well is told after what failed first, since a VM may be left")
+    @Test("a failed clean-up is reported after the first failure, because a VM may be left")
     func failedTwice() {
         var twice = outcome("web", .failed(refusal))
         twice.teardownFailures = [
@@ -91,7 +91,7 @@ import Testing
         #expect(try summary.object("milliseconds").object("start").number("p99") == 900)
     }
 
-    @Test("the exit status is the command's, but a failure of ours is 125 whatever the commands did")
+    @Test("the exit status is the command's, except that a failure of peerpodctl itself gives 125")
     func exitStatus() {
         let fine = outcome("a", .exited(status: 0))
         let two = outcome("b", .exited(status: 2))

@@ -41,7 +41,7 @@ extension PodOutcome {
 
 @Suite("The shim")
 struct ShimPodTests {
-    @Test("calls in the order of a plain pod, one connection a hypervisor call and one for the agent")
+    @Test("makes the calls of a plain pod in order, with one connection for each hypervisor call and one for the agent")
     func order() throws {
         try EpollLoop.run { loop in
             let node = try StandInNode(on: loop)
@@ -66,7 +66,7 @@ struct ShimPodTests {
         }
     }
 
-    @Test("says in CreateVM all that a shim says, and no more")
+    @Test("sends in CreateVM exactly the fields that a shim sends")
     func createRequest() throws {
         try EpollLoop.run { loop in
             let node = try StandInNode(on: loop)
@@ -95,7 +95,7 @@ struct ShimPodTests {
         }
     }
 
-    @Test("has the pod's network shown when the command has ended, and before anything is taken down")
+    @Test("asks for the state of the pod's network after the command has ended and before the pod is stopped")
     func network() throws {
         try EpollLoop.run { loop in
             let node = try StandInNode(on: loop) { $0.network = { soundNetwork() } }
@@ -113,7 +113,7 @@ struct ShimPodTests {
         }
     }
 
-    @Test("an adaptor that does not tell of networks fails no pod")
+    @Test("an adaptor that does not report networks causes no failure")
     func networkUntold() throws {
         try EpollLoop.run { loop in
             let node = try StandInNode(on: loop) { $0.network = { throw Status(.unimplemented, "what?") } }
@@ -127,7 +127,7 @@ struct ShimPodTests {
         }
     }
 
-    @Test("gives StartVM its deadline, and WaitProcess none")
+    @Test("sets a deadline for StartVM, and none for WaitProcess")
     func deadlines() throws {
         try EpollLoop.run { loop in
             let node = try StandInNode(on: loop)
@@ -141,7 +141,7 @@ struct ShimPodTests {
         }
     }
 
-    @Test("sets a policy only if one is given, before the container")
+    @Test("sets a policy only if the caller gives one, before the container")
     func policy() throws {
         try EpollLoop.run { loop in
             let node = try StandInNode(on: loop)
@@ -151,7 +151,7 @@ struct ShimPodTests {
         }
     }
 
-    @Test("passes every byte of both outputs on, and the command's own status")
+    @Test("passes on every byte of both outputs, and the command's own status")
     func outputs() throws {
         let noise = (0..<40).map { piece in (0..<(32 << 10)).map { UInt8(truncatingIfNeeded: $0 &* (piece + 3)) } }
         try EpollLoop.run { loop in
@@ -191,7 +191,7 @@ struct ShimPodTests {
         }
     }
 
-    @Test("calls StopVM after a StartVM that failed, and tells code, words and phase")
+    @Test("calls StopVM after a failed StartVM, and reports code, message and phase")
     func startFails() throws {
         try EpollLoop.run { loop in
             let node = try StandInNode(on: loop) {
@@ -206,7 +206,7 @@ struct ShimPodTests {
         }
     }
 
-    @Test("does not stop what was never created")
+    @Test("does not stop a sandbox that was never created")
     func createFails() throws {
         try EpollLoop.run { loop in
             let node = try StandInNode(on: loop) { $0.createVM = { throw Status(.invalidArgument, "no name") } }
@@ -216,7 +216,7 @@ struct ShimPodTests {
         }
     }
 
-    @Test("tells what may be left behind when StopVM fails, though the command went well")
+    @Test("reports what may be left when StopVM fails, although the command succeeded")
     func stopFails() throws {
         try EpollLoop.run { loop in
             let node = try StandInNode(on: loop) { $0.stopVM = { throw Status(.unavailable, "disk full") } }
@@ -228,7 +228,7 @@ struct ShimPodTests {
         }
     }
 
-    @Test("hangs up on a StartVM that is interrupted, and then stops the sandbox")
+    @Test("closes the connection of an interrupted StartVM, and then stops the sandbox")
     func interruptedStart() throws {
         try EpollLoop.run { loop in
             let node = try StandInNode(on: loop) { $0.startVM = { try await loop.sleep(for: .seconds(3600)) } }
@@ -242,7 +242,7 @@ struct ShimPodTests {
         }
     }
 
-    @Test("passes an interrupt on to a command that runs, and returns what becomes of it")
+    @Test("passes an interrupt on to a running command, and returns the command's status")
     func interruptedCommand() throws {
         try EpollLoop.run { loop in
             let node = try StandInNode(on: loop) { $0.runsUntilSignalled = true }
@@ -258,7 +258,7 @@ struct ShimPodTests {
         }
     }
 
-    @Test("ends the pod on the second interrupt, with StopVM alone")
+    @Test("ends the pod on the second interrupt, with only StopVM")
     func secondInterrupt() throws {
         try EpollLoop.run { loop in
             let node = try StandInNode(on: loop) { $0.runsUntilSignalled = true }
@@ -272,7 +272,7 @@ struct ShimPodTests {
         }
     }
 
-    @Test("asks the agent again and again whether it is well, and believes the first no")
+    @Test("asks the agent for its health at intervals, and ends the pod at the first negative answer")
     func pings() throws {
         try EpollLoop.run { loop in
             let node = try StandInNode(on: loop) {
@@ -287,7 +287,7 @@ struct ShimPodTests {
         }
     }
 
-    @Test("gives a pod up whose agent goes away, and never dials it again")
+    @Test("gives up a pod whose agent closes the connection, and does not dial the agent again")
     func agentDies() throws {
         try EpollLoop.run { loop in
             let node = try StandInNode(on: loop) { $0.runsUntilSignalled = true }

@@ -25,7 +25,7 @@ import Testing
     }
 
     @Test(
-        "durations have as many digits as a reader can use",
+        "durations have a limited number of digits",
         arguments: [
             (Duration.zero, "0.0 ms"), (.microseconds(440), "0.4 ms"), (.microseconds(9_949), "9.9 ms"),
             (.microseconds(9_950), "10 ms"), (.milliseconds(512), "512 ms"), (.microseconds(999_500), "1.00 s"),
@@ -47,13 +47,13 @@ import Testing
     }
 
     @Test(
-        "an age is unknown when the time of creation cannot be one",
+        "an age is unknown when the time of creation is not valid",
         arguments: [Int64.min, .min + 1, -1, 0, 1_800_086_400, .max - 1, .max])
     func unknownAge(created: Int64) {
         #expect(ageText(of: created, now: WallTime(secondsSinceEpoch: 1_800_000_000)) == "unknown")
     }
 
-    @Test("a prefixed stream comes out in whole lines, however it is cut", arguments: [1, 2, 3, 7, 100])
+    @Test("a stream with prefixes is printed in whole lines, however it is cut", arguments: [1, 2, 3, 7, 100])
     func prefixing(cut: Int) {
         let bytes = Array("one\n\ntwo\nlast".utf8)
         var prefixer = LinePrefixer("pod-1")

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Answers of a pod VM")
 struct AnswerLimitTests {
-    @Test("what a hostile VM may answer is refused before it fills the memory, and what an honest one answers is not")
+    @Test("an answer of a hostile VM is refused before it fills the memory, and an answer of a correct VM is accepted")
     func hostileAnswer() throws {
         let limits = ClientLimits.untrusted
         let hops = Array(repeatElement([0x0A, 0] as [UInt8], count: limits.answerBytes / 2).joined())

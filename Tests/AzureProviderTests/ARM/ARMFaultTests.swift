@@ -9,7 +9,7 @@ struct ARMFaultTests {
     private func fault(_ text: String) throws -> ARMFault? { ARMFault(try JSONValue(parsing: text)) }
 
     @Test(
-        "is found in each of its documented formats",
+        "is found in each of its formats",
         arguments: [
             #"{"error": {"code": "C", "message": "m"}}"#, #"{"code": "C", "message": "m"}"#,
             #"{"Error": {"Code": "C", "Message": "m"}}"#, #"{"error": "C", "error_description": "m"}"#,

@@ -68,7 +68,7 @@ struct ARMListTests {
         #expect(arm.calls.count == 1)
     }
 
-    @Test("has a limit of pages, so that links that repeat end with an error")
+    @Test("that has the same link twice gives an error")
     func endless() async throws {
         arm.on("GET", "/virtualMachines", Self.page(["a"], next: "/again"))
         arm.on("GET", "/again", Self.page(["b"], next: "/again"))
@@ -78,7 +78,7 @@ struct ARMListTests {
         #expect(arm.calls.count == 2, "the same link again brings the same page again")
     }
 
-    @Test("has a limit of pages, so that links that are always new end with an error")
+    @Test("has a limit of pages, and more pages give an error")
     func manyPages() async throws {
         for page in 0..<600 {
             arm.on("GET", "/page-\(page)", Self.page(["a"], next: .string("/page-\(page + 1)")))

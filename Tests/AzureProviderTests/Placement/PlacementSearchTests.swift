@@ -33,7 +33,7 @@ struct PlacementSearchTests {
         return tries + (placement.next.map { ["\($0)"] } ?? ["end"])
     }
 
-    @Test("tries each size in all of its zones, and no size where it is not")
+    @Test("tries each size in all zones that have the size, and in no other zone")
     func order() {
         let sizes = [size("A"), size("B", zones: ["2"]), VMSize(name: "unknown")]
         #expect(
@@ -44,7 +44,7 @@ struct PlacementSearchTests {
         #expect(Candidate.all([size("A", zones: [])], zones: ["1"]).isEmpty)
     }
 
-    @Test("goes to another zone, another size, another family, as each failure demands")
+    @Test("changes to another zone, size or family, depending on the failure")
     func steps() {
         let candidates = Candidate.all(
             [size("A"), size("B"), size("C", family: "g")], zones: ["1", "2"])
@@ -55,7 +55,7 @@ struct PlacementSearchTests {
             ])
     }
 
-    @Test("ends at once where nothing helps")
+    @Test("ends at once after a failure that no other placement can avoid")
     func hopeless() {
         let candidates = Candidate.all([size("A"), size("B")], zones: ["1", "2"])
         for code in ["BadRequest", "GalleryImageNotFound", "SubnetIsFull", "AuthorizationFailed"] {
@@ -64,7 +64,7 @@ struct PlacementSearchTests {
         }
     }
 
-    @Test("tries the same once more, then elsewhere")
+    @Test("tries the same placement once more, and then another placement")
     func again() {
         var placement = PlacementSearch(
             Candidate.all([size("A")], zones: ["1", "2"]), memory: UnavailablePlaces(clock: clock))
@@ -74,14 +74,14 @@ struct PlacementSearchTests {
             ])
     }
 
-    @Test("does not try more than a pod can wait for")
+    @Test("makes a limited number of tries for a pod")
     func limit() {
         let sizes = (0..<20).map { size("S\($0)") }
         var placement = PlacementSearch(Candidate.all(sizes, zones: []), memory: UnavailablePlaces(clock: clock))
         #expect(tries(&placement, Array(repeating: "AllocationFailed", count: 20)).count == PlacementSearch.limit + 1)
     }
 
-    @Test("remembers for all pods what failed where, for as long as that is likely to last")
+    @Test("remembers for all pods which placement failed, for as long as the failure is likely to last")
     func memory() {
         let memory = UnavailablePlaces(clock: clock)
         let candidates = Candidate.all([size("A"), size("B")], zones: ["1"])
@@ -96,7 +96,7 @@ struct PlacementSearchTests {
         #expect(memory.count == 0)
     }
 
-    @Test("tries what is avoided for the shortest time when all is avoided, and nothing after it")
+    @Test("tries only the placement whose avoidance ends first when all placements are avoided")
     func allBlocked() {
         let memory = UnavailablePlaces(clock: clock)
         let candidates = Candidate.all([size("A"), size("B")], zones: [])
@@ -108,7 +108,7 @@ struct PlacementSearchTests {
         #expect(text.contains("not tried: A, where SkuNotAvailable occurred"))
     }
 
-    @Test("avoids of a family without quota only what is as large, and only until a VM is gone")
+    @Test("avoids sizes of a family without quota only if they are as large, and only until a VM is deleted")
     func quota() {
         let memory = UnavailablePlaces(clock: clock)
         let (large, small) = (size("L", 64), size("S", 2))
@@ -120,7 +120,7 @@ struct PlacementSearchTests {
         #expect(memory.block(of: Candidate(size: large, zone: "3")) == nil)
     }
 
-    @Test("ends with an error that has each try, ARM's code, words and request id, and what to do")
+    @Test("ends with an error that has each try with ARM's code, message and request id, and what to do")
     func told() {
         let candidates = Candidate.all([size("A")], zones: ["1", "2"])
         var placement = PlacementSearch(candidates, memory: UnavailablePlaces(clock: clock))

@@ -25,7 +25,7 @@ struct VMSizeTests {
     }
 
     @Test(
-        "names its TEE by the SKU's word, and by its name where the SKU does not say or says what is not known",
+        "has the TEE that its SKU gives, or the one that its name implies when the SKU gives no known TEE",
         arguments: [
             ("Standard_DC2es_v6", "TDX", TEE.tdx), ("Standard_DC2as_v5", "SNP", .snp),
             ("Standard_DC2es_v6", "IntelTDX", .tdx), ("Standard_DC2es_v6", "Other", .tdx),
@@ -35,7 +35,7 @@ struct VMSizeTests {
         #expect(try size(Example.sized(name, 2, 8, type: word)).tee == tee)
     }
 
-    @Test("is not to be had where its subscription is restricted, in a zone or in all of the region")
+    @Test("is not available where the subscription is restricted, in a zone or in the whole region")
     func restrictions() throws {
         func restricted(_ type: String, zones: [JSONValue]) -> JSONValue {
             [
@@ -52,13 +52,13 @@ struct VMSizeTests {
         #expect(region.restriction == "NotAvailableForSubscription")
     }
 
-    @Test("is not a disk, and not of another region")
+    @Test("is not made from the SKU of a disk or of another region")
     func others() throws {
         #expect(try VMSize(try JSONNode(["resourceType": "disks", "name": "Premium_LRS"]), in: "eastus") == nil)
         #expect(try VMSize(try JSONNode(Example.sku("Standard_DC2es_v6", region: "westus")), in: "eastus") == nil)
     }
 
-    @Test("is known for confidential by its name where the SKU does not say")
+    @Test("is recognised as confidential by its name when the SKU does not say")
     func byName() throws {
         let types = [
             "Standard_DC2es_v6": "TDX", "Standard_DC2eds_v6": "TDX", "Standard_EC64es_v6": "TDX",
@@ -70,7 +70,7 @@ struct VMSizeTests {
         }
     }
 
-    @Test("that is malformed is an error which says where")
+    @Test("that is malformed gives an error with the place")
     func malformed() throws {
         #expect(throws: JSONError.self) {
             try Example.catalog([["resourceType": "virtualMachines", "locations": ["eastus"], "name": 3]])
@@ -103,14 +103,14 @@ struct SizeChoiceTests {
 
     private let all = ["Standard_DC8es_v6 ", " Standard_DC2es_v6", "Standard_DC4es_v6", "Standard_EC2es_v6"]
 
-    @Test("is the default where the pod says nothing, or what kata's Rust shim says then")
+    @Test("is the default when the pod gives no annotation, or the values that kata's Rust shim sends without one")
     func unset() throws {
         #expect(try choose(Requirements()) == ["Standard_DC2es_v6"])
         #expect(try choose(Requirements(vcpus: 1, memoryMiB: 2048)) == ["Standard_DC2es_v6"])
         #expect(try choose(Requirements(vcpus: 1)) == ["Standard_DC2es_v6"])
     }
 
-    @Test("falls back on the list in its order, but on nothing that is less than the default")
+    @Test("continues with the configured list in its order, without sizes that are smaller than the default")
     func fallbacks() throws {
         #expect(
             try choose(Requirements(), sizes: all) == [
@@ -122,7 +122,7 @@ struct SizeChoiceTests {
             ])
     }
 
-    @Test("is the smallest that fits every dimension given, then the next")
+    @Test("is the smallest size that satisfies every given dimension, and then the next")
     func fits() throws {
         #expect(
             try choose(Requirements(vcpus: 3, memoryMiB: 1024), sizes: all) == [
@@ -136,7 +136,7 @@ struct SizeChoiceTests {
         #expect(try choose(Requirements(vcpus: 2, memoryMiB: 8192)) == ["Standard_DC2es_v6"])
     }
 
-    @Test("has graphics processors for those who ask, and for others only last")
+    @Test("has graphics processors if the pod asks for them; for other pods such sizes come last")
     func gpus() throws {
         let sizes = all + ["Standard_NCC40ads_H100_v5"]
         #expect(try choose(Requirements(gpus: 1), sizes: sizes) == ["Standard_NCC40ads_H100_v5"])
@@ -148,14 +148,14 @@ struct SizeChoiceTests {
                     + "given gpus (2), vcpus (2), and memory (0)"))
     }
 
-    @Test("is the machine type, whatever else is given, if it is allowed")
+    @Test("is the annotated machine type, whatever else is given, if that type is allowed")
     func machineType() throws {
         #expect(
             try choose(Requirements(machineType: "standard_dc4ES_v6", vcpus: 8), sizes: all) == ["Standard_DC4es_v6"])
         #expect(try choose(Requirements(machineType: "Standard_DC2es_v6")) == ["Standard_DC2es_v6"])
     }
 
-    @Test("is refused in the Go adaptor's words, and says what may be had")
+    @Test("is refused with the Go adaptor's message and the list of allowed sizes")
     func texts() {
         #expect(
             refusal(Requirements(machineType: "Standard_DC16es_v6"), sizes: all).hasPrefix(
@@ -172,7 +172,7 @@ struct SizeChoiceTests {
         )
     }
 
-    @Test("is refused for a size that does not exist, which a slip of the finger explains")
+    @Test("is refused for a size that does not exist, and the error suggests similar names")
     func unknown() {
         #expect(
             refusal(Requirements()) { $0.instanceSize = "Standard_DC2se_v6" }
@@ -180,7 +180,7 @@ struct SizeChoiceTests {
                 + "Standard_DC2as_v5, Standard_DC4es_v6")
     }
 
-    @Test("is refused for a size that is not confidential, unless that is not wanted")
+    @Test("is refused for a size that is not confidential, unless confidential VMs are switched off")
     func plain() throws {
         #expect(
             refusal(Requirements()) { $0.instanceSize = "Standard_D2s_v5" }
@@ -192,7 +192,7 @@ struct SizeChoiceTests {
             } == ["Standard_D2s_v5"])
     }
 
-    @Test("needs the region's sizes only to compare them")
+    @Test("needs the region's sizes only when sizes must be compared")
     func withoutCatalog() throws {
         let choice = SizeChoice(Example.options, nil)
         #expect(try choice.sizes(for: Requirements()).map(\.name) == ["Standard_DC2es_v6"])
@@ -201,7 +201,7 @@ struct SizeChoiceTests {
         #expect(SizeChoice.needsCatalog(Requirements(vcpus: 4)))
     }
 
-    @Test("agrees with looking at every size, for any number")
+    @Test("gives the same result as a search through all sizes, for any numbers")
     func linear() throws {
         let sizes = try Example.catalog().all.filter { $0.confidentialType != nil }
         for vcpus in 2...9 {

@@ -13,7 +13,7 @@ struct CreateTests {
     private typealias Fixture = ProviderFixture
     private static let name = "podvm-nginx-0a1b2c3d"
 
-    @Test("asks for it once, never to change one, and returns as soon as its interface has an address")
+    @Test("sends one request, which cannot change an existing VM, and returns once its interface has an address")
     func good() async throws {
         let azure = try Fixture()
         azure.accept()
@@ -26,7 +26,7 @@ struct CreateTests {
         #expect(azure.clock.slept < .seconds(2))
     }
 
-    @Test("costs a pod that starts two calls, and one that stops four")
+    @Test("costs two calls to start a pod, and four to stop it")
     func economy() async throws {
         let azure = try Fixture()
         azure.accept()
@@ -43,7 +43,7 @@ struct CreateTests {
         #expect(azure.arm.calls.count { $0.contains("/skus") } == 1)
     }
 
-    @Test("takes the interface from the VM, should Azure name it otherwise")
+    @Test("takes the interface's name from the VM if Azure gave it another name")
     func otherName() async throws {
         let azure = try Fixture()
         azure.accept()
@@ -52,7 +52,7 @@ struct CreateTests {
         #expect(try await azure.create() == ["10.0.0.9"])
     }
 
-    @Test("waits for the public address where that is dialed, and takes no 0.0.0.0 for one")
+    @Test("waits for the public address if that is dialed, and does not use 0.0.0.0")
     func publicAddress() async throws {
         let azure = try Fixture { $0.usesPublicIP = true }
         azure.accept()
@@ -64,7 +64,7 @@ struct CreateTests {
         #expect(try await azure.create() == ["20.1.2.3", "10.0.0.4"])
     }
 
-    @Test("adopts the VM that an earlier request has made, whose answer was lost")
+    @Test("adopts the VM that an earlier request with a lost answer has created")
     func adopted() async throws {
         for answer in [ScriptedARM.Reply.refusal(412, "PreconditionFailed"), .refusal(409, "Conflict"), .broken] {
             let azure = try Fixture()
@@ -75,7 +75,7 @@ struct CreateTests {
         }
     }
 
-    @Test("leaves a VM of the name alone that is another's, and says whose")
+    @Test("does not change a VM of the same name that has another owner, and names the owner")
     func foreign() async throws {
         for owner in ["ffffffff", nil] {
             let azure = try Fixture()
@@ -90,7 +90,7 @@ struct CreateTests {
         }
     }
 
-    @Test("does not take for its own what took the name while it tried elsewhere")
+    @Test("does not adopt a VM of another owner that took the name while another placement was tried")
     func takenMeanwhile() async throws {
         let azure = try Fixture { $0.zones = ["1", "2"] }
         azure.arm.on(
@@ -114,7 +114,7 @@ struct CreateTests {
         #expect(try await azure.create() == ["10.0.0.4"])
     }
 
-    @Test("deletes what a failed try of an earlier process left, and creates the VM again")
+    @Test("deletes the resources of an earlier process's failed try, and creates the VM again")
     func remains() async throws {
         let azure = try Fixture()
         azure.arm.on(
@@ -127,7 +127,7 @@ struct CreateTests {
         #expect(azure.calls.filter { $0.hasPrefix("DELETE") } == ["DELETE \(Self.name)"])
     }
 
-    @Test("ends at once when the operation fails while the address is awaited, and tries another size")
+    @Test("stops waiting for the address at once when the operation fails, and tries another size")
     func operationFails() async throws {
         let azure = try Fixture { $0.instanceSizes = ["Standard_EC2es_v6"] }
         azure.accept()
@@ -152,7 +152,7 @@ struct CreateTests {
         #expect(azure.places.last == "Standard_EC2es_v6")
     }
 
-    @Test("warns when a pod gets another TEE than the preferred size has, and names the TEE in the log and in a tag")
+    @Test("warns when a VM has another TEE than the preferred size, and names the TEE in the log and in a tag")
     func otherTEE() async throws {
         func warnings(_ azure: Fixture) -> [String] { azure.log.filter { $0.contains("another TEE") } }
         let azure = try Fixture { $0.instanceSizes = ["Standard_DC2as_v5"] }
@@ -196,7 +196,7 @@ struct CreateTests {
         #expect(azure.places == ["Standard_DC2es_v6/1", "Standard_DC2es_v6/2"])
     }
 
-    @Test("gives up on a VM that Azure calls done and that is not there, or never gets an address")
+    @Test("gives up when Azure reports success but the VM does not exist, or never gets an address")
     func odd() async throws {
         let gone = try Fixture()
         gone.accept()
@@ -214,7 +214,7 @@ struct CreateTests {
         #expect(silent?.detail.contains("has no address") == true)
     }
 
-    @Test("waits for an Azure that is unreachable for a short time, but not for long")
+    @Test("waits for a limited time while Azure is unreachable")
     func transportError() async throws {
         let azure = try Fixture()
         azure.accept()
@@ -231,7 +231,7 @@ struct CreateTests {
         #expect(dead.clock.slept > AddressWait.patienceWithSilence)
     }
 
-    @Test("goes by the VM when its operation vanishes")
+    @Test("uses the state of the VM when its operation does not exist any more")
     func vanished() async throws {
         let azure = try Fixture()
         azure.accept()
@@ -241,7 +241,7 @@ struct CreateTests {
         #expect(error?.detail.contains("provisioning state is Failed") == true)
     }
 
-    @Test("refuses before Azure is asked: tags, image, name, size")
+    @Test("refuses invalid tags, images, names and sizes before it sends a request")
     func refused() async throws {
         let azure = try Fixture()
         func detail(_ change: (inout InstanceSpec) -> Void) async -> String {
@@ -269,7 +269,7 @@ struct CreateTests {
         #expect(refusal?.code == .unauthorized && refusal?.detail.contains("AuthorizationFailed") == true)
     }
 
-    @Test("sends nothing after it was cancelled, wherever it was")
+    @Test("sends nothing after it was cancelled, at any step")
     func cancelled() async throws {
         for path in [Fixture.vm, Fixture.nic] {
             let azure = try Fixture()
@@ -289,7 +289,7 @@ struct CreateTests {
         }
     }
 
-    @Test("is not begun with options that cannot work, and all of them are told")
+    @Test("is not started with options that cannot work, and the error lists all of them")
     func options() {
         var options = AzureOptions()
         options.region = "eastus"

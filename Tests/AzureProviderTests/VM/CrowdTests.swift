@@ -6,11 +6,11 @@ import LinuxIO
 import PodVMLifecycle
 import Testing
 
-@Suite("Many who wait for Azure")
+@Suite("Many callers that wait for Azure")
 struct CrowdTests {
     private typealias Fixture = ProviderFixture
 
-    @Test("share lists of interfaces instead of asking one by one")
+    @Test("share lists of interfaces instead of one request for each interface")
     func crowd() async throws {
         let azure = try Fixture()
         let count = 40
@@ -51,7 +51,7 @@ struct CrowdTests {
         #expect(gets.count < count * 3, "\(gets.count) GETs for \(count) VMs")
     }
 
-    @Test("list this node's VMs by tag, page after page, whatever else there is")
+    @Test("list this node's VMs by tag through all pages, whatever other VMs exist")
     func instances() async throws {
         let azure = try Fixture()
         let link =
@@ -65,7 +65,7 @@ struct CrowdTests {
         #expect(listed.map { $0.tags[InstanceTags.sandbox] } == ["0a1b2c3d4e5f", "b"])
     }
 
-    @Test("read the region's sizes once, however many need them at once")
+    @Test("read the region's sizes once, however many callers need them at once")
     func sizes() async throws {
         let azure = try Fixture()
         await withTaskGroup(of: Void.self) { group in
@@ -83,7 +83,7 @@ struct CrowdTests {
         #expect(azure.arm.calls.count == 1)
     }
 
-    @Test("have fresh sizes every hour, and the old ones meanwhile")
+    @Test("get new sizes every hour, and the old ones until they are read")
     func refresh() async throws {
         let azure = try Fixture()
         let work = Task { await azure.provider.run() }
@@ -93,7 +93,7 @@ struct CrowdTests {
         #expect(azure.clock.naps.contains(.seconds(3240)))
     }
 
-    @Test("list less often when many nodes have many VMs: Azure's limits are for all of them")
+    @Test("list less often when many nodes have many VMs, because they share Azure's limits")
     func ration() async throws {
         let azure = try Fixture()
         let machines: [JSONValue] = (0..<300).map { number in
@@ -128,7 +128,7 @@ struct CrowdTests {
         _ = try await azure.provider.instances()
     }
 
-    @Test("start as soon as an Azure that could not be reached can be")
+    @Test("start as soon as Azure can be reached again")
     func recovers() async throws {
         let azure = try Fixture()
         azure.arm.on("GET", "/skus", .unreachable)

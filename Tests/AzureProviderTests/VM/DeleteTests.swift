@@ -31,7 +31,7 @@ struct DeleteTests {
         #expect(azure.arm.calls[1].contains("forceDeletion=true"))
     }
 
-    @Test("is done with what is gone, or never was")
+    @Test("succeeds for a VM that is deleted or never existed")
     func nothing() async throws {
         let azure = try Fixture { $0.usesPublicIP = true }
         try await delete(azure)
@@ -43,7 +43,7 @@ struct DeleteTests {
         #expect(!azure.calls.contains { $0.hasPrefix("DELETE") })
     }
 
-    @Test("looks after the operation while the VM is still there, and asks for the VM at the end")
+    @Test("polls the operation while the VM still exists, and reads the VM at the end")
     func slow() async throws {
         let azure = try Fixture()
         let there = ScriptedARM.Reply.json(200, Fixture.machine("Deleting"))
@@ -55,7 +55,7 @@ struct DeleteTests {
         #expect(azure.clock.naps.contains(.seconds(7)))
     }
 
-    @Test("says why the operation failed, and that it is worth another try")
+    @Test("reports why the operation failed, and that another try can succeed")
     func operationFails() async throws {
         let azure = try Fixture()
         azure.arm.on("GET", Fixture.vm, .json(200, Fixture.machine("Deleting")))
@@ -68,7 +68,7 @@ struct DeleteTests {
         #expect(error?.advice != .giveUp)
     }
 
-    @Test("removes interface, disk and public address that the VM has left behind")
+    @Test("removes the interface, the disk and the public address that remain after the VM")
     func leftovers() async throws {
         let azure = try Fixture { $0.usesPublicIP = true }
         azure.arm.on("GET", Fixture.nic, .json(200, Fixture.interface("10.0.0.4")), Self.gone)
@@ -82,7 +82,7 @@ struct DeleteTests {
         #expect(azure.calls.count { $0.hasPrefix("DELETE") } == 3)
     }
 
-    @Test("leaves what is attached to another's VM")
+    @Test("does not delete resources that are attached to another owner's VM")
     func attached() async throws {
         let azure = try Fixture()
         azure.arm.on("GET", Fixture.nic, .json(200, Fixture.interface("10.0.0.4", vm: "other")))
@@ -93,7 +93,7 @@ struct DeleteTests {
         #expect(!azure.calls.contains { $0.hasPrefix("DELETE") })
     }
 
-    @Test("waits as long as Azure reserves an interface for the VM that it was made for")
+    @Test("waits as long as Azure reserves an interface for its deleted VM")
     func reserved() async throws {
         let azure = try Fixture()
         azure.arm.on("GET", Fixture.nic, .json(200, Fixture.interface("10.0.0.4")))
@@ -102,7 +102,7 @@ struct DeleteTests {
         #expect(error?.advice == .retry(after: .seconds(180)))
     }
 
-    @Test("does not take a proxy's 404 for Azure's, nor a missing subscription for a missing VM")
+    @Test("does not treat a proxy's 404 as Azure's, nor a missing subscription as a missing VM")
     func notProven() async throws {
         for reply in [
             ScriptedARM.Reply.bytes(404, "text/html", "<html>no such page</html>"),
@@ -114,7 +114,7 @@ struct DeleteTests {
         }
     }
 
-    @Test("waits for a VM whose request was given up and may yet arrive")
+    @Test("waits for a VM whose request was given up and may still arrive")
     func lateArrival() async throws {
         let azure = try Fixture()
         azure.arm.on("PUT", Fixture.vm, .broken)

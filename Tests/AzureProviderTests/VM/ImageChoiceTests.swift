@@ -17,7 +17,7 @@ struct ImageChoiceTests {
         return ImageChoice(options).fault(Requirements(image: image)) == nil
     }
 
-    @Test("are the configured one, in any case, and none beside it")
+    @Test("are only the configured image, in upper or lower case")
     func configured() {
         #expect(isPermitted(nil))
         #expect(isPermitted(""))
@@ -33,7 +33,7 @@ struct ImageChoiceTests {
         ] { #expect(!isPermitted(other), "\(other)") }
     }
 
-    @Test("are those of the list as well: a version, or every version of an image")
+    @Test("are also the images of the list: one version, or every version of an image")
     func listed() {
         let list = ["\(Self.gallery)/J/versions/2.0.0", "\(Self.gallery)/K", "\(Self.community)/Versions/*"]
         #expect(isPermitted("\(Self.gallery)/j/Versions/2.0.0", list))
@@ -50,7 +50,7 @@ struct ImageChoiceTests {
         #expect(isPermitted(Example.options.imageID, list), "the configured one always is")
     }
 
-    @Test("must be ids of images", arguments: ["*", "/*", "I", "\(gallery)/I/*", "\(gallery)/*", "\(community)/*"])
+    @Test("must have ids of images", arguments: ["*", "/*", "I", "\(gallery)/I/*", "\(gallery)/*", "\(community)/*"])
     func malformed(entry: String) {
         var options = Example.options
         options.images = [entry]
@@ -58,7 +58,7 @@ struct ImageChoiceTests {
             options.problems.contains { $0.contains("-images (AZURE_IMAGES): \"\(entry)\"") }, "\(options.problems)")
     }
 
-    @Test("are refused at CreateVM and before Azure is asked, with the image and the flag in the sentence")
+    @Test("that are not allowed are refused at CreateVM, before a request, with the image and the flag in the error")
     func refused() async throws {
         let azure = try ProviderFixture { $0.images = ["\(Self.gallery)/J/versions/2.0.0"] }
         let wanted = Requirements(image: "\(Self.community)/Versions/0.1.0")

@@ -2,7 +2,7 @@ import Testing
 
 @testable import AzureProvider
 
-@Suite("How long something usually takes")
+@Suite("The estimate of a latency")
 struct LatencyEstimateTests {
     /// How many looks each of fifty needs that take `time`, the pause doubling from an eighth of the first.
     private func looks(_ time: Duration, _ typical: LatencyEstimate) -> [Int] {
@@ -18,13 +18,13 @@ struct LatencyEstimateTests {
         }
     }
 
-    @Test("is learnt so well that hardly a look is wasted", arguments: [1.5, 2.0, 3.7, 8.0])
+    @Test("becomes so accurate that almost no poll comes too early", arguments: [1.5, 2.0, 3.7, 8.0])
     func economy(seconds: Double) {
         let looks = looks(.seconds(seconds), LatencyEstimate(.zero, atMost: .seconds(10)))
         #expect(looks.dropFirst(5).reduce(0, +) <= 45 * 2)
     }
 
-    @Test("is forgotten quickly when it was only a busy moment")
+    @Test("returns quickly to the usual value after a short busy time")
     func busy() {
         let typical = LatencyEstimate(.zero, atMost: .seconds(10))
         for _ in 0..<16 { typical.learn(.milliseconds(500), atFirstLook: false) }

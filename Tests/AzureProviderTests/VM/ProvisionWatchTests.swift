@@ -36,7 +36,7 @@ struct ProvisionWatchTests {
         PowerWatch(context: azure.provider.context, id: Example.vm)
     }
 
-    @Test("looks at the operation as often as Azure asks, and ends with it")
+    @Test("polls the operation at the interval that Azure gives, and ends when the operation ends")
     func good() async throws {
         let (azure, creation) = try await created()
         azure.arm.on("GET", Fixture.operation, Fixture.status("InProgress"), Fixture.status("Succeeded"))
@@ -46,7 +46,7 @@ struct ProvisionWatchTests {
         #expect(azure.clock.naps.suffix(2) == [.seconds(10), .seconds(10)])
     }
 
-    @Test("replaces the VM in another place when there is one, and asks for nothing before the next call")
+    @Test("replaces the VM in another placement when there is one, and sends no request before the next call")
     func elsewhere() async throws {
         let (azure, creation) = try await created { $0.zones = ["1", "2"] }
         azure.arm.on("GET", Fixture.operation, Fixture.status("Failed", "ZonalAllocationFailed", "zone 1 is full"))
@@ -86,7 +86,7 @@ struct ProvisionWatchTests {
         #expect(azure.places.count == 6)
     }
 
-    @Test("reports every try when there is no other place")
+    @Test("reports every try when there is no other placement")
     func nowhere() async throws {
         let (azure, creation) = try await created()
         azure.arm.on("GET", Fixture.operation, Fixture.status("Failed", "AllocationFailed", "full"))
@@ -95,7 +95,7 @@ struct ProvisionWatchTests {
         #expect(error?.detail.contains("AllocationFailed: full (request id req-AllocationFailed") == true)
     }
 
-    @Test("asks the VM itself after a restart, and for why it failed")
+    @Test("reads the VM itself after a restart, and why it failed")
     func restarted() async throws {
         let azure = try Fixture()
         azure.arm.on("GET", Fixture.vm, .json(200, Fixture.machine("Succeeded")))
@@ -169,7 +169,7 @@ struct ProvisionWatchTests {
         #expect(begun.duration(to: azure.clock.now) < .seconds(300))
     }
 
-    @Test("leaves a VM alone whose power state may not be read")
+    @Test("only logs that it has no permission to read the power state")
     func noRight() async throws {
         let azure = try Fixture()
         azure.arm.on("GET", Fixture.vm, .refusal(403, "AuthorizationFailed", "no right"))

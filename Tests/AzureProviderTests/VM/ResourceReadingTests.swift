@@ -3,9 +3,9 @@ import Testing
 
 @testable import AzureProvider
 
-@Suite("What Azure tells of its resources")
+@Suite("Azure's descriptions of its resources")
 struct ResourceReadingTests {
-    @Test("gets into paths and logs only as names, addresses, and single lines")
+    @Test("reach paths and logs only as valid names, valid addresses and single lines")
     func hostile() throws {
         let id: JSONValue = .string("\(Example.group)/Microsoft.Network/networkInterfaces/../../x\n")
         let documents: [JSONValue] = [
@@ -32,7 +32,7 @@ struct ResourceReadingTests {
         }
     }
 
-    @Test("is read as it comes when it is good")
+    @Test("are parsed unchanged when they are valid")
     func good() {
         let texts = ResourceReading.texts(of: ProviderFixture.machine("Succeeded", nic: "podvm-nginx-0a1b2c3d-net"))
         #expect(texts.prefix(2) == ["podvm-nginx-0a1b2c3d", "podvm-nginx-0a1b2c3d-net"])

@@ -4,7 +4,7 @@ import Testing
 
 @testable import AzureProvider
 
-@Suite("A VM's body")
+@Suite("The body of a request for a VM")
 struct VMBodyTests {
     private func body(
         _ change: (inout AzureOptions) -> Void = { _ in }, _ spec: InstanceSpec = Example.spec(),
@@ -17,7 +17,7 @@ struct VMBodyTests {
         ).json
     }
 
-    @Test("is that of a confidential VM, all of whose parts go with it")
+    @Test("describes a confidential VM whose disk and interface are deleted with it")
     func whole() throws {
         let expected = try JSONValue(
             parsing: Array(
@@ -38,7 +38,7 @@ struct VMBodyTests {
         #expect(body() == expected)
     }
 
-    @Test("has zone, identities, security group, public address and root size only where they are asked for")
+    @Test("has zone, identities, security group, public address and root size only when they are configured")
     func options() {
         let body = body(
             {
@@ -71,14 +71,14 @@ struct VMBodyTests {
         #expect(properties?["securityProfile"]?["uefiSettings"]?["secureBootEnabled"] == true)
     }
 
-    @Test("says nothing of security without confidentiality")
+    @Test("has no security profile for a VM that is not confidential")
     func plain() {
         let properties = body({ $0.isConfidential = false })["properties"]
         #expect(properties?["securityProfile"] == nil)
         #expect(properties?["storageProfile"]?["osDisk"]?["managedDisk"] == ["storageAccountType": "Premium_LRS"])
     }
 
-    @Test("takes the pod's image in place of the configured one, from wherever it is")
+    @Test("has the pod's image instead of the configured one, from any kind of source")
     func images() {
         let community = "/CommunityGalleries/cococommunity-42/Images/peerpod/Versions/0.1.0"
         let spec = Example.spec(Requirements(image: community))
@@ -93,7 +93,7 @@ struct VMBodyTests {
         #expect(ImageReference(" /subscriptions/x ").body == ["id": "/subscriptions/x"])
     }
 
-    @Test("has the operator's tags and ours, and ours win whatever the case")
+    @Test("has the operator's tags and the adaptor's tags, which replace the operator's in any case")
     func tags() {
         let body = body(
             { $0.tags = ["team": "blue", "PeerPods-Sandbox": "theirs"] },

@@ -44,7 +44,7 @@ struct EchoTests {
         return spec
     }
 
-    @Test("appear in no error and no log line, whatever is called", arguments: [true, false])
+    @Test("appear in no error and no log line, for every call", arguments: [true, false])
     func calls(logs: Bool) async throws {
         let calls: [(String, (AzureProvider, SandboxID) async throws -> Void)] = [
             ("create", { _ = try await $0.createInstance(for: $1, from: self.spec).instance() }),
@@ -78,7 +78,7 @@ struct EchoTests {
         expectNothing(log, "the log")
     }
 
-    @Test("reaches no error when no token, whichever secret was to get one")
+    @Test("appear in no error when no token can be obtained, for every kind of secret")
     func tokens() async throws {
         let directory = try Files.makeTemporaryDirectory(prefix: "/tmp/echo-")
         defer { try? Files.removeTree(directory) }

@@ -81,7 +81,7 @@ struct NothingLeftTests {
         Row(code: "SomethingNew", told: .internal, tries: 6),
     ]
 
-    @Test("the shim is told why in Azure's words, or the pod runs elsewhere, and nothing is left after it")
+    @Test("the shim gets Azure's reason, or the pod runs in another placement, and nothing is left afterwards")
     func rows() throws {
         try NodeOnFakeAzure.run { azure, machines, client, loop in
             for (number, row) in Self.rows.enumerated() {

@@ -8,7 +8,7 @@ import Testing
 @testable import FakeCloud
 
 /// Pods of a whole node on a fake Azure, whose answers are lost, late, or not readable.
-@Suite("A pod's life on Azure", .serialized)
+@Suite("The lifecycle of a pod on Azure", .serialized)
 struct WholeLifeTests {
     /// Starts and stops a pod on a node of its own; expects that it ran, and that nothing is left.
     private static func life(
@@ -44,7 +44,7 @@ struct WholeLifeTests {
         #expect(counted[first...].count <= 6, "\(counted)")
     }
 
-    @Test("begins and ends well whichever answers are lost, cut, or a proxy's")
+    @Test("succeeds when any answers are lost, cut, or written by a proxy")
     func lostAnswers() throws {
         let calls = ["vm-put", "nic-get", "vm-get", "vm-delete", "operation-get"]
         let faults = [
@@ -62,7 +62,7 @@ struct WholeLifeTests {
         }
     }
 
-    @Test("begins and ends well where Azure names interfaces otherwise, and with public addresses")
+    @Test("succeeds where Azure names interfaces differently, and with public addresses")
     func variants() throws {
         try NodeOnFakeAzure.run { azure, machines, client, loop in
             _ = try await Self.life("a", #"{"nic-suffix": true}"#, azure, machines, client, loop)
@@ -84,7 +84,7 @@ struct WholeLifeTests {
         }
     }
 
-    @Test("waits for what lingers after its VM, and deletes it only if it stays")
+    @Test("waits for the resources that remain after the VM, and deletes only those that stay")
     func lingering() throws {
         try NodeOnFakeAzure.run { azure, machines, client, loop in
             let briefly = #"{"delays": {"linger": 0.02}}"#
@@ -115,7 +115,7 @@ struct WholeLifeTests {
         }
     }
 
-    @Test("does not wait for Azure to call the VM done, and can end before that")
+    @Test("does not wait for the end of Azure's operation, and can end before the operation")
     func early() throws {
         try NodeOnFakeAzure.run { azure, machines, client, loop in
             let node = try NodeOnFakeAzure(
@@ -132,7 +132,7 @@ struct WholeLifeTests {
         }
     }
 
-    @Test("is where Azure has room, and the next pod goes there at once")
+    @Test("continues in a placement with capacity, which the next pod uses at once")
     func capacity() throws {
         try NodeOnFakeAzure.run { azure, machines, client, loop in
             let scenario = """
@@ -157,7 +157,7 @@ struct WholeLifeTests {
         }
     }
 
-    @Test("does not begin with an image that the region does not have, nor with a size that no region has")
+    @Test("does not start with an image that the region does not have, nor with a size that no region has")
     func configuration() throws {
         try NodeOnFakeAzure.run { azure, machines, client, loop in
             let node = try NodeOnFakeAzure(
@@ -180,7 +180,7 @@ struct WholeLifeTests {
         }
     }
 
-    @Test("leaves nothing wherever the shim hangs up")
+    @Test("leaves nothing, at whatever step the shim closes its connection")
     func hangUps() throws {
         try NodeOnFakeAzure.run { azure, machines, client, loop in
             let scenario =
@@ -201,7 +201,7 @@ struct WholeLifeTests {
         }
     }
 
-    @Test("can be ended by another process, from the VM's name alone")
+    @Test("can be ended by another process that knows only the VM's name")
     func restart() throws {
         try NodeOnFakeAzure.run { azure, machines, client, loop in
             let sandbox = try SandboxID(validating: "a")
@@ -225,7 +225,7 @@ struct WholeLifeTests {
         }
     }
 
-    @Test("is not disturbed by fifty others, page after page")
+    @Test("succeeds beside fifty other VMs, whose list has several pages")
     func crowd() throws {
         try NodeOnFakeAzure.run { azure, machines, client, loop in
             let scenario =

@@ -157,7 +157,7 @@ private let nics = "Microsoft.Network/networkInterfaces"
         }
     }
 
-    @Test("a VM deleted while it is made is gone, and its making was called off")
+    @Test("a VM that is deleted during its creation is gone, and the creation ends as cancelled")
     func deletedEarly() throws {
         try AzureFixture.run(#"{"delays": {"operation": 100}}"#) { azure in
             let put = try await azure.arm("PUT", "\(vms)/web", body: azure.machine("web"))
@@ -170,7 +170,7 @@ private let nics = "Microsoft.Network/networkInterfaces"
         }
     }
 
-    @Test("what goes with a VM may outlive it for a while")
+    @Test("resources that are deleted with a VM may exist for some time after the VM")
     func lingering() throws {
         try AzureFixture.run(#"{"delays": {"linger": 0.05}}"#) { azure in
             try await azure.make("web")
@@ -181,7 +181,7 @@ private let nics = "Microsoft.Network/networkInterfaces"
         }
     }
 
-    @Test("a VM cannot have a disk or an interface by a name that another's has")
+    @Test("a VM cannot have a disk or an interface with the name of another VM's")
     func conflicts() throws {
         try AzureFixture.run { azure in
             try await azure.make("web")

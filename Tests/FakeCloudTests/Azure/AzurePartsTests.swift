@@ -42,7 +42,7 @@ import Testing
         }
     }
 
-    @Test("the oldest operations are forgotten, and no recent one")
+    @Test("only the oldest operations are forgotten")
     func operations() {
         var book = OperationRegistry()
         let total = 2 * OperationRegistry.limit + 10
@@ -59,7 +59,7 @@ import Testing
         #expect(book["op-\(total - 1)"]?.status == .succeeded)
     }
 
-    @Test("patterns and the number of faults")
+    @Test("a fault applies to the names that match its pattern, for the given number of times")
     func small() {
         #expect(Glob.matches("a*c*e", "ABcdE") && Glob.matches("*", "") && Glob.matches("*/read", "x/y/read"))
         #expect(!Glob.matches("a*b", "a") && !Glob.matches("ab", "abc") && !Glob.matches("aba*aba", "aba"))

@@ -76,7 +76,7 @@ private let vms = "Microsoft.Compute/virtualMachines"
             "tags", .object(JSONObject((0..<51).map { ("t\($0)", JSONValue.string("x")) })), 400, "InvalidTagCount"),
     ]
 
-    @Test("a body that is wrong in one way, with ARM's code, and nothing is made")
+    @Test("a body with one error, with ARM's code, and nothing is created")
     func bodies() throws {
         try AzureFixture.run(#"{"throttling": {"on": false}}"#) { azure in
             for wrong in AzureRefusalTests.wrongs {

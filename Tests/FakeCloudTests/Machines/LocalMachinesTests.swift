@@ -180,7 +180,7 @@ struct MachinePowerTests {
         }
     }
 
-    @Test("finds the remaining processes when all that would end them were killed at once")
+    @Test("finds the remaining processes after all processes that would end them were killed at once")
     func allKeepersKilled() throws {
         try MachineFixture.run { fixture in
             let machines = try fixture.machines()

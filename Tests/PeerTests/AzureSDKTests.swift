@@ -8,7 +8,7 @@ import Testing
 @Suite("Microsoft's own SDK for Azure")
 struct AzureSDKTests {
     @Test(
-        "takes VMs of the fake Azure through their lives, over TLS",
+        "creates, reads, updates and deletes VMs of the fake Azure over TLS",
         .enabled(if: AzureSDK.isAvailable, AzureSDK.need), .enabled(if: FakeAzureProgram.isBuilt, FakeAzureProgram.need)
     )
     func life() throws {

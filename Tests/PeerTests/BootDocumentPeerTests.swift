@@ -32,7 +32,7 @@ struct BootDocumentPeerTests {
         return run.output
     }
 
-    @Test("what we write is what Go reads, and what Go writes is what we read")
+    @Test("Go parses our document to the same values, and we parse Go's document to the same values")
     func bothDirections() throws {
         let document = try BootDocumentPeerTests.full()
         #expect(try BootDocument(parsing: passed(document.encoded)) == document)
@@ -40,7 +40,7 @@ struct BootDocumentPeerTests {
         #expect(try BootDocument(parsing: passed(bare.encoded)) == bare)
     }
 
-    @Test("of what only we know Go loses the new fields, and nothing else; it still means what Go can do")
+    @Test("Go ignores only the fields that it does not know, and the rest describes what Go can do")
     func newFacts() throws {
         let plain = try #require(BootDocumentPeerTests.full().podNetwork).plan()
         var plan = plain
@@ -59,7 +59,7 @@ struct BootDocumentPeerTests {
         #expect(try #require(read.podNetwork).plan() == known)
     }
 
-    @Test("the recorded documents are what Go's net and net/netip write", arguments: ["netlink", "mapped"])
+    @Test("the recorded documents equal the ones that Go's net and net/netip write", arguments: ["netlink", "mapped"])
     func recordings(name: String) throws {
         let tests = Files.parent(of: Files.parent(of: #filePath))
         let recorded = try DurableFile.read(

@@ -5,19 +5,19 @@ import PodNetwork
 import Testing
 
 @Suite(
-    "A pod's network that a CNI has made", .serialized,
+    "A pod's network that a CNI plugin has created", .serialized,
     .enabled(if: canMakeNamespaces, "needs CAP_NET_ADMIN and CAP_SYS_ADMIN"))
 struct CNITests {
     @Test(
-        "reaches its VM: real plugins", .enabled(if: CNIPlugin.areInstalled, CNIPlugin.need),
+        "reaches the pod's VM, with real plugins", .enabled(if: CNIPlugin.areInstalled, CNIPlugin.need),
         arguments: CNIShape.plugins)
     func plugins(shape: CNIShape) async throws { try await CNIExamination(shape).run() }
 
-    @Test("reaches its VM: as others make it", arguments: CNIShape.byHand)
+    @Test("reaches the pod's VM, with the networks of other plugins", arguments: CNIShape.byHand)
     func byHand(shape: CNIShape) async throws { try await CNIExamination(shape).run() }
 
     @Test(
-        "may go before the adaptor's end of it, as when a VM is slow to stop",
+        "can be deleted before the adaptor's side, as when a VM stops slowly",
         .enabled(if: CNIPlugin.areInstalled, CNIPlugin.need), arguments: CNIShape.plugins)
     func removedFirst(shape: CNIShape) async throws {
         let examination = try await CNIExamination(shape)
@@ -27,7 +27,7 @@ struct CNITests {
         #expect(try Lab.socket(examination.site.pod).links().filter { $0.vxlan != nil } == [])
     }
 
-    @Test("reaches another such pod of the same node, whose VM is another")
+    @Test("reaches another such pod of the same node, which is in another VM")
     func neighbors() async throws {
         let lab = try Lab()
         var (pods, homes): ([NetworkNamespace], [NetworkNamespace]) = ([], [])

@@ -8,7 +8,7 @@ import Testing
 @Suite(.enabled(if: GoPeer.isAvailable, GoPeer.need))
 struct GoClientTests {
     @Test(
-        "containerd's client is served by our server as by its own",
+        "containerd's client gets the same answers from our server as from containerd's",
         arguments: [
             "unary", "sizes", "deadline", "hangup", "oversized-request", "oversized-answer", "blocked", "metadata",
             "statuses", "interleaved", "unknown", "frames", "malformed", "stream-ids", "drip", "garbage", "idle",

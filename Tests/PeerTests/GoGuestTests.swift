@@ -8,7 +8,7 @@ import Testing
 
 /// What Go's guest does with our boot document, done by hand with `ip`: in its order, with nothing that it does not know.
 @Suite(
-    "Go's guest and our node", .serialized, .enabled(if: GoPeer.isAvailable, GoPeer.need),
+    "A Go guest with our node", .serialized, .enabled(if: GoPeer.isAvailable, GoPeer.need),
     .enabled(if: canMakeNamespaces, "needs CAP_NET_ADMIN and CAP_SYS_ADMIN"))
 struct GoGuestTests {
     /// The pods' networks that are tried.
@@ -38,7 +38,7 @@ struct GoGuestTests {
         }
     }
 
-    @Test("get along, whatever the pod's network looks like", arguments: Shape.allCases)
+    @Test("configures the pod's network, for every kind of network", arguments: Shape.allCases)
     func getAlong(shape: Shape) throws {
         let peer = try GoPeer()
         try onLoop { loop in

@@ -35,7 +35,7 @@ struct HypervisorPeerTests {
         }
     }
 
-    @Test("a pod lives its life, and wrong requests are told what is wrong")
+    @Test("a pod is created, started and stopped, and the error of a wrong request says what is wrong")
     func life() throws {
         let peer = try GoPeer()
         try onLoop { loop in
@@ -60,7 +60,7 @@ struct HypervisorPeerTests {
     }
 
     @Test(
-        "whatever one client sends, others are served on the adaptor's socket",
+        "the adaptor's socket serves other clients, whatever one client sends",
         arguments: ["frames", "stream-ids", "drip", "garbage", "idle", "oversized-request", "unknown"])
     func hostile(check: String) throws {
         let peer = try GoPeer()

@@ -22,7 +22,7 @@ struct OurClientTests {
         }
     }
 
-    @Test("calls of every size are answered", arguments: [false, true])
+    @Test("calls of every size get answers", arguments: [false, true])
     func sizes(throughTunnel: Bool) throws {
         try withClient(throughTunnel: throughTunnel) { client, _ in
             let health = try await client.call("grpc.Health", "Check", [], timeout: .seconds(30))
@@ -35,7 +35,7 @@ struct OurClientTests {
         }
     }
 
-    @Test("what is too long for a frame fails alone, in both directions", arguments: [false, true])
+    @Test("a message that is too long for a frame fails only its call, in both directions", arguments: [false, true])
     func oversized(throughTunnel: Bool) throws {
         try withClient(throughTunnel: throughTunnel) { client, _ in
             await expect(code: .resourceExhausted) {
@@ -49,7 +49,7 @@ struct OurClientTests {
         }
     }
 
-    @Test("a deadline ends the call here and its handler there", arguments: [false, true])
+    @Test("a deadline ends the call at the client and its handler at the server", arguments: [false, true])
     func deadline(throughTunnel: Bool) throws {
         try withClient(throughTunnel: throughTunnel) { client, loop in
             await expect(code: .deadlineExceeded) {
@@ -59,7 +59,9 @@ struct OurClientTests {
         }
     }
 
-    @Test("a hundred calls blocked at once can be given up, and go on there until told", arguments: [false, true])
+    @Test(
+        "a hundred blocked calls can be given up at once, and their handlers run until they are told to end",
+        arguments: [false, true])
     func blocked(throughTunnel: Bool) throws {
         try withClient(throughTunnel: throughTunnel) { client, loop in
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -81,7 +83,7 @@ struct OurClientTests {
         }
     }
 
-    @Test("a connection that we close cancels its calls at the agent", arguments: [false, true])
+    @Test("closing the client's connection cancels its calls at the agent", arguments: [false, true])
     func hangUp(throughTunnel: Bool) throws {
         let peer = try GoPeer()
         try onLoop { loop in
@@ -109,7 +111,7 @@ struct OurClientTests {
         }
     }
 
-    @Test("code, message and details arrive unchanged", arguments: [false, true])
+    @Test("code, message and details of an error arrive unchanged", arguments: [false, true])
     func statuses(throughTunnel: Bool) throws {
         try withClient(throughTunnel: throughTunnel) { client, _ in
             for code: Int32 in 1...16 {
@@ -135,7 +137,7 @@ struct OurClientTests {
         }
     }
 
-    @Test("metadata and timeout arrive", arguments: [false, true])
+    @Test("metadata and timeout arrive at the server", arguments: [false, true])
     func metadata(throughTunnel: Bool) throws {
         try withClient(throughTunnel: throughTunnel) { client, _ in
             let metadata: Metadata = ["containerd-namespace-ttrpc": "k8s.io", "twice": "1", "twice": "2"]

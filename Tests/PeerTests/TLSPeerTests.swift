@@ -73,7 +73,7 @@ struct TLSPeerTests {
         }
     }
 
-    @Test("our client refuses Go's server under another name, and Go's refuses our client that it does not know")
+    @Test("our client refuses Go's server under another name, and Go's server refuses an unknown client")
     func weRefuse() throws {
         let peer = try GoPeer()
         try onLoop { loop in
@@ -97,7 +97,7 @@ struct TLSPeerTests {
     }
 
     @Test(
-        "Go's server is asked once for an application protocol, and speaks it or does not",
+        "our client asks Go's server once for an application protocol, which the server speaks or refuses",
         arguments: [
             (nil, false, "1.3"), ("other", false, "1.3"), ("other,peerpod.v1", true, "1.3"), (nil, false, "1.2"),
             ("other", false, "1.2"), ("peerpod.v1", true, "1.2"),

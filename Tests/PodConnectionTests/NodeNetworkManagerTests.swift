@@ -286,7 +286,7 @@ struct NodeNetworkManagerTests {
         }
     }
 
-    @Test("are refused with a sentence that says why")
+    @Test("are refused with an error that says why")
     func refusals() throws {
         try networkScene { scene, manager in
             let pod = try scene.lab.makePod()

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("apf.json")
 struct BootDocumentTests {
-    @Test("reads what Go writes")
+    @Test("parses what Go writes")
     func full() throws {
         let document = try Golden.document()
         let network = try #require(document.podNetwork)
@@ -30,12 +30,12 @@ struct BootDocumentTests {
         #expect(network.neighbors.map(\.state) == [.permanent])
     }
 
-    @Test("writes it as Go would, byte for byte")
+    @Test("writes the same bytes as Go")
     func written() throws {
         #expect(String(decoding: try Golden.document().encoded, as: UTF8.self) == Golden.full)
     }
 
-    @Test("reads null arrays and what is left out")
+    @Test("parses null arrays and missing members")
     func sparse() throws {
         let document = try BootDocument(parsing: Array(Golden.sparse.utf8))
         let network = try #require(document.podNetwork)
@@ -46,19 +46,19 @@ struct BootDocumentTests {
         #expect(try BootDocument(parsing: document.encoded) == document)
     }
 
-    @Test("leaves out what Go leaves out, and writes null for no network")
+    @Test("leaves out the members that Go leaves out, and writes null for no network")
     func omitted() {
         let text = String(decoding: BootDocument(podName: "a", podNamespace: "b").encoded, as: UTF8.self)
         #expect(text == "{\n    \"pod-network\": null,\n    \"pod-namespace\": \"b\",\n    \"pod-name\": \"a\"\n}\n")
     }
 
-    @Test("ignores keys it does not know and the case of those it knows")
+    @Test("ignores unknown keys, and the case of known keys")
     func tolerant() throws {
         let text = #"{"Pod-Name": "a", "POD-NAMESPACE": "b", "future": {"x": [1]}, "pod-network": null}"#
         #expect(try BootDocument(parsing: Array(text.utf8)) == BootDocument(podName: "a", podNamespace: "b"))
     }
 
-    @Test("never shows the key, nor any of what it could not parse")
+    @Test("never shows the key, nor any text that it could not parse")
     func secret() throws {
         var shown = ""
         dump(try Golden.document(), to: &shown)
@@ -69,7 +69,7 @@ struct BootDocumentTests {
         #expect(error?.description.contains("TUlHSEFnRUFN") == false)
     }
 
-    @Test("refuses it wherever it is cut off")
+    @Test("refuses a document that is cut off at any place")
     func truncated() {
         let bytes = Array(Golden.full.utf8)
         for count in 0..<(bytes.count - 2) {
@@ -78,7 +78,7 @@ struct BootDocumentTests {
     }
 
     @Test(
-        "names what is wrongly typed or out of range",
+        "reports which value has the wrong type or is out of range",
         arguments: [
             ("\"mtu\": 1450", "\"mtu\": \"big\"", "pod-network.mtu: expected a whole number, found a string"),
             ("\"mtu\": 1450", "\"mtu\": 70000", "pod-network.mtu: expected 0 to 65535, found 70000"),

@@ -32,7 +32,7 @@ struct CloudConfigTests {
                 """)
     }
 
-    @Test("reads what it writes, with the newline that a block ends in")
+    @Test("parses the text that it writes, with the newline at the end of a block")
     func readBack() throws {
         let files = try CloudConfig(parsing: config.encoded()).files
         #expect(files.map(\.path) == config.files.map(\.path))
@@ -40,7 +40,7 @@ struct CloudConfigTests {
     }
 
     @Test(
-        "reads other ways to say the same",
+        "parses other notations of the same content",
         arguments: [
             "#cloud-config\nwrite_files:\n- path: /a\n  content: 'x'\n",
             "#cloud-config\n\nwrite_files: [{path: /a, content: x}]\n",
@@ -51,7 +51,7 @@ struct CloudConfigTests {
         #expect(try read(text) == [.init(path: "/a", content: "x")])
     }
 
-    @Test("content that says nothing is empty, and a list may be")
+    @Test("a file without content is empty, and the list of files may be empty")
     func empty() throws {
         #expect(try read("#cloud-config\nwrite_files:\n") == [])
         #expect(try read("#cloud-config\nwrite_files: []\n") == [])
@@ -62,7 +62,7 @@ struct CloudConfigTests {
     }
 
     @Test(
-        "refuses what is not strictly that",
+        "refuses every text outside its strict subset of YAML",
         arguments: [
             ("", "first line"), ("write_files: []\n", "first line"), ("#cloud-config", "first line"),
             ("#cloud-config \nwrite_files: []\n", "first line"), ("\n#cloud-config\n", "first line"),
@@ -99,7 +99,7 @@ struct CloudConfigTests {
     }
 
     @Test(
-        "shows nothing of a key or path in an error: content that lost its indentation is read as such",
+        "shows nothing of a key or path in an error, because content without indentation is parsed as such",
         arguments: [
             "S3cretT0ken: x\n", "write_files:\n- path: /a\n  S3cretT0ken: x\n", "write_files: [{S3cretT0ken}]\n",
             "write_files: [{path: /S3cretT0ken}, {path: /S3cretT0ken}]\n", "S3cretT0ken\n", "[S3cretT0ken\n",
@@ -113,7 +113,7 @@ struct CloudConfigTests {
         #expect(error?.description.contains("line ") == true)
     }
 
-    @Test("an expanding document costs nothing")
+    @Test("refuses a document that would expand, without using memory")
     func laughs() {
         let text =
             "#cloud-config\nwrite_files:\n  - &a [x, x, x, x, x, x, x, x, x]\n"
@@ -136,7 +136,7 @@ struct CloudConfigTests {
     }
 
     @Test(
-        "writes nothing that would not be read as it was",
+        "refuses to write content that would not be parsed unchanged",
         arguments: [
             CloudConfig.File(path: "/a", content: " x"), .init(path: "/a", content: "\n\tx"),
             .init(path: "/a", content: "a\r\nb"), .init(path: "/a", content: "a\u{0}"),
@@ -148,7 +148,7 @@ struct CloudConfigTests {
         #expect(throws: BootError.self) { try CloudConfig(files: [file]).encoded() }
     }
 
-    @Test("whatever it does write is read as it was")
+    @Test("parses everything that it writes to the same content")
     func anyContent() throws {
         let alphabet = Array("ab: -#|>'\"{}[]&*!%@`\n\n\t\\,?é😀\u{85}\u{A0}\u{D7FF}\u{E000}".unicodeScalars)
         for _ in 0..<3000 {

@@ -5,7 +5,7 @@ import Testing
 struct InitdataTests {
     private let text = "algorithm = \"sha256\"\nversion = \"0.1.0\"\n\n[data]\n\"aa.toml\" = '''\n'''\n"
 
-    @Test("unpacks what it packs, and packs the same text the same way")
+    @Test("unpacks what it packs, and packs the same text to the same bytes")
     func packed() throws {
         let initdata = try Initdata(text: Array(text.utf8))
         #expect(try Initdata(packed: initdata.packed) == initdata)
@@ -13,7 +13,7 @@ struct InitdataTests {
         #expect(initdata.packed.hasPrefix("H4sI"))
     }
 
-    @Test("unpacks what gzip and base64 made, lines broken or not")
+    @Test("unpacks the output of gzip and base64, with or without line breaks")
     func foreign() throws {
         // printf 'version = "0.1.0"\n' | gzip -9n | base64
         let packed = "H4sIAAAAAAACAytLLSrOzM9TsFVQMtAz1DNQ4gIA7xmeqhIAAAA="
@@ -22,7 +22,7 @@ struct InitdataTests {
         #expect(try Initdata(packed: String(broken)).text == Array("version = \"0.1.0\"\n".utf8))
     }
 
-    @Test("refuses what is not packed so, or not whole")
+    @Test("refuses data that is not packed this way, or not complete")
     func malformed() throws {
         let packed = try Initdata(text: Array(text.utf8)).packed
         let cut = String(packed.prefix(packed.utf8.count / 8 * 4))
@@ -47,7 +47,7 @@ struct InitdataTests {
         #expect(error?.code == .tooLarge)
     }
 
-    @Test("a bomb is left before it goes off")
+    @Test("stops the decompression of a gzip bomb at the limit")
     func bomb() throws {
         // Sixteen members, each of which is as much as is allowed in all.
         let largest = try Initdata(text: [UInt8](repeating: 0x61, count: Initdata.sizeLimit)).packed

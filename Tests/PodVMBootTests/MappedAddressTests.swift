@@ -31,7 +31,7 @@ struct MappedAddressTests {
         #expect(!String(decoding: document.encoded, as: UTF8.self).contains("::ffff:"))
     }
 
-    @Test("so do the fields that only we know")
+    @Test("the fields that only this project knows mean IPv4 networks too")
     func furtherFields() throws {
         let further = """
             "index": 3, "addresses": ["::ffff:10.244.0.19/24", "fd00::19/64"],
@@ -48,7 +48,7 @@ struct MappedAddressTests {
     }
 
     @Test(
-        "the length is that of a mask of four bytes or of sixteen",
+        "the prefix length belongs to a mask of four bytes or of sixteen",
         arguments: [
             ("::ffff:10.0.0.4/24", "10.0.0.4/24"), ("::ffff:10.0.0.4/120", "10.0.0.4/24"),
             ("::ffff:0.0.0.0/0", "0.0.0.0/0"), ("::ffff:0:0/96", "0.0.0.0/0"), ("::FFFF:10.0.0.4/32", "10.0.0.4/32"),
@@ -59,7 +59,7 @@ struct MappedAddressTests {
         #expect(try network(podAddress: text).podAddress == NetPrefix(meaning))
     }
 
-    @Test("a length that no mask has is refused", arguments: ["33", "64", "95", "129"])
+    @Test("a prefix length that no mask has is refused", arguments: ["33", "64", "95", "129"])
     func noMask(length: String) {
         #expect(throws: BootError.self) { try network(podAddress: "::ffff:10.0.0.4/\(length)") }
     }

@@ -27,7 +27,7 @@ struct PodNetworkPlanTests {
         return try #require(read.podNetwork).plan()
     }
 
-    @Test("arrives whole: every address, and of each route all that is known")
+    @Test("is the same after writing and parsing, with every address and all members of each route")
     func nothingLost() throws {
         var plan = plain
         let gateway = try #require(NetAddress("169.254.1.1"))
@@ -56,7 +56,7 @@ struct PodNetworkPlanTests {
         #expect(try arrived(plain) == plain)
     }
 
-    @Test("keeps from Go's guest what it would give up at: the other family, and a second route to one place")
+    @Test("hides from Go's guest what it cannot set up: the other IP family, and a second route to one destination")
     func furtherPart() throws {
         var plan = plain
         plan.addresses.append(try #require(NetPrefix("fd00::19/64")))
@@ -70,7 +70,7 @@ struct PodNetworkPlanTests {
         #expect((network.vxlanID, network.vxlanPort, network.nodeAddress) == (555_001, 4789, node))
     }
 
-    @Test("is only what Go knows where that is enough")
+    @Test("has only the members that Go knows when these are enough")
     func nothingNew() {
         var document = BootDocument(podName: "nginx", podNamespace: "default")
         document.podNetwork = PodNetworkDescription(plain, node: node, index: 0, isDedicated: false)
@@ -82,7 +82,7 @@ struct PodNetworkPlanTests {
         }
     }
 
-    @Test("as Go writes it means what Go's guest makes of it")
+    @Test("that Go wrote has the meaning that Go's guest gives it")
     func fromGo() throws {
         var network = try #require(Golden.document().podNetwork)
         network.routes.removeLast()
@@ -99,7 +99,7 @@ struct PodNetworkPlanTests {
     }
 
     @Test(
-        "is refused where no pod could be like that",
+        "is refused when no pod can have such a network",
         arguments: [
             ("\"podip\": \"10.244.0.19/24\"", "\"podip\": \"0.0.0.0/0\"", "it is not the address of a host"),
             ("\"podip\": \"10.244.0.19/24\"", "\"podip\": \"127.0.0.1/8\"", "it is not the address of a host"),

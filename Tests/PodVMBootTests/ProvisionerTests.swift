@@ -31,7 +31,7 @@ final class ProvisionerTests {
         .init(path: "/run/peerpod/\(name)", content: content)
     }
 
-    @Test("writes all six files where the image lets user data configure attestation, secrets for root, apf.json last")
+    @Test("writes all six files if user data may configure attestation: secrets only for root, apf.json last")
     func all() throws {
         let initdata = try Initdata(text: Array("version = \"0.1.0\"\n".utf8)).packed
         let outcome = try provision(
@@ -51,7 +51,7 @@ final class ProvisionerTests {
         #expect(try content("scratch-space.marker") == "")
     }
 
-    @Test("replaces what is there")
+    @Test("replaces existing files")
     func again() throws {
         _ = try provision([document, file("auth.json", #"{"auths": {}}"#)])
         _ = try provision([document, file("auth.json", #"{"auths": {"r": {}}}"#)])
@@ -59,7 +59,7 @@ final class ProvisionerTests {
     }
 
     @Test(
-        "refuses measured configuration in user data, and writes nothing",
+        "refuses configuration in user data that must be measured, and writes nothing",
         arguments: ["aa.toml", "cdh.toml", "policy.rego", "initdata.digest"])
     func unmeasured(name: String) {
         for content in ["a = 1", ""] {
@@ -71,13 +71,13 @@ final class ProvisionerTests {
         #expect(present == [])
     }
 
-    @Test("no setting lets user data bring the policy or the digest", arguments: ["policy.rego", "initdata.digest"])
+    @Test("no setting allows the policy or the digest in user data", arguments: ["policy.rego", "initdata.digest"])
     func derived(name: String) {
         #expect(throws: BootError.self) { try provision([document, file(name, "x")], allowsUnmeasured: true) }
         #expect(present == [])
     }
 
-    @Test("skips what this guest has no use for, and names it")
+    @Test("skips files that this guest does not use, and reports them")
     func skipped() throws {
         let outcome = try provision([
             file("agent-config.toml", "x"), document, file("later/x"), file("AA.toml", "x"), file("apf.json.d"),
@@ -91,7 +91,7 @@ final class ProvisionerTests {
     }
 
     @Test(
-        "refuses paths that lead elsewhere or are another name of a file, and writes nothing",
+        "refuses paths to other places, or other names of a file, and writes nothing",
         arguments: [
             "/etc/passwd", "/run/peerpod/../peerpod/aa.toml", "/run/peerpod/apf.json/", "/run/peerpod//aa.toml",
             "/run/peerpod/./x", "/RUN/peerpod/aa.toml", "/var/run/peerpod/aa.toml", "/run/peerpod", "/run/peerpod/",
@@ -110,7 +110,7 @@ final class ProvisionerTests {
     }
 
     @Test(
-        "names a path that is relative or not plain by its place",
+        "reports a path that is relative or not plain by its position",
         arguments: [("S3cret/x", true), ("../S3cret", true), ("/run/peerpod/S3cret \u{202E}x", false)])
     func unplain(path: String, isRefused: Bool) throws {
         let text =
@@ -127,7 +127,7 @@ final class ProvisionerTests {
     }
 
     @Test(
-        "writes nothing when a part could not be read by whom it is for",
+        "writes nothing when the program that reads a file could not parse it",
         arguments: [
             ("apf.json", "{}"), ("auth.json", "x"), ("auth.json", #"{"auths": []}"#), ("initdata", "version = 1"),
             ("initdata", ""),
@@ -141,14 +141,14 @@ final class ProvisionerTests {
         #expect(present == [])
     }
 
-    @Test("wants an apf.json")
+    @Test("requires an apf.json")
     func withoutDocument() {
         #expect(throws: BootError.self) { try provision([file("scratch-space.marker")]) }
         #expect(throws: BootError.self) { try provision([]) }
         #expect(present == [])
     }
 
-    @Test("takes back what it wrote when a later file cannot be written")
+    @Test("removes the files that it wrote when a later file cannot be written")
     func halfWay() throws {
         // A directory of that name cannot be replaced by a file.
         try Files.makeDirectories("\(directory)/apf.json")
@@ -160,7 +160,7 @@ final class ProvisionerTests {
         #expect(present == ["apf.json"])
     }
 
-    @Test("says so when the directory cannot be made")
+    @Test("reports when the directory cannot be created")
     func noDirectory() throws {
         try DurableFile.write([], to: "\(base)/run")
         let error = #expect(throws: BootError.self) { try provision([document]) }

@@ -22,7 +22,7 @@ struct UserDataTests {
         }
     }
 
-    @Test("may be as long as Azure takes it, and names the biggest part when it is longer")
+    @Test("may have the maximum length that Azure accepts; the error about a longer one names the largest file")
     func budget() throws {
         var userData = UserData(BootDocument(podName: "a", podNamespace: "b"))
         func fill(_ count: Int) { userData.registryCredentials = [UInt8](repeating: 0x61, count: count) }
@@ -49,7 +49,7 @@ struct UserDataTests {
         #expect(error?.description.contains("cloud-config") == true)
     }
 
-    @Test("agrees with another base64 on bytes of any length")
+    @Test("has the same base64 as another implementation, for bytes of any length")
     func base64() throws {
         for count in 0..<200 {
             let bytes = (0..<count).map { UInt8(ascii: "!") + UInt8(($0 &* 37 &+ count) % 90) }

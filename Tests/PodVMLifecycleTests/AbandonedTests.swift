@@ -43,7 +43,7 @@ struct AbandonedTests {
     }
 
     @Test(
-        "is stopped once its namespace has been gone, without a connection, for the timeout; the log says why",
+        "is stopped when its namespace and connections have been absent for the timeout; the log says why",
         arguments: [true, false], Remains.allCases)
     func stopped(isStarted: Bool, remains: Remains) async throws {
         let namespace = try NamespacePath()
@@ -71,7 +71,7 @@ struct AbandonedTests {
         #expect(node.metrics.render().contains("peerpods_abandoned_sandboxes_total 1"))
     }
 
-    @Test("is one of which nothing was seen: a connection, or the namespace's return, begins the timeout again")
+    @Test("must be absent without interruption: a connection, or the namespace's return, restarts the timeout")
     func signsOfLife() async throws {
         let namespace = try NamespacePath()
         let node = Node()
@@ -96,7 +96,7 @@ struct AbandonedTests {
         }
     }
 
-    @Test("is not one whose shim is connected, nor one that is being started")
+    @Test("does not include one whose shim is connected, or one that is being started")
     func atWork() async throws {
         let (connected, starting) = (try NamespacePath(), try NamespacePath())
         let node = Node()
@@ -123,7 +123,7 @@ struct AbandonedTests {
         }
     }
 
-    @Test("is not one without a namespace: that stays, as its CreateVM says")
+    @Test("does not include one without a namespace, which stays, as CreateVM logs")
     func withoutNamespace() async throws {
         let log = LineRecorder()
         let node = Node(logger: log.logger)
@@ -157,7 +157,7 @@ struct AbandonedTests {
         }
     }
 
-    @Test("stays where the timeout is zero")
+    @Test("stays when the timeout is zero")
     func never() async throws {
         let namespace = try NamespacePath()
         let node = Node(abandonedTimeout: .zero)
@@ -169,7 +169,7 @@ struct AbandonedTests {
         #expect(node.states == ["prepared"])
     }
 
-    @Test("is looked for again and again")
+    @Test("is searched for at intervals")
     func loop() async throws {
         let namespace = try NamespacePath()
         let node = Node()

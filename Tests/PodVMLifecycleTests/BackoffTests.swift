@@ -11,7 +11,7 @@ struct BackoffTests {
         #expect(waits == [1, 2, 4, 8, 16, 32, 60, 60, 60].map { Duration.seconds($0) })
     }
 
-    @Test("spreads those who failed together, but never below a half nor beyond the whole", arguments: [0, 0.3, 0.999])
+    @Test("spreads callers that failed together, over the second half of the pause", arguments: [0, 0.3, 0.999])
     func jitter(random: Double) {
         var backoff = Backoff()
         for whole in [1, 2, 4, 8] {
@@ -20,7 +20,7 @@ struct BackoffTests {
         }
     }
 
-    @Test("is never more eager than advised, nor than it would be by itself")
+    @Test("is never shorter than advised, nor shorter than without advice")
     func advice() {
         var backoff = Backoff()
         #expect(backoff.wait(advised: .seconds(30), random: 0.5) >= .seconds(30))

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("CreateVM")
 struct CreateTests {
-    @Test("prepares all that needs no cloud, and answers with the agent's socket")
+    @Test("prepares everything that needs no cloud, and answers with the path of the agent's socket")
     func good() async throws {
         let node = Node()
         try await node.run { supervisor in
@@ -28,7 +28,7 @@ struct CreateTests {
     }
 
     @Test(
-        "refuses a bad request in a sentence, and keeps nothing of it",
+        "refuses an invalid request with a sentence, and keeps nothing of it",
         arguments: [
             BadRequest("pod name") { $0.podName = "" },
             BadRequest("pod namespace") { $0.podNamespace = "" },
@@ -91,7 +91,7 @@ struct CreateTests {
         #expect(node.states == ["prepared"])
     }
 
-    @Test("refuses a second sandbox of the same id without touching the first")
+    @Test("refuses a second sandbox of the same id without a change to the first")
     func duplicate() async throws {
         let node = Node()
         try await node.run { supervisor in
@@ -154,7 +154,7 @@ struct CreateTests {
         #expect(node.cloud.calls[.delete] == 0)
     }
 
-    @Test("leaves nothing when its caller hangs up")
+    @Test("leaves nothing when its caller closes the connection")
     func hangUp() async throws {
         let node = Node()
         node.connector.preparation.append(.wait(Event()))
@@ -168,7 +168,7 @@ struct CreateTests {
         }
     }
 
-    @Test("leaves nothing when its caller has hung up before the answer")
+    @Test("leaves nothing when its caller has closed the connection before the answer")
     func lateHangUp() async throws {
         let node = Node()
         let ready = Event()
@@ -184,7 +184,7 @@ struct CreateTests {
         }
     }
 
-    @Test("is called off by a stop")
+    @Test("is cancelled by a stop")
     func stopped() async throws {
         let node = Node()
         node.connector.preparation.append(.wait(Event()))
@@ -198,7 +198,7 @@ struct CreateTests {
         }
     }
 
-    @Test("says so when the disk is full or write-protected, and leaves nothing half-made", arguments: 0...2)
+    @Test("reports when the disk is full or write-protected, and leaves nothing incomplete", arguments: 0...2)
     func disk(writes: Int) async throws {
         for (fault, code) in [(MemoryStore.Fault.full, LifecycleError.Code.resourceExhausted), (.readOnly, .internal)] {
             let node = Node()

@@ -57,7 +57,7 @@ struct HeldWriteTests {
         #expect(node.states == ["prepared"])
     }
 
-    @Test("the first record's: a second CreateVM is refused, and the first is the one that counts")
+    @Test("the first record's: a second CreateVM is refused, and the first one is valid")
     func createTwice() async throws {
         let node = Node()
         try await node.run { supervisor in
@@ -89,7 +89,7 @@ struct HeldWriteTests {
         #expect(node.states == ["prepared"])
     }
 
-    @Test("the first record's: a StopVM waits for it and then has the sandbox go")
+    @Test("the first record's: a StopVM waits for it and then removes the sandbox")
     func stopDuringCreate() async throws {
         let node = Node()
         try await node.run { supervisor in
@@ -126,7 +126,7 @@ struct HeldWriteTests {
         #expect(node.states == ["prepared"])
     }
 
-    @Test("the first record's: a caller that hangs up leaves nothing")
+    @Test("the first record's: a caller that closes its connection leaves nothing")
     func hangUpDuringCreate() async throws {
         let node = Node()
         try await node.run { supervisor in
@@ -139,7 +139,7 @@ struct HeldWriteTests {
         }
     }
 
-    @Test("StartVM's: the cloud is not asked before it is on disk")
+    @Test("StartVM's: the cloud gets no request before the record is on disk")
     func writeFirst() async throws {
         let node = Node()
         try await created(node) { supervisor in
@@ -152,7 +152,7 @@ struct HeldWriteTests {
         #expect(node.states == ["running"])
     }
 
-    @Test("StartVM's: a second StartVM is refused, and the VM is made once")
+    @Test("StartVM's: a second StartVM is refused, and the VM is created once")
     func startTwice() async throws {
         let node = Node()
         try await created(node) { supervisor in
@@ -167,7 +167,7 @@ struct HeldWriteTests {
         #expect(node.cloud.created.count == 1)
     }
 
-    @Test("StartVM's: a StopVM wins, and its deletion comes after whatever was asked of the cloud")
+    @Test("StartVM's: a StopVM succeeds, and the deletion follows every earlier request to the cloud")
     func stopDuringStart() async throws {
         let node = Node()
         node.connector.connection.append(.wait(Event()))
@@ -186,7 +186,7 @@ struct HeldWriteTests {
         #expect(node.store.writes.prefix(4) == ["preparing", "prepared", "creating", "deleting"])
     }
 
-    @Test("StartVM's, which fails: the cloud is not asked, and the sandbox stays as it was")
+    @Test("StartVM's, which fails: the cloud gets no request, and the sandbox does not change")
     func failedStart() async throws {
         let node = Node()
         try await created(node) { supervisor in
@@ -201,7 +201,7 @@ struct HeldWriteTests {
         #expect(node.states == ["running"])
     }
 
-    @Test("any of StartVM's: a caller that hangs up has its VM deleted", arguments: 0...2)
+    @Test("any of StartVM's: the VM of a caller that closes its connection is deleted", arguments: 0...2)
     func hangUpDuringStart(write: Int) async throws {
         let node = Node()
         try await created(node) { supervisor in
@@ -215,7 +215,7 @@ struct HeldWriteTests {
         #expect(node.store.writes.contains("creating"))
     }
 
-    @Test("any of StartVM's: a StopVM that comes meanwhile deletes the VM", arguments: 0...2)
+    @Test("any of StartVM's: a StopVM during the write deletes the VM", arguments: 0...2)
     func stopDuringAnyWrite(write: Int) async throws {
         let node = Node()
         try await created(node) { supervisor in
@@ -230,7 +230,7 @@ struct HeldWriteTests {
         }
     }
 
-    @Test("StopVM's: it does not answer before, also when its caller hangs up")
+    @Test("StopVM's: it does not answer before the write ends, also when its caller closes the connection")
     func stopIsRecorded() async throws {
         let node = Node()
         let cloudIsBack = Event()
@@ -275,7 +275,7 @@ struct HeldWriteTests {
         #expect(node.cloud.deleted.count == 1)
     }
 
-    @Test("the directory's removal: a StopVM waits for it, and a CreateVM that comes after it has a sandbox of its own")
+    @Test("the directory's removal: a StopVM waits for it, and a later CreateVM creates a new sandbox")
     func removal() async throws {
         let node = Node()
         try await created(node) { supervisor in
@@ -296,7 +296,7 @@ struct HeldWriteTests {
         #expect(node.store.directories.count == 1)
     }
 
-    @Test("a power cut at any moment leaves a record for every VM that the cloud was asked for")
+    @Test("a power cut at any time leaves a record for every VM that was requested from the cloud")
     func powerCut() async throws {
         let node = Node()
         try await created(node) { supervisor in

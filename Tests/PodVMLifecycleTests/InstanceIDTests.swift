@@ -5,7 +5,7 @@ import Testing
 
 @Suite("GetInfo")
 struct InstanceIDTests {
-    @Test("names a pod's VM once there is one")
+    @Test("returns a pod's VM once it exists")
     func named() async throws {
         let node = Node()
         try await node.run { supervisor in
@@ -22,7 +22,7 @@ struct InstanceIDTests {
         }
     }
 
-    @Test("waits for a pod's VM, past those of other pods")
+    @Test("waits for a pod's VM, and ignores those of other pods")
     func waiting() async throws {
         let node = Node()
         try await node.run { supervisor in
@@ -35,7 +35,7 @@ struct InstanceIDTests {
         }
     }
 
-    @Test("stops waiting when its caller does")
+    @Test("stops waiting when its caller closes the connection")
     func hangUp() async throws {
         let node = Node()
         try await node.run { supervisor in

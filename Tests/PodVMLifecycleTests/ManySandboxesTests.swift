@@ -49,7 +49,7 @@ struct ManySandboxesTests {
         }
     }
 
-    @Test("gives one of many starts of the same sandbox, and one of many creations, to one caller")
+    @Test("lets one of many concurrent starts, or creations, of the same sandbox succeed")
     func sameSandbox() async throws {
         let node = Node()
         try await node.run { supervisor in
@@ -65,7 +65,7 @@ struct ManySandboxesTests {
         }
     }
 
-    @Test("leaves nothing, whatever calls come at the same time", arguments: 0..<20)
+    @Test("leaves nothing, whatever calls arrive at the same time", arguments: 0..<20)
     func race(round: Int) async throws {
         let node = Node()
         try await node.run { supervisor in
@@ -82,7 +82,7 @@ struct ManySandboxesTests {
         }
     }
 
-    @Test("counts what happens")
+    @Test("counts sandboxes and their events")
     func metrics() async throws {
         let node = Node()
         try await node.run { supervisor in

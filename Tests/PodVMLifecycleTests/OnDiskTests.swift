@@ -4,7 +4,7 @@ import PodVMLifecycle
 import Telemetry
 import Testing
 
-@Suite("On a loop and a real disk")
+@Suite("The lifecycle on an event loop and a real disk")
 struct OnDiskTests {
     /// A supervisor as the daemon has it, for as long as `body` takes.
     private func run(
@@ -46,7 +46,7 @@ struct OnDiskTests {
         }
     }
 
-    @Test("is adopted by the next process, which does the deletions that the first recorded")
+    @Test("is continued by the next process, which does the deletions that the first recorded")
     func nextProcess() throws {
         try withTemporaryDirectory { path in
             let cloud = ScriptedCloud()
@@ -87,7 +87,7 @@ struct OnDiskTests {
         }
     }
 
-    @Test("relays bytes on the loop while a record waits for the disk, and asks the cloud only once it is synced")
+    @Test("relays bytes while a record waits for the disk, and sends the request to the cloud only after the sync")
     func heldSync() throws {
         try withTemporaryDirectory { path in
             let cloud = ScriptedCloud()
@@ -116,7 +116,7 @@ struct OnDiskTests {
         }
     }
 
-    @Test("empties no directory that a link in a sandbox's place leads to")
+    @Test("does not empty a directory that a link in a sandbox's place points to")
     func linked() throws {
         try withTemporaryDirectory { path in
             try Files.makeDirectories("\(path)/victim/nested")
@@ -137,7 +137,7 @@ struct OnDiskTests {
         }
     }
 
-    @Test("says once that a Go adaptor's directories are there, and has no sandboxes of them to stop")
+    @Test("logs once that directories of a Go adaptor exist, and has no sandboxes from them")
     func goAdaptor() throws {
         try withTemporaryDirectory { path in
             let log = LineRecorder()
@@ -154,7 +154,7 @@ struct OnDiskTests {
         }
     }
 
-    @Test("says what to check when the pods directory cannot be made")
+    @Test("the error says what to check when the pods directory cannot be created")
     func unusable() throws {
         try withTemporaryDirectory { path in
             try DurableFile.write([1], to: "\(path)/file")
@@ -166,7 +166,7 @@ struct OnDiskTests {
         }
     }
 
-    @Test("fails CreateVM in a sentence when the pods directory has gone away")
+    @Test("fails CreateVM with an error that says so when the pods directory was removed")
     func gone() throws {
         try withTemporaryDirectory { path in
             try run(podsDirectory: "\(path)/pods") { supervisor in

@@ -47,7 +47,7 @@ struct OrphanWatchTests {
     }
 
     @Test(
-        "is not hurried by the created tag, and not held up",
+        "ignores the time in the created tag",
         arguments: [nil, "", "yesterday", "0", "-1", "1", "1767225600", "99999999999", "99999999999999999999"])
     mutating func created(text: String?) throws {
         let vm = vm("podvm-a", [InstanceTags.created: text])
@@ -56,7 +56,7 @@ struct OrphanWatchTests {
         #expect(try look(at: [vm], after: 601) == ([], [vm]))
     }
 
-    @Test("begins again when a VM was away, had an owner, or has other tags of ours")
+    @Test("restarts the grace time when a VM was absent, had an owner, or changed this project's tags")
     mutating func again() throws {
         for (number, interruption) in [
             ([], []), ([vm()], ["lost"]), ([vm("podvm-a", [InstanceTags.created: "1767225601"])], []),
@@ -79,7 +79,7 @@ struct OrphanWatchTests {
     }
 
     @Test(
-        "never names a VM without all of this cluster's and this node's tags",
+        "never reports a VM without all tags of this cluster and this node",
         arguments: [
             [InstanceTags.cluster: nil], [InstanceTags.cluster: ""], [InstanceTags.cluster: "production"],
             [InstanceTags.cluster: "TEST"], [InstanceTags.node: nil], [InstanceTags.node: ""],

@@ -12,7 +12,7 @@ struct PodsDirectoryLockTests {
         try await body("\(path)/pods")
     }
 
-    @Test("is one process's at a time; the error names the directory and says what to do")
+    @Test("belongs to one process at a time; the error names the directory and says what to do")
     func exclusive() async throws {
         try await withDirectory { path in
             var first: PodsDirectoryLock? = try PodsDirectoryLock.take(path)
@@ -26,7 +26,7 @@ struct PodsDirectoryLockTests {
         }
     }
 
-    @Test("is never taken for a sandbox")
+    @Test("is never treated as a sandbox")
     func hidden() async throws {
         let path = try Files.makeTemporaryDirectory(prefix: "/tmp/pods-")
         defer { try? Files.removeTree(path) }
@@ -36,7 +36,7 @@ struct PodsDirectoryLockTests {
         withExtendedLifetime(lock) {}
     }
 
-    @Test("follows no link out of the directory")
+    @Test("does not follow a link out of the directory")
     func link() async throws {
         try await withDirectory { path in
             try Files.makeDirectories(path)

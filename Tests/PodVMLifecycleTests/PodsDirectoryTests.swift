@@ -16,7 +16,7 @@ struct PodsDirectoryTests {
         SandboxRecord(try request(id), vm: InstanceID(rawValue: "podvm-a-1"), created: 1)
     }
 
-    @Test("keeps each record in a directory of its own, for its owner's eyes only")
+    @Test("keeps each record in its own directory, which only its owner can read")
     func writeAndLoad() async throws {
         try await withDirectory { pods in
             for id in ["a", "b"] {
@@ -29,7 +29,7 @@ struct PodsDirectoryTests {
         }
     }
 
-    @Test("removes a sandbox's directory with all that is in it, any number of times")
+    @Test("removes a sandbox's directory with its content, any number of times")
     func remove() async throws {
         try await withDirectory { pods in
             let record = try record("a")
@@ -42,7 +42,7 @@ struct PodsDirectoryTests {
         }
     }
 
-    @Test("names a record that it cannot read, and leaves it alone")
+    @Test("reports a record that it cannot parse, and does not change it")
     func unreadable() async throws {
         try await withDirectory { pods in
             for id in ["broken", "newer", "good", "foreign", "huge"] {
@@ -72,7 +72,7 @@ struct PodsDirectoryTests {
         }
     }
 
-    @Test("counts the directories of a Go adaptor, and leaves them alone")
+    @Test("counts the directories of a Go adaptor, and does not change them")
     func goAdaptor() async throws {
         try await withDirectory { pods in
             for (id, files) in [("go-1", ["apf.json", "agent.ttrpc"]), ("go-2", ["apf.json"])] {
@@ -87,7 +87,7 @@ struct PodsDirectoryTests {
         }
     }
 
-    @Test("touches no directory that is not its own")
+    @Test("does not change a directory that is not a sandbox's")
     func foreignDirectories() async throws {
         try await withDirectory { pods in
             try Files.makeDirectories("\(pods.path)/etc/ssh")
@@ -117,7 +117,7 @@ struct PodsDirectoryTests {
         }
     }
 
-    @Test("writes, reads and removes nothing that a link leads to, wherever in a sandbox's directory it is")
+    @Test("writes, reads and removes nothing through a link, at any place in a sandbox's directory")
     func links() async throws {
         try await withDirectory { pods in
             let victim = try makeVictim(beside: pods)
@@ -145,7 +145,7 @@ struct PodsDirectoryTests {
         }
     }
 
-    @Test("stays with the directory that it opened at first")
+    @Test("continues to use the directory that it opened at the start")
     func exchanged() async throws {
         try await withDirectory { pods in
             let victim = try makeVictim(beside: pods)
@@ -160,7 +160,7 @@ struct PodsDirectoryTests {
         }
     }
 
-    @Test("is refused, with what to do, when other users can write it, or replace it")
+    @Test("is refused when other users can write or replace it, and the error says what to do")
     func untrusted() async throws {
         for place in ["", "/pods"] {
             try await withDirectory { pods in
@@ -174,7 +174,7 @@ struct PodsDirectoryTests {
         }
     }
 
-    @Test("does not read a sandbox's directory that other users can write, and leaves it alone")
+    @Test("does not read or change a sandbox's directory that other users can write")
     func writableSandbox() async throws {
         try await withDirectory { pods in
             try await pods.create(record("a"))
@@ -198,7 +198,7 @@ struct PodsDirectoryTests {
         }
     }
 
-    @Test("says so when there is no such directory and none can be made")
+    @Test("reports when the directory does not exist and cannot be created")
     func unusable() async throws {
         try await withDirectory { pods in
             try Files.makeDirectories(Files.parent(of: pods.path))

@@ -45,7 +45,7 @@ struct RestartTests {
     }
 
     @Test(
-        "leaves no VM without an owner, wherever in its life the process is killed or the power cut",
+        "leaves no VM without an owner, at whatever step the process is killed or the power is cut",
         arguments: Story.allCases, Death.allCases)
     func crash(story: Story, death: Death) async throws {
         let whole = ProcessLifetime()
@@ -78,7 +78,7 @@ struct RestartTests {
         try await node.run { _ in try await story.tell(node, until: lifetime) }
     }
 
-    @Test("keeps a VM that runs, its name and its address")
+    @Test("keeps a running VM, its name and its address")
     func running() async throws {
         let node = Node()
         try await node.run { supervisor in
@@ -99,7 +99,7 @@ struct RestartTests {
         }
     }
 
-    @Test("lets what was only prepared be started")
+    @Test("can start a sandbox that was prepared before")
     func prepared() async throws {
         let node = Node()
         try await node.run { _ = try await $0.create(request("a")) }
@@ -108,7 +108,7 @@ struct RestartTests {
         #expect(next.states == ["running"])
     }
 
-    @Test("names a record that it cannot read, leaves it alone, and serves all others")
+    @Test("reports a record that it cannot parse, does not change it, and serves all others")
     func unreadable() async throws {
         let log = LineRecorder()
         let node = Node(logger: log.logger)

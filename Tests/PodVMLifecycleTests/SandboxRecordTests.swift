@@ -14,19 +14,19 @@ struct SandboxRecordTests {
         return SandboxRecord(request, vm: InstanceID(rawValue: "podvm-nginx-1"), created: 1_767_225_600)
     }
 
-    @Test("is read as it was written, in every state", arguments: SandboxStateTests.states)
+    @Test("is the same after writing and parsing, in every state", arguments: SandboxStateTests.states)
     func roundTrip(state: SandboxState) throws {
         var record = try record()
         record.state = state
         #expect(try SandboxRecord(parsing: record.encoded) == record)
     }
 
-    @Test("holds no initdata")
+    @Test("does not contain initdata")
     func noInitdata() throws {
         #expect(!String(decoding: try record().encoded, as: UTF8.self).contains("secret"))
     }
 
-    @Test("ignores members it does not know")
+    @Test("ignores unknown members")
     func unknownMembers() throws {
         let text = String(decoding: try record().encoded, as: UTF8.self)
         let more = text.replacing("\"version\"", with: "\"vxlan\": {\"id\": 5}, \"version\"", maxReplacements: 1)
@@ -34,7 +34,7 @@ struct SandboxRecordTests {
     }
 
     @Test(
-        "says what is wrong with a damaged one",
+        "gives an error that says what is wrong with a damaged record",
         arguments: [
             ("", "line 1"),
             ("{", "line 1"),
@@ -48,7 +48,7 @@ struct SandboxRecordTests {
         #expect(error?.description.contains(named) == true, "\(error as Any)")
     }
 
-    @Test("refuses a state that it does not know, and a booting VM without addresses")
+    @Test("refuses an unknown state, and a booting VM without addresses")
     func unknownState() throws {
         let text = String(decoding: try record().encoded, as: UTF8.self)
         for state in ["resting", "booting", "running"] {
@@ -57,13 +57,13 @@ struct SandboxRecordTests {
         }
     }
 
-    @Test("refuses more bytes than a record has")
+    @Test("refuses more bytes than a record can have")
     func tooLong() throws {
         let padding = [UInt8](repeating: UInt8(ascii: " "), count: SandboxRecord.sizeLimit)
         #expect(throws: RecordError.self) { try SandboxRecord(parsing: record().encoded + padding) }
     }
 
-    @Test("survives having any one of its bytes broken: it is read, or refused in words")
+    @Test("with any one byte changed is parsed, or refused with an error, without a crash")
     func everyByte() throws {
         let bytes = try record().encoded
         for index in bytes.indices {

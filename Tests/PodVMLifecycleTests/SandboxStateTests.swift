@@ -92,7 +92,7 @@ struct SandboxStateTests {
         }
     }
 
-    @Test("starts what is prepared, and refuses to start anything else")
+    @Test("starts a prepared sandbox, and refuses to start any other")
     func start() async throws {
         let (sandbox, effect) = try await committed(.prepared(Self.vm)) { try $0.start() }
         #expect(sandbox.state == .creating(Self.vm))
@@ -105,7 +105,7 @@ struct SandboxStateTests {
         }
     }
 
-    @Test("never leaves a VM that may exist without a deletion to come", arguments: states)
+    @Test("never leaves a VM that may exist without a later deletion", arguments: states)
     func noOrphan(state: SandboxState) async throws {
         let mayExist =
             switch state {
@@ -118,7 +118,7 @@ struct SandboxStateTests {
         }
     }
 
-    @Test("gives no effect out, and changes nothing, when the disk refuses")
+    @Test("returns no effect and does not change when the disk refuses the record")
     func fullDisk() async throws {
         let store = MemoryStore()
         var sandbox = try await sandbox(.prepared(Self.vm), in: store)
@@ -132,7 +132,7 @@ struct SandboxStateTests {
         #expect(sandbox.state == .prepared(Self.vm))
     }
 
-    @Test("goes on deleting when the disk refuses, says so, and records it as soon as it can")
+    @Test("continues a deletion when the disk refuses the record, reports it, and records it later")
     func abandoning() async throws {
         let store = MemoryStore()
         var sandbox = try await sandbox(.running(Self.instance), in: store)

@@ -23,7 +23,7 @@ struct StartTests {
         }
     }
 
-    @Test("creates the VM, connects, and records each step before it takes it")
+    @Test("creates the VM, connects, and records each step before it starts")
     func good() async throws {
         let node = Node()
         try await run(node) { try await $0.start(id) }
@@ -34,7 +34,7 @@ struct StartTests {
         #expect(node.supervisor.sandboxes().first?.address == "10.0.0.4")
     }
 
-    @Test("tags the VM with all that finds its owner")
+    @Test("tags the VM with everything that identifies its owner")
     func tags() async throws {
         let node = Node()
         try await run(node) { try await $0.start(id) }
@@ -48,7 +48,7 @@ struct StartTests {
             ])
     }
 
-    @Test("does not wait for the cloud to call the VM done")
+    @Test("does not wait for the end of the cloud's operation")
     func beforeProvisioned() async throws {
         let node = Node()
         node.cloud.provisioning.append(.wait(Event()))
@@ -56,7 +56,7 @@ struct StartTests {
         #expect(node.states == ["running"])
     }
 
-    @Test("goes on dialing when the cloud calls the VM done first")
+    @Test("continues to dial when the cloud's operation ends first")
     func provisionedFirst() async throws {
         let node = Node()
         let agentIsUp = Event()
@@ -71,7 +71,7 @@ struct StartTests {
         #expect(node.states == ["running"])
     }
 
-    @Test("ends at once, and says why, when the VM stops while it is dialed")
+    @Test("ends at once with the reason when the VM stops while it is dialed")
     func stopsWhileDialled() async throws {
         let node = Node()
         node.connector.connection.append(.wait(Event()))
@@ -86,7 +86,7 @@ struct StartTests {
         #expect(node.cloud.calls[.create] == 1)
     }
 
-    @Test("follows the provider to another place when it replaces the VM, and records that before the provider goes on")
+    @Test("records a VM that the provider replaced before the provider continues, and then dials the new VM")
     func replaced() async throws {
         let node = Node()
         node.cloud.replacing.withLock { $0 = [.outOfCapacity] }
@@ -109,7 +109,7 @@ struct StartTests {
             node.store.writes == ["preparing", "prepared", "creating", "booting", "creating", "booting", "running"])
     }
 
-    @Test("leaves it to the provider how often the VM is replaced, and asks for no VM after a failure")
+    @Test("lets the provider decide how often the VM is replaced, and requests no VM after a failure")
     func failedForGood() async throws {
         for replacements in [0, 1, 8] {
             let node = Node()
@@ -129,7 +129,7 @@ struct StartTests {
         }
     }
 
-    @Test("refuses a sandbox that is not known")
+    @Test("refuses an unknown sandbox")
     func unknown() async throws {
         let node = Node()
         try await node.run { supervisor in
@@ -138,7 +138,7 @@ struct StartTests {
         #expect(node.cloud.calls[.create] == 0)
     }
 
-    @Test("refuses a second start, during the first and after it, without harm")
+    @Test("refuses a second start, during the first and after it, without an effect on the sandbox")
     func twice() async throws {
         let node = Node()
         let cloudIsReady = Event()
@@ -200,7 +200,7 @@ struct StartTests {
             script: { $0.store.fail(with: .full, after: 4) }),
     ]
 
-    @Test("deletes the VM and leaves nothing, saying why, whatever goes wrong", arguments: troubles)
+    @Test("deletes the VM, leaves nothing and reports the reason, for every kind of failure", arguments: troubles)
     func trouble(_ trouble: Trouble) async throws {
         let node = Node()
         trouble.script(node)
@@ -222,7 +222,7 @@ struct StartTests {
         }
     }
 
-    @Test("gives up when the agent has not answered in time, with the last try's words")
+    @Test("gives up when the agent has not answered in time, with the error of the last try")
     func timeout() async throws {
         let node = Node()
         node.connector.connection.append(.wait(Event()))
@@ -266,7 +266,7 @@ struct StartTests {
         }
     }
 
-    @Test("has its VM deleted when its caller hangs up", arguments: Phase.allCases)
+    @Test("deletes its VM when its caller closes the connection", arguments: Phase.allCases)
     func hangUp(phase: Phase) async throws {
         let node = Node()
         await phase.hold(node)
@@ -283,7 +283,7 @@ struct StartTests {
         }
     }
 
-    @Test("is called off by a stop, which does not wait for it", arguments: Phase.allCases)
+    @Test("is cancelled by a stop, which does not wait for it", arguments: Phase.allCases)
     func stop(phase: Phase) async throws {
         let node = Node()
         await phase.hold(node)
@@ -300,7 +300,7 @@ struct StartTests {
         }
     }
 
-    @Test("deletes only after a creation that does not hear of its cancellation has ended")
+    @Test("deletes the VM only after the end of a creation that ignores its cancellation")
     func stubbornCreation() async throws {
         let node = Node()
         let answer = Event()
@@ -320,7 +320,7 @@ struct StartTests {
         }
     }
 
-    @Test("is undone by a stop that comes with the agent's answer")
+    @Test("is undone by a stop that arrives together with the agent's answer")
     func stopAtTheEnd() async throws {
         let node = Node()
         let answer = Event()
@@ -336,7 +336,7 @@ struct StartTests {
         }
     }
 
-    @Test("has its VM deleted when its caller hangs up just before the agent answers")
+    @Test("deletes its VM when its caller closes the connection just before the agent answers")
     func hangUpAtTheEnd() async throws {
         let node = Node()
         let answer = Event()

@@ -19,14 +19,14 @@ struct StopTests {
         }
     }
 
-    @Test("is success for what is not known, and for what could never be", arguments: ["b", "", "../x", "a\0", "/"])
+    @Test("succeeds for an unknown sandbox, and for an invalid id", arguments: ["b", "", "../x", "a\0", "/"])
     func unknown(text: String) async throws {
         let node = Node()
         try await run(node) { try await $0.stop(text) }
         #expect(node.states == ["running"])
     }
 
-    @Test("removes a sandbox that was never started, without asking the cloud")
+    @Test("removes a sandbox that was never started, without a request to the cloud")
     func neverStarted() async throws {
         let node = Node()
         try await node.run { supervisor in
@@ -70,7 +70,7 @@ struct StopTests {
         }
     }
 
-    @Test("asks the cloud with growing pauses until the VM is gone")
+    @Test("repeats the deletion with growing pauses until the VM is gone")
     func backoff() async throws {
         let node = Node()
         for _ in 0..<8 { node.cloud.deletion.append(.fail(.unreachable)) }
@@ -90,7 +90,7 @@ struct StopTests {
         }
     }
 
-    @Test("waits as long as the cloud advises, and goes on even if it advises to give up")
+    @Test("waits as long as the cloud advises, and continues even if the cloud advises to give up")
     func advice() async throws {
         let node = Node()
         node.cloud.deletion.append(.fail(ProviderError(.throttled, .retry(after: .seconds(90)), during: "DELETE")))
@@ -109,7 +109,7 @@ struct StopTests {
         }
     }
 
-    @Test("deletes the VM on a full disk as well, but says that a restart would forget it")
+    @Test("deletes the VM also on a full disk, and reports that a restart would lose the deletion")
     func fullDisk() async throws {
         let node = Node()
         let cloudIsBack = Event()
@@ -129,7 +129,7 @@ struct StopTests {
         }
     }
 
-    @Test("has nothing to say about a full disk when all is gone at once")
+    @Test("reports nothing about a full disk when everything is deleted at once")
     func fullDiskNeverStarted() async throws {
         let node = Node()
         try await node.run { supervisor in
@@ -140,7 +140,7 @@ struct StopTests {
         }
     }
 
-    @Test("deletes the VM even if disconnecting hangs")
+    @Test("deletes the VM even if disconnecting does not end")
     func hangingConnector() async throws {
         let node = Node()
         let networkIsBack = Event()
@@ -155,7 +155,7 @@ struct StopTests {
         }
     }
 
-    @Test("gives back what the VM might still use only once the VM is gone")
+    @Test("releases the resources that the VM might still use only when the VM is gone")
     func keptUntilGone() async throws {
         let node = Node()
         let cloudIsBack = Event()
@@ -171,7 +171,7 @@ struct StopTests {
         }
     }
 
-    @Test("tries again to give back what is not given up, and answers meanwhile")
+    @Test("repeats a release that fails, and answers meanwhile")
     func stubbornNetwork() async throws {
         let node = Node()
         node.connector.giving.append(.fail(ConnectorError(.failed, "the kernel is busy")))
@@ -187,7 +187,7 @@ struct StopTests {
         }
     }
 
-    @Test("of what has no VM answers after the first try to give back")
+    @Test("of a sandbox without a VM answers after the first try of the release")
     func stubbornNetworkWithoutVM() async throws {
         let node = Node()
         let networkIsBack = Event()
@@ -205,7 +205,7 @@ struct StopTests {
         }
     }
 
-    @Test("tries again to remove what the disk does not give up")
+    @Test("repeats a removal that the disk refuses")
     func stubbornDirectory() async throws {
         let node = Node()
         try await run(node) { supervisor in
@@ -221,7 +221,7 @@ struct StopTests {
         }
     }
 
-    @Test("leaves a deletion that is under way on record when the process is told to end")
+    @Test("keeps the record of an unfinished deletion when the process is told to end")
     func shutdown() async throws {
         let node = Node()
         node.cloud.deletion.append(.fail(.unreachable))
@@ -237,7 +237,7 @@ struct StopTests {
         next.expectNothingLeft()
     }
 
-    @Test("answers, and stays on record, when the background has already stopped")
+    @Test("answers and keeps its record when the background work has already stopped")
     func afterShutdown() async throws {
         let node = Node()
         try await run(node) { _ in }

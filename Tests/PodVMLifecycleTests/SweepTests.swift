@@ -27,7 +27,7 @@ struct SweepTests {
         #expect(node.metrics.render().contains("peerpods_orphaned_vms_total 1"))
     }
 
-    @Test("does not take a VM for an orphan that StopVM deletes while the cloud makes its list")
+    @Test("does not treat a VM as an orphan when StopVM deletes it while the cloud makes its list")
     func deletedMeanwhile() async throws {
         let log = LineRecorder()
         let node = Node(logger: log.logger)
@@ -49,7 +49,7 @@ struct SweepTests {
         #expect(!log.lines.contains { $0.contains("no sandbox on record") }, "\(log.lines)")
     }
 
-    @Test("looks more often than every interval when the grace time is shorter")
+    @Test("lists VMs more often than at the interval when the grace time is shorter")
     func pace() async throws {
         for (grace, pause) in [(Duration.seconds(600), Duration.seconds(300)), (.seconds(20), .seconds(20))] {
             let node = Node(orphanGraceTime: grace)
@@ -64,7 +64,7 @@ struct SweepTests {
         }
     }
 
-    @Test("leaves VMs alone that belong to another node or cluster, to no owner, or to a sandbox")
+    @Test("does not delete VMs that belong to another node or cluster, to no owner, or to a sandbox")
     func others() async throws {
         let node = Node()
         node.cloud.place(spec("podvm-a", node: "node-2", sandbox: "x"))
@@ -107,7 +107,7 @@ struct SweepTests {
         #expect(node.cloud.machines == before)
     }
 
-    @Test("a VM whose record cannot be read keeps its owner")
+    @Test("does not delete a VM whose record cannot be parsed")
     func unreadable() async throws {
         let first = Node()
         let id = try request("a").id
@@ -126,7 +126,7 @@ struct SweepTests {
         #expect(second.cloud.machines.count == 1)
     }
 
-    @Test("one deletion of an orphan at a time, however often it is seen")
+    @Test("runs only one deletion of an orphan at a time, however often the VM is listed")
     func once() async throws {
         let node = Node()
         node.cloud.place(spec("podvm-lost-1", node: "node-1", sandbox: "lost"))

@@ -57,7 +57,7 @@ struct HardeningTests {
         #expect(report.value(of: "Seccomp") == "2")
     }
 
-    @Test("refuses no system call when it only logs them, or is off", arguments: [SystemCallFilter.Mode.log, .off])
+    @Test("refuses no system call when it only logs, or is off", arguments: [SystemCallFilter.Mode.log, .off])
     func notRefused(mode: SystemCallFilter.Mode) throws {
         let report = try Report("forwarder", mode)
         for call in ["socket for packets", "kill", "mmap to write and run", "posix_spawn", "open to write"] {
@@ -67,7 +67,7 @@ struct HardeningTests {
     }
 
     @Test(
-        "keeps the capabilities that the daemon needs, also of those that a program could gain",
+        "limits the capabilities of the process, and those that a program can gain, to the needed ones",
         .enabled(if: geteuid() == 0, "needs root"),
         arguments: zip(daemons, [[Capability.netAdmin, .sysAdmin], [], [.netAdmin, .sysAdmin]]))
     func capabilities(daemon: String, kept: [Capability]) throws {
@@ -80,7 +80,7 @@ struct HardeningTests {
         #expect(report.value(of: "NoNewPrivs") == "1")
     }
 
-    @Test("leaves no core dump, and nothing of its memory in /proc to other users")
+    @Test("allows no core dump, and no access of other users to its memory in /proc")
     func memory() throws {
         let report = try Report("adaptor")
         #expect(report.value(of: "core") == "0")

@@ -4,9 +4,9 @@ import RemoteHypervisor
 import TTRPC
 import Testing
 
-@Suite("What CreateVM asks for")
+@Suite("The request of CreateVM")
 struct CreateVMRequestTests {
-    @Test("annotations that say nothing leave all open")
+    @Test("empty annotations set no requirement")
     func plain() throws {
         let request = try SandboxRequest(.plain())
         #expect(request.id.rawValue == "s1")
@@ -16,7 +16,7 @@ struct CreateVMRequestTests {
         #expect(request.initdata == nil)
     }
 
-    @Test("every annotation has its place")
+    @Test("every annotation sets its requirement")
     func all() throws {
         var create = CreateVMRequest.plain()
         create.networkNamespacePath = "/run/netns/x"
@@ -35,7 +35,7 @@ struct CreateVMRequestTests {
         #expect(request.initdata == "algorithm = \"sha256\"")
     }
 
-    @Test("the Rust shim's one vCPU and 2048 MiB are taken as they are")
+    @Test("the Rust shim's default of one vCPU and 2048 MiB is not changed")
     func rustShim() throws {
         var create = CreateVMRequest.plain()
         create.annotations[Annotation.vcpus] = "1"
@@ -91,14 +91,14 @@ struct CreateVMRequestTests {
         }
     }
 
-    @Test("what was sent is not echoed at length")
+    @Test("an error repeats only a limited length of the request's text")
     func longNumber() throws {
         var create = CreateVMRequest.plain()
         create.annotations[Annotation.vcpus] = String(repeating: "x", count: 1 << 20)
         #expect(try refusal(of: create).message.utf8.count < 400)
     }
 
-    @Test("bytes that are no message are refused")
+    @Test("bytes that are not a message are refused")
     func malformed() {
         #expect { try SandboxRequest(parsingCreateVM: [0x0A, 9]) } throws: {
             ($0 as? Status)?.code == .invalidArgument

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Hypervisor socket")
 struct HypervisorServerTests {
-    @Test("is there for root only, in a directory that it makes")
+    @Test("can be used only by root, in a directory that the adaptor creates")
     func permissions() throws {
         try TestNode.run { node in
             #expect(Files.permissions(node.socket) == 0o600)
@@ -30,7 +30,7 @@ struct HypervisorServerTests {
         }
     }
 
-    @Test("replaces what an earlier process left, and goes when it ends")
+    @Test("replaces the file of an earlier process, and is removed when the process ends")
     func stale() throws {
         try EpollLoop.run { loop in
             let directory = try Files.makeTemporaryDirectory(prefix: "/tmp/hypervisor-test-")
@@ -52,7 +52,7 @@ struct HypervisorServerTests {
         }
     }
 
-    @Test("is not in a directory where another user could put a socket in its place")
+    @Test("is refused in a directory where another user could replace the socket")
     func writableDirectory() throws {
         try EpollLoop.run { loop in
             let directory = try Files.makeTemporaryDirectory(prefix: "/tmp/hypervisor-test-")
@@ -66,7 +66,7 @@ struct HypervisorServerTests {
         }
     }
 
-    @Test("cannot be where another file is, or where no socket's path can reach")
+    @Test("is refused where another file exists, or where the path is too long for a socket")
     func badPaths() throws {
         try EpollLoop.run { loop in
             let directory = try Files.makeTemporaryDirectory(prefix: "/tmp/hypervisor-test-")
@@ -85,7 +85,7 @@ struct HypervisorServerTests {
         }
     }
 
-    @Test("serves on beside garbage, half a frame, an oversized one and a thousand idle clients")
+    @Test("still serves calls after garbage, half a frame and an oversized frame, and beside a thousand idle clients")
     func hostile() throws {
         var limits = ServerLimits.standard
         limits.frameTime = .milliseconds(200)

@@ -9,7 +9,7 @@ import Testing
 
 @Suite("Hypervisor service")
 struct HypervisorServiceTests {
-    @Test("a pod's life: created, started, listed, found, stopped")
+    @Test("a pod is created, started, listed, found and stopped")
     func life() throws {
         try TestNode.run { node in
             let version = try await node.call(Hypervisor.version, .with { $0.version = "1" })
@@ -31,7 +31,7 @@ struct HypervisorServiceTests {
         }
     }
 
-    @Test("the network of a sandbox that there is is told, and of no other")
+    @Test("reports the network of an existing sandbox, and of no other")
     func network() throws {
         try TestNode.run { node in
             _ = try await node.call(Hypervisor.createVM, .plain())
@@ -45,7 +45,7 @@ struct HypervisorServiceTests {
         }
     }
 
-    @Test("what the lifecycle refuses is told with its code and its sentence")
+    @Test("a refusal of the lifecycle is returned with its code and its sentence")
     func refusals() throws {
         try TestNode.run { node in
             _ = try await node.call(Hypervisor.createVM, .plain())
@@ -62,7 +62,7 @@ struct HypervisorServiceTests {
         }
     }
 
-    @Test("a network namespace that does not exist is refused before anything is made")
+    @Test("a network namespace that does not exist is refused before anything is created")
     func missingNamespace() throws {
         try TestNode.run { node in
             var create = CreateVMRequest.plain()
@@ -87,7 +87,7 @@ struct HypervisorServiceTests {
         }
     }
 
-    @Test("StopVM during StartVM wins")
+    @Test("StopVM during StartVM cancels the start")
     func stopDuringStart() throws {
         try TestNode.run { node in
             node.connector.connection.append(.wait(Event()))
@@ -105,7 +105,7 @@ struct HypervisorServiceTests {
         case creating, connecting
     }
 
-    @Test("a shim that hangs up during StartVM gets its VM deleted", arguments: Phase.allCases)
+    @Test("the VM of a shim that closes its connection during StartVM is deleted", arguments: Phase.allCases)
     func hangUp(phase: Phase) throws {
         try TestNode.run { node in
             _ = try await node.call(Hypervisor.createVM, .plain())
@@ -115,7 +115,7 @@ struct HypervisorServiceTests {
         }
     }
 
-    @Test("a deadline during StartVM gets its VM deleted, and DEADLINE_EXCEEDED told", arguments: Phase.allCases)
+    @Test("a deadline during StartVM deletes the VM, and the shim gets DEADLINE_EXCEEDED", arguments: Phase.allCases)
     func deadline(phase: Phase) throws {
         try TestNode.run { node in
             _ = try await node.call(Hypervisor.createVM, .plain())
@@ -137,7 +137,7 @@ struct HypervisorServiceTests {
         }
     }
 
-    @Test("a shim that hangs up during CreateVM leaves nothing")
+    @Test("a shim that closes its connection during CreateVM leaves nothing")
     func hangUpDuringCreate() throws {
         try TestNode.run { node in
             node.connector.preparation.append(.wait(Event()))
@@ -150,7 +150,7 @@ struct HypervisorServiceTests {
         }
     }
 
-    @Test("GetInfo waits for the VM, and gives up with its caller")
+    @Test("GetInfo waits for the VM, and ends when its caller closes the connection")
     func waiting() throws {
         try TestNode.run { node in
             let pod = GetInfoRequest.with { ($0.podName, $0.podNamespace, $0.wait) = ("nginx", "default", true) }

@@ -5,7 +5,7 @@ import Testing
 @Suite("Application protocols")
 struct ApplicationProtocolsTests {
     @Test(
-        "is found in a client's list, and nothing is read beyond that",
+        "are found in a client's list, without a read past its end",
         arguments: [
             ([10] + Array("peerpod.v1".utf8), 1..<11), ([1, 65, 10] + Array("peerpod.v1".utf8), 3..<13),
             ([10] + Array("peerpod.v".utf8), nil), ([], nil), ([0], nil), ([0, 0, 255], nil), ([255], nil),

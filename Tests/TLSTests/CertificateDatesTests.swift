@@ -22,7 +22,7 @@ struct CertificateDatesTests {
     }
 
     @Test(
-        "a clock that is almost a day behind the node's, or a year ahead of it, keeps no pod from starting",
+        "a clock almost a day behind the node's, or a year ahead of it, does not prevent a pod's start",
         arguments: [23 * 3600, 301, 0, -365 * 24 * 3600])
     func tolerated(ahead: Int) throws {
         try onLoop { loop in
@@ -31,7 +31,7 @@ struct CertificateDatesTests {
         }
     }
 
-    @Test("a VM whose clock is too far behind says by how much, and the node names its certificate's dates")
+    @Test("a VM whose clock is too far behind reports by how much, and the node reports its certificate's dates")
     func behind() throws {
         try onLoop { loop in
             let identity = try Self.identity(madeBy: 25 * 3600)
@@ -47,7 +47,7 @@ struct CertificateDatesTests {
         }
     }
 
-    @Test("a node whose clock was set back, or far ahead, says by how much the VM's certificate misses the present")
+    @Test("a node whose clock is wrong reports how far the VM's certificate is from its valid dates")
     func node() throws {
         try onLoop { loop in
             let early = try Self.identity(madeBy: 25 * 3600)

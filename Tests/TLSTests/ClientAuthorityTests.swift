@@ -5,7 +5,7 @@ import Testing
 
 @testable import TLS
 
-@Suite("Whom the VM lets in")
+@Suite("The clients that a VM accepts")
 struct ClientAuthorityTests {
     /// A root, an intermediate authority below it, and two clients that the intermediate has issued certificates for.
     private struct Chain {
@@ -61,7 +61,7 @@ struct ClientAuthorityTests {
         chain = try Chain()
     }
 
-    @Test("a chain lets in the node's own certificate, and no other of the same intermediate")
+    @Test("a chain admits the node's own certificate, and no other certificate of the same intermediate")
     func leaf() throws {
         // What Go's adaptor writes, with and without the root, and what ours writes.
         let one = chain.clients[0]
@@ -70,18 +70,18 @@ struct ClientAuthorityTests {
         }
     }
 
-    @Test("an authority lets in whatever it has issued", arguments: [false, true])
+    @Test("an authority admits every certificate that it has issued", arguments: [false, true])
     func authority(isWhole: Bool) throws {
         let authorities = isWhole ? chain.intermediate + chain.root : chain.intermediate
         #expect(try handshakes(trusting: authorities) == [nil, nil])
     }
 
-    @Test("a root lets in what its intermediates have issued, for clients show the way there")
+    @Test("a root admits the certificates of its intermediates, because clients send the chain")
     func root() throws {
         #expect(try handshakes(trusting: chain.root) == [nil, nil])
     }
 
-    @Test("a chain's own certificate is its first alone")
+    @Test("only the first certificate of a chain is its own certificate")
     func own() throws {
         let own = try chain.clients[0].ownCertificate()
         #expect(own.split(separator: "BEGIN CERTIFICATE").count == 2)

@@ -15,7 +15,7 @@ struct HandshakeTests {
         stranger = try TestIdentity.make(name: "podvm-a")
     }
 
-    @Test("two ends of one identity carry bytes both ways")
+    @Test("two ends of one identity exchange bytes in both directions")
     func agreement() throws {
         try onLoop { [identity] loop in
             let (client, server) = try await Handshake.run(
@@ -28,7 +28,7 @@ struct HandshakeTests {
         }
     }
 
-    @Test("a server of another authority is not trusted, and hears why")
+    @Test("a server of another authority is not trusted, and learns why")
     func wrongAuthority() throws {
         try onLoop { [identity, stranger] loop in
             let handshake = try await Handshake.run(
@@ -65,7 +65,7 @@ struct HandshakeTests {
         }
     }
 
-    @Test("a client without a certificate, or with a stranger's, is not let in, and learns it at once")
+    @Test("a client without a certificate, or with an unknown one, is refused, and learns it at once")
     func clients() throws {
         try onLoop { [identity, stranger] loop in
             let anonymous = try TLSContext.client(trusting: identity.authority, identity: nil)
@@ -93,7 +93,7 @@ struct HandshakeTests {
         }
     }
 
-    @Test("bytes that are no TLS are recognised from both sides")
+    @Test("bytes that are not TLS are recognised on both sides")
     func plainBytes() throws {
         try onLoop { [identity] loop in
             let (near, far) = try Stream.pair(on: loop)
@@ -112,7 +112,7 @@ struct HandshakeTests {
         }
     }
 
-    @Test("a peer that stops in the middle is a lost connection, and worth another try")
+    @Test("a peer that closes during the handshake gives the error of a lost connection, which can be retried")
     func hangUp() throws {
         try onLoop { [identity] loop in
             let (near, far) = try Stream.pair(on: loop)
@@ -161,7 +161,7 @@ struct HandshakeTests {
         }
     }
 
-    @Test("files that do not belong together, or are no PEM, are refused before anything is served")
+    @Test("files that do not belong together, or are not PEM, are refused before the server starts")
     func unusableFiles() throws {
         let mixed = CertifiedKey(certificate: identity.server.certificate, key: stranger.server.key)
         let garbage = CertifiedKey(certificate: "hello", key: identity.server.key)
@@ -179,7 +179,7 @@ struct HandshakeTests {
         #expect(error?.code == .unusableIdentity)
     }
 
-    @Test("files of the user serve as well as an identity made here, and a missing one is named")
+    @Test("a user's files work like a generated identity, and the error names a missing file")
     func userFiles() throws {
         let directory = try TemporaryDirectory()
         let certificate = try directory.write(identity.server.certificate, to: "tls.crt")

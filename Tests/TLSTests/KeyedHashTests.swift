@@ -3,7 +3,7 @@ import Testing
 
 @Suite("Keyed hash")
 struct KeyedHashTests {
-    @Test("is HMAC-SHA-256 as RFC 4231 has it, for keys and messages of any length")
+    @Test("is HMAC-SHA-256 as in RFC 4231, for keys and messages of any length")
     func vectors() throws {
         // RFC 4231, 4.2, 4.3 and 4.7; and that of nothing.
         let vectors: [(key: [UInt8], message: [UInt8], hash: String)] = [

@@ -3,9 +3,9 @@ import Testing
 
 @testable import TLS
 
-@Suite("A TLS peer's detector")
+@Suite("The detector of record floods")
 struct RecordFloodDetectorTests {
-    @Test("sixteen tickets are well, and one more is not")
+    @Test("accepts sixteen tickets, and refuses one more")
     func tickets() {
         var detector = RecordFloodDetector()
         for _ in 0..<16 { detector.noteTicket() }
@@ -14,7 +14,7 @@ struct RecordFloodDetectorTests {
         #expect(detector.violation == .tickets)
     }
 
-    @Test("key updates are well in proportion to what is sent")
+    @Test("accepts key updates in proportion to the bytes that the peer sends")
     func keyUpdates() {
         var detector = RecordFloodDetector()
         for _ in 0..<1000 {
@@ -30,7 +30,7 @@ struct RecordFloodDetectorTests {
         #expect(flood.violation == .keyUpdates)
     }
 
-    @Test("records without content are well between others, and not without end")
+    @Test("accepts records without content between others, and refuses an endless series of them")
     func emptyRecords() {
         var detector = RecordFloodDetector()
         for _ in 0..<100 {
@@ -42,7 +42,7 @@ struct RecordFloodDetectorTests {
         #expect(detector.violation == .emptyRecords)
     }
 
-    @Test("a turn ends after so many records, however small they are")
+    @Test("ends a turn after a fixed number of records, however small they are")
     func turns() {
         var detector = RecordFloodDetector()
         for _ in 0..<RecordFloodDetector.recordsPerTurn {
@@ -55,7 +55,8 @@ struct RecordFloodDetectorTests {
         #expect(!detector.isTurnOver)
     }
 
-    @Test("a first message's length is found however the bytes are cut into records", arguments: [1, 2, 3, 4, 100])
+    @Test(
+        "finds the length of the first message, however the bytes are cut into records", arguments: [1, 2, 3, 4, 100])
     func firstMessage(recordSize: Int) throws {
         let message: [UInt8] = [1, 0x02, 0x01, 0x00] + Array(repeating: 9, count: 60)
         var wire: [UInt8] = []
@@ -76,7 +77,7 @@ struct RecordFloodDetectorTests {
         }
     }
 
-    @Test("bytes that are no handshake have no first message")
+    @Test("finds no first message in bytes that are not a handshake")
     func noHandshake() {
         var first = FirstMessage()
         let request = Array("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8)

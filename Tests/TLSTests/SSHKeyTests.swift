@@ -34,7 +34,7 @@ struct SSHKeyTests {
     }
 
     @Test(
-        "are refused with the file's name when they are something else",
+        "are refused with the file's name when the file has another content",
         arguments: [
             "", " \n", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEA\n-----END OPENSSH PRIVATE KEY-----\n",
             "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTY= me", "ssh-ed25519", "ssh-ed25519 !!!!",

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("TLS profiles")
 struct TLSProfileTests {
-    @Test("nothing said is TLS 1.3, and suites alone are TLS 1.2 and later")
+    @Test("the default is TLS 1.3, and with only cipher suites TLS 1.2 and later")
     func defaults() throws {
         #expect(try TLSProfile(minimumVersion: "") == .standard)
         #expect(TLSProfile.standard.minimumVersion == .tls13)
@@ -17,7 +17,7 @@ struct TLSProfileTests {
     }
 
     @Test(
-        "what cannot be offered is refused with a sentence",
+        "a profile that cannot be offered is refused with an error",
         arguments: [
             ("VersionTLS10", [], "VersionTLS10"), ("VersionTLS11", [], "VersionTLS11"),
             ("1.2", [], "1.2"), ("VersionTLS12", ["TLS_NOT_A_SUITE"], "TLS_NOT_A_SUITE"),
@@ -32,7 +32,7 @@ struct TLSProfileTests {
     }
 
     @Test(
-        "both ends honour their profile",
+        "both ends obey their profile",
         arguments: [
             ("", [], "TLSv1.3 TLS_AES_128_GCM_SHA256"),
             ("VersionTLS12", [], "TLSv1.3 TLS_AES_128_GCM_SHA256"),
@@ -48,14 +48,14 @@ struct TLSProfileTests {
         }
     }
 
-    @Test("a cipher suite of TLS 1.2 by its IANA name is the one used with a peer that has nothing newer")
+    @Test("a cipher suite of TLS 1.2, given by its IANA name, is used with a peer that has only TLS 1.2")
     func olderPeer() throws {
         let chosen = "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256"
         #expect(TLSContext.nameOfCipher(chosen) == "ECDHE-ECDSA-CHACHA20-POLY1305")
         #expect(TLSContext.nameOfCipher("TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305") == "ECDHE-ECDSA-CHACHA20-POLY1305")
     }
 
-    @Test("ends without a suite in common say so")
+    @Test("ends without a common cipher suite report it")
     func incompatible() throws {
         try onLoop { loop in
             let identity = try TestIdentity.make(name: "podvm-a")

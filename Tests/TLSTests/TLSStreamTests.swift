@@ -15,7 +15,7 @@ struct TLSStreamTests {
         server = try identity.serverContext()
     }
 
-    @Test("a goodbye ends one direction and leaves the other open")
+    @Test("close_notify ends one direction and leaves the other open")
     func halfClose() throws {
         try onLoop { [client, server] loop in
             let ends = try await Handshake.run(client, server, on: loop).ends()
@@ -28,7 +28,7 @@ struct TLSStreamTests {
         }
     }
 
-    @Test("one read takes in no more than a turn's records")
+    @Test("one read processes no more records than one turn allows")
     func tinyRecords() throws {
         try onLoop { [client, server] loop in
             let (client, server) = try await Handshake.run(client, server, on: loop).ends()
@@ -42,7 +42,7 @@ struct TLSStreamTests {
         }
     }
 
-    @Test("an end without a goodbye is an error, after the bytes that came before it")
+    @Test("an end without close_notify gives an error, after the bytes before it")
     func truncation() throws {
         try onLoop { [client, server] loop in
             let ends = try await Handshake.run(client, server, on: loop).ends()
@@ -55,7 +55,8 @@ struct TLSStreamTests {
     }
 
     @Test(
-        "more than the socket takes is written whole, while the other direction goes on", arguments: [1, 100, 1 << 20])
+        "more bytes than the socket's buffer holds are written completely, and the other direction continues",
+        arguments: [1, 100, 1 << 20])
     func bulk(chunk: Int) throws {
         try onLoop { [client, server] loop in
             let ends = try await Handshake.run(client, server, on: loop).ends()

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Bad input to a server")
 struct BadInputTests {
-    @Test("an oversized request is refused on its stream, and the connection lives")
+    @Test("an oversized request is refused on its stream, and the connection stays open")
     func oversized() throws {
         try serving(.test()) { _, stream in
             let peer = TestPeer(stream)
@@ -73,7 +73,7 @@ struct BadInputTests {
         }
     }
 
-    @Test("names that are empty, long or not text are only unknown")
+    @Test("names that are empty, long or not text are treated as unknown")
     func strangeNames() throws {
         try serving(.test()) { _, stream in
             let peer = TestPeer(stream)
@@ -132,7 +132,7 @@ struct BadInputTests {
         }
     }
 
-    @Test("garbage neither answers nor hurts others")
+    @Test("garbage gets no answer and does not affect other clients")
     func garbage() throws {
         try listening(.test()) { _, connect in
             let hostile = try await connect()
@@ -144,7 +144,7 @@ struct BadInputTests {
         }
     }
 
-    @Test("a thousand idle connections leave room for one that works")
+    @Test("a thousand idle connections do not prevent calls on another one")
     func idle() throws {
         SystemInfo.raiseDescriptorLimit()
         try listening(.test()) { _, connect in
@@ -157,7 +157,7 @@ struct BadInputTests {
         }
     }
 
-    @Test("a client that drips is cut off in time, and does not hinder others")
+    @Test("a client that sends very slowly is disconnected at the deadline, and does not affect others")
     func drip() throws {
         var limits = ServerLimits.standard
         limits.frameTime = .milliseconds(100)
@@ -179,7 +179,7 @@ struct BadInputTests {
         }
     }
 
-    @Test("a client that stops inside a frame is cut off; one that stops between frames is not")
+    @Test("a client that stops inside a frame is disconnected; a client that stops between frames is not")
     func halfFrame() throws {
         var limits = ServerLimits.standard
         limits.frameTime = .milliseconds(50)
@@ -195,7 +195,7 @@ struct BadInputTests {
         }
     }
 
-    @Test("sixty clients with a long half frame each share one budget, and do not hinder others")
+    @Test("sixty clients with a long half frame each share one budget, and do not affect others")
     func budget() throws {
         var limits = ServerLimits.standard
         limits.frameTime = .milliseconds(400)
@@ -233,7 +233,7 @@ struct BadInputTests {
         }
     }
 
-    @Test("a client that does not read makes its own calls wait, and loses none of the answers")
+    @Test("a client that does not read delays only its own calls, and loses no answer")
     func unread() throws {
         let finished = Lock(0)
         let make: Service.Unary = { _, _ in
@@ -257,7 +257,8 @@ struct BadInputTests {
         }
     }
 
-    @Test("a client that reads nothing stops being read, and can still hang up", arguments: [2, 1])
+    @Test(
+        "the server stops reading from a client that reads nothing, and the client can still close", arguments: [2, 1])
     func deaf(firstID: UInt32) throws {
         try EpollLoop.run { loop in
             let (near, far) = try Stream.pair(on: loop)

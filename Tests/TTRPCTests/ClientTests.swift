@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Client")
 struct ClientTests {
-    @Test("tells the server of timeout and metadata, and numbers its streams 1, 3, 5")
+    @Test("sends timeout and metadata to the server, and numbers its streams 1, 3, 5")
     func wire() throws {
         try talking { loop, client, server in
             async let answers = [
@@ -99,7 +99,7 @@ struct ClientTests {
         }
     }
 
-    @Test("refuses a request that no frame can carry, and goes on")
+    @Test("refuses a request that is too long for a frame, and stays usable")
     func longRequest() throws {
         try serving(.test()) { loop, stream in
             try await Client.with(stream, on: loop) { client in

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Envelopes")
 struct EnvelopeTests {
-    @Test("a request has its fields where the protocol says")
+    @Test("a request has the field numbers of the protocol")
     func requestBytes() throws {
         let request = RequestEnvelope(
             service: "s", method: "m", payload: [1], timeoutNanoseconds: 5, metadata: ["k": "v", "k": "w"])
@@ -25,7 +25,7 @@ struct EnvelopeTests {
         #expect(request.encoded == [0x0A, 1, 0x73, 0x32, 2, 7, 7])
     }
 
-    @Test("a response has its fields where the protocol says, details and all")
+    @Test("a response has the field numbers of the protocol, with details")
     func responseBytes() throws {
         let status = Status(.notFound, "no", details: [0x1A, 2, 8, 1, 0x1A, 0])
         let response = ResponseEnvelope(status: status, payload: [9])
@@ -48,7 +48,7 @@ struct EnvelopeTests {
         #expect("\(Status.Code(rawValue: 99))" == "code 99")
     }
 
-    @Test("an envelope with more fields than any caller has is refused, wherever they are")
+    @Test("an envelope with too many fields is refused, at whatever level they are")
     func tooManyFields() throws {
         let limit = FieldBudget.envelope
         let entries: [[UInt8]] = [[0x2A, 0], [0x2A, 2, 0x0A, 0], [0x20, 1], [0x7A, 0]]

@@ -14,13 +14,13 @@ struct FrameDecoderTests {
         #expect(received(from: wire(sent), inChunksOf: chunk) == sent.map(FrameDecoder.Event.frame))
     }
 
-    @Test("takes a payload of exactly the limit")
+    @Test("accepts a payload of exactly the limit")
     func longest() {
         let sent = Frame(stream: 1, .request, payload: Array(repeating: 5, count: Frame.payloadLimit))
         #expect(received(from: wire([sent, sent]), inChunksOf: 100_003) == [.frame(sent), .frame(sent)])
     }
 
-    @Test("skips an oversized payload and finds the frame behind it", arguments: [1024, 4096, 1 << 20])
+    @Test("skips an oversized payload and finds the frame after it", arguments: [1024, 4096, 1 << 20])
     func oversized(chunk: Int) {
         let length = Frame.payloadLimit + 1
         let header = FrameHeader(length: length, stream: 5, kind: .request, flags: [])
@@ -29,7 +29,7 @@ struct FrameDecoderTests {
         #expect(received(from: bytes, inChunksOf: chunk) == [.oversized(header), .frame(after)])
     }
 
-    @Test("passes over kinds it does not know, also over oversized ones", arguments: [0, 100, Frame.payloadLimit + 7])
+    @Test("skips frames of unknown kinds, also oversized ones", arguments: [0, 100, Frame.payloadLimit + 7])
     func unknownKind(length: Int) {
         let header = FrameHeader(length: length, stream: 2, kind: Frame.Kind(rawValue: 9), flags: [])
         let after = Frame(stream: 7, .request, payload: [1])

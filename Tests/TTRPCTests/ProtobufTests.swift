@@ -41,7 +41,7 @@ struct ProtobufTests {
         #expect(writer.bytes == [0x32, 0x00])
     }
 
-    @Test("reads back what was written")
+    @Test("parses what it writes to the same values")
     func roundTrip() throws {
         var writer = ProtobufWriter()
         writer.varint(1, .max)
@@ -60,7 +60,7 @@ struct ProtobufTests {
         #expect(try reader.next() == nil)
     }
 
-    @Test("fields of every wire type, known or not, survive a rewrite byte for byte")
+    @Test("fields of every wire type, known or not, keep all bytes when a message is rewritten")
     func rewrite() throws {
         let message: [UInt8] = [
             0x88, 0x80, 0x00, 0x01,  // 1: 1, its tag longer than it need be

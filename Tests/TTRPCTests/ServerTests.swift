@@ -25,7 +25,7 @@ struct ServerTests {
         }
     }
 
-    @Test("gives the handler metadata and deadline")
+    @Test("passes metadata and deadline to the handler")
     func context() throws {
         let look: Service.Unary = { call, _ in
             #expect(call.service == "test.Test")
@@ -61,7 +61,7 @@ struct ServerTests {
         }
     }
 
-    @Test("holds hundreds of blocked calls, and serves others meanwhile")
+    @Test("keeps hundreds of blocked calls, and serves others meanwhile")
     func blocked() throws {
         let gate = Event()
         let wait: Service.Unary = { _, payload in
@@ -83,7 +83,7 @@ struct ServerTests {
         }
     }
 
-    @Test("passes a handler's status on whole, and any other error as UNKNOWN")
+    @Test("sends a handler's status completely, and any other error as UNKNOWN")
     func errors() throws {
         struct Mishap: Error, CustomStringConvertible { let description = "it rained" }
         let status = Status(.failedPrecondition, "not yet", details: [0x1A, 1, 7])
@@ -98,7 +98,7 @@ struct ServerTests {
         }
     }
 
-    @Test("says UNIMPLEMENTED for what it does not serve")
+    @Test("answers UNIMPLEMENTED to methods that it does not have")
     func unimplemented() throws {
         try serving(.test()) { loop, stream in
             try await Client.with(stream, on: loop) { client in
@@ -139,7 +139,7 @@ struct ServerTests {
         }
     }
 
-    @Test("a timeout of 0, or below, is none", arguments: [0, -1, .min] as [Int64])
+    @Test("a timeout of 0 or less means no timeout", arguments: [0, -1, .min] as [Int64])
     func noDeadline(timeout: Int64) throws {
         let look: Service.Unary = { call, _ in call.deadline == nil ? [1] : [0] }
         try serving(.test(["Look": look])) { _, stream in
@@ -149,7 +149,7 @@ struct ServerTests {
         }
     }
 
-    @Test("a client that hangs up cancels its calls", arguments: [false, true])
+    @Test("a client that closes its connection cancels its calls", arguments: [false, true])
     func hangUp(insideFrame: Bool) throws {
         let begun = Event()
         let cancelled = Event()
@@ -194,7 +194,7 @@ struct ServerTests {
         }
     }
 
-    @Test("a response too long for a frame becomes RESOURCE_EXHAUSTED, and the connection lives")
+    @Test("a response too long for a frame becomes RESOURCE_EXHAUSTED, and the connection stays open")
     func longResponse() throws {
         let lengths = [Frame.payloadLimit - 6, Frame.payloadLimit - 5, Frame.payloadLimit, 3 * Frame.payloadLimit]
         let make: Service.Unary = { _, payload in [UInt8](repeating: 1, count: lengths[Int(payload[0])]) }

@@ -19,7 +19,7 @@ struct StreamingTests {
     }
     private static let service = Service.test(streaming: ["Echo2": echo, "Sum": sum, "Count": count])
 
-    @Test("messages go both ways at the same time")
+    @Test("messages go in both directions at the same time")
     func bothWays() throws {
         try serving(StreamingTests.service) { loop, stream in
             try await Client.with(stream, on: loop) { client in
@@ -62,7 +62,7 @@ struct StreamingTests {
         }
     }
 
-    @Test("the frames are those of the protocol's diagrams")
+    @Test("the frames equal those in the protocol's diagrams")
     func frames() throws {
         try serving(StreamingTests.service) { _, stream in
             let peer = TestPeer(stream)
@@ -78,7 +78,7 @@ struct StreamingTests {
         }
     }
 
-    @Test("a handler's error ends the stream with its status, after what it had sent")
+    @Test("a handler's error ends the stream with its status, after the messages that it had sent")
     func failure() throws {
         let fail: Service.Streaming = { _, stream in
             try await stream.send([1])
@@ -148,7 +148,7 @@ struct StreamingTests {
         }
     }
 
-    @Test("bulk flows both ways without holding it all")
+    @Test("many bytes flow in both directions without being held in memory")
     func bulk() throws {
         try serving(StreamingTests.service) { loop, stream in
             try await Client.with(stream, on: loop) { client in

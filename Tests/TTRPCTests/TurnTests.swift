@@ -34,7 +34,7 @@ private final class EndlessStream: ByteStream {
 
 @Suite("Turns between connections")
 struct TurnTests {
-    @Test("a peer whose frames mean nothing gets no more of them read in a row than its turn has")
+    @Test("the server reads at most one turn's frames in a row from a peer whose frames have no effect")
     func frames() throws {
         try EpollLoop.run { loop in
             let count = 20 * FrameReader.framesPerTurn

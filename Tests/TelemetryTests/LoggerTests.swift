@@ -30,7 +30,7 @@ struct LoggerTests {
                     + "\"sandbox\":\"s1\",\"pod\":\"web\",\"seconds\":7,\"final\":true}\n"))
     }
 
-    @Test("writes text for people, and quotes only what needs it")
+    @Test("writes text for people, and quotes only values that need it")
     func human() {
         let lines = Lines()
         lines.logger(.human).error("no VM", [LogField("vm", "podvm-1"), LogField("error", "out of \"quota\"")])
@@ -59,7 +59,9 @@ struct LoggerTests {
         #expect(lines.last.hasSuffix("\"message\":\"m\",\"vm\":\"newest\",\"message_\":\"other\"}\n"))
     }
 
-    @Test("keeps hostile text on one line and away from the terminal", arguments: [Logger.Format.json, .human])
+    @Test(
+        "keeps hostile text on one line and without characters that control the terminal",
+        arguments: [Logger.Format.json, .human])
     func hostile(format: Logger.Format) {
         let lines = Lines()
         let invalid = String(decoding: [0x61, 0xff, 0x62] as [UInt8], as: UTF8.self)
@@ -70,7 +72,7 @@ struct LoggerTests {
         #expect(line.contains("\\u0000\\u007f\\u2028\\\\\\\"a\u{fffd}b"))
     }
 
-    @Test("cuts text that would fill the disk")
+    @Test("cuts very long text")
     func long() {
         let lines = Lines()
         lines.logger(.json).info(String(repeating: "ä", count: 50_000))
@@ -93,7 +95,7 @@ struct LoggerTests {
         #expect(secret.reveal() == "hunter2")
     }
 
-    @Test("knows levels by name", arguments: [("debug", LogLevel.debug), ("WARN", .warning), ("Error", .error)])
+    @Test("parses levels by name", arguments: [("debug", LogLevel.debug), ("WARN", .warning), ("Error", .error)])
     func levels(name: String, level: LogLevel) {
         #expect(LogLevel(name: name) == level)
         #expect(LogLevel(name: "loud") == nil)
@@ -113,7 +115,9 @@ struct WallTimeTests {
         #expect("\(WallTime(millisecondsSinceEpoch: milliseconds))" == text)
     }
 
-    @Test("takes any number of seconds, and is at the end of its range beyond it", arguments: [Int64.min, -1, 0, .max])
+    @Test(
+        "accepts any number of seconds, and prints the end of its range for numbers outside",
+        arguments: [Int64.min, -1, 0, .max])
     func anySeconds(seconds: Int64) {
         let time = WallTime(secondsSinceEpoch: seconds)
         #expect(time.secondsSinceEpoch == max(.min / 1000 - 1, min(seconds, .max / 1000)))

@@ -33,7 +33,7 @@ struct MetricsTests {
                 """)
     }
 
-    @Test("a histogram counts each measure in all buckets it fits, and in +Inf")
+    @Test("a histogram counts each measurement in all buckets with a larger bound, and in +Inf")
     func histogram() {
         let metrics = Metrics()
         let delays = metrics.histogram("delay_seconds", "Delays.", buckets: [0.1, 1], labels: ["phase"])

@@ -9,7 +9,7 @@ struct PrintableTextTests {
         0x2060...0x2064, 0x2066...0x206f, 0xfeff...0xfeff, 0xfff9...0xfffb, 0xe0001...0xe0001, 0xe0020...0xe007f,
     ]
 
-    @Test("holds no control, direction, line or zero-width character, whichever of Unicode's it was given")
+    @Test("contains no control, direction, line or zero-width character of Unicode")
     func allScalars() {
         let all = (UInt32(0)...0x10_ffff).compactMap(Unicode.Scalar.init)
         var text = String()
@@ -20,7 +20,7 @@ struct PrintableTextTests {
     }
 
     @Test(
-        "escapes as JSON does, and leaves all else as it is",
+        "escapes as JSON does, and changes nothing else",
         arguments: [
             ("plain, \"quoted\" and \\", "plain, \"quoted\" and \\"), ("ä漢🙂 e\u{301}", "ä漢🙂 e\u{301}"), ("", ""),
             ("a\nb\r\t\0", "a\\nb\\r\\t\\u0000"), ("\u{1b}[2J\u{9b}", "\\u001b[2J\\u009b"),
@@ -34,6 +34,6 @@ struct PrintableTextTests {
         #expect(shown.printable() == shown)
     }
 
-    @Test("keeps line ends when it is to, and nothing else")
+    @Test("keeps line ends, and no other control character, if the caller asks for it")
     func lines() { #expect("a\r\n\tb\n\u{85}".printable(keepingLines: true) == "a\\r\n\\tb\n\\u0085") }
 }

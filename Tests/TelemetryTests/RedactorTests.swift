@@ -12,7 +12,7 @@ struct RedactorTests {
         return redactor.redacted(text)
     }
 
-    @Test("takes out what is hidden, however often it is there, and nothing else")
+    @Test("removes every occurrence of a hidden secret, and nothing else")
     func whole() {
         #expect(redacted("a \(secret) b (\(secret))", hiding: secret) == "a ‹secret› b (‹secret›)")
         #expect(redacted(secret, hiding: secret) == "‹secret›")
@@ -25,7 +25,7 @@ struct RedactorTests {
         #expect(redacted("ü \(secret) ü", hiding: secret) == "ü ‹secret› ü")
     }
 
-    @Test("takes out pieces of what is hidden, and what stands in a URL or a form for it")
+    @Test("removes parts of a hidden secret, and its encodings in URLs and forms")
     func pieces() {
         for (start, length) in [(0, 31), (3, 31), (7, 33), (0, 40)] {
             let piece = String(secret.dropFirst(start).prefix(length))
@@ -40,7 +40,7 @@ struct RedactorTests {
     }
 
     @Test(
-        "takes out what looks like a secret, whose ever it is",
+        "removes text that looks like a secret, from any source",
         arguments: [
             ("Authorization: Bearer abcdefghijklmnopqrstuvwxyz", "Authorization: Bearer ‹secret›"),
             ("authorization: bearer abcdefghijklmnopqrstuvwxyz;", "authorization: bearer ‹secret›;"),
@@ -54,11 +54,11 @@ struct RedactorTests {
     func patterns(text: String, expected: String) { #expect(redacted(text) == expected) }
 
     @Test(
-        "leaves alone what only begins like a secret",
+        "does not change text that only begins like a secret",
         arguments: ["its token_type is not Bearer", "Bearer realm", "the sig= of it", "eyJ is a prefix", "sig=1234567"])
     func words(text: String) { #expect(redacted(text) == text) }
 
-    @Test("forgets what was hidden for a while, and the oldest of very many")
+    @Test("forgets a temporary secret at the end of its block, and the oldest of very many secrets")
     func forgetting() async {
         let redactor = Redactor()
         redactor.hide(Secret("forever: 0123456789"))
@@ -78,7 +78,7 @@ struct RedactorTests {
         #expect(redactor.redacted("forever: 0123456789") == "‹secret›", "it was told again")
     }
 
-    @Test("is asked by a logger for every message and field, and by all loggers that come from it")
+    @Test("is used by a logger for every message and field, and by all loggers made from that logger")
     func logger() {
         let lines = Mutex("")
         let logger = Logger(level: .info, format: .json) { line in

@@ -165,7 +165,7 @@ struct MetadataServiceTests {
     }
 }
 
-@Suite("Where user data comes from")
+@Suite("The source of user data")
 struct UserDataSourceTests {
     @Test("is the source that the flags name, or else the configuration disk, or else Azure's metadata service")
     func order() throws {

@@ -99,7 +99,7 @@ extension RealNamespaces {
                     for _ in 0..<7 { idle.append(try #require(try Self.connect(in: rig.podns, loop))) }
                     for _ in 0..<20 {
                         let answer = try await Self.get("/metadata/instance", from: rig.podns, loop)
-                        #expect(answer.hasPrefix("HTTP/1.1 502 "), "there is none in this VM: \(answer)")
+                        #expect(answer.hasPrefix("HTTP/1.1 502 "), "this VM has no relay: \(answer)")
                     }
                     for stream in idle { stream.close() }
                 }

@@ -12,7 +12,7 @@ struct TestTunnel: Sendable {
     var agent: SocketAddress { directory.socket("agent.sock") }
     var socket: SocketAddress { directory.socket("agent.ttrpc") }
 
-    /// What is not as usual.
+    /// The differences from the usual set-up.
     struct Options: Sendable {
         var isEncrypted = true
         var hasAgent = true

@@ -56,7 +56,7 @@ struct AzureCheckTests {
         }
     }
 
-    @Test("says what is wrong, and what to do", arguments: account + machine + image + network)
+    @Test("reports what is wrong, and what to do", arguments: account + machine + image + network)
     func wrong(planted: Case) async {
         var azure = GoodAzure()
         planted.plant(&azure)
@@ -226,7 +226,7 @@ struct AzureCheckTests {
         },
     ]
 
-    @Test("a community's image that is here is fine, its latest version too")
+    @Test("a community's image that the region has is no fault, also as its latest version")
     func community() async {
         for version in ["latest", "1.0.0"] {
             var azure = GoodAzure()
@@ -252,7 +252,7 @@ struct AzureCheckTests {
     }
 
     @Test(
-        "reports an answer that it cannot read, and goes on with the other checks",
+        "reports an answer that it cannot parse, and continues with the other checks",
         arguments: [
             ScriptedARM.Reply.bytes(200, "text/html", "<html>sign in</html>"),
             .bytes(200, "application/json", "{\"value\":["),

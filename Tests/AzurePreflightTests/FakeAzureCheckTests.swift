@@ -46,7 +46,7 @@ struct FakeAzureCheckTests {
         #expect(failed.contains { $0.text.contains(words) }, "\(failed)")
     }
 
-    @Test("tells a private subnet, and a community's image, apart from what is wrong")
+    @Test("distinguishes a private subnet, and a community's image, from faults")
     func fine() throws {
         let findings = try Self.check(#"{"subnet": {"outbound": "none"}}"#) { options in
             options.imageID = "/CommunityGalleries/peerpods-public/Images/podvm/Versions/1.0.0"
@@ -55,7 +55,7 @@ struct FakeAzureCheckTests {
         #expect(findings.contains { $0.subject == "outbound" && $0.verdict == .warning })
     }
 
-    @Test("does not take a wrong secret for an answer that is missing")
+    @Test("does not report a wrong secret as a missing answer")
     func wrongSecret() throws {
         let findings = try Self.check("{}") { $0.clientSecret = Secret("guess") }
         #expect(findings.contains { $0.subject == "token" && $0.verdict == .failed }, "\(findings)")

@@ -119,6 +119,6 @@ struct GoodAzure {
         return await AzureCheck(options, situation, client: client, sender: arm, clock: clock).run()
     }
 
-    /// What is not well.
+    /// The findings whose verdict is not `ok`.
     func complaints() async -> [Finding] { await run().filter { $0.verdict != .ok } }
 }

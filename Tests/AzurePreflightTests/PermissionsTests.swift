@@ -13,7 +13,9 @@ struct PermissionsTests {
         ])
         #expect(rights.allow("Microsoft.Compute/virtualMachines/write"))
         #expect(rights.allow("Microsoft.Network/networkInterfaces/read"))
-        #expect(rights.allow("Microsoft.Compute/disks/delete"), "the second role has what the first leaves out")
+        #expect(
+            rights.allow("Microsoft.Compute/disks/delete"), "the second role allows the actions that the first excludes"
+        )
         #expect(
             rights.missing(of: ["Microsoft.Compute/virtualMachines/delete", "Microsoft.Compute/disks/read"])
                 == ["Microsoft.Compute/virtualMachines/delete"])

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Azure options")
 struct AzureOptionsTests {
-    @Test("ask for a confidential VM unless they are told otherwise")
+    @Test("request a confidential VM unless a flag says otherwise")
     func confidential() throws {
         #expect(AzureOptions().isConfidential)
         #expect(AzureOptions().diskEncryption == .vmGuestStateOnly)

@@ -90,7 +90,7 @@ struct HTTPServerTests {
         }
     }
 
-    @Test("a client that hangs up during its request leaves nothing behind")
+    @Test("a client that closes its connection during its request leaves nothing")
     func hangUp() throws {
         let (arrived, gate) = (Event(), Event())
         try withServer(handler: { request in

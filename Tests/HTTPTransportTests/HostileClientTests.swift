@@ -5,7 +5,7 @@ import Testing
 @Suite("HTTP server and clients that behave badly")
 struct HostileClientTests {
     @Test(
-        "refuses what is not HTTP, and serves the next",
+        "refuses bytes that are not HTTP, and serves the next client",
         arguments: [
             "\u{0}\u{1}\u{2}\u{3}\r\n\r\n", "GET\r\n\r\n", "NOT HTTP AT ALL\r\n\r\n",
             "\u{16}\u{3}\u{1}\u{2}\u{0}\r\n\r\n",
@@ -25,7 +25,7 @@ struct HostileClientTests {
         }
     }
 
-    @Test("says that a header is too long, and closes")
+    @Test("answers that a header is too long, and closes the connection")
     func longHeader() throws {
         try withServer { address, loop in
             for line in [
@@ -42,7 +42,7 @@ struct HostileClientTests {
         }
     }
 
-    @Test("refuses a body that is too long before it comes")
+    @Test("refuses a body that is too long before it arrives")
     func longBody() throws {
         var limits = HTTPServer.Limits()
         limits.bodyBytes = 100
@@ -74,7 +74,7 @@ struct HostileClientTests {
         }
     }
 
-    @Test("closes a connection that falls silent in the middle of a request")
+    @Test("closes a connection that stops sending in the middle of a request")
     func silent() throws {
         var limits = HTTPServer.Limits()
         limits.idleTimeout = .seconds(1)
@@ -86,7 +86,7 @@ struct HostileClientTests {
         }
     }
 
-    @Test("serves others beside 200 idle connections and one that drips")
+    @Test("serves others beside 200 idle connections and a very slow one")
     func crowd() throws {
         try withServer { address, loop in
             var crowd: [Client] = []
@@ -101,7 +101,7 @@ struct HostileClientTests {
         }
     }
 
-    @Test("serves a new client though 300 others hold their connections and never finish a request")
+    @Test("serves a new client although 300 others keep their connections and never finish a request")
     func dawdlers() throws {
         try withServer { address, loop in
             var crowd: [Client] = []
@@ -115,7 +115,7 @@ struct HostileClientTests {
         }
     }
 
-    @Test("beyond the limit the connection that was idle for longest is closed")
+    @Test("closes the connection that was idle for the longest time when the limit is exceeded")
     func idlest() throws {
         var limits = HTTPServer.Limits()
         limits.connections = 4
@@ -135,7 +135,7 @@ struct HostileClientTests {
         }
     }
 
-    @Test("connections whose requests are being answered are not closed for others")
+    @Test("does not close connections whose requests are being answered for new ones")
     func busy() throws {
         var limits = HTTPServer.Limits()
         limits.connections = 4

@@ -175,7 +175,7 @@ struct ClusterNetworkTests {
             #expect(failure?.message.contains("peerpodctl0") == true)
             #expect(failure?.advice.isEmpty == false)
             #expect(try machine.things == before)
-            #expect(!Files.exists(machine.place.directory), "so that there is nothing to clear")
+            #expect(!Files.exists(machine.place.directory), "the failed try must leave no directory")
         }
     }
 }

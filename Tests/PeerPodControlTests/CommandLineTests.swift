@@ -46,7 +46,7 @@ struct CommandLineTests {
         let plan = try options.plan(command)
         #expect(plan.command == ["ls", "-l", "--"])
         #expect(plan.annotations == ["a": "b,c"])
-        #expect(plan.concurrency == 20, "more at a time than there are makes no sense")
+        #expect(plan.concurrency == 20, "the number of pods limits the concurrency")
         #expect(plan.podNames.first == "web-01" && plan.podNames.last == "web-20")
     }
 

@@ -81,7 +81,7 @@ struct GoClientTests {
         }
     }
 
-    @Test("calls that hide what they ask for reach containerd's server, where no forwarder refuses them")
+    @Test("calls with hidden requests for a network reach containerd's server when no forwarder refuses them")
     func hiddenWithoutForwarder() throws {
         let peer = try GoPeer()
         try onLoop { loop in

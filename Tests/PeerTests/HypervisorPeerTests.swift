@@ -47,7 +47,7 @@ struct HypervisorPeerTests {
         }
     }
 
-    @Test("a shim that goes away during StartVM leaves no VM behind", arguments: ["start-hangup", "start-deadline"])
+    @Test("a shim that exits during StartVM leaves no VM", arguments: ["start-hangup", "start-deadline"])
     func abandonedStart(check: String) throws {
         let peer = try GoPeer()
         try onLoop { loop in

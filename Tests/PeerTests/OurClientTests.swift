@@ -125,7 +125,7 @@ struct OurClientTests {
                 request.raw(details.bytes)
                 do {
                     _ = try await client.call("peer.Peer", "Fail", request.bytes, timeout: .seconds(30))
-                    Issue.record("code \(code) came as success")
+                    Issue.record("the call with code \(code) succeeded")
                 } catch let status as Status {
                     let sent = Status(Status.Code(rawValue: code), "nicht möglich", details: details.bytes)
                     #expect(status == sent)
@@ -188,7 +188,7 @@ private func until(
         if isSo(counters) { return }
         try await loop.sleep(for: .milliseconds(2))
     } while .now < end
-    Issue.record("the agent never came to it: \(counters)", sourceLocation: sourceLocation)
+    Issue.record("the agent did not reach this state: \(counters)", sourceLocation: sourceLocation)
 }
 
 /// Expects a call to fail with a code.
@@ -197,7 +197,7 @@ private func expect(
 ) async {
     do {
         let answer = try await body()
-        Issue.record("\(answer.count) bytes came, not \(code)", sourceLocation: sourceLocation)
+        Issue.record("the answer has \(answer.count) bytes instead of the code \(code)", sourceLocation: sourceLocation)
     } catch {
         #expect((error as? Status)?.code == code, "\(error)", sourceLocation: sourceLocation)
     }

@@ -104,7 +104,7 @@ struct NodeNetworkManagerTests {
             #expect(plan.mtu == 1450)
             let file = "\(scene.directory.path)/a/network.json"
             #expect(Files.permissions(file) == 0o600)
-            #expect(try scene.leftovers(pod).isEmpty, "there is no VM to send to yet")
+            #expect(try scene.leftovers(pod).isEmpty, "no VM exists yet")
 
             let podns = try NetworkNamespace.make(named: "podns")
             try await scene.lab.vmNetworks.setUp(plan, in: podns.path)

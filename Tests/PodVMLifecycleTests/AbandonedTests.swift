@@ -54,7 +54,7 @@ struct AbandonedTests {
             _ = try await supervisor.create(request)
             if isStarted { try await supervisor.start(request.id) }
             await look(after: .seconds(3600), at: node)
-            #expect(node.states == [isStarted ? "running" : "prepared"], "its namespace is there")
+            #expect(node.states == [isStarted ? "running" : "prepared"], "the namespace exists")
 
             switch remains {
             case .nothing: try namespace.remove()

@@ -145,7 +145,7 @@ struct HeldWriteTests {
         try await created(node) { supervisor in
             let error = try await during(node, { await failure { try await supervisor.start(id) } }) { _ in
                 #expect(node.cloud.calls[.create] == 0)
-                #expect(node.states == ["prepared"], "what is not recorded is not shown")
+                #expect(node.states == ["prepared"], "a state that is not on disk is not shown")
             }
             #expect(error == nil)
         }
@@ -300,7 +300,7 @@ struct HeldWriteTests {
     func powerCut() async throws {
         let node = Node()
         try await created(node) { supervisor in
-            #expect(node.store.afterPowerCut().directories.isEmpty, "there is no pod any more, and no VM")
+            #expect(node.store.afterPowerCut().directories.isEmpty, "neither the pod nor the VM exists any more")
             try await supervisor.start(id)
         }
         let next = Node(store: node.store.afterPowerCut(), cloud: node.cloud)

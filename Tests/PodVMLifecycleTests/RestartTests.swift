@@ -124,7 +124,7 @@ struct RestartTests {
                 #expect(call?.message.contains("version") == true)
             }
         }
-        #expect(node.connector.calls[.adopt] == 1, "what it has must not become another's")
+        #expect(node.connector.calls[.adopt] == 1, "another sandbox must not get its resources")
         #expect(try node.connector.kept == [request("a").id, request("b").id])
         #expect(node.states == ["unreadable", "prepared"])
         #expect(node.store.directories.count == 2)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import PodVMLifecycle
 
-/// Every event in every state: what is not in a table here does not exist.
+/// Every event in every state. The tables here are complete.
 @Suite("Sandbox state")
 struct SandboxStateTests {
     static let vm = InstanceID(rawValue: "podvm-a-1")
@@ -162,7 +162,7 @@ struct SandboxStateTests {
         let store = MemoryStore()
         var sandbox = try await sandbox(state, in: store)
         let effect = try await sandbox.commit(try apply(state), in: store)
-        #expect(try store.load().records == [sandbox.record], "what is on disk is what is in memory")
+        #expect(try store.load().records == [sandbox.record], "disk and memory have the same state")
         return (sandbox, effect)
     }
 }

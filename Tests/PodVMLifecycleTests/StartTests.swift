@@ -99,7 +99,7 @@ struct StartTests {
         try await run(node) { supervisor in
             async let started: Void = supervisor.start(id)
             await node.store.operations.reached(.began, 5)
-            #expect(node.cloud.calls[.create] == 1, "nothing is asked of the cloud before the step is on disk")
+            #expect(node.cloud.calls[.create] == 1, "the cloud gets no request before the step is on disk")
             canWrite.set()
             try await started
         }

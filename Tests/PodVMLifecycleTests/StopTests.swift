@@ -54,7 +54,7 @@ struct StopTests {
         }
     }
 
-    @Test("can come any number of times")
+    @Test("can be called any number of times")
     func again() async throws {
         let node = Node()
         let cloudIsBack = Event()
@@ -179,7 +179,7 @@ struct StopTests {
             try await supervisor.stop("a")
             await node.clock.slept(2)
             #expect(node.cloud.machines.isEmpty)
-            #expect(node.store.directories == [id], "what is not given back has to be known after a restart")
+            #expect(node.store.directories == [id], "the record of a failed release must exist after a restart")
             #expect(supervisor.sandboxes().first?.failure?.contains("the kernel is busy") == true)
             node.clock.advance(by: .seconds(1))
             await node.settled()

@@ -3,7 +3,7 @@ import Testing
 
 @Suite("Metrics")
 struct MetricsTests {
-    @Test("renders counters and gauges as Prometheus reads them")
+    @Test("renders counters and gauges in the text format of Prometheus")
     func countersAndGauges() {
         let metrics = Metrics()
         let starts = metrics.counter("starts_total", "Pods started.", labels: ["outcome"])

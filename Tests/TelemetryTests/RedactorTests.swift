@@ -21,7 +21,7 @@ struct RedactorTests {
                 == "HTTP 403: AuthorizationFailed: no right")
         #expect(redacted("", hiding: secret) == "")
         #expect(redacted("the word hush-hush", hiding: "hush-hush") == "the word ‹secret›")
-        #expect(redacted("a b", hiding: "", "a", "a b") == "a b", "too short to be told from words")
+        #expect(redacted("a b", hiding: "", "a", "a b") == "a b", "too short to be distinguished from words")
         #expect(redacted("ü \(secret) ü", hiding: secret) == "ü ‹secret› ü")
     }
 
@@ -65,7 +65,7 @@ struct RedactorTests {
         await redactor.hiding(Secret(secret)) {
             #expect(redactor.redacted(secret) == "‹secret›")
             await redactor.hiding(Secret(secret)) {}
-            #expect(redactor.redacted(secret) == "‹secret›", "it is still hidden by another")
+            #expect(redactor.redacted(secret) == "‹secret›", "another block still hides the secret")
         }
         #expect(redactor.redacted(secret) == secret)
         for number in 0..<1000 { redactor.hide(Secret("token number \(number) of many")) }
@@ -75,7 +75,7 @@ struct RedactorTests {
             redactor.hide(Secret("forever: 0123456789"))
             redactor.hide(Secret("token number \(number) of many"))
         }
-        #expect(redactor.redacted("forever: 0123456789") == "‹secret›", "it was told again")
+        #expect(redactor.redacted("forever: 0123456789") == "‹secret›", "the secret was hidden again")
     }
 
     @Test("is used by a logger for every message and field, and by all loggers made from that logger")

@@ -142,7 +142,7 @@ struct ARMClientTests {
         let error = try await failure()
         #expect(error.kind == .malformed)
         #expect(error.message == "more than 16 MiB")
-        #expect(arm.calls.count == 3, "what is too large stays so")
+        #expect(arm.calls.count == 3, "an answer that is too large is not requested again")
     }
 
     @Test("does not follow a redirect")

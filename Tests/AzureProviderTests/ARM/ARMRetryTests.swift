@@ -60,7 +60,7 @@ struct ARMRetryTests {
         #expect(arm.calls.count == 2)
         arm.on(method, "/vm-1", .unreachable, .empty(503, [("Retry-After", "1")]), .json(200, [:]))
         try await send(method)
-        #expect(arm.calls.count == 5, "what was not sent, and what ARM itself wants repeated, is repeated")
+        #expect(arm.calls.count == 5, "a request that was not sent, or that ARM asks to repeat, is repeated")
     }
 
     @Test("because ARM cannot be reached gives an error that says that nothing was sent")

@@ -116,8 +116,8 @@ struct ARMThrottleTests {
     func pressure() async throws {
         let throttle = ARMThrottle(clock: clock)
         _ = try await times(10, .writes, throttle, ["x-ms-ratelimit-remaining-subscription-writes": "150"])
-        #expect(clock.naps.isEmpty, "there is plenty")
-        // Of 120 that were taken, 11 were ours: of the 10 a second that flow in, so are 0.9.
+        #expect(clock.naps.isEmpty, "no call waits while many calls are left")
+        // This node sent 11 of the 120 calls, so that its share of the refill of 10 a second is 0.9.
         let half: HTTPHeaders = ["x-ms-ratelimit-remaining-subscription-writes": "80"]
         _ = try await times(1, .writes, throttle, half)
         let wait = try await times(10, .writes, throttle, half)

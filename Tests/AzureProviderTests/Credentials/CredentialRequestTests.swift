@@ -143,7 +143,7 @@ struct CredentialRequestTests {
         ] {
             #expect(error?.description.contains(word) == true)
         }
-        #expect(clock.slept < .seconds(5), "the client does not wait for a server that is not there")
+        #expect(clock.slept < .seconds(5), "the client does not wait for a server that does not exist")
     }
 
     @Test(

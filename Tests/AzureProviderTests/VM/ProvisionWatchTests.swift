@@ -114,7 +114,7 @@ struct ProvisionWatchTests {
         #expect(error?.detail.contains("OSProvisioningTimedOut: too slow") == true)
     }
 
-    @Test("goes on while Azure does not answer, because the VM may run nevertheless")
+    @Test("continues while Azure does not answer, because the VM may run nevertheless")
     func unreachable() async throws {
         let (azure, creation) = try await created()
         azure.arm.on(
@@ -147,13 +147,13 @@ struct ProvisionWatchTests {
         let error = await azure.failure { try await powerWatch(azure).run() }
         #expect(error?.code == .operationFailed)
         #expect(error?.detail.contains(words) == true, "\(String(describing: error))")
-        #expect(error?.advice != .retry(after: .zero), "there is no other place to ask for it at once")
+        #expect(error?.advice != .retry(after: .zero), "no other placement is left")
         #expect(
             azure.arm.calls.allSatisfy { $0.contains("$expand=instanceView") || $0.contains("%24expand=instanceView") })
         #expect(azure.calls.count == 2)
     }
 
-    @Test("reads the power state with growing pauses, and goes on while Azure does not answer or does not know it")
+    @Test("reads the power state with growing pauses, and continues while Azure does not answer or does not know it")
     func growingPauses() async throws {
         let azure = try Fixture()
         azure.arm.on(

@@ -10,7 +10,7 @@ import Testing
 
 /// What a shim is told, and what Azure has afterwards, whatever Azure says: each row of what Azure's documentation and
 /// others' experience have.
-@Suite("When Azure does not make the VM", .serialized)
+@Suite("When Azure does not create the VM", .serialized)
 struct NothingLeftTests {
     /// A code, where it is said, and what becomes of the pod.
     struct Row: Sendable {

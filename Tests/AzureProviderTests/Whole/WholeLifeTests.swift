@@ -218,7 +218,7 @@ struct WholeLifeTests {
             let later = try NodeOnFakeAzure(azure, machines, client, loop)
             #expect(try await later.provider.instances().map(\.id) == [spec.name])
             try await later.provider.deleteInstance(spec.name, of: other)
-            #expect(machines.count == 1, "it is not that sandbox's")
+            #expect(machines.count == 1, "the VM does not belong to that sandbox")
             try await later.provider.deleteInstance(spec.name, of: sandbox)
             #expect(later.left == [])
             #expect(machines.count == 0)

@@ -47,7 +47,7 @@ struct ForwarderSetupTests {
         #expect(refusal(guest.options)?.contains("bytes, which is its limit") == true)
     }
 
-    @Test("does not serve without a client authority, unless told to serve every client")
+    @Test("does not start without an authority for its clients, unless TLS is switched off")
     func withoutClientCA() throws {
         try guest.write(identity) { $0.clientCA = nil }
         #expect(refusal(guest.options)?.contains("clients cannot be verified") == true)

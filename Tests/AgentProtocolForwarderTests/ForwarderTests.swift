@@ -81,7 +81,7 @@ struct ForwarderTests {
         }
     }
 
-    @Test("a client without a certificate of the boot document's authority reaches no agent, and others still do")
+    @Test("a client without a certificate of the boot document's authority does not reach the agent; other clients do")
     func strangers() throws {
         let (identity, stranger) = (identity, try SandboxIdentity.make(vmName: Guest.vmName))
         try serve { agent, connect in
@@ -101,7 +101,7 @@ struct ForwarderTests {
         }
     }
 
-    @Test("without TLS, when told so, it serves every client")
+    @Test("serves every client without TLS when a flag says so")
     func plain() throws {
         var options = guest.options
         options.tls.isDisabled = true

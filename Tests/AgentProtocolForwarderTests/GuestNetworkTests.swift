@@ -149,7 +149,7 @@ extension RealNamespaces {
             #expect(text.contains("/run/netns/no-such-namespace") && text.contains("netns@podns"), "\(text)")
         }
 
-        @Test("reports its network to the node, over a connection that the node asks for, and what is broken")
+        @Test("reports its state, and what another program has broken, to the node on a connection for that purpose")
         func told() throws {
             let rig = rig
             let setup = try ForwarderSetup(rig.options)

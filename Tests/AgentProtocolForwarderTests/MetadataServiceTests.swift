@@ -11,7 +11,7 @@ private final class ScriptedService: Sendable {
         case text(String)
         /// Reads the request and does not answer.
         case nothing
-        /// The limit that the tests use.
+        /// Sends bytes until the client closes the connection.
         case endless
     }
 
@@ -108,7 +108,7 @@ struct MetadataServiceTests {
     }
 
     @Test(
-        "is asked again, with a message, when the answer may be another later",
+        "is asked again, and the log says so, when a later answer may be different",
         arguments: [
             ("HTTP/1.1 404 Not Found\r\n\r\n", "status 404"), ("HTTP/1.1 410 Gone\r\n\r\n", "available within 70 s"),
             ("HTTP/1.1 429 Too Many\r\n\r\nslow down", "too many requests): \"slow down\""),
@@ -145,7 +145,7 @@ struct MetadataServiceTests {
         #expect(outcome.questions.count > 1)
     }
 
-    @Test("that sends nothing, or never ends, blocks no caller and fills no memory")
+    @Test("that does not answer, or answers without end, does not block the start and does not fill the memory")
     func hostile() throws {
         let silent = try fetch([.nothing], limit: .zero, patience: .milliseconds(20))
         #expect(silent.error.contains("no answer within"))

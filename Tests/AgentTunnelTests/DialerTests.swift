@@ -22,7 +22,7 @@ struct DialerTests {
         }
     }
 
-    @Test("a port without a listener refuses, and the error says so and how often")
+    @Test("dialing a port where no process listens fails, and the error gives the reason and the number of tries")
     func refused() throws {
         try onLoop { loop in
             let dialer = Dialer(to: try freePort(loop), security: nil, on: loop)

@@ -24,7 +24,7 @@ struct GuestTunnelTests {
         }
     }
 
-    @Test("an agent that never answers ends the connection after the timeout, and blocks no other")
+    @Test("an agent that never starts ends the connection after the time limit, and does not block other clients")
     func noAgent() throws {
         try onLoop { loop in
             var options = TestTunnel.Options()

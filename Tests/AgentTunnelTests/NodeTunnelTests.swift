@@ -79,7 +79,7 @@ struct NodeTunnelTests {
         }
     }
 
-    @Test("a VM that cannot be reached costs its client the connection, and no other client")
+    @Test("when the VM cannot be reached, only its client loses the connection")
     func unreachable() throws {
         try onLoop { loop in
             let directory = try TemporaryDirectory()

@@ -219,7 +219,7 @@ struct TunnelTests {
                     _ = try await client.readExactly(1)
                 }
             }
-            // Other tests run beside this one; a leak here would be several for each connection, permanently.
+            // Other tests run beside this one; a leak here would be several descriptors for each connection, permanently.
             try await eventually(on: loop) { SystemInfo.openDescriptors < before + 60 }
         }
     }

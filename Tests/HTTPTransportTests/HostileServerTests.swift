@@ -120,7 +120,7 @@ struct HostileServerTests {
         }
     }
 
-    @Test("a port without a listener, and a name that does not exist")
+    @Test("an unused port and an unknown host name give errors that say that nothing was sent")
     func unreachable() throws {
         try withHTTPClient { client, loop in
             let listener = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)

@@ -159,7 +159,7 @@ struct StreamTests {
     @Test("parses addresses in their usual notation", arguments: ["0.0.0.0:15150", "[::1]:80", "127.0.0.1:1"])
     func addresses(text: String) throws { #expect(try SocketAddress(parsing: text).description == text) }
 
-    @Test("refuses other text", arguments: ["", "here:80", "1.2.3.4", "1.2.3.4:99999", "1.2.3:80", "::1"])
+    @Test("refuses what is not an address", arguments: ["", "here:80", "1.2.3.4", "1.2.3.4:99999", "1.2.3:80", "::1"])
     func noAddress(text: String) { #expect(throws: AddressError.self) { try SocketAddress(parsing: text) } }
 
     @Test(

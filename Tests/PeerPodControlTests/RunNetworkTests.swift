@@ -84,7 +84,7 @@ struct RunNetworkTests {
             let said = Lock<[String]>([])
             let outcomes = try await run(5, on: node, loop, said: said)
             #expect(outcomes.count { !$0.failures.isEmpty } == 5)
-            #expect(said.withLock { $0 }.isEmpty, "a pod without a network is not announced")
+            #expect(said.withLock { $0 }.isEmpty, "a pod that did not start is not announced")
         }
     }
 

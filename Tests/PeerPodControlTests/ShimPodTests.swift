@@ -178,7 +178,7 @@ struct ShimPodTests {
         }
     }
 
-    @Test("ends the pod when its output is not read any more")
+    @Test("ends the pod when the reader of its output has closed the pipe")
     func brokenPipe() throws {
         try EpollLoop.run { loop in
             let node = try StandInNode(on: loop) {

@@ -68,7 +68,7 @@ import Testing
         #expect(prefixer.end().isEmpty)
     }
 
-    @Test("a line without an end is not held back without limit")
+    @Test("a line without an end is printed in pieces of limited length")
     func endlessLine() {
         var prefixer = LinePrefixer("pod-1")
         let shown = prefixer.add(Array(repeating: UInt8(ascii: "x"), count: LinePrefixer.lineLimit))

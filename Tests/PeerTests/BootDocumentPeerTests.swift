@@ -72,7 +72,7 @@ struct BootDocumentPeerTests {
         #expect(try BootDocument(parsing: theirs) == ours)
     }
 
-    @Test("Go would write it as we do, except for the newline at the end")
+    @Test("our document and the one that Go writes have the same bytes, except for the newline at the end")
     func sameBytes() throws {
         var document = try BootDocumentPeerTests.full()
         var route = PodNetworkDescription.Route(to: .allVersion4, through: NetAddress("10.244.0.1"))

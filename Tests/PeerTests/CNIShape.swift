@@ -30,7 +30,7 @@ struct CNIShape: Sendable, CustomTestStringConvertible {
 extension CNIShape {
     static let byHand = [calico, azure, ovnKubernetes, cilium, dualStack]
 
-    /// A cable between the pod and the node alone, and a gateway address that no host has.
+    /// A veth pair between the pod and the node for this pod alone, and a gateway address that no host has.
     private static func cable(
         _ cluster: Cluster, named name: String, hardwareAddress: String? = nil, mtu: Int = 1500
     ) throws -> (pod: NetworkNamespace, outside: Link, inside: Link) {

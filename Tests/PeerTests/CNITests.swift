@@ -154,7 +154,7 @@ struct CNIExamination {
         }
     }
 
-    /// A router that cannot forward a packet tells the VM, which obeys.
+    /// A router that cannot forward a packet reports it to the VM, and the VM sends smaller packets.
     private func narrowWay(_ own: String) async throws {
         let isVersion6 = own.contains(":")
         let far = isVersion6 ? "fd00:9::2" : "10.9.0.2"

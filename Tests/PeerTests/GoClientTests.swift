@@ -64,7 +64,7 @@ struct GoClientTests {
     }
 
     @Test(
-        "containerd's server behind the forwarder sees what it would see without, except for the calls that are rewritten",
+        "containerd's server sees the same calls with and without the forwarder, except for the rewritten calls",
         arguments: throughTunnel + ["oversized-relayed", "rewrites", "hidden"])
     func forwarder(check: String) throws {
         let peer = try GoPeer()

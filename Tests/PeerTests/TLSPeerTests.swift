@@ -125,7 +125,7 @@ struct TLSPeerTests {
         }
     }
 
-    @Test("Go's client gets the application protocol that our server knows, and without one a connection anyway")
+    @Test("Go's client gets the application protocol that our server knows, and a connection also without a protocol")
     func isAskedForProtocol() throws {
         let peer = try GoPeer()
         try onLoop { loop in

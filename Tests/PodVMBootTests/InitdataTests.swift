@@ -33,7 +33,7 @@ struct InitdataTests {
         }
     }
 
-    @Test("refuses what is not text or grows too long")
+    @Test("refuses content that is not text, or is too long after decompression")
     func limits() throws {
         #expect(throws: BootError.self) { try Initdata(text: []) }
         #expect(throws: BootError.self) { try Initdata(text: [0x61, 0]) }

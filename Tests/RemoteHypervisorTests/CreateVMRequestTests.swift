@@ -79,7 +79,7 @@ struct CreateVMRequestTests {
     }
 
     @Test(
-        "text that is not a number is refused, with the annotation's name and its value",
+        "an annotation whose value is not a valid number is refused, with its name and value",
         arguments: ["two", "2.5", "-1", "1e3", " 2", "99999999999999999999", "1073741825", "0x10"])
     func badNumber(text: String) throws {
         for key in [Annotation.vcpus, Annotation.memory, Annotation.gpus] {

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("SSH keys")
 struct SSHKeyTests {
-    @Test("without a private key are Ed25519, one line that reads back, and never the same twice")
+    @Test("made without a private key are Ed25519, have one line that can be parsed again, and are different each time")
     func made() throws {
         let key = try SSHPublicKey.makeWithoutPrivateKey()
         // The kind and the length of what follows are the same 19 bytes in every such key.

@@ -211,7 +211,7 @@ struct BadInputTests {
                             into: &bytes)
                         try await stream.write(bytes)
                         var sent = 0
-                        // Until the server closes the connection, without success or at the frame's last byte but one.
+                        // Send until the server closes the connection, or until only the frame's last byte is missing.
                         do {
                             while sent < half.count {
                                 try await stream.write(half[sent..<min(sent + 16_384, half.count)])

@@ -37,7 +37,7 @@ struct LoggerTests {
         #expect(lines.last.hasSuffix(" ERROR no VM  vm=podvm-1  error=\"out of \\\"quota\\\"\"\n"))
     }
 
-    @Test("does not compute what is not written")
+    @Test("does not compute a message below the level that is logged")
     func lazy() {
         let lines = Lines()
         let logger = lines.logger(.json, .warning)

@@ -156,7 +156,7 @@ func (s *suite) hypervisor() error {
 	return nil
 }
 
-// startHangup dies, as a shim does, while the cloud makes its VM: the cloud has to take without end.
+// startHangup closes its connection, as a dying shim does, while the cloud creates its VM without end.
 func (s *suite) startHangup() error { return s.abandonedStart("hangs-up", (*suite).hangUpInStart) }
 
 // startDeadline gives up instead: the library's server side must see the deadline itself.

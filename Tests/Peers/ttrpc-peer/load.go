@@ -136,7 +136,7 @@ func (l *load) run(call func() error) *measurement {
 					took[worker] = append(took[worker], after.Sub(before))
 				} else {
 					failures[worker] = err
-					// A lost connection fails at once and permanently.
+					// On a lost connection every call fails at once.
 					if atomic.AddInt64(&failed, 1) > 1000 {
 						return
 					}

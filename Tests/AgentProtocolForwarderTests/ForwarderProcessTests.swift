@@ -13,11 +13,11 @@ struct ForwarderProcessTests {
     @Test(
         "tells the service manager when it is ready and when it stops, and ends with status 0 after a signal",
         .enabled(if: Files.isExecutable(program), "agent-protocol-forwarder is not built"))
-    func lifetime() throws {
+    func lifetime() async throws {
         let guest = try Guest()
         try guest.write(SandboxIdentity.make(vmName: Guest.vmName))
         let path = guest.path
-        try onLoop { loop in
+        try await onLoop { loop in
             let manager = try ServiceManager.listen(at: "@\(path)/notify", on: loop)
             var options = ChildProcess.Options(
                 executable: Self.program, arguments: ["-config", "\(path)/apf.json", "-listen", "127.0.0.1:0"])
@@ -47,11 +47,11 @@ struct ForwarderProcessTests {
         .enabled(if: Files.isExecutable(program), "agent-protocol-forwarder is not built"),
         .disabled(if: hasThreadSanitizer, "ThreadSanitizer keeps memory that was freed"),
         arguments: [131_000, 24_000])
-    func strangers(helloSize: Int) throws {
+    func strangers(helloSize: Int) async throws {
         let guest = try Guest()
         try guest.write(SandboxIdentity.make(vmName: Guest.vmName))
         let path = guest.path
-        try onLoop { loop in
+        try await onLoop { loop in
             // A port that was free a moment ago.
             let free = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
             let address = free.address

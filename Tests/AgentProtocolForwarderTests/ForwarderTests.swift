@@ -26,10 +26,10 @@ struct ForwarderTests {
         _ body:
             @escaping @Sendable (EchoAgent, @Sendable (SandboxIdentity?) async throws -> any ByteStream) async throws ->
             Void
-    ) throws {
+    ) async throws {
         let (guest, authority, options) = (guest, identity.authority, options ?? guest.options)
         let setup = try ForwarderSetup(options)
-        try onLoop { loop in
+        try await onLoop { loop in
             let agent = try EchoAgent(guest, on: loop)
             let forwarder = try Forwarder(setup, options, on: loop, logger: .silent)
             try await alongside([agent.run, forwarder.run]) {
@@ -56,9 +56,9 @@ struct ForwarderTests {
     }
 
     @Test("a container gets the pod's network, a sandbox keeps the VM's resolver, and nothing else changes")
-    func calls() throws {
+    func calls() async throws {
         let identity = identity
-        try serve { agent, connect in
+        try await serve { agent, connect in
             let stream = try await connect(identity)
             let big = [UInt8](repeating: 0x61, count: 1 << 20)
             let answers = try await Self.answers(
@@ -82,9 +82,9 @@ struct ForwarderTests {
     }
 
     @Test("a client without a certificate of the boot document's authority does not reach the agent; other clients do")
-    func strangers() throws {
+    func strangers() async throws {
         let (identity, stranger) = (identity, try SandboxIdentity.make(vmName: Guest.vmName))
-        try serve { agent, connect in
+        try await serve { agent, connect in
             let call = Requests.frame("Check", [])
             for identity in [nil, stranger] {
                 let outcome: [[UInt8]]?
@@ -102,10 +102,10 @@ struct ForwarderTests {
     }
 
     @Test("serves every client without TLS when a flag says so")
-    func plain() throws {
+    func plain() async throws {
         var options = guest.options
         options.tls.isDisabled = true
-        try serve(options) { agent, connect in
+        try await serve(options) { agent, connect in
             let frame = Requests.frame("CreateContainer", Requests.createContainer(namespaces: []))
             let answers = try await Self.answers(connect(nil), to: [frame])
             #expect(answers == [Requests.createContainer(namespaces: [], last: Requests.appended)])

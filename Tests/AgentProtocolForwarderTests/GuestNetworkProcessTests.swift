@@ -18,9 +18,9 @@ extension RealNamespaces {
         init() async throws { rig = try await VMInLab() }
 
         @Test("serves once the pod has its network; the pod's open connections survive a kill and a new forwarder")
-        func restart() throws {
+        func restart() async throws {
             let rig = rig
-            try onLoop { loop in
+            try await onLoop { loop in
                 // A file, since a name without one does not lead out of a network namespace.
                 let path = "\(rig.guest.path)/notify"
                 let manager = try ServiceManager.listen(at: path, on: loop)
@@ -54,9 +54,9 @@ extension RealNamespaces {
         }
 
         @Test("keeps on every thread only the capabilities that reading the pod's network needs")
-        func rights() throws {
+        func rights() async throws {
             let rig = rig
-            try onLoop { loop in
+            try await onLoop { loop in
                 let path = "\(rig.guest.path)/notify"
                 let manager = try ServiceManager.listen(at: path, on: loop)
                 let child = try ForwarderProgram(rig).start(loop, notify: path)
@@ -75,10 +75,10 @@ extension RealNamespaces {
         }
 
         @Test("logs that the pod's traffic leaves through its node when the node asks for another way")
-        func external() throws {
+        func external() async throws {
             try rig.write { $0.isExternalThroughVM = true }
             let rig = rig
-            try onLoop { loop in
+            try await onLoop { loop in
                 let child = try ForwarderProgram(rig).start(loop)
                 let errors = try #require(child.error)
                 var said = ""
@@ -94,11 +94,11 @@ extension RealNamespaces {
         }
 
         @Test("stops at once after a signal while it waits for the VM's own network")
-        func stopped() throws {
+        func stopped() async throws {
             let inVM = try Lab.socket(rig.lab.vm)
             try inVM.remove(try prefix("10.0.0.2/24"), from: try inVM.made("eth0"))
             let rig = rig
-            try onLoop { loop in
+            try await onLoop { loop in
                 let child = try ForwarderProgram(rig).start(loop)
                 let errors = try #require(child.error)
                 let said = try await errors.read(upTo: 4096)
@@ -129,7 +129,7 @@ extension RealNamespaces {
                 ("\"gw\": \"10.244.1.1\"", "\"gw\": \"10.99.0.1\"", "The route to"),
                 ("\"gw\": \"10.244.1.1\"", "\"gw\": \"169.254.169.254\"", "the pod's network needs 169.254.169.254"),
             ])
-        func absurd(part: String, replacement: String, reason: String) throws {
+        func absurd(part: String, replacement: String, reason: String) async throws {
             let text = String(decoding: try DurableFile.read(rig.guest.config, limit: 1 << 16), as: UTF8.self)
             let route = "{\"dst\": \"1.0.0.0/8\", \"gw\": \"\"}"
             let many = Array(repeating: route, count: 1500).joined(separator: ",")
@@ -140,7 +140,7 @@ extension RealNamespaces {
             _ = try rig.guest.write(changed, to: "apf.json")
             let before = try rig.links()
             let rig = rig
-            try onLoop { loop in
+            try await onLoop { loop in
                 let child = try ForwarderProgram(rig).start(loop)
                 let errors = try #require(child.error)
                 var said: [UInt8] = []

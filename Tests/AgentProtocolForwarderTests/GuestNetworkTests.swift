@@ -32,9 +32,9 @@ extension RealNamespaces {
         }
 
         /// What the set-up says when it fails.
-        private func refusal(_ network: GuestNetwork) throws -> String {
+        private func refusal(_ network: GuestNetwork) async throws -> String {
             let rig = rig
-            return try onLoop { loop in
+            return try await onLoop { loop in
                 var patience = GuestNetwork.Patience()
                 patience.limit = .milliseconds(100)
                 do {
@@ -48,13 +48,13 @@ extension RealNamespaces {
         }
 
         @Test("connects the pod in the VM to the cluster, and blocks its access to the metadata services")
-        func joined() throws {
+        func joined() async throws {
             let (rig, network) = (rig, try network())
             for host in [rig.lab.node, rig.lab.vm] {
                 let socket = try Lab.socket(host)
                 try socket.add(try prefix("169.254.169.254/32"), to: try socket.made("lo"))
             }
-            try onLoop { loop in
+            try await onLoop { loop in
                 let made = try await network.setUp(rig.lab.vmNetworks, on: loop, logger: .silent)
                 #expect(made.mtu == 1450)
             }
@@ -64,17 +64,17 @@ extension RealNamespaces {
             #expect(try Lab.pings("169.254.169.254", from: rig.lab.vm))
             // As after a restart of the forwarder.
             let before = try rig.links()
-            try onLoop { loop in _ = try await network.setUp(rig.lab.vmNetworks, on: loop, logger: .silent) }
+            try await onLoop { loop in _ = try await network.setUp(rig.lab.vmNetworks, on: loop, logger: .silent) }
             #expect(try rig.links() == before)
         }
 
         @Test("lets the pod use only DNS of the services of Azure's platform", arguments: [false, true])
-        func platform(offersMetadata: Bool) throws {
+        func platform(offersMetadata: Bool) async throws {
             let (rig, network) = (rig, try network { $0.offersMetadata = offersMetadata })
             let platform = "168.63.129.16"
             let onNode = try Lab.socket(rig.lab.node)
             try onNode.add(try prefix("\(platform)/32"), to: try onNode.made("lo"))
-            try onLoop { loop in
+            try await onLoop { loop in
                 _ = try await network.setUp(rig.lab.vmNetworks, on: loop, logger: .silent)
                 for (port, isOpen) in [(UInt16(53), true), (80, false), (32_526, false)] {
                     let answer = try? await Traffic.ask(
@@ -93,14 +93,14 @@ extension RealNamespaces {
         }
 
         @Test("waits for the VM's own network, logs that it waits, and continues as soon as the network exists")
-        func waiting() throws {
+        func waiting() async throws {
             let (rig, network) = (rig, try network())
             let inVM = try Lab.socket(rig.lab.vm)
             let route = PodRoute(to: .allVersion4, through: try address("10.0.0.1"))
             try inVM.remove(try prefix("10.0.0.2/24"), from: try inVM.made("eth0"))
             let (said, say) = AsyncStream<String>.makeStream()
             let logger = Logger(level: .info, format: .human) { say.yield(String(decoding: $0, as: UTF8.self)) }
-            try onLoop { loop in
+            try await onLoop { loop in
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask { _ = try await network.setUp(rig.lab.vmNetworks, on: loop, logger: logger) }
                     var lines = said.makeAsyncIterator()
@@ -118,42 +118,42 @@ extension RealNamespaces {
         }
 
         @Test("fails with an error when the VM has no network, or not the configured interface")
-        func noNetwork() throws {
-            let other = try refusal(try network { $0.hostInterface = "eth7" })
+        func noNetwork() async throws {
+            let other = try await refusal(try network { $0.hostInterface = "eth7" })
             #expect(other.contains("The interface eth7") && other.contains("-host-interface"), "\(other)")
             let inVM = try Lab.socket(rig.lab.vm)
             try inVM.remove(try prefix("10.0.0.2/24"), from: try inVM.made("eth0"))
-            let text = try refusal(try network())
+            let text = try await refusal(try network())
             #expect(text.contains("The pod's network cannot be set up") && text.contains("of waiting"), "\(text)")
             #expect(try Lab.socket(rig.podns).links().count == 1)
         }
 
         @Test("uses the separate interface for the tunnel where the node has one, and no other interface")
-        func dedicated() throws {
+        func dedicated() async throws {
             try rig.write { $0.isDedicated = true }
-            let text = try refusal(try network())
+            let text = try await refusal(try network())
             #expect(text.contains("eth0 has the default route") && text.contains("-host-interface"), "\(text)")
             let inVM = try Lab.socket(rig.lab.vm)
             try inVM.createVethPair("eth1", "far", in: rig.lab.client)
             try Lab.up("eth1", inVM, ["10.0.7.2/24"])
             let (rig, network) = (rig, try network { $0.hostInterface = "eth1" })
-            try onLoop { loop in
+            try await onLoop { loop in
                 let made = try await network.setUp(rig.lab.vmNetworks, on: loop, logger: .silent)
                 #expect(made.tunnel.local?.description == "10.0.7.2")
             }
         }
 
         @Test("gives an error that names the systemd unit for the pod's namespace when the namespace is missing")
-        func noNamespace() throws {
-            let text = try refusal(try network { $0.podNamespace = "/run/netns/no-such-namespace" })
+        func noNamespace() async throws {
+            let text = try await refusal(try network { $0.podNamespace = "/run/netns/no-such-namespace" })
             #expect(text.contains("/run/netns/no-such-namespace") && text.contains("netns@podns"), "\(text)")
         }
 
         @Test("reports its state, and what another program has broken, to the node on a connection for that purpose")
-        func told() throws {
+        func told() async throws {
             let rig = rig
             let setup = try ForwarderSetup(rig.options)
-            try onLoop { loop in
+            try await onLoop { loop in
                 let plan = try await setup.network?.setUp(rig.lab.vmNetworks, on: loop, logger: .silent)
                 let network = PodVMService.Network(
                     networks: rig.lab.vmNetworks, plan: try #require(plan), namespace: rig.podnsPath)

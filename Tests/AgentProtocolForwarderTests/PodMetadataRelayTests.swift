@@ -48,11 +48,11 @@ extension RealNamespaces {
         }
 
         @Test("the pod reads what is not secret, no other client reads anything, and without the flag no client does")
-        func relayed() throws {
+        func relayed() async throws {
             let rig = rig
             let inVM = try Lab.socket(rig.lab.vm)
             try inVM.add(try prefix("169.254.169.254/32"), to: try inVM.made("lo"))
-            try onLoop { loop in
+            try await onLoop { loop in
                 let service = try Listener.listen(
                     on: .tcp(host: "169.254.169.254", port: 80), loop: loop, in: rig.lab.vm)
                 try await alongside([{ try await Self.serve(service) }]) {
@@ -89,11 +89,11 @@ extension RealNamespaces {
         }
 
         @Test("clients that ask slowly, or send many requests at once, delay only each other")
-        func crowd() throws {
+        func crowd() async throws {
             let rig = rig
             let inVM = try Lab.socket(rig.lab.vm)
             try inVM.add(try prefix("169.254.169.254/32"), to: try inVM.made("lo"))
-            try onLoop { loop in
+            try await onLoop { loop in
                 try await ForwarderProgram(rig).run(["-pod-metadata"], on: loop) {
                     var idle: [Stream] = []
                     for _ in 0..<7 { idle.append(try #require(try Self.connect(in: rig.podns, loop))) }

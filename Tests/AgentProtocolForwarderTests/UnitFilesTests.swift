@@ -28,7 +28,7 @@ struct UnitFilesTests {
     }
 
     /// What systemd-analyze finds in an image that has the units, each enabled as its [Install] says; `change` may alter one.
-    private func findings(_ change: (String, String) -> String = { $1 }) throws -> String {
+    private func findings(_ change: (String, String) -> String = { $1 }) async throws -> String {
         let guest = try Guest()
         let (units, system) = ("\(guest.path)/etc/systemd/system", "\(guest.path)/usr/lib/systemd/system")
         for directory in [units, system] { try Files.makeDirectories(directory, mode: 0o755) }
@@ -53,7 +53,7 @@ struct UnitFilesTests {
         }
         try #require(names.count >= 4)
         let arguments = ["--root=\(guest.path)", "--man=no", "verify", "multi-user.target"] + names
-        return try onLoop { loop in
+        return try await onLoop { loop in
             var options = ChildProcess.Options(executable: Self.analyze, arguments: arguments)
             options.output = .null
             options.error = .pipe
@@ -70,20 +70,20 @@ struct UnitFilesTests {
     @Test(
         "have no ordering cycle and no directive that is unknown to systemd, when they are enabled as in an image",
         .enabled(if: canAnalyze, "needs Debian's systemd (scripts/setup test)"))
-    func order() throws { #expect(try findings() == "") }
+    func order() async throws { await #expect(try findings() == "") }
 
     @Test(
         "systemd-analyze would find a cycle and an unknown directive",
         .enabled(if: canAnalyze, "needs Debian's systemd (scripts/setup test)"))
-    func faults() throws {
+    func faults() async throws {
         let forwarder = "agent-protocol-forwarder"
-        let cycle = try findings { name, text in
+        let cycle = try await findings { name, text in
             let before = "Before=\(forwarder).service"
             return name == "\(forwarder)-provision.service"
                 ? text.replacing(before, with: "\(before) \(forwarder).path") : text
         }
         #expect(cycle.contains("Found ordering cycle"))
-        #expect(try findings { $0 == "netns@.service" ? $1 + "\nNoSuchThing=1\n" : $1 }.contains("NoSuchThing"))
+        await #expect(try findings { $0 == "netns@.service" ? $1 + "\nNoSuchThing=1\n" : $1 }.contains("NoSuchThing"))
     }
 
     @Test(

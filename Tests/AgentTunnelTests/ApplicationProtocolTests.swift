@@ -12,8 +12,8 @@ struct ApplicationProtocolTests {
         _ protocols: [String: GuestTunnel.ProtocolHandler], limits: GuestTunnel.Limits = GuestTunnel.Limits(),
         profile: TLSProfile = .standard, isEncrypted: Bool = true,
         _ body: @escaping @Sendable (Dialer, EpollLoop) async throws -> Void
-    ) throws {
-        try onLoop { loop in
+    ) async throws {
+        try await onLoop { loop in
             let directory = try TemporaryDirectory()
             let identity = try SandboxIdentity.make(vmName: "podvm-a")
             let agent = try Listener.listen(on: directory.socket("agent.sock"), loop: loop)
@@ -46,9 +46,9 @@ struct ApplicationProtocolTests {
     @Test(
         "that the client asks for replaces the agent's protocol, also when the session is resumed",
         arguments: ["VersionTLS12", "VersionTLS13"])
-    func spoken(version: String) throws {
+    func spoken(version: String) async throws {
         let profile = try TLSProfile(minimumVersion: version)
-        try with(["peerpod.v0": Self.answer, "peerpod.v1": Self.answer], profile: profile) { dialer, _ in
+        try await with(["peerpod.v0": Self.answer, "peerpod.v1": Self.answer], profile: profile) { dialer, _ in
             for _ in 0..<3 {
                 let stream = try #require(
                     try await dialer.connect(speaking: "peerpod.v1", deadline: .now + .seconds(20)))
@@ -68,31 +68,31 @@ struct ApplicationProtocolTests {
     }
 
     @Test("that the other end does not know is reported at once and is not an error", arguments: [["peerpod.v2"], []])
-    func unknown(known: [String]) throws {
+    func unknown(known: [String]) async throws {
         let handlers = Dictionary(uniqueKeysWithValues: known.map { ($0, Self.answer) })
-        try with(handlers) { dialer, _ in
+        try await with(handlers) { dialer, _ in
             let stream = try await dialer.connect(speaking: "peerpod.v1", deadline: .now + .seconds(60))
             #expect(stream == nil)
         }
     }
 
     @Test("cannot be asked for without TLS")
-    func inTheClear() throws {
-        try with(["peerpod.v1": Self.answer], isEncrypted: false) { dialer, _ in
+    func inTheClear() async throws {
+        try await with(["peerpod.v1": Self.answer], isEncrypted: false) { dialer, _ in
             let stream = try await dialer.connect(speaking: "peerpod.v1", deadline: .now + .seconds(60))
             #expect(stream == nil)
         }
     }
 
     @Test("has a limit of concurrent connections and the next one is closed; the agent's connections do not count")
-    func crowd() throws {
+    func crowd() async throws {
         var limits = GuestTunnel.Limits()
         limits.services = 2
         let held: GuestTunnel.ProtocolHandler = { stream in
             try? await stream.write([7])
             _ = try? await stream.read(upTo: 1)
         }
-        try with(["peerpod.v1": held], limits: limits) { dialer, _ in
+        try await with(["peerpod.v1": held], limits: limits) { dialer, _ in
             var streams: [any ByteStream] = []
             for _ in 0..<2 {
                 let stream = try #require(
@@ -111,11 +111,11 @@ struct ApplicationProtocolTests {
     }
 
     @Test("has a time limit for each connection")
-    func deadline() throws {
+    func deadline() async throws {
         var limits = GuestTunnel.Limits()
         limits.service = .milliseconds(50)
         let held: GuestTunnel.ProtocolHandler = { stream in _ = try? await stream.read(upTo: 1) }
-        try with(["peerpod.v1": held], limits: limits) { dialer, _ in
+        try await with(["peerpod.v1": held], limits: limits) { dialer, _ in
             let stream = try #require(
                 try await dialer.connect(speaking: "peerpod.v1", deadline: .now + .seconds(20)))
             defer { stream.close() }

@@ -8,8 +8,8 @@ import Testing
 @Suite("Dialing")
 struct DialerTests {
     @Test("a forwarder is reached soon after it starts to listen, however long the port refused connections before")
-    func lateForwarder() throws {
-        try onLoop { loop in
+    func lateForwarder() async throws {
+        try await onLoop { loop in
             let address = try freePort(loop)
             let dialer = Dialer(to: address, security: nil, on: loop)
             async let connection = dialer.connect(deadline: .now + .seconds(20))
@@ -23,8 +23,8 @@ struct DialerTests {
     }
 
     @Test("dialing a port where no process listens fails, and the error gives the reason and the number of tries")
-    func refused() throws {
-        try onLoop { loop in
+    func refused() async throws {
+        try await onLoop { loop in
             let dialer = Dialer(to: try freePort(loop), security: nil, on: loop)
             let error = await #expect(throws: DialError.self) {
                 try await dialer.connect(deadline: .now + .milliseconds(60))
@@ -36,8 +36,8 @@ struct DialerTests {
     }
 
     @Test("when packets get no answer, the error names what may drop them")
-    func dropped() throws {
-        try onLoop { loop in
+    func dropped() async throws {
+        try await onLoop { loop in
             // A backlog that is full drops SYNs just as a firewall does.
             let listener = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop, backlog: 0)
             var filling: [Stream] = []
@@ -61,8 +61,8 @@ struct DialerTests {
     }
 
     @Test("a peer that is not the sandbox's forwarder ends the dialing at once")
-    func distrust() throws {
-        try onLoop { loop in
+    func distrust() async throws {
+        try await onLoop { loop in
             let (ours, theirs) = (try SandboxIdentity.make(vmName: "a"), try SandboxIdentity.make(vmName: "a"))
             for (client, server, code) in [
                 (ours.authority, theirs, TLSError.Code.untrustedPeer), (theirs.authority, theirs, .refusedByPeer),
@@ -89,8 +89,8 @@ struct DialerTests {
     }
 
     @Test("a connection that is reset in the handshake is tried again")
-    func resetInHandshake() throws {
-        try onLoop { loop in
+    func resetInHandshake() async throws {
+        try await onLoop { loop in
             let identity = try SandboxIdentity.make(vmName: "a")
             let listener = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
             let security = ClientSecurity(context: try identity.clientContext(), serverName: "a")
@@ -104,8 +104,8 @@ struct DialerTests {
     }
 
     @Test("cancelling ends the dialing at once")
-    func cancelling() throws {
-        try onLoop { loop in
+    func cancelling() async throws {
+        try await onLoop { loop in
             let dialer = Dialer(to: try freePort(loop), security: nil, on: loop)
             await #expect(throws: DeadlineExceeded.self) {
                 try await withDeadline(.now + .milliseconds(20), on: loop) {

@@ -7,8 +7,8 @@ import Testing
 @Suite("The VM's end")
 struct GuestTunnelTests {
     @Test("the connection waits for an agent that is still starting, and the agent gets every byte sent meanwhile")
-    func lateAgent() throws {
-        try onLoop { loop in
+    func lateAgent() async throws {
+        try await onLoop { loop in
             var options = TestTunnel.Options()
             options.hasAgent = false
             try await TestTunnel.with(options, on: loop) { tunnel in
@@ -25,8 +25,8 @@ struct GuestTunnelTests {
     }
 
     @Test("an agent that never starts ends the connection after the time limit, and does not block other clients")
-    func noAgent() throws {
-        try onLoop { loop in
+    func noAgent() async throws {
+        try await onLoop { loop in
             var options = TestTunnel.Options()
             options.hasAgent = false
             options.guest.agentStart = .milliseconds(60)
@@ -41,8 +41,8 @@ struct GuestTunnelTests {
     }
 
     @Test("after the client has closed its connection, the agent is not dialed any more")
-    func hangUpWhileDialing() throws {
-        try onLoop { loop in
+    func hangUpWhileDialing() async throws {
+        try await onLoop { loop in
             var options = TestTunnel.Options()
             options.hasAgent = false
             options.guest.connections = 1
@@ -64,8 +64,8 @@ struct GuestTunnelTests {
     }
 
     @Test("a client that never finishes the handshake loses its connection")
-    func silentStranger() throws {
-        try onLoop { loop in
+    func silentStranger() async throws {
+        try await onLoop { loop in
             var options = TestTunnel.Options()
             options.guest.handshake = .milliseconds(30)
             try await TestTunnel.with(options, on: loop) { tunnel in
@@ -76,8 +76,8 @@ struct GuestTunnelTests {
     }
 
     @Test("bytes without TLS are refused at the TLS port, and other clients are served")
-    func plainBytes() throws {
-        try onLoop { loop in
+    func plainBytes() async throws {
+        try await onLoop { loop in
             try await TestTunnel.with(on: loop) { tunnel in
                 for bytes in [Array("GET / HTTP/1.1\r\n\r\n".utf8), [0, 0, 0, 5, 0, 0, 0, 1, 1, 0, 1, 2, 3, 4, 5]] {
                     let stranger = try await Stream.connect(to: tunnel.forwarder, on: loop)
@@ -92,8 +92,8 @@ struct GuestTunnelTests {
     }
 
     @Test("any number of unknown clients, slow or silent, does not prevent the node's connection")
-    func manyStrangers() throws {
-        try onLoop { loop in
+    func manyStrangers() async throws {
+        try await onLoop { loop in
             var options = TestTunnel.Options()
             options.guest.handshakes = 8
             options.guest.grace = .zero
@@ -115,9 +115,9 @@ struct GuestTunnelTests {
     }
 
     @Test("a thousand idle connections hold no buffers, and others are served")
-    func idleConnections() throws {
+    func idleConnections() async throws {
         SystemInfo.raiseDescriptorLimit()
-        try onLoop { loop in
+        try await onLoop { loop in
             var options = TestTunnel.Options()
             options.isEncrypted = false
             try await TestTunnel.with(options, on: loop) { tunnel in
@@ -131,8 +131,8 @@ struct GuestTunnelTests {
     }
 
     @Test("connections beyond the limit are closed, and the others go on")
-    func tooMany() throws {
-        try onLoop { loop in
+    func tooMany() async throws {
+        try await onLoop { loop in
             var options = TestTunnel.Options()
             options.guest.connections = 2
             try await TestTunnel.with(options, on: loop) { tunnel in

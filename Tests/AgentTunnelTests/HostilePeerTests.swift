@@ -18,8 +18,8 @@ struct HostilePeerTests {
             (HostileServer.Flood.tickets, "more than 16 session tickets"), (.keyUpdates, "changed its key"),
             (.requestedKeyUpdates, "changed its key"), (.keyUpdatesAndBytes, "changed its key"),
         ])
-    func flood(_ flood: HostileServer.Flood, reason: String) throws {
-        try onLoop { [identity] loop in
+    func flood(_ flood: HostileServer.Flood, reason: String) async throws {
+        try await onLoop { [identity] loop in
             let server = try HostileServer(identity, flood)
             try await alongside({ try await server.run() }) {
                 defer { server.stop() }
@@ -35,8 +35,8 @@ struct HostilePeerTests {
     }
 
     @Test("hostile VMs do not block the node's event loop for long, and a correct VM is served meanwhile")
-    func neighbours() throws {
-        try onLoop { [identity] loop in
+    func neighbours() async throws {
+        try await onLoop { [identity] loop in
             let servers = try HostileServer.Flood.allCases.map { try HostileServer(identity, $0) }
             try await TestTunnel.with(on: loop) { tunnel in
                 try await withThrowingTaskGroup(of: Void.self) { group in

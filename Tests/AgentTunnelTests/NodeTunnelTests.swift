@@ -7,8 +7,8 @@ import Testing
 @Suite("The node's end")
 struct NodeTunnelTests {
     @Test("the first client gets the connection that was kept ready")
-    func spare() throws {
-        try onLoop { loop in
+    func spare() async throws {
+        try await onLoop { loop in
             var options = TestTunnel.Options()
             options.isPreconnected = true
             options.guest.connections = 1  // A second connection would be refused.
@@ -21,8 +21,8 @@ struct NodeTunnelTests {
     }
 
     @Test("a ready connection that has closed meanwhile is replaced, and the client gets no error")
-    func deadSpare() throws {
-        try onLoop { loop in
+    func deadSpare() async throws {
+        try await onLoop { loop in
             let directory = try TemporaryDirectory()
             let forwarder = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
             let socket = try Listener.listen(on: directory.socket("agent.ttrpc"), loop: loop)
@@ -41,8 +41,8 @@ struct NodeTunnelTests {
     }
 
     @Test("a client has no connection to the VM until it sends its first byte")
-    func silentClient() throws {
-        try onLoop { loop in
+    func silentClient() async throws {
+        try await onLoop { loop in
             let directory = try TemporaryDirectory()
             let forwarder = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
             let socket = try Listener.listen(on: directory.socket("agent.ttrpc"), loop: loop)
@@ -60,8 +60,8 @@ struct NodeTunnelTests {
     }
 
     @Test("when the path to the VM breaks the client's connection closes, and the next one dials again")
-    func connectionDies() throws {
-        try onLoop { loop in
+    func connectionDies() async throws {
+        try await onLoop { loop in
             let directory = try TemporaryDirectory()
             let forwarder = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
             let socket = try Listener.listen(on: directory.socket("agent.ttrpc"), loop: loop)
@@ -80,8 +80,8 @@ struct NodeTunnelTests {
     }
 
     @Test("when the VM cannot be reached, only its client loses the connection")
-    func unreachable() throws {
-        try onLoop { loop in
+    func unreachable() async throws {
+        try await onLoop { loop in
             let directory = try TemporaryDirectory()
             let closed = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
             closed.close()
@@ -101,8 +101,8 @@ struct NodeTunnelTests {
 
     @Test(
         "clients that connect one after the other find a ready connection; a single client causes no second connection")
-    func preconnector() throws {
-        try onLoop { loop in
+    func preconnector() async throws {
+        try await onLoop { loop in
             try await withForwarder(on: loop) { socket, accepted in
                 func talk() async throws {
                     let client = try await Stream.connect(to: socket, on: loop)
@@ -125,8 +125,8 @@ struct NodeTunnelTests {
     }
 
     @Test("a ready connection that no client takes is closed")
-    func unusedSpare() throws {
-        try onLoop { loop in
+    func unusedSpare() async throws {
+        try await onLoop { loop in
             var limits = NodeTunnel.Limits()
             limits.preconnectedIdle = .milliseconds(200)
             let ended = Lock(0)

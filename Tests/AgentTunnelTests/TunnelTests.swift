@@ -8,8 +8,8 @@ import Testing
 @Suite("Tunnels")
 struct TunnelTests {
     @Test("bytes arrive unchanged at the other end, in both directions", arguments: [true, false])
-    func echo(isEncrypted: Bool) throws {
-        try onLoop { loop in
+    func echo(isEncrypted: Bool) async throws {
+        try await onLoop { loop in
             var options = TestTunnel.Options()
             options.isEncrypted = isEncrypted
             try await TestTunnel.with(options, on: loop) { tunnel in
@@ -23,8 +23,8 @@ struct TunnelTests {
     }
 
     @Test("16 MiB of random bytes arrive unchanged, in both directions at once", arguments: [true, false])
-    func bulk(isEncrypted: Bool) throws {
-        try onLoop { loop in
+    func bulk(isEncrypted: Bool) async throws {
+        try await onLoop { loop in
             var options = TestTunnel.Options()
             options.isEncrypted = isEncrypted
             try await TestTunnel.with(options, on: loop) { tunnel in
@@ -41,8 +41,8 @@ struct TunnelTests {
     }
 
     @Test("a half-close is relayed in both directions, and the other direction stays open")
-    func halfClose() throws {
-        try onLoop { loop in
+    func halfClose() async throws {
+        try await onLoop { loop in
             try await TestTunnel.with(
                 on: loop,
                 agent: { stream in
@@ -61,8 +61,8 @@ struct TunnelTests {
     }
 
     @Test("when the agent ends its direction first, the client learns it and can still write")
-    func agentEndsFirst() throws {
-        try onLoop { loop in
+    func agentEndsFirst() async throws {
+        try await onLoop { loop in
             let got = Lock<[UInt8]>([])
             try await TestTunnel.with(
                 on: loop,
@@ -84,8 +84,8 @@ struct TunnelTests {
     }
 
     @Test("an agent that dies ends its connection, and the next one dials again")
-    func agentDies() throws {
-        try onLoop { loop in
+    func agentDies() async throws {
+        try await onLoop { loop in
             try await TestTunnel.with(on: loop, agent: { stream in _ = try await stream.readExactly(1) }) { tunnel in
                 for _ in 0..<3 {
                     let client = try await tunnel.connect()
@@ -98,8 +98,8 @@ struct TunnelTests {
     }
 
     @Test("the agent learns that its client has closed the connection")
-    func clientHangsUp() throws {
-        try onLoop { loop in
+    func clientHangsUp() async throws {
+        try await onLoop { loop in
             let ended = Event()
             try await TestTunnel.with(
                 on: loop,
@@ -118,8 +118,8 @@ struct TunnelTests {
     }
 
     @Test("a reader that does not read stops the writer, and memory does not grow meanwhile")
-    func backPressure() throws {
-        try onLoop { loop in
+    func backPressure() async throws {
+        try await onLoop { loop in
             try await TestTunnel.with(
                 on: loop, agent: { stream in try await stream.loop.sleep(for: .seconds(60)) }
             ) { tunnel in
@@ -142,8 +142,8 @@ struct TunnelTests {
     }
 
     @Test("a connection's filter changes the bytes to the agent, and not the bytes from the agent")
-    func filter() throws {
-        try onLoop { loop in
+    func filter() async throws {
+        try await onLoop { loop in
             var options = TestTunnel.Options()
             options.filter = { Doubling() }
             try await TestTunnel.with(options, on: loop) { tunnel in
@@ -155,8 +155,8 @@ struct TunnelTests {
     }
 
     @Test("a filter that refuses ends only its own connection")
-    func refusingFilter() throws {
-        try onLoop { loop in
+    func refusingFilter() async throws {
+        try await onLoop { loop in
             var options = TestTunnel.Options()
             options.filter = { Refusing() }
             try await TestTunnel.with(options, on: loop) { tunnel in
@@ -170,8 +170,8 @@ struct TunnelTests {
     }
 
     @Test("many clients that connect at once do not lose their connections to each other")
-    func crowd() throws {
-        try onLoop { loop in
+    func crowd() async throws {
+        try await onLoop { loop in
             var options = TestTunnel.Options()
             options.guest.handshakes = 40
             try await TestTunnel.with(options, on: loop) { tunnel in
@@ -192,8 +192,8 @@ struct TunnelTests {
     }
 
     @Test("connections that wait hold no buffers")
-    func idleBuffers() throws {
-        try onLoop { loop in
+    func idleBuffers() async throws {
+        try await onLoop { loop in
             try await TestTunnel.with(on: loop) { tunnel in
                 var clients: [Stream] = []
                 for _ in 0..<40 {
@@ -209,8 +209,8 @@ struct TunnelTests {
     }
 
     @Test("no descriptor is left once the tunnel has ended")
-    func descriptors() throws {
-        try onLoop { loop in
+    func descriptors() async throws {
+        try await onLoop { loop in
             let before = SystemInfo.openDescriptors
             try await TestTunnel.with(on: loop) { tunnel in
                 for _ in 0..<20 {

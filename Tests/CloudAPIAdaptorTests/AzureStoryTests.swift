@@ -19,9 +19,9 @@ struct AzureStoryTests {
     }
 
     @Test("StartVM answers once the guest is up, long before Azure's operation ends; StopVM leaves nothing")
-    func startsEarly() throws {
+    func startsEarly() async throws {
         let directory = try TemporaryDirectory()
-        try onLoop { loop in
+        try await onLoop { loop in
             var daemon = try RunningDaemon(
                 in: directory.path, on: loop, boots: true,
                 arguments: [
@@ -46,9 +46,9 @@ struct AzureStoryTests {
     }
 
     @Test("a new adaptor finds the VMs of a killed one, and StopVM deletes them")
-    func restart() throws {
+    func restart() async throws {
         let directory = try TemporaryDirectory()
-        try onLoop { loop in
+        try await onLoop { loop in
             let flags = ["-forwarder-port", "15154"]
             let first = try RunningDaemon(in: directory.path, on: loop, boots: true, arguments: flags)
             _ = try await first.notification()
@@ -74,9 +74,9 @@ struct AzureStoryTests {
     @Test(
         "a sandbox whose shim has exited without StopVM is stopped, whether it was started or not",
         arguments: [(isStarted: true, port: 15158), (isStarted: false, port: 15159)])
-    func abandoned(isStarted: Bool, port: Int) throws {
+    func abandoned(isStarted: Bool, port: Int) async throws {
         let directory = try TemporaryDirectory()
-        try onLoop { loop in
+        try await onLoop { loop in
             var daemon = try RunningDaemon(
                 in: directory.path, on: loop, boots: true,
                 arguments: ["-forwarder-port", "\(port)", "-abandoned-sandbox-timeout", "200ms"])
@@ -109,9 +109,9 @@ struct AzureStoryTests {
     }
 
     @Test("a stopping adaptor closes the agent connections first, and serves StopVM for some time after that")
-    func stopping() throws {
+    func stopping() async throws {
         let directory = try TemporaryDirectory()
-        try onLoop { loop in
+        try await onLoop { loop in
             let daemon = try RunningDaemon(
                 in: directory.path, on: loop, boots: true, arguments: ["-forwarder-port", "15160"])
             _ = try await daemon.notification()
@@ -133,9 +133,9 @@ struct AzureStoryTests {
     }
 
     @Test("the adaptor starts while Azure is unreachable, and starts pods once Azure is back")
-    func awayAtStart() throws {
+    func awayAtStart() async throws {
         let directory = try TemporaryDirectory()
-        try onLoop { loop in
+        try await onLoop { loop in
             var options = LocalAzureOptions(in: directory.path, port: 15155)
             // No process listens there yet, and the port was free shortly before.
             let listener = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
@@ -171,9 +171,9 @@ struct AzureStoryTests {
     }
 
     @Test("with -cloud-config-verify the adaptor exits where no pod could start in Azure, and says why")
-    func verifies() throws {
+    func verifies() async throws {
         let directory = try TemporaryDirectory()
-        try onLoop { loop in
+        try await onLoop { loop in
             let good = try RunningDaemon(in: directory.path, on: loop, arguments: ["-cloud-config-verify"])
             #expect(try await good.notification() == "READY=1")
             good.process.signal(Signals.terminate)
@@ -194,13 +194,13 @@ struct AzureStoryTests {
     @Test(
         "a VM that shuts down after Azure's operation has ended fails StartVM with that reason, long before the timeout"
     )
-    func powersOff() throws {
+    func powersOff() async throws {
         let directory = try TemporaryDirectory()
         let scenario = directory.path + "/scenario"
         try Files.write(
             #"{"faults": [{"do": "guest", "guest": "powers-off", "life": 3}], "retry-after": 1}"#.utf8, to: scenario,
             at: 0)
-        try onLoop { loop in
+        try await onLoop { loop in
             let daemon = try RunningDaemon(
                 in: directory.path, on: loop, boots: true,
                 arguments: ["-forwarder-port", "15157", "-fake-scenario", scenario, "-proxy-timeout", "10m"])
@@ -217,9 +217,9 @@ struct AzureStoryTests {
     }
 
     @Test("a state directory may be relative to the adaptor's working directory")
-    func relativeDirectory() throws {
+    func relativeDirectory() async throws {
         let directory = try TemporaryDirectory()
-        try onLoop { loop in
+        try await onLoop { loop in
             var daemon = try RunningDaemon(
                 in: directory.path, on: loop, boots: true,
                 arguments: ["-forwarder-port", "15156", "-fake-state-dir", "elsewhere/cloud"])
@@ -238,9 +238,9 @@ struct AzureStoryTests {
     }
 
     @Test("a warning announces the fake Azure, and only its owner may read its secret")
-    func fakeIsLoud() throws {
+    func fakeIsLoud() async throws {
         let directory = try TemporaryDirectory()
-        try onLoop { loop in
+        try await onLoop { loop in
             var daemon = try RunningDaemon(in: directory.path, on: loop)
             let azure = try await daemon.fakeAzure()
             let line = try #require(daemon.log.split(separator: "\n").first { $0.contains("Using a fake Azure") })
@@ -254,9 +254,9 @@ struct AzureStoryTests {
     }
 
     @Test("with a wrong secret the adaptor starts and pods do not; the shim gets Entra ID's error")
-    func wrongSecret() throws {
+    func wrongSecret() async throws {
         let directory = try TemporaryDirectory()
-        try onLoop { loop in
+        try await onLoop { loop in
             var options = LocalAzureOptions()
             options.stateDirectory = directory.path + "/azure"
             options.programsDirectory = Files.parent(of: RunningDaemon.executable)

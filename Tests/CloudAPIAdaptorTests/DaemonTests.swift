@@ -8,9 +8,9 @@ import Testing
 @Suite("The daemon", .enabled(if: Files.isExecutable(RunningDaemon.executable), "the program is not built"))
 struct DaemonTests {
     @Test("serves, notifies the service manager, and stops in order with its sandboxes on record")
-    func life() throws {
+    func life() async throws {
         let directory = try TemporaryDirectory()
-        try onLoop { loop in
+        try await onLoop { loop in
             var daemon = try RunningDaemon(in: directory.path, on: loop)
             #expect(try await daemon.notification() == "READY=1")
             #expect(Files.permissions(daemon.socket) == 0o600)
@@ -45,9 +45,9 @@ struct DaemonTests {
     }
 
     @Test("refuses a pods directory, a socket or a fake Azure that another adaptor uses, and changes nothing")
-    func second() throws {
+    func second() async throws {
         let directory = try TemporaryDirectory()
-        try onLoop { loop in
+        try await onLoop { loop in
             let first = try RunningDaemon(in: directory.path, on: loop)
             _ = try await first.notification()
             for (name, flags, reason) in [
@@ -79,9 +79,9 @@ struct DaemonTests {
             (pods: "pods", words: "is in use by another cloud-api-adaptor"),
             (pods: nil, words: "another process answers"),
         ])
-    func together(pods: String?, words: String) throws {
+    func together(pods: String?, words: String) async throws {
         let directory = try TemporaryDirectory()
-        try onLoop { loop in
+        try await onLoop { loop in
             // The socket file of one that was killed, which all of them find.
             let killed = try RunningDaemon(in: directory.path, on: loop)
             _ = try await killed.notification()
@@ -126,9 +126,9 @@ struct DaemonTests {
     }
 
     @Test("replaces the socket file of a killed adaptor")
-    func stale() throws {
+    func stale() async throws {
         let directory = try TemporaryDirectory()
-        try onLoop { loop in
+        try await onLoop { loop in
             let first = try RunningDaemon(in: directory.path, on: loop)
             _ = try await first.notification()
             first.process.signal(Signals.kill)
@@ -142,9 +142,9 @@ struct DaemonTests {
     }
 
     @Test("does not start where it cannot write records, and says what to do")
-    func noRecords() throws {
+    func noRecords() async throws {
         let directory = try TemporaryDirectory()
-        try onLoop { loop in
+        try await onLoop { loop in
             var daemon = try RunningDaemon(
                 in: directory.path, on: loop, arguments: ["-pods-dir", directory.path + "/bin/fake-pod-vm/pods"])
             #expect(try await daemon.process.wait() == .exited(1))
@@ -154,9 +154,9 @@ struct DaemonTests {
     }
 
     @Test("logs its configuration without secrets")
-    func configuration() throws {
+    func configuration() async throws {
         let directory = try TemporaryDirectory()
-        try onLoop { loop in
+        try await onLoop { loop in
             // gzip of nothing but a comment, in base64.
             let initdata = "H4sIAAAAAAACA1NWSM7PzU3NK+ECAN3SdNYKAAAA"
             var daemon = try RunningDaemon(in: directory.path, on: loop, arguments: ["-initdata", initdata])

@@ -68,9 +68,9 @@ struct FakeAzureProcessTests {
     }
 
     @Test("when the program is missing, the error says where the adaptor searched for it and how to get it")
-    func missing() throws {
+    func missing() async throws {
         let directory = try TemporaryDirectory()
-        try onLoop { loop in
+        try await onLoop { loop in
             var daemon = try RunningDaemon(
                 in: directory.path, on: loop, arguments: ["-fake-programs-dir", directory.path])
             #expect(try await daemon.process.wait() == .exited(1))
@@ -89,9 +89,9 @@ struct FakeAzureProcessTests {
             (#"echo '{"error": "it rains"}'; read forever"#, "it rains"),
             (#"echo '{"environment": {"A": 1}, "machines": {}}'; read forever"#, "environment.A"),
         ])
-    func strange(script: String, words: String) throws {
+    func strange(script: String, words: String) async throws {
         let directory = try TemporaryDirectory()
-        try onLoop { loop in
+        try await onLoop { loop in
             let program = directory.path + "/fake-azure"
             try Files.write("#!/bin/sh\n\(script)\n".utf8, to: program, at: 0, mode: 0o700)
             var daemon = try RunningDaemon(
@@ -104,9 +104,9 @@ struct FakeAzureProcessTests {
     }
 
     @Test("its secret is not on its command line, and secrets of a real account are not in its environment")
-    func secret() throws {
+    func secret() async throws {
         let directory = try TemporaryDirectory()
-        try onLoop { loop in
+        try await onLoop { loop in
             var daemon = try RunningDaemon(
                 in: directory.path, on: loop, arguments: ["-fake-cloud"],
                 environment: ["FAKE_CLOUD": "", "AZURE_CLIENT_SECRET": "hush-hush"])
@@ -125,9 +125,9 @@ struct FakeAzureProcessTests {
     }
 
     @Test("ignores the signals that end its parent, and ends after its parent's services")
-    func endsLast() throws {
+    func endsLast() async throws {
         let directory = try TemporaryDirectory()
-        try onLoop { loop in
+        try await onLoop { loop in
             var daemon = try RunningDaemon(in: directory.path, on: loop)
             _ = try await daemon.fakeAzure()
             let child = try child(of: daemon)
@@ -144,9 +144,9 @@ struct FakeAzureProcessTests {
     }
 
     @Test("when it dies, the adaptor ends and says what happened and what to do")
-    func dies() throws {
+    func dies() async throws {
         let directory = try TemporaryDirectory()
-        try onLoop { loop in
+        try await onLoop { loop in
             var daemon = try RunningDaemon(in: directory.path, on: loop)
             _ = try await daemon.fakeAzure()
             let child = try child(of: daemon)
@@ -159,9 +159,9 @@ struct FakeAzureProcessTests {
     }
 
     @Test("ends when its parent is killed")
-    func orphaned() throws {
+    func orphaned() async throws {
         let directory = try TemporaryDirectory()
-        try onLoop { loop in
+        try await onLoop { loop in
             var daemon = try RunningDaemon(in: directory.path, on: loop)
             _ = try await daemon.fakeAzure()
             daemon.process.signal(Signals.kill)

@@ -61,8 +61,8 @@ struct KubernetesPodTests {
     @Test(
         "starts with its pause container; its containers read their volumes, share an emptyDir and see a ConfigMap change"
     )
-    func whole() throws {
-        try Node.run { node in
+    func whole() async throws {
+        try await Node.run { node in
             let daemon = try node.daemon()
             #expect(try await daemon.notification() == "READY=1")
             let pod = try node.lab.makePod()

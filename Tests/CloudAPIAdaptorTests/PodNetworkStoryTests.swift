@@ -16,12 +16,12 @@ struct Node: Sendable {
     let directory: String
     let loop: EpollLoop
 
-    static func run(_ body: @escaping @Sendable (Node) async throws -> Void) throws {
+    static func run(_ body: @escaping @Sendable (Node) async throws -> Void) async throws {
         let directory = try TemporaryDirectory()
         let lab = try Lab()
         let links = try Lab.socket(lab.node).links().map(\.name)
         // Many programs and all tests run at once; with a sanitizer in each of them they are slow.
-        try onLoop(within: .seconds(600)) { loop in
+        try await onLoop(within: .seconds(600)) { loop in
             try await body(Node(lab: lab, directory: directory.path, loop: loop))
         }
         let left = try Lab.socket(lab.node).links().map(\.name).filter { !$0.hasPrefix("pod") }
@@ -110,8 +110,8 @@ struct Node: Sendable {
     .enabled(if: canMakeNamespaces, "needs NET_ADMIN and SYS_ADMIN, to make network namespaces"))
 struct PodNetworkStoryTests {
     @Test("is as the CNI plugin made it: addresses, Ethernet address, MTU, routes, and TCP in both directions")
-    func whole() throws {
-        try Node.run { node in
+    func whole() async throws {
+        try await Node.run { node in
             let daemon = try node.daemon()
             #expect(try await daemon.notification() == "READY=1")
             let pod = try node.lab.makePod(5, isDual: true)
@@ -143,8 +143,8 @@ struct PodNetworkStoryTests {
     }
 
     @Test("is shown hop by hop with its faults, although the pod is idle")
-    func told() throws {
-        try Node.run { node in
+    func told() async throws {
+        try await Node.run { node in
             let daemon = try node.daemon()
             #expect(try await daemon.notification() == "READY=1")
             let pod = try node.lab.makePod()
@@ -194,8 +194,8 @@ struct PodNetworkStoryTests {
     }
 
     @Test("works while the adaptor is stopped, keeps its identifier, and is removed by the next adaptor")
-    func restart() throws {
-        try Node.run { node in
+    func restart() async throws {
+        try await Node.run { node in
             let first = try node.daemon()
             #expect(try await first.notification() == "READY=1")
             let (pod, other) = (try node.lab.makePod(1), try node.lab.makePod(2))
@@ -224,8 +224,8 @@ struct PodNetworkStoryTests {
     }
 
     @Test("is removed after a start that fails or that the shim cancels")
-    func failedStarts() throws {
-        try Node.run { node in
+    func failedStarts() async throws {
+        try await Node.run { node in
             let daemon = try node.daemon("manager", ["-fake-boot-delay", "10m"])
             #expect(try await daemon.notification() == "READY=1")
             let taken = try node.lab.makePod(1)
@@ -252,8 +252,8 @@ struct PodNetworkStoryTests {
     }
 
     @Test("is removed by the next adaptor when one was killed while the VM booted")
-    func killedStart() throws {
-        try Node.run { node in
+    func killedStart() async throws {
+        try await Node.run { node in
             let first = try node.daemon("manager", ["-fake-boot-delay", "10m"])
             #expect(try await first.notification() == "READY=1")
             let pod = try node.lab.makePod()
@@ -281,8 +281,8 @@ struct PodNetworkStoryTests {
     }
 
     @Test("works while the VM's forwarder is stopped, the status says so, and recovers with the forwarder")
-    func forwarder() throws {
-        try Node.run { node in
+    func forwarder() async throws {
+        try await Node.run { node in
             let daemon = try node.daemon()
             #expect(try await daemon.notification() == "READY=1")
             let pod = try node.lab.makePod()
@@ -313,8 +313,8 @@ struct PodNetworkStoryTests {
     }
 
     @Test("is shown with the node's side only when the VM does not answer")
-    func silent() throws {
-        try Node.run { node in
+    func silent() async throws {
+        try await Node.run { node in
             let daemon = try node.daemon("manager", ["-disable-tls", "-fake-forwarder-flags", "-disable-tls"])
             #expect(try await daemon.notification() == "READY=1")
             let pod = try node.lab.makePod()
@@ -331,8 +331,8 @@ struct PodNetworkStoryTests {
     }
 
     @Test("does not exist where VMs are loopback addresses; the pod starts, and a warning says so")
-    func loopback() throws {
-        try Node.run { node in
+    func loopback() async throws {
+        try await Node.run { node in
             var daemon = try node.daemon("manager", ["-fake-network", "loopback"])
             #expect(try await daemon.notification() == "READY=1")
             let pod = try node.lab.makePod()
@@ -351,10 +351,10 @@ struct PodNetworkStoryTests {
     }
 
     @Test("is refused where the adaptor lacks capabilities, which it logs at the start; other pods start")
-    func incapable() throws {
+    func incapable() async throws {
         let directory = try TemporaryDirectory()
         let lab = try Lab()
-        try onLoop { loop in
+        try await onLoop { loop in
             let node = Node(lab: lab, directory: directory.path, loop: loop)
             var options = LocalAzureOptions()
             options.stateDirectory = directory.path + "/azure"
@@ -387,8 +387,8 @@ struct PodNetworkStoryTests {
     }
 
     @Test("leaves nothing, whenever a shim closes its connection or stops the pod")
-    func interrupted() throws {
-        try Node.run { node in
+    func interrupted() async throws {
+        try await Node.run { node in
             let daemon = try node.daemon("manager", ["-log-level", "warning", "-fake-boot-delay", "30ms"])
             #expect(try await daemon.notification() == "READY=1")
             let pods = try (0..<18).map { try node.lab.makePod($0) }
@@ -417,8 +417,8 @@ struct PodNetworkStoryTests {
     }
 
     @Test("leaves nothing of many pods that start and stop at once")
-    func many() throws {
-        try Node.run { node in
+    func many() async throws {
+        try await Node.run { node in
             let daemon = try node.daemon("manager", ["-log-level", "warning"])
             #expect(try await daemon.notification() == "READY=1")
             let pods = try (0..<12).map { try node.lab.makePod($0) }

@@ -58,12 +58,12 @@ struct PrivilegesStoryTests {
     }
 
     @Test("start, run, are inspected, survive their adaptor, and stop, with their networks")
-    func whole() throws {
+    func whole() async throws {
         let directory = try TemporaryDirectory()
         let lab = try Lab()
         let pod = try lab.makePod()
         let place = try NamespaceMount(of: pod)
-        try onLoop(within: .seconds(600)) { loop in
+        try await onLoop(within: .seconds(600)) { loop in
             let azure = try await Azure(in: directory.path, of: lab, on: loop)
             func daemon(_ name: String) async throws -> RunningDaemon {
                 let daemon = try RunningDaemon(

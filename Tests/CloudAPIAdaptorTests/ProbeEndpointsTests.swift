@@ -18,9 +18,9 @@ struct ProbeEndpointsTests {
     }
 
     @Test("startup succeeds when the hypervisor socket accepts connections, and says why when it does not")
-    func startup() throws {
+    func startup() async throws {
         let directory = try TemporaryDirectory()
-        try onLoop { loop in
+        try await onLoop { loop in
             let path = directory.path + "/h.sock"
             let endpoints = endpoints(path, on: loop)
             let before = await endpoints.answer(HTTPRequest(method: "GET", target: "/startup"))
@@ -35,8 +35,8 @@ struct ProbeEndpointsTests {
     }
 
     @Test("health and metrics answer, and other paths do not")
-    func others() throws {
-        try onLoop { loop in
+    func others() async throws {
+        try await onLoop { loop in
             let metrics = Metrics()
             metrics.counter("tries_total", "Tries.").increment()
             let endpoints = endpoints("/nowhere", on: loop, metrics: metrics)

@@ -16,9 +16,9 @@ private struct SharedAzure: Sendable {
     let account: FakeAzureAccount
 
     /// Runs `body` beside the fake Azure; VMs listen on `port`, which no other test uses.
-    static func run(port: Int, _ body: @escaping @Sendable (SharedAzure) async throws -> Void) throws {
+    static func run(port: Int, _ body: @escaping @Sendable (SharedAzure) async throws -> Void) async throws {
         let directory = try TemporaryDirectory()
-        try onLoop { loop in
+        try await onLoop { loop in
             let options = LocalAzureOptions(in: directory.path, port: UInt16(port))
             let azure = try LocalAzure(options, on: loop)
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -85,8 +85,8 @@ private struct SharedAzure: Sendable {
 @Suite("Adaptors that share a resource group", .enabled(if: RunningDaemon.isBuiltWhole, "the programs are not built"))
 struct SharedAzureTests {
     @Test("do not change the VMs of another cluster whose node has the same name")
-    func clusters() throws {
-        try SharedAzure.run(port: 15156) { azure in
+    func clusters() async throws {
+        try await SharedAzure.run(port: 15156) { azure in
             let one = try await azure.daemon("one", cluster: "cluster-1")
             try await azure.start("0123456789abcdef", by: one)
             let two = try await azure.daemon("two", cluster: "cluster-2")
@@ -105,8 +105,8 @@ struct SharedAzureTests {
     }
 
     @Test("refuse a pod without a network namespace at CreateVM, when no flag allows it")
-    func noNamespace() throws {
-        try SharedAzure.run(port: 15161) { azure in
+    func noNamespace() async throws {
+        try await SharedAzure.run(port: 15161) { azure in
             let daemon = try await azure.daemon(
                 "one", cluster: "cluster-1", flags: ["-allow-pods-without-network=false"])
             let error = await #expect(throws: Status.self) { try await azure.start("a", by: daemon) }
@@ -118,8 +118,8 @@ struct SharedAzureTests {
     }
 
     @Test("delete VMs that an earlier adaptor of the same node has lost, after the grace time")
-    func lostRecords() throws {
-        try SharedAzure.run(port: 15157) { azure in
+    func lostRecords() async throws {
+        try await SharedAzure.run(port: 15157) { azure in
             let first = try await azure.daemon("one", cluster: "cluster-1")
             try await azure.start("0123456789abcdef", by: first)
             first.process.signal(Signals.kill)

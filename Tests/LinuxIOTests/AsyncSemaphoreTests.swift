@@ -6,8 +6,8 @@ import Testing
 @Suite("AsyncSemaphore")
 struct AsyncSemaphoreTests {
     @Test("admits as many tasks as it has places, then the others in their order, and forgets cancelled tasks")
-    func order() throws {
-        let seen = try onLoop { loop in
+    func order() async throws {
+        let seen = try await onLoop { loop in
             let semaphore = AsyncSemaphore(1)
             let log = Lock<[Int]>([])
             let hold = Event()
@@ -38,8 +38,8 @@ struct AsyncSemaphoreTests {
     }
 
     @Test("admits tasks that wait without cancellation in their order, also if they are cancelled before or meanwhile")
-    func inAnyCase() throws {
-        let seen = try onLoop { loop in
+    func inAnyCase() async throws {
+        let seen = try await onLoop { loop in
             let semaphore = AsyncSemaphore(1)
             let log = Lock<[Int]>([])
             let hold = Event()

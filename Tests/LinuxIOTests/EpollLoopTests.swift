@@ -6,8 +6,8 @@ import Testing
 @Suite("Epoll loop")
 struct EpollLoopTests {
     @Test("resumes a reader when its byte arrives")
-    func resumes() throws {
-        let byte = try onLoop { loop in
+    func resumes() async throws {
+        let byte = try await onLoop { loop in
             let (near, far) = try Stream.pair(on: loop)
             async let read = near.read(upTo: 10)
             await loop.yield()
@@ -18,8 +18,8 @@ struct EpollLoopTests {
     }
 
     @Test("lets one task read while another waits to write")
-    func bothWays() throws {
-        try onLoop { loop in
+    func bothWays() async throws {
+        try await onLoop { loop in
             let (near, far) = try Stream.pair(on: loop)
             let flood = [UInt8](repeating: 7, count: 1 << 20)
             async let written: Void = near.write(flood)
@@ -33,8 +33,8 @@ struct EpollLoopTests {
     }
 
     @Test("ends a cancelled wait with CancellationError", arguments: [0, 1, 2, 5])
-    func cancelled(yields: Int) throws {
-        try onLoop { loop in
+    func cancelled(yields: Int) async throws {
+        try await onLoop { loop in
             let (near, far) = try Stream.pair(on: loop)
             await #expect(throws: CancellationError.self) {
                 try await withThrowingTaskGroup(of: Void.self) { group in
@@ -65,9 +65,9 @@ struct EpollLoopTests {
     }
 
     @Test("a job from another thread wakes a sleeping loop")
-    func wakes() throws {
+    func wakes() async throws {
         // Not on the runtime's own threads, which are few: loops of other tests may hold them all.
-        let answer = try onLoop { loop in
+        let answer = try await onLoop { loop in
             let (near, far) = try Stream.pair(on: loop)
             let isWritten = Event()
             async let read = near.read(upTo: 10)
@@ -81,8 +81,8 @@ struct EpollLoopTests {
     }
 
     @Test("wakes timers in the order of their times, and never wakes cancelled timers")
-    func timers() throws {
-        let order = try onLoop { loop in
+    func timers() async throws {
+        let order = try await onLoop { loop in
             let log = Lock<[Int]>([])
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for delay in [30, 10, 20] {
@@ -106,8 +106,8 @@ struct EpollLoopTests {
     }
 
     @Test("forgets a thousand cancelled timers before their time")
-    func timerLeftovers() throws {
-        try onLoop { loop in
+    func timerLeftovers() async throws {
+        try await onLoop { loop in
             for _ in 0..<1000 {
                 _ = try await withDeadline(.now + .seconds(3600), on: loop) { 1 }
             }
@@ -126,8 +126,8 @@ struct EpollLoopTests {
     }
 
     @Test("a deadline cancels the work and waits for it")
-    func deadline() throws {
-        try onLoop { loop in
+    func deadline() async throws {
+        try await onLoop { loop in
             let ended = Event()
             await #expect(throws: DeadlineExceeded.self) {
                 try await withDeadline(.now + .milliseconds(5), on: loop) {

@@ -41,8 +41,8 @@ struct NetworkNamespaceTests {
     }
 
     @Test("a child starts in the given namespace, and its parent stays in its own")
-    func child() throws {
-        try onLoop { loop in
+    func child() async throws {
+        try await onLoop { loop in
             let made = try NetworkNamespace.make()
             let before = try NetworkNamespace.ofThisProcess()
             let child = try ChildProcess.start(sleeper(in: made), on: loop)
@@ -55,8 +55,8 @@ struct NetworkNamespaceTests {
     }
 
     @Test("a child with its own PID namespace is the first process there, and its end ends all others")
-    func machine() throws {
-        try onLoop { loop in
+    func machine() async throws {
+        try await onLoop { loop in
             var options = ChildProcess.Options(
                 executable: "/bin/sh", arguments: ["-c", "echo $$; setsid sleep 1000 & echo; wait"])
             options.isMachine = true
@@ -78,8 +78,8 @@ struct NetworkNamespaceTests {
     }
 
     @Test("a missing program is reported also when the child starts in a namespace")
-    func missing() throws {
-        try onLoop { loop in
+    func missing() async throws {
+        try await onLoop { loop in
             var options = ChildProcess.Options(executable: "/nowhere/program")
             options.networkNamespace = try .make()
             let expected = SystemCallError(call: "posix_spawn", errno: 2, subject: "/nowhere/program")
@@ -88,8 +88,8 @@ struct NetworkNamespaceTests {
     }
 
     @Test("a listener's address and port are those of its namespace")
-    func listener() throws {
-        try onLoop { loop in
+    func listener() async throws {
+        try await onLoop { loop in
             let made = try NetworkNamespace.make()
             let everywhere = SocketAddress.tcp(host: "0.0.0.0", port: 0)
             let ours = try Listener.listen(on: everywhere, loop: loop)

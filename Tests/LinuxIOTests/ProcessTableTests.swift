@@ -6,8 +6,8 @@ import Testing
 @Suite("Process table")
 struct ProcessTableTests {
     @Test("gives the descendants of a process, and which processes have ended")
-    func descendants() throws {
-        try onLoop { loop in
+    func descendants() async throws {
+        try await onLoop { loop in
             let child = try shell("sleep 1000 & echo $!; exec sleep 1000", on: loop)
             let text = String(decoding: try await #require(child.output).read(upTo: 100), as: UTF8.self)
             let grandchild = try #require(Int32(text.dropLast()))
@@ -25,8 +25,8 @@ struct ProcessTableTests {
     }
 
     @Test("parses a process name that looks like the rest of the line")
-    func names() throws {
-        try onLoop { loop in
+    func names() async throws {
+        try await onLoop { loop in
             let directory = try TemporaryDirectory()
             let program = directory.path + "/a) Z 1 (b"
             try Files.link("/bin/sleep", at: program)
@@ -48,8 +48,8 @@ struct ProcessTableTests {
 @Suite("The service manager's and the terminal's side of a program")
 struct OtherSideTests {
     @Test("receives the notifications of a service, on a socket file and on an abstract name")
-    func notifications() throws {
-        try onLoop { loop in
+    func notifications() async throws {
+        try await onLoop { loop in
             let directory = try TemporaryDirectory()
             for path in [directory.path + "/notify", "@linuxio-test-\(ProcessTree.current)"] {
                 let heard = try ServiceManager.listen(at: path, on: loop)
@@ -64,8 +64,8 @@ struct OtherSideTests {
     }
 
     @Test("is the terminal of a process, with its size, its keys and its end")
-    func terminal() throws {
-        try onLoop { loop in
+    func terminal() async throws {
+        try await onLoop { loop in
             let terminal = try PseudoTerminal.open(on: loop)
             try terminal.resize(columns: 100, rows: 30)
             var options = ChildProcess.Options(

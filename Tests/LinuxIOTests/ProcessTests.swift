@@ -6,8 +6,8 @@ import Testing
 @Suite("Child processes")
 struct ProcessTests {
     @Test("gives the exit status to every waiter, each time")
-    func status() throws {
-        try onLoop { loop in
+    func status() async throws {
+        try await onLoop { loop in
             let child = try ChildProcess.start(shell("exit 3"), on: loop)
             async let first = child.wait()
             async let second = child.wait()
@@ -18,8 +18,8 @@ struct ProcessTests {
     }
 
     @Test("can be waited for again after a cancelled wait")
-    func again() throws {
-        try onLoop { loop in
+    func again() async throws {
+        try await onLoop { loop in
             let child = try ChildProcess.start(shell("exec sleep 60"), on: loop)
             for _ in 0..<3 {
                 let wait = Task(executorPreference: loop) { try await child.wait() }
@@ -33,8 +33,8 @@ struct ProcessTests {
     }
 
     @Test("pipes carry the input and the output")
-    func pipes() throws {
-        try onLoop { loop in
+    func pipes() async throws {
+        try await onLoop { loop in
             var options = shell("cat; echo done >&2")
             (options.input, options.output, options.error) = (.pipe, .pipe, .pipe)
             let child = try ChildProcess.start(options, on: loop)
@@ -48,8 +48,8 @@ struct ProcessTests {
     }
 
     @Test("environment and directory are the given ones")
-    func surroundings() throws {
-        try onLoop { loop in
+    func surroundings() async throws {
+        try await onLoop { loop in
             var options = shell("echo $PWD $COLOUR $HOME")
             options.environment = ["COLOUR": "green", "PATH": "/usr/bin:/bin"]
             options.workingDirectory = "/usr"
@@ -61,8 +61,8 @@ struct ProcessTests {
     }
 
     @Test("a signal ends the process, and the status has the signal")
-    func signals() throws {
-        try onLoop { loop in
+    func signals() async throws {
+        try await onLoop { loop in
             let child = try ChildProcess.start(shell("exec sleep 1000"), on: loop)
             child.signal(Signals.kill)
             #expect(try await child.wait() == .signalled(9))
@@ -72,8 +72,8 @@ struct ProcessTests {
     }
 
     @Test("a missing program or directory gives an error that names it")
-    func missing() throws {
-        try onLoop { loop in
+    func missing() async throws {
+        try await onLoop { loop in
             #expect(throws: SystemCallError.self) {
                 try ChildProcess.start(.init(executable: "/nowhere/program"), on: loop)
             }
@@ -84,8 +84,8 @@ struct ProcessTests {
     }
 
     @Test("the whole process tree is killed, also processes that have left their session and parents")
-    func tree() throws {
-        try onLoop { loop in
+    func tree() async throws {
+        try await onLoop { loop in
             var options = shell("sleep 1000 & setsid sh -c 'sleep 1000 & echo ready; wait' & wait")
             options.output = .pipe
             let child = try ChildProcess.start(options, on: loop)
@@ -111,8 +111,8 @@ struct ProcessTests {
 @Suite("Task pool")
 struct TaskPoolTests {
     @Test("cancels one child and does not affect the others")
-    func cancelOne() throws {
-        try onLoop { loop in
+    func cancelOne() async throws {
+        try await onLoop { loop in
             let pool = TaskPool()
             let (near, far) = try Stream.pair(on: loop)
             await withTaskGroup(of: Void.self) { group in
@@ -129,8 +129,8 @@ struct TaskPoolTests {
     }
 
     @Test("ends with its children, and a task that is added later counts as finished")
-    func ends() throws {
-        try onLoop { loop in
+    func ends() async throws {
+        try await onLoop { loop in
             let pool = TaskPool()
             let ended = Event()
             await withTaskGroup(of: Void.self) { group in

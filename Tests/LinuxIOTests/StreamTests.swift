@@ -6,8 +6,8 @@ import Testing
 @Suite("Streams")
 struct StreamTests {
     @Test("a half-closed stream still carries the answer back")
-    func halfClose() throws {
-        try onLoop { loop in
+    func halfClose() async throws {
+        try await onLoop { loop in
             let (near, far) = try Stream.pair(on: loop)
             try await near.write([1, 2, 3])
             near.shutdownWriting()
@@ -19,8 +19,8 @@ struct StreamTests {
     }
 
     @Test("an end that arrives with the last bytes is reported")
-    func endWithLastBytes() throws {
-        try onLoop { loop in
+    func endWithLastBytes() async throws {
+        try await onLoop { loop in
             for _ in 0..<50 {
                 let (near, far) = try Stream.pair(on: loop)
                 async let bytes = withDeadline(.now + .seconds(120), on: loop) {
@@ -37,8 +37,8 @@ struct StreamTests {
     }
 
     @Test("closing wakes the reader and the writer, and is final")
-    func closing() throws {
-        try onLoop { loop in
+    func closing() async throws {
+        try await onLoop { loop in
             let (near, far) = try Stream.pair(on: loop)
             await #expect(throws: StreamClosed.self) {
                 try await withThrowingTaskGroup(of: Void.self) { group in
@@ -55,8 +55,8 @@ struct StreamTests {
     }
 
     @Test("a write to a peer that has closed gives an error, not a signal")
-    func brokenPipe() throws {
-        try onLoop { loop in
+    func brokenPipe() async throws {
+        try await onLoop { loop in
             let (near, far) = try Stream.pair(on: loop)
             far.close()
             await #expect(throws: SystemCallError.self) { try await near.write([1]) }
@@ -64,9 +64,9 @@ struct StreamTests {
     }
 
     @Test("connects over TCP and Unix sockets, and reports why when it cannot")
-    func connecting() throws {
+    func connecting() async throws {
         let directory = try TemporaryDirectory()
-        try onLoop { loop in
+        try await onLoop { loop in
             for address in [SocketAddress.unix(path: "\(directory.path)/s"), .tcp(host: "127.0.0.1", port: 0)] {
                 let listener = try Listener.listen(on: address, loop: loop)
                 async let accepted = listener.accept()
@@ -82,8 +82,8 @@ struct StreamTests {
     }
 
     @Test("ends a connection attempt without an answer at the deadline")
-    func connectDeadline() throws {
-        try onLoop { loop in
+    func connectDeadline() async throws {
+        try await onLoop { loop in
             // A full backlog of a listener that never accepts: the kernel drops what comes next.
             let listener = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop, backlog: 0)
             var held: [Stream] = []
@@ -98,9 +98,9 @@ struct StreamTests {
     }
 
     @Test("replaces a stale socket file, refuses a socket in use, and does not change other files")
-    func staleSocket() throws {
+    func staleSocket() async throws {
         let directory = try TemporaryDirectory()
-        try onLoop { loop in
+        try await onLoop { loop in
             let path = "\(directory.path)/s"
             let address = SocketAddress.unix(path: path)
             let live = try Listener.listen(on: address, loop: loop)
@@ -125,7 +125,7 @@ struct StreamTests {
         let path = "\(directory.path)/s"
         for _ in 0..<50 {
             // Bound and not served, as a killed process leaves it.
-            try onLoop { loop in
+            try await onLoop { loop in
                 let live = try Listener.listen(on: .unix(path: path), loop: loop)
                 try Files.move(path, to: "\(path).kept")
                 live.close()
@@ -136,8 +136,9 @@ struct StreamTests {
             let served = try await withThrowingTaskGroup(of: Bool.self) { group in
                 for _ in 0..<count {
                     group.addTask {
+                        // Loops of their own threads, since all must run at the same time.
                         try await Thread.offLoop {
-                            try onLoop { loop in
+                            try EpollLoop.run { loop in
                                 arrived.withLock { $0.ready += 1 }
                                 while arrived.withLock({ $0.ready }) < count {}
                                 let listener = try? Listener.listen(on: .unix(path: path), loop: loop)
@@ -183,8 +184,8 @@ struct StreamTests {
     }
 
     @Test("listens on every address of both families when no host is given")
-    func everywhere() throws {
-        try onLoop { loop in
+    func everywhere() async throws {
+        try await onLoop { loop in
             let listener = try Listener.listen(on: SocketAddress(listening: ":0"), loop: loop)
             guard case .tcp(let host, let port) = listener.address else { throw CancellationError() }
             _ = try await Stream.connect(to: .tcp(host: "127.0.0.1", port: port), on: loop)
@@ -196,20 +197,20 @@ struct StreamTests {
     }
 
     @Test("refuses a socket path that is too long for the kernel")
-    func longPath() throws {
-        try onLoop { loop in
+    func longPath() async throws {
+        try await onLoop { loop in
             let address = SocketAddress.unix(path: "/tmp/" + String(repeating: "x", count: 110))
             #expect(throws: SystemCallError.self) { try Listener.listen(on: address, loop: loop) }
         }
     }
 
     @Test("no descriptor is left after errors and cancellations")
-    func noLeaks() throws {
+    func noLeaks() async throws {
         let directory = try TemporaryDirectory()
         // Whatever the runtime opens at its first use is not ours to count.
-        try onLoop { loop in _ = try Stream.pair(on: loop) }
+        try await onLoop { loop in _ = try Stream.pair(on: loop) }
         let before = SystemInfo.openDescriptors
-        try onLoop { loop in
+        try await onLoop { loop in
             let listener = try Listener.listen(on: .unix(path: "\(directory.path)/s"), loop: loop)
             for round in 0..<20 {
                 await withTaskGroup(of: Void.self) { group in
@@ -225,13 +226,13 @@ struct StreamTests {
             }
         }
         // Other suites run beside this one; what they hold comes and goes, a leak of ours would stay.
-        #expect(settles { SystemInfo.openDescriptors <= before + 5 })
+        #expect(await settles { SystemInfo.openDescriptors <= before + 5 })
     }
 
-    private func settles(_ condition: () -> Bool) -> Bool {
+    private func settles(_ condition: () -> Bool) async -> Bool {
         for _ in 0..<200 {
             if condition() { return true }
-            _ = try? onLoop { loop in try await loop.sleep(for: .milliseconds(20)) }
+            try? await Task.sleep(for: .milliseconds(20))
         }
         return false
     }

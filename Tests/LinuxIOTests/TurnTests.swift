@@ -6,8 +6,8 @@ import Testing
 @Suite("Turns on a loop")
 struct TurnTests {
     @Test("a stream with more bytes than one turn allows gives no more before other tasks have run")
-    func readingTurn() throws {
-        try onLoop { loop in
+    func readingTurn() async throws {
+        try await onLoop { loop in
             let (near, far) = try Stream.pair(on: loop)
             let reads = Turn.byteLimit / Turn.readCost
             try await far.write([UInt8](repeating: 7, count: reads + 1))
@@ -29,8 +29,8 @@ struct TurnTests {
     }
 
     @Test("a reader that waits for its turn gets an error when its stream is closed")
-    func closedBetweenTurns() throws {
-        try onLoop { loop in
+    func closedBetweenTurns() async throws {
+        try await onLoop { loop in
             let (near, far) = try Stream.pair(on: loop)
             try await far.write([UInt8](repeating: 7, count: 4096))
             try await near.wait(for: .reading)
@@ -45,8 +45,8 @@ struct TurnTests {
     }
 
     @Test("many new connections do not keep other tasks from running")
-    func acceptingTurn() throws {
-        try onLoop { loop in
+    func acceptingTurn() async throws {
+        try await onLoop { loop in
             let directory = try TemporaryDirectory()
             let address = SocketAddress.unix(path: directory.path + "/socket")
             let listener = try Listener.listen(on: address, loop: loop)
@@ -76,8 +76,8 @@ struct TurnTests {
     }
 
     @Test("descriptors are polled between two busy jobs, not only after eight")
-    func polling() throws {
-        try onLoop { loop in
+    func polling() async throws {
+        try await onLoop { loop in
             let (near, far) = try Stream.pair(on: loop)
             let turns = Lock(0)
             let isRead = Lock(false)

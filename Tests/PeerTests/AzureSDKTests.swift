@@ -11,12 +11,12 @@ struct AzureSDKTests {
         "creates, reads, updates and deletes VMs of the fake Azure over TLS",
         .enabled(if: AzureSDK.isAvailable, AzureSDK.need), .enabled(if: FakeAzureProgram.isBuilt, FakeAzureProgram.need)
     )
-    func life() throws {
+    func life() async throws {
         let directory = try TemporaryDirectory()
         let userData = try UserData(BootDocument(podName: "pod", podNamespace: "default")).encoded()
         let file = try directory.write(userData, to: "user-data")
         let recording = TrafficRecording.file()
-        try onLoop { loop in
+        try await onLoop { loop in
             let flags = ["-tls"] + (recording.isEmpty ? [] : ["-record", recording])
             try await FakeAzureProgram.whileServing(flags, in: directory.path, on: loop) { environment in
                 let run = try await AzureSDK.run("life.py", userData: file, environment: environment, on: loop)

@@ -25,23 +25,23 @@ struct BootDocumentPeerTests {
         return document
     }
 
-    private func passed(_ input: [UInt8], _ flags: [String] = []) throws -> [UInt8] {
+    private func passed(_ input: [UInt8], _ flags: [String] = []) async throws -> [UInt8] {
         let peer = try GoPeer()
-        let run = try onLoop { loop in try await peer.run(["apf"] + flags, input: input, on: loop) }
+        let run = try await onLoop { loop in try await peer.run(["apf"] + flags, input: input, on: loop) }
         #expect(run.status == .exited(0), "\(run.errorText)")
         return run.output
     }
 
     @Test("Go parses our document to the same values, and we parse Go's document to the same values")
-    func bothDirections() throws {
+    func bothDirections() async throws {
         let document = try BootDocumentPeerTests.full()
-        #expect(try BootDocument(parsing: passed(document.encoded)) == document)
+        await #expect(try BootDocument(parsing: passed(document.encoded)) == document)
         let bare = BootDocument(podName: "nginx", podNamespace: "default")
-        #expect(try BootDocument(parsing: passed(bare.encoded)) == bare)
+        await #expect(try BootDocument(parsing: passed(bare.encoded)) == bare)
     }
 
     @Test("Go ignores only the fields that it does not know, and the rest describes what Go can do")
-    func newFacts() throws {
+    func newFacts() async throws {
         let plain = try #require(BootDocumentPeerTests.full().podNetwork).plan()
         var plan = plain
         plan.addresses.append(try #require(NetPrefix("fd00::19/64")))
@@ -53,27 +53,27 @@ struct BootDocumentPeerTests {
         var document = try BootDocumentPeerTests.full()
         document.podNetwork = PodNetworkDescription(
             plan, node: try #require(NetPrefix("10.0.0.4/24")), index: 0, isDedicated: false)
-        let read = try BootDocument(parsing: passed(document.encoded, ["-strict=false"]))
+        let read = try await BootDocument(parsing: passed(document.encoded, ["-strict=false"]))
         var known = plain
         known.routes = [PodRoute(to: .allVersion4, through: NetAddress("10.244.0.1"))]
         #expect(try #require(read.podNetwork).plan() == known)
     }
 
     @Test("the recorded documents equal the ones that Go's net and net/netip write", arguments: ["netlink", "mapped"])
-    func recordings(name: String) throws {
+    func recordings(name: String) async throws {
         let tests = Files.parent(of: Files.parent(of: #filePath))
         let recorded = try DurableFile.read(
             "\(tests)/Peers/recordings/apf-\(name).json", limit: BootDocument.sizeLimit)
-        #expect(try passed([], ["-recording", name]) == recorded)
+        await #expect(try passed([], ["-recording", name]) == recorded)
         // What we make of it is what a Go guest reads as plain IPv4.
         let ours = try BootDocument(parsing: recorded)
-        let theirs = try passed(ours.encoded)
+        let theirs = try await passed(ours.encoded)
         #expect(!String(decoding: theirs, as: UTF8.self).contains("::ffff:"))
         #expect(try BootDocument(parsing: theirs) == ours)
     }
 
     @Test("our document and the one that Go writes have the same bytes, except for the newline at the end")
-    func sameBytes() throws {
+    func sameBytes() async throws {
         var document = try BootDocumentPeerTests.full()
         var route = PodNetworkDescription.Route(to: .allVersion4, through: NetAddress("10.244.0.1"))
         route.device = "eth0"
@@ -83,15 +83,16 @@ struct BootDocumentPeerTests {
                 try #require(NetAddress("10.244.0.1")), is: try #require(LinkAddress("0a:58:0a:f4:00:01")), on: "eth0")
         ]
         let encoded = document.encoded
-        #expect(String(decoding: try passed(encoded), as: UTF8.self) + "\n" == String(decoding: encoded, as: UTF8.self))
+        await #expect(
+            String(decoding: try passed(encoded), as: UTF8.self) + "\n" == String(decoding: encoded, as: UTF8.self))
     }
 
     @Test("Go finds our document in our user data, and we find Go's in its own")
-    func userData() throws {
+    func userData() async throws {
         let document = try BootDocumentPeerTests.full()
         let ours = Array(try UserData(document).encoded().utf8)
-        #expect(try BootDocument(parsing: passed(ours, ["-user-data"])) == document)
-        let theirs = try passed(document.encoded, ["-as-user-data"])
+        await #expect(try BootDocument(parsing: passed(ours, ["-user-data"])) == document)
+        let theirs = try await passed(document.encoded, ["-as-user-data"])
         let files = try UserData.cloudConfig(in: theirs).files
         #expect(files.map(\.path) == ["/run/peerpod/apf.json"])
         #expect(try BootDocument(parsing: Array(files.first?.content.utf8 ?? "".utf8)) == document)

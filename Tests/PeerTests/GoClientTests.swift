@@ -14,10 +14,10 @@ struct GoClientTests {
             "statuses", "interleaved", "unknown", "frames", "malformed", "stream-ids", "drip", "garbage", "idle",
             "fidelity",
         ])
-    func server(check: String) throws {
+    func server(check: String) async throws {
         let peer = try GoPeer()
         _ = SystemInfo.raiseDescriptorLimit()
-        try onLoop { loop in
+        try await onLoop { loop in
             let directory = try TemporaryDirectory()
             let listener = try Listener.listen(on: directory.socket("agent.sock"), loop: loop)
             try await alongside({ try await OurAgent().serve(listener, on: loop) }) {
@@ -35,10 +35,10 @@ struct GoClientTests {
     @Test(
         "containerd's client reaches containerd's server through our tunnel",
         arguments: throughTunnel + ["malformed", "oversized-relayed"])
-    func tunnelToGo(check: String) throws {
+    func tunnelToGo(check: String) async throws {
         let peer = try GoPeer()
         _ = SystemInfo.raiseDescriptorLimit()
-        try onLoop { loop in
+        try await onLoop { loop in
             try await PeerTunnel.with(on: loop) { tunnel in
                 try await peer.withAgent(at: tunnel.agent, on: loop) { _ in
                     try await peer.check(check, tunnel.socket, on: loop)
@@ -50,10 +50,10 @@ struct GoClientTests {
     @Test(
         "containerd's client reaches our server through our tunnel",
         arguments: throughTunnel + ["malformed", "oversized-answer", "stream-ids"])
-    func tunnelToOurs(check: String) throws {
+    func tunnelToOurs(check: String) async throws {
         let peer = try GoPeer()
         _ = SystemInfo.raiseDescriptorLimit()
-        try onLoop { loop in
+        try await onLoop { loop in
             try await PeerTunnel.with(on: loop) { tunnel in
                 let listener = try Listener.listen(on: tunnel.agent, loop: loop)
                 try await alongside({ try await OurAgent().serve(listener, on: loop) }) {
@@ -66,10 +66,10 @@ struct GoClientTests {
     @Test(
         "containerd's server sees the same calls with and without the forwarder, except for the rewritten calls",
         arguments: throughTunnel + ["oversized-relayed", "rewrites", "hidden"])
-    func forwarder(check: String) throws {
+    func forwarder(check: String) async throws {
         let peer = try GoPeer()
         let podNamespace = "/run/netns/podns"
-        try onLoop { loop in
+        try await onLoop { loop in
             let held = HeldFrames()
             let filter: GuestTunnel.FilterFactory = { AgentCallRewriter(podNamespace: podNamespace, holdingIn: held) }
             try await PeerTunnel.with(on: loop, filter: filter) { tunnel in
@@ -82,9 +82,9 @@ struct GoClientTests {
     }
 
     @Test("calls with hidden requests for a network reach containerd's server when no forwarder refuses them")
-    func hiddenWithoutForwarder() throws {
+    func hiddenWithoutForwarder() async throws {
         let peer = try GoPeer()
-        try onLoop { loop in
+        try await onLoop { loop in
             let directory = try TemporaryDirectory()
             try await peer.withAgent(at: directory.socket("agent.sock"), on: loop) { address in
                 try await peer.check("hidden", address, on: loop)

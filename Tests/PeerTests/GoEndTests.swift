@@ -15,9 +15,9 @@ struct GoEndTests {
     ]
 
     @Test("a Go adaptor reaches the agent through our forwarder", arguments: calls + ["rewrites", "hidden"])
-    func goAdaptor(check: String) throws {
+    func goAdaptor(check: String) async throws {
         let peer = try GoPeer()
-        try onLoop { loop in
+        try await onLoop { loop in
             let (papers, directory) = (try Papers(for: "podvm-a"), try TemporaryDirectory())
             let listener = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
             let address = listener.address
@@ -39,9 +39,9 @@ struct GoEndTests {
     }
 
     @Test("our adaptor reaches the agent through a Go forwarder", arguments: calls, ["1.2", "1.3"])
-    func goForwarder(check: String, version: String) throws {
+    func goForwarder(check: String, version: String) async throws {
         let peer = try GoPeer()
-        try onLoop { loop in
+        try await onLoop { loop in
             let (papers, directory) = (try Papers(for: "podvm-a"), try TemporaryDirectory())
             let anyPort = SocketAddress.tcp(host: "127.0.0.1", port: 0)
             try await peer.withAgent(at: anyPort, flags: papers.server() + ["-max", version], on: loop) { address in

@@ -39,9 +39,9 @@ struct GoGuestTests {
     }
 
     @Test("configures the pod's network, for every kind of network", arguments: Shape.allCases)
-    func getAlong(shape: Shape) throws {
+    func getAlong(shape: Shape) async throws {
         let peer = try GoPeer()
-        try onLoop { loop in
+        try await onLoop { loop in
             let lab = try Lab()
             let pod = try shape.make(lab)
             let interface = try await lab.nodeNetworks.inspect(pod.path)

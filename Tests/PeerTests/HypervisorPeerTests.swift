@@ -36,9 +36,9 @@ struct HypervisorPeerTests {
     }
 
     @Test("a pod is created, started and stopped, and the error of a wrong request says what is wrong")
-    func life() throws {
+    func life() async throws {
         let peer = try GoPeer()
-        try onLoop { loop in
+        try await onLoop { loop in
             let node = try await Node(on: loop)
             try await node.check("hypervisor", by: peer, on: loop)
             #expect(node.cloud.created.count == 1)
@@ -48,9 +48,9 @@ struct HypervisorPeerTests {
     }
 
     @Test("a shim that exits during StartVM leaves no VM", arguments: ["start-hangup", "start-deadline"])
-    func abandonedStart(check: String) throws {
+    func abandonedStart(check: String) async throws {
         let peer = try GoPeer()
-        try onLoop { loop in
+        try await onLoop { loop in
             let node = try await Node(on: loop)
             node.cloud.creation.append(.wait(Event()))
             try await node.check(check, by: peer, on: loop)
@@ -62,10 +62,10 @@ struct HypervisorPeerTests {
     @Test(
         "the adaptor's socket serves other clients, whatever one client sends",
         arguments: ["frames", "stream-ids", "drip", "garbage", "idle", "oversized-request", "unknown"])
-    func hostile(check: String) throws {
+    func hostile(check: String) async throws {
         let peer = try GoPeer()
         _ = SystemInfo.raiseDescriptorLimit()
-        try onLoop { loop in
+        try await onLoop { loop in
             let node = try await Node(on: loop)
             try await node.check(check, by: peer, on: loop)
         }

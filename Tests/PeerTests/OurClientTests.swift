@@ -10,9 +10,9 @@ struct OurClientTests {
     /// Runs `body` with a client on the Go agent: directly, or through our tunnel.
     private func withClient(
         throughTunnel: Bool, _ body: @escaping @Sendable (Client, EpollLoop) async throws -> Void
-    ) throws {
+    ) async throws {
         let peer = try GoPeer()
-        try onLoop { loop in
+        try await onLoop { loop in
             try await PeerTunnel.with(on: loop) { tunnel in
                 try await peer.withAgent(at: tunnel.agent, on: loop) { _ in
                     let stream = try await Stream.connect(to: throughTunnel ? tunnel.socket : tunnel.agent, on: loop)
@@ -23,8 +23,8 @@ struct OurClientTests {
     }
 
     @Test("calls of every size get answers", arguments: [false, true])
-    func sizes(throughTunnel: Bool) throws {
-        try withClient(throughTunnel: throughTunnel) { client, _ in
+    func sizes(throughTunnel: Bool) async throws {
+        try await withClient(throughTunnel: throughTunnel) { client, _ in
             let health = try await client.call("grpc.Health", "Check", [], timeout: .seconds(30))
             #expect(try HealthCheckResponse(parsing: health).status == HealthCheckResponse.serving)
             for size in [0, 1, 127, 128, 65_535, 65_536, 1 << 20, (4 << 20) - 200] {
@@ -36,8 +36,8 @@ struct OurClientTests {
     }
 
     @Test("a message that is too long for a frame fails only its call, in both directions", arguments: [false, true])
-    func oversized(throughTunnel: Bool) throws {
-        try withClient(throughTunnel: throughTunnel) { client, _ in
+    func oversized(throughTunnel: Bool) async throws {
+        try await withClient(throughTunnel: throughTunnel) { client, _ in
             await expect(code: .resourceExhausted) {
                 try await client.call("peer.Peer", "Echo", pattern(4 << 20), timeout: .seconds(30))
             }
@@ -50,8 +50,8 @@ struct OurClientTests {
     }
 
     @Test("a deadline ends the call at the client and its handler at the server", arguments: [false, true])
-    func deadline(throughTunnel: Bool) throws {
-        try withClient(throughTunnel: throughTunnel) { client, loop in
+    func deadline(throughTunnel: Bool) async throws {
+        try await withClient(throughTunnel: throughTunnel) { client, loop in
             await expect(code: .deadlineExceeded) {
                 try await client.call("grpc.AgentService", "WaitProcess", [], timeout: .milliseconds(100))
             }
@@ -62,8 +62,8 @@ struct OurClientTests {
     @Test(
         "a hundred blocked calls can be given up at once, and their handlers run until they are told to end",
         arguments: [false, true])
-    func blocked(throughTunnel: Bool) throws {
-        try withClient(throughTunnel: throughTunnel) { client, loop in
+    func blocked(throughTunnel: Bool) async throws {
+        try await withClient(throughTunnel: throughTunnel) { client, loop in
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<100 {
                     group.addTask {
@@ -84,9 +84,9 @@ struct OurClientTests {
     }
 
     @Test("closing the client's connection cancels its calls at the agent", arguments: [false, true])
-    func hangUp(throughTunnel: Bool) throws {
+    func hangUp(throughTunnel: Bool) async throws {
         let peer = try GoPeer()
-        try onLoop { loop in
+        try await onLoop { loop in
             try await PeerTunnel.with(on: loop) { tunnel in
                 try await peer.withAgent(at: tunnel.agent, on: loop) { _ in
                     let socket = throughTunnel ? tunnel.socket : tunnel.agent
@@ -112,8 +112,8 @@ struct OurClientTests {
     }
 
     @Test("code, message and details of an error arrive unchanged", arguments: [false, true])
-    func statuses(throughTunnel: Bool) throws {
-        try withClient(throughTunnel: throughTunnel) { client, _ in
+    func statuses(throughTunnel: Bool) async throws {
+        try await withClient(throughTunnel: throughTunnel) { client, _ in
             for code: Int32 in 1...16 {
                 var details = ProtobufWriter()
                 for name in ["first", "second"] {
@@ -138,8 +138,8 @@ struct OurClientTests {
     }
 
     @Test("metadata and timeout arrive at the server", arguments: [false, true])
-    func metadata(throughTunnel: Bool) throws {
-        try withClient(throughTunnel: throughTunnel) { client, _ in
+    func metadata(throughTunnel: Bool) async throws {
+        try await withClient(throughTunnel: throughTunnel) { client, _ in
             let metadata: Metadata = ["containerd-namespace-ttrpc": "k8s.io", "twice": "1", "twice": "2"]
             let answer = try await client.call(
                 "peer.Peer", "Describe", [], timeout: .seconds(30), metadata: metadata)

@@ -11,9 +11,9 @@ struct TLSPeerTests {
     private static let name = "podvm-nginx-0123abcd"
 
     @Test("Go's client trusts our server, and is trusted by it", arguments: ["1.2", "1.3"])
-    func goDials(version: String) throws {
+    func goDials(version: String) async throws {
         let peer = try GoPeer()
-        try onLoop { loop in
+        try await onLoop { loop in
             let papers = try Papers(for: TLSPeerTests.name)
             let context = try TLSContext.server(
                 identity: papers.identity.server, clientAuthorities: papers.identity.client.certificate,
@@ -29,9 +29,9 @@ struct TLSPeerTests {
     }
 
     @Test("Go's client refuses our server under another name, or from another authority")
-    func goRefuses() throws {
+    func goRefuses() async throws {
         let peer = try GoPeer()
-        try onLoop { loop in
+        try await onLoop { loop in
             let (papers, others) = (try Papers(for: TLSPeerTests.name), try Papers(for: TLSPeerTests.name))
             let context = try TLSContext.server(
                 identity: papers.identity.server, clientAuthorities: papers.identity.client.certificate)
@@ -51,9 +51,9 @@ struct TLSPeerTests {
     }
 
     @Test("Go's server trusts our client, and is trusted by it", arguments: ["1.2", "1.3"])
-    func goListens(version: String) throws {
+    func goListens(version: String) async throws {
         let peer = try GoPeer()
-        try onLoop { loop in
+        try await onLoop { loop in
             let papers = try Papers(for: TLSPeerTests.name)
             let context = try TLSContext.client(
                 trusting: papers.identity.authority, identity: papers.identity.client,
@@ -74,9 +74,9 @@ struct TLSPeerTests {
     }
 
     @Test("our client refuses Go's server under another name, and Go's server refuses an unknown client")
-    func weRefuse() throws {
+    func weRefuse() async throws {
         let peer = try GoPeer()
-        try onLoop { loop in
+        try await onLoop { loop in
             let (papers, others) = (try Papers(for: TLSPeerTests.name), try Papers(for: TLSPeerTests.name))
             let context = try TLSContext.client(
                 trusting: papers.identity.authority, identity: papers.identity.client)
@@ -102,9 +102,9 @@ struct TLSPeerTests {
             (nil, false, "1.3"), ("other", false, "1.3"), ("other,peerpod.v1", true, "1.3"), (nil, false, "1.2"),
             ("other", false, "1.2"), ("peerpod.v1", true, "1.2"),
         ])
-    func asksForProtocol(known: String?, speaks: Bool, version: String) throws {
+    func asksForProtocol(known: String?, speaks: Bool, version: String) async throws {
         let peer = try GoPeer()
-        try onLoop { loop in
+        try await onLoop { loop in
             let papers = try Papers(for: TLSPeerTests.name)
             let context = try TLSContext.client(
                 trusting: papers.identity.authority, identity: papers.identity.client,
@@ -126,9 +126,9 @@ struct TLSPeerTests {
     }
 
     @Test("Go's client gets the application protocol that our server knows, and a connection also without a protocol")
-    func isAskedForProtocol() throws {
+    func isAskedForProtocol() async throws {
         let peer = try GoPeer()
-        try onLoop { loop in
+        try await onLoop { loop in
             let papers = try Papers(for: TLSPeerTests.name)
             let context = try TLSContext.server(
                 identity: papers.identity.server, clientAuthorities: papers.identity.client.certificate)

@@ -64,8 +64,8 @@ private struct Scene: Sendable {
 private func scene(
     hasAgent: Bool = true, _ change: @escaping @Sendable (inout PodConnectionSettings) -> Void = { _ in },
     _ body: @escaping @Sendable (Scene, TaskPool) async throws -> Void
-) throws {
-    try onLoop { loop in
+) async throws {
+    try await onLoop { loop in
         let scene = try Scene(on: loop, hasAgent: hasAgent, change)
         let pool = TaskPool()
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -80,8 +80,8 @@ private func scene(
 @Suite("The connector prepares")
 struct PreparationTests {
     @Test("the VM's boot document, and keys that only root may read")
-    func document() throws {
-        try scene { scene, _ in
+    func document() async throws {
+        try await scene { scene, _ in
             let pod = try await scene.connector.prepare(
                 scene.request(netns: "/proc/self/ns/net"), in: scene.path, vmName: scene.instance.id)
             #expect(pod.agentSocketPath == scene.path + "/agent.ttrpc")
@@ -101,22 +101,22 @@ struct PreparationTests {
     @Test(
         "only the first certificate of the operator's chain, so that the VM admits no other certificate of that issuer"
     )
-    func operatorChain() throws {
+    func operatorChain() async throws {
         let directory = try TemporaryDirectory()
         let identity = try SandboxIdentity.make(vmName: "a")
         let files = ["\(directory.path)/node.crt", "\(directory.path)/node.key"]
         try DurableFile.write(Array((identity.client.certificate + identity.authority).utf8), to: files[0])
         try DurableFile.write(Array(identity.client.key.reveal().utf8), to: files[1])
-        try scene({ ($0.tls.certificateFile, $0.tls.keyFile) = (files[0], files[1]) }) { scene, _ in
+        try await scene({ ($0.tls.certificateFile, $0.tls.keyFile) = (files[0], files[1]) }) { scene, _ in
             let document = try await scene.prepare()
             #expect(document.clientCA == identity.client.certificate)
         }
     }
 
     @Test("the pod's initdata instead of the node's, and scratch space when configured so")
-    func initdata() throws {
+    func initdata() async throws {
         let packed = try Initdata(text: Array("node = 1\n".utf8)).packed
-        try scene({
+        try await scene({
             $0.initdata = Secret(packed)
             $0.wantsScratchSpace = true
         }) { scene, _ in
@@ -135,8 +135,8 @@ struct PreparationTests {
     @Test(
         "no pod without a network namespace, unless configured so or VMs have no pod network; the error says what to do"
     )
-    func noNamespace() throws {
-        try scene { scene, _ in
+    func noNamespace() async throws {
+        try await scene { scene, _ in
             func connector(allows: Bool) throws -> AgentConnector {
                 var options = scene.connector.options
                 options.allowsPodsWithoutNetwork = allows
@@ -160,8 +160,8 @@ struct PreparationTests {
     }
 
     @Test("no pod whose initdata does not fit, and the error says by how much")
-    func tooLong() throws {
-        try scene { scene, _ in
+    func tooLong() async throws {
+        try await scene { scene, _ in
             var generator = SystemRandomNumberGenerator()
             let noise = (0..<60_000).map { _ in
                 "0123456789abcdefghijklmnopqrstuvwxyz".randomElement(using: &generator) ?? "x"
@@ -176,8 +176,8 @@ struct PreparationTests {
     }
 
     @Test("nothing where the directory cannot be written")
-    func unwritable() throws {
-        try scene { scene, _ in
+    func unwritable() async throws {
+        try await scene { scene, _ in
             let error = await #expect(throws: ConnectorError.self) {
                 try await scene.connector.prepare(
                     scene.request(), in: scene.path + "/missing", vmName: scene.instance.id)
@@ -190,8 +190,8 @@ struct PreparationTests {
 @Suite("The connector connects")
 struct ConnectionTests {
     @Test("once the agent serves, and keeps a spare connection for kata")
-    func serving() throws {
-        try scene { scene, pool in
+    func serving() async throws {
+        try await scene { scene, pool in
             let document = try await scene.prepare()
             pool.start { try? await scene.vm.run(document) }
             try await scene.connector.connect(scene.sandbox, in: scene.path, to: scene.instance)
@@ -206,8 +206,8 @@ struct ConnectionTests {
     }
 
     @Test("without TLS when configured so")
-    func clear() throws {
-        try scene({ $0.tls.isDisabled = true }) { scene, pool in
+    func clear() async throws {
+        try await scene({ $0.tls.isDisabled = true }) { scene, pool in
             let document = try await scene.prepare()
             #expect(document.serverKey == nil && document.clientCA == nil)
             pool.start { try? await scene.vm.run(document) }
@@ -217,8 +217,8 @@ struct ConnectionTests {
     }
 
     @Test("in a later process than the one that prepared")
-    func successor() throws {
-        try scene { scene, pool in
+    func successor() async throws {
+        try await scene { scene, pool in
             let document = try await scene.prepare()
             pool.start { try? await scene.vm.run(document) }
             let successor = scene.successor
@@ -230,8 +230,8 @@ struct ConnectionTests {
     }
 
     @Test("as soon as an agent that did not serve before serves")
-    func recovering() throws {
-        try scene { scene, pool in
+    func recovering() async throws {
+        try await scene { scene, pool in
             let document = try await scene.prepare()
             scene.vm.health.withLock { $0 = HealthCheckResponse.notServing }
             pool.start { try? await scene.vm.run(document) }
@@ -244,8 +244,8 @@ struct ConnectionTests {
     }
 
     @Test("not while the agent does not serve, and the error says so")
-    func notServing() throws {
-        try scene { scene, pool in
+    func notServing() async throws {
+        try await scene { scene, pool in
             let document = try await scene.prepare()
             scene.vm.health.withLock { $0 = HealthCheckResponse.notServing }
             pool.start { try? await scene.vm.run(document) }
@@ -256,8 +256,8 @@ struct ConnectionTests {
     }
 
     @Test("not while there is no agent, and the error says so")
-    func noAgent() throws {
-        try scene(hasAgent: false) { scene, pool in
+    func noAgent() async throws {
+        try await scene(hasAgent: false) { scene, pool in
             let document = try await scene.prepare()
             pool.start { try? await scene.vm.run(document) }
             let start = ContinuousClock.now
@@ -268,8 +268,8 @@ struct ConnectionTests {
     }
 
     @Test("not while the forwarder's port is closed, and the error says so")
-    func closedPort() throws {
-        try scene({ $0.forwarderPort = 1 }) { scene, _ in
+    func closedPort() async throws {
+        try await scene({ $0.forwarderPort = 1 }) { scene, _ in
             _ = try await scene.prepare()
             let start = ContinuousClock.now
             let error = try await cancelled(scene) { ContinuousClock.now - start > .milliseconds(100) }
@@ -280,8 +280,8 @@ struct ConnectionTests {
     }
 
     @Test("not with another VM, and the error says so")
-    func impostor() throws {
-        try scene { scene, pool in
+    func impostor() async throws {
+        try await scene { scene, pool in
             _ = try await scene.prepare()
             var other = BootDocument(podName: "web", podNamespace: "default")
             let identity = try SandboxIdentity.make(vmName: "podvm-web-1")
@@ -296,8 +296,8 @@ struct ConnectionTests {
     }
 
     @Test("and closes kata's connections when the VM is gone")
-    func dying() throws {
-        try scene { scene, pool in
+    func dying() async throws {
+        try await scene { scene, pool in
             let document = try await scene.prepare()
             let guest = pool.start { try? await scene.vm.run(document) }
             try await scene.connector.connect(scene.sandbox, in: scene.path, to: scene.instance)

@@ -78,8 +78,8 @@ private final class NetworkScene: Sendable {
 private func networkScene(
     _ make: @escaping @Sendable (NetworkScene) -> NodeNetworkManager = { $0.makeManager() },
     _ body: @escaping @Sendable (NetworkScene, NodeNetworkManager) async throws -> Void
-) throws {
-    try onLoop { loop in
+) async throws {
+    try await onLoop { loop in
         let scene = try NetworkScene(on: loop)
         let manager = make(scene)
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -95,8 +95,8 @@ private func networkScene(
     .enabled(if: canMakeNamespaces, "needs NET_ADMIN and SYS_ADMIN, to make network namespaces"))
 struct NodeNetworkManagerTests {
     @Test("reach the VM as planned, and leave nothing when the VM is gone")
-    func wholeLife() throws {
-        try networkScene { scene, manager in
+    func wholeLife() async throws {
+        try await networkScene { scene, manager in
             let pod = try scene.lab.makePod()
             let plan = try await scene.prepare("a", pod, by: manager)
             #expect(plan.tunnel.identifier >= 555_000)
@@ -127,8 +127,8 @@ struct NodeNetworkManagerTests {
     }
 
     @Test("have unique identifiers until the VM is gone, also after a restart")
-    func identifiers() throws {
-        try networkScene({ $0.makeManager { $0.vxlanMinimumID = 0xFF_FFFD } }) { scene, manager in
+    func identifiers() async throws {
+        try await networkScene({ $0.makeManager { $0.vxlanMinimumID = 0xFF_FFFD } }) { scene, manager in
             let pods = try (0..<4).map { try scene.lab.makePod($0) }
             let first = try await scene.prepare("a", pods[0], by: manager).tunnel.identifier
             #expect((0xFF_FFFD...0xFF_FFFF).contains(first))
@@ -150,9 +150,9 @@ struct NodeNetworkManagerTests {
     }
 
     @Test("get another identifier when another program's interface in a pod has the one drawn")
-    func foreignTunnel() throws {
+    func foreignTunnel() async throws {
         let first = 0xFF_FFFE
-        try networkScene({ $0.makeManager { $0.vxlanMinimumID = first } }) { scene, manager in
+        try await networkScene({ $0.makeManager { $0.vxlanMinimumID = first } }) { scene, manager in
             let pods = try (0..<4).map { try scene.lab.makePod($0) }
             // As an adaptor of another make leaves it when it is killed: the node's own namespace does not show it.
             try Lab.socket(scene.lab.node).createTunnel(
@@ -172,8 +172,8 @@ struct NodeNetworkManagerTests {
     }
 
     @Test("leave no untracked hosts when an operator has removed the records")
-    func removedByHand() throws {
-        try networkScene { scene, manager in
+    func removedByHand() async throws {
+        try await networkScene { scene, manager in
             let pods = try (0..<2).map { try scene.lab.makePod($0) }
             for (name, pod, peer) in [("kept", pods[0], "10.0.0.2"), ("removed", pods[1], "10.0.0.9")] {
                 _ = try await scene.prepare(name, pod, by: manager)
@@ -196,8 +196,8 @@ struct NodeNetworkManagerTests {
     }
 
     @Test("survive a restart, and are repaired where they are broken")
-    func restart() throws {
-        try networkScene { scene, manager in
+    func restart() async throws {
+        try await networkScene { scene, manager in
             let (whole, broken) = (try scene.lab.makePod(1), try scene.lab.makePod(2))
             for (name, pod) in [("whole", whole), ("broken", broken)] {
                 _ = try await scene.prepare(name, pod, by: manager)
@@ -225,8 +225,8 @@ struct NodeNetworkManagerTests {
     }
 
     @Test("are removed by the next process if this one has not removed them")
-    func unfinished() throws {
-        try networkScene { scene, manager in
+    func unfinished() async throws {
+        try await networkScene { scene, manager in
             let pod = try scene.lab.makePod()
             _ = try await scene.prepare("a", pod, by: manager)
             try await scene.connect("a", by: manager)
@@ -243,8 +243,8 @@ struct NodeNetworkManagerTests {
     }
 
     @Test("lead to the new VM when the cloud has replaced the VM")
-    func another() throws {
-        try networkScene { scene, manager in
+    func another() async throws {
+        try await networkScene { scene, manager in
             let pod = try scene.lab.makePod()
             _ = try await scene.prepare("a", pod, by: manager)
             try await scene.connect("a", at: ["10.0.0.9"], by: manager)
@@ -257,8 +257,8 @@ struct NodeNetworkManagerTests {
     }
 
     @Test("stay out of connection tracking when another sandbox with the same VM address ends")
-    func sharedAddress() throws {
-        try networkScene { scene, manager in
+    func sharedAddress() async throws {
+        try await networkScene { scene, manager in
             let pods = try (0..<2).map { try scene.lab.makePod($0) }
             for (name, pod) in zip(["old", "new"], pods) {
                 _ = try await scene.prepare(name, pod, by: manager)
@@ -273,9 +273,9 @@ struct NodeNetworkManagerTests {
     }
 
     @Test("work without a packet filter, and one warning says so")
-    func withoutFilter() throws {
+    func withoutFilter() async throws {
         struct NoFilter: Error {}
-        try networkScene({ $0.makeManager(filter: { throw NoFilter() }) }) { scene, manager in
+        try await networkScene({ $0.makeManager(filter: { throw NoFilter() }) }) { scene, manager in
             let pods = try (0..<3).map { try scene.lab.makePod($0) }
             for (name, pod) in zip(["a", "b", "c"], pods) {
                 _ = try await scene.prepare(name, pod, by: manager)
@@ -287,8 +287,8 @@ struct NodeNetworkManagerTests {
     }
 
     @Test("are refused with an error that says why")
-    func refusals() throws {
-        try networkScene { scene, manager in
+    func refusals() async throws {
+        try await networkScene { scene, manager in
             let pod = try scene.lab.makePod()
             let bare = try NetworkNamespace.make(named: "bare")
             _ = try await scene.prepare("a", pod, by: manager)
@@ -314,8 +314,8 @@ struct NodeNetworkManagerTests {
     }
 
     @Test("are refused where the node lacks the configured interface, and the start logs it too")
-    func wrongInterface() throws {
-        try networkScene({ $0.makeManager { $0.hostInterface = "nonesuch" } }) { scene, manager in
+    func wrongInterface() async throws {
+        try await networkScene({ $0.makeManager { $0.hostInterface = "nonesuch" } }) { scene, manager in
             await manager.checkNode()
             #expect(scene.log.contains("Correct -host-interface"))
             let pod = try scene.lab.makePod()
@@ -326,11 +326,11 @@ struct NodeNetworkManagerTests {
     }
 
     @Test("use an interface of their own only where the operator names one other than the default route's")
-    func dedicated() throws {
+    func dedicated() async throws {
         for (route, operators, isDedicated) in [
             ("under0", "under0", false), ("cni0", "under0", true), ("cni0", "", false),
         ] {
-            try networkScene({ $0.makeManager { $0.hostInterface = operators } }) { scene, manager in
+            try await networkScene({ $0.makeManager { $0.hostInterface = operators } }) { scene, manager in
                 let gateway = route == "cni0" ? "10.244.1.2" : "10.0.0.2"
                 try #require(
                     try Lab.succeeds("ip route replace default via \(gateway) dev \(route)", in: scene.lab.node),
@@ -350,8 +350,8 @@ struct NodeNetworkManagerTests {
     }
 
     @Test("are refused as long as another interface takes the whole UDP port")
-    func takenPort() throws {
-        try networkScene { scene, manager in
+    func takenPort() async throws {
+        try await networkScene { scene, manager in
             try #require(
                 try Lab.succeeds("ip link add cilium_vxlan type vxlan external dstport 4789", in: scene.lab.node),
                 "needs ip")
@@ -366,8 +366,9 @@ struct NodeNetworkManagerTests {
     }
 
     @Test("route the operator's pod subnets of the pod's IP families in the VM")
-    func podSubnets() throws {
-        try networkScene({ $0.makeManager { $0.podSubnets = ["10.96.0.0/12", "fd00:96::/108"] } }) { scene, manager in
+    func podSubnets() async throws {
+        try await networkScene({ $0.makeManager { $0.podSubnets = ["10.96.0.0/12", "fd00:96::/108"] } }) {
+            scene, manager in
             let pods = (try scene.lab.makePod(1), try scene.lab.makePod(2, isDual: true))
             let single = try await scene.prepare("single", pods.0, by: manager)
             #expect(single.routes.contains { $0.destination.description == "10.96.0.0/12" })
@@ -378,8 +379,8 @@ struct NodeNetworkManagerTests {
     }
 
     @Test("end a start when the node's side cannot be set up, and leave nothing")
-    func failedJoin() throws {
-        try networkScene { scene, manager in
+    func failedJoin() async throws {
+        try await networkScene { scene, manager in
             let pod = try scene.lab.makePod()
             _ = try await scene.prepare("a", pod, by: manager)
             try #require(
@@ -398,8 +399,8 @@ struct NodeNetworkManagerTests {
     }
 
     @Test("with an unreadable record are logged, and do not affect others")
-    func unreadable() throws {
-        try networkScene { scene, manager in
+    func unreadable() async throws {
+        try await networkScene { scene, manager in
             for (name, text) in [
                 ("empty", ""), ("other", "{\"version\": 9}"), ("odd", "{\"version\": 1, \"vxlanID\": -1}"),
             ] {

@@ -2,23 +2,32 @@ package import LinuxIO
 
 /// Runs a test's body on a loop of its own; a body that does not end within `limit` fails the test.
 ///
-/// `services` run beside the body and are cancelled when the body has returned.
+/// The loop has a thread of its own, so that a test that waits does not hold a thread of Swift's pool, of which there are only
+/// as many as processors. A bounded number of loops run at once. `services` run beside the body and are cancelled when the body
+/// has returned.
 /// - Throws: what the body or a service threw, or `DeadlineExceeded`.
 package func onLoop<Result: Sendable>(
     within limit: Duration = .seconds(120),
     beside services: [@Sendable (EpollLoop) async throws -> Void] = [],
     _ body: @escaping @Sendable (EpollLoop) async throws -> Result
-) throws -> Result {
-    try EpollLoop.run { loop in
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for service in services {
-                group.addTask { do { try await service(loop) } catch is CancellationError {} }
+) async throws -> Result {
+    try await loops.withPermit {
+        try await Thread.offLoop {
+            try EpollLoop.run { loop in
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for service in services {
+                        group.addTask { do { try await service(loop) } catch is CancellationError {} }
+                    }
+                    defer { group.cancelAll() }
+                    return try await withDeadline(.now.advanced(by: limit), on: loop) { try await body(loop) }
+                }
             }
-            defer { group.cancelAll() }
-            return try await withDeadline(.now.advanced(by: limit), on: loop) { try await body(loop) }
         }
     }
 }
+
+/// How many tests' loops run at once: enough that others run while some wait, and few enough that each is served soon.
+private let loops = AsyncSemaphore(8)
 
 /// Runs `body` while `services` run beside it, which are cancelled when the body has returned.
 package func alongside(

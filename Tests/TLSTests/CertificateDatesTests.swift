@@ -24,16 +24,16 @@ struct CertificateDatesTests {
     @Test(
         "a clock almost a day behind the node's, or a year ahead of it, does not prevent a pod's start",
         arguments: [23 * 3600, 301, 0, -365 * 24 * 3600])
-    func tolerated(ahead: Int) throws {
-        try onLoop { loop in
+    func tolerated(ahead: Int) async throws {
+        try await onLoop { loop in
             let identity = try Self.identity(madeBy: ahead)
             _ = try await Handshake.run(identity.clientContext(), identity.serverContext(), on: loop).ends()
         }
     }
 
     @Test("a VM whose clock is too far behind reports by how much, and the node reports its certificate's dates")
-    func behind() throws {
-        try onLoop { loop in
+    func behind() async throws {
+        try await onLoop { loop in
             let identity = try Self.identity(madeBy: 25 * 3600)
             let trusting = try TLSContext.client(trusting: nil, identity: identity.client, verifiesPeer: false)
             let handshake = try await Handshake.run(trusting, identity.serverContext(), on: loop)
@@ -48,8 +48,8 @@ struct CertificateDatesTests {
     }
 
     @Test("a node whose clock is wrong reports how far the VM's certificate is from its valid dates")
-    func node() throws {
-        try onLoop { loop in
+    func node() async throws {
+        try await onLoop { loop in
             let early = try Self.identity(madeBy: 25 * 3600)
             var handshake = try await Handshake.run(early.clientContext(), early.serverContext(), on: loop)
             let behind = try #require(Self.error(handshake.client))

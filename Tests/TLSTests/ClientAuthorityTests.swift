@@ -13,11 +13,11 @@ struct ClientAuthorityTests {
         let intermediate: String
         let clients: [CertifiedKey]
 
-        init() throws {
+        init() async throws {
             let directory = try TemporaryDirectory()
             _ = try directory.write("basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n", to: "ca")
             _ = try directory.write("basicConstraints=critical,CA:FALSE\nextendedKeyUsage=clientAuth\n", to: "client")
-            try Chain.run(
+            try await Chain.run(
                 """
                 cd \(directory.path)
                 key="ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
@@ -41,8 +41,8 @@ struct ClientAuthorityTests {
             }
         }
 
-        private static func run(_ script: String) throws {
-            try onLoop { loop in
+        private static func run(_ script: String) async throws {
+            try await onLoop { loop in
                 var options = ChildProcess.Options(executable: "/bin/bash", arguments: ["-ec", script])
                 options.output = .null
                 options.error = .null
@@ -56,29 +56,29 @@ struct ClientAuthorityTests {
     private let identity: TestIdentity
     private let chain: Chain
 
-    init() throws {
+    init() async throws {
         identity = try TestIdentity.make(name: "podvm-a")
-        chain = try Chain()
+        chain = try await Chain()
     }
 
     @Test("a chain admits the node's own certificate, and no other certificate of the same intermediate")
-    func leaf() throws {
+    func leaf() async throws {
         // What Go's adaptor writes, with and without the root, and what ours writes.
         let one = chain.clients[0]
         for authorities in [one.certificate, one.certificate + chain.root, try one.ownCertificate()] {
-            #expect(try handshakes(trusting: authorities) == [nil, .untrustedPeer])
+            await #expect(try handshakes(trusting: authorities) == [nil, .untrustedPeer])
         }
     }
 
     @Test("an authority admits every certificate that it has issued", arguments: [false, true])
-    func authority(isWhole: Bool) throws {
+    func authority(isWhole: Bool) async throws {
         let authorities = isWhole ? chain.intermediate + chain.root : chain.intermediate
-        #expect(try handshakes(trusting: authorities) == [nil, nil])
+        await #expect(try handshakes(trusting: authorities) == [nil, nil])
     }
 
     @Test("a root admits the certificates of its intermediates, because clients send the chain")
-    func root() throws {
-        #expect(try handshakes(trusting: chain.root) == [nil, nil])
+    func root() async throws {
+        await #expect(try handshakes(trusting: chain.root) == [nil, nil])
     }
 
     @Test("only the first certificate of a chain is its own certificate")
@@ -90,8 +90,8 @@ struct ClientAuthorityTests {
     }
 
     /// What the VM's end says to each of the clients; nil lets it in.
-    private func handshakes(trusting authorities: String) throws -> [TLSError.Code?] {
-        try onLoop { [identity, chain] loop in
+    private func handshakes(trusting authorities: String) async throws -> [TLSError.Code?] {
+        try await onLoop { [identity, chain] loop in
             let server = try TLSContext.server(identity: identity.server, clientAuthorities: authorities)
             var codes: [TLSError.Code?] = []
             for client in chain.clients {

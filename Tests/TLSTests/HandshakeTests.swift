@@ -16,8 +16,8 @@ struct HandshakeTests {
     }
 
     @Test("two ends of one identity exchange bytes in both directions")
-    func agreement() throws {
-        try onLoop { [identity] loop in
+    func agreement() async throws {
+        try await onLoop { [identity] loop in
             let (client, server) = try await Handshake.run(
                 identity.clientContext(), identity.serverContext(), on: loop
             ).ends()
@@ -29,8 +29,8 @@ struct HandshakeTests {
     }
 
     @Test("a server of another authority is not trusted, and learns why")
-    func wrongAuthority() throws {
-        try onLoop { [identity, stranger] loop in
+    func wrongAuthority() async throws {
+        try await onLoop { [identity, stranger] loop in
             let handshake = try await Handshake.run(
                 stranger.clientContext(), identity.serverContext(), on: loop)
             #expect(handshake.clientCode == .untrustedPeer)
@@ -39,8 +39,8 @@ struct HandshakeTests {
     }
 
     @Test("a server of another name is not trusted")
-    func wrongName() throws {
-        try onLoop { [identity] loop in
+    func wrongName() async throws {
+        try await onLoop { [identity] loop in
             let handshake = try await Handshake.run(
                 identity.clientContext(), identity.serverContext(), name: "podvm-b", on: loop)
             #expect(handshake.clientCode == .wrongName)
@@ -48,8 +48,8 @@ struct HandshakeTests {
     }
 
     @Test("an expired certificate is not trusted, on either side")
-    func expired() throws {
-        try onLoop { [identity] loop in
+    func expired() async throws {
+        try await onLoop { [identity] loop in
             let (authority, server) = try ExpiredCertificates.server(name: "podvm-a")
             let client = try TLSContext.client(trusting: authority, identity: identity.client)
             let late = try TLSContext.server(identity: server, clientAuthorities: identity.client.certificate)
@@ -66,8 +66,8 @@ struct HandshakeTests {
     }
 
     @Test("a client without a certificate, or with an unknown one, is refused, and learns it at once")
-    func clients() throws {
-        try onLoop { [identity, stranger] loop in
+    func clients() async throws {
+        try await onLoop { [identity, stranger] loop in
             let anonymous = try TLSContext.client(trusting: identity.authority, identity: nil)
             var handshake = try await Handshake.run(anonymous, identity.serverContext(), on: loop)
             #expect(handshake.serverCode == .anonymousPeer)
@@ -81,8 +81,8 @@ struct HandshakeTests {
     }
 
     @Test("with verification switched off, a server accepts every client, and a client accepts every server")
-    func skipping() throws {
-        try onLoop { [identity] loop in
+    func skipping() async throws {
+        try await onLoop { [identity] loop in
             let server = try TLSContext.server(identity: identity.server, clientAuthorities: nil)
             let client = try TLSContext.client(trusting: nil, identity: nil, verifiesPeer: false)
             _ = try await Handshake.run(client, server, name: "anything", on: loop).ends()
@@ -94,8 +94,8 @@ struct HandshakeTests {
     }
 
     @Test("bytes that are not TLS are recognised on both sides")
-    func plainBytes() throws {
-        try onLoop { [identity] loop in
+    func plainBytes() async throws {
+        try await onLoop { [identity] loop in
             let (near, far) = try Stream.pair(on: loop)
             try await near.write(Array("GET / HTTP/1.1\r\nHost: x\r\n\r\n".utf8))
             let server = await outcome {
@@ -113,8 +113,8 @@ struct HandshakeTests {
     }
 
     @Test("a peer that closes during the handshake gives the error of a lost connection, which can be retried")
-    func hangUp() throws {
-        try onLoop { [identity] loop in
+    func hangUp() async throws {
+        try await onLoop { [identity] loop in
             let (near, far) = try Stream.pair(on: loop)
             far.close()
             let client = await outcome {
@@ -126,8 +126,8 @@ struct HandshakeTests {
     }
 
     @Test("a handshake that does not end in time is given up")
-    func deadline() throws {
-        try onLoop { [identity] loop in
+    func deadline() async throws {
+        try await onLoop { [identity] loop in
             let (near, far) = try Stream.pair(on: loop)
             await #expect(throws: DeadlineExceeded.self) {
                 try await TLSStream.accept(
@@ -139,8 +139,8 @@ struct HandshakeTests {
     }
 
     @Test("the second connection resumes the first one's session")
-    func resumption() throws {
-        try onLoop { [identity] loop in
+    func resumption() async throws {
+        try await onLoop { [identity] loop in
             let (client, server) = (try identity.clientContext(), try identity.serverContext())
             let sessions = TLSSessionCache()
             #expect(sessions.isEmpty)
@@ -180,12 +180,12 @@ struct HandshakeTests {
     }
 
     @Test("a user's files work like a generated identity, and the error names a missing file")
-    func userFiles() throws {
+    func userFiles() async throws {
         let directory = try TemporaryDirectory()
         let certificate = try directory.write(identity.server.certificate, to: "tls.crt")
         let key = try directory.write(identity.server.key.reveal(), to: "tls.key")
         let authority = try directory.write(identity.authority, to: "ca.crt")
-        try onLoop { [identity] loop in
+        try await onLoop { [identity] loop in
             let server = try TLSContext.server(
                 identity: PEMFile.certifiedKey(certificate: certificate, key: key),
                 clientAuthorities: identity.client.certificate)

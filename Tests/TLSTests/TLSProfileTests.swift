@@ -38,8 +38,8 @@ struct TLSProfileTests {
             ("VersionTLS12", [], "TLSv1.3 TLS_AES_128_GCM_SHA256"),
             ("VersionTLS12", ["TLS_AES_256_GCM_SHA384"], "TLSv1.3 TLS_AES_256_GCM_SHA384"),
         ])
-    func honoured(version: String, suites: [String], agreed: String) throws {
-        try onLoop { loop in
+    func honoured(version: String, suites: [String], agreed: String) async throws {
+        try await onLoop { loop in
             let identity = try TestIdentity.make(name: "podvm-a")
             let profile = try TLSProfile(minimumVersion: version, cipherSuites: suites)
             let server = try identity.serverContext(profile: TLSProfile(minimumVersion: "VersionTLS12"))
@@ -56,8 +56,8 @@ struct TLSProfileTests {
     }
 
     @Test("ends without a common cipher suite report it")
-    func incompatible() throws {
-        try onLoop { loop in
+    func incompatible() async throws {
+        try await onLoop { loop in
             let identity = try TestIdentity.make(name: "podvm-a")
             let one = try TLSProfile(minimumVersion: "VersionTLS12", cipherSuites: ["TLS_AES_128_GCM_SHA256"])
             let other = try TLSProfile(minimumVersion: "VersionTLS12", cipherSuites: ["TLS_AES_256_GCM_SHA384"])

@@ -16,8 +16,8 @@ struct TLSStreamTests {
     }
 
     @Test("close_notify ends one direction and leaves the other open")
-    func halfClose() throws {
-        try onLoop { [client, server] loop in
+    func halfClose() async throws {
+        try await onLoop { [client, server] loop in
             let ends = try await Handshake.run(client, server, on: loop).ends()
             try await ends.client.write([1])
             try await ends.client.finishWriting()
@@ -29,8 +29,8 @@ struct TLSStreamTests {
     }
 
     @Test("one read processes no more records than one turn allows")
-    func tinyRecords() throws {
-        try onLoop { [client, server] loop in
+    func tinyRecords() async throws {
+        try await onLoop { [client, server] loop in
             let (client, server) = try await Handshake.run(client, server, on: loop).ends()
             for _ in 0..<RecordFloodDetector.recordsPerTurn + 10 { try await server.write([7]) }
             var counts: [Int] = []
@@ -43,8 +43,8 @@ struct TLSStreamTests {
     }
 
     @Test("an end without close_notify gives an error, after the bytes before it")
-    func truncation() throws {
-        try onLoop { [client, server] loop in
+    func truncation() async throws {
+        try await onLoop { [client, server] loop in
             let ends = try await Handshake.run(client, server, on: loop).ends()
             try await ends.server.write([1])
             ends.server.close()
@@ -57,8 +57,8 @@ struct TLSStreamTests {
     @Test(
         "more bytes than the socket's buffer holds are written completely, and the other direction continues",
         arguments: [1, 100, 1 << 20])
-    func bulk(chunk: Int) throws {
-        try onLoop { [client, server] loop in
+    func bulk(chunk: Int) async throws {
+        try await onLoop { [client, server] loop in
             let ends = try await Handshake.run(client, server, on: loop).ends()
             let size = chunk == 1 << 20 ? chunk + 1 : chunk * 1500
             let sent = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
@@ -81,8 +81,8 @@ struct TLSStreamTests {
     }
 
     @Test("a reader that does not read stops the writer")
-    func backPressure() throws {
-        try onLoop { [client, server] loop in
+    func backPressure() async throws {
+        try await onLoop { [client, server] loop in
             let ends = try await Handshake.run(client, server, on: loop).ends()
             let written = Counter()
             await #expect(throws: DeadlineExceeded.self) {
@@ -99,8 +99,8 @@ struct TLSStreamTests {
     }
 
     @Test("closing wakes the waiting task")
-    func closing() throws {
-        try onLoop { [client, server] loop in
+    func closing() async throws {
+        try await onLoop { [client, server] loop in
             let ends = try await Handshake.run(client, server, on: loop).ends()
             async let read = outcome { try await ends.client.read(upTo: 1) }
             try await loop.sleep(for: .milliseconds(5))

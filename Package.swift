@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-/// What every module of ours is compiled with.
+/// What every module of the project is compiled with.
 let strict: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .strictMemorySafety(),
@@ -96,6 +96,7 @@ let package = Package(
                 "PodVMBoot", "PodVMLifecycle", "TLS", "TTRPC", "Telemetry",
             ]),
         module("AzurePreflight", ["AzureProvider", "HTTPTransport", "JSON", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
+        module("FakeAzureLauncher", ["Configuration", "JSON", "LinuxIO", "Telemetry"]),
         module(
             "RemoteHypervisor",
             ["KataProtocol", "LinuxIO", "PeerPodProtocol", "PodVMLifecycle", "TTRPC", "Telemetry"]),
@@ -105,7 +106,7 @@ let package = Package(
         module(
             "CloudAPIAdaptor",
             [
-                "AzurePreflight", "AzureProvider", "Configuration", "HTTPTransport", "JSON", "LinuxIO",
+                "AzurePreflight", "AzureProvider", "Configuration", "FakeAzureLauncher", "HTTPTransport", "LinuxIO",
                 "PodConnection", "PodVMLifecycle", "ProcessHardening", "RemoteHypervisor", "TLS", "Telemetry",
             ]),
         module(
@@ -187,10 +188,17 @@ let package = Package(
         tests(
             "CloudAPIAdaptorTests",
             [
-                "CloudAPIAdaptor", "Configuration", "Doubles", "FakeCloud", "HTTPTransport", "JSON", "KataProtocol",
-                "LinuxIO", "NetworkRig", "PacketFilter", "PeerPodProtocol", "PodConnection", "PodNetwork",
+                "CloudAPIAdaptor", "Configuration", "Doubles", "FakeAzureLauncher", "FakeCloud", "HTTPTransport",
+                "JSON",
+                "KataProtocol", "LinuxIO", "NetworkRig", "PacketFilter", "PeerPodProtocol", "PodConnection",
+                "PodNetwork",
                 "PodVMLifecycle", "ShimRig", "TLS", "TTRPC", "Telemetry", "TestSupport", "agent-protocol-forwarder",
                 "cloud-api-adaptor", "fake-azure", "fake-pod-vm",
+            ]),
+        tests(
+            "FakeAzureLauncherTests",
+            [
+                "Configuration", "FakeAzureLauncher", "FakeCloud", "LinuxIO", "Telemetry", "TestSupport",
             ]),
         tests("TelemetryTests", ["Telemetry"]),
         .executableTarget(

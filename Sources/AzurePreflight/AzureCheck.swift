@@ -13,16 +13,26 @@ package struct AzureCheck: Sendable {
     package struct Situation: Sendable {
         /// For how many more pods there should be room.
         package var pods = 1
+        /// The TCP port of the VMs' forwarders.
         package var forwarderPort = 15150
+        /// The UDP port of pods' packets.
         package var vxlanPort = 4789
         /// This node's address; empty: the metadata service is asked.
         package var nodeAddress = ""
-        /// Bytes of the initdata that goes to pods without any of their own.
+        /// The size in bytes of the initdata for pods that have none of their own.
         package var initdataSize = 0
         /// How long one question may take.
         package var patience = Duration.seconds(30)
 
+        /// The defaults.
         package init() {}
+
+        /// The defaults, with these ports and this size of the initdata in bytes.
+        package init(forwarderPort: Int, vxlanPort: Int, initdataSize: Int) {
+            self.forwarderPort = forwarderPort
+            self.vxlanPort = vxlanPort
+            self.initdataSize = initdataSize
+        }
     }
 
     let options: AzureOptions

@@ -35,8 +35,7 @@ struct AdaptorConfiguration: Sendable {
             """
             The directory for sandboxes. Each has a directory of its own there, with its record, its keys and its agent \
             socket. Put it on tmpfs, because it holds keys.
-            """
-        ),
+            """),
         Setting(
             "proxy-timeout", environment: "PROXY_TIMEOUT", \.proxyTimeout,
             .duration(in: .milliseconds(1) ... .seconds(86_400)),
@@ -65,8 +64,7 @@ struct AdaptorConfiguration: Sendable {
             An identifier that no other cluster in the resource group has, such as the UID of the namespace kube-system. \
             Pod VMs are tagged with it, and only VMs with this cluster's and this node's tags are deleted as orphans. \
             Without it, a hash of /etc/machine-id.
-            """
-        ),
+            """),
         Setting(
             "orphan-grace-time", environment: "ORPHAN_GRACE_TIME", \.orphanGraceTime,
             .duration(in: .milliseconds(100) ... .seconds(30 * 86_400)),
@@ -77,8 +75,7 @@ struct AdaptorConfiguration: Sendable {
             """
             A sandbox is stopped and its VM deleted when for this long its network namespace is gone and its agent \
             socket has no connection. At most 10s for sandboxes from before a restart. 0s: never.
-            """
-        ),
+            """),
         Setting(
             "probe-port", environment: "PROBE_PORT", \.probePort, .integer(in: 0...65535),
             "The port of /startup, /healthz and /metrics on 127.0.0.1. 0: any free port."),
@@ -88,8 +85,7 @@ struct AdaptorConfiguration: Sendable {
             """
             What happens to system calls that the adaptor does not need. enforce: they fail. log: they succeed, and the audit \
             log has them.
-            """
-        ),
+            """),
         Setting(
             "log-level", environment: "LOG_LEVEL", \.logLevel,
             .choice(LogLevel.allCases.map { ($0.description, $0) }), "The lowest level that is logged."),

@@ -1,5 +1,6 @@
 internal import AzureProvider
 internal import Configuration
+internal import FakeAzureLauncher
 internal import PodConnection
 internal import Telemetry
 
@@ -40,7 +41,7 @@ struct AzureConfiguration: Sendable {
                 ] + FakeAzureSettings.settings.map { $0.within(\.fake) }),
         ])
 
-    /// What keeps the adaptor from starting: a sentence each; empty when nothing does.
+    /// The problems that keep the adaptor from starting, a sentence each.
     var problems: [String] {
         guard usesFake else { return azure.problems }
         let real = azure.accountSettings
@@ -54,41 +55,17 @@ struct AzureConfiguration: Sendable {
         ]
     }
 
-    /// The flags with which the program `fake-azure` is started.
-    var fakeArguments: [String] {
-        var configuration = self
-        // An image for such VMs has the same flag.
-        if adaptor.connection.tls.isDisabled { configuration.fake.forwarderFlags.append("-disable-tls") }
-        let defaults = Self.command.values(of: AzureConfiguration())
-        var arguments = ["-supervised"]
-        for ((name, value), standard) in zip(Self.command.values(of: configuration), defaults) {
-            if ["forwarder-port", "log-level", "log-format"].contains(name) { arguments.append("-\(name)=\(value)") }
-            let flag = name.dropFirst(FakeAzureSettings.prefix.count)
-            if name.hasPrefix(FakeAzureSettings.prefix), name != "fake-cloud", value != standard.value {
-                arguments.append("-\(flag)=\(value)")
-            }
-        }
-        return arguments
+    /// The settings with which the program `fake-azure` is started.
+    var fakeSettings: FakeAzureSettings {
+        var settings = fake
+        // An image for VMs without TLS has the same flag.
+        if adaptor.connection.tls.isDisabled { settings.forwarderFlags.append("-disable-tls") }
+        return settings
     }
-}
 
-extension AzureOptions {
-    /// Replaces the account, endpoints, network and image with those of a fake Azure; the shape of the VMs stays.
-    mutating func use(_ fake: FakeAzureAnnouncement) {
-        func value(_ variable: String) -> String { fake.environment[variable] ?? "" }
-        subscriptionID = value("AZURE_SUBSCRIPTION_ID")
-        tenantID = value("AZURE_TENANT_ID")
-        clientID = value("AZURE_CLIENT_ID")
-        clientSecret = fake.secret
-        resourceGroup = value("AZURE_RESOURCE_GROUP")
-        region = value("AZURE_REGION")
-        subnetID = value("AZURE_SUBNET_ID")
-        securityGroupID = value("AZURE_NSG_ID")
-        imageID = value("AZURE_IMAGE_ID")
-        authorityHost = value("AZURE_AUTHORITY_HOST")
-        managementEndpoint = value("AZURE_MANAGEMENT_ENDPOINT")
-        metadataEndpoint = value("AZURE_IMDS_ENDPOINT")
-        authorityFile = value("AZURE_CA_FILE")
-        if instanceSize == AzureOptions().instanceSize, isConfidential { instanceSize = value("AZURE_INSTANCE_SIZE") }
+    /// The flags that the program `fake-azure` shares with the adaptor.
+    var fakeArguments: [String] {
+        Self.command.values(of: self).filter { ["forwarder-port", "log-level", "log-format"].contains($0.name) }
+            .map { "-\($0.name)=\($0.value)" }
     }
 }

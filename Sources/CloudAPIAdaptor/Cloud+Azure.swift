@@ -1,7 +1,10 @@
+internal import AzurePreflight
 internal import AzureProvider
 internal import Configuration
+internal import FakeAzureLauncher
 internal import HTTPTransport
 internal import LinuxIO
+internal import PodConnection
 internal import PodVMLifecycle
 internal import TLS
 internal import Telemetry
@@ -14,48 +17,48 @@ extension Cloud {
         _ configuration: AzureConfiguration, environment: [String: String], on loop: EpollLoop, logger: Logger,
         metrics: Metrics
     ) async throws -> Cloud {
-        var client = HTTPClient.Options()
         guard configuration.usesFake else {
-            client.environment = environment
-            return try azure(
-                configuration.azure, configuration.adaptor, client, environment, on: loop, logger: logger,
-                metrics: metrics)
+            return try azure(configuration, environment, on: loop, logger: logger, metrics: metrics)
         }
-        let fake = try await FakeAzureProcess.start(configuration, environment: environment, on: loop, logger: logger)
+        let fake = try await FakeAzureProcess.start(
+            configuration.fakeSettings, arguments: configuration.fakeArguments, environment: environment, on: loop,
+            logger: logger)
         do {
             logger.redactor?.hide(fake.announcement.secret)
             logger.warning(
                 "Using a fake Azure: confidential pods run as processes of this node"
                     + (SystemInfo.isRoot ? ", as root," : "") + " and nothing protects them from it; for tests only",
                 [LogField("endpoint", fake.announcement.endpoint)])
-            var options = configuration.azure
-            options.use(fake.announcement)
-            // No proxy: the fake serves on a loopback address.
-            client.environment = [:]
-            return try azure(
-                options, configuration.adaptor, client, environment, of: fake, on: loop, logger: logger,
-                metrics: metrics)
+            var configuration = configuration
+            configuration.azure.replaceAccount(from: fake.announcement.environment)
+            return try azure(configuration, environment, of: fake, on: loop, logger: logger, metrics: metrics)
         } catch {
             await fake.end()
             throw error
         }
     }
 
-    /// The provider for these options, and its services; with `fake`, which then is one of them.
+    /// The provider for this configuration, and its services; with `fake`, which then is one of them.
     private static func azure(
-        _ options: AzureOptions, _ adaptor: AdaptorConfiguration, _ client: HTTPClient.Options,
-        _ environment: [String: String], of fake: FakeAzureProcess? = nil, on loop: EpollLoop, logger: Logger,
-        metrics: Metrics
+        _ configuration: AzureConfiguration, _ environment: [String: String], of fake: FakeAzureProcess? = nil,
+        on loop: EpollLoop, logger: Logger, metrics: Metrics
     ) throws -> Cloud {
+        let options = configuration.azure
         guard options.problems.isEmpty else { throw ConfigurationError(options.problems) }
-        var client = client
+        var client = HTTPClient.Options()
+        // No proxy for the fake: its address is a loopback address.
+        client.environment = fake == nil ? environment : [:]
         if !options.authorityFile.isEmpty { client.authorityFile = options.authorityFile }
         client.userAgent = "cloud-api-adaptor/\(ProjectVersion.text)"
         let sender = try HTTPClient(client, on: loop, logger: logger)
+        let key = try SSHPublicKey.configured(at: options.sshKeyPath, environment: environment, logger: logger)
         let provider = try AzureProvider(
-            options, sender: sender, sshPublicKey: try sshKey(options, environment, logger), on: loop, logger: logger,
-            metrics: metrics)
-        let verification = AzureVerification(adaptor, options, sender: sender, on: loop, logger: logger)
+            options, sender: sender, sshPublicKey: key.description, on: loop, logger: logger, metrics: metrics)
+        let connection = configuration.adaptor.connection
+        let situation = AzureCheck.Situation(
+            forwarderPort: connection.forwarderPort, vxlanPort: connection.network.vxlanPort,
+            initdataSize: connection.initdata.reveal().utf8.count)
+        let verification = AzureVerification(options, situation, sender: sender, on: loop, logger: logger)
         var cloud = Cloud(
             provider: provider, services: [{ try await sender.run() }, { await provider.run() }],
             verify: { try await verification.run() })
@@ -66,17 +69,12 @@ extension Cloud {
     /// Makes the fake Azure's process a service, and ends it after the services.
     private mutating func rely(on fake: FakeAzureProcess) {
         services.append { try await fake.run() }
-        reach = fake.announcement.reach
+        reach =
+            switch fake.announcement.machines {
+            case .network(let interface): .network(interface: interface)
+            case .loopback(let reason): .loopback(reason: "the fake's VMs have loopback addresses: \(reason)")
+            }
         isFake = true
         end = { await fake.end() }
-    }
-
-    private static func sshKey(
-        _ options: AzureOptions, _ environment: [String: String], _ logger: Logger
-    ) throws(SSHKeyError) -> String {
-        let path = options.sshKeyPath
-        if path.isEmpty { return try SSHPublicKey.makeWithoutPrivateKey().description }
-        if let warning = SSHPublicKey.modeWarning(path, environment: environment) { logger.warning(warning) }
-        return try SSHPublicKey.read(path, environment: environment).description
     }
 }

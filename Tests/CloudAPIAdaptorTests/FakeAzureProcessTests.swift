@@ -1,6 +1,6 @@
 import Configuration
 import Doubles
-import FakeCloud
+import FakeAzureLauncher
 import LinuxIO
 import TestSupport
 import Testing
@@ -9,30 +9,10 @@ import Testing
 
 @Suite("The flags of the fake Azure in the adaptor")
 struct FakeAzureFlagTests {
-    @Test("have the names, variables, defaults and help of those of fake-azure")
-    func parity() {
-        let command = Command(
-            "x", summary: "", defaults: LocalAzureOptions(),
-            sections: [.init("Flags", LocalAzureOptions.settings(prefix: "fake-"))])
-        let own = Command(
-            "x", summary: "", defaults: FakeAzureSettings(), sections: [.init("Flags", FakeAzureSettings.settings)])
-        let (theirs, ours) = (
-            command.values(of: LocalAzureOptions()), own.values(of: FakeAzureSettings())
-        )
-        #expect(ours.map { "\($0.name)=\($0.value)" } == theirs.map { "\($0.name)=\($0.value)" })
-        let (mine, fakes) = (FakeAzureSettings.settings, LocalAzureOptions.settings(prefix: "fake-"))
-        #expect(mine.map(\.environment) == fakes.map(\.environment))
-        // The adaptor also looks for fake-azure in that directory.
-        func help<Options>(_ settings: [Setting<Options>]) -> [String] {
-            settings.filter { $0.name != "fake-programs-dir" }.map(\.help)
-        }
-        #expect(help(mine) == help(fakes))
-    }
-
     private func arguments(_ flags: [String], _ environment: [String: String] = [:]) throws -> [String] {
         guard case .run(let options, _) = try AzureConfiguration.command.parse(flags, environment: environment)
         else { return [] }
-        return options.fakeArguments
+        return options.fakeSettings.arguments + options.fakeArguments
     }
 
     @Test("are passed on as the adaptor has read them, from flags and variables")

@@ -1,6 +1,7 @@
 import LinuxIO
-import TLS
 import Testing
+
+@testable import TLS
 
 @Suite("SSH keys")
 struct SSHKeyTests {

@@ -1,6 +1,7 @@
 internal import COpenSSL
 internal import Encoding
 internal import LinuxIO
+public import Telemetry
 
 /// A public SSH key as one line of `authorized_keys`: `ssh-ed25519 AAAA... peerpod`.
 public struct SSHPublicKey: Hashable, Sendable, CustomStringConvertible {
@@ -10,10 +11,20 @@ public struct SSHPublicKey: Hashable, Sendable, CustomStringConvertible {
     /// Azure takes no other kinds for a Linux VM.
     private static let kinds = ["ssh-ed25519", "ssh-rsa"]
 
+    /// The key in the file at `path`, in which `$NAME` and `${NAME}` stand for environment variables; a file mode that the Go
+    /// adaptor does not accept is a warning. An empty path: a new key without its private key.
+    public static func configured(
+        at path: String, environment: [String: String], logger: Logger
+    ) throws(SSHKeyError) -> SSHPublicKey {
+        if path.isEmpty { return try makeWithoutPrivateKey() }
+        if let warning = modeWarning(path, environment: environment) { logger.warning(warning) }
+        return try read(path, environment: environment)
+    }
+
     /// A new Ed25519 key whose private half is gone before this returns.
     ///
     /// For clouds that require a key although no login is wanted.
-    public static func makeWithoutPrivateKey(comment: String = "peerpod") throws(SSHKeyError) -> SSHPublicKey {
+    static func makeWithoutPrivateKey(comment: String = "peerpod") throws(SSHKeyError) -> SSHPublicKey {
         guard let key = unsafe copenssl_make_ed25519_key() else {
             throw SSHKeyError("cannot make an SSH key: \(OpenSSLError.last("Ed25519").reason)")
         }
@@ -51,7 +62,7 @@ public struct SSHPublicKey: Hashable, Sendable, CustomStringConvertible {
     private init(line: String) { description = line }
 
     /// The key in the file at `path`, in which `$NAME` and `${NAME}` stand for environment variables.
-    public static func read(_ path: String, environment: [String: String]) throws(SSHKeyError) -> SSHPublicKey {
+    static func read(_ path: String, environment: [String: String]) throws(SSHKeyError) -> SSHPublicKey {
         let expanded = expand(path, environment)
         let bytes: [UInt8]
         do {
@@ -65,7 +76,7 @@ public struct SSHPublicKey: Hashable, Sendable, CustomStringConvertible {
     /// What is odd about the file's rights, as a clause; nil when nothing is.
     ///
     /// The Go adaptor wants exactly 0600. A public key may be read by all; who may write it, may log in.
-    public static func modeWarning(_ path: String, environment: [String: String]) -> String? {
+    static func modeWarning(_ path: String, environment: [String: String]) -> String? {
         let expanded = expand(path, environment)
         guard let mode = Files.permissions(expanded), mode != 0o600 else { return nil }
         return "\(expanded) has mode 0\(String(mode, radix: 8)), not 0600"
@@ -98,6 +109,7 @@ public struct SSHPublicKey: Hashable, Sendable, CustomStringConvertible {
 
 /// Why there is no SSH key: a sentence that names the file and says what to do.
 public struct SSHKeyError: Error, Hashable, CustomStringConvertible {
+    /// The sentence.
     public let description: String
 
     init(_ description: String) { self.description = description }

@@ -1,43 +1,39 @@
-internal import AzurePreflight
-internal import AzureProvider
-internal import HTTPTransport
-internal import LinuxIO
-internal import PodConnection
-internal import Telemetry
+package import AzureProvider
+package import HTTPTransport
+package import LinuxIO
+package import Telemetry
 
-/// What `-cloud-config-verify` asks of Azure before the first pod: the same as `peerpodctl check azure`.
-struct AzureVerification: Sendable {
-    let options: AzureOptions
-    let situation: AzureCheck.Situation
-    let sender: any HTTPSender
-    let loop: EpollLoop
-    let logger: Logger
+/// The check of Azure before the first pod for `-cloud-config-verify`: that of `peerpodctl check azure`, with findings as log lines.
+package struct AzureVerification: Sendable {
+    private let options: AzureOptions
+    private let situation: AzureCheck.Situation
+    private let sender: any HTTPSender
+    private let loop: EpollLoop
+    private let logger: Logger
 
     /// No pod could start in Azure; the findings have been logged.
     struct Failed: Error, CustomStringConvertible {
+        /// Each reason, with its subject.
         let description: String
     }
 
-    init(
-        _ configuration: AdaptorConfiguration, _ options: AzureOptions, sender: any HTTPSender, on loop: EpollLoop,
+    /// A check with these options.
+    package init(
+        _ options: AzureOptions, _ situation: AzureCheck.Situation, sender: any HTTPSender, on loop: EpollLoop,
         logger: Logger
     ) {
         self.options = options
-        var situation = AzureCheck.Situation()
-        situation.forwarderPort = configuration.connection.forwarderPort
-        situation.vxlanPort = configuration.connection.network.vxlanPort
-        situation.initdataSize = configuration.connection.initdata.reveal().utf8.count
         self.situation = situation
         self.sender = sender
         self.loop = loop
         self.logger = logger
     }
 
-    /// Logs the findings.
+    /// Checks Azure and logs the findings.
     ///
     /// - Throws: ``Failed`` when no pod could start. What is not known is only logged: Azure may be unreachable at the moment,
     ///   and an adaptor that waits for it is better than one that does not start.
-    func run() async throws {
+    package func run() async throws {
         let findings = await AzureCheck(options, situation, sender: sender, on: loop, logger: logger).run()
         try Task.checkCancellation()
         for finding in findings { log(finding) }

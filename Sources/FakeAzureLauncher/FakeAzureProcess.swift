@@ -1,6 +1,5 @@
-internal import Configuration
-internal import LinuxIO
-internal import Telemetry
+package import LinuxIO
+package import Telemetry
 
 /// The program `fake-azure`, run as a child of this process.
 ///
@@ -8,8 +7,9 @@ internal import Telemetry
 /// included; the end of its standard input tells it to end, also when this process is killed. It has a session of its own
 /// and ignores SIGINT and SIGTERM, so that a service manager or Ctrl-C does not end it before this process has ended what
 /// uses it. Its log goes where this process's log goes.
-struct FakeAzureProcess: Sendable {
-    let announcement: FakeAzureAnnouncement
+package struct FakeAzureProcess: Sendable {
+    /// How to use the fake.
+    package let announcement: FakeAzureAnnouncement
     private let child: ChildProcess
     private let executable: String
     private let stateDirectory: String
@@ -22,14 +22,17 @@ struct FakeAzureProcess: Sendable {
     private static let shutdownTimeout = Duration.seconds(5)
     private static let announcementLimit = 64 << 10
 
-    /// Starts the program and waits until it serves.
+    /// Starts the program with the flags for `settings` and with `arguments`, and waits until it serves.
+    ///
+    /// `environment` is that of this process. The child gets it without secrets and without the variables of its own flags.
     ///
     /// - Throws: ``FakeAzureError``, with what to do about it.
-    static func start(
-        _ configuration: AzureConfiguration, environment: [String: String], on loop: EpollLoop, logger: Logger
+    package static func start(
+        _ settings: FakeAzureSettings, arguments: [String], environment: [String: String], on loop: EpollLoop,
+        logger: Logger
     ) async throws -> FakeAzureProcess {
-        let executable = try findProgram(in: configuration.fake.programsDirectory)
-        var options = ChildProcess.Options(executable: executable, arguments: configuration.fakeArguments)
+        let executable = try findProgram(in: settings.programsDirectory)
+        var options = ChildProcess.Options(executable: executable, arguments: settings.arguments + arguments)
         options.environment = childEnvironment(environment)
         options.input = .pipe
         options.output = .pipe
@@ -50,7 +53,7 @@ struct FakeAzureProcess: Sendable {
             }
             return FakeAzureProcess(
                 announcement: try FakeAzureAnnouncement(parsing: line), child: child, executable: executable,
-                stateDirectory: configuration.fake.stateDirectory, loop: loop, logger: logger)
+                stateDirectory: settings.stateDirectory, loop: loop, logger: logger)
         } catch {
             await end(child, executable, on: loop, logger: logger)
             guard error is DeadlineExceeded else { throw error }
@@ -60,10 +63,10 @@ struct FakeAzureProcess: Sendable {
         }
     }
 
-    /// Waits while the child runs.
+    /// Waits until the child has ended.
     ///
     /// - Throws: ``FakeAzureError`` when the child has ended, or `CancellationError`.
-    func run() async throws {
+    package func run() async throws {
         let status = try await child.wait()
         throw FakeAzureError(
             description:
@@ -73,7 +76,7 @@ struct FakeAzureProcess: Sendable {
     }
 
     /// Ends the child and waits for its end.
-    func end() async { await Self.end(child, executable, on: loop, logger: logger) }
+    package func end() async { await Self.end(child, executable, on: loop, logger: logger) }
 
     private static func end(
         _ child: ChildProcess, _ executable: String, on loop: EpollLoop, logger: Logger

@@ -1,23 +1,38 @@
-internal import Configuration
+package import Configuration
 internal import Telemetry
 
 /// The flags of the program `fake-azure` that the adaptor passes on to it: the same names, with the prefix `fake-`.
-struct FakeAzureSettings: Sendable {
-    var stateDirectory = "/run/peerpod/fake-cloud"
-    var programsDirectory = ""
-    var forwarderFlags: [String] = []
-    var network = "automatic"
-    var scenarioFile = ""
-    var recordingFile = ""
-    var acceptsAnyIdentity = false
-    var acceptDelay = Duration.zero
-    var addressDelay = Duration.zero
-    var bootDelay = Duration.zero
-    var operationDelay = Duration.zero
+package struct FakeAzureSettings: Sendable {
+    /// The directory of the fake's resources and VMs.
+    package var stateDirectory = "/run/peerpod/fake-cloud"
+    /// The directory of `fake-azure`, `fake-pod-vm` and `agent-protocol-forwarder`; empty: that of this program.
+    package var programsDirectory = ""
+    /// Further flags of the VMs' forwarders.
+    package var forwarderFlags: [String] = []
+    /// The value of the flag `-network` of `fake-azure`.
+    package var network = "automatic"
+    /// A JSON file with the behaviour of the fake; empty: none.
+    package var scenarioFile = ""
+    /// The file for the recorded exchanges; empty: none.
+    package var recordingFile = ""
+    /// Whether managed identities and federated tokens get tokens, too.
+    package var acceptsAnyIdentity = false
+    /// The time from the request until the VM is accepted; zero: the scenario decides.
+    package var acceptDelay = Duration.zero
+    /// The time from the request until the network interface has its address.
+    package var addressDelay = Duration.zero
+    /// The time from the request until the VM's programs start.
+    package var bootDelay = Duration.zero
+    /// The minimum time from the request until the creation is reported as done.
+    package var operationDelay = Duration.zero
 
-    static let prefix = "fake-"
+    /// The defaults.
+    package init() {}
 
-    static let settings: [Setting<FakeAzureSettings>] = [
+    private static let prefix = "fake-"
+
+    /// A flag and a variable for each field.
+    package static let settings: [Setting<FakeAzureSettings>] = [
         setting(
             "state-dir", \.stateDirectory, .path,
             """
@@ -60,6 +75,13 @@ struct FakeAzureSettings: Sendable {
             "operation-delay", \.operationDelay, delay,
             "The minimum time until the creation of a VM is reported as done."),
     ]
+
+    /// The flags with which a supervised `fake-azure` gets these settings, without those that have their default.
+    package var arguments: [String] {
+        let command = Command("fake-azure", summary: "", defaults: Self(), sections: [.init("Flags", Self.settings)])
+        let changed = zip(command.values(of: self), command.values(of: Self())).filter { $0.value != $1.value }
+        return ["-supervised"] + changed.map { "-\($0.0.name.dropFirst(Self.prefix.count))=\($0.0.value)" }
+    }
 
     private static let delay = ValueFormat.duration(in: .zero ... .seconds(86_400))
 

@@ -1,0 +1,25 @@
+internal import Telemetry
+
+extension AzureOptions {
+    /// Replaces the account, endpoints, network and image with those of this environment; the other settings of VMs stay.
+    ///
+    /// A variable that the environment does not have clears its setting, so that nothing of the former account stays. The size
+    /// replaces only the default size, and only if VMs are confidential.
+    package mutating func replaceAccount(from environment: [String: String]) {
+        func value(_ variable: String) -> String { environment[variable] ?? "" }
+        subscriptionID = value("AZURE_SUBSCRIPTION_ID")
+        tenantID = value("AZURE_TENANT_ID")
+        clientID = value("AZURE_CLIENT_ID")
+        clientSecret = Secret(value("AZURE_CLIENT_SECRET"))
+        resourceGroup = value("AZURE_RESOURCE_GROUP")
+        region = value("AZURE_REGION")
+        subnetID = value("AZURE_SUBNET_ID")
+        securityGroupID = value("AZURE_NSG_ID")
+        imageID = value("AZURE_IMAGE_ID")
+        authorityHost = value("AZURE_AUTHORITY_HOST")
+        managementEndpoint = value("AZURE_MANAGEMENT_ENDPOINT")
+        metadataEndpoint = value("AZURE_IMDS_ENDPOINT")
+        authorityFile = value("AZURE_CA_FILE")
+        if instanceSize == AzureOptions().instanceSize, isConfidential { instanceSize = value("AZURE_INSTANCE_SIZE") }
+    }
+}

@@ -27,8 +27,8 @@
 #include <netlink/route/route.h>
 #include <netlink/route/tc.h>
 
-// libnl keeps its own, coarser number of a refusal, and nothing of the kernel's words. So whoever wants them looks at the
-// answer itself, as it comes by.
+// libnl keeps only its own, coarser number of a refusal, and not the kernel's text. A callback reads both from the kernel's
+// answer.
 struct cnetlink_refusal {
     int error;
     char words[160];
@@ -52,10 +52,10 @@ static inline int cnetlink_note(struct sockaddr_nl *sender, struct nlmsgerr *ans
 
 static inline int cnetlink_note_refusals(struct nl_sock *socket, struct cnetlink_refusal *refusal) {
     int on = 1;
-    // The kernel answers each request, but for what it has no memory left for: then better an error than a thread for good.
+    // The kernel answers each request, except when it lacks memory: then the request fails instead of blocking the thread.
     struct timeval patience = {.tv_sec = 30};
     setsockopt(nl_socket_get_fd(socket), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    // Old kernels have no words; that is no reason to do without them here.
+    // Old kernels refuse this option and send no text; the socket works without it.
     setsockopt(nl_socket_get_fd(socket), SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
     return nl_socket_modify_err_cb(socket, NL_CB_CUSTOM, cnetlink_note, refusal);
 }

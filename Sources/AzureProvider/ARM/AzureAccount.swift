@@ -13,7 +13,7 @@ package struct AzureAccount: Sendable {
         endpoints = AzureEndpoints(options)
     }
 
-    /// `https://management.azure.com` and the like, without a slash at its end.
+    /// The URL of Azure Resource Manager, such as `https://management.azure.com`, without a slash at the end.
     package var endpoint: String { endpoints.management }
 
     /// `/subscriptions/{id}`

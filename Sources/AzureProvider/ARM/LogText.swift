@@ -3,15 +3,15 @@ package enum LogText {
     /// One line of at most `limit` characters, without control characters.
     package static func sanitized(_ text: some StringProtocol, limit: Int = 2000) -> String {
         // Only the needed part is read: the text may have megabytes.
-        var tidy = ""
+        var result = ""
         var count = 0
         for character in text.unicodeScalars {
-            if count == limit { return tidy + "…" }
+            if count == limit { return result + "…" }
             let isControl = character.value < 0x20 || (0x7f..<0xa0).contains(character.value)
-            tidy.unicodeScalars.append(isControl ? " " : character)
+            result.unicodeScalars.append(isControl ? " " : character)
             count += 1
         }
-        return tidy
+        return result
     }
 }
 

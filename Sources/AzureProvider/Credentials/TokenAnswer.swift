@@ -59,7 +59,7 @@ enum TokenAnswer {
 
     /// What the error of any other status says: `error`, the numbers of `error_codes`, and the description's first line.
     struct Refusal: Equatable, Sendable {
-        /// `invalid_client` and the like, or empty.
+        /// The OAuth error, such as `invalid_client`, or empty.
         var error = ""
         /// The digits of Entra's `AADSTS7000215`.
         var codes: [Int64] = []

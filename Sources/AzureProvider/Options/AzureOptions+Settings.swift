@@ -42,10 +42,10 @@ extension AzureOptions {
         ),
         Setting(
             "azure-authority-host", environment: "AZURE_AUTHORITY_HOST", \.authorityHost, .endpoint,
-            "Where tokens are issued, instead of the cloud's https://login.microsoftonline.com or the like."),
+            "The URL of the token issuer. Without it, that of the cloud, such as https://login.microsoftonline.com."),
         Setting(
             "azure-management-endpoint", environment: "AZURE_MANAGEMENT_ENDPOINT", \.managementEndpoint, .endpoint,
-            "Where Azure Resource Manager is, instead of the cloud's https://management.azure.com or the like."),
+            "The URL of Azure Resource Manager. Without it, that of the cloud, such as https://management.azure.com."),
         Setting(
             "azure-metadata-endpoint", environment: "AZURE_IMDS_ENDPOINT", \.metadataEndpoint, .endpoint,
             "Where this node's instance metadata service is; managed identity asks it for tokens."),

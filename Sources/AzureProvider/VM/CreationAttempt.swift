@@ -77,7 +77,7 @@ struct CreationAttempt: Sendable {
         return (try? VirtualMachine(node))?.interfaceName
     }
 
-    /// The PUT failed or got no answer: the VM may exist all the same, and belong to this sandbox.
+    /// The PUT failed or got no answer; nevertheless the VM may exist and belong to this sandbox.
     private func adopted(after error: ARMError) async throws(CreationFailure) -> String? {
         if error.kind == .cancelled || error.mayHaveCreated {
             context.vms.update(id) { $0.lost = context.clock.now }

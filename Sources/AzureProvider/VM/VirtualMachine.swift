@@ -119,7 +119,7 @@ extension JSONNode {
     }
 }
 
-/// Whether a VM is switched on, as its instance view says: the status `PowerState/running` and the like.
+/// The power state of a VM, from a status of its instance view such as `PowerState/running`.
 enum PowerState: Equatable, Sendable {
     /// Running, or about to: `starting`, `running`, and any other state.
     case on

@@ -20,7 +20,7 @@ struct clinux_event {
 int clinux_epoll_create(void);
 int clinux_eventfd(void);
 int clinux_epoll_set(int epoll, int operation, int fd, unsigned int mask, unsigned long long tag);
-// Nanoseconds rather than epoll_wait's milliseconds; below zero waits for ever.
+// Nanoseconds rather than epoll_wait's milliseconds; below zero waits without a limit.
 int clinux_epoll_wait(int epoll, struct clinux_event *events, int count, long long nanoseconds);
 
 // A descriptor that becomes readable once, that many nanoseconds after it was set; 0 sets it back.
@@ -97,7 +97,7 @@ int clinux_enter_mounts(int fd);
 int clinux_bind_tree(const char *source, const char *target);
 // A file system in memory; `options` as mount(8) takes them, and flags as below.
 int clinux_mount_memory(const char *target, unsigned long flags, const char *options);
-// Flags for what is mounted at `target`, which takes it away from nobody else.
+// Sets flags of the mount at `target`; other mounts of the same file system keep theirs.
 extern const unsigned long clinux_read_only, clinux_no_set_uid, clinux_no_devices, clinux_no_programs;
 int clinux_restrict_mount(const char *target, unsigned long flags);
 // No copy of it appears with a copy of what is above it.
@@ -110,5 +110,5 @@ int clinux_set_host_name(const char *name, unsigned long length);
 int clinux_lock(int fd);
 // Fails with EWOULDBLOCK when another open file has the lock.
 int clinux_try_lock(int fd);
-// What kind of namespace a descriptor is of (CLONE_NEWNET, ...); -1 when it is none.
+// The kind of a namespace's descriptor (CLONE_NEWNET, ...); -1 when the descriptor is not a namespace.
 int clinux_namespace_type(int fd);

@@ -22,7 +22,7 @@ public struct ProviderError: Error {
         public static let unreachable = Code("unreachable")
         /// The cloud accepted the request and failed later.
         public static let operationFailed = Code("operation failed")
-        /// The caller's task was cancelled; the cloud may have accepted the request all the same.
+        /// The caller's task was cancelled; the cloud may nevertheless have accepted the request.
         public static let cancelled = Code("cancelled")
     }
 

@@ -14,7 +14,7 @@ package struct Decision: ~Copyable {
 
 /// One pod's VM, and the record of it that outlives this process.
 package struct Sandbox: Sendable {
-    /// What is on disk, but for a deletion that the disk refused (``abandon(_:in:)``), and before ``create(in:)``.
+    /// The record on disk. They differ before ``create(in:)``, and after a deletion that the disk refused (``abandon(_:in:)``).
     package private(set) var record: SandboxRecord
     /// Whether the disk knows of the present state.
     private var isRecorded: Bool

@@ -9,8 +9,8 @@
 ///
 /// One transition leads back: from `booting` to `creating`, when the provider replaces the VM.
 ///
-/// Every other failure after the cloud was asked leads to `deleting`, by name: a request that failed may have been accepted
-/// all the same. An event that comes late (a creation's answer after a stop) changes nothing.
+/// Every other failure after the cloud was asked leads to `deleting`, by name: the cloud may have accepted a
+/// request that failed. An event that comes late (a creation's answer after a stop) changes nothing.
 package enum SandboxState: Equatable, Sendable {
     // Each case holds what that state has, and nothing that it might have.
     /// The node's side is being made, the cloud knows nothing. Leads to `prepared` or `gone`.

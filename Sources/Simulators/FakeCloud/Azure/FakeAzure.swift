@@ -31,7 +31,7 @@ public final class FakeAzure: Sendable {
 
     /// A fake Azure with the resources of an earlier process; it serves once ``run()`` runs.
     ///
-    /// - Throws: ``SystemCallError`` and the like when its files or its address cannot be used.
+    /// - Throws: ``SystemCallError``, or the error of a file's format, when its files or its address cannot be used.
     package init(
         _ options: FakeAzureOptions, machines: any MachineHost, on loop: EpollLoop, logger: Logger = .silent
     ) throws {

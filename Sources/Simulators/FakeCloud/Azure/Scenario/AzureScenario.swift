@@ -80,7 +80,7 @@ package struct AzureScenario: Equatable, Sendable {
 
     /// The only image.
     package struct Image: Equatable, Sendable {
-        /// The regions to which it is replicated, besides the account's region unless `isHere` is false.
+        /// The regions to which it is replicated, in addition to the account's region unless `isHere` is false.
         package var regions: [String] = []
         package var isHere = true
         /// The feature `SecurityType` of the image definition; empty: none.

@@ -6,6 +6,7 @@ public struct CallRefused: Error, Equatable, Sendable, CustomStringConvertible {
 
     init(_ reason: String) { self.reason = reason }
 
+    /// The refusal, its reason, and what to do.
     public var description: String {
         "a request to the agent is refused: \(reason); a kata shim does not send such a request: find the program that connects to the agent socket"
     }

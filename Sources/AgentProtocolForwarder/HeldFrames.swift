@@ -85,6 +85,7 @@ public final class HeldFrames: Sendable {
 public struct HeldFrameRefused: Error, Equatable, Sendable, CustomStringConvertible {
     let limit: Int
 
+    /// The failure, with the limit and what to do.
     public var description: String {
         "calls that have to be rewritten need more than the \(limit) bytes that may be buffered; send smaller requests, or fewer at a time"
             + " at once"

@@ -9,5 +9,6 @@ public struct ConfigurationError: Error, Equatable, CustomStringConvertible {
     /// An error of one sentence.
     public init(_ problem: String) { problems = [problem] }
 
+    /// The problems, one a line.
     public var description: String { problems.joined(separator: "\n") }
 }

@@ -6,6 +6,7 @@ public struct HTTPHeaders: Sendable, Equatable, ExpressibleByDictionaryLiteral {
     /// No fields, or these.
     public init(_ fields: [(name: String, value: String)] = []) { self.fields = fields }
 
+    /// These fields, in their order; names may repeat.
     public init(dictionaryLiteral elements: (String, String)...) { fields = elements }
 
     /// The first value of `name`, in any case; setting replaces all of them.
@@ -20,6 +21,7 @@ public struct HTTPHeaders: Sendable, Equatable, ExpressibleByDictionaryLiteral {
     /// Adds a field beside those of the same name.
     public mutating func add(_ name: String, _ value: String) { fields.append((name, value)) }
 
+    /// Whether both have the same fields in the same order.
     public static func == (left: HTTPHeaders, right: HTTPHeaders) -> Bool {
         left.fields.elementsEqual(right.fields, by: ==)
     }

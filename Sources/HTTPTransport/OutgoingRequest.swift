@@ -60,7 +60,9 @@ public struct HTTPError: Error, Hashable, Sendable, CustomStringConvertible {
         case client
     }
 
+    /// Whether the server may have received the request.
     public let effect: Effect
+    /// The kind of the failure.
     public let reason: Reason
     /// In words, with host and port; no query, no secret.
     public let description: String

@@ -24,6 +24,7 @@ public struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
         self.column = column
     }
 
+    /// The message, with the position or the path if there is one.
     public var description: String {
         if let line, let column { return "line \(line), column \(column): \(message)" }
         return path.isEmpty ? message : "\(path): \(message)"

@@ -12,8 +12,11 @@ public protocol JSONReadable {
 
 /// An object and where in its document it was found.
 public struct JSONNode: JSONReadable, Sendable {
+    /// The members of the object.
     public let members: JSONObject
+    /// The path of the object in its document, such as `properties.storage`; empty for the document itself.
     public let path: String
+    /// Whether names of members match without regard to case.
     public let ignoresCase: Bool
 
     /// The object that `value` is; throws if it is something else.
@@ -28,8 +31,11 @@ public struct JSONNode: JSONReadable, Sendable {
 }
 
 extension JSONObject: JSONReadable {
+    /// The object itself.
     public var members: JSONObject { self }
+    /// Empty: the object is the document.
     public var path: String { "" }
+    /// False: names match exactly.
     public var ignoresCase: Bool { false }
 }
 

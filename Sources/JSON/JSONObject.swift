@@ -54,6 +54,7 @@ public struct JSONObject: Sendable {
 }
 
 extension JSONObject: Equatable {
+    /// Whether both have the same members; their order does not matter.
     public static func == (one: JSONObject, other: JSONObject) -> Bool {
         one.count == other.count && one.entries.allSatisfy { other[$0.key] == $0.value }
     }

@@ -21,6 +21,7 @@ public struct NetAddress: Hashable, Sendable, CustomStringConvertible {
         bytes = Array(buffer.prefix(isVersion6 ? 16 : 4))
     }
 
+    /// The address as text, such as `10.0.0.1` or `fd00::1`.
     public var description: String {
         var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
         _ = unsafe inet_ntop(family, bytes, &text, socklen_t(text.count))
@@ -98,6 +99,7 @@ public struct NetPrefix: Hashable, Sendable, CustomStringConvertible {
         length = 0
     }
 
+    /// The prefix as text, such as `10.0.0.0/24`.
     public var description: String { "\(address)/\(length)" }
 
     /// Whether it covers every address of its family.
@@ -152,6 +154,7 @@ public struct LinkAddress: Hashable, Sendable, CustomStringConvertible {
         self.init(bytes: bytes)
     }
 
+    /// The address as text, such as `02:00:00:00:00:01`.
     public var description: String {
         bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: ":")
     }

@@ -17,6 +17,7 @@ public struct OtherTunnel: Equatable, Sendable, CustomStringConvertible {
         isExclusive = vxlan.isExternal
     }
 
+    /// The other tunnel in error messages.
     public var description: String {
         isExclusive
             ? "The interface \(interface) takes UDP port \(port) for itself, as Cilium's do, so no pod can have a tunnel. Choose another -vxlan-port."

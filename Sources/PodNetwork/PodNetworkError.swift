@@ -5,6 +5,7 @@ internal import LinuxIO
 public struct PodNetworkError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The kind of failure. A struct, so that new codes break no `switch`.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
+        /// The name of the code in log lines.
         public let description: String
 
         /// No namespace is at the path. A removal succeeds then.
@@ -27,6 +28,7 @@ public struct PodNetworkError: Error, Equatable, Sendable, CustomStringConvertib
         public static let exhausted = Code(description: "exhausted")
     }
 
+    /// The kind of the failure.
     public let code: Code
     /// The object of the operation.
     public let object: String

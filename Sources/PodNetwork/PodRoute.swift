@@ -93,6 +93,7 @@ public struct PodRoute: Hashable, Sendable, CustomStringConvertible {
         self.mtu = mtu
     }
 
+    /// The route in log lines, in the syntax of ip-route(8).
     public var description: String {
         var text = destination.description
         if let gateway { text += " via \(gateway)" }
@@ -147,5 +148,6 @@ public struct PodNeighbor: Hashable, Sendable, CustomStringConvertible {
         self.hardwareAddress = hardwareAddress
     }
 
+    /// The neighbor in log lines: both addresses.
     public var description: String { "\(address) at \(hardwareAddress)" }
 }

@@ -17,6 +17,7 @@ public struct Tunnel: Hashable, Sendable, CustomStringConvertible {
         self.local = local
     }
 
+    /// The tunnel in log lines: its identifier, the remote address and the port.
     public var description: String { "VXLAN \(identifier) to \(remote), UDP port \(port)" }
 
     /// The size that the tunnel adds to a pod's packet: the Ethernet, VXLAN, UDP and outer IP headers.

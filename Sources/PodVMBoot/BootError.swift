@@ -4,6 +4,7 @@
 public struct BootError: Error, Equatable, Sendable, CustomStringConvertible {
     /// What a caller may decide by. A struct, so that new codes break no `switch`.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
+        /// The name of the code in log lines.
         public let description: String
 
         /// The bytes are not in the format they should be in.
@@ -33,5 +34,6 @@ public struct BootError: Error, Equatable, Sendable, CustomStringConvertible {
         self.advice = advice
     }
 
+    /// The subject, the reason and the advice as a sentence.
     public var description: String { "\(subject): \(reason); \(advice)" }
 }

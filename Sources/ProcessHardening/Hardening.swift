@@ -55,6 +55,7 @@ public struct Hardening: Sendable {
 
 /// Why a process has rights that it does not need, and does not go on with them.
 public struct HardeningError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The failed operation, the reason and what to do.
     public let description: String
 
     init(_ reason: String, advice: String?) { description = advice.map { "\(reason); \($0)" } ?? reason }

@@ -20,6 +20,7 @@ public enum LogLevel: Int, Sendable, CaseIterable, Comparable, CustomStringConve
         }
     }
 
+    /// The name of the level in settings and log lines.
     public var description: String {
         switch self {
         case .debug: "debug"
@@ -29,5 +30,6 @@ public enum LogLevel: Int, Sendable, CaseIterable, Comparable, CustomStringConve
         }
     }
 
+    /// Whether `left` is less severe than `right`.
     public static func < (left: LogLevel, right: LogLevel) -> Bool { left.rawValue < right.rawValue }
 }

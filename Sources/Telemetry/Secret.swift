@@ -13,8 +13,11 @@ public struct Secret<Value: Sendable>: Sendable, CustomStringConvertible, Custom
     /// The value itself, for the one place that needs it.
     public func reveal() -> Value { value }
 
+    /// A placeholder in place of the value.
     public var description: String { "‹secret›" }
+    /// The same placeholder.
     public var debugDescription: String { description }
+    /// A mirror without children, so that `dump` does not print the value.
     public var customMirror: Mirror { Mirror(self, children: [:]) }
 }
 

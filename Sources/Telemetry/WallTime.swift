@@ -65,6 +65,7 @@ public struct WallTime: Sendable, Hashable, Comparable, CustomStringConvertible 
         return (number < 0 ? "-" : "") + String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
     }
 
+    /// Whether `left` is earlier than `right`.
     public static func < (left: WallTime, right: WallTime) -> Bool {
         left.millisecondsSinceEpoch < right.millisecondsSinceEpoch
     }

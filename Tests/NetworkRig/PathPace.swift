@@ -9,15 +9,17 @@ internal import PodNetwork
 public struct PathPace: Sendable {
     /// One kind of measurement, once a round.
     public struct Series: Sendable {
-        /// Through the tunnel, and to a pod that has just its cable.
+        /// To a pod behind the tunnel, a value for each round.
         public internal(set) var tunnel: [Double] = []
+        /// To a pod that has only a cable, in the same rounds.
         public internal(set) var cable: [Double] = []
         /// Of the same round.
         public var ratios: [Double] { zip(tunnel, cable).map { $0 / $1 } }
     }
 
-    /// One TCP stream to the pod, and from it, in bits a second.
+    /// One TCP stream to the pod, in bits per second.
     public private(set) var into = Series()
+    /// One TCP stream from the pod, in bits per second.
     public private(set) var out = Series()
     /// The median of a round's echo times, in seconds.
     public private(set) var echo = Series()

@@ -11,8 +11,9 @@ public struct SetUpPace: Sendable {
         public let wall: Double
     }
 
-    /// The node's end, one pod after the other, and many at once.
+    /// The node's end, one pod after the other.
     public let nodeOneByOne: Series
+    /// The node's end, all pods at once.
     public let nodeAtOnce: Series
     /// The VM's end, many at once (in truth each VM has one).
     public let vmAtOnce: Series

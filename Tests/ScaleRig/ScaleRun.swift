@@ -20,8 +20,11 @@ public struct ScaleRun: Sendable {
         case spread(perSecond: Double)
     }
 
+    /// The number of nodes, each with a provider of its own.
     public var nodes = 1000
+    /// The number of pods on all nodes.
     public var pods = 5000
+    /// When pods arrive.
     public var arrivals = Arrivals.atOnce
     /// Seconds in which the nodes' daemons come up, before there are pods.
     public var rollout = 300.0
@@ -32,10 +35,12 @@ public struct ScaleRun: Sendable {
     /// How many seconds pass in one of ours.
     public var timeScale = 15.0
 
+    /// The defaults.
     public init() {}
 
     /// What came of it; times are in Azure's seconds.
     public struct Report: Sendable {
+        /// The number of pods that ran.
         public var started = 0
         /// Starts that failed, and were asked for again as kubelet would.
         public var failedStarts = 0

@@ -9,7 +9,9 @@ public struct MetadataQuery: Equatable, Sendable {
 
     /// `key=value`.
     public struct Parameter: Equatable, Sendable {
+        /// The name: `api-version`, `format` or `nonce`.
         public let key: String
+        /// The text after the equals sign.
         public let value: String
     }
 

@@ -8,6 +8,7 @@ public struct HTTPResponseReader: Sendable {
     public struct Answer: Equatable, Sendable {
         /// 200 and so on.
         public let status: Int
+        /// The content, without the header fields.
         public let body: [UInt8]
     }
 
@@ -77,6 +78,7 @@ public enum HTTPResponseError: Error, Equatable, Sendable, CustomStringConvertib
     case encoded(String)
     case tooLong(limit: Int)
 
+    /// The failure as a sentence for a log line.
     public var description: String {
         switch self {
         case .silent: "the connection ended without an answer"

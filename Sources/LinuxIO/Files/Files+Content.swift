@@ -43,8 +43,11 @@ extension Files {
     public struct Space: Equatable, Sendable {
         /// Of one resource: the total, how much is free, and how much of that is free for every user.
         public struct Count: Equatable, Sendable {
+            /// The size of the file system in units of the resource.
             public let total: UInt64
+            /// The free amount, including the part that is reserved for root.
             public let free: UInt64
+            /// The part of the free amount that every user can use.
             public let available: UInt64
         }
 

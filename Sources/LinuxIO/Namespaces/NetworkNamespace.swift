@@ -14,6 +14,7 @@ public final class NetworkNamespace: Sendable, CustomStringConvertible {
         /// The kernel refused.
         case refused(SystemCallError)
 
+        /// The failure as a sentence, with the path if the path is the cause.
         public var description: String {
             switch self {
             case .missing(let path): "There is no network namespace at \(path)."

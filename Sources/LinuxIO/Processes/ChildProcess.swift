@@ -25,8 +25,11 @@ public final class ChildProcess: Sendable {
         public var environment: [String: String]?
         /// nil: the parent's.
         public var workingDirectory: String?
+        /// The child's standard input.
         public var input = Output.null
+        /// The child's standard output.
         public var output = Output.inherit
+        /// The child's standard error.
         public var error = Output.inherit
         /// Whether the child leads a session, and so a process group, of its own.
         public var newSession = false

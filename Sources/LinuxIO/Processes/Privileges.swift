@@ -7,6 +7,7 @@ public enum Capability: Int32, CaseIterable, Sendable, CustomStringConvertible {
     case netAdmin = 12
     case sysAdmin = 21
 
+    /// The name of the capability, such as `NET_ADMIN`.
     public var description: String {
         switch self {
         case .netBindService: "NET_BIND_SERVICE"

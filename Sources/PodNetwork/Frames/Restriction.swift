@@ -14,6 +14,7 @@ public struct Restriction: Hashable, Sendable, CustomStringConvertible {
         self.openPorts = openPorts.sorted()
     }
 
+    /// The restriction in log lines.
     public var description: String {
         openPorts.isEmpty
             ? "\(prefix)" : "\(prefix) (open: port \(openPorts.map { "\($0)" }.joined(separator: ", ")))"

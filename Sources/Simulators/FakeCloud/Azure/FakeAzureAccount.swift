@@ -3,15 +3,25 @@ public import Telemetry
 
 /// All that an adaptor needs to know to use a fake Azure.
 public struct FakeAzureAccount: Sendable {
+    /// The only subscription of the fake.
     public let subscriptionID: String
+    /// The tenant in the URL of the token endpoint.
     public let tenantID: String
+    /// The only application that gets tokens for a client secret.
     public let clientID: String
+    /// The secret of the application.
     public let clientSecret: Secret<String>
+    /// The name of the only resource group.
     public let resourceGroup: String
+    /// The region of all resources.
     public let region: String
+    /// The ARM id of the subnet for VMs.
     public let subnetID: String
+    /// The ARM id of the network security group for VMs.
     public let securityGroupID: String
+    /// The ARM id of the only image.
     public let imageID: String
+    /// A VM size that the region offers.
     public let instanceSize: String
     /// In place of `https://login.microsoftonline.com`.
     public let authorityHost: String

@@ -10,5 +10,6 @@ public struct MachineError: Error, Equatable, Sendable, CustomStringConvertible 
         self.reason = reason
     }
 
+    /// The operation and the reason as a sentence.
     public var description: String { "cannot \(operation): \(reason)" }
 }

@@ -16,9 +16,7 @@ struct Daemon: Sendable {
     let makeCloud: Cloud.Factory
 
     /// How long StopVM is served after the tunnels were closed: kata's shim calls it as soon as its connection breaks.
-    private static let stopVMTime = Duration.seconds(2)
-    /// The timeout for the end of the services, including the time for StopVM. Unfinished work stays on record.
-    private static let shutdownTimeout = stopVMTime + .seconds(5)
+    static let stopVMTime = Duration.seconds(2)
     /// When the memory of the start is returned: the first requests to the cloud are done by then.
     private static let settlingTime = Duration.seconds(10)
     /// The longest time between two comparisons of the cloud's VMs with the records.
@@ -53,28 +51,8 @@ struct Daemon: Sendable {
         return try outcome.get()
     }
 
-    /// Serves until a signal comes; returns the exit status.
-    private func serve(
-        _ cloud: Cloud, _ metrics: Metrics, _ signals: Signals, on loop: EpollLoop
-    ) async throws -> Int32 {
-        try dropPrivileges(using: cloud)
-        let stop = Event()
-        return try await withThrowingTaskGroup(of: Int32?.self) { group in
-            group.addTask {
-                try await serve(cloud, metrics, until: stop, on: loop)
-                return 0
-            }
-            group.addTask {
-                try await handleSignals(signals, stop, on: loop)
-                return 1
-            }
-            defer { group.cancelAll() }
-            return try await group.next().flatMap { $0 } ?? 0
-        }
-    }
-
     /// Runs the cloud's services, and the node's within their time.
-    private func serve(_ cloud: Cloud, _ metrics: Metrics, until stop: Event, on loop: EpollLoop) async throws {
+    func serve(_ cloud: Cloud, _ metrics: Metrics, until stop: Event, on loop: EpollLoop) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for service in cloud.services { group.addTask { try await service() } }
             group.addTask {
@@ -194,24 +172,5 @@ struct Daemon: Sendable {
             try await group.next()
         }
         logger.info("Stopped; sandboxes and their VMs stay")
-    }
-
-    /// Stops the daemon at the first signal; exits at once at a second one, or when stopping exceeds its timeout.
-    private func handleSignals(_ signals: Signals, _ stop: Event, on loop: EpollLoop) async throws {
-        let first = try await signals.next()
-        logger.info("Stopping", [LogField("signal", Int(first))])
-        ServiceManager.notify("STOPPING=1", environment: environment)
-        stop.set()
-        do {
-            let second = try await withDeadline(.now.advanced(by: Self.shutdownTimeout), on: loop) {
-                try await signals.next()
-            }
-            logger.warning("Exiting at once because of a second signal", [LogField("signal", Int(second))])
-        } catch is DeadlineExceeded {
-            logger.error(
-                "Exiting at once: stopping has exceeded its timeout; unfinished deletions stay on record",
-                [LogField("seconds", Self.shutdownTimeout.components.seconds)])
-        }
-        Process.exit(with: 1)
     }
 }

@@ -1,0 +1,46 @@
+internal import LinuxIO
+internal import Telemetry
+
+extension Daemon {
+    /// The timeout for the end of the services, including the time for StopVM. Unfinished work stays on record.
+    private static let shutdownTimeout = stopVMTime + .seconds(5)
+
+    /// Serves until a signal comes; returns the exit status.
+    func serve(
+        _ cloud: Cloud, _ metrics: Metrics, _ signals: Signals, on loop: EpollLoop
+    ) async throws -> Int32 {
+        try dropPrivileges(using: cloud)
+        let stop = Event()
+        return try await withThrowingTaskGroup(of: Int32?.self) { group in
+            group.addTask {
+                try await serve(cloud, metrics, until: stop, on: loop)
+                return 0
+            }
+            group.addTask {
+                try await handleSignals(signals, stop, on: loop)
+                return 1
+            }
+            defer { group.cancelAll() }
+            return try await group.next().flatMap { $0 } ?? 0
+        }
+    }
+
+    /// Stops the daemon at the first signal; exits at once at a second one, or when stopping exceeds its timeout.
+    private func handleSignals(_ signals: Signals, _ stop: Event, on loop: EpollLoop) async throws {
+        let first = try await signals.next()
+        logger.info("Stopping", [LogField("signal", Int(first))])
+        ServiceManager.notify("STOPPING=1", environment: environment)
+        stop.set()
+        do {
+            let second = try await withDeadline(.now.advanced(by: Self.shutdownTimeout), on: loop) {
+                try await signals.next()
+            }
+            logger.warning("Exiting at once because of a second signal", [LogField("signal", Int(second))])
+        } catch is DeadlineExceeded {
+            logger.error(
+                "Exiting at once: stopping has exceeded its timeout; unfinished deletions stay on record",
+                [LogField("seconds", Self.shutdownTimeout.components.seconds)])
+        }
+        Process.exit(with: 1)
+    }
+}

@@ -9,9 +9,9 @@ package import Telemetry
 /// Every check has a time limit. A check that fails, or gets an answer that cannot be read, is a finding of its own, and the
 /// other checks go on.
 package struct AzureCheck: Sendable {
-    /// What cannot be read from the provider's settings.
+    /// The facts that the check needs and that the provider's settings do not have.
     package struct Situation: Sendable {
-        /// For how many more pods there should be room.
+        /// The number of further pods that the quota should allow.
         package var pods = 1
         /// The TCP port of the VMs' forwarders.
         package var forwarderPort = 15150
@@ -21,7 +21,7 @@ package struct AzureCheck: Sendable {
         package var nodeAddress = ""
         /// The size in bytes of the initdata for pods that have none of their own.
         package var initdataSize = 0
-        /// How long one question may take.
+        /// The time limit of one check.
         package var patience = Duration.seconds(30)
 
         /// The defaults.
@@ -43,6 +43,7 @@ package struct AzureCheck: Sendable {
     let sender: any HTTPSender
     let clock: any LifecycleClock
 
+    /// A check that sends its requests through this client.
     package init(
         _ options: AzureOptions, _ situation: Situation, client: ARMClient, sender: any HTTPSender,
         clock: any LifecycleClock
@@ -55,7 +56,7 @@ package struct AzureCheck: Sendable {
         account = client.account
     }
 
-    /// The same, with a client and a token of its own.
+    /// A check with a client and a token of its own.
     package init(
         _ options: AzureOptions, _ situation: Situation, sender: any HTTPSender, on loop: EpollLoop, logger: Logger
     ) {

@@ -1,7 +1,8 @@
 internal import AzureProvider
 
-/// What the preflight found out about one thing.
+/// The result of one check of the preflight.
 package struct Finding: Hashable, Sendable {
+    /// What a finding means for pods.
     package enum Verdict: String, Sendable, CaseIterable {
         case ok
         /// Pods will start, but not all, not always or not as they should.
@@ -14,12 +15,14 @@ package struct Finding: Hashable, Sendable {
 
     /// What was checked: `image`, `quota`.
     package var subject: String
+    /// What the finding means for pods.
     package var verdict: Verdict
     /// What was found, as a clause with the names of what it is about.
     package var text: String
     /// What to do about it, as a clause in the imperative; empty when nothing.
     package var advice: String
 
+    /// A finding; control characters in the texts are replaced.
     package init(_ subject: String, _ verdict: Verdict, _ text: String, advice: String = "") {
         self.subject = subject
         self.verdict = verdict

@@ -22,9 +22,9 @@ struct FakeAzureProcessTests {
     }
 
     @Test("gets its flags, and no variable that the adaptor has read or that names a real account")
-    func flagsAndVariables() throws {
+    func flagsAndVariables() async throws {
         let directory = try TemporaryDirectory()
-        try onLoop { loop in
+        try await onLoop { loop in
             let script = """
                 { echo "$@"; env; } > \(directory.path)/seen
                 echo '\(Self.announcement)'
@@ -47,9 +47,9 @@ struct FakeAzureProcessTests {
     }
 
     @Test("when it ends, the error says how, and where the resources stay")
-    func ends() throws {
+    func ends() async throws {
         let directory = try TemporaryDirectory()
-        try onLoop { loop in
+        try await onLoop { loop in
             let fake = try await start("echo '\(Self.announcement)'; exit 3", in: directory, on: loop)
             let error = try await #require(throws: FakeAzureError.self) { try await fake.run() }
             #expect(error.description.contains("ended with exit status 3 while cloud-api-adaptor used it"), "\(error)")
@@ -59,9 +59,9 @@ struct FakeAzureProcessTests {
     }
 
     @Test("that ends before it serves is an error with its exit status")
-    func endsEarly() throws {
+    func endsEarly() async throws {
         let directory = try TemporaryDirectory()
-        try onLoop { loop in
+        try await onLoop { loop in
             let error = try await #require(throws: FakeAzureError.self) {
                 try await start("exit 3", in: directory, on: loop)
             }

@@ -159,7 +159,7 @@ let package = Package(
         tests("EncodingTests", ["Encoding"]),
         tests("TLSTests", ["LinuxIO", "TLS", "Telemetry", "TestSupport"]),
         tests("AgentTunnelTests", ["AgentTunnel", "COpenSSL", "LinuxIO", "TLS", "Telemetry", "TestSupport"]),
-        tests("HTTPTransportTests", ["HTTPTransport", "LinuxIO", "TLS", "Telemetry"]),
+        tests("HTTPTransportTests", ["HTTPTransport", "LinuxIO", "TLS", "Telemetry", "TestSupport"]),
         .target(
             name: "AzureDoubles",
             dependencies: [
@@ -169,14 +169,14 @@ let package = Package(
             "AzurePreflightTests",
             [
                 "AzureDoubles", "AzurePreflight", "AzureProvider", "Doubles", "FakeCloud", "HTTPTransport", "JSON",
-                "LinuxIO", "Telemetry",
+                "LinuxIO", "Telemetry", "TestSupport",
             ]),
         tests(
             "AzureProviderTests",
             [
                 "AzureDoubles", "AzureProvider", "Configuration", "Doubles", "FakeCloud", "HTTPTransport", "JSON",
                 "LinuxIO",
-                "PodVMLifecycle", "Telemetry",
+                "PodVMLifecycle", "Telemetry", "TestSupport",
             ]),
         tests(
             "PodConnectionTests",
@@ -234,7 +234,7 @@ let package = Package(
             "FakePodVMTests",
             [
                 "Configuration", "FakePodVM", "KataProtocol", "LinuxIO", "NetworkRig", "PodNetwork", "ShimRig", "TTRPC",
-                "Telemetry", "fake-pod-vm",
+                "Telemetry", "fake-pod-vm", "TestSupport",
             ]),
         .target(
             name: "ShimRig", dependencies: ["KataProtocol", "LinuxIO", "TTRPC"], path: "Tests/ShimRig",

@@ -1,5 +1,6 @@
 import Configuration
 import LinuxIO
+import TestSupport
 import Testing
 
 @testable import AgentProtocolForwarder
@@ -68,8 +69,8 @@ struct MetadataServiceTests {
     /// Fetches user data from a service that answers so; `limit` is how long it may be asked again.
     private func fetch(
         _ answers: [ScriptedService.Answer], limit: Duration = .seconds(60), patience: Duration = .seconds(60)
-    ) throws -> Outcome {
-        try EpollLoop.run { loop in
+    ) async throws -> Outcome {
+        try await onLoop { loop in
             let service = try ScriptedService(answers, on: loop)
             return try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await service.run() }
@@ -95,8 +96,8 @@ struct MetadataServiceTests {
     }
 
     @Test("is asked as Azure's service requires, and its answer is used")
-    func asks() throws {
-        let outcome = try fetch([.text(Self.good)])
+    func asks() async throws {
+        let outcome = try await fetch([.text(Self.good)])
         #expect(outcome.userData == Array("QUJD".utf8))
         let question = try #require(outcome.questions.first)
         #expect(
@@ -118,8 +119,8 @@ struct MetadataServiceTests {
             ("HTTP/1.1 200 OK\r\n\r\n", "no user data"), ("HTTP/1.1 200 OK\r\n\r\n \r\n", "no user data"),
             ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nQUJD\r\n0\r\n\r\n", "the encoding \"chunked\""),
         ])
-    func asksAgain(answer: String, words: String) throws {
-        let outcome = try fetch([.text(answer), .text(answer), .text(Self.good)])
+    func asksAgain(answer: String, words: String) async throws {
+        let outcome = try await fetch([.text(answer), .text(answer), .text(Self.good)])
         #expect(outcome.userData == Array("QUJD".utf8))
         #expect(outcome.told.count == 2)
         #expect(
@@ -128,9 +129,9 @@ struct MetadataServiceTests {
     }
 
     @Test("is not asked again when a later answer would be the same", arguments: [400, 401, 403, 405])
-    func givesUp(status: Int) throws {
+    func givesUp(status: Int) async throws {
         let body = #"{"error":"Bad request. Required metadata header not specified"}"#
-        let outcome = try fetch([.text("HTTP/1.1 \(status) No\r\n\r\n\(body)"), .text(Self.good)])
+        let outcome = try await fetch([.text("HTTP/1.1 \(status) No\r\n\r\n\(body)"), .text(Self.good)])
         #expect(outcome.userData == nil)
         #expect(outcome.error.contains("status \(status)"))
         #expect(outcome.error.contains("Required metadata header"))
@@ -138,18 +139,18 @@ struct MetadataServiceTests {
     }
 
     @Test("that stays unavailable is given up, and the error has its last answer")
-    func staysAway() throws {
-        let outcome = try fetch([.text("HTTP/1.1 503 Oops\r\n\r\n")], limit: .milliseconds(20))
+    func staysAway() async throws {
+        let outcome = try await fetch([.text("HTTP/1.1 503 Oops\r\n\r\n")], limit: .milliseconds(20))
         #expect(outcome.userData == nil)
         #expect(outcome.error.contains("status 503 (") && outcome.error.contains(" requests in "), "\(outcome.error)")
         #expect(outcome.questions.count > 1)
     }
 
     @Test("that does not answer, or answers without end, does not block the start and does not fill the memory")
-    func hostile() throws {
-        let silent = try fetch([.nothing], limit: .zero, patience: .milliseconds(20))
+    func hostile() async throws {
+        let silent = try await fetch([.nothing], limit: .zero, patience: .milliseconds(20))
         #expect(silent.error.contains("no answer within"))
-        let endless = try fetch([.endless], limit: .zero)
+        let endless = try await fetch([.endless], limit: .zero)
         #expect(endless.error.contains("more than 131072 bytes"))
     }
 

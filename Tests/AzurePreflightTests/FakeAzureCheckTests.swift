@@ -4,6 +4,7 @@ import FakeCloud
 import HTTPTransport
 import LinuxIO
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import AzurePreflight
@@ -11,15 +12,15 @@ import Testing
 @Suite("Check of a fake Azure")
 struct FakeAzureCheckTests {
     @Test("finds no fault in a new fake Azure")
-    func fresh() throws {
-        let findings = try Self.check("{}")
+    func fresh() async throws {
+        let findings = try await Self.check("{}")
         #expect(findings.allSatisfy { $0.verdict == .ok }, "\(findings)")
         #expect(findings.count { $0.verdict == .ok } >= 13, "\(findings)")
     }
 
     @Test("finds three configured faults, and no other")
-    func three() throws {
-        let findings = try Self.check(
+    func three() async throws {
+        let findings = try await Self.check(
             """
             {"image": {"here": false, "regions": ["westus"]}, "open-ports": [22], "subnet": {"prefix": "10.0.0.0/29", "used": 3}}
             """)
@@ -39,16 +40,16 @@ struct FakeAzureCheckTests {
             (#"{"restrictions": [{"size": "Standard_DC2es_v6"}]}"#, "size", "is closed to this subscription"),
             (#"{"image": {"security": "TrustedLaunch"}}"#, "image", "not for confidential VMs"),
         ])
-    func others(scenario: String, subject: String, words: String) throws {
-        let failed = try Self.check(scenario).filter { $0.verdict == .failed }
+    func others(scenario: String, subject: String, words: String) async throws {
+        let failed = try await Self.check(scenario).filter { $0.verdict == .failed }
         #expect(!failed.isEmpty)
         #expect(failed.allSatisfy { $0.subject == subject }, "\(failed)")
         #expect(failed.contains { $0.text.contains(words) }, "\(failed)")
     }
 
     @Test("distinguishes a private subnet, and a community's image, from faults")
-    func fine() throws {
-        let findings = try Self.check(#"{"subnet": {"outbound": "none"}}"#) { options in
+    func fine() async throws {
+        let findings = try await Self.check(#"{"subnet": {"outbound": "none"}}"#) { options in
             options.imageID = "/CommunityGalleries/peerpods-public/Images/podvm/Versions/1.0.0"
         }
         #expect(!findings.contains { $0.verdict == .failed }, "\(findings)")
@@ -56,19 +57,19 @@ struct FakeAzureCheckTests {
     }
 
     @Test("does not report a wrong secret as a missing answer")
-    func wrongSecret() throws {
-        let findings = try Self.check("{}") { $0.clientSecret = Secret("guess") }
+    func wrongSecret() async throws {
+        let findings = try await Self.check("{}") { $0.clientSecret = Secret("guess") }
         #expect(findings.contains { $0.subject == "token" && $0.verdict == .failed }, "\(findings)")
     }
 
     private static func check(
         _ scenario: String, _ change: @escaping @Sendable (inout AzureOptions) -> Void = { _ in }
-    ) throws -> [Finding] {
+    ) async throws -> [Finding] {
         var fake = FakeAzureOptions()
         fake.scenario = try AzureScenario(parsing: Array(scenario.utf8))
         fake.recordingFile = TrafficRecording.file()
         let settings = fake
-        return try EpollLoop.run { loop in
+        return try await onLoop { loop in
             let azure = try FakeAzure(settings, machines: RecordOnlyMachines(), on: loop)
             let http = try HTTPClient(on: loop)
             var options = AzureOptions(of: azure.account)

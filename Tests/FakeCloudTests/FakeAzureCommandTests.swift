@@ -1,6 +1,7 @@
 import JSON
 import LinuxIO
 import NetworkRig
+import TestSupport
 import Testing
 
 private let executable = Files.parent(of: SystemInfo.executablePath) + "/fake-azure"
@@ -33,10 +34,10 @@ struct FakeAzureCommandTests {
         return try ChildProcess.start(options, on: loop)
     }
 
-    private func inDirectory(_ body: @escaping @Sendable (String, EpollLoop) async throws -> Void) throws {
+    private func inDirectory(_ body: @escaping @Sendable (String, EpollLoop) async throws -> Void) async throws {
         let directory = try Files.makeTemporaryDirectory(prefix: "/tmp/fake-azure-")
         defer { try? Files.removeTree(directory) }
-        try EpollLoop.run { loop in
+        try await onLoop { loop in
             try await withDeadline(.now.advanced(by: .seconds(120)), on: loop) { try await body(directory, loop) }
         }
     }
@@ -52,8 +53,8 @@ struct FakeAzureCommandTests {
     }
 
     @Test("prints the environment of its adaptors, serves, and ends with status 0")
-    func prints() throws {
-        try inDirectory { directory, loop in
+    func prints() async throws {
+        try await inDirectory { directory, loop in
             let azure = try start(in: directory, on: loop)
             let text = try await read(azure.output) { $0.contains("AZURE_IMDS_ENDPOINT=") && $0.hasSuffix("\n") }
             let lines = text.split(separator: "\n").map { $0.split(separator: "=", maxSplits: 1) }
@@ -71,8 +72,8 @@ struct FakeAzureCommandTests {
     }
 
     @Test("writes the environment to a file that only its owner may read")
-    func writes() throws {
-        try inDirectory { directory, loop in
+    func writes() async throws {
+        try await inDirectory { directory, loop in
             let file = "\(directory)/azure.env"
             let azure = try start(in: directory, "-env-file", file, on: loop)
             while !Files.exists(file) { try await loop.sleep(for: .milliseconds(5)) }
@@ -93,8 +94,8 @@ struct FakeAzureCommandTests {
     }
 
     @Test("explains a refusal in one sentence")
-    func refuses() throws {
-        try inDirectory { directory, loop in
+    func refuses() async throws {
+        try await inDirectory { directory, loop in
             try Files.write("{\"weather\": \"rain\"}".utf8, to: "\(directory)/scenario", at: 0)
             let scenario = try start(in: directory, "-scenario", "\(directory)/scenario", on: loop)
             #expect(try await scenario.wait() == .exited(1))
@@ -108,8 +109,8 @@ struct FakeAzureCommandTests {
     }
 
     @Test("as a child it announces itself in one line of JSON, ignores signals, and ends with its input")
-    func supervised() throws {
-        try inDirectory { directory, loop in
+    func supervised() async throws {
+        try await inDirectory { directory, loop in
             let azure = try start(in: directory, "-supervised", on: loop)
             let line = try await read(azure.output) { $0.hasSuffix("\n") }
             let announcement = try JSONNode(JSONValue(parsing: line))
@@ -131,8 +132,8 @@ struct FakeAzureCommandTests {
     }
 
     @Test("as a child it waits for a short time until an earlier child ends")
-    func succession() throws {
-        try inDirectory { directory, loop in
+    func succession() async throws {
+        try await inDirectory { directory, loop in
             let first = try start(in: directory, "-supervised", on: loop)
             _ = try await read(first.output) { $0.hasSuffix("\n") }
             let second = try start(in: directory, "-supervised", on: loop)
@@ -151,8 +152,8 @@ struct FakeAzureCommandTests {
     }
 
     @Test("refuses an environment file for a child, whose parent reads the environment")
-    func contradiction() throws {
-        try inDirectory { directory, loop in
+    func contradiction() async throws {
+        try await inDirectory { directory, loop in
             let azure = try start(in: directory, "-supervised", "-env-file", "\(directory)/env", on: loop)
             #expect(try await azure.wait() == .exited(1))
             #expect(try await read(azure.error).contains("-env-file and -supervised exclude each other"))
@@ -162,8 +163,8 @@ struct FakeAzureCommandTests {
     @Test(
         "creates VMs as processes where it lacks the rights for hosts, and says why; ends if hosts are required",
         .enabled(if: Files.isExecutable("/usr/bin/setpriv"), "setpriv is missing"))
-    func mayNot() throws {
-        try inDirectory { directory, loop in
+    func mayNot() async throws {
+        try await inDirectory { directory, loop in
             let refused = try start(in: directory, isolation: "hosts", on: loop)
             #expect(try await refused.wait() == .exited(1))
             let reason = "cannot create fake machines as hosts: this process lacks NET_ADMIN and SYS_ADMIN"

@@ -2,6 +2,7 @@ import KataProtocol
 import LinuxIO
 import TTRPC
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import FakePodVM
@@ -17,11 +18,11 @@ struct AgentFixture: Sendable {
     /// Runs `body` against a new agent, with a time limit.
     static func run(
         _ faults: AgentFaults = AgentFaults(), _ body: @escaping @Sendable (AgentFixture) async throws -> Void
-    ) throws {
+    ) async throws {
         let root = try Files.makeTemporaryDirectory(prefix: "/tmp/fake-agent-")
         defer { try? Files.removeTree(root) }
         Signals.ignoreBrokenPipes()
-        try EpollLoop.run { loop in
+        try await onLoop { loop in
             let tree = try GuestRunDirectory(at: root + "/tree")
             let agent = Agent(
                 tree: tree, pauseProgram: Files.parent(of: SystemInfo.executablePath) + "/fake-pod-vm", on: loop,

@@ -7,8 +7,8 @@ import Testing
 
 @Suite struct AgentProcessTests {
     @Test("runs a program with its arguments, environment and directory, and keeps its exit status")
-    func runs() throws {
-        try AgentFixture.run { agent in
+    func runs() async throws {
+        try await AgentFixture.run { agent in
             try await agent.start(
                 ["sh", "-c", "echo \"$0 $1 $GREETING $(pwd)\"; echo oops >&2; exit 7", "a b", "c"],
                 environment: ["GREETING=hello", "PATH=/usr/bin:/bin"], directory: "/tmp")
@@ -21,8 +21,8 @@ import Testing
     }
 
     @Test("gives a process its own environment and no other")
-    func environment() throws {
-        try AgentFixture.run { agent in
+    func environment() async throws {
+        try await AgentFixture.run { agent in
             try await agent.start(["/usr/bin/env"], environment: ["A=1", "B=2=3", "A=4"])
             let lines = try await agent.text().split(separator: "\n").sorted()
             #expect(lines == ["A=4", "B=2=3"])
@@ -30,8 +30,8 @@ import Testing
     }
 
     @Test("echoes its input, and ends when the input ends")
-    func echo() throws {
-        try AgentFixture.run { agent in
+    func echo() async throws {
+        try await AgentFixture.run { agent in
             try await agent.start(["cat"])
             try await agent.write(Array("ping".utf8))
             #expect(try await agent.read() == Array("ping".utf8))
@@ -47,8 +47,8 @@ import Testing
     }
 
     @Test("carries ten megabytes of any bytes unchanged in both directions")
-    func bulk() throws {
-        try AgentFixture.run { agent in
+    func bulk() async throws {
+        try await AgentFixture.run { agent in
             try await agent.start(["cat"])
             var state: UInt64 = 42
             let sent = (0..<10_000_000).map { _ -> UInt8 in
@@ -65,8 +65,8 @@ import Testing
     }
 
     @Test("keeps concurrent writes in order")
-    func concurrentWrites() throws {
-        try AgentFixture.run { agent in
+    func concurrentWrites() async throws {
+        try await AgentFixture.run { agent in
             try await agent.start(["sh", "-c", "sleep 0.05; exec cat"])
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for letter in "abc".utf8 {
@@ -87,8 +87,8 @@ import Testing
     }
 
     @Test("a process ends by the signals that it gets", arguments: [(UInt32(15), Int32(143)), (9, 137), (2, 130)])
-    func signals(number: UInt32, status: Int32) throws {
-        try AgentFixture.run { agent in
+    func signals(number: UInt32, status: Int32) async throws {
+        try await AgentFixture.run { agent in
             try await agent.start(["sleep", "1000"])
             try await agent.signal(number)
             #expect(try await agent.wait() == status)
@@ -97,8 +97,8 @@ import Testing
     }
 
     @Test("sends a signal without an exec id to all processes of a container")
-    func signalAll() throws {
-        try AgentFixture.run { agent in
+    func signalAll() async throws {
+        try await AgentFixture.run { agent in
             try await agent.start(["sh", "-c", "sleep 1000 & echo up; wait"])
             _ = try await agent.read()
             try await agent.signal(9, "")
@@ -108,8 +108,8 @@ import Testing
     }
 
     @Test("runs another process in a container, until the container's first ends")
-    func exec() throws {
-        try AgentFixture.run { agent in
+    func exec() async throws {
+        try await AgentFixture.run { agent in
             try await agent.start(["sh", "-c", "read line; exit 3"])
             let exec = ExecProcessRequest.with {
                 ($0.containerID, $0.execID) = ("c1", "e1")
@@ -127,8 +127,8 @@ import Testing
     }
 
     @Test("does not start a program that does not exist, and names what is missing")
-    func missing() throws {
-        try AgentFixture.run { agent in
+    func missing() async throws {
+        try await AgentFixture.run { agent in
             let cases = [
                 (["no-such-program"], ""), (["/no/such/program"], ""), (["/etc/passwd"], ""), (["true"], "/no/such"),
                 ([], ""), ([""], ""),
@@ -147,8 +147,8 @@ import Testing
     }
 
     @Test("gives a process a terminal on request, and resizes it")
-    func terminal() throws {
-        try AgentFixture.run { agent in
+    func terminal() async throws {
+        try await AgentFixture.run { agent in
             let script = "test -t 0 && echo yes; read x; stty size; exit 4"
             try await agent.start(["sh", "-c", script], environment: ["PATH=/usr/bin:/bin"], terminal: true)
             #expect(try await agent.read() == Array("yes\r\n".utf8))
@@ -164,8 +164,8 @@ import Testing
     }
 
     @Test("returns the output of a process that ended before the first read")
-    func lateReader() throws {
-        try AgentFixture.run { agent in
+    func lateReader() async throws {
+        try await AgentFixture.run { agent in
             try await agent.start(["echo", "said"])
             #expect(try await agent.wait() == 0)
             #expect(try await agent.text() == "said\n")

@@ -7,30 +7,30 @@ import Testing
 
 @Suite struct AgentTests {
     @Test("answers health checks with SERVING or NOT_SERVING")
-    func health() throws {
-        try AgentFixture.run { agent in
+    func health() async throws {
+        try await AgentFixture.run { agent in
             let health = try await agent.call(AgentService.check, .init())
             #expect(health.status == HealthCheckResponse.serving)
             let version = try await agent.call(AgentService.version, .init())
             #expect(version.agentVersion.contains("no isolation"))
         }
-        try AgentFixture.run(AgentFaults(isNotServing: true)) { agent in
+        try await AgentFixture.run(AgentFaults(isNotServing: true)) { agent in
             let health = try await agent.call(AgentService.check, .init())
             #expect(health.status == HealthCheckResponse.notServing)
         }
     }
 
     @Test("says that it is a stand-in")
-    func details() throws {
-        try AgentFixture.run { agent in
+    func details() async throws {
+        try await AgentFixture.run { agent in
             let details = try await agent.call(AgentService.getGuestDetails, .init())
             #expect(details.agent?.version.contains("stand-in") == true)
         }
     }
 
     @Test("answers UNIMPLEMENTED to other methods", arguments: ["PauseContainer", "AddSwap", "Nonsense"])
-    func unimplemented(method: String) throws {
-        try AgentFixture.run { agent in
+    func unimplemented(method: String) async throws {
+        try await AgentFixture.run { agent in
             let status = await #expect(throws: Status.self) {
                 _ = try await agent.client.call(AgentService.service, method, [])
             }
@@ -39,8 +39,8 @@ import Testing
     }
 
     @Test("refuses ids of containers and processes that do not exist")
-    func unknown() throws {
-        try AgentFixture.run { agent in
+    func unknown() async throws {
+        try await AgentFixture.run { agent in
             let container = await agent.failure(of: AgentService.startContainer, .with { $0.containerID = "x" })
             #expect(container == Status(.notFound, "Invalid container id"))
             try await agent.start(["sleep", "1000"])
@@ -52,8 +52,8 @@ import Testing
     }
 
     @Test("kills all processes of a container at its removal")
-    func removal() throws {
-        try AgentFixture.run { agent in
+    func removal() async throws {
+        try await AgentFixture.run { agent in
             try await agent.start(["sh", "-c", "sleep 1000 & echo $!; exec sleep 1000"])
             let text = String(decoding: try #require(try await agent.read()), as: UTF8.self)
             let background = try #require(Int32(text.dropLast()))
@@ -70,8 +70,8 @@ import Testing
     }
 
     @Test("kills all containers with the sandbox")
-    func sandbox() throws {
-        try AgentFixture.run { agent in
+    func sandbox() async throws {
+        try await AgentFixture.run { agent in
             _ = try await agent.call(AgentService.createSandbox, .with { $0.sandboxID = "s1" })
             for id in ["c1", "c2"] { try await agent.start(["sleep", "1000"], id: id) }
             async let first = agent.wait("c1", id: "c1")
@@ -82,8 +82,8 @@ import Testing
     }
 
     @Test("reports the resource usage of a container")
-    func stats() throws {
-        try AgentFixture.run { agent in
+    func stats() async throws {
+        try await AgentFixture.run { agent in
             try await agent.start(["sleep", "1000"])
             let stats = try await agent.call(AgentService.statsContainer, .with { $0.containerID = "c1" })
             #expect(stats.cgroup?.pids?.current == 1)
@@ -92,8 +92,8 @@ import Testing
     }
 
     @Test("keeps interfaces and routes")
-    func network() throws {
-        try AgentFixture.run { agent in
+    func network() async throws {
+        try await AgentFixture.run { agent in
             let interface = NetworkInterface.with {
                 $0.name = "eth0"
                 $0.hardwareAddress = "02:00:00:00:00:01"
@@ -111,8 +111,8 @@ import Testing
     }
 
     @Test("accepts calls that need no action")
-    func accepted() throws {
-        try AgentFixture.run { agent in
+    func accepted() async throws {
+        try await AgentFixture.run { agent in
             _ = try await agent.call(AgentService.setPolicy, .with { $0.policy = "package agent_policy" })
             _ = try await agent.call(AgentService.setGuestDateTime, .with { $0.seconds = 1 })
             _ = try await agent.call(AgentService.onlineCPUMem, .init())
@@ -125,8 +125,8 @@ import Testing
     }
 
     @Test("reports no lack of memory, and lets the caller cancel the wait")
-    func outOfMemory() throws {
-        try AgentFixture.run { agent in
+    func outOfMemory() async throws {
+        try await AgentFixture.run { agent in
             let waiting = Task(executorPreference: agent.loop) {
                 try await agent.call(AgentService.getOOMEvent, Empty())
             }

@@ -26,8 +26,8 @@ import Testing
     }
 
     @Test("assembles a file from its pieces, and shows only the complete file")
-    func pieces() throws {
-        try AgentFixture.run { agent in
+    func pieces() async throws {
+        try await AgentFixture.run { agent in
             let path = agent.shared + "/app/config"
             _ = try await agent.call(AgentService.copyFile, request("+/app/config", "hello ", of: 11))
             #expect(!Files.exists(path))
@@ -49,8 +49,8 @@ import Testing
             "+/a\0b",
             "/run/kata-containers/agent.sock", "/run/kata-containers/shared/containersx/y",
         ])
-    func escapes(path: String) throws {
-        try AgentFixture.run { agent in
+    func escapes(path: String) async throws {
+        try await AgentFixture.run { agent in
             for mode: UInt32 in [0o100644, 0o040755, 0o120777] {
                 let failure = await agent.failure(of: AgentService.copyFile, request(path, "x", mode: mode))
                 #expect(failure?.code == .invalidArgument)
@@ -63,16 +63,16 @@ import Testing
     @Test(
         "refuses pieces outside their file",
         arguments: [(Int64.max, Int64.max), (-1, 5), (.min, 5), (4, 4), (0, 0), (0, -1), (.max - 1, .max - 1)])
-    func outside(offset: Int64, size: Int64) throws {
-        try AgentFixture.run { agent in
+    func outside(offset: Int64, size: Int64) async throws {
+        try await AgentFixture.run { agent in
             let failure = await agent.failure(of: AgentService.copyFile, request("+/x", "x", at: offset, of: size))
             #expect(failure?.code == .invalidArgument)
         }
     }
 
     @Test("copies a ConfigMap's links and files as kubelet created them, and updates all its files at once")
-    func configMap() throws {
-        try AgentFixture.run { agent in
+    func configMap() async throws {
+        try await AgentFixture.run { agent in
             let files = ["a.conf": "one", "b.conf": "two"]
             var volume = try KubeletVolume(at: agent.tree + "/../node", files, mode: 0o440)
             func copy() async throws {
@@ -95,8 +95,8 @@ import Testing
     }
 
     @Test("does not write through a link, and replaces a link that has a file's name")
-    func links() throws {
-        try AgentFixture.run { agent in
+    func links() async throws {
+        try await AgentFixture.run { agent in
             let outside = agent.tree + "/../outside"
             try Files.makeDirectories(outside)
             for (name, target) in [("up", outside), ("relative", "../../../outside"), ("dangling", outside + "/made")] {
@@ -123,8 +123,8 @@ import Testing
     }
 
     @Test("refuses links to nothing, and devices")
-    func impossible() throws {
-        try AgentFixture.run { agent in
+    func impossible() async throws {
+        try await AgentFixture.run { agent in
             for target in ["", "a\0b", String(repeating: "x", count: 4096)] {
                 let link = request("+/link", target, mode: 0o120777)
                 #expect(await agent.failure(of: AgentService.copyFile, link)?.code == .invalidArgument)
@@ -137,8 +137,8 @@ import Testing
     }
 
     @Test("does not block on a pipe in place of a file")
-    func pipe() throws {
-        try AgentFixture.run { agent in
+    func pipe() async throws {
+        try await AgentFixture.run { agent in
             _ = try await agent.call(AgentService.copyFile, request("+/v", "", mode: 0o040700))
             try await agent.start(["mkfifo", agent.shared + "/v/x.part"])
             #expect(try await agent.wait() == 0)

@@ -3,6 +3,7 @@ import LinuxIO
 import NetworkRig
 import ShimRig
 import TTRPC
+import TestSupport
 import Testing
 
 @testable import FakePodVM
@@ -39,8 +40,8 @@ struct VolumeTests {
     @Test(
         "a pod reads its ConfigMap, Secret, token, subPath and hosts at its mount points, and the machine has none of them"
     )
-    func kubernetesPod() throws {
-        try AgentFixture.run { agent in
+    func kubernetesPod() async throws {
+        try await AgentFixture.run { agent in
             let node = agent.tree + "/../node"
             let config = try KubeletVolume(at: node + "/config", ["app.conf": "color=blue"])
             let secret = try KubeletVolume(at: node + "/secret", ["password": "hunter2"], mode: 0o400)
@@ -92,8 +93,8 @@ struct VolumeTests {
     @Test(
         "all containers of a pod share an emptyDir, which stays when one of them is recreated",
         arguments: [false, true])
-    func emptyDir(inMemory: Bool) throws {
-        try AgentFixture.run { agent in
+    func emptyDir(inMemory: Bool) async throws {
+        try await AgentFixture.run { agent in
             try await agent.createSandbox("pod")
             func container(_ id: String) -> ShimContainer {
                 var container = ShimContainer(id, of: "pod")
@@ -117,8 +118,8 @@ struct VolumeTests {
     }
 
     @Test("a further process in a container sees the same files, on a terminal too")
-    func exec() throws {
-        try AgentFixture.run { agent in
+    func exec() async throws {
+        try await AgentFixture.run { agent in
             try await agent.createSandbox("pod")
             var container = ShimContainer("web", of: "pod")
             container.mount(emptyDir: "data", at: "/fake-data", inMemory: true)
@@ -141,8 +142,8 @@ struct VolumeTests {
     }
 
     @Test("a later mount covers an earlier one at the same path")
-    func order() throws {
-        try AgentFixture.run { agent in
+    func order() async throws {
+        try await AgentFixture.run { agent in
             try await agent.createSandbox("pod")
             var container = ShimContainer("web", of: "pod")
             container.mount(emptyDir: "tmp", at: "/tmp", inMemory: true)
@@ -160,8 +161,8 @@ struct VolumeTests {
             ("/", "/etc"), ("/a/../b", "/etc"), ("relative", "/etc"), ("/x", "/no/such"), ("/etc/passwd/x", "/etc"),
             ("/x\0y", "/etc"), ("/x", "/run/kata-containers/../../etc"),
         ])
-    func impossible(destination: String, source: String) throws {
-        try AgentFixture.run { agent in
+    func impossible(destination: String, source: String) async throws {
+        try await AgentFixture.run { agent in
             var request = agent.create(["true"])
             request.oci?.mounts = [
                 .with { ($0.destination, $0.type, $0.source, $0.options) = (destination, "bind", source, ["rbind"]) }
@@ -183,8 +184,8 @@ struct VolumeTests {
             ("local", "/run/kata-containers/sandbox/x", ["fsgid=-1"]),
             ("ephemeral", "/run/kata-containers", []),
         ])
-    func refusedVolumes(driver: String, mountPoint: String, options: [String]) throws {
-        try AgentFixture.run { agent in
+    func refusedVolumes(driver: String, mountPoint: String, options: [String]) async throws {
+        try await AgentFixture.run { agent in
             let storage = Storage.with {
                 ($0.driver, $0.source, $0.filesystem, $0.options) = (driver, "tmpfs", "tmpfs", options)
                 $0.mountPoint = mountPoint
@@ -197,11 +198,11 @@ struct VolumeTests {
 
 @Suite struct UnmountedVolumeTests {
     @Test("a pod starts without the right to mount, and the log names the missing mounts and where their files are")
-    func warning() throws {
+    func warning() async throws {
         let root = try Files.makeTemporaryDirectory(prefix: "/tmp/fake-agent-")
         defer { try? Files.removeTree(root) }
         let program = Files.parent(of: SystemInfo.executablePath) + "/fake-pod-vm"
-        try EpollLoop.run { loop in
+        try await onLoop { loop in
             var options = ChildProcess.Options(
                 executable: program,
                 arguments: ["agent", "-socket", root + "/a.sock", "-shared-tree", root + "/tree"])
@@ -251,8 +252,8 @@ struct VolumeTests {
         "the /pause of a sandbox container is replaced by a program that sleeps until it is told to end",
         .enabled(if: !Files.exists(PauseCommand.path), "this machine has a /pause"),
         arguments: [(UInt32(15), Int32(0)), (2, 0), (9, 137)])
-    func pause(signal: UInt32, status: Int32) throws {
-        try AgentFixture.run { agent in
+    func pause(signal: UInt32, status: Int32) async throws {
+        try await AgentFixture.run { agent in
             _ = try await agent.call(AgentService.createSandbox, .with { $0.sandboxID = "c1" })
             try await agent.start(["/pause"])
             #expect(try await agent.read().map { String(decoding: $0, as: UTF8.self) } == PauseCommand.greeting)
@@ -262,8 +263,8 @@ struct VolumeTests {
     }
 
     @Test("the program of another container is not replaced")
-    func others() throws {
-        try AgentFixture.run { agent in
+    func others() async throws {
+        try await AgentFixture.run { agent in
             _ = try await agent.call(AgentService.createSandbox, .with { $0.sandboxID = "pod" })
             for (id, program) in [("c1", "/pause"), ("pod", "/no-such-program")] {
                 _ = try await agent.call(AgentService.createContainer, agent.create([program], id: id))

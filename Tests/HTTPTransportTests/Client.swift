@@ -1,5 +1,6 @@
 import HTTPTransport
 import LinuxIO
+import TestSupport
 import Testing
 
 /// A connection that says exactly what it is told to, and reads answers.
@@ -61,8 +62,8 @@ func withServer(
     _ limits: HTTPServer.Limits = .init(),
     handler: @escaping @Sendable (HTTPRequest) async -> HTTPResponse = { .text("\($0.method) \($0.target)\n") },
     _ body: @escaping @Sendable (SocketAddress, EpollLoop) async throws -> Void
-) throws {
-    try EpollLoop.run { loop in
+) async throws {
+    try await onLoop { loop in
         let listener = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
         let server = try HTTPServer(on: listener, loop: loop, limits: limits, handler: handler)
         try await withThrowingTaskGroup(of: Void.self) { group in

@@ -1,5 +1,6 @@
 import HTTPTransport
 import LinuxIO
+import TestSupport
 import Testing
 
 @Suite("HTTP client and time limits")
@@ -15,10 +16,10 @@ struct ClientDeadlineTests {
     }
 
     @Test("a peer that accepts and does not speak TLS ends the request after the time to connect, with nothing sent")
-    func connecting() throws {
+    func connecting() async throws {
         var options = HTTPClient.Options.plain
         options.connectTimeout = .milliseconds(50)
-        try withHTTPClient(options) { client, loop in
+        try await withHTTPClient(options) { client, loop in
             try await ScriptedServer.run(on: loop) { connection, _ in
                 await connection.untilClosed()
             } _: { server in
@@ -31,8 +32,8 @@ struct ClientDeadlineTests {
     @Test(
         "the time limit applies before the answer, in its header and in its body",
         arguments: ["", "HTTP/1.1 200 OK\r\nX", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"])
-    func answering(beginning: String) throws {
-        try withHTTPClient { client, loop in
+    func answering(beginning: String) async throws {
+        try await withHTTPClient { client, loop in
             let closed = Event()
             try await ScriptedServer.run(on: loop) { connection, _ in
                 _ = try await connection.request()
@@ -49,10 +50,10 @@ struct ClientDeadlineTests {
     }
 
     @Test("a request whose time limit ends in the queue is not sent")
-    func queued() throws {
+    func queued() async throws {
         var options = HTTPClient.Options.plain
         options.connectionsPerHost = 1
-        try withHTTPClient(options) { client, loop in
+        try await withHTTPClient(options) { client, loop in
             let (arrived, gate) = (Event(), Event())
             try await ScriptedServer.run(on: loop) { connection, _ in
                 while true {
@@ -77,10 +78,10 @@ struct ClientDeadlineTests {
     }
 
     @Test("cancelling a task ends its transfer at once, in any phase")
-    func cancelled() throws {
+    func cancelled() async throws {
         var options = HTTPClient.Options.plain
         options.connectionsPerHost = 1
-        try withHTTPClient(options) { client, loop in
+        try await withHTTPClient(options) { client, loop in
             let (arrived, closed) = (Event(), Event())
             try await ScriptedServer.run(on: loop) { connection, number in
                 _ = try await connection.request()
@@ -124,8 +125,8 @@ struct ClientDeadlineTests {
     }
 
     @Test("a client that stops ends its requests with an error, and closes its connections")
-    func stopped() throws {
-        try EpollLoop.run { loop in
+    func stopped() async throws {
+        try await onLoop { loop in
             let client = try HTTPClient(.plain, on: loop)
             let (arrived, closed) = (Event(), Event())
             try await ScriptedServer.run(on: loop) { connection, _ in

@@ -1,5 +1,6 @@
 import HTTPTransport
 import LinuxIO
+import TestSupport
 import Testing
 
 /// Runs `body` with a client that no environment variable influences; then stops the client.
@@ -8,8 +9,8 @@ import Testing
 func withHTTPClient(
     _ options: HTTPClient.Options = .plain,
     _ body: @escaping @Sendable (HTTPClient, EpollLoop) async throws -> Void
-) throws {
-    try EpollLoop.run { loop in try await withHTTPClient(options, on: loop) { try await body($0, loop) } }
+) async throws {
+    try await onLoop { loop in try await withHTTPClient(options, on: loop) { try await body($0, loop) } }
 }
 
 /// The same on a loop that runs.

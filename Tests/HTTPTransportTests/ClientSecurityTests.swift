@@ -1,14 +1,15 @@
 import HTTPTransport
 import LinuxIO
 import TLS
+import TestSupport
 import Testing
 
 @Suite("HTTP client and TLS")
 struct ClientSecurityTests {
     @Test("trusts a server whose authority is configured, and reuses the connection")
-    func trusted() throws {
+    func trusted() async throws {
         let body = [UInt8](repeating: 7, count: 300_000)
-        try SecureServer.run { request in
+        try await SecureServer.run { request in
             HTTPResponse(status: 200, headers: ["X-Peer": request.peer], body: request.body)
         } _: { server, client in
             for _ in 0..<3 {
@@ -21,8 +22,8 @@ struct ClientSecurityTests {
     }
 
     @Test("finds the authority with the environment variable too", arguments: ["CURL_CA_BUNDLE", "SSL_CERT_FILE"])
-    func environment(name: String) throws {
-        try SecureServer.run(trusted: false) { server, _ in
+    func environment(name: String) async throws {
+        try await SecureServer.run(trusted: false) { server, _ in
             var options = HTTPClient.Options.plain
             options.environment = [name: server.authorityFile]
             try await withHTTPClient(options, on: server.loop) { client in
@@ -33,8 +34,8 @@ struct ClientSecurityTests {
     }
 
     @Test("refuses a server of an unknown authority before it has sent a byte")
-    func untrusted() throws {
-        try SecureServer.run(trusted: false) { server, client in
+    func untrusted() async throws {
+        try await SecureServer.run(trusted: false) { server, client in
             let error = await #expect(throws: HTTPError.self) {
                 try await client.send(.init("GET", "https://localhost:\(server.port)/"))
             }
@@ -45,8 +46,8 @@ struct ClientSecurityTests {
     }
 
     @Test("refuses a server of another name")
-    func otherName() throws {
-        try SecureServer.run(as: "elsewhere") { server, client in
+    func otherName() async throws {
+        try await SecureServer.run(as: "elsewhere") { server, client in
             let error = await #expect(throws: HTTPError.self) {
                 try await client.send(.init("GET", "https://localhost:\(server.port)/"))
             }
@@ -56,10 +57,10 @@ struct ClientSecurityTests {
     }
 
     @Test("reports that the file of authorities cannot be used")
-    func noAuthority() throws {
+    func noAuthority() async throws {
         var options = HTTPClient.Options.plain
         options.authorityFile = "/nonexistent/ca.pem"
-        try SecureServer.run(trusted: false, options) { server, client in
+        try await SecureServer.run(trusted: false, options) { server, client in
             let error = await #expect(throws: HTTPError.self) {
                 try await client.send(.init("GET", "https://localhost:\(server.port)/"))
             }
@@ -69,8 +70,8 @@ struct ClientSecurityTests {
     }
 
     @Test("when a server closes the connection without an answer, the error says that the effect is unknown")
-    func disconnect() throws {
-        try SecureServer.run { _ in
+    func disconnect() async throws {
+        try await SecureServer.run { _ in
             .disconnect
         } _: { server, client in
             let error = await #expect(throws: HTTPError.self) {
@@ -82,12 +83,12 @@ struct ClientSecurityTests {
     }
 
     @Test("a server does not start with a certificate that it cannot use")
-    func unusable() throws {
+    func unusable() async throws {
         let (one, other) = (
             try ServerIdentity.make(name: "a", organization: "tests"),
             try ServerIdentity.make(name: "b", organization: "tests")
         )
-        try EpollLoop.run { loop in
+        try await onLoop { loop in
             for tls in [
                 HTTPServer.TLS(certificate: "none", key: one.server.key),
                 HTTPServer.TLS(certificate: one.server.certificate, key: other.server.key),

@@ -34,7 +34,7 @@ struct HTTP2Tests {
 
     private func withServer(
         _ mode: String = "new", _ body: @escaping @Sendable (HTTPClient, String) async throws -> Void
-    ) throws {
+    ) async throws {
         let directory = try Files.makeTemporaryDirectory(prefix: "/tmp/http2-")
         defer { try? Files.removeTree(directory) }
         let identity = try ServerIdentity.make(name: "localhost", organization: "tests")
@@ -44,7 +44,7 @@ struct HTTP2Tests {
         ] { try DurableFile.write(Array(text.utf8), to: "\(directory)/\(name)", mode: 0o600) }
         var options = HTTPClient.Options.plain
         options.authorityFile = "\(directory)/ca.pem"
-        try withHTTPClient(options) { client, loop in
+        try await withHTTPClient(options) { client, loop in
             var node = ChildProcess.Options(executable: node ?? "", arguments: ["server.js", mode])
             node.workingDirectory = directory
             node.output = .pipe
@@ -58,8 +58,8 @@ struct HTTP2Tests {
     }
 
     @Test("100 concurrent requests with bodies share one connection")
-    func shared() throws {
-        try withServer { client, url in
+    func shared() async throws {
+        try await withServer { client, url in
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for number in 0..<100 {
                     group.addTask {
@@ -77,8 +77,8 @@ struct HTTP2Tests {
     }
 
     @Test("a server that knows only HTTP/1.1 works too")
-    func fallBack() throws {
-        try withServer("old") { client, url in
+    func fallBack() async throws {
+        try await withServer("old") { client, url in
             for number in 0..<3 {
                 let answer = try await client.send(.init("GET", "\(url)/\(number)"))
                 #expect(answer.headers["X-Version"] == "1.1")
@@ -88,8 +88,8 @@ struct HTTP2Tests {
     }
 
     @Test("the failure of one request does not affect the others on its connection")
-    func apart() throws {
-        try withServer { client, url in
+    func apart() async throws {
+        try await withServer { client, url in
             var request = OutgoingRequest("GET", "\(url)/hang")
             request.timeLimit = .milliseconds(200)
             let hang = request

@@ -1,13 +1,14 @@
 import HTTPTransport
 import LinuxIO
 import Telemetry
+import TestSupport
 import Testing
 
 @Suite("HTTP client")
 struct HTTPClientTests {
     @Test("sends method, target, headers and body unchanged, and returns the answer unchanged")
-    func whole() throws {
-        try withHTTPClient { client, loop in
+    func whole() async throws {
+        try await withHTTPClient { client, loop in
             try await ScriptedServer.run(on: loop) { connection, _ in
                 let request = try await connection.request()
                 #expect(request.hasPrefix("PUT /a%20b/../c?api-version=2024-07-01&x=%26 HTTP/1.1\r\n"))
@@ -39,8 +40,8 @@ struct HTTPClientTests {
             ("GET", "", nil), ("DELETE", "", nil), ("PUT", "", "0"), ("POST", "", "0"), ("PATCH", "", "0"),
             ("POST", "ab", "2"), ("PATCH", "abc", "3"), ("DELETE", "abcd", "4"), ("GET", "a", "1"),
         ])
-    func methods(method: String, body: String, length: String?) throws {
-        try withHTTPClient { client, loop in
+    func methods(method: String, body: String, length: String?) async throws {
+        try await withHTTPClient { client, loop in
             try await ScriptedServer.run(on: loop) { connection, _ in
                 let request = try await connection.request()
                 #expect(request.hasPrefix("\(method) /x HTTP/1.1\r\n"))
@@ -57,10 +58,10 @@ struct HTTPClientTests {
     }
 
     @Test("uses one connection for requests that follow each other, and a few for 200 at once")
-    func reuse() throws {
+    func reuse() async throws {
         var options = HTTPClient.Options.plain
         options.connectionsPerHost = 8
-        try withHTTPClient(options) { client, loop in
+        try await withHTTPClient(options) { client, loop in
             try await ScriptedServer.run(on: loop) { connection, _ in
                 while true {
                     let line = try await connection.request().prefix { $0 != "\r\n" }
@@ -87,8 +88,8 @@ struct HTTPClientTests {
     }
 
     @Test("returns a redirect as the answer, and does not follow it")
-    func redirect() throws {
-        try withHTTPClient { client, loop in
+    func redirect() async throws {
+        try await withHTTPClient { client, loop in
             try await ScriptedServer.run(on: loop) { connection, _ in
                 _ = try await connection.request()
                 try await connection.say(
@@ -103,8 +104,8 @@ struct HTTPClientTests {
     }
 
     @Test("waits for the answer after 100 Continue")
-    func interim() throws {
-        try withHTTPClient { client, loop in
+    func interim() async throws {
+        try await withHTTPClient { client, loop in
             try await ScriptedServer.run(on: loop) { connection, _ in
                 _ = try await connection.request()
                 try await connection.say("HTTP/1.1 100 Continue\r\nX-Interim: 1\r\n\r\n")
@@ -119,8 +120,8 @@ struct HTTPClientTests {
     }
 
     @Test("a request before the client runs is sent when it runs; a request after its end fails")
-    func beforeAndAfter() throws {
-        try EpollLoop.run { loop in
+    func beforeAndAfter() async throws {
+        try await onLoop { loop in
             let client = try HTTPClient(.plain, on: loop)
             try await ScriptedServer.run(on: loop) { connection, _ in
                 _ = try await connection.request()

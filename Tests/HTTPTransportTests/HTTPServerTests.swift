@@ -1,12 +1,13 @@
 import HTTPTransport
 import LinuxIO
+import TestSupport
 import Testing
 
 @Suite("HTTP server")
 struct HTTPServerTests {
     @Test("answers requests one after another on one connection")
-    func keepAlive() throws {
-        try withServer { address, loop in
+    func keepAlive() async throws {
+        try await withServer { address, loop in
             var client = try await Client(address, loop)
             for path in ["/startup", "/a%20b?c=d%26e&f"] {
                 try await client.send("GET \(path) HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -18,8 +19,8 @@ struct HTTPServerTests {
     }
 
     @Test("answers pipelined requests in their order")
-    func pipelined() throws {
-        try withServer { address, loop in
+    func pipelined() async throws {
+        try await withServer { address, loop in
             var client = try await Client(address, loop)
             try await client.send("GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\n\r\n")
             #expect(try await client.answer()?.body == "GET /1\n")
@@ -28,8 +29,8 @@ struct HTTPServerTests {
     }
 
     @Test("passes method, target, headers and the whole body to the handler")
-    func whole() throws {
-        try withServer(handler: { request in
+    func whole() async throws {
+        try await withServer(handler: { request in
             #expect(request.method == "PUT")
             #expect(request.path == "/subscriptions/a%2Fb/vm")
             #expect(request.segments == ["subscriptions", "a/b", "vm"])
@@ -52,8 +53,8 @@ struct HTTPServerTests {
     }
 
     @Test("reads a chunked body, and sends 100 Continue to a client that waits for it")
-    func chunked() throws {
-        try withServer(handler: { HTTPResponse(status: 200, body: $0.body) }) { address, loop in
+    func chunked() async throws {
+        try await withServer(handler: { HTTPResponse(status: 200, body: $0.body) }) { address, loop in
             var client = try await Client(address, loop)
             try await client.send(
                 "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n")
@@ -64,8 +65,8 @@ struct HTTPServerTests {
     }
 
     @Test("sends no body in the answer to HEAD")
-    func head() throws {
-        try withServer { address, loop in
+    func head() async throws {
+        try await withServer { address, loop in
             var client = try await Client(address, loop)
             try await client.send("HEAD /h HTTP/1.1\r\nHost: x\r\n\r\nGET /g HTTP/1.1\r\nHost: x\r\n\r\n")
             #expect(try await client.answer(hasBody: false)?.head.contains("Content-Length: 8") == true)
@@ -74,9 +75,9 @@ struct HTTPServerTests {
     }
 
     @Test("a slow handler does not delay other requests")
-    func slowHandler() throws {
+    func slowHandler() async throws {
         let gate = Event()
-        try withServer(handler: { request in
+        try await withServer(handler: { request in
             if request.path == "/slow" { await gate.wait() }
             return .text(request.path)
         }) { address, loop in
@@ -91,9 +92,9 @@ struct HTTPServerTests {
     }
 
     @Test("a client that closes its connection during its request leaves nothing")
-    func hangUp() throws {
+    func hangUp() async throws {
         let (arrived, gate) = (Event(), Event())
-        try withServer(handler: { request in
+        try await withServer(handler: { request in
             if request.path == "/slow" {
                 arrived.set()
                 await gate.wait()
@@ -112,9 +113,9 @@ struct HTTPServerTests {
     }
 
     @Test("answers requests in progress while it stops, and frees its port")
-    func stops() throws {
+    func stops() async throws {
         let arrived = Event()
-        try EpollLoop.run { loop in
+        try await onLoop { loop in
             let before = SystemInfo.openDescriptors
             let listener = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
             var client = try await Client(listener.address, loop)

@@ -13,10 +13,10 @@ struct HostileClientTests {
             "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n",
             "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
         ])
-    func garbage(text: String) throws {
+    func garbage(text: String) async throws {
         var limits = HTTPServer.Limits()
         limits.idleTimeout = .seconds(1)  // Some garbage could still become a request.
-        try withServer(limits) { address, loop in
+        try await withServer(limits) { address, loop in
             var client = try await Client(address, loop)
             try await client.send(text)
             if let answer = try await client.answer() { #expect(answer.status.hasPrefix("4")) }
@@ -26,8 +26,8 @@ struct HostileClientTests {
     }
 
     @Test("answers that a header is too long, and closes the connection")
-    func longHeader() throws {
-        try withServer { address, loop in
+    func longHeader() async throws {
+        try await withServer { address, loop in
             for line in [
                 "GET /\(String(repeating: "a", count: 100_000))",
                 "GET / HTTP/1.1\r\nX: \(String(repeating: "a", count: 100_000))",
@@ -43,10 +43,10 @@ struct HostileClientTests {
     }
 
     @Test("refuses a body that is too long before it arrives")
-    func longBody() throws {
+    func longBody() async throws {
         var limits = HTTPServer.Limits()
         limits.bodyBytes = 100
-        try withServer(limits) { address, loop in
+        try await withServer(limits) { address, loop in
             var client = try await Client(address, loop)
             try await client.send("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 101\r\nExpect: 100-continue\r\n\r\n")
             #expect(try await client.answer()?.status == "413")
@@ -58,10 +58,10 @@ struct HostileClientTests {
     }
 
     @Test("refuses a body of unknown length once it is too long, and does not read without end")
-    func longChunkedBody() throws {
+    func longChunkedBody() async throws {
         var limits = HTTPServer.Limits()
         limits.bodyBytes = 100
-        try withServer(limits) { address, loop in
+        try await withServer(limits) { address, loop in
             let head = "PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
             let chunk = "40\r\n" + String(repeating: "c", count: 64) + "\r\n"
             var polite = try await Client(address, loop)
@@ -75,10 +75,10 @@ struct HostileClientTests {
     }
 
     @Test("closes a connection that stops sending in the middle of a request")
-    func silent() throws {
+    func silent() async throws {
         var limits = HTTPServer.Limits()
         limits.idleTimeout = .seconds(1)
-        try withServer(limits) { address, loop in
+        try await withServer(limits) { address, loop in
             var client = try await Client(address, loop)
             try await client.send("GET / HTTP/1.1\r\nHo")
             _ = try await client.answer()
@@ -87,8 +87,8 @@ struct HostileClientTests {
     }
 
     @Test("serves others beside 200 idle connections and a very slow one")
-    func crowd() throws {
-        try withServer { address, loop in
+    func crowd() async throws {
+        try await withServer { address, loop in
             var crowd: [Client] = []
             for _ in 0..<200 { crowd.append(try await Client(address, loop)) }
             var slow = try await Client(address, loop)
@@ -102,8 +102,8 @@ struct HostileClientTests {
     }
 
     @Test("serves a new client although 300 others keep their connections and never finish a request")
-    func dawdlers() throws {
-        try withServer { address, loop in
+    func dawdlers() async throws {
+        try await withServer { address, loop in
             var crowd: [Client] = []
             for index in 0..<300 {
                 let client = try await Client(address, loop)
@@ -116,10 +116,10 @@ struct HostileClientTests {
     }
 
     @Test("closes the connection that was idle for the longest time when the limit is exceeded")
-    func idlest() throws {
+    func idlest() async throws {
         var limits = HTTPServer.Limits()
         limits.connections = 4
-        try withServer(limits) { address, loop in
+        try await withServer(limits) { address, loop in
             var held: [Client] = []
             for _ in 0..<4 { held.append(try await Client(address, loop)) }
             for index in [1, 0, 2, 3] {
@@ -136,11 +136,11 @@ struct HostileClientTests {
     }
 
     @Test("does not close connections whose requests are being answered for new ones")
-    func busy() throws {
+    func busy() async throws {
         var limits = HTTPServer.Limits()
         limits.connections = 4
         let isOver = Event()
-        try withServer(
+        try await withServer(
             limits,
             handler: { _ in
                 await isOver.wait()

@@ -7,9 +7,9 @@ struct HostileServerTests {
     /// Sends a GET to a server that answers each request with `text` and closes.
     private func ask(
         _ text: String, limit: Int = 1 << 20
-    ) throws -> Result<HTTPResponse, HTTPError> {
+    ) async throws -> Result<HTTPResponse, HTTPError> {
         let outcome = Lock<Result<HTTPResponse, HTTPError>?>(nil)
-        try withHTTPClient { client, loop in
+        try await withHTTPClient { client, loop in
             try await ScriptedServer.run(on: loop) { connection, _ in
                 _ = try await connection.request()
                 try await connection.say(text)
@@ -40,8 +40,8 @@ struct HostileServerTests {
             "HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 200 OK\r\nA: 1\r\n", "HTTP/1.1 200 OK\r\nnothing\r\n\r\n",
             "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}", "<html>proxy error</html>",
         ])
-    func broken(answer: String) throws {
-        guard case .failure(let error) = try ask(answer) else {
+    func broken(answer: String) async throws {
+        guard case .failure(let error) = try await ask(answer) else {
             Issue.record("an answer came of \(answer.debugDescription)")
             return
         }
@@ -52,18 +52,18 @@ struct HostileServerTests {
     }
 
     @Test("returns a page of HTML as an answer, and cuts a body that is longer than its header says")
-    func odd() throws {
-        let page = try ask("HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/html\r\n\r\n<html>").get()
+    func odd() async throws {
+        let page = try await ask("HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/html\r\n\r\n<html>").get()
         #expect(page.status == 502)
         #expect(page.headers["content-type"] == "text/html")
         #expect(page.body == Array("<html>".utf8))
-        let long = try ask("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok, and more").get()
+        let long = try await ask("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok, and more").get()
         #expect(long.body == Array("ok".utf8))
     }
 
     @Test("limits the size of the answer's header, and of its body with or without a length")
-    func tooLarge() throws {
-        let exact = try ask(
+    func tooLarge() async throws {
+        let exact = try await ask(
             "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + String(repeating: "a", count: 100), limit: 100)
         #expect(try exact.get().body.count == 100)
         for answer in [
@@ -74,7 +74,7 @@ struct HostileServerTests {
             "HTTP/1.1 200 OK\r\n" + String(repeating: "X: \(String(repeating: "y", count: 1000))\r\n", count: 70)
                 + "\r\n",
         ] {
-            guard case .failure(let error) = try ask(answer, limit: 100) else {
+            guard case .failure(let error) = try await ask(answer, limit: 100) else {
                 Issue.record("an answer came of \(answer.prefix(60).debugDescription)")
                 continue
             }
@@ -84,8 +84,8 @@ struct HostileServerTests {
     }
 
     @Test("ignores malformed header fields")
-    func oddHeaders() throws {
-        let answer = try ask(
+    func oddHeaders() async throws {
+        let answer = try await ask(
             "HTTP/1.1 200 OK\r\n: none\r\nA: 1\r\n folded: 2\r\nB:\r\nContent-Length: 0\r\n\r\n")
         #expect(try answer.get().headers["A"]?.hasPrefix("1") == true)
         #expect(try answer.get().headers["folded"] == nil)
@@ -112,8 +112,8 @@ struct HostileServerTests {
             OutgoingRequest("GET", "gopher://127.0.0.1:1/"), OutgoingRequest("GET", "127.0.0.1:1/"),
             OutgoingRequest("GET", ""), OutgoingRequest("GET", "http://[::1/"),
         ])
-    func injection(request: OutgoingRequest) throws {
-        try withHTTPClient { client, _ in
+    func injection(request: OutgoingRequest) async throws {
+        try await withHTTPClient { client, _ in
             let error = await #expect(throws: HTTPError.self) { try await client.send(request) }
             #expect(error?.reason == .malformedRequest, "\(error?.description ?? "")")
             #expect(error?.effect == .notSent)
@@ -121,8 +121,8 @@ struct HostileServerTests {
     }
 
     @Test("an unused port and an unknown host name give errors that say that nothing was sent")
-    func unreachable() throws {
-        try withHTTPClient { client, loop in
+    func unreachable() async throws {
+        try await withHTTPClient { client, loop in
             let listener = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
             let address = listener.address
             listener.close()
@@ -140,8 +140,8 @@ struct HostileServerTests {
     }
 
     @Test("when the server has closed a kept connection, the next request uses a new connection and succeeds")
-    func closedBetween() throws {
-        try withHTTPClient { client, loop in
+    func closedBetween() async throws {
+        try await withHTTPClient { client, loop in
             let closed = Event()
             try await ScriptedServer.run(on: loop) { connection, number in
                 _ = try await connection.request()
@@ -158,8 +158,8 @@ struct HostileServerTests {
     }
 
     @Test("a request whose kept connection breaks is not repeated by the client itself")
-    func brokenReuse() throws {
-        try withHTTPClient { client, loop in
+    func brokenReuse() async throws {
+        try await withHTTPClient { client, loop in
             let seen = Lock(0)
             try await ScriptedServer.run(on: loop) { connection, _ in
                 _ = try await connection.request()

@@ -1,5 +1,6 @@
 import HTTPTransport
 import LinuxIO
+import TestSupport
 import Testing
 
 @Suite("HTTP client and proxies")
@@ -8,9 +9,9 @@ struct ProxyTests {
     /// the proxy was asked for, and what came of it.
     private func ask(
         _ url: String, _ environment: [String: String], usesProxy: Bool = true
-    ) throws -> (asked: [String], outcome: Result<HTTPResponse, HTTPError>) {
+    ) async throws -> (asked: [String], outcome: Result<HTTPResponse, HTTPError>) {
         let found = Lock<([String], Result<HTTPResponse, HTTPError>)?>(nil)
-        try EpollLoop.run { loop in
+        try await onLoop { loop in
             let asked = Lock<[String]>([])
             try await ScriptedServer.run(on: loop) { connection, _ in
                 let request = try await connection.request()
@@ -38,8 +39,8 @@ struct ProxyTests {
     @Test(
         "uses the proxy that the environment names",
         arguments: [["http_proxy": "$P"], ["all_proxy": "$P"], ["ALL_PROXY": "$P", "no_proxy": "example.com"]])
-    func plain(environment: [String: String]) throws {
-        let (asked, outcome) = try ask("http://a.invalid/x?y", environment)
+    func plain(environment: [String: String]) async throws {
+        let (asked, outcome) = try await ask("http://a.invalid/x?y", environment)
         #expect(asked == ["GET http://a.invalid/x?y HTTP/1.1"])
         #expect(try outcome.get().status == 200)
     }
@@ -47,8 +48,8 @@ struct ProxyTests {
     @Test(
         "sends TLS through a tunnel of the proxy, and reports when the proxy refuses",
         arguments: ["https_proxy", "HTTPS_PROXY"])
-    func tunnel(name: String) throws {
-        let (asked, outcome) = try ask("https://a.invalid/x", [name: "$P"])
+    func tunnel(name: String) async throws {
+        let (asked, outcome) = try await ask("https://a.invalid/x", [name: "$P"])
         #expect(asked == ["CONNECT a.invalid:443 HTTP/1.1"])
         guard case .failure(let error) = outcome else { return _ = Issue.record("an answer came") }
         #expect(error.reason == .proxy)
@@ -62,22 +63,22 @@ struct ProxyTests {
             ["http_proxy": "$P", "no_proxy": "127.0.0.1"], ["http_proxy": "$P", "NO_PROXY": "x,127.0.0.0/8"],
             ["http_proxy": "$P", "no_proxy": "*"], ["https_proxy": "$P"], ["HTTP_PROXY": "$P"], ["http_proxy": ""],
         ])
-    func past(environment: [String: String]) throws {
-        let (asked, outcome) = try ask("http://127.0.0.1:1/", environment)
+    func past(environment: [String: String]) async throws {
+        let (asked, outcome) = try await ask("http://127.0.0.1:1/", environment)
         #expect(asked == [])
         guard case .failure(let error) = outcome else { return _ = Issue.record("an answer came") }
         #expect(error.reason == .connection)
     }
 
     @Test("does not use the proxy for a request that excludes it")
-    func link() throws {
-        let (asked, _) = try ask("http://127.0.0.1:1/", ["http_proxy": "$P"], usesProxy: false)
+    func link() async throws {
+        let (asked, _) = try await ask("http://127.0.0.1:1/", ["http_proxy": "$P"], usesProxy: false)
         #expect(asked == [])
     }
 
     @Test("when the proxy cannot be reached, the error says that nothing was sent")
-    func absent() throws {
-        let (_, outcome) = try ask("http://a.invalid/", ["http_proxy": "http://no-such-proxy.invalid:3128"])
+    func absent() async throws {
+        let (_, outcome) = try await ask("http://a.invalid/", ["http_proxy": "http://no-such-proxy.invalid:3128"])
         guard case .failure(let error) = outcome else { return _ = Issue.record("an answer came") }
         #expect(error.reason == .proxy)
         #expect(error.effect == .notSent)

@@ -14,7 +14,7 @@ struct SecureServer: Sendable {
         as name: String = "localhost", trusted: Bool = true, _ options: HTTPClient.Options = .plain,
         handler: @escaping @Sendable (HTTPRequest) async -> HTTPResponse = { .text("\($0.method) \($0.target)\n") },
         _ body: @escaping @Sendable (SecureServer, HTTPClient) async throws -> Void
-    ) throws {
+    ) async throws {
         let directory = try Files.makeTemporaryDirectory(prefix: "/tmp/http-")
         defer { try? Files.removeTree(directory) }
         let identity = try ServerIdentity.make(name: name, organization: "tests")
@@ -22,7 +22,7 @@ struct SecureServer: Sendable {
         var options = options
         if trusted { options.authorityFile = "\(directory)/ca.pem" }
         let tls = HTTPServer.TLS(certificate: identity.server.certificate, key: identity.server.key)
-        try withHTTPClient(options) { client, loop in
+        try await withHTTPClient(options) { client, loop in
             let listener = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
             let server = try HTTPServer(on: listener, loop: loop, tls: tls, handler: handler)
             guard case .tcp(_, let port) = server.address else { return }

@@ -40,8 +40,8 @@ private struct Machine: Sendable {
     .enabled(if: canMakeNamespaces, "needs CAP_NET_ADMIN and CAP_SYS_ADMIN"))
 struct ClusterNetworkTests {
     @Test("gives a pod an address and a route to the machine and to the other pods, and leaves nothing")
-    func pods() throws {
-        try EpollLoop.run { loop in
+    func pods() async throws {
+        try await onLoop { loop in
             let machine = try Machine()
             let before = try machine.things
             // Two runs at the same time.
@@ -66,8 +66,8 @@ struct ClusterNetworkTests {
     }
 
     @Test("stays the same during a run, also while the network has no pod for a short time")
-    func oneAfterTheOther() throws {
-        try EpollLoop.run { loop in
+    func oneAfterTheOther() async throws {
+        try await onLoop { loop in
             let machine = try Machine()
             let cluster = machine.cluster(on: loop)
             var addresses: [NetPrefix] = []
@@ -85,8 +85,8 @@ struct ClusterNetworkTests {
     }
 
     @Test("gives no number twice, to any number of concurrent pods")
-    func many() throws {
-        try EpollLoop.run { loop in
+    func many() async throws {
+        try await onLoop { loop in
             let machine = try Machine()
             let before = try machine.things
             let clusters = [machine.cluster(on: loop), machine.cluster(on: loop), machine.cluster(on: loop)]
@@ -110,8 +110,8 @@ struct ClusterNetworkTests {
     }
 
     @Test("removes what a killed run has left, and nothing of a run in progress")
-    func killed() throws {
-        try EpollLoop.run { loop in
+    func killed() async throws {
+        try await onLoop { loop in
             let machine = try Machine()
             let before = try machine.things
             let living = machine.cluster(on: loop)
@@ -140,8 +140,8 @@ struct ClusterNetworkTests {
     }
 
     @Test("uses a network that this machine does not use otherwise, and reports when there is none")
-    func taken() throws {
-        try EpollLoop.run { loop in
+    func taken() async throws {
+        try await onLoop { loop in
             var machine = try Machine()
             func network(on machine: Machine) async throws -> NetPrefix {
                 let cluster = machine.cluster(on: loop)
@@ -165,8 +165,8 @@ struct ClusterNetworkTests {
     }
 
     @Test("is refused when another interface has its name, with what to do, and leaves nothing")
-    func nameTaken() throws {
-        try EpollLoop.run { loop in
+    func nameTaken() async throws {
+        try await onLoop { loop in
             let machine = try Machine()
             try Lab.socket(machine.host).createVethPair("peerpodctl0", "other", in: machine.host)
             let before = try machine.things

@@ -82,11 +82,11 @@ struct CommandLineTests {
     }
 
     @Test("status shows every sandbox in a table, oldest first as the adaptor lists them, or as JSON")
-    func status() throws {
+    func status() async throws {
         let directory = try TemporaryDirectory()
         let path = directory.path + "/hypervisor.sock"
         let said = said
-        try EpollLoop.run { loop in
+        try await onLoop { loop in
             let listener = try Listener.listen(on: .unix(path: path), loop: loop)
             let sandbox = SandboxStatus.with {
                 $0.id = String(repeating: "0a", count: 32)
@@ -127,7 +127,7 @@ struct CommandLineTests {
     @Test(
         "status shows the list of a hostile adaptor, in a table and as JSON, without characters that control a terminal"
     )
-    func hostileStatus() throws {
+    func hostileStatus() async throws {
         let evil = "a\u{1b}[2J\u{9b}31m\u{7f}\u{202e}b\u{2066}\u{200b}\u{61c}\n\r\u{2028}\u{e0041}c"
         let sandboxes = [Int64.min, .max, 0].map { created in
             SandboxStatus.with {
@@ -137,7 +137,7 @@ struct CommandLineTests {
         }
         for isJSON in [false, true] {
             let said = CapturedOutput()
-            #expect(try show(sandboxes, isJSON: isJSON, said) == 0)
+            await #expect(try show(sandboxes, isJSON: isJSON, said) == 0)
             #expect(said.standard.unicodeScalars.allSatisfy { $0.isPrintable || $0 == "\n" })
             #expect(said.standard.contains("\\u202eb\\u2066\\u200b\\u061c\\n\\r\\u2028\\udb40\\udc41c"))
             if isJSON {
@@ -151,11 +151,11 @@ struct CommandLineTests {
     }
 
     @Test("an error from the adaptor cannot control the terminal that shows it")
-    func hostileError() throws {
+    func hostileError() async throws {
         let directory = try TemporaryDirectory()
         let path = directory.path + "/hypervisor.sock"
         let said = said
-        try EpollLoop.run { loop in
+        try await onLoop { loop in
             let listener = try Listener.listen(on: .unix(path: path), loop: loop)
             let server = Server(
                 Service.services(of: [
@@ -173,10 +173,10 @@ struct CommandLineTests {
     }
 
     /// Shows what an adaptor with these sandboxes lists; returns the exit status.
-    private func show(_ sandboxes: [SandboxStatus], isJSON: Bool, _ said: CapturedOutput) throws -> Int32 {
+    private func show(_ sandboxes: [SandboxStatus], isJSON: Bool, _ said: CapturedOutput) async throws -> Int32 {
         let directory = try TemporaryDirectory()
         let path = directory.path + "/hypervisor.sock"
-        return try EpollLoop.run { loop in
+        return try await onLoop { loop in
             let listener = try Listener.listen(on: .unix(path: path), loop: loop)
             let server = Server(
                 Service.services(of: [Sandboxes.list.handled { _, _ in .with { $0.sandboxes = sandboxes } }]), on: loop)
@@ -191,12 +191,12 @@ struct CommandLineTests {
     }
 
     @Test("stop accepts names, namespaces with names, ids and their beginnings, or all sandboxes, and stops no others")
-    func stop() throws {
+    func stop() async throws {
         let directory = try TemporaryDirectory()
         let path = directory.path + "/hypervisor.sock"
         let (said, ids) = (said, ["0a0b", "0a0c", "1d"].map { $0 + String(repeating: "0", count: 60) })
         let stopped = Lock<[String]>([])
-        try EpollLoop.run { loop in
+        try await onLoop { loop in
             let listener = try Listener.listen(on: .unix(path: path), loop: loop)
             let server = Server(
                 Service.services(of: [

@@ -16,12 +16,12 @@ struct NetworkCommandTests {
     private func ask(
         _ operand: String = "web", isJSON: Bool = false,
         answer: @escaping @Sendable () throws -> PodNetworkStatus
-    ) throws -> Int32 {
+    ) async throws -> Int32 {
         let directory = try TemporaryDirectory()
         let path = directory.path + "/hypervisor.sock"
         let said = said
         let id = String(repeating: "0a", count: 32)
-        return try EpollLoop.run { loop in
+        return try await onLoop { loop in
             let listener = try Listener.listen(on: .unix(path: path), loop: loop)
             let server = Server(
                 Service.services(of: [
@@ -54,8 +54,8 @@ struct NetworkCommandTests {
     }
 
     @Test("shows the pod and the path of its network, and ends with 0 when there is no fault")
-    func sound() throws {
-        #expect(try ask { soundNetwork() } == 0)
+    func sound() async throws {
+        await #expect(try ask { soundNetwork() } == 0)
         let lines = said.standard.split(separator: "\n", omittingEmptySubsequences: false)
         #expect(lines.first == "pod shop/web, sandbox 0a0a0a0a0a0a, VM podvm-web, running")
         #expect(lines.dropFirst().allSatisfy { $0.isEmpty || $0.hasPrefix("  ") })
@@ -63,25 +63,25 @@ struct NetworkCommandTests {
     }
 
     @Test("ends with 1 when there is a fault, and with 3 when the VM did not answer")
-    func verdicts() throws {
-        #expect(
+    func verdicts() async throws {
+        await #expect(
             try ask {
                 var status = soundNetwork()
                 status.problems = ["vxlan1 is down."]
                 return status
             } == 1)
-        #expect(
+        await #expect(
             try ask {
                 var status = soundNetwork()
                 status.silence = "no answer within 3 s"
                 return status
             } == 3)
-        #expect(try ask { PodNetworkStatus() } == 0)
+        await #expect(try ask { PodNetworkStatus() } == 0)
     }
 
     @Test("names the pod also in JSON")
-    func json() throws {
-        #expect(try ask("0a0a", isJSON: true) { soundNetwork() } == 0)
+    func json() async throws {
+        await #expect(try ask("0a0a", isJSON: true) { soundNetwork() } == 0)
         let document = try JSONNode(JSONValue(parsing: said.standard))
         #expect(try document.string("pod") == "web")
         #expect(try document.string("sandbox").count == 64)
@@ -89,12 +89,12 @@ struct NetworkCommandTests {
     }
 
     @Test("shows the adaptor's error, and fails with 125")
-    func refused() throws {
-        #expect(try ask { throw Status(.notFound, "the sandbox is gone") } == 125)
+    func refused() async throws {
+        await #expect(try ask { throw Status(.notFound, "the sandbox is gone") } == 125)
         #expect(said.error.contains("NOT_FOUND: the sandbox is gone"))
-        #expect(try ask { throw Status(.unimplemented, "no such method") } == 125)
+        await #expect(try ask { throw Status(.unimplemented, "no such method") } == 125)
         #expect(said.error.contains("its version"))
-        #expect(try ask("db") { soundNetwork() } == 125)
+        await #expect(try ask("db") { soundNetwork() } == 125)
         #expect(said.error.contains("no pod on this node has the name \"db\""))
         #expect(said.standard.isEmpty)
     }

@@ -1,5 +1,6 @@
 import LinuxIO
 import TTRPC
+import TestSupport
 import Testing
 
 @testable import PeerPodControl
@@ -14,8 +15,8 @@ struct PodRunnerTests {
     }
 
     @Test("run with a limit of concurrent pods, each with its own name and id")
-    func concurrency() throws {
-        try EpollLoop.run { loop in
+    func concurrency() async throws {
+        try await onLoop { loop in
             let running = Lock((now: 0, most: 0))
             let node = try StandInNode(on: loop) {
                 $0.startVM = {
@@ -40,8 +41,8 @@ struct PodRunnerTests {
     }
 
     @Test("no pod starts after an interrupt, and running pods are stopped in order")
-    func interrupt() throws {
-        try EpollLoop.run { loop in
+    func interrupt() async throws {
+        try await onLoop { loop in
             let node = try StandInNode(on: loop) { $0.startVM = { try await loop.sleep(for: .seconds(3600)) } }
             let control = RunControl()
             let runner = PodRunner(
@@ -63,8 +64,8 @@ struct PodRunnerTests {
     }
 
     @Test("a pod that fails does not affect the others")
-    func oneFails() throws {
-        try EpollLoop.run { loop in
+    func oneFails() async throws {
+        try await onLoop { loop in
             let started = Lock(0)
             let node = try StandInNode(on: loop) {
                 $0.startVM = {

@@ -45,8 +45,8 @@ struct RunNetworkTests {
     }
 
     @Test("have their namespace before CreateVM and until StopVM has answered, and are announced with its path")
-    func whole() throws {
-        try EpollLoop.run { loop in
+    func whole() async throws {
+        try await onLoop { loop in
             let path = Lock("")
             let (said, thereAtTheEnd) = (Lock<[String]>([]), Lock(false))
             let node = try StandInNode(on: loop) {
@@ -78,8 +78,8 @@ struct RunNetworkTests {
     }
 
     @Test("leave nothing when their start fails")
-    func failed() throws {
-        try EpollLoop.run { loop in
+    func failed() async throws {
+        try await onLoop { loop in
             let node = try StandInNode(on: loop) { $0.startVM = { throw Status(.internal, "bad luck") } }
             let said = Lock<[String]>([])
             let outcomes = try await run(5, on: node, loop, said: said)
@@ -89,8 +89,8 @@ struct RunNetworkTests {
     }
 
     @Test("leave nothing when they are interrupted")
-    func interrupted() throws {
-        try EpollLoop.run { loop in
+    func interrupted() async throws {
+        try await onLoop { loop in
             let node = try StandInNode(on: loop) { $0.startVM = { try await loop.sleep(for: .seconds(3600)) } }
             let outcomes = try await run(5, on: node, loop) { control in
                 await node.startWasCalled.wait()

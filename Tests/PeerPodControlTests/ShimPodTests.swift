@@ -1,6 +1,7 @@
 import KataProtocol
 import LinuxIO
 import TTRPC
+import TestSupport
 import Testing
 
 @testable import PeerPodControl
@@ -42,8 +43,8 @@ extension PodOutcome {
 @Suite("The shim")
 struct ShimPodTests {
     @Test("makes the calls of a plain pod in order, with one connection for each hypervisor call and one for the agent")
-    func order() throws {
-        try EpollLoop.run { loop in
+    func order() async throws {
+        try await onLoop { loop in
             let node = try StandInNode(on: loop)
             let outcome = try await runPod(on: node, loop)
             #expect(outcome.status == 0)
@@ -67,8 +68,8 @@ struct ShimPodTests {
     }
 
     @Test("sends in CreateVM exactly the fields that a shim sends")
-    func createRequest() throws {
-        try EpollLoop.run { loop in
+    func createRequest() async throws {
+        try await onLoop { loop in
             let node = try StandInNode(on: loop)
             _ = try await runPod(
                 on: node, loop, annotations: [Annotation.machineType: "Standard_DC4es_v5"],
@@ -96,8 +97,8 @@ struct ShimPodTests {
     }
 
     @Test("asks for the state of the pod's network after the command has ended and before the pod is stopped")
-    func network() throws {
-        try EpollLoop.run { loop in
+    func network() async throws {
+        try await onLoop { loop in
             let node = try StandInNode(on: loop) { $0.network = { soundNetwork() } }
             let outcome = try await runPod(on: node, loop, network: .existing(path: "/run/netns/web"))
             #expect(node.calls.suffix(4) == ["Network", "RemoveContainer", "DestroySandbox", "StopVM"])
@@ -114,8 +115,8 @@ struct ShimPodTests {
     }
 
     @Test("an adaptor that does not report networks causes no failure")
-    func networkUntold() throws {
-        try EpollLoop.run { loop in
+    func networkUntold() async throws {
+        try await onLoop { loop in
             let node = try StandInNode(on: loop) { $0.network = { throw Status(.unimplemented, "what?") } }
             let outcome = try await runPod(on: node, loop, network: .existing(path: "/run/netns/web"))
             #expect(outcome.failures.isEmpty && outcome.status == 0)
@@ -128,8 +129,8 @@ struct ShimPodTests {
     }
 
     @Test("sets a deadline for StartVM, and none for WaitProcess")
-    func deadlines() throws {
-        try EpollLoop.run { loop in
+    func deadlines() async throws {
+        try await onLoop { loop in
             let node = try StandInNode(on: loop)
             let begin = ContinuousClock.now
             _ = try await runPod(on: node, loop, timeout: .seconds(77))
@@ -142,8 +143,8 @@ struct ShimPodTests {
     }
 
     @Test("sets a policy only if the caller gives one, before the container")
-    func policy() throws {
-        try EpollLoop.run { loop in
+    func policy() async throws {
+        try await onLoop { loop in
             let node = try StandInNode(on: loop)
             _ = try await runPod(on: node, loop, policy: "package agent_policy")
             #expect(node.calls[5...6] == ["SetPolicy", "CreateContainer"])
@@ -152,9 +153,9 @@ struct ShimPodTests {
     }
 
     @Test("passes on every byte of both outputs, and the command's own status")
-    func outputs() throws {
+    func outputs() async throws {
         let noise = (0..<40).map { piece in (0..<(32 << 10)).map { UInt8(truncatingIfNeeded: $0 &* (piece + 3)) } }
-        try EpollLoop.run { loop in
+        try await onLoop { loop in
             let node = try StandInNode(on: loop) {
                 $0.output = noise
                 $0.errorOutput = [Array("oh\n".utf8), Array("dear".utf8)]
@@ -169,8 +170,8 @@ struct ShimPodTests {
     }
 
     @Test("does not wait without end for outputs that the command's children hold open")
-    func openOutputs() throws {
-        try EpollLoop.run { loop in
+    func openOutputs() async throws {
+        try await onLoop { loop in
             let node = try StandInNode(on: loop) { $0.leavesOutputsOpen = true }
             let outcome = try await runPod(on: node, loop, timeouts: ShimTimeouts(graceForOutputs: .milliseconds(20)))
             #expect(outcome.status == 0)
@@ -179,8 +180,8 @@ struct ShimPodTests {
     }
 
     @Test("ends the pod when the reader of its output has closed the pipe")
-    func brokenPipe() throws {
-        try EpollLoop.run { loop in
+    func brokenPipe() async throws {
+        try await onLoop { loop in
             let node = try StandInNode(on: loop) {
                 $0.output = [[1], [2], [3]]
                 $0.runsUntilSignalled = true
@@ -192,8 +193,8 @@ struct ShimPodTests {
     }
 
     @Test("calls StopVM after a failed StartVM, and reports code, message and phase")
-    func startFails() throws {
-        try EpollLoop.run { loop in
+    func startFails() async throws {
+        try await onLoop { loop in
             let node = try StandInNode(on: loop) {
                 $0.startVM = { throw Status(.resourceExhausted, "no quota; ask for more") }
             }
@@ -207,8 +208,8 @@ struct ShimPodTests {
     }
 
     @Test("does not stop a sandbox that was never created")
-    func createFails() throws {
-        try EpollLoop.run { loop in
+    func createFails() async throws {
+        try await onLoop { loop in
             let node = try StandInNode(on: loop) { $0.createVM = { throw Status(.invalidArgument, "no name") } }
             let outcome = try await runPod(on: node, loop)
             #expect(outcome.failures.first?.message == "INVALID_ARGUMENT: no name")
@@ -217,8 +218,8 @@ struct ShimPodTests {
     }
 
     @Test("reports what may be left when StopVM fails, although the command succeeded")
-    func stopFails() throws {
-        try EpollLoop.run { loop in
+    func stopFails() async throws {
+        try await onLoop { loop in
             let node = try StandInNode(on: loop) { $0.stopVM = { throw Status(.unavailable, "disk full") } }
             let outcome = try await runPod(on: node, loop)
             #expect(outcome.status == 0)
@@ -229,8 +230,8 @@ struct ShimPodTests {
     }
 
     @Test("closes the connection of an interrupted StartVM, and then stops the sandbox")
-    func interruptedStart() throws {
-        try EpollLoop.run { loop in
+    func interruptedStart() async throws {
+        try await onLoop { loop in
             let node = try StandInNode(on: loop) { $0.startVM = { try await loop.sleep(for: .seconds(3600)) } }
             let outcome = try await runPod(on: node, loop) { control in
                 await node.startWasCalled.wait()
@@ -243,8 +244,8 @@ struct ShimPodTests {
     }
 
     @Test("passes an interrupt on to a running command, and returns the command's status")
-    func interruptedCommand() throws {
-        try EpollLoop.run { loop in
+    func interruptedCommand() async throws {
+        try await onLoop { loop in
             let node = try StandInNode(on: loop) { $0.runsUntilSignalled = true }
             let outcome = try await runPod(on: node, loop) { control in
                 await node.commandRuns.wait()
@@ -259,8 +260,8 @@ struct ShimPodTests {
     }
 
     @Test("ends the pod on the second interrupt, with only StopVM")
-    func secondInterrupt() throws {
-        try EpollLoop.run { loop in
+    func secondInterrupt() async throws {
+        try await onLoop { loop in
             let node = try StandInNode(on: loop) { $0.runsUntilSignalled = true }
             let outcome = try await runPod(on: node, loop) { control in
                 await node.commandRuns.wait()
@@ -273,8 +274,8 @@ struct ShimPodTests {
     }
 
     @Test("asks the agent for its health at intervals, and ends the pod at the first negative answer")
-    func pings() throws {
-        try EpollLoop.run { loop in
+    func pings() async throws {
+        try await onLoop { loop in
             let node = try StandInNode(on: loop) {
                 $0.runsUntilSignalled = true
                 $0.health = { checks in checks < 3 ? HealthCheckResponse.serving : HealthCheckResponse.notServing }
@@ -288,8 +289,8 @@ struct ShimPodTests {
     }
 
     @Test("gives up a pod whose agent closes the connection, and does not dial the agent again")
-    func agentDies() throws {
-        try EpollLoop.run { loop in
+    func agentDies() async throws {
+        try await onLoop { loop in
             let node = try StandInNode(on: loop) { $0.runsUntilSignalled = true }
             let outcome = try await runPod(on: node, loop) { _ in
                 await node.commandRuns.wait()

@@ -2,21 +2,22 @@ import KataProtocol
 import LinuxIO
 import RemoteHypervisor
 import TTRPC
+import TestSupport
 import Testing
 
 @Suite("Hypervisor socket")
 struct HypervisorServerTests {
     @Test("can be used only by root, in a directory that the adaptor creates")
-    func permissions() throws {
-        try TestNode.run { node in
+    func permissions() async throws {
+        try await TestNode.run { node in
             #expect(Files.permissions(node.socket) == 0o600)
             #expect(Files.permissions(Files.parent(of: node.socket)) == 0o755)
         }
     }
 
     @Test("is refused while another process answers on it, with advice")
-    func inUse() throws {
-        try TestNode.run { node in
+    func inUse() async throws {
+        try await TestNode.run { node in
             do throws(HypervisorSocketError) {
                 _ = try HypervisorServer.listen(on: node.socket, serving: [], loop: node.loop)
                 Issue.record("it was taken twice")
@@ -31,8 +32,8 @@ struct HypervisorServerTests {
     }
 
     @Test("replaces the file of an earlier process, and is removed when the process ends")
-    func stale() throws {
-        try EpollLoop.run { loop in
+    func stale() async throws {
+        try await onLoop { loop in
             let directory = try Files.makeTemporaryDirectory(prefix: "/tmp/hypervisor-test-")
             defer { try? Files.removeTree(directory) }
             let (socket, other) = ("\(directory)/h.sock", "\(directory)/kept.sock")
@@ -53,8 +54,8 @@ struct HypervisorServerTests {
     }
 
     @Test("is refused in a directory where another user could replace the socket")
-    func writableDirectory() throws {
-        try EpollLoop.run { loop in
+    func writableDirectory() async throws {
+        try await onLoop { loop in
             let directory = try Files.makeTemporaryDirectory(prefix: "/tmp/hypervisor-test-")
             defer { try? Files.removeTree(directory) }
             try Files.setPermissions(0o777, of: directory)
@@ -67,8 +68,8 @@ struct HypervisorServerTests {
     }
 
     @Test("is refused where another file exists, or where the path is too long for a socket")
-    func badPaths() throws {
-        try EpollLoop.run { loop in
+    func badPaths() async throws {
+        try await onLoop { loop in
             let directory = try Files.makeTemporaryDirectory(prefix: "/tmp/hypervisor-test-")
             defer { try? Files.removeTree(directory) }
             let file = "\(directory)/file"
@@ -86,11 +87,11 @@ struct HypervisorServerTests {
     }
 
     @Test("still serves calls after garbage, half a frame and an oversized frame, and beside a thousand idle clients")
-    func hostile() throws {
+    func hostile() async throws {
         var limits = ServerLimits.standard
         limits.frameTime = .milliseconds(200)
         SystemInfo.raiseDescriptorLimit()
-        try TestNode.run(limits: limits) { node in
+        try await TestNode.run(limits: limits) { node in
             let garbage = try await node.connect()
             try await garbage.write([UInt8]("GET /healthz HTTP/1.1\r\n\r\n".utf8))
             let half = try await node.connect()

@@ -10,8 +10,8 @@ import Testing
 @Suite("Hypervisor service")
 struct HypervisorServiceTests {
     @Test("a pod is created, started, listed, found and stopped")
-    func life() throws {
-        try TestNode.run { node in
+    func life() async throws {
+        try await TestNode.run { node in
             let version = try await node.call(Hypervisor.version, .with { $0.version = "1" })
             #expect(version.version == "0.0.0")
             let created = try await node.call(Hypervisor.createVM, .plain())
@@ -32,8 +32,8 @@ struct HypervisorServiceTests {
     }
 
     @Test("reports the network of an existing sandbox, and of no other")
-    func network() throws {
-        try TestNode.run { node in
+    func network() async throws {
+        try await TestNode.run { node in
             _ = try await node.call(Hypervisor.createVM, .plain())
             #expect(try await node.call(Sandboxes.network, .with { $0.id = "s1" }).vmAddress == "")
             _ = try await node.call(Hypervisor.startVM, .of("s1"))
@@ -46,8 +46,8 @@ struct HypervisorServiceTests {
     }
 
     @Test("a refusal of the lifecycle is returned with its code and its sentence")
-    func refusals() throws {
-        try TestNode.run { node in
+    func refusals() async throws {
+        try await TestNode.run { node in
             _ = try await node.call(Hypervisor.createVM, .plain())
             let duplicate = try await node.status(of: Hypervisor.createVM, .plain())
             #expect(duplicate.code == .alreadyExists && duplicate.message.contains("s1"))
@@ -63,8 +63,8 @@ struct HypervisorServiceTests {
     }
 
     @Test("a network namespace that does not exist is refused before anything is created")
-    func missingNamespace() throws {
-        try TestNode.run { node in
+    func missingNamespace() async throws {
+        try await TestNode.run { node in
             var create = CreateVMRequest.plain()
             create.networkNamespacePath = "\(node.directory)/no-such-netns"
             let status = try await node.status(of: Hypervisor.createVM, create)
@@ -75,8 +75,8 @@ struct HypervisorServiceTests {
     }
 
     @Test("StopVM succeeds twice, for an unknown id, for text that is not an id, and before StartVM")
-    func stops() throws {
-        try TestNode.run { node in
+    func stops() async throws {
+        try await TestNode.run { node in
             for id in ["stranger", "", "../x", "a\0b", String(repeating: "a", count: 5000)] {
                 #expect(try await node.status(of: Hypervisor.stopVM, .of(id)).code == .ok)
             }
@@ -88,8 +88,8 @@ struct HypervisorServiceTests {
     }
 
     @Test("StopVM during StartVM cancels the start")
-    func stopDuringStart() throws {
-        try TestNode.run { node in
+    func stopDuringStart() async throws {
+        try await TestNode.run { node in
             node.connector.connection.append(.wait(Event()))
             _ = try await node.call(Hypervisor.createVM, .plain())
             async let start = node.status(of: Hypervisor.startVM, .of("s1"))
@@ -106,8 +106,8 @@ struct HypervisorServiceTests {
     }
 
     @Test("the VM of a shim that closes its connection during StartVM is deleted", arguments: Phase.allCases)
-    func hangUp(phase: Phase) throws {
-        try TestNode.run { node in
+    func hangUp(phase: Phase) async throws {
+        try await TestNode.run { node in
             _ = try await node.call(Hypervisor.createVM, .plain())
             try await startAndWait(node, phase) { connection in connection.close() }
             await node.cloud.calls.reached(.delete)
@@ -116,8 +116,8 @@ struct HypervisorServiceTests {
     }
 
     @Test("a deadline during StartVM deletes the VM, and the shim gets DEADLINE_EXCEEDED", arguments: Phase.allCases)
-    func deadline(phase: Phase) throws {
-        try TestNode.run { node in
+    func deadline(phase: Phase) async throws {
+        try await TestNode.run { node in
             _ = try await node.call(Hypervisor.createVM, .plain())
             try await startAndWait(node, phase, timeout: 30_000_000) { connection in
                 var decoder = FrameDecoder()
@@ -138,8 +138,8 @@ struct HypervisorServiceTests {
     }
 
     @Test("a shim that closes its connection during CreateVM leaves nothing")
-    func hangUpDuringCreate() throws {
-        try TestNode.run { node in
+    func hangUpDuringCreate() async throws {
+        try await TestNode.run { node in
             node.connector.preparation.append(.wait(Event()))
             let connection = try await node.connect()
             try await connection.write(wire(Hypervisor.createVM, CreateVMRequest.plain()))
@@ -151,8 +151,8 @@ struct HypervisorServiceTests {
     }
 
     @Test("GetInfo waits for the VM, and ends when its caller closes the connection")
-    func waiting() throws {
-        try TestNode.run { node in
+    func waiting() async throws {
+        try await TestNode.run { node in
             let pod = GetInfoRequest.with { ($0.podName, $0.podNamespace, $0.wait) = ("nginx", "default", true) }
             let late = try await node.status(of: PodVMInfo.getInfo, pod, timeout: .milliseconds(20))
             #expect(late.code == .deadlineExceeded)

@@ -5,6 +5,7 @@ import PeerPodProtocol
 import PodVMLifecycle
 import RemoteHypervisor
 import TTRPC
+import TestSupport
 
 /// A node with the real supervisor behind the real socket, and a cloud that does as written.
 struct TestNode: Sendable {
@@ -19,8 +20,8 @@ struct TestNode: Sendable {
     /// Runs a node in a directory of its own for as long as `body` takes.
     static func run(
         limits: ServerLimits = .standard, _ body: @escaping @Sendable (TestNode) async throws -> Void
-    ) throws {
-        try EpollLoop.run { loop in
+    ) async throws {
+        try await onLoop { loop in
             let directory = try Files.makeTemporaryDirectory(prefix: "/tmp/hypervisor-test-")
             defer { try? Files.removeTree(directory) }
             let (cloud, connector) = (ScriptedCloud(), ScriptedConnector())

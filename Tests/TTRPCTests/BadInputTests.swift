@@ -6,8 +6,8 @@ import Testing
 @Suite("Bad input to a server")
 struct BadInputTests {
     @Test("an oversized request is refused on its stream, and the connection stays open")
-    func oversized() throws {
-        try serving(.test()) { _, stream in
+    func oversized() async throws {
+        try await serving(.test()) { _, stream in
             let peer = TestPeer(stream)
             let header = FrameHeader(length: Frame.payloadLimit + 1, stream: 1, kind: .request, flags: [])
             var bytes: [UInt8] = []
@@ -24,8 +24,8 @@ struct BadInputTests {
     }
 
     @Test("even, reused and decreasing ids are refused on their stream")
-    func streamIDs() throws {
-        try serving(.test()) { _, stream in
+    func streamIDs() async throws {
+        try await serving(.test()) { _, stream in
             let peer = TestPeer(stream)
             try await peer.request(5)
             #expect(try await peer.response().envelope.status == nil)
@@ -41,8 +41,8 @@ struct BadInputTests {
     }
 
     @Test("unknown kinds, responses, and data for unknown streams are ignored")
-    func ignored() throws {
-        try serving(.test()) { _, stream in
+    func ignored() async throws {
+        try await serving(.test()) { _, stream in
             let peer = TestPeer(stream)
             try await peer.send(
                 Frame(stream: 1, Frame.Kind(rawValue: 0), payload: [1]),
@@ -63,8 +63,8 @@ struct BadInputTests {
     @Test(
         "a request that is not a message is refused on its stream",
         arguments: [[0xFF], [0x0A, 200], [0x08, 1], [0x12, 2, 0], [0x2A, 1, 0x0A]] as [[UInt8]])
-    func malformed(payload: [UInt8]) throws {
-        try serving(.test()) { _, stream in
+    func malformed(payload: [UInt8]) async throws {
+        try await serving(.test()) { _, stream in
             let peer = TestPeer(stream)
             try await peer.send(Frame(stream: 1, .request, payload: payload))
             #expect(try await peer.response().envelope.status?.code == .invalidArgument)
@@ -74,8 +74,8 @@ struct BadInputTests {
     }
 
     @Test("names that are empty, long or not text are treated as unknown")
-    func strangeNames() throws {
-        try serving(.test()) { _, stream in
+    func strangeNames() async throws {
+        try await serving(.test()) { _, stream in
             let peer = TestPeer(stream)
             for (index, name) in [[], [0xFF, 0], [UInt8](repeating: 0x61, count: 1 << 20)].enumerated() {
                 var writer = ProtobufWriter()
@@ -90,7 +90,7 @@ struct BadInputTests {
     }
 
     @Test("more calls than allowed are refused one by one")
-    func tooManyCalls() throws {
+    func tooManyCalls() async throws {
         var limits = ServerLimits.standard
         limits.callsPerConnection = 3
         let gate = Event()
@@ -98,7 +98,7 @@ struct BadInputTests {
             await gate.wait()
             return payload
         }
-        try serving(.test(["Wait": wait]), limits: limits) { _, stream in
+        try await serving(.test(["Wait": wait]), limits: limits) { _, stream in
             let peer = TestPeer(stream)
             for id: UInt32 in [1, 3, 5, 7] { try await peer.request(id, "Wait") }
             let refusal = try await peer.response()
@@ -114,7 +114,7 @@ struct BadInputTests {
     }
 
     @Test("requests that hold more bytes than allowed are refused")
-    func tooManyBytes() throws {
+    func tooManyBytes() async throws {
         var limits = ServerLimits.standard
         limits.callBytesPerConnection = 100_000
         let gate = Event()
@@ -122,7 +122,7 @@ struct BadInputTests {
             await gate.wait()
             return payload
         }
-        try serving(.test(["Wait": wait]), limits: limits) { _, stream in
+        try await serving(.test(["Wait": wait]), limits: limits) { _, stream in
             let peer = TestPeer(stream)
             try await peer.request(1, "Wait", payload: [UInt8](repeating: 0, count: 90_000))
             try await peer.request(3, "Wait", payload: [UInt8](repeating: 0, count: 90_000))
@@ -133,8 +133,8 @@ struct BadInputTests {
     }
 
     @Test("garbage gets no answer and does not affect other clients")
-    func garbage() throws {
-        try listening(.test()) { _, connect in
+    func garbage() async throws {
+        try await listening(.test()) { _, connect in
             let hostile = try await connect()
             try await hostile.write(Array("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8))
             let peer = TestPeer(try await connect())
@@ -145,9 +145,9 @@ struct BadInputTests {
     }
 
     @Test("a thousand idle connections do not prevent calls on another one")
-    func idle() throws {
+    func idle() async throws {
         SystemInfo.raiseDescriptorLimit()
-        try listening(.test()) { _, connect in
+        try await listening(.test()) { _, connect in
             var idle: [Stream] = []
             for _ in 0..<1000 { idle.append(try await connect()) }
             let peer = TestPeer(try await connect())
@@ -158,10 +158,10 @@ struct BadInputTests {
     }
 
     @Test("a client that sends very slowly is disconnected at the deadline, and does not affect others")
-    func drip() throws {
+    func drip() async throws {
         var limits = ServerLimits.standard
         limits.frameTime = .milliseconds(100)
-        try listening(.test(), limits: limits) { loop, connect in
+        try await listening(.test(), limits: limits) { loop, connect in
             let slow = try await connect()
             let peer = TestPeer(try await connect())
             let started = ContinuousClock.now
@@ -180,10 +180,10 @@ struct BadInputTests {
     }
 
     @Test("a client that stops inside a frame is disconnected; a client that stops between frames is not")
-    func halfFrame() throws {
+    func halfFrame() async throws {
         var limits = ServerLimits.standard
         limits.frameTime = .milliseconds(50)
-        try listening(.test(), limits: limits) { _, connect in
+        try await listening(.test(), limits: limits) { _, connect in
             let idle = TestPeer(try await connect())
             try await idle.request(1)
             _ = try await idle.response()
@@ -196,10 +196,10 @@ struct BadInputTests {
     }
 
     @Test("sixty clients with a long half frame each share one budget, and do not affect others")
-    func budget() throws {
+    func budget() async throws {
         var limits = ServerLimits.standard
         limits.frameTime = .milliseconds(400)
-        try listening(.test(), limits: limits) { _, connect in
+        try await listening(.test(), limits: limits) { _, connect in
             let peer = TestPeer(try await connect())
             let half = [UInt8](repeating: 0, count: Frame.payloadLimit - 1)
             let taken = try await withThrowingTaskGroup(of: Int.self) { group in
@@ -234,13 +234,13 @@ struct BadInputTests {
     }
 
     @Test("a client that does not read delays only its own calls, and loses no answer")
-    func unread() throws {
+    func unread() async throws {
         let finished = Lock(0)
         let make: Service.Unary = { _, _ in
             finished.withLock { $0 += 1 }
             return [UInt8](repeating: 1, count: 64 << 10)
         }
-        try listening(.test(["Make": make])) { loop, connect in
+        try await listening(.test(["Make": make])) { loop, connect in
             let peer = TestPeer(try await connect())
             for index in 0..<200 { try await peer.request(UInt32(2 * index + 1), "Make") }
             try await eventually(on: loop) { finished.withLock { $0 } == 200 }
@@ -259,8 +259,8 @@ struct BadInputTests {
 
     @Test(
         "the server stops reading from a client that reads nothing, and the client can still close", arguments: [2, 1])
-    func deaf(firstID: UInt32) throws {
-        try EpollLoop.run { loop in
+    func deaf(firstID: UInt32) async throws {
+        try await onLoop { loop in
             let (near, far) = try Stream.pair(on: loop)
             let make: Service.Unary = { _, _ in [UInt8](repeating: 1, count: 64 << 10) }
             var limits = ServerLimits.standard

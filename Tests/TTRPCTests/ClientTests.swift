@@ -1,12 +1,13 @@
 import LinuxIO
 import TTRPC
+import TestSupport
 import Testing
 
 @Suite("Client")
 struct ClientTests {
     @Test("sends timeout and metadata to the server, and numbers its streams 1, 3, 5")
-    func wire() throws {
-        try talking { loop, client, server in
+    func wire() async throws {
+        try await talking { loop, client, server in
             async let answers = [
                 client.call("s", "a", [1], timeout: .seconds(3), metadata: ["k": "v"]), client.call("s", "b", []),
             ]
@@ -23,8 +24,8 @@ struct ClientTests {
     }
 
     @Test("matches answers to calls in any order")
-    func anyOrder() throws {
-        try talking { loop, client, server in
+    func anyOrder() async throws {
+        try await talking { loop, client, server in
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for index in 0..<100 {
                     group.addTask {
@@ -45,8 +46,8 @@ struct ClientTests {
     }
 
     @Test("gives up at its deadline, and ignores the answer that comes later")
-    func deadline() throws {
-        try talking { loop, client, server in
+    func deadline() async throws {
+        try await talking { loop, client, server in
             await #expect(throws: Status(.deadlineExceeded, "the server did not answer before the deadline")) {
                 try await client.call("s", "m", [], timeout: .milliseconds(10))
             }
@@ -61,8 +62,8 @@ struct ClientTests {
     }
 
     @Test("a cancelled call ends at once; the others go on", arguments: [false, true])
-    func cancelled(beforeTheCall: Bool) throws {
-        try talking { loop, client, server in
+    func cancelled(beforeTheCall: Bool) async throws {
+        try await talking { loop, client, server in
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     await #expect(throws: CancellationError.self) { try await client.call("s", "m", []) }
@@ -79,8 +80,8 @@ struct ClientTests {
     }
 
     @Test("a closed connection ends all calls with UNAVAILABLE, and all later ones")
-    func closed() throws {
-        try talking { loop, client, server in
+    func closed() async throws {
+        try await talking { loop, client, server in
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<10 {
                     group.addTask {
@@ -100,8 +101,8 @@ struct ClientTests {
     }
 
     @Test("refuses a request that is too long for a frame, and stays usable")
-    func longRequest() throws {
-        try serving(.test()) { loop, stream in
+    func longRequest() async throws {
+        try await serving(.test()) { loop, stream in
             try await Client.with(stream, on: loop) { client in
                 await #expect {
                     try await client.call("test.Test", "Echo", .init(repeating: 0, count: Frame.payloadLimit))
@@ -116,8 +117,8 @@ struct ClientTests {
     }
 
     @Test("an answer longer than the client takes fails its call only")
-    func longAnswer() throws {
-        try EpollLoop.run { loop in
+    func longAnswer() async throws {
+        try await onLoop { loop in
             let (near, far) = try Stream.pair(on: loop)
             let peer = TestPeer(far)
             try await Client.with(near, on: loop, limits: .untrusted) { client in
@@ -136,8 +137,8 @@ struct ClientTests {
     }
 
     @Test("an answer that is oversized or malformed fails its call only")
-    func badAnswers() throws {
-        try talking { loop, client, server in
+    func badAnswers() async throws {
+        try await talking { loop, client, server in
             async let oversized = Result { try await client.call("s", "m", []) }
             _ = try await server.receive()
             var bytes: [UInt8] = []
@@ -158,8 +159,8 @@ struct ClientTests {
     /// A client whose server is the test.
     private func talking(
         _ body: @escaping @Sendable (EpollLoop, Client, TestPeer) async throws -> Void
-    ) throws {
-        try EpollLoop.run { loop in
+    ) async throws {
+        try await onLoop { loop in
             let (near, far) = try Stream.pair(on: loop)
             try await Client.with(near, on: loop) { client in try await body(loop, client, TestPeer(far)) }
         }

@@ -1,12 +1,13 @@
 import LinuxIO
 import TTRPC
+import TestSupport
 import Testing
 
 @Suite("Server")
 struct ServerTests {
     @Test("answers a call on its stream, however its bytes are cut", arguments: [1, 7, 4096, 1 << 20])
-    func anyCut(chunk: Int) throws {
-        try serving(.test()) { loop, stream in
+    func anyCut(chunk: Int) async throws {
+        try await serving(.test()) { loop, stream in
             let peer = TestPeer(stream)
             let payload = [UInt8](repeating: 3, count: chunk == 1 ? 300 : 200_000)
             let envelope = RequestEnvelope(service: "test.Test", method: "Echo", payload: payload)
@@ -26,7 +27,7 @@ struct ServerTests {
     }
 
     @Test("passes metadata and deadline to the handler")
-    func context() throws {
+    func context() async throws {
         let look: Service.Unary = { call, _ in
             #expect(call.service == "test.Test")
             #expect(call.method == "Look")
@@ -35,7 +36,7 @@ struct ServerTests {
             #expect(left > .seconds(50) && left <= .seconds(60))
             return []
         }
-        try serving(.test(["Look": look])) { loop, stream in
+        try await serving(.test(["Look": look])) { loop, stream in
             try await Client.with(stream, on: loop) { client in
                 let answer = try await client.call(
                     "test.Test", "Look", [], timeout: .seconds(60), metadata: ["k": "a", "k": "b"])
@@ -45,13 +46,13 @@ struct ServerTests {
     }
 
     @Test("answers in the order in which calls end")
-    func anyOrder() throws {
+    func anyOrder() async throws {
         let gate = Event()
         let wait: Service.Unary = { _, payload in
             await gate.wait()
             return payload
         }
-        try serving(.test(["Wait": wait])) { _, stream in
+        try await serving(.test(["Wait": wait])) { _, stream in
             let peer = TestPeer(stream)
             try await peer.request(1, "Wait", payload: [1])
             try await peer.request(3, payload: [3])
@@ -62,13 +63,13 @@ struct ServerTests {
     }
 
     @Test("keeps hundreds of blocked calls, and serves others meanwhile")
-    func blocked() throws {
+    func blocked() async throws {
         let gate = Event()
         let wait: Service.Unary = { _, payload in
             await gate.wait()
             return payload
         }
-        try serving(.test(["Wait": wait])) { loop, stream in
+        try await serving(.test(["Wait": wait])) { loop, stream in
             try await Client.with(stream, on: loop) { client in
                 let answers = try await withThrowingTaskGroup { group in
                     for index in 0..<500 {
@@ -84,11 +85,11 @@ struct ServerTests {
     }
 
     @Test("sends a handler's status completely, and any other error as UNKNOWN")
-    func errors() throws {
+    func errors() async throws {
         struct Mishap: Error, CustomStringConvertible { let description = "it rained" }
         let status = Status(.failedPrecondition, "not yet", details: [0x1A, 1, 7])
         let service = Service.test(["Status": { _, _ in throw status }, "Mishap": { _, _ in throw Mishap() }])
-        try serving(service) { loop, stream in
+        try await serving(service) { loop, stream in
             try await Client.with(stream, on: loop) { client in
                 await #expect(throws: status) { try await client.call("test.Test", "Status", []) }
                 await #expect(throws: Status(.unknown, "it rained")) {
@@ -99,8 +100,8 @@ struct ServerTests {
     }
 
     @Test("answers UNIMPLEMENTED to methods that it does not have")
-    func unimplemented() throws {
-        try serving(.test()) { loop, stream in
+    func unimplemented() async throws {
+        try await serving(.test()) { loop, stream in
             try await Client.with(stream, on: loop) { client in
                 await #expect(throws: Status(.unimplemented, "there is no service a.B")) {
                     try await client.call("a.B", "C", [])
@@ -115,7 +116,7 @@ struct ServerTests {
     }
 
     @Test("a deadline cancels the handler and answers DEADLINE_EXCEEDED")
-    func deadline() throws {
+    func deadline() async throws {
         let cancelled = Event()
         let wait: Service.Unary = { _, payload in
             await withTaskCancellationHandler {
@@ -125,7 +126,7 @@ struct ServerTests {
             }
             return payload
         }
-        try serving(.test(["Wait": wait])) { _, stream in
+        try await serving(.test(["Wait": wait])) { _, stream in
             let peer = TestPeer(stream)
             try await peer.request(1, "Wait", timeout: 3_600_000_000_000)
             try await peer.request(3, "Wait", timeout: 20_000_000)
@@ -140,9 +141,9 @@ struct ServerTests {
     }
 
     @Test("a timeout of 0 or less means no timeout", arguments: [0, -1, .min] as [Int64])
-    func noDeadline(timeout: Int64) throws {
+    func noDeadline(timeout: Int64) async throws {
         let look: Service.Unary = { call, _ in call.deadline == nil ? [1] : [0] }
-        try serving(.test(["Look": look])) { _, stream in
+        try await serving(.test(["Look": look])) { _, stream in
             let peer = TestPeer(stream)
             try await peer.request(1, "Look", timeout: timeout)
             #expect(try await peer.response().envelope.get() == [1])
@@ -150,7 +151,7 @@ struct ServerTests {
     }
 
     @Test("a client that closes its connection cancels its calls", arguments: [false, true])
-    func hangUp(insideFrame: Bool) throws {
+    func hangUp(insideFrame: Bool) async throws {
         let begun = Event()
         let cancelled = Event()
         let wait: Service.Unary = { _, payload in
@@ -160,7 +161,7 @@ struct ServerTests {
             cancelled.set()
             return payload
         }
-        try EpollLoop.run { loop in
+        try await onLoop { loop in
             let (near, far) = try Stream.pair(on: loop)
             let server = Server([.test(["Wait": wait])], on: loop)
             async let serving: Void = server.serve(far)
@@ -175,14 +176,14 @@ struct ServerTests {
     }
 
     @Test("cancelling the server cancels its calls and closes its connections")
-    func cancelled() throws {
+    func cancelled() async throws {
         let begun = Event()
         let wait: Service.Unary = { _, payload in
             begun.set()
             await Event().wait()
             return payload
         }
-        try EpollLoop.run { loop in
+        try await onLoop { loop in
             let (near, far) = try Stream.pair(on: loop)
             try await TestPeer(near).request(1, "Wait")
             await withTaskGroup { group in
@@ -195,10 +196,10 @@ struct ServerTests {
     }
 
     @Test("a response too long for a frame becomes RESOURCE_EXHAUSTED, and the connection stays open")
-    func longResponse() throws {
+    func longResponse() async throws {
         let lengths = [Frame.payloadLimit - 6, Frame.payloadLimit - 5, Frame.payloadLimit, 3 * Frame.payloadLimit]
         let make: Service.Unary = { _, payload in [UInt8](repeating: 1, count: lengths[Int(payload[0])]) }
-        try serving(.test(["Make": make])) { loop, stream in
+        try await serving(.test(["Make": make])) { loop, stream in
             try await Client.with(stream, on: loop) { client in
                 for index in lengths.indices {
                     do {

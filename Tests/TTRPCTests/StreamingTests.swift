@@ -20,8 +20,8 @@ struct StreamingTests {
     private static let service = Service.test(streaming: ["Echo2": echo, "Sum": sum, "Count": count])
 
     @Test("messages go in both directions at the same time")
-    func bothWays() throws {
-        try serving(StreamingTests.service) { loop, stream in
+    func bothWays() async throws {
+        try await serving(StreamingTests.service) { loop, stream in
             try await Client.with(stream, on: loop) { client in
                 let call = try await client.stream("test.Test", "Echo2")
                 for number in UInt8(0)..<100 {
@@ -38,8 +38,8 @@ struct StreamingTests {
     }
 
     @Test("many messages are answered by one")
-    func manyToOne() throws {
-        try serving(StreamingTests.service) { loop, stream in
+    func manyToOne() async throws {
+        try await serving(StreamingTests.service) { loop, stream in
             try await Client.with(stream, on: loop) { client in
                 let call = try await client.stream("test.Test", "Sum", [1, 2])
                 try await call.send([3])
@@ -52,8 +52,8 @@ struct StreamingTests {
     }
 
     @Test("one message is answered by many")
-    func oneToMany() throws {
-        try serving(StreamingTests.service) { loop, stream in
+    func oneToMany() async throws {
+        try await serving(StreamingTests.service) { loop, stream in
             try await Client.with(stream, on: loop) { client in
                 let call = try await client.stream("test.Test", "Count", [200], sendsMore: false)
                 for number in UInt8(0)..<200 { #expect(try await call.receive() == [number]) }
@@ -63,8 +63,8 @@ struct StreamingTests {
     }
 
     @Test("the frames equal those in the protocol's diagrams")
-    func frames() throws {
-        try serving(StreamingTests.service) { _, stream in
+    func frames() async throws {
+        try await serving(StreamingTests.service) { _, stream in
             let peer = TestPeer(stream)
             try await peer.request(1, "Count", payload: [2], flags: .remoteClosed)
             #expect(try await peer.receive() == Frame(stream: 1, .data, payload: [0]))
@@ -79,12 +79,12 @@ struct StreamingTests {
     }
 
     @Test("a handler's error ends the stream with its status, after the messages that it had sent")
-    func failure() throws {
+    func failure() async throws {
         let fail: Service.Streaming = { _, stream in
             try await stream.send([1])
             throw Status(.dataLoss, "gone")
         }
-        try serving(.test(streaming: ["Fail": fail])) { loop, stream in
+        try await serving(.test(streaming: ["Fail": fail])) { loop, stream in
             try await Client.with(stream, on: loop) { client in
                 let call = try await client.stream("test.Test", "Fail")
                 #expect(try await call.receive() == [1])
@@ -95,15 +95,15 @@ struct StreamingTests {
     }
 
     @Test("a deadline ends a stream at both ends")
-    func deadline() throws {
-        try serving(StreamingTests.service) { loop, stream in
+    func deadline() async throws {
+        try await serving(StreamingTests.service) { loop, stream in
             try await Client.with(stream, on: loop) { client in
                 let call = try await client.stream("test.Test", "Echo2", timeout: .milliseconds(20))
                 await #expect { try await call.receive() } throws: { ($0 as? Status)?.code == .deadlineExceeded }
             }
             // Seen from the wire, on a connection without a client of ours.
         }
-        try serving(StreamingTests.service) { _, stream in
+        try await serving(StreamingTests.service) { _, stream in
             let peer = TestPeer(stream)
             try await peer.request(1, "Echo2", timeout: 20_000_000, flags: .remoteOpen)
             #expect(try await peer.response().envelope.status?.code == .deadlineExceeded)
@@ -114,7 +114,7 @@ struct StreamingTests {
     }
 
     @Test("a handler that does not receive is ended, so that other calls go on")
-    func stalled() throws {
+    func stalled() async throws {
         var limits = ServerLimits.standard
         limits.streamInboxBytes = 1000
         limits.streamStall = .milliseconds(50)
@@ -123,7 +123,7 @@ struct StreamingTests {
             await gate.wait()
             while try await stream.receive() != nil {}
         }
-        try serving(.test(streaming: ["Stall": stall]), limits: limits) { _, stream in
+        try await serving(.test(streaming: ["Stall": stall]), limits: limits) { _, stream in
             let peer = TestPeer(stream)
             try await peer.request(1, "Stall", flags: .remoteOpen)
             for _ in 0..<3 { try await peer.send(Frame(stream: 1, .data, payload: .init(repeating: 0, count: 600))) }
@@ -135,8 +135,8 @@ struct StreamingTests {
     }
 
     @Test("an oversized message ends its stream, not the connection")
-    func oversized() throws {
-        try serving(StreamingTests.service) { _, stream in
+    func oversized() async throws {
+        try await serving(StreamingTests.service) { _, stream in
             let peer = TestPeer(stream)
             try await peer.request(1, "Echo2", flags: .remoteOpen)
             var bytes: [UInt8] = []
@@ -149,8 +149,8 @@ struct StreamingTests {
     }
 
     @Test("many bytes flow in both directions without being held in memory")
-    func bulk() throws {
-        try serving(StreamingTests.service) { loop, stream in
+    func bulk() async throws {
+        try await serving(StreamingTests.service) { loop, stream in
             try await Client.with(stream, on: loop) { client in
                 let call = try await client.stream("test.Test", "Echo2")
                 async let received: Int = {

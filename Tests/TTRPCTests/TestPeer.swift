@@ -1,5 +1,6 @@
 import LinuxIO
 import TTRPC
+import TestSupport
 import Testing
 
 /// A client that speaks frames, right ones and wrong ones.
@@ -51,8 +52,8 @@ final class TestPeer: Sendable {
 func serving<Result: Sendable>(
     _ service: Service, limits: ServerLimits = .standard,
     _ body: @escaping @Sendable (EpollLoop, Stream) async throws -> Result
-) throws -> Result {
-    try EpollLoop.run { loop in
+) async throws -> Result {
+    try await onLoop { loop in
         let (near, far) = try Stream.pair(on: loop)
         let server = Server([service], on: loop, limits: limits)
         async let _: Void = server.serve(far)
@@ -65,8 +66,8 @@ func serving<Result: Sendable>(
 func listening<Result: Sendable>(
     _ service: Service, limits: ServerLimits = .standard,
     _ body: @escaping @Sendable (EpollLoop, @escaping @Sendable () async throws -> Stream) async throws -> Result
-) throws -> Result {
-    try EpollLoop.run { loop in
+) async throws -> Result {
+    try await onLoop { loop in
         let path = "/tmp/ttrpc-test-\(UInt64.random(in: .min ... .max)).sock"
         let listener = try Listener.listen(on: .unix(path: path), loop: loop)
         defer { listener.close() }

@@ -1,4 +1,5 @@
 import LinuxIO
+import TestSupport
 import Testing
 
 @testable import TTRPC
@@ -35,8 +36,8 @@ private final class EndlessStream: ByteStream {
 @Suite("Turns between connections")
 struct TurnTests {
     @Test("the server reads at most one turn's frames in a row from a peer whose frames have no effect")
-    func frames() throws {
-        try EpollLoop.run { loop in
+    func frames() async throws {
+        try await onLoop { loop in
             let count = 20 * FrameReader.framesPerTurn
             let read = Lock(0)
             let isDone = Lock(false)

@@ -4,6 +4,7 @@ import JSON
 import LinuxIO
 import PodVMLifecycle
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import AzureProvider
@@ -23,8 +24,8 @@ struct NodeOnFakeAzure: Sendable {
     /// Runs `body` against a fake Azure that is the same for all its nodes.
     static func run(
         _ body: @escaping @Sendable (FakeAzure, RecordOnlyMachines, HTTPClient, EpollLoop) async throws -> Void
-    ) throws {
-        try EpollLoop.run { loop in
+    ) async throws {
+        try await onLoop { loop in
             let machines = RecordOnlyMachines()
             var options = FakeAzureOptions()
             options.recordingFile = TrafficRecording.file()

@@ -82,8 +82,8 @@ struct NothingLeftTests {
     ]
 
     @Test("the shim gets Azure's reason, or the pod runs in another placement, and nothing is left afterwards")
-    func rows() throws {
-        try NodeOnFakeAzure.run { azure, machines, client, loop in
+    func rows() async throws {
+        try await NodeOnFakeAzure.run { azure, machines, client, loop in
             for (number, row) in Self.rows.enumerated() {
                 try await Self.play(row, "\(number)", azure, machines, client, loop)
             }

@@ -29,8 +29,8 @@ struct WholeLifeTests {
     }
 
     @Test("costs few calls: 2 to start and 4 to stop when Azure is quick")
-    func economy() throws {
-        try NodeOnFakeAzure.run { azure, machines, client, loop in
+    func economy() async throws {
+        try await NodeOnFakeAzure.run { azure, machines, client, loop in
             let calls = try await Self.life("a", "{}", azure, machines, client, loop)
             try Self.checkEconomy(calls)
         }
@@ -45,14 +45,14 @@ struct WholeLifeTests {
     }
 
     @Test("succeeds when any answers are lost, cut, or written by a proxy")
-    func lostAnswers() throws {
+    func lostAnswers() async throws {
         let calls = ["vm-put", "nic-get", "vm-get", "vm-delete", "operation-get"]
         let faults = [
             #""do": "drop-before""#, #""do": "drop-after""#, #""do": "html""#, #""do": "truncate""#,
             #""do": "garbage""#,
             #""do": "refuse", "status": 500, "code": "InternalServerError""#,
         ]
-        try NodeOnFakeAzure.run { azure, machines, client, loop in
+        try await NodeOnFakeAzure.run { azure, machines, client, loop in
             for (number, call) in calls.enumerated() {
                 for (index, fault) in faults.enumerated() {
                     let scenario = #"{"faults": [{"at": "\#(call)", "first": 1, \#(fault)}]}"#
@@ -63,8 +63,8 @@ struct WholeLifeTests {
     }
 
     @Test("succeeds where Azure names interfaces differently, and with public addresses")
-    func variants() throws {
-        try NodeOnFakeAzure.run { azure, machines, client, loop in
+    func variants() async throws {
+        try await NodeOnFakeAzure.run { azure, machines, client, loop in
             _ = try await Self.life("a", #"{"nic-suffix": true}"#, azure, machines, client, loop)
             _ = try await Self.life("b", "{}", azure, machines, client, loop) { $0.usesPublicIP = true }
             _ = try await Self.life("c", "{}", azure, machines, client, loop) {
@@ -85,8 +85,8 @@ struct WholeLifeTests {
     }
 
     @Test("waits for the resources that remain after the VM, and deletes only those that stay")
-    func lingering() throws {
-        try NodeOnFakeAzure.run { azure, machines, client, loop in
+    func lingering() async throws {
+        try await NodeOnFakeAzure.run { azure, machines, client, loop in
             let briefly = #"{"delays": {"linger": 0.02}}"#
             let calls = try await Self.life("a", briefly, azure, machines, client, loop)
             #expect(calls.count { $0.hasPrefix("DELETE") } == 1, "\(calls)")
@@ -97,8 +97,8 @@ struct WholeLifeTests {
     }
 
     @Test("fails with the reason and leaves nothing when Azure reports success but creates no usable VM")
-    func unusableVM() throws {
-        try NodeOnFakeAzure.run { azure, machines, client, loop in
+    func unusableVM() async throws {
+        try await NodeOnFakeAzure.run { azure, machines, client, loop in
             for (number, (fault, words)) in [("no-vm", "the VM does not exist"), ("no-address", "has no address")]
                 .enumerated()
             {
@@ -116,8 +116,8 @@ struct WholeLifeTests {
     }
 
     @Test("does not wait for the end of Azure's operation, and can end before the operation")
-    func early() throws {
-        try NodeOnFakeAzure.run { azure, machines, client, loop in
+    func early() async throws {
+        try await NodeOnFakeAzure.run { azure, machines, client, loop in
             let node = try NodeOnFakeAzure(
                 azure, machines, client, loop, scenario: #"{"delays": {"nic": 0.01, "boot": 0.02, "operation": 30}}"#,
                 agentsAreEarly: true)
@@ -133,8 +133,8 @@ struct WholeLifeTests {
     }
 
     @Test("continues in a placement with capacity, which the next pod uses at once")
-    func capacity() throws {
-        try NodeOnFakeAzure.run { azure, machines, client, loop in
+    func capacity() async throws {
+        try await NodeOnFakeAzure.run { azure, machines, client, loop in
             let scenario = """
                 {"capacity": [{"size": "Standard_DC2es_v6", "zone": "1", "machines": 0},
                               {"size": "Standard_DC2es_v6", "zone": "2", "machines": 0, "refusal": "sku"}],
@@ -158,8 +158,8 @@ struct WholeLifeTests {
     }
 
     @Test("does not start with an image that the region does not have, nor with a size that no region has")
-    func configuration() throws {
-        try NodeOnFakeAzure.run { azure, machines, client, loop in
+    func configuration() async throws {
+        try await NodeOnFakeAzure.run { azure, machines, client, loop in
             let node = try NodeOnFakeAzure(
                 azure, machines, client, loop, scenario: #"{"image": {"here": false, "regions": ["westus3"]}}"#)
             try await node.work { node in
@@ -181,8 +181,8 @@ struct WholeLifeTests {
     }
 
     @Test("leaves nothing, at whatever step the shim closes its connection")
-    func hangUps() throws {
-        try NodeOnFakeAzure.run { azure, machines, client, loop in
+    func hangUps() async throws {
+        try await NodeOnFakeAzure.run { azure, machines, client, loop in
             let scenario =
                 #"{"delays": {"accept": 0.004, "nic": 0.008, "boot": 0.008, "operation": 0.012, "delete": 0.004}}"#
             for step in 0..<12 {
@@ -202,8 +202,8 @@ struct WholeLifeTests {
     }
 
     @Test("can be ended by another process that knows only the VM's name")
-    func restart() throws {
-        try NodeOnFakeAzure.run { azure, machines, client, loop in
+    func restart() async throws {
+        try await NodeOnFakeAzure.run { azure, machines, client, loop in
             let sandbox = try SandboxID(validating: "a")
             let before = try NodeOnFakeAzure(azure, machines, client, loop)
             let spec = Example.spec(tags: [InstanceTags.sandbox: "a", InstanceTags.node: "n"])
@@ -226,8 +226,8 @@ struct WholeLifeTests {
     }
 
     @Test("succeeds beside fifty other VMs, whose list has several pages")
-    func crowd() throws {
-        try NodeOnFakeAzure.run { azure, machines, client, loop in
+    func crowd() async throws {
+        try await NodeOnFakeAzure.run { azure, machines, client, loop in
             let scenario =
                 #"{"page-size": 20, "delays": {"nic": 0.03, "boot": 0.05, "operation": 0.2, "delete": 0.05}, "throttling": {"time-scale": 100}}"#
             let node = try NodeOnFakeAzure(azure, machines, client, loop, scenario: scenario, hurry: 20)

@@ -2,6 +2,7 @@ import HTTPTransport
 import JSON
 import LinuxIO
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import FakeCloud
@@ -31,12 +32,12 @@ struct AzureFixture: Sendable {
         _ scenario: String = "{}", options change: (inout FakeAzureOptions) -> Void = { _ in },
         machines: RecordOnlyMachines = RecordOnlyMachines(),
         _ body: @escaping @Sendable (AzureFixture) async throws -> Void
-    ) throws {
+    ) async throws {
         var options = FakeAzureOptions()
         options.scenario = try AzureScenario(parsing: Array(scenario.utf8))
         change(&options)
         let fixed = options
-        try EpollLoop.run { loop in
+        try await onLoop { loop in
             let azure = try FakeAzure(fixed, machines: machines, on: loop)
             let client = try HTTPClient(on: loop)
             let fixture = AzureFixture(

@@ -21,8 +21,8 @@ import Testing
     ]
 
     @Test("answers every path with every verb, and serves the next client")
-    func paths() throws {
-        try AzureFixture.run(#"{"throttling": {"on": false}}"#) { azure in
+    func paths() async throws {
+        try await AzureFixture.run(#"{"throttling": {"on": false}}"#) { azure in
             let token = "Bearer \(azure.token.withLock { $0 })"
             for path in AzureHostilityTests.paths {
                 for method in ["GET", "PUT", "POST", "PATCH", "DELETE", "HEAD", "OPTIONS", "BREW"] {
@@ -38,8 +38,8 @@ import Testing
     }
 
     @Test("refuses bodies that are not JSON, too deep, too large or of the wrong type")
-    func bodies() throws {
-        try AzureFixture.run(#"{"throttling": {"on": false}}"#) { azure in
+    func bodies() async throws {
+        try await AzureFixture.run(#"{"throttling": {"on": false}}"#) { azure in
             let path = azure.full("Microsoft.Compute/virtualMachines/web") + "?api-version=2024-07-01"
             let headers: HTTPHeaders = [
                 "Authorization": "Bearer \(azure.token.withLock { $0 })", "Content-Type": "application/json",
@@ -68,8 +68,8 @@ import Testing
     }
 
     @Test("refuses lists with skip tokens that no list has returned")
-    func pages() throws {
-        try AzureFixture.run { azure in
+    func pages() async throws {
+        try await AzureFixture.run { azure in
             for token in ["x", "-1", "99999999999999999999", "%00"] {
                 let answer = try await azure.arm(
                     "GET", "Microsoft.Compute/virtualMachines", query: "$skiptoken=\(token)")
@@ -82,8 +82,8 @@ import Testing
     }
 
     @Test("refuses guests without the header, with a proxy's header, a wrong version or another VM's token")
-    func metadata() throws {
-        try AzureFixture.run(options: { $0.acceptsAnyIdentity = true }) { azure in
+    func metadata() async throws {
+        try await AzureFixture.run(options: { $0.acceptsAnyIdentity = true }) { azure in
             try await azure.make("web") { $0.set("tags", ["a": "b", "c": "d"]) }
             let base = try #require(azure.machines.spec("web")?.metadataEndpoint) + "/metadata"
             func get(_ path: String, _ headers: HTTPHeaders = ["Metadata": "true"]) async throws -> AzureFixture.Answer

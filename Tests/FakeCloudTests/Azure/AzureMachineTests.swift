@@ -10,8 +10,8 @@ private let nics = "Microsoft.Network/networkInterfaces"
 
 @Suite("A fake Azure's VMs") struct AzureMachineTests {
     @Test("a VM is created, read, found by its address, and deleted with all its parts")
-    func life() throws {
-        try AzureFixture.run { azure in
+    func life() async throws {
+        try await AzureFixture.run { azure in
             let put = try await azure.arm("PUT", "\(vms)/web", body: azure.machine("web"))
             #expect(put.status == 201)
             #expect(put.json.at("properties.provisioningState") == "Creating")
@@ -55,8 +55,8 @@ private let nics = "Microsoft.Network/networkInterfaces"
     }
 
     @Test("parts without deleteOption Delete stay unattached, and can then be deleted")
-    func leftovers() throws {
-        try AzureFixture.run { azure in
+    func leftovers() async throws {
+        try await AzureFixture.run { azure in
             try await azure.make("web") { body in
                 body.set("properties.storageProfile.osDisk.deleteOption", nil)
                 body.set(
@@ -86,8 +86,8 @@ private let nics = "Microsoft.Network/networkInterfaces"
     }
 
     @Test("lists are paged, and the pages together have each VM once")
-    func pages() throws {
-        try AzureFixture.run(#"{"page-size": 2}"#) { azure in
+    func pages() async throws {
+        try await AzureFixture.run(#"{"page-size": 2}"#) { azure in
             for name in ["a", "b", "c", "d", "e"] { try await azure.make(name) }
             var names: [String] = []
             var next: String? = vms
@@ -101,8 +101,8 @@ private let nics = "Microsoft.Network/networkInterfaces"
     }
 
     @Test("a PUT of an existing VM changes nothing; a PUT that would change fixed properties is refused")
-    func again() throws {
-        try AzureFixture.run { azure in
+    func again() async throws {
+        try await AzureFixture.run { azure in
             try await azure.make("web")
             var body = azure.machine("web")
             let same = try await azure.arm("PUT", "\(vms)/web", body: body)
@@ -124,8 +124,8 @@ private let nics = "Microsoft.Network/networkInterfaces"
     }
 
     @Test("user data and tags change on a running VM")
-    func patch() throws {
-        try AzureFixture.run { azure in
+    func patch() async throws {
+        try await AzureFixture.run { azure in
             try await azure.make("web")
             let patch = try await azure.arm(
                 "PATCH", "\(vms)/web", body: ["tags": ["a": "b"], "properties": ["userData": "bmV3"]])
@@ -141,9 +141,9 @@ private let nics = "Microsoft.Network/networkInterfaces"
     }
 
     @Test("a failed operation leaves the VM, its disk and its interface, until they are deleted")
-    func failure() throws {
+    func failure() async throws {
         let scenario = #"{"capacity": [{"size": "Standard_DC2es_v6", "machines": 0}]}"#
-        try AzureFixture.run(scenario) { azure in
+        try await AzureFixture.run(scenario) { azure in
             let operation = try await azure.make("web")
             #expect(operation["status"] == "Failed")
             #expect(operation.at("error.code") == "AllocationFailed")
@@ -158,8 +158,8 @@ private let nics = "Microsoft.Network/networkInterfaces"
     }
 
     @Test("a VM that is deleted during its creation is gone, and the creation ends as cancelled")
-    func deletedEarly() throws {
-        try AzureFixture.run(#"{"delays": {"operation": 100}}"#) { azure in
+    func deletedEarly() async throws {
+        try await AzureFixture.run(#"{"delays": {"operation": 100}}"#) { azure in
             let put = try await azure.arm("PUT", "\(vms)/web", body: azure.machine("web"))
             while azure.machines.spec("web") == nil { try await azure.loop.sleep(for: .milliseconds(1)) }
             let deletion = try await azure.arm("DELETE", "\(vms)/web")
@@ -171,8 +171,8 @@ private let nics = "Microsoft.Network/networkInterfaces"
     }
 
     @Test("resources that are deleted with a VM may exist for some time after the VM")
-    func lingering() throws {
-        try AzureFixture.run(#"{"delays": {"linger": 0.05}}"#) { azure in
+    func lingering() async throws {
+        try await AzureFixture.run(#"{"delays": {"linger": 0.05}}"#) { azure in
             try await azure.make("web")
             _ = try await azure.finish(try await azure.arm("DELETE", "\(vms)/web"))
             #expect(try await azure.arm("GET", "\(vms)/web").status == 404)
@@ -182,8 +182,8 @@ private let nics = "Microsoft.Network/networkInterfaces"
     }
 
     @Test("a VM cannot have a disk or an interface with the name of another VM's")
-    func conflicts() throws {
-        try AzureFixture.run { azure in
+    func conflicts() async throws {
+        try await AzureFixture.run { azure in
             try await azure.make("web")
             var body = azure.machine("other")
             body.set("properties.storageProfile.osDisk.name", "web-disk")

@@ -2,6 +2,7 @@ import HTTPTransport
 import JSON
 import LinuxIO
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import FakeCloud
@@ -18,9 +19,9 @@ private let specification: String? = {
 
 @Suite("A fake Azure's recording") struct AzureRecordingTests {
     @Test("contains every exchange, and no secret")
-    func secrets() throws {
-        try withRecording { path in
-            try AzureFixture.run(options: {
+    func secrets() async throws {
+        try await withRecording { path in
+            try await AzureFixture.run(options: {
                 $0.recordingFile = path
                 $0.clientSecret = Secret("fake-azure-secret")
             }) { azure in
@@ -40,17 +41,17 @@ private let specification: String? = {
     @Test(
         "is valid against Azure's specification",
         .enabled(if: specification != nil, "AZURE_SPEC_DIR has no check_request.py: what we say is not compared"))
-    func isValid() throws {
+    func isValid() async throws {
         let directory = try #require(specification)
-        try withRecording { path in
+        try await withRecording { path in
             for version in ["2024-07-01", "2026-04-01"] {
                 let file = "\(path).\(version)"
                 let scenario =
                     #"{"page-size": 2, "faults": [{"do": "fail", "name": "bad", "code": "AllocationFailed"}]}"#
-                try AzureFixture.run(scenario, options: { $0.recordingFile = file }) { azure in
+                try await AzureFixture.run(scenario, options: { $0.recordingFile = file }) { azure in
                     try await everything(azure, version)
                 }
-                try check(file, directory)
+                try await check(file, directory)
             }
         }
     }
@@ -148,9 +149,9 @@ private let specification: String? = {
         #expect(try await azure.everything() == [:])
     }
 
-    private func check(_ file: String, _ directory: String) throws {
+    private func check(_ file: String, _ directory: String) async throws {
         let report = "\(file).report"
-        let status = try EpollLoop.run { loop in
+        let status = try await onLoop { loop in
             var options = ChildProcess.Options(
                 executable: "python3",
                 arguments: [
@@ -165,9 +166,9 @@ private let specification: String? = {
         #expect(!text.contains("ERROR") && text.contains(" 0 errors"), "\(text)")
     }
 
-    private func withRecording(_ body: (String) throws -> Void) throws {
+    private func withRecording(_ body: (String) async throws -> Void) async throws {
         let directory = try Files.makeTemporaryDirectory(prefix: "/tmp/azure-recording-")
         defer { try? Files.removeTree(directory) }
-        try body("\(directory)/exchanges.jsonl")
+        try await body("\(directory)/exchanges.jsonl")
     }
 }

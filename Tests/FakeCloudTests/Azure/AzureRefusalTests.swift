@@ -77,8 +77,8 @@ private let vms = "Microsoft.Compute/virtualMachines"
     ]
 
     @Test("a body with one error, with ARM's code, and nothing is created")
-    func bodies() throws {
-        try AzureFixture.run(#"{"throttling": {"on": false}}"#) { azure in
+    func bodies() async throws {
+        try await AzureFixture.run(#"{"throttling": {"on": false}}"#) { azure in
             for wrong in AzureRefusalTests.wrongs {
                 var body = azure.machine("web")
                 body.set(wrong.path, wrong.value)
@@ -92,8 +92,8 @@ private let vms = "Microsoft.Compute/virtualMachines"
     }
 
     @Test("names that no VM may have", arguments: ["_a", "a-", "a%2Fb", String(repeating: "a", count: 65), "%00"])
-    func names(name: String) throws {
-        try AzureFixture.run { azure in
+    func names(name: String) async throws {
+        try await AzureFixture.run { azure in
             let answer = try await azure.arm("PUT", "\(vms)/\(name)", body: azure.machine("web"))
             #expect(answer.status == 400)
             #expect(answer.code == "InvalidParameter")
@@ -101,8 +101,8 @@ private let vms = "Microsoft.Compute/virtualMachines"
     }
 
     @Test("calls without a token, with an unknown token, and with an expired token")
-    func tokens() throws {
-        try AzureFixture.run(#"{"token-lifetime": 0.05}"#) { azure in
+    func tokens() async throws {
+        try await AzureFixture.run(#"{"token-lifetime": 0.05}"#) { azure in
             for (header, code) in [
                 ("", "AuthenticationFailedInvalidHeader"), ("Basic x", "AuthenticationFailedInvalidHeader"),
                 ("Bearer x", "InvalidAuthenticationToken"),
@@ -121,8 +121,8 @@ private let vms = "Microsoft.Compute/virtualMachines"
     }
 
     @Test("a token for the wrong tenant, client, secret or scope, with Entra's numbers")
-    func logins() throws {
-        try AzureFixture.run(options: { $0.acceptsAnyIdentity = true }) { azure in
+    func logins() async throws {
+        try await AzureFixture.run(options: { $0.acceptsAnyIdentity = true }) { azure in
             func number(_ answer: AzureFixture.Answer) -> Int64? {
                 answer.json["error_codes"]?.arrayValue?.first?.integerValue
             }
@@ -152,10 +152,10 @@ private let vms = "Microsoft.Compute/virtualMachines"
     }
 
     @Test("a client without the account's secret, which differs in each fake Azure")
-    func strangers() throws {
+    func strangers() async throws {
         #expect(FakeAzureOptions().clientSecret != FakeAzureOptions().clientSecret)
         #expect(FakeAzureOptions().clientSecret.reveal().utf8.count >= 32)
-        try AzureFixture.run { azure in
+        try await AzureFixture.run { azure in
             let account = azure.azure.account
             #expect(try await azure.askToken(secret: "fake-azure-secret").status == 401)
             // The other ways to a token that are open to any user of this machine.
@@ -175,8 +175,8 @@ private let vms = "Microsoft.Compute/virtualMachines"
     }
 
     @Test("versions, subscriptions and groups that do not exist")
-    func places() throws {
-        try AzureFixture.run { azure in
+    func places() async throws {
+        try await AzureFixture.run { azure in
             let path = azure.full(vms)
             let token = azure.token.withLock { $0 }
             let none = try await azure.send("GET", path, headers: ["Authorization": "Bearer \(token)"])
@@ -196,13 +196,13 @@ private let vms = "Microsoft.Compute/virtualMachines"
     }
 
     @Test("VMs without quota, capacity or permission")
-    func room() throws {
+    func room() async throws {
         let scenario = """
             {"quota": {"families": {"standardDCEV6Family": 3}}, "permissions": ["*/read", "Microsoft.Compute/*/write", "*/join/action"],
              "capacity": [{"size": "Standard_EC2es_v6", "machines": 0, "refusal": "sku"}],
              "restrictions": [{"size": "Standard_DC2eds_v6", "zones": ["3"]}]}
             """
-        try AzureFixture.run(scenario) { azure in
+        try await AzureFixture.run(scenario) { azure in
             try await azure.make("one")
             let quota = try await azure.arm("PUT", "\(vms)/two", body: azure.machine("two"))
             #expect(quota.status == 409)
@@ -225,8 +225,8 @@ private let vms = "Microsoft.Compute/virtualMachines"
     }
 
     @Test("a VM in a subnet that the account may not use")
-    func linked() throws {
-        try AzureFixture.run(#"{"permissions": ["*/read", "Microsoft.Compute/*"]}"#) { azure in
+    func linked() async throws {
+        try await AzureFixture.run(#"{"permissions": ["*/read", "Microsoft.Compute/*"]}"#) { azure in
             let answer = try await azure.arm("PUT", "\(vms)/web", body: azure.machine("web"))
             #expect(answer.status == 403)
             #expect(answer.code == "LinkedAuthorizationFailed")

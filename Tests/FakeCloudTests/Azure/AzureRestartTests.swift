@@ -2,6 +2,7 @@ import HTTPTransport
 import JSON
 import LinuxIO
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import FakeCloud
@@ -10,13 +11,13 @@ private let vms = "Microsoft.Compute/virtualMachines"
 
 @Suite("A fake Azure that is started again") struct AzureRestartTests {
     @Test("has its VMs and their parts, resumes operations, and does not have deleted resources")
-    func restart() throws {
+    func restart() async throws {
         let directory = try Files.makeTemporaryDirectory(prefix: "/tmp/azure-state-")
         defer { try? Files.removeTree(directory) }
         let machines = RecordOnlyMachines()
         let slow = #"{"delays": {"operation": 0.3, "delete": 0.3}, "throttling": {"on": false}}"#
         let operation = Lock("")
-        try AzureFixture.run(slow, options: { $0.stateDirectory = directory }, machines: machines) { azure in
+        try await AzureFixture.run(slow, options: { $0.stateDirectory = directory }, machines: machines) { azure in
             for name in ["done", "gone", "Half.Made", "going"] {
                 var body = azure.machine("web")
                 body.set("properties.networkProfile.networkInterfaceConfigurations.0.name", .string("\(name)-net"))
@@ -35,7 +36,7 @@ private let vms = "Microsoft.Compute/virtualMachines"
             #expect(try await azure.arm("DELETE", "\(vms)/going").status == 202)
         }
         try Files.write("half".utf8, to: directory + "/x.json.new", at: 0)
-        try AzureFixture.run(slow, options: { $0.stateDirectory = directory }, machines: machines) { azure in
+        try await AzureFixture.run(slow, options: { $0.stateDirectory = directory }, machines: machines) { azure in
             let done = try await azure.arm("GET", "\(vms)/done", query: "$expand=userData")
             #expect(done.json.at("properties.provisioningState") == "Succeeded")
             #expect(done.json.at("properties.userData") == "bmV3")
@@ -61,22 +62,22 @@ private let vms = "Microsoft.Compute/virtualMachines"
     }
 
     @Test("does not start with files that it cannot parse, and names them")
-    func damaged() throws {
+    func damaged() async throws {
         let directory = try Files.makeTemporaryDirectory(prefix: "/tmp/azure-state-")
         defer { try? Files.removeTree(directory) }
         try Files.write("{\"kind\": \"disks\"}".utf8, to: directory + "/disks.a.b.json", at: 0)
-        let error = #expect(throws: (any Error).self) {
-            try AzureFixture.run(options: { $0.stateDirectory = directory }) { _ in }
+        let error = await #expect(throws: (any Error).self) {
+            try await AzureFixture.run(options: { $0.stateDirectory = directory }) { _ in }
         }
         #expect("\(error as Any)".contains("disks.a.b.json is not a resource of a fake Azure"))
     }
 
     @Test("speaks TLS with a certificate of its authority, and serves metadata without TLS")
-    func security() throws {
+    func security() async throws {
         var options = FakeAzureOptions()
         options.usesTLS = true
         let fixed = options
-        try EpollLoop.run { loop in
+        try await onLoop { loop in
             let azure = try FakeAzure(fixed, machines: RecordOnlyMachines(), on: loop)
             let account = azure.account
             #expect(account.managementEndpoint.hasPrefix("https://localhost:"))
@@ -110,13 +111,13 @@ private let vms = "Microsoft.Compute/virtualMachines"
     }
 
     @Test("does not start with a certificate without a key, or with an invalid certificate")
-    func certificates() throws {
+    func certificates() async throws {
         let directory = try Files.makeTemporaryDirectory(prefix: "/tmp/azure-certificate-")
         defer { try? Files.removeTree(directory) }
         try Files.write("no PEM".utf8, to: directory + "/x.pem", at: 0)
         for key in ["", directory + "/x.pem"] {
-            #expect(throws: (any Error).self) {
-                try AzureFixture.run(options: { options in
+            await #expect(throws: (any Error).self) {
+                try await AzureFixture.run(options: { options in
                     options.usesTLS = true
                     options.certificateFile = directory + "/x.pem"
                     options.keyFile = key

@@ -7,8 +7,8 @@ import Testing
 @Suite(.enabled(if: MachineFixture.isBuilt, "fake-pod-vm is not built: run swift build first"))
 struct GuestFaultTests {
     @Test("a guest with the fault provisioning reports it, and its machine stops")
-    func provisioning() throws {
-        try MachineFixture.run { fixture in
+    func provisioning() async throws {
+        try await MachineFixture.run { fixture in
             let machines = try fixture.machines()
             try await fixture.powerOn("podvm-a", in: machines) { $0.fault = .provisioning }
             try await fixture.eventually("it has failed") {
@@ -18,8 +18,8 @@ struct GuestFaultTests {
     }
 
     @Test("a machine that stopped without a status has failed")
-    func stopped() throws {
-        try MachineFixture.run { fixture in
+    func stopped() async throws {
+        try await MachineFixture.run { fixture in
             let machines = try fixture.machines()
             try await fixture.powerOn("podvm-a", in: machines) { $0.fault = .neverBoots }
             let directory = machines.directoryOf("podvm-a")
@@ -34,8 +34,8 @@ struct GuestFaultTests {
     }
 
     @Test("a guest with the fault guest-dies ends with all its processes")
-    func guestDies() throws {
-        try MachineFixture.run { fixture in
+    func guestDies() async throws {
+        try await MachineFixture.run { fixture in
             let machines = try fixture.machines()
             try await fixture.powerOn("podvm-a", in: machines) {
                 $0.fault = .guestDies
@@ -50,8 +50,8 @@ struct GuestFaultTests {
     @Test(
         "does not start the programs that the fault excludes",
         arguments: [(GuestFault.noForwarder, "sleep"), (.noAgent, "fake-pod-vm"), (.agentDies, "fake-pod-vm")])
-    func withoutPrograms(fault: GuestFault, name: String) throws {
-        try MachineFixture.run { fixture in
+    func withoutPrograms(fault: GuestFault, name: String) async throws {
+        try await MachineFixture.run { fixture in
             let machines = try fixture.machines()
             try await fixture.powerOn("podvm-a", in: machines) {
                 $0.fault = fault

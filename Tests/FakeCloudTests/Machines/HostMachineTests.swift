@@ -16,9 +16,9 @@ import Testing
     .enabled(if: canMakeNamespaces, "needs CAP_NET_ADMIN and CAP_SYS_ADMIN"))
 struct HostMachineTests {
     @Test("a machine has its own interfaces, mounts, processes and name, with the paths of a pod VM")
-    func isolation() throws {
+    func isolation() async throws {
         let home = try NetworkNamespace.make(named: "home")
-        try MachineFixture.run(in: home) { fixture in
+        try await MachineFixture.run(in: home) { fixture in
             let machines = try fixture.machines()
             let address = try await fixture.powerOn("podvm-a", in: machines)
             try await fixture.awaitRunning("podvm-a", in: machines)
@@ -43,9 +43,9 @@ struct HostMachineTests {
     }
 
     @Test("the metadata service is reachable in the machine, and not in podns")
-    func metadata() throws {
+    func metadata() async throws {
         let home = try NetworkNamespace.make(named: "home")
-        try MachineFixture.run(in: home) { fixture in
+        try await MachineFixture.run(in: home) { fixture in
             let machines = try fixture.machines()
             try await fixture.powerOn("podvm-a", in: machines)
             try await fixture.awaitRunning("podvm-a", in: machines)
@@ -65,9 +65,9 @@ struct HostMachineTests {
     }
 
     @Test("machines reach each other and the node, and a later process continues with the same subnet")
-    func later() throws {
+    func later() async throws {
         let home = try NetworkNamespace.make(named: "home")
-        try MachineFixture.run(in: home) { fixture in
+        try await MachineFixture.run(in: home) { fixture in
             let machines = try fixture.machines()
             let one = try await fixture.powerOn("podvm-a", in: machines)
             let later = try fixture.machines()
@@ -85,10 +85,10 @@ struct HostMachineTests {
     }
 
     @Test("leaves only its directory when its first process is killed, and nothing after its removal")
-    func killed() throws {
+    func killed() async throws {
         let home = try NetworkNamespace.make(named: "home")
         let before = try mounts()
-        try MachineFixture.run(in: home) { fixture in
+        try await MachineFixture.run(in: home) { fixture in
             let machines = try fixture.machines()
             try await fixture.powerOn("podvm-a", in: machines)
             try await fixture.awaitRunning("podvm-a", in: machines)
@@ -108,9 +108,9 @@ struct HostMachineTests {
     }
 
     @Test("creates and removes twenty machines at once, and leaves nothing")
-    func many() throws {
+    func many() async throws {
         let home = try NetworkNamespace.make(named: "home")
-        try MachineFixture.run(in: home) { fixture in
+        try await MachineFixture.run(in: home) { fixture in
             let machines = try fixture.machines()
             let names = (0..<20).map { "podvm-\($0)" }
             let addresses = try await withThrowingTaskGroup(of: String.self) { group in
@@ -135,9 +135,9 @@ struct HostMachineTests {
     }
 
     @Test("a cloud that was killed leaves a bridge, which the next cloud on this host removes")
-    func cleared() throws {
+    func cleared() async throws {
         let home = try NetworkNamespace.make(named: "home")
-        try MachineFixture.run(in: home) { fixture in
+        try await MachineFixture.run(in: home) { fixture in
             func cloud(_ name: String) throws -> LocalMachines {
                 try fixture.machines { $0.directory = "\(fixture.root)/\(name)/machines" }
             }
@@ -163,12 +163,12 @@ struct HostMachineTests {
     }
 
     @Test("two clouds have different subnets, and a restarted cloud has its earlier one")
-    func subnets() throws {
+    func subnets() async throws {
         let home = try NetworkNamespace.make(named: "home")
-        try MachineFixture.run(in: home) { one in
+        try await MachineFixture.run(in: home) { one in
             let first = try one.machines()
             let address = try await one.powerOn("podvm-a", in: first)
-            try MachineFixture.run(in: home) { other in
+            try await MachineFixture.run(in: home) { other in
                 let second = try other.machines()
                 #expect(first.network != second.network)
                 let network = address.split(separator: ".").prefix(2)

@@ -1,4 +1,5 @@
 import LinuxIO
+import TestSupport
 import Testing
 
 @testable import FakeCloud
@@ -6,10 +7,10 @@ import Testing
 @Suite("The fake Azure's directory")
 struct LocalAzureTests {
     @Test("is refused, with what to do, when other users can write it: VMs run, and are removed, as this user")
-    func writable() throws {
+    func writable() async throws {
         let root = try Files.makeTemporaryDirectory(prefix: "/tmp/azure-state-")
         defer { try? Files.removeTree(root) }
-        try EpollLoop.run { loop in
+        try await onLoop { loop in
             for place in [root, "\(root)/state"] {
                 try Files.makeDirectories("\(root)/state")
                 try Files.setPermissions(0o777, of: place)

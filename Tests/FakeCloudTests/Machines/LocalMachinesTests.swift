@@ -10,8 +10,8 @@ import Testing
 @Suite(.enabled(if: MachineFixture.isBuilt, "fake-pod-vm is not built: run swift build first"))
 struct LocalMachinesTests {
     @Test("boots a machine that reports that it is provisioned and runs its programs")
-    func boots() throws {
-        try MachineFixture.run { fixture in
+    func boots() async throws {
+        try await MachineFixture.run { fixture in
             let machines = try fixture.machines()
             #expect(machines.status(of: "podvm-a") == nil)
             try await fixture.powerOn("podvm-a", in: machines)
@@ -26,8 +26,8 @@ struct LocalMachinesTests {
     }
 
     @Test("finds the same machine at a second power-on, also from a later process")
-    func idempotent() throws {
-        try MachineFixture.run { fixture in
+    func idempotent() async throws {
+        try await MachineFixture.run { fixture in
             let machines = try fixture.machines()
             let address = try await fixture.powerOn("podvm-a", in: machines)
             try await fixture.powerOn("podvm-a", in: machines)
@@ -41,8 +41,8 @@ struct LocalMachinesTests {
     }
 
     @Test("powers on a machine that was recorded but not started before a crash")
-    func interrupted() throws {
-        try MachineFixture.run { fixture in
+    func interrupted() async throws {
+        try await MachineFixture.run { fixture in
             let machines = try fixture.machines()
             let directory = machines.directoryOf("podvm-a")
             try Files.makeDirectories(directory.path)
@@ -57,8 +57,8 @@ struct LocalMachinesTests {
     }
 
     @Test("removes the remains of a machine whose creation or removal was interrupted")
-    func leftovers() throws {
-        try MachineFixture.run { fixture in
+    func leftovers() async throws {
+        try await MachineFixture.run { fixture in
             for directory in [".new-abc", "podvm-half"] {
                 try Files.makeDirectories("\(fixture.directory)/\(directory)/run")
                 try Files.write("x".utf8, to: "\(fixture.directory)/\(directory)/status", at: 0)
@@ -69,8 +69,8 @@ struct LocalMachinesTests {
     }
 
     @Test("the removal of a machine that does not exist, or cannot exist, succeeds")
-    func removesNothing() throws {
-        try MachineFixture.run { fixture in
+    func removesNothing() async throws {
+        try await MachineFixture.run { fixture in
             let machines = try fixture.machines()
             for name in ["podvm-unknown", "", "../machines", "/", "podvm-\0", String(repeating: "a", count: 200)] {
                 try await machines.remove(name)
@@ -83,8 +83,8 @@ struct LocalMachinesTests {
     }
 
     @Test("an address that was reserved and not used is free after the removal of its machine")
-    func releases() throws {
-        try MachineFixture.run { fixture in
+    func releases() async throws {
+        try await MachineFixture.run { fixture in
             let machines = try fixture.machines()
             let address = try await machines.reserveAddress(for: "podvm-a")
             #expect(try await machines.reserveAddress(for: "podvm-a") == address)
@@ -95,8 +95,8 @@ struct LocalMachinesTests {
     }
 
     @Test("refuses names that no machine can have", arguments: ["", "..", "../x", "a/b", "A", "a\0", "podvm_a"])
-    func badName(name: String) throws {
-        try MachineFixture.run { fixture in
+    func badName(name: String) async throws {
+        try await MachineFixture.run { fixture in
             let machines = try fixture.machines()
             await #expect(throws: MachineError.self) { try await machines.reserveAddress(for: name) }
             let spec = MachineSpec(name: name)
@@ -106,8 +106,8 @@ struct LocalMachinesTests {
     }
 
     @Test("creates twenty machines at once, each with its own address, and leaves none")
-    func many() throws {
-        try MachineFixture.run { fixture in
+    func many() async throws {
+        try await MachineFixture.run { fixture in
             let machines = try fixture.machines()
             let names = (0..<20).map { "podvm-\($0)" }
             let addresses = try await withThrowingTaskGroup(of: String.self) { group in
@@ -128,8 +128,8 @@ struct LocalMachinesTests {
     }
 
     @Test("does not start without its programs, and names the missing one")
-    func programsMissing() throws {
-        try MachineFixture.run { fixture in
+    func programsMissing() async throws {
+        try await MachineFixture.run { fixture in
             let error = #expect(throws: MachineError.self) {
                 try fixture.machines { $0.programsDirectory = fixture.root }
             }
@@ -141,8 +141,8 @@ struct LocalMachinesTests {
 @Suite(.enabled(if: MachineFixture.isBuilt, "fake-pod-vm is not built: run swift build first"))
 struct MachinePowerTests {
     @Test("removes a machine with all its descendants and its directory")
-    func removes() throws {
-        try MachineFixture.run { fixture in
+    func removes() async throws {
+        try await MachineFixture.run { fixture in
             let machines = try fixture.machines()
             try await fixture.powerOn("podvm-a", in: machines)
             let processes = try await bootAndDaemonise(machines, fixture)
@@ -154,8 +154,8 @@ struct MachinePowerTests {
     }
 
     @Test("removes a machine by its directory alone, after its creator was killed")
-    func removesAfterCrash() throws {
-        try MachineFixture.run { fixture in
+    func removesAfterCrash() async throws {
+        try await MachineFixture.run { fixture in
             let machines = try fixture.machines()
             try await fixture.powerOn("podvm-a", in: machines)
             let processes = try await bootAndDaemonise(machines, fixture)
@@ -169,8 +169,8 @@ struct MachinePowerTests {
     }
 
     @Test("no program outlives a first process that was killed")
-    func firstProcessKilled() throws {
-        try MachineFixture.run { fixture in
+    func firstProcessKilled() async throws {
+        try await MachineFixture.run { fixture in
             let machines = try fixture.machines()
             try await fixture.powerOn("podvm-a", in: machines)
             let processes = try await bootAndDaemonise(machines, fixture)
@@ -181,8 +181,8 @@ struct MachinePowerTests {
     }
 
     @Test("finds the remaining processes after all processes that would end them were killed at once")
-    func allKeepersKilled() throws {
-        try MachineFixture.run { fixture in
+    func allKeepersKilled() async throws {
+        try await MachineFixture.run { fixture in
             let machines = try fixture.machines()
             try await fixture.powerOn("podvm-a", in: machines)
             let processes = try await bootAndDaemonise(machines, fixture)

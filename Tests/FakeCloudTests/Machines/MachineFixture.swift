@@ -23,10 +23,10 @@ struct MachineFixture: Sendable {
     /// Runs `body` on a new loop with a new directory of machines; afterwards no process and no file is left.
     static func run(
         in home: NetworkNamespace? = nil, _ body: @escaping @Sendable (MachineFixture) async throws -> Void
-    ) throws {
+    ) async throws {
         let root = try Files.makeTemporaryDirectory(prefix: "/tmp/machines-")
         defer { try? Files.removeTree(root) }
-        try EpollLoop.run { loop in
+        try await onLoop { loop in
             let fixture = MachineFixture(root: root, loop: loop, home: home)
             try fixture.makePrograms()
             let outcome: Result<Void, any Error>

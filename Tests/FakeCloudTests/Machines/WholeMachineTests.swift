@@ -13,8 +13,8 @@ import Testing
 @Suite(.enabled(if: MachineFixture.isBuiltWhole, "fake-pod-vm or agent-protocol-forwarder is not built"))
 struct WholeMachineTests {
     @Test("boots with the real forwarder, through which its agent runs a process")
-    func wholeMachine() throws {
-        try MachineFixture.run { fixture in
+    func wholeMachine() async throws {
+        try await MachineFixture.run { fixture in
             let machines = try fixture.machines {
                 $0.programsDirectory = MachineFixture.built
                 $0.forwarderFlags = ["-disable-tls"]
@@ -50,8 +50,8 @@ struct WholeMachineTests {
     }
 
     @Test("fails at provisioning when its user data is not valid")
-    func badUserData() throws {
-        try MachineFixture.run { fixture in
+    func badUserData() async throws {
+        try await MachineFixture.run { fixture in
             let machines = try fixture.machines { $0.programsDirectory = MachineFixture.built }
             try await boot("podvm-a", in: machines, userData: "not base64!", fixture)
             guard case .failed(let reason) = machines.status(of: "podvm-a") else {

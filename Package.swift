@@ -128,17 +128,20 @@ let package = Package(
         program("peerpodctl", runs: "PeerPodControl"),
 
         // Simulators
+        simulator("MachineIsolation", ["CLinux", "LinuxIO"]),
         simulator(
             "FakeCloud",
             [
-                "Configuration", "Encoding", "HTTPTransport", "JSON", "LinuxIO", "PodNetwork", "PodVMLifecycle",
+                "Configuration", "Encoding", "HTTPTransport", "JSON", "LinuxIO", "MachineIsolation", "PodNetwork",
+                "PodVMLifecycle",
                 "TLS", "Telemetry",
             ]),
         simulator("FakeAzureProgram", ["Configuration", "FakeCloud", "JSON", "LinuxIO", "Telemetry"]),
         simulator(
             "FakePodVM",
             [
-                "Configuration", "FakeCloud", "JSON", "KataProtocol", "LinuxIO", "PodNetwork", "TTRPC", "Telemetry",
+                "Configuration", "FakeCloud", "JSON", "KataProtocol", "LinuxIO", "MachineIsolation", "PodNetwork",
+                "TTRPC", "Telemetry",
             ]),
         simulatorProgram("fake-azure", runs: "FakeAzureProgram"),
         simulatorProgram("fake-pod-vm", runs: "FakePodVM"),
@@ -156,6 +159,7 @@ let package = Package(
         tests("PodVMLifecycleTests", ["Doubles", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
         tests("ConfigurationTests", ["Configuration", "Telemetry"]),
         tests("LinuxIOTests", ["LinuxIO", "TestSupport"]),
+        tests("MachineIsolationTests", ["LinuxIO", "MachineIsolation", "TestSupport"]),
         tests("EncodingTests", ["Encoding"]),
         tests("TLSTests", ["LinuxIO", "TLS", "Telemetry", "TestSupport"]),
         tests("AgentTunnelTests", ["AgentTunnel", "COpenSSL", "LinuxIO", "TLS", "Telemetry", "TestSupport"]),

@@ -120,7 +120,7 @@ public final class Stream: ByteStream {
     /// Lends out the descriptor, which stays open for as long as `body` runs.
     ///
     /// - Throws: ``StreamClosed``, or what `body` throws.
-    func withDescriptor<Result>(_ body: (CInt) throws -> Result) throws -> Result {
+    package func withDescriptor<Result>(_ body: (CInt) throws -> Result) throws -> Result {
         try state.withLock { state throws in
             guard let fd = state.fd?.rawValue else { throw StreamClosed() }
             return try body(fd)

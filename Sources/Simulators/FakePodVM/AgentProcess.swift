@@ -1,4 +1,5 @@
 internal import LinuxIO
+internal import MachineIsolation
 internal import TTRPC
 
 /// A process of a container: its first process, or one of `ExecProcess`.

@@ -1,5 +1,6 @@
 internal import KataProtocol
 internal import LinuxIO
+internal import MachineIsolation
 internal import TTRPC
 internal import Telemetry
 

@@ -1,4 +1,5 @@
 internal import LinuxIO
+internal import MachineIsolation
 
 /// The root directory of a container with mounts: this machine's files, with the mounts over them.
 ///

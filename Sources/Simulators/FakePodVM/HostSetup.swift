@@ -1,5 +1,6 @@
 internal import FakeCloud
 internal import LinuxIO
+internal import MachineIsolation
 internal import PodNetwork
 
 /// Sets up a fake VM that is a host, after its namespaces and interface exist.

@@ -1,4 +1,5 @@
 internal import LinuxIO
+internal import MachineIsolation
 internal import PodNetwork
 
 /// The network between fake VMs that are hosts and this machine: a bridge with a subnet.

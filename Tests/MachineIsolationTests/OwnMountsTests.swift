@@ -1,6 +1,7 @@
+import LinuxIO
 import Testing
 
-@testable import LinuxIO
+@testable import MachineIsolation
 
 @Suite("A machine's own mounts")
 struct OwnMountsTests {
@@ -46,3 +47,6 @@ struct OwnMountsTests {
         }
     }
 }
+
+/// Whether this process may make namespaces: root in most places, but not in every container.
+private let canMakeNamespaces = (try? NetworkNamespace.make()) != nil

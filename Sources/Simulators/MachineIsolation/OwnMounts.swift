@@ -1,15 +1,16 @@
 internal import CLinux
 internal import Glibc
+package import LinuxIO
 
 /// What the first process of a machine does before anything else (see ``ChildProcess/Options/isMachine``).
-public enum OwnMounts {
+package enum OwnMounts {
     /// Makes the copy of the parent's mounts a machine's own: `/run` is `runDirectory`, `/proc` shows its processes.
     ///
     /// Nothing that is mounted from here on is seen outside, and the other way round. The working directory stays
     /// where it is, also below what was `/run`.
     /// - Throws: ``SystemCallError``; without having done anything unless this is the first process of its namespace,
     ///   for otherwise the mounts would not be its own.
-    public static func begin(runDirectory: String, hostName: String) throws(SystemCallError) {
+    package static func begin(runDirectory: String, hostName: String) throws(SystemCallError) {
         guard getpid() == 1, getppid() == 0 else {
             throw SystemCallError(
                 call: "mount", errno: EPERM, subject: "/ of process \(getpid()), which is not the first")
@@ -27,7 +28,7 @@ public enum OwnMounts {
     ///
     /// - Throws: ``SystemCallError`` when this process may not: a container's rules may forbid what its capabilities
     /// allow.
-    public static func check() throws(SystemCallError) {
+    package static func check() throws(SystemCallError) {
         try Thread.run { () -> Swift.Result<Void, SystemCallError> in
             do throws(SystemCallError) {
                 _ = try systemCall("unshare", on: "this process") { clinux_new_machine() }

@@ -96,13 +96,15 @@ public final class UntrackedPeers: Sendable {
         let what = "Including the packets of \(address) in connection tracking"
         try state.withLock { state throws(PacketFilterError) in
             let context = state.context
-            guard try context.run("list tables inet", what).contains("table \(table)") else { return }
-            // Added first, so that the removal succeeds.
-            let element = "element \(table) \(set) { \(address) }"
-            try context.run("add \(element); delete \(element)", what)
-            guard try peers(context, what).isEmpty else { return }
-            try context.run("delete table \(table)", what)
-            state.isPrepared = false
+            let isRemoved: Void? = try ifTableExists(context, what) { () throws(PacketFilterError) in
+                // Added first, so that the removal succeeds.
+                let element = "element \(table) \(set) { \(address) }"
+                try context.run("add \(element); delete \(element)", what)
+                guard try peers(context, what).isEmpty else { return }
+                try context.run("delete table \(table)", what)
+                state.isPrepared = false
+            }
+            if isRemoved == nil { state.isPrepared = false }
         }
     }
 
@@ -113,15 +115,30 @@ public final class UntrackedPeers: Sendable {
 
     private func list() throws(PacketFilterError) -> [String] {
         try state.withLock { state throws(PacketFilterError) in
-            guard
-                try state.context.run("list tables inet", "Listing the packet filter").contains(
-                    "table inet \(Self.table)")
-            else {
-                return []
-            }
-            return try peers(state.context, "Listing the packet filter")
+            let (context, what) = (state.context, "Listing the packet filter")
+            return try ifTableExists(context, what) { () throws(PacketFilterError) in try peers(context, what) } ?? []
         }
     }
+
+    /// Runs `body`, and returns nil if the table does not exist.
+    ///
+    /// Another process may remove the table and create it again at any time. So a failure of `body` counts only when it
+    /// happens ``attempts`` times.
+    private func ifTableExists<Result>(
+        _ context: NFTContext, _ what: String, _ body: () throws(PacketFilterError) -> Result
+    ) throws(PacketFilterError) -> Result? {
+        for attempt in 1...Self.attempts {
+            guard try context.run("list tables inet", what).contains("table inet \(Self.table)") else { return nil }
+            do throws(PacketFilterError) {
+                return try body()
+            } catch {
+                if attempt == Self.attempts { throw error }
+            }
+        }
+        return nil
+    }
+
+    private static let attempts = 10
 
     private func offLoop<Result: Sendable>(
         _ body: @escaping @Sendable (UntrackedPeers) throws -> Result

@@ -32,6 +32,26 @@ extension RealNamespaces {
             #expect(try await again.all() == ["10.0.0.3"])
         }
 
+        @Test("can be listed while another process removes the table with the last peer")
+        func removedMeanwhile() async throws {
+            let lab = try Lab()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<3 {
+                    group.addTask {
+                        let peers = try UntrackedPeers(port: Lab.port, in: lab.node)
+                        for _ in 0..<300 { #expect(try await peers.all().count <= 1) }
+                    }
+                }
+                let other = try UntrackedPeers(port: Lab.port, in: lab.node)
+                for _ in 0..<300 {
+                    try await other.add("10.0.0.2")
+                    try await other.remove("10.0.0.2")
+                }
+                try await group.waitForAll()
+            }
+            #expect(try await UntrackedPeers(port: Lab.port, in: lab.node).all() == [])
+        }
+
         @Test(
             "do not enter the kernel's table while a pod's packets pass, and do without the rules",
             .enabled(if: getuid() == 0, "only root may read the table"), arguments: [true, false])

@@ -7,13 +7,22 @@ package import LinuxIO
 /// has returned.
 /// - Throws: what the body or a service threw, or `DeadlineExceeded`.
 package func onLoop<Result: Sendable>(
-    within limit: Duration = .seconds(120),
+    within limit: Duration = .seconds(300),
     beside services: [@Sendable (EpollLoop) async throws -> Void] = [],
     _ body: @escaping @Sendable (EpollLoop) async throws -> Result
 ) async throws -> Result {
-    try await loops.withPermit {
-        try await Thread.offLoop {
-            try EpollLoop.run { loop in
+    // A loop inside a loop's body needs no permit of its own: tests that wait for each other's permits would wait forever.
+    if Nesting.isInLoop { return try await runLoop(within: limit, beside: services, body) }
+    return try await loops.withPermit { try await runLoop(within: limit, beside: services, body) }
+}
+
+private func runLoop<Result: Sendable>(
+    within limit: Duration, beside services: [@Sendable (EpollLoop) async throws -> Void],
+    _ body: @escaping @Sendable (EpollLoop) async throws -> Result
+) async throws -> Result {
+    try await Thread.offLoop {
+        try EpollLoop.run { loop in
+            try await Nesting.$isInLoop.withValue(true) {
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     for service in services {
                         group.addTask { do { try await service(loop) } catch is CancellationError {} }
@@ -26,8 +35,14 @@ package func onLoop<Result: Sendable>(
     }
 }
 
-/// How many tests' loops run at once: enough that others run while some wait, and few enough that each is served soon.
-private let loops = AsyncSemaphore(8)
+private enum Nesting {
+    /// Whether the current task runs in the body of ``onLoop(within:beside:_:)``.
+    @TaskLocal static var isInLoop = false
+}
+
+/// How many tests' loops run at once: enough that others run while some wait, and few enough that each is served soon. A
+/// sanitizer makes each several times slower, so scripts/test sets PEERPODS_TEST_LOOPS to a smaller number there.
+private let loops = AsyncSemaphore(Environment.all["PEERPODS_TEST_LOOPS"].flatMap { Int($0) } ?? 8)
 
 /// Runs `body` while `services` run beside it, which are cancelled when the body has returned.
 package func alongside(

@@ -82,28 +82,35 @@ extension SandboxSupervisor {
 
     /// From the boot document to the agent's answer: follows the VM's creation, and records each event before it acts on it.
     private func bringUp(_ record: SandboxRecord, _ timer: PhaseTimer) async throws {
-        let id = record.id
-        let userData = try await connector.userData(for: id, in: store.directory(of: id))
+        let creation = try await requestInstance(for: record)
+        var event: CreationEvent? = await creation.next()
+        while let happened = event { event = try await react(to: happened, of: record, creation, timer) }
+        try Task.checkCancellation()
+        _ = try await step(record.id) { $0.answered() }
+    }
+
+    private func requestInstance(for record: SandboxRecord) async throws -> any InstanceCreation {
+        let userData = try await connector.userData(for: record.id, in: store.directory(of: record.id))
         let spec = InstanceSpec(
             name: record.state.vm, podName: record.podName, podNamespace: record.podNamespace,
             requirements: record.requirements, userData: userData, tags: tags(of: record))
         try Task.checkCancellation()
-        let creation = provider.createInstance(for: id, from: spec)
-        var event: CreationEvent? = await creation.next()
-        while let happened = event {
-            switch happened {
-            case .addressKnown(let made):
-                let instance = try await recordAddress(made, of: record, timer)
-                event = try await readiness(of: record, at: instance, creation).run()
-            case .replaced(let error):
-                try await recordReplacement(of: record, error, timer)
-                event = await creation.next()
-            case .provisioned: event = await creation.next()
-            case .failed(let error): throw error
-            }
+        return provider.createInstance(for: record.id, from: spec)
+    }
+
+    /// Records the event and acts on it; returns the next event, nil when the agent has answered or no event will come.
+    private func react(
+        to event: CreationEvent, of record: SandboxRecord, _ creation: any InstanceCreation, _ timer: PhaseTimer
+    ) async throws -> CreationEvent? {
+        switch event {
+        case .addressKnown(let made):
+            let instance = try await recordAddress(made, of: record, timer)
+            return try await readiness(of: record, at: instance, creation).run()
+        case .replaced(let error): try await recordReplacement(of: record, error, timer)
+        case .provisioned: break
+        case .failed(let error): throw error
         }
-        try Task.checkCancellation()
-        _ = try await step(id) { $0.answered() }
+        return await creation.next()
     }
 
     private func recordAddress(

@@ -1,16 +1,16 @@
 internal import CLinux
 internal import Glibc
 
-/// A system call the kernel refused: which one, on what, and why.
+/// A system call that the kernel refused: the call, its subject and the reason.
 public struct SystemCallError: Error, Equatable, Sendable {
     /// The call's name, as in its manual page.
     public let call: String
     /// The kernel's reason.
     public let errno: CInt
-    /// What the call was made on: a path, an interface, a descriptor.
+    /// The subject of the call: a path, an interface, a descriptor.
     public let subject: String
 
-    /// An error as `call` would have left it.
+    /// Makes the error that `call` would have caused.
     public init(call: String, errno: CInt, subject: String) {
         self.call = call
         self.errno = errno
@@ -24,13 +24,13 @@ extension SystemCallError: CustomStringConvertible {
         "\(call)(\(subject)): \(unsafe String(cString: strerror(errno))) [errno \(errno)]"
     }
 
-    /// Whether the named thing is not there (`ENOENT`).
+    /// Whether the subject does not exist (`ENOENT`).
     public var isMissing: Bool { errno == ENOENT }
-    /// Whether a path goes through what is not a directory, or through a link where none is followed.
+    /// Whether a part of the path is not a directory, or is a link where no link is followed.
     package var isNoDirectory: Bool { errno == ENOTDIR || errno == ELOOP }
-    /// Whether this process may not do that (`EPERM`).
+    /// Whether this process does not have the right (`EPERM`).
     package var isForbidden: Bool { errno == EPERM }
-    /// Whether something is full: the disk, a quota, the memory.
+    /// Whether a resource is exhausted: the disk, a quota, the memory.
     public var isOutOfSpace: Bool { [ENOSPC, EDQUOT, ENOMEM].contains(errno) }
     /// Whether no process listens at the address (`ECONNREFUSED`).
     public var isRefused: Bool { errno == ECONNREFUSED }
@@ -38,7 +38,7 @@ extension SystemCallError: CustomStringConvertible {
     public var isTimeout: Bool { errno == ETIMEDOUT }
 }
 
-/// Runs one system call, again while signals interrupt it.
+/// Runs one system call. Repeats the call while signals interrupt it.
 package func systemCall<Result: FixedWidthInteger>(
     _ name: String, on subject: @autoclosure () -> String = "", _ body: () -> Result
 ) throws(SystemCallError) -> Result {
@@ -46,13 +46,13 @@ package func systemCall<Result: FixedWidthInteger>(
         let result = body()
         if result != -1 { return result }
         let code = errno
-        // EBADF and EFAULT are our own bugs; going on would only move the damage.
+        // EBADF and EFAULT are bugs of this program. To continue would only hide the bug.
         precondition(code != EBADF && code != EFAULT, "\(name): errno \(code)")
         if code != EINTR { throw SystemCallError(call: name, errno: code, subject: subject()) }
     }
 }
 
-/// A system call that may find nothing to do: nil where it would have blocked.
+/// Runs a system call that may find no work. Returns nil if the call would have blocked.
 func tryingSystemCall(
     _ name: String, on subject: @autoclosure () -> String = "", _ body: () -> Int
 ) throws(SystemCallError) -> Int? {
@@ -66,12 +66,12 @@ func tryingSystemCall(
     }
 }
 
-/// A file descriptor with one owner, closed when the owner is done.
+/// A file descriptor with one owner. It is closed when the owner releases it.
 public struct OwnedFD: ~Copyable, Sendable {
-    /// The kernel's number; valid for as long as this value lives.
+    /// The kernel's number. Valid as long as this value exists.
     public let rawValue: CInt
 
-    /// Takes ownership of `rawValue`: no other code may close it from here on.
+    /// Takes ownership of `rawValue`. No other code may close it afterwards.
     public init(owning rawValue: CInt) { self.rawValue = rawValue }
 
     deinit { _ = Glibc.close(rawValue) }

@@ -1,4 +1,4 @@
-/// A condition variable for tasks: a task waits until the state that it looks at may have changed.
+/// A condition variable for tasks: a task waits until the state that it reads may have changed.
 ///
 ///     while true {
 ///         let generation = condition.generation
@@ -6,8 +6,8 @@
 ///         await condition.wait(past: generation)
 ///     }
 ///
-/// No change is missed: a change between the look and the wait increments the generation, and the wait
-/// returns immediately.
+/// The task misses no change. A change between the read and the wait increments the generation, so the wait returns
+/// immediately.
 package final class AsyncCondition: Sendable {
     private struct State {
         var notifications: UInt64 = 0
@@ -17,7 +17,7 @@ package final class AsyncCondition: Sendable {
 
     private let state = Lock(State())
 
-    /// How many notifications there were. Read this before the state is looked at.
+    /// The number of notifications. Read this value before you read the state.
     package var generation: UInt64 { state.withLock { $0.notifications } }
 
     package init() {}
@@ -33,7 +33,7 @@ package final class AsyncCondition: Sendable {
         for waiter in waiters.values { waiter.resume() }
     }
 
-    /// Suspends until there was a notification after `generation`, or the caller is cancelled.
+    /// Suspends until there is a notification after `generation`, or until the caller is cancelled.
     package func wait(past generation: UInt64) async {
         let id = state.withLock { state in
             state.nextID += 1

@@ -1,4 +1,4 @@
-/// Admits a bounded number of callers at once, and the others in the order in which they came.
+/// Admits a limited number of callers at the same time. The other callers wait in the order of their arrival.
 package final class AsyncSemaphore: Sendable {
     private struct State {
         var free: Int
@@ -8,15 +8,15 @@ package final class AsyncSemaphore: Sendable {
 
     private let state: Lock<State>
 
-    /// A semaphore with `count` places; 1 lets in one at a time.
+    /// Makes a semaphore with `count` places. With 1, it admits one caller at a time.
     package init(_ count: Int) { state = Lock(State(free: count)) }
 
-    /// How many callers wait.
+    /// The number of callers that wait.
     package var waiting: Int { state.withLock { $0.queue.count } }
 
-    /// Runs `body` once there is room for it.
+    /// Runs `body` when a place is free.
     ///
-    /// - Throws: `CancellationError` when cancelled in the queue, or what `body` threw.
+    /// - Throws: `CancellationError` if the caller is cancelled in the queue, or the error of `body`.
     package func withPermit<Result>(_ body: () async throws -> Result) async throws -> Result {
         let id = nextID()
         let isIn = await withTaskCancellationHandler {
@@ -32,7 +32,8 @@ package final class AsyncSemaphore: Sendable {
         return try await body()
     }
 
-    /// Runs `body` once there is room for it, even if the caller is cancelled: for what has to be done in any case.
+    /// Runs `body` when a place is free, even if the caller is cancelled. Use this for work that must be done in any
+    /// case.
     package func withPermitIgnoringCancellation<Result, Failure: Error>(
         _ body: () async throws(Failure) -> Result
     ) async throws(Failure) -> Result {
@@ -48,7 +49,7 @@ package final class AsyncSemaphore: Sendable {
         }
     }
 
-    /// Returns once there is room, with whether the caller may go in.
+    /// Waits for a free place. Returns whether the caller may run.
     private func enter(_ id: UInt64, unlessCancelled: Bool) async -> Bool {
         await withCheckedContinuation { waiter in
             let isIn: Bool? = state.withLock { state in
@@ -66,7 +67,7 @@ package final class AsyncSemaphore: Sendable {
 
     private func leave() {
         let next = state.withLock { state in
-            // Who is first in the queue takes over the place that becomes free.
+            // The first caller in the queue takes over the place that becomes free.
             if state.queue.isEmpty {
                 state.free += 1
                 return nil as CheckedContinuation<Bool, Never>?

@@ -31,16 +31,16 @@ extension EpollLoop {
     }
 }
 
-/// Time ran out before the work was done; the work has been cancelled.
+/// The time ran out before the work was done, and the work has been cancelled.
 public struct DeadlineExceeded: Error, Equatable, Sendable {
-    /// One of its kind.
+    /// Makes the error.
     public init() {}
 }
 
-/// Runs `body`, but no longer than until `deadline` (nil: as long as it takes).
+/// Runs `body`, but not longer than until `deadline` (nil: without a limit).
 ///
-/// Past the deadline `body` is cancelled and waited for: nothing of it is left behind.
-/// - Throws: ``DeadlineExceeded``, or what `body` threw.
+/// At the deadline this function cancels `body` and waits until `body` has ended.
+/// - Throws: ``DeadlineExceeded``, or the error of `body`.
 public func withDeadline<Result: Sendable>(
     _ deadline: ContinuousClock.Instant?, on loop: EpollLoop,
     _ body: @escaping @Sendable () async throws -> Result

@@ -1,4 +1,4 @@
-/// Something that happens once; any number of tasks may wait for it.
+/// An event that happens once. Any number of tasks can wait for the event.
 public final class Event: Sendable {
     private struct State {
         var isSet = false
@@ -8,13 +8,13 @@ public final class Event: Sendable {
 
     private let state = Lock(State())
 
-    /// An event that has not happened.
+    /// Makes an event that has not happened.
     public init() {}
 
-    /// Whether it has happened.
+    /// Whether the event has happened.
     public var isSet: Bool { state.withLock { $0.isSet } }
 
-    /// Makes it happen, and wakes all who wait. Idempotent.
+    /// Sets the event, and wakes all tasks that wait for the event. Idempotent.
     public func set() {
         let waiters = state.withLock { state in
             state.isSet = true
@@ -24,7 +24,7 @@ public final class Event: Sendable {
         for waiter in waiters.values { waiter.resume() }
     }
 
-    /// Suspends until it has happened or the caller is cancelled.
+    /// Suspends until the event has happened or the caller is cancelled.
     public func wait() async {
         let id = state.withLock { state in
             defer { state.nextID += 1 }

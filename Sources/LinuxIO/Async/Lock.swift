@@ -1,11 +1,11 @@
 internal import Glibc
 
-/// A value that one thread at a time may touch.
+/// A value that only one thread at a time can access.
 ///
-/// `Synchronization.Mutex` would do, but ThreadSanitizer cannot see into it on Linux
-/// and calls every guarded access a race; it understands `pthread_mutex_t`.
+/// The type does not use `Synchronization.Mutex`, because ThreadSanitizer does not understand that type on Linux and
+/// reports each guarded access as a race. ThreadSanitizer understands `pthread_mutex_t`.
 ///
-/// Unchecked, because no compiler can see that `value` is touched only under `mutex`.
+/// The conformance is unchecked, because the compiler cannot prove that code accesses `value` only under `mutex`.
 @safe package final class Lock<Value: ~Copyable>: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private var value: Value

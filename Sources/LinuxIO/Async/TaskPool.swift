@@ -1,5 +1,5 @@
-/// A parent for tasks that start one by one: each can be cancelled alone, and the pool waits for all of them when it
-/// ends.
+/// A parent for tasks that start one after the other. Each task can be cancelled alone. The pool waits for all tasks
+/// when it ends.
 ///
 ///     group.addTask { await pool.run() }
 ///     let child = pool.start { await delete(vm) }
@@ -7,21 +7,22 @@ public final class TaskPool: Sendable {
     private let started: AsyncStream<Child>
     private let continuation: AsyncStream<Child>.Continuation
 
-    /// A pool that does not run yet; tasks that are started before ``run()`` wait for it.
+    /// Makes a pool that does not run yet. Tasks that are started before ``run()`` wait for it.
     public init() { (started, continuation) = AsyncStream.makeStream() }
 
-    /// Runs what is started until cancelled, then cancels every child and returns once all have ended.
+    /// Runs the started tasks until this task is cancelled. Then it cancels every child, and returns when all children
+    /// have ended.
     public func run() async {
         await withDiscardingTaskGroup { group in
             for await child in started { group.addTask { await child.run() } }
             group.cancelAll()
         }
-        // Tasks that were started too late do not run, but their waiters have to be resumed.
+        // Tasks that were started too late do not run, but the pool must resume their waiters.
         continuation.finish()
         for await child in started { child.abandon() }
     }
 
-    /// Hands `body` to the pool. Once the pool has ended it does not run, and counts as finished.
+    /// Gives `body` to the pool. After the pool has ended, `body` does not run and counts as finished.
     @discardableResult
     public func start(_ body: @escaping @Sendable () async -> Void) -> Child {
         let child = Child(body)
@@ -29,7 +30,7 @@ public final class TaskPool: Sendable {
         return child
     }
 
-    /// One piece of work in a pool.
+    /// One task of a pool.
     public final class Child: Sendable {
         private let body: @Sendable () async -> Void
         private let cancellation = Event()
@@ -37,10 +38,10 @@ public final class TaskPool: Sendable {
 
         fileprivate init(_ body: @escaping @Sendable () async -> Void) { self.body = body }
 
-        /// Cancels the work; idempotent, and no wait.
+        /// Cancels the task and does not wait for its end. Idempotent.
         public func cancel() { cancellation.set() }
 
-        /// Returns once the work has ended (or will never begin), or the caller is cancelled.
+        /// Returns when the task has ended (or will never begin), or when the caller is cancelled.
         public func finished() async { await end.wait() }
 
         fileprivate func run() async {

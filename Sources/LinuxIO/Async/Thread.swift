@@ -1,11 +1,11 @@
 internal import Glibc
 
-/// Threads for what would hold up a loop, or must not happen to its thread.
+/// Threads for work that would block a loop, or that must not change the loop's thread.
 package enum Thread {
-    /// Runs `body` on a thread of its own, and waits for its end.
+    /// Runs `body` on a new thread, and waits for the end of the thread.
     ///
-    /// For changes to a thread that cannot be undone, such as entering a namespace: the thread has ended when this
-    /// returns.
+    /// Use this for changes to a thread that cannot be undone, such as entering a namespace. The thread has ended when
+    /// this function returns.
     package static func run<Result>(_ body: () -> Result) throws(SystemCallError) -> Result {
         var result: Result?
         try withoutActuallyEscaping({ result = body() }) { (work: @escaping () -> Void) throws(SystemCallError) in
@@ -16,7 +16,7 @@ package enum Thread {
         return result
     }
 
-    /// Runs `body` on a thread of its own while the caller is suspended; cancelling does not shorten it.
+    /// Runs `body` on a new thread while the caller is suspended. Cancelling the caller does not stop `body`.
     package static func offLoop<Result: Sendable>(
         _ body: @escaping @Sendable () throws -> Result
     ) async throws -> Result {
@@ -29,12 +29,12 @@ package enum Thread {
         }
     }
 
-    /// Runs `body` on a thread of its own, and does not wait for it.
+    /// Runs `body` on a new thread, and does not wait for it.
     package static func detach(_ body: @escaping @Sendable () -> Void) throws(SystemCallError) {
         _ = pthread_detach(try unsafe start(body))
     }
 
-    /// Blocks this thread: for those of its own, never for the loop's.
+    /// Blocks the calling thread. Call this only on threads that ``Thread`` started, never on the loop's thread.
     package static func pause(milliseconds: UInt32) { _ = usleep(milliseconds * 1000) }
 
     private final class Work {
@@ -42,7 +42,7 @@ package enum Thread {
         init(_ body: @escaping () -> Void) { self.body = body }
     }
 
-    /// Unsafe, because nothing says that `body` may run on another thread but its caller.
+    /// Unsafe, because only the caller knows whether `body` may run on another thread.
     @unsafe private static func start(_ body: @escaping () -> Void) throws(SystemCallError) -> pthread_t {
         var attributes = pthread_attr_t()
         unsafe pthread_attr_init(&attributes)

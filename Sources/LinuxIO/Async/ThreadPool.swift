@@ -1,23 +1,24 @@
-/// Threads for work that would hold up a loop: file operations that wait for a disk, and computations.
+/// Threads for work that would block a loop: file operations that wait for a disk, and computations.
 ///
-/// A thread is started when there is work and fewer than `limit` threads run; it ends when no work is left. So an idle pool
-/// costs nothing, and a thread never has other privileges than the process had when the work came.
+/// The pool starts a thread when there is work and fewer than `limit` threads run. A thread ends when no work is left.
+/// So an idle pool costs nothing, and a thread has the same privileges that the process had when the work arrived.
 package final class ThreadPool: Sendable {
     private struct State {
         var queue: [@Sendable () -> Void] = []
         var threads = 0
     }
 
-    /// For files. One thread more costs 20 us and a stack; sixteen that sync at once share the disk's flushes.
+    /// The pool for files. An additional thread costs 20 us and a stack. 16 threads that sync at the same time share
+    /// the disk's flushes.
     package static let files = ThreadPool(limit: 16)
 
-    /// How many threads there are at most.
+    /// The maximum number of threads.
     package let limit: Int
     private let state = Lock(State())
 
     package init(limit: Int) { self.limit = limit }
 
-    /// Runs `body` on a thread of the pool while the caller is suspended; cancelling does not shorten it.
+    /// Runs `body` on a thread of the pool while the caller is suspended. Cancelling the caller does not stop `body`.
     package func run<Result: Sendable, Failure: Error>(
         _ body: @escaping @Sendable () throws(Failure) -> Result
     ) async throws(Failure) -> Result {
@@ -44,12 +45,13 @@ package final class ThreadPool: Sendable {
         do throws(SystemCallError) {
             try Thread.detach { self.drain() }
         } catch {
-            // The process may have no more threads: the work is done here, or by a thread that runs already.
+            // The process may have reached its limit of threads. Then this thread, or a thread that runs already, does
+            // the work.
             drain()
         }
     }
 
-    /// Does what there is to do, until there is nothing left.
+    /// Runs the queued work until the queue is empty.
     private func drain() {
         while let work = next() { work() }
     }

@@ -1,18 +1,18 @@
 internal import CLinux
 internal import Glibc
 
-/// Descriptors that a C library owns, and one alarm, watched as one.
+/// Descriptors that a C library owns, and one alarm. The loop watches all of them through one descriptor.
 ///
-/// For libraries that open and close sockets by themselves and only tell us what to watch
-/// them for. The set is an epoll instance of its own, level-triggered as such libraries
-/// expect, and the loop watches that: one descriptor, however many sockets there are.
+/// Use this type for libraries that open and close sockets themselves and only report which events they need. The set
+/// is a separate epoll instance, which is level-triggered because such libraries expect that. The loop watches the
+/// epoll instance: this is one descriptor for any number of sockets.
 ///
 ///     while true {
 ///         try await set.wait()
 ///         for one in set.ready() { library.act(on: one) }
 ///     }
 package final class DescriptorSet: Sendable {
-    /// What there is to do now.
+    /// An event that the library must handle now.
     package enum Ready: Equatable, Sendable {
         case descriptor(CInt, reading: Bool, writing: Bool, broken: Bool)
         case alarm
@@ -21,11 +21,11 @@ package final class DescriptorSet: Sendable {
     private let inner: Stream
     private let alarm: OwnedFD
 
-    /// The tag of events that are not of a descriptor.
+    /// The tag of the alarm's events. No descriptor has this tag.
     private static let alarmTag = UInt64.max
     private static let roundSize = 64
 
-    /// A set that watches nothing yet.
+    /// Makes a set that does not watch anything yet.
     package init(on loop: EpollLoop) throws(SystemCallError) {
         let epoll = OwnedFD(owning: try systemCall("epoll_create1") { clinux_epoll_create() })
         let alarm = OwnedFD(owning: try systemCall("timerfd_create") { clinux_alarm_create() })
@@ -36,32 +36,33 @@ package final class DescriptorSet: Sendable {
         inner = try Stream(epoll, on: loop)
     }
 
-    /// Watches `fd` for this from now on; neither only hears that it has broken.
+    /// Starts to watch `fd` for these directions. With neither direction, the set reports only that `fd` is broken.
     package func watch(_ fd: CInt, reading: Bool, writing: Bool) {
         let mask = (reading ? clinux_readable : 0) | (writing ? clinux_writable : 0)
         _ = try? inner.withDescriptor { epoll in
-            // The library may have closed the number and opened it again without a word: then it is new to the kernel.
+            // The library may have closed the number and opened it again without a report. Then the number is new to
+            // the kernel.
             if clinux_epoll_set(epoll, clinux_modify, fd, mask, UInt64(fd)) == -1 {
                 _ = clinux_epoll_set(epoll, clinux_add, fd, mask, UInt64(fd))
             }
         }
     }
 
-    /// Watches `fd` no longer; nothing when the library has closed it before telling us.
+    /// Stops watching `fd`. Does nothing if the library has closed `fd` before its report.
     package func forget(_ fd: CInt) {
         _ = try? inner.withDescriptor { epoll in clinux_epoll_set(epoll, clinux_remove, fd, 0, 0) }
     }
 
-    /// Has the alarm go off once after `delay`, or not at all; what was set before is off.
+    /// Sets the alarm to fire once after `delay`; nil switches the alarm off. The new value replaces the old value.
     package func setAlarm(after delay: Duration?) {
         guard let delay else { return _ = clinux_alarm_set(alarm.rawValue, 0) }
         let parts = delay.components
-        // Zero would set it back; and a day is soon enough to be asked again.
+        // Zero would switch the alarm off. The limit is one day: the library can then set the alarm again.
         let nanoseconds = min(parts.seconds, 86_400) * 1_000_000_000 + parts.attoseconds / 1_000_000_000
         _ = clinux_alarm_set(alarm.rawValue, max(1, nanoseconds))
     }
 
-    /// What is ready now, some of it at a time; empty once nothing is.
+    /// Returns a part of the events that are ready now; empty if no event is ready.
     package func ready() -> [Ready] {
         var events = [clinux_event](repeating: clinux_event(), count: DescriptorSet.roundSize)
         let count = try? inner.withDescriptor { epoll in
@@ -69,7 +70,7 @@ package final class DescriptorSet: Sendable {
         }
         return events.prefix(Int(max(0, count ?? 0))).map { event in
             if event.tag == DescriptorSet.alarmTag {
-                _ = clinux_alarm_set(alarm.rawValue, 0)  // It is readable until it is set again.
+                _ = clinux_alarm_set(alarm.rawValue, 0)  // The alarm is readable until it is set again.
                 return .alarm
             }
             return .descriptor(
@@ -78,11 +79,11 @@ package final class DescriptorSet: Sendable {
         }
     }
 
-    /// Suspends until something has become ready since the last wait; may return for nothing.
+    /// Suspends until a new event has become ready since the last wait. It may return without an event.
     ///
     /// - Throws: ``StreamClosed`` after ``close()``, ``LoopStopped``, or `CancellationError`.
     package func wait() async throws { try await inner.wait(for: .reading) }
 
-    /// Watches nothing any more. Idempotent.
+    /// Stops watching all descriptors. Idempotent.
     package func close() { inner.close() }
 }

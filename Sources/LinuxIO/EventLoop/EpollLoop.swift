@@ -3,13 +3,11 @@ internal import Glibc
 
 /// One thread that runs tasks and watches their descriptors.
 ///
-/// A task that prefers this executor is resumed on the very thread that saw its
-/// descriptor become ready:
+/// A task that prefers this executor is resumed on the thread that received the event of its descriptor:
 ///
 ///     let answer = try EpollLoop.run { loop in try await Daemon(on: loop).run() }
 ///
-/// Concurrency: `state` is what other threads may touch, under its lock. Everything
-/// that runs, runs on the thread inside ``run()``.
+/// Concurrency: other threads access only `state`, under its lock. All jobs run on the thread that is inside ``run()``.
 public final class EpollLoop: TaskExecutor, Sendable {
     struct State {
         var jobs: [UnownedJob] = []
@@ -25,15 +23,15 @@ public final class EpollLoop: TaskExecutor, Sendable {
     let epoll: OwnedFD
     private let wakeup: OwnedFD
 
-    /// The tag that no watch has.
+    /// The tag of the wake-up descriptor. No watch has this tag.
     private static let wakeupTag: UInt64 = 0
-    /// How many rounds of jobs run before descriptors get a look again.
+    /// The number of rounds of jobs that run before the loop polls the descriptors again.
     private static let roundsBetweenPolls = 8
-    /// After how long descriptors get a look again though fewer rounds have run: busy tasks that always have more to do
-    /// must not keep the others' events waiting for all these rounds.
+    /// The time after which the loop polls the descriptors again even if fewer rounds have run. Otherwise the events of
+    /// other tasks would wait for all rounds of busy tasks that always have more work.
     private static let timeBetweenPolls = Duration.milliseconds(1)
 
-    /// A loop that does not run yet.
+    /// Makes a loop that does not run yet.
     public init() throws(SystemCallError) {
         epoll = OwnedFD(owning: try systemCall("epoll_create1") { clinux_epoll_create() })
         wakeup = OwnedFD(owning: try systemCall("eventfd") { clinux_eventfd() })
@@ -43,20 +41,20 @@ public final class EpollLoop: TaskExecutor, Sendable {
         }
     }
 
-    /// Takes a job from the concurrency runtime; from any thread.
+    /// Accepts a job from the concurrency runtime. Any thread may call this.
     public func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         let here = pthread_self()
         let fate: Fate = state.withLock { state in
             if state.hasEnded { return .elsewhere }
             defer { state.jobs.append(job) }
-            // The loop's own thread looks at the queue before it sleeps; only others must wake it.
+            // The loop's own thread reads the queue before it sleeps. Only other threads must wake the loop.
             return state.jobs.isEmpty && state.thread.map { pthread_equal($0, here) == 0 } ?? true ? .wake : .queued
         }
         switch fate {
         case .queued: break
         case .wake: wake()
-        // What outlives the loop still has to come to its end somewhere.
+        // Tasks that outlive the loop must still run to their end.
         case .elsewhere: globalConcurrentExecutor.enqueue(job)
         }
     }
@@ -65,7 +63,7 @@ public final class EpollLoop: TaskExecutor, Sendable {
 
     /// Runs jobs and watches descriptors on the calling thread until ``stop()``.
     ///
-    /// What waits for a descriptor or a moment when the loop stops is resumed with ``LoopStopped``.
+    /// When the loop stops, it resumes each task that waits for a descriptor or a timer with ``LoopStopped``.
     public func run() throws(SystemCallError) {
         state.withLock { $0.thread = pthread_self() }
         var events = [clinux_event](repeating: clinux_event(), count: 128)
@@ -96,28 +94,27 @@ public final class EpollLoop: TaskExecutor, Sendable {
         }
     }
 
-    /// Makes ``run()`` fail what waits, finish the jobs at hand, and return.
+    /// Makes ``run()`` fail all waiting tasks, finish the queued jobs, and return.
     public func stop() {
         state.withLock { $0.isStopped = true }
         wake()
     }
 
-    /// Lets everything else that is ready run first.
+    /// Runs all other ready tasks first.
     public func yield() async { await Task.yield() }
 }
 
 extension EpollLoop {
     /// Makes a loop, runs `body` as a task on it on the calling thread, and returns its result.
     ///
-    /// Every child task of `body` runs on the same thread, so a program that does nothing
-    /// else has one thread. Rethrows what `body` threw; throws ``SystemCallError`` when the
-    /// kernel gives no epoll instance.
+    /// Every child task of `body` runs on the same thread, so a program that uses only this function has one thread.
+    /// Rethrows the error of `body`. Throws ``SystemCallError`` if the kernel cannot create an epoll instance.
     public static func run<Result: Sendable>(
         _ body: @escaping @Sendable (EpollLoop) async throws -> Result
     ) throws -> Result {
         let loop = try EpollLoop()
         let outcome = Lock<Swift.Result<Result, any Error>?>(nil)
-        // The one task of a process that has no parent: everything else is its child.
+        // This is the only task of a process that has no parent. All other tasks are its children.
         Task(executorPreference: loop) {
             let result: Swift.Result<Result, any Error>
             do { result = .success(try await body(loop)) } catch { result = .failure(error) }
@@ -137,7 +134,7 @@ extension EpollLoop {
         }
     }
 
-    /// Fails everything parked; false once nothing is left to run here.
+    /// Fails all suspended tasks. Returns false when no job is left.
     private func windDown() -> Bool {
         let (watches, timers) = state.withLock { state in
             defer { state.watches = [:] }
@@ -153,17 +150,17 @@ extension EpollLoop {
 
     private func dispatch(_ tag: UInt64, _ mask: UInt32) {
         if tag == EpollLoop.wakeupTag {
-            // Edge-triggered, so the counter need not be read; it cannot fill up in 2^64 wake-ups.
+            // The watch is edge-triggered, so the counter need not be read. It cannot overflow in 2^64 wake-ups.
             return
         }
-        guard let watch = state.withLock({ $0.watches[tag] }) else { return }  // Closed since the kernel saw it.
+        guard let watch = state.withLock({ $0.watches[tag] }) else { return }  // The watch was closed meanwhile.
         watch.settle(
             reading: mask & (clinux_readable | clinux_broken) != 0,
             writing: mask & (clinux_writable | clinux_broken) != 0,
             hungUp: mask & clinux_hung_up != 0)
     }
 
-    /// Makes a loop that sleeps on another thread look at its timers again.
+    /// Makes a loop that sleeps on another thread read its timers again.
     func noticeTimer() {
         let here = pthread_self()
         let isElsewhere = state.withLock { state in state.thread.map { pthread_equal($0, here) == 0 } ?? true }
@@ -176,5 +173,5 @@ extension EpollLoop {
     }
 }
 
-/// The loop that was to resume a task has stopped.
+/// The loop that had to resume a task has stopped.
 public struct LoopStopped: Error, Sendable {}

@@ -1,8 +1,8 @@
-/// Tasks that wait for a moment, soonest first.
+/// Tasks that wait for a time, the earliest first.
 ///
-/// A binary heap of moments beside a table of those who wait: a cancelled timer leaves
-/// the table at once and the heap when its moment comes, or when such leftovers outweigh
-/// the living (a call's deadline is nearly always cancelled long before it is due).
+/// The queue is a binary heap of times and a table of waiters. A cancelled timer leaves the table immediately. It
+/// leaves the heap at its time, or when the heap has more cancelled timers than waiting ones. A call's deadline is
+/// nearly always cancelled long before its time.
 struct TimerQueue {
     private struct Entry {
         let due: ContinuousClock.Instant
@@ -12,17 +12,17 @@ struct TimerQueue {
     private var heap: [Entry] = []
     private var waiters: [UInt64: Waiter] = [:]
 
-    /// How many entries the heap has, leftovers included.
+    /// The number of entries in the heap, including cancelled timers.
     var size: Int { heap.count }
 
-    /// Parks `waiter` under `id`, which its owner chose and uses once.
+    /// Adds `waiter` under `id`. The caller chooses the id and uses it once.
     mutating func insert(_ waiter: Waiter, id: UInt64, due: ContinuousClock.Instant) {
         waiters[id] = waiter
         heap.append(Entry(due: due, id: id))
         siftUp(from: heap.count - 1)
     }
 
-    /// Takes out one waiter, if it still waits.
+    /// Removes one waiter if it still waits.
     mutating func remove(_ id: UInt64) -> Waiter? {
         let waiter = waiters.removeValue(forKey: id)
         if heap.count > 2 * waiters.count + 64 {
@@ -31,17 +31,17 @@ struct TimerQueue {
         return waiter
     }
 
-    /// Nanoseconds until the first is due: 0 when it is late, -1 when there is none.
+    /// Nanoseconds until the first timer is due: 0 if it is late, -1 if there is no timer.
     mutating func nanosecondsToNext() -> Int64 {
         while let first = heap.first, waiters[first.id] == nil { removeFirst() }
         guard let first = heap.first else { return -1 }
         let left = ContinuousClock.now.duration(to: first.due).components
-        // A day is soon enough to look again, and no arithmetic can overflow. Late by less than a second is
-        // zero seconds and attoseconds below zero; below zero, the kernel would wait without end.
+        // The limit is one day, so that no arithmetic can overflow. If the timer is late by less than a second, the
+        // seconds are zero and the attoseconds are negative. For a negative value the kernel would wait without end.
         return max(0, min(max(left.seconds, -1), 86_400) * 1_000_000_000 + left.attoseconds / 1_000_000_000)
     }
 
-    /// Takes out all whose moment has come.
+    /// Removes and returns all waiters that are due.
     mutating func takeDue() -> [Waiter] {
         guard !heap.isEmpty else { return [] }
         let now = ContinuousClock.now
@@ -53,7 +53,7 @@ struct TimerQueue {
         return due
     }
 
-    /// Takes out all.
+    /// Removes and returns all waiters.
     mutating func takeAll() -> [Waiter] {
         defer {
             heap = []

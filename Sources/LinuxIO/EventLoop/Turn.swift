@@ -1,17 +1,16 @@
-/// How much one stream gives its reader before the loop's other tasks get their turn.
+/// How much data one stream gives its reader before the other tasks of the loop run.
 ///
-/// A peer that sends without a pause must not hold the loop. The rule is the stream's, not the reader's, so that no
-/// reader can forget it: when a turn is over, a read finds nothing, and the wait that follows only lets the others run
-/// first.
+/// A peer that sends without a pause must not block the other tasks. The stream applies the rule, so no reader can
+/// forget it. When a turn is over, a read returns no data, and the next wait only lets the other tasks run first.
 struct Turn {
-    /// Bytes in a turn: to decrypt and forward them takes about half a millisecond.
+    /// The bytes in a turn. To decrypt and forward this number of bytes takes about half a millisecond.
     static let byteLimit = 512 << 10
-    /// What a read counts at least: the system call costs as much as the copy of so many bytes.
+    /// The minimum that a read counts: the system call costs as much as copying this number of bytes.
     static let readCost = 4 << 10
 
     private var left = byteLimit
 
-    /// Whether the others are to run before the next read.
+    /// Whether the other tasks must run before the next read.
     var isOver: Bool { left <= 0 }
 
     /// Counts a read of `count` bytes.
@@ -19,9 +18,9 @@ struct Turn {
 }
 
 extension EpollLoop {
-    /// Lets all other ready tasks run first, and throws if this one was cancelled meanwhile.
+    /// Lets all other ready tasks run first. Throws if this task was cancelled in the meantime.
     ///
-    /// For a task that would otherwise run without a pause.
+    /// Use this in a task that would otherwise run without a pause.
     /// - Throws: `CancellationError`.
     public func checkpoint() async throws {
         await Task.yield()

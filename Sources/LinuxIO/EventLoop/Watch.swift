@@ -1,17 +1,18 @@
 internal import CLinux
 internal import Glibc
 
-/// Which way bytes are to go.
+/// The direction of the bytes.
 public enum Direction: Sendable {
     case reading
     case writing
 }
 
-/// What a loop knows of one descriptor: which tasks wait for it, and edges that no task waited for.
+/// The state of one descriptor in a loop: the tasks that wait for it, and the edges that arrived without a waiting
+/// task.
 ///
-/// Reading is watched edge-triggered from birth, so a wait costs no system call. Writing
-/// is armed only while a task waits: a Unix socket reports room after every message its
-/// peer takes, and being woken for each would double the cost of an idle writer.
+/// The watch observes reading from its start, edge-triggered, so a wait costs no system call. The watch observes
+/// writing only while a task waits. A Unix socket reports free space after every message that its peer reads; a wake-up
+/// for each report would double the cost of an idle writer.
 final class Watch: Sendable {
     private enum Slot {
         case idle
@@ -35,7 +36,7 @@ final class Watch: Sendable {
     private let loop: EpollLoop
     private let state = Lock(State())
 
-    /// Registers `fd` with `loop`, which keeps the watch until ``forget()``.
+    /// Registers `fd` with `loop`. The loop keeps the watch until ``forget()``.
     init(_ fd: CInt, on loop: EpollLoop) throws(SystemCallError) {
         self.loop = loop
         tag = loop.state.withLock { state in
@@ -55,13 +56,14 @@ final class Watch: Sendable {
         }
     }
 
-    /// Takes the watch out of its loop; events still under way for it are ignored.
+    /// Removes the watch from its loop. The loop ignores events that arrive for it later.
     func forget() { loop.state.withLock { $0.watches[tag] = nil } }
 
-    /// Suspends until the kernel reports `direction` ready, or has since the last wait.
+    /// Suspends until the kernel reports that `direction` is ready. Returns immediately if this was reported after the
+    /// last wait.
     ///
-    /// `fd` is what the watch was made for, to arm it for writing.
-    /// - Throws: `CancellationError`, or what ``fail(_:)`` was given.
+    /// `fd` is the descriptor of this watch. It is needed to watch for writing.
+    /// - Throws: `CancellationError`, or the error of ``fail(_:)``.
     func wait(for direction: Direction, on fd: CInt?) async throws {
         if let fd, direction == .writing { try register(fd, clinux_modify, clinux_readable | clinux_writable) }
         try await withTaskCancellationHandler {
@@ -71,22 +73,22 @@ final class Watch: Sendable {
         }
     }
 
-    /// Throws what ``fail(_:)`` was given, if it was called.
+    /// Throws the error of ``fail(_:)``, if that function was called.
     func check() throws {
         if case .failed(let error) = state.withLock({ $0.reading }) { throw error }
     }
 
-    /// Whether the peer has finished writing, or the connection has broken.
+    /// Whether the peer has finished writing, or the connection is broken.
     var hasHungUp: Bool { state.withLock { $0.hasHungUp } }
 
-    /// Hands an event of the kernel to those who wait, or keeps it for the next who will.
+    /// Gives an event of the kernel to the waiting tasks, or stores it for the next task that waits.
     func settle(reading: Bool, writing: Bool, hungUp: Bool) {
         if hungUp { state.withLock { $0.hasHungUp = true } }
         if reading { settle(.reading) }
         if writing { settle(.writing) }
     }
 
-    /// Resumes those who wait with `error`, and all who will.
+    /// Resumes all waiting tasks with `error`. Later waits fail with the same error.
     func fail(_ error: any Error) {
         for direction in [Direction.reading, .writing] {
             let slot = state.withLock { state in
@@ -106,7 +108,7 @@ final class Watch: Sendable {
                 state[direction] = .idle
                 return Task.isCancelled ? .failure(CancellationError()) : .success(())
             case .idle:
-                // Cancelled before it parked: the handler has run and found no waiter.
+                // The task was cancelled before it was stored: the handler has run and found no waiter.
                 if Task.isCancelled { return .failure(CancellationError()) }
                 state[direction] = .waiting(waiter)
                 return nil

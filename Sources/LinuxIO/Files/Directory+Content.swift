@@ -1,11 +1,12 @@
 internal import CLinux
 internal import Glibc
 
-/// Steps by which a file or link comes to be in a directory; none of them is durable.
+/// Steps that create a file or a link in a directory. None of these steps is durable.
 extension Directory {
-    /// Puts `bytes` into a file, which is made for this user alone if it is missing; at its begin, what it had is dropped.
+    /// Writes `bytes` into a file. A missing file is created for this user only. At offset 0 the old content is removed
+    /// first.
     ///
-    /// - Throws: ``SystemCallError``, also for what is not a regular file.
+    /// - Throws: ``SystemCallError``, also if the name is not a regular file.
     package func write(_ bytes: [UInt8], to name: String, at offset: Int64) throws(SystemCallError) {
         let path = path(of: name)
         let file = try openFile(name, O_WRONLY | O_CREAT | (offset == 0 ? O_TRUNC : 0), mode: 0o600)
@@ -16,7 +17,7 @@ extension Directory {
         try Files.write(bytes, to: file.rawValue, at: offset, path)
     }
 
-    /// Makes a link that leads to `target`.
+    /// Makes a link to `target`.
     package func link(_ target: [UInt8], at name: String) throws(SystemCallError) {
         let text = target + [0]
         let path = path(of: name)
@@ -28,15 +29,15 @@ extension Directory {
         }
     }
 
-    /// Gives what has that name, but never a link, these permission bits; `.` is the directory itself.
+    /// Sets the permission bits of the entry `name`, but never of a link. `.` is the directory itself.
     package func setMode(_ mode: UInt32, of name: String) throws(SystemCallError) {
         let path = path(of: name)
-        // What was opened is what is changed; fchmodat(2) would follow a link.
+        // The change applies to the opened file. fchmodat(2) would follow a link.
         let held = try openFile(name, clinux_path_only)
         _ = try systemCall("chmod", on: path) { unsafe chmod("/proc/self/fd/\(held.rawValue)", mode) }
     }
 
-    /// Gives what has that name, a link itself included, an owner and a group; nil leaves either.
+    /// Sets the owner and the group of the entry `name`, which may be a link. nil leaves the value unchanged.
     package func setOwner(_ user: UInt32?, _ group: UInt32?, of name: String) throws(SystemCallError) {
         let path = path(of: name)
         _ = try systemCall("fchownat", on: path) {
@@ -44,7 +45,7 @@ extension Directory {
         }
     }
 
-    /// Renames an entry, replacing the file or link with the name `other`. Not durable until ``sync()``.
+    /// Renames an entry. It replaces a file or link with the name `other`. Not durable until ``sync()``.
     package func move(_ name: String, to other: String) throws(SystemCallError) {
         let path = path(of: other)
         _ = try systemCall("renameat", on: path) { unsafe renameat(fd.rawValue, name, fd.rawValue, other) }

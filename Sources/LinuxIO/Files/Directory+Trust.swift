@@ -1,41 +1,41 @@
 internal import Glibc
 
 extension Directory {
-    /// Opens a directory that only this user can write, and makes it, with `mode` and durably, if it is not there;
-    /// without
-    /// `mode` it has to be there.
+    /// Opens a directory that only this user can write. A missing directory is made with `mode`, durably. Without
+    /// `mode` the directory must exist.
     ///
-    /// No other user may be able to put something else in its place, or to have put something in it: it has to belong
-    /// to this user, and all above it to this user or to root; others may write none of them, except a parent with the
-    /// sticky bit, such as /tmp. A link on the way has to be this user's, or root's.
+    /// No other user may be able to replace the directory, or to have put a file in it. So the directory must belong to
+    /// this user, and all its parents to this user or to root. Other users may not write any of them, except a parent
+    /// with the sticky bit, such as /tmp. A link in the path must belong to this user or to root.
     ///
-    /// - Throws: ``FileError``, which says what to do.
+    /// - Throws: ``FileError``, which names the action to take.
     public static func own(_ path: String, makingWith mode: UInt32? = nil) throws(FileError) -> Directory {
         let directory = try trusted(path, makingWith: mode)
         try directory.checkIsOwn()
         return directory
     }
 
-    /// Opens a directory in which no other user can replace or remove what is this user's; see ``own(_:makingWith:)``.
+    /// Opens a directory in which no other user can replace or remove the files of this user; see
+    /// ``own(_:makingWith:)``.
     ///
-    /// It may have the sticky bit, and then anyone may make what is not there yet.
+    /// The directory may have the sticky bit. Then every user can create new entries in it.
     public static func trusted(_ path: String, makingWith mode: UInt32? = nil) throws(FileError) -> Directory {
         try FileError.wrapping { try walk(path, mode) }
     }
 
-    /// Opens a directory that only this user can write and that has this very path's last name: a link is refused,
-    /// also one of this user.
+    /// Opens a directory that only this user can write. The last name of the path must be a directory: a link is
+    /// refused, also a link of this user.
     public static func ownEntry(_ path: String) throws(FileError) -> Directory {
         try trusted(Files.parent(of: path)).own(Files.name(of: path))
     }
 
-    /// Opens a directory in this one, if it is one that only this user can write.
+    /// Opens a directory in this one. Only this user may be able to write it.
     public func own(_ name: String) throws(FileError) -> Directory {
         let directory: Directory
         do throws(SystemCallError) {
             directory = try openDirectory(name)
         } catch {
-            // For a link the kernel answers ENOTDIR.
+            // If the name is a link, the kernel returns ENOTDIR.
             guard error.errno == ENOTDIR, (try? kind(of: name)) == .link else { throw .refused(error) }
             throw .untrusted(
                 path: path(of: name),
@@ -45,7 +45,7 @@ extension Directory {
         return directory
     }
 
-    /// How many links may follow one another.
+    /// The maximum number of links that may follow each other.
     private static var linkLimit: Int { 40 }
 
     private static func walk(_ path: String, _ mode: UInt32?) throws -> Directory {
@@ -89,7 +89,7 @@ extension Directory {
         return unsafe "\(String(cString: current))/\(path)"
     }
 
-    /// Where a link leads to; nil for what is not a link.
+    /// The target of a link; nil if the name is not a link.
     private func trustedLink(_ name: String) throws -> String? {
         guard let status = try status(of: name), status.st_mode & S_IFMT == S_IFLNK else { return nil }
         let path = path(of: name)

@@ -1,17 +1,17 @@
 internal import CLinux
 internal import Glibc
 
-/// A directory that is held open: what is done in it is done in this very directory, whatever its path leads to
-/// meanwhile.
+/// An open directory. All operations act on this directory, even if its path leads to another directory in the
+/// meantime.
 ///
-/// Names are single ones, and no operation follows a symbolic link.
+/// A name is a single path component, and no operation follows a symbolic link.
 public final class Directory: Sendable {
-    /// What has a name in a directory.
+    /// The type of a directory entry.
     public enum Kind: Sendable {
         case file, directory, link, other
     }
 
-    /// The path that it was opened by, for errors.
+    /// The path that the directory was opened with, for errors.
     public let path: String
     let fd: OwnedFD
 
@@ -20,14 +20,14 @@ public final class Directory: Sendable {
         self.path = path
     }
 
-    /// The directory that a path leads to, without a check of who may write it; links are followed.
+    /// Opens the directory at `path`. Links are followed. There is no check of the users that can write the directory.
     public static func at(_ path: String) throws(SystemCallError) -> Directory {
         let flags = O_RDONLY | O_DIRECTORY
         return Directory(
             OwnedFD(owning: try systemCall("open", on: path) { unsafe clinux_open(path, flags, 0) }), at: path)
     }
 
-    /// Whether it has lost its name, and nothing can be made in it any more.
+    /// Whether the directory has been removed. No entry can be made in a removed directory.
     public var isRemoved: Bool { status.map { $0.st_nlink == 0 } ?? true }
 
     var status: stat? {
@@ -40,9 +40,9 @@ public final class Directory: Sendable {
         return path.hasSuffix("/") ? path + name : "\(path)/\(name)"
     }
 
-    /// The names in it, sorted, without `.` and `..`.
+    /// The names in the directory, sorted, without `.` and `..`.
     public func names() throws(SystemCallError) -> [String] {
-        // A descriptor of its own, for it has the place up to which was read.
+        // A separate descriptor is necessary, because a descriptor stores the position of the read.
         try Self.names(readFrom: try openFile(".", O_RDONLY | O_DIRECTORY), at: path)
     }
 
@@ -64,7 +64,7 @@ public final class Directory: Sendable {
         return names.sorted()
     }
 
-    /// What has that name; nil when nothing has.
+    /// The type of the entry `name`; nil if there is no such entry.
     public func kind(of name: String) throws(SystemCallError) -> Kind? {
         guard let status = try status(of: name) else { return nil }
         return switch status.st_mode & S_IFMT {
@@ -88,7 +88,7 @@ public final class Directory: Sendable {
         }
     }
 
-    /// Makes a directory in it; false when something has that name already. Not durable before ``sync()``.
+    /// Makes a directory in this one. Returns false if the name exists already. Not durable before ``sync()``.
     @discardableResult
     public func makeDirectory(_ name: String, mode: UInt32 = 0o700) throws(SystemCallError) -> Bool {
         let path = path(of: name)
@@ -100,12 +100,12 @@ public final class Directory: Sendable {
         }
     }
 
-    /// A directory in it, without a check of who may write that one.
+    /// Opens a directory in this one. There is no check of the users that can write it.
     package func openDirectory(_ name: String) throws(SystemCallError) -> Directory {
         Directory(try openFile(name, O_RDONLY | O_DIRECTORY), at: path(of: name))
     }
 
-    /// Opens what has that name, unless it is a link. Does not wait for the other end of a pipe.
+    /// Opens the entry `name`, unless it is a link. Does not wait for the other end of a pipe.
     func openFile(_ name: String, _ flags: CInt, mode: UInt32 = 0) throws(SystemCallError) -> OwnedFD {
         let path = path(of: name)
         return OwnedFD(
@@ -116,7 +116,7 @@ public final class Directory: Sendable {
 }
 
 extension Directory {
-    /// A whole file, if it is one and has at most `limit` bytes.
+    /// Reads a whole regular file that has at most `limit` bytes.
     public func read(_ name: String, limit: Int) throws(FileError) -> [UInt8] {
         let path = path(of: name)
         do throws(FileError) {
@@ -133,11 +133,12 @@ extension Directory {
         }
     }
 
-    /// Replaces a file; whatever ends this process, it has the old content or the new.
+    /// Replaces a file. If this process ends in any way, the file has either the old content or the new content.
     ///
-    /// The bytes go to a temporary file beside it, and take the name in one step. On failure the old content stays, and
-    /// nothing else. With `syncs` that holds for a power cut too, and the new content would survive one when this
-    /// returns; without, a power cut may take all of the file until ``syncAll()``.
+    /// The bytes go to a temporary file in the same directory. One rename then replaces the file. On failure the old
+    /// content stays, and no temporary file is left. With `syncs` this is also true for a power cut, and the new
+    /// content survives a power cut when this function returns. Without `syncs`, a power cut may remove the whole file
+    /// until ``syncAll()``.
     public func write(
         _ bytes: [UInt8], to name: String, mode: UInt32 = 0o600, syncs: Bool
     ) throws(SystemCallError) {
@@ -157,10 +158,10 @@ extension Directory {
 
     private func fill(_ name: String, _ bytes: [UInt8], _ mode: UInt32, syncs: Bool) throws(SystemCallError) {
         let path = path(of: name)
-        // A leftover of a crash may stand there, with other rights, or a link.
+        // A crash may have left a file with this name and other permissions, or a link.
         _ = unsafe unlinkat(fd.rawValue, name, 0)
         let file = try openFile(name, O_WRONLY | O_CREAT | O_EXCL, mode: mode)
-        // The umask may not take away what was asked for.
+        // The umask may have removed some of the requested permissions.
         _ = try systemCall("fchmod", on: path) { fchmod(file.rawValue, mode) }
         var rest = bytes[...]
         while !rest.isEmpty {
@@ -172,11 +173,11 @@ extension Directory {
         if syncs { _ = try systemCall("fsync", on: path) { fsync(file.rawValue) } }
     }
 
-    /// Removes a name that is not a directory's, without syncing. A missing one is fine.
+    /// Removes an entry that is not a directory, without syncing. A missing entry is not an error.
     public func remove(_ name: String) throws(SystemCallError) { try unlink(name, 0) }
 
-    /// Removes a file, a link, or a directory with all that is in it; what has the name `last` in it goes after all
-    /// else. Missing is fine.
+    /// Removes a file, a link, or a directory with all its content. The entry `last` of the directory is removed after
+    /// all others. A missing entry is not an error.
     public func removeTree(_ name: String, last: String? = nil) throws(SystemCallError) {
         do throws(SystemCallError) {
             try unlink(name, 0)
@@ -200,15 +201,16 @@ extension Directory {
         }
     }
 
-    /// Makes the names in it durable.
+    /// Makes the names in the directory durable.
     public func sync() throws(SystemCallError) {
         _ = try systemCall("fsync", on: path) { fsync(fd.rawValue) }
     }
 
-    /// Makes the names in it and the files in it durable; not what is in directories in it, nor its own name.
+    /// Makes the names and files in the directory durable. Does not include the content of subdirectories, nor the
+    /// directory's own name.
     ///
-    /// The kernel begins to write all files before the first is waited for, so that they share one commit of the file
-    /// system's journal.
+    /// The kernel starts to write all files before this function waits for the first. So the files share one commit of
+    /// the file system's journal.
     public func syncAll() throws(SystemCallError) {
         var files: [String] = []
         for name in try names() where try kind(of: name) == .file { files.append(name) }

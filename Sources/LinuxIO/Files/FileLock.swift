@@ -1,25 +1,27 @@
 internal import CLinux
 internal import Glibc
 
-/// A lock on a file, held until the value is gone - or the process is, however it ends.
+/// A lock on a file. It is held until the value is destroyed or the process ends in any way.
 public struct FileLock: ~Copyable, Sendable {
     private let fd: OwnedFD
 
     private init(_ fd: consuming OwnedFD) { self.fd = fd }
 
-    /// How long ``takeDirectory(_:)`` waits: a holder needs microseconds, but may not get the processor at once.
+    /// How many attempts ``takeDirectory(_:)`` makes: a holder needs microseconds, but may not get the processor
+    /// immediately.
     private static let patience: UInt32 = 1000
 
-    /// Takes the lock; nil when another open file has it. A symbolic link is not followed.
+    /// Takes the lock. Returns nil if another open file holds it. A symbolic link is not followed.
     ///
-    /// It belongs to the open file, so a child that inherits the descriptor keeps it held.
+    /// The lock belongs to the open file. So a child that inherits the descriptor keeps the lock.
     public static func take(_ path: String) throws(SystemCallError) -> FileLock? {
         let flags = O_RDWR | O_CREAT | O_NOFOLLOW
         let fd = OwnedFD(owning: try systemCall("open", on: path) { unsafe clinux_open(path, flags, 0o600) })
         return try take(fd, path)
     }
 
-    /// Takes the lock on a file in a directory; nil when another open file has it. A symbolic link is not followed.
+    /// Takes the lock on a file in a directory. Returns nil if another open file holds it. A symbolic link is not
+    /// followed.
     public static func take(_ name: String, in directory: Directory) throws(SystemCallError) -> FileLock? {
         try take(try directory.openFile(name, O_RDWR | O_CREAT, mode: 0o600), directory.path(of: name))
     }
@@ -33,11 +35,11 @@ public struct FileLock: ~Copyable, Sendable {
         return FileLock(fd)
     }
 
-    /// Takes the lock on a directory itself, which leaves no file behind.
+    /// Takes the lock on a directory itself. This leaves no file.
     ///
-    /// Blocks the thread for as long as another process has it, but not longer than a second: only for what takes a
-    /// moment.
-    /// - Throws: ``SystemCallError``, with `EWOULDBLOCK` when it took too long.
+    /// Blocks the thread while another process holds the lock, but not longer than a second. Use this only for short
+    /// operations.
+    /// - Throws: ``SystemCallError``, with `EWOULDBLOCK` if the second has passed.
     static func takeDirectory(_ path: String) throws(SystemCallError) -> FileLock {
         let flags = O_RDONLY | O_DIRECTORY
         let fd = OwnedFD(owning: try systemCall("open", on: path) { unsafe clinux_open(path, flags, 0) })
@@ -52,7 +54,7 @@ public struct FileLock: ~Copyable, Sendable {
         return FileLock(fd)
     }
 
-    /// Whether a process holds the lock at this moment; false without the file. Does not take the lock.
+    /// Whether a process holds the lock now; false if the file is missing. Does not take the lock.
     public static func isHeld(_ path: String) throws(SystemCallError) -> Bool {
         do throws(SystemCallError) {
             let fd = OwnedFD(owning: try systemCall("open", on: path) { unsafe clinux_open(path, O_RDONLY, 0) })
@@ -62,6 +64,6 @@ public struct FileLock: ~Copyable, Sendable {
         }
     }
 
-    /// The descriptor, for handing to a child.
+    /// The descriptor, to give to a child.
     public var descriptor: CInt { fd.rawValue }
 }

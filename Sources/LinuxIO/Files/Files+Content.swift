@@ -2,7 +2,7 @@ internal import CLinux
 internal import Glibc
 
 extension Files {
-    /// Puts `bytes` into a file at `offset`, making it with `mode` if it is not there; a link is refused.
+    /// Writes `bytes` into a file at `offset`. A missing file is created with `mode`. A link is refused.
     public static func write(
         _ bytes: some Sequence<UInt8>, to path: String, at offset: Int64, mode: UInt32 = 0o600
     ) throws(SystemCallError) {
@@ -14,7 +14,7 @@ extension Files {
     static func write(
         _ content: [UInt8], to file: CInt, at offset: Int64, _ path: String
     ) throws(SystemCallError) {
-        // The kernel refuses what is below zero or beyond the range itself, but not after an overflow.
+        // The kernel refuses a negative offset and an offset beyond its range, but cannot detect an overflow.
         guard !offset.addingReportingOverflow(Int64(content.count)).overflow else {
             throw SystemCallError(call: "pwrite", errno: EINVAL, subject: path)
         }
@@ -29,19 +29,20 @@ extension Files {
         }
     }
 
-    /// Gives a file or directory these permission bits.
+    /// Sets the permission bits of a file or directory.
     public static func setPermissions(_ mode: UInt32, of path: String) throws(SystemCallError) {
         _ = try systemCall("chmod", on: path) { unsafe chmod(path, mode) }
     }
 
-    /// Renames a file or directory, replacing what has the name `target`. Not durable until ``Directory/sync()``.
+    /// Renames a file or directory. It replaces an entry with the name `target`. Not durable until
+    /// ``Directory/sync()``.
     public static func move(_ path: String, to target: String) throws(SystemCallError) {
         _ = try systemCall("rename", on: "\(path) to \(target)") { unsafe Glibc.rename(path, target) }
     }
 
-    /// How much room a file system has.
+    /// The free space of a file system.
     public struct Space: Equatable, Sendable {
-        /// Of one resource: the total, how much is free, and how much of that is free for every user.
+        /// The amounts of one resource: the total, the free part, and the part that is free for every user.
         public struct Count: Equatable, Sendable {
             /// The size of the file system in units of the resource.
             public let total: UInt64
@@ -51,13 +52,13 @@ extension Files {
             public let available: UInt64
         }
 
-        /// Room for content.
+        /// Space for content.
         public let bytes: Count
-        /// Room for names (inodes).
+        /// Space for names (inodes).
         public let files: Count
     }
 
-    /// The room on the file system that holds `path`; nil when nothing is there.
+    /// The space on the file system that holds `path`; nil if `path` does not exist.
     public static func space(at path: String) -> Space? {
         var status = statvfs()
         guard unsafe statvfs(path, &status) == 0 else { return nil }

@@ -1,16 +1,16 @@
 internal import CLinux
 internal import Glibc
 
-/// A file that is not as it should be.
+/// A file that cannot be used as requested.
 public enum FileError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The kernel refused.
+    /// The kernel refused the operation.
     case refused(SystemCallError)
     /// The file has more bytes than its reader accepts.
     case tooLarge(path: String, limit: Int)
-    /// Others could have put something else there, or have done so.
+    /// Other users can replace the file, or have done so.
     case untrusted(path: String, reason: String)
 
-    /// What failed, with the path.
+    /// The reason of the failure, with the path.
     public var description: String {
         switch self {
         case .refused(let error): error.description
@@ -19,10 +19,10 @@ public enum FileError: Error, Equatable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// Whether the file is not there.
+    /// Whether the file is missing.
     public var isMissing: Bool { if case .refused(let error) = self { error.isMissing } else { false } }
 
-    /// Runs `body`, which throws system call errors and file errors only; the former become ``refused(_:)``.
+    /// Runs `body`, which throws only system call errors and file errors. A system call error becomes ``refused(_:)``.
     static func wrapping<Result>(_ body: () throws -> Result) throws(FileError) -> Result {
         do {
             return try body()
@@ -36,18 +36,18 @@ public enum FileError: Error, Equatable, Sendable, CustomStringConvertible {
     }
 }
 
-/// Writes files so that a crash leaves the old content or the new, never a part.
+/// Writes files so that a crash leaves either the old content or the new content, never a part.
 public enum DurableFile {
-    /// Replaces `path`; returns once the new content would survive a power cut.
+    /// Replaces `path`. When this function returns, the new content survives a power cut.
     ///
-    /// The bytes go to a temporary file beside it, are synced, and take the name in one step.
-    /// On failure the old content stays, and nothing else.
+    /// The bytes go to a temporary file in the same directory. The file is synced and then renamed to `path`. On
+    /// failure the old content stays, and no temporary file is left.
     public static func write(_ bytes: [UInt8], to path: String, mode: UInt32 = 0o600) throws(SystemCallError) {
         let (directory, name) = try Files.place(of: path)
         try directory.write(bytes, to: name, mode: mode, syncs: true)
     }
 
-    /// The whole file, if it has at most `limit` bytes.
+    /// Reads the whole file, if it has at most `limit` bytes.
     public static func read(_ path: String, limit: Int) throws(FileError) -> [UInt8] {
         try FileError.wrapping {
             let fd = OwnedFD(owning: try systemCall("open", on: path) { unsafe clinux_open(path, O_RDONLY, 0) })
@@ -66,7 +66,7 @@ public enum DurableFile {
         }
     }
 
-    /// Removes a file; returns once it would not come back after a power cut. A missing one is fine.
+    /// Removes a file. When this function returns, a power cut cannot bring it back. A missing file is not an error.
     public static func remove(_ path: String) throws(SystemCallError) {
         do throws(SystemCallError) {
             let (directory, name) = try Files.place(of: path)
@@ -91,7 +91,7 @@ public enum Files {
         path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
     }
 
-    /// The directory that has a path's last name, and that name.
+    /// The directory that contains the last name of a path, and that name.
     fileprivate static func place(of path: String) throws(SystemCallError) -> (Directory, name: String) {
         var trimmed = path[...]
         while trimmed.count > 1, trimmed.last == "/" { trimmed.removeLast() }
@@ -100,7 +100,7 @@ public enum Files {
         return (try Directory.at(parent(of: String(trimmed))), name)
     }
 
-    /// Makes a directory, with `mode`, and durably; one that is there is fine.
+    /// Makes a directory with `mode`, durably. An existing directory is not an error.
     public static func makeDirectory(_ path: String, mode: UInt32 = 0o700) throws(SystemCallError) {
         do throws(SystemCallError) {
             _ = try systemCall("mkdir", on: path) { unsafe mkdir(path, mode) }
@@ -110,7 +110,7 @@ public enum Files {
         try Directory.at(parent(of: path)).sync()
     }
 
-    /// Makes a directory and all above it.
+    /// Makes a directory and all its missing parents.
     public static func makeDirectories(_ path: String, mode: UInt32 = 0o700) throws(SystemCallError) {
         if isDirectory(path) { return }
         let above = parent(of: path)
@@ -125,8 +125,8 @@ public enum Files {
         return try Directory.names(readFrom: fd, at: path)
     }
 
-    /// Removes a file or a directory with all that is in it, following no links but those in front of the last name.
-    /// Missing is fine.
+    /// Removes a file, or a directory with all its content. Follows no links except those before the last name. A
+    /// missing path is not an error.
     public static func removeTree(_ path: String) throws(SystemCallError) {
         do throws(SystemCallError) {
             let (directory, name) = try place(of: path)
@@ -135,7 +135,7 @@ public enum Files {
         }
     }
 
-    /// The path of what `path` leads to, absolute and without links.
+    /// The absolute path of the file that `path` leads to, without links.
     package static func resolve(_ path: String) throws(SystemCallError) -> String {
         guard let real = unsafe realpath(path, nil) else {
             throw SystemCallError(call: "realpath", errno: errno, subject: path)
@@ -144,44 +144,44 @@ public enum Files {
         return unsafe String(cString: real)
     }
 
-    /// What a symbolic link says it leads to.
+    /// The target that is stored in a symbolic link.
     package static func target(ofLink path: String) throws(SystemCallError) -> String {
         var text = [CChar](repeating: 0, count: Int(PATH_MAX))
         let count = try systemCall("readlink", on: path) { unsafe readlink(path, &text, text.count) }
         return String(decoding: text[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
 
-    /// Makes a symbolic link at `path` that leads to `target`.
+    /// Makes a symbolic link at `path` to `target`.
     public static func link(_ target: String, at path: String) throws(SystemCallError) {
         _ = try systemCall("symlink", on: path) { unsafe symlink(target, path) }
     }
 
-    /// Whether anything has that name (a dangling link has not).
+    /// Whether the path exists. False for a dangling link.
     public static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
-    /// Whether a program of that name can be run.
+    /// Whether the path is a program that this process can run.
     public static func isExecutable(_ path: String) -> Bool { unsafe access(path, X_OK) == 0 && !isDirectory(path) }
 
-    /// Whether it is a directory, or a link to one.
+    /// Whether the path is a directory, or a link to a directory.
     public static func isDirectory(_ path: String) -> Bool { mode(path).map { $0 & S_IFMT == S_IFDIR } ?? false }
 
-    /// Whether two paths lead to one file, links followed; not when either leads nowhere.
+    /// Whether two paths lead to the same file. Links are followed. False if one of them leads to no file.
     public static func isSame(_ one: String, _ other: String) -> Bool {
         var (first, second) = (stat(), stat())
         guard unsafe stat(one, &first) == 0, unsafe stat(other, &second) == 0 else { return false }
         return first.st_dev == second.st_dev && first.st_ino == second.st_ino
     }
 
-    /// The number on its file system of what a path leads to; nil when missing.
+    /// The inode number of the file that a path leads to; nil if the file is missing.
     public static func number(of path: String) -> UInt64? {
         var status = stat()
         return unsafe stat(path, &status) == 0 ? UInt64(status.st_ino) : nil
     }
 
-    /// The permission bits, following links; nil when missing.
+    /// The permission bits. Links are followed; nil if the file is missing.
     public static func permissions(_ path: String) -> UInt32? { mode(path).map { $0 & 0o7777 } }
 
-    /// A fresh directory (mode 0700) whose path begins with `prefix`.
+    /// Makes a new directory (mode 0700). Its path begins with `prefix`.
     public static func makeTemporaryDirectory(prefix: String) throws(SystemCallError) -> String {
         var template = Array("\(prefix)XXXXXX".utf8CString)
         let made = unsafe template.withUnsafeMutableBufferPointer { buffer in
@@ -197,7 +197,7 @@ public enum Files {
         return unsafe stat(path, &status) == 0 ? status.st_mode : nil
     }
 
-    /// Whether it is a symbolic link.
+    /// Whether the path is a symbolic link.
     public static func isLink(_ path: String) -> Bool {
         var status = stat()
         return unsafe lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK

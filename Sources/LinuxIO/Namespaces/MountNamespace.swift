@@ -1,17 +1,18 @@
 internal import CLinux
 internal import Glibc
 
-/// A mount namespace, held open: what is mounted in it is seen by those who enter it, and is gone with the last of them.
+/// A mount namespace, held open. Only processes in the namespace see its mounts. The mounts end with the last user of
+/// it.
 public final class MountNamespace: Sendable {
     private let name: String
     private let fd: OwnedFD
 
-    /// Makes one with a copy of the mounts of `parent` (nil: this process), changed by `body`.
+    /// Makes a namespace with a copy of the mounts of `parent` (nil: this process), changed by `body`.
     ///
-    /// Mounts there and elsewhere do not follow each other. `body` runs on a thread that is gone afterwards; if it
-    /// changes the root directory, that is the root for those who enter, provided that it is mounted on `/`.
-    /// Needs `CAP_SYS_ADMIN`.
-    /// - Throws: ``SystemCallError``, with `EPERM` when this process may not.
+    /// Mounts in the namespace and outside do not propagate to each other. `body` runs on a thread that ends
+    /// afterwards. If `body` changes the root directory, threads that enter get this root, provided that it is mounted
+    /// on `/`. Needs `CAP_SYS_ADMIN`.
+    /// - Throws: ``SystemCallError``, with `EPERM` if this process does not have the right.
     package static func make(
         named name: String, from parent: MountNamespace? = nil,
         _ body: () throws(SystemCallError) -> Void = { () throws(SystemCallError) in }
@@ -21,7 +22,7 @@ public final class MountNamespace: Sendable {
                 try parent?.enter()
                 _ = try systemCall("unshare", on: name) { clinux_new_mounts() }
                 _ = try systemCall("mount", on: "/ in \(name)") { clinux_part_mounts() }
-                // Opened first, for `body` may hide /proc.
+                // Opened before `body` runs, because `body` may hide /proc.
                 let fd = OwnedFD(
                     owning: try systemCall("open", on: name) {
                         unsafe clinux_open("/proc/thread-self/ns/mnt", O_RDONLY, 0)
@@ -40,7 +41,7 @@ public final class MountNamespace: Sendable {
         self.fd = fd
     }
 
-    /// Runs `body` in the namespace, on a thread of its own, and waits for it.
+    /// Runs `body` in the namespace, on a new thread, and waits for it.
     package func run<Result>(_ body: () -> Result) throws(SystemCallError) -> Result {
         try Thread.run { () -> Swift.Result<Result, SystemCallError> in
             do throws(SystemCallError) { try enter() } catch { return .failure(error) }
@@ -48,7 +49,8 @@ public final class MountNamespace: Sendable {
         }.get()
     }
 
-    /// Has the calling thread, and what it starts, in the namespace from here on, at its root directory.
+    /// Moves the calling thread into the namespace, to its root directory. Processes that the thread starts inherit
+    /// this.
     func enter() throws(SystemCallError) {
         _ = try systemCall("setns", on: name) { clinux_enter_mounts(fd.rawValue) }
     }

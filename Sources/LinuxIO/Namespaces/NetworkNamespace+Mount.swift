@@ -2,11 +2,12 @@ internal import CLinux
 internal import Glibc
 
 extension NetworkNamespace {
-    /// Gives the namespace a path, by which it is found and kept alive until ``unmount(_:)``; as `ip netns add` does.
+    /// Mounts the namespace at a path, as `ip netns add` does. The mount keeps the namespace alive until
+    /// ``unmount(_:)``.
     ///
-    /// The directories above are made. Nothing happens if it has the path already; an empty file in its place, as an
-    /// unmounted namespace leaves it, is made use of. Needs `CAP_SYS_ADMIN`.
-    /// - Throws: ``SystemCallError``, with `EEXIST` when something else has the path.
+    /// The missing parent directories are made. Does nothing if the namespace is already mounted there. Uses an
+    /// existing empty file, such as an unmounted namespace leaves. Needs `CAP_SYS_ADMIN`.
+    /// - Throws: ``SystemCallError``, with `EEXIST` if the path belongs to another file.
     public func mount(at path: String) throws(SystemCallError) {
         try Files.makeDirectories(Files.parent(of: path), mode: 0o755)
         do throws(SystemCallError) {
@@ -24,13 +25,13 @@ extension NetworkNamespace {
         }
     }
 
-    /// Takes a namespace's path away; the namespace lives on for as long as anything else holds it.
+    /// Removes a namespace's path. The namespace exists as long as another object or process holds it.
     ///
-    /// Nothing happens if nothing is there. Needs `CAP_SYS_ADMIN`.
-    /// - Throws: ``SystemCallError``, with `EEXIST` when the path is neither a namespace nor what an unmounted
-    /// namespace leaves.
+    /// Does nothing if the path is missing. Needs `CAP_SYS_ADMIN`.
+    /// - Throws: ``SystemCallError``, with `EEXIST` if the path is neither a namespace nor the file that an unmounted
+    ///   namespace leaves.
     public static func unmount(_ path: String) throws(SystemCallError) {
-        // As often as something is mounted there.
+        // Several namespaces may be mounted on the path, one over the other.
         while (try? NetworkNamespace(opening: path)) != nil {
             _ = try systemCall("umount2", on: path) { unsafe clinux_unmount(path) }
         }
@@ -45,7 +46,7 @@ extension NetworkNamespace {
         }
     }
 
-    /// Whether a path leads to an empty file, on which nothing is mounted.
+    /// Whether a path leads to an empty file on which no namespace is mounted.
     private static func isVacant(_ path: String) -> Bool {
         var (file, directory) = (stat(), stat())
         guard unsafe lstat(path, &file) == 0, unsafe stat(Files.parent(of: path), &directory) == 0 else { return false }

@@ -3,15 +3,16 @@ internal import Glibc
 
 /// A network namespace, held open.
 ///
-/// It lives as long as anything holds it, and with it every interface in it: drop this as soon as it is not needed.
+/// The namespace and its interfaces exist as long as this object, a process or a mount holds them. Release this object
+/// as soon as it is not needed.
 public final class NetworkNamespace: Sendable, CustomStringConvertible {
     /// Why a path leads to no network namespace.
     public enum Failure: Error, Equatable, Sendable, CustomStringConvertible {
-        /// Nothing is there.
+        /// The path is missing.
         case missing(path: String)
-        /// Something else is there; also what remains of a namespace once it is unmounted: an empty file.
+        /// The path is another file. This includes the empty file that an unmounted namespace leaves.
         case notANamespace(path: String)
-        /// The kernel refused.
+        /// The kernel refused the operation.
         case refused(SystemCallError)
 
         /// The failure as a sentence, with the path if the path is the cause.
@@ -24,7 +25,7 @@ public final class NetworkNamespace: Sendable, CustomStringConvertible {
         }
     }
 
-    /// Where it was found, for messages.
+    /// The path or the name of the namespace, for messages.
     public let description: String
     private let fd: OwnedFD
     private let device: UInt64
@@ -34,7 +35,7 @@ public final class NetworkNamespace: Sendable, CustomStringConvertible {
     public convenience init(opening path: String) throws(Failure) {
         let number: CInt
         do throws(SystemCallError) {
-            // Without NONBLOCK a FIFO in that place would hold us.
+            // Without NONBLOCK, opening a FIFO would block this thread.
             number = try systemCall("open", on: path) { unsafe clinux_open(path, O_RDONLY | O_NONBLOCK, 0) }
         } catch {
             throw error.isMissing || error.errno == ENOTDIR ? .missing(path: path) : .refused(error)
@@ -42,9 +43,9 @@ public final class NetworkNamespace: Sendable, CustomStringConvertible {
         try self.init(owning: OwnedFD(owning: number), path)
     }
 
-    /// Whether no namespace is at `path` any more: nothing is there, or the empty file that an unmounted one leaves.
+    /// Whether no namespace is at `path`: the path is missing, or is the empty file that an unmounted namespace leaves.
     ///
-    /// False when that cannot be told, for example without a free descriptor.
+    /// False if this cannot be determined, for example without a free descriptor.
     public static func isGone(_ path: String) -> Bool {
         do throws(Failure) {
             _ = try NetworkNamespace(opening: path)
@@ -94,15 +95,16 @@ public final class NetworkNamespace: Sendable, CustomStringConvertible {
         inode = UInt64(status.st_ino)
     }
 
-    /// The descriptor that stands for it in a netlink request; valid for as long as this object.
+    /// The descriptor that identifies the namespace in a netlink request. Valid as long as this object exists.
     package var rawDescriptor: CInt { fd.rawValue }
 
     /// Whether both are the same namespace.
     public func isSame(as other: NetworkNamespace) -> Bool { device == other.device && inode == other.inode }
 
-    /// Runs `body` in the namespace, on a thread of its own, and waits for it.
+    /// Runs `body` in the namespace, on a new thread, and waits for it.
     ///
-    /// Sockets that it opens, and processes that it starts, stay in the namespace; nothing else does.
+    /// Sockets that `body` opens and processes that `body` starts stay in the namespace. The caller's thread does not
+    /// enter it.
     package func run<Result>(_ body: () -> Result) throws(SystemCallError) -> Result {
         try Thread.run { () -> Swift.Result<Result, SystemCallError> in
             do throws(SystemCallError) {
@@ -114,16 +116,16 @@ public final class NetworkNamespace: Sendable, CustomStringConvertible {
         }.get()
     }
 
-    /// Has the calling thread, and whatever it starts, in the namespace from here on.
+    /// Moves the calling thread into the namespace. Processes and threads that it starts inherit the namespace.
     func enter() throws(SystemCallError) {
         _ = try systemCall("setns", on: description) { clinux_enter_network(fd.rawValue) }
     }
 
-    /// Runs `body` under a lock of this namespace, across all processes; waits for the lock.
+    /// Runs `body` under a lock of this namespace across all processes. Waits for the lock.
     package func exclusively<Result, Failure: Error>(
         _ body: () throws(Failure) -> Result
     ) throws(SystemCallError) -> Swift.Result<Result, Failure> {
-        // An open file of our own, for a lock belongs to the open file.
+        // A separate open file is necessary, because a lock belongs to the open file.
         let path = "/proc/thread-self/fd/\(fd.rawValue)"
         let own = OwnedFD(owning: try systemCall("open", on: description) { unsafe clinux_open(path, O_RDONLY, 0) })
         _ = try systemCall("flock", on: description) { clinux_lock(own.rawValue) }

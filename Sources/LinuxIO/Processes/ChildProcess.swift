@@ -1,29 +1,29 @@
 internal import CLinux
 internal import Glibc
 
-/// A program we started, and its ends of the pipes.
+/// A program that this process started, and this process's ends of the pipes.
 public final class ChildProcess: Sendable {
-    /// Where one of the child's standard streams goes.
+    /// The target of one of the child's standard streams.
     public enum Output: Sendable, Equatable {
         case inherit
         case null
-        /// A pipe whose other end is ours.
+        /// A pipe whose other end this process has.
         case pipe
-        /// A file, appended to and made with mode 0600 (an input is read).
+        /// A file, created with mode 0600. Output is appended to it; an input is read from it.
         case file(path: String)
     }
 
-    /// What to start, and how.
+    /// The program to start, and its settings.
     public struct Options: Sendable {
-        /// A path, or a name to look up in the parent's PATH.
+        /// A path, or a name that is searched in the parent's PATH.
         public var executable: String
-        /// Without the program's own name.
+        /// The arguments without the program's own name.
         public var arguments: [String]
-        /// What the program is told it is called; nil: the executable's path.
+        /// The program name that the program receives as argument 0; nil: the executable's path.
         public var name: String?
-        /// nil: the parent's.
+        /// The environment; nil: the parent's.
         public var environment: [String: String]?
-        /// nil: the parent's.
+        /// The working directory; nil: the parent's.
         public var workingDirectory: String?
         /// The child's standard input.
         public var input = Output.null
@@ -31,22 +31,24 @@ public final class ChildProcess: Sendable {
         public var output = Output.inherit
         /// The child's standard error.
         public var error = Output.inherit
-        /// Whether the child leads a session, and so a process group, of its own.
+        /// Whether the child leads a new session and therefore a new process group.
         public var newSession = false
-        /// Descriptors of this process to hand over, by the child's numbers.
+        /// Descriptors of this process that the child receives, with the child's numbers.
         public var descriptors: [(number: CInt, from: CInt)] = []
-        /// The network namespace that it starts in; nil: the parent's. Needs `CAP_SYS_ADMIN`.
+        /// The network namespace in which the child starts; nil: the parent's. Needs `CAP_SYS_ADMIN`.
         ///
-        /// It is then started by a thread that ends at once, so ``ProcessTree/dieWithParent(_:with:)`` is not for it.
+        /// A thread that ends immediately starts such a child. So do not use ``ProcessTree/dieWithParent(_:with:)`` in
+        /// it.
         public var networkNamespace: NetworkNamespace?
-        /// The mount namespace that it starts in, where executable and directory are looked up; nil: the parent's.
-        /// As for ``networkNamespace``.
+        /// The mount namespace in which the child starts, and in which the executable and the directory are searched;
+        /// nil: the parent's. The notes of ``networkNamespace`` apply.
         public var mountNamespace: MountNamespace?
-        /// Whether it is the first process of a process namespace, with which all others of it die, and has mounts
-        /// (to begin with a copy of the parent's) and a host name of its own. As for ``networkNamespace``.
+        /// Whether the child is the first process of a new process namespace. When it ends, the kernel kills all other
+        /// processes of the namespace. The child also has its own mounts (at first a copy of the parent's) and its own
+        /// host name. The notes of ``networkNamespace`` apply.
         public var isMachine = false
 
-        /// The parent's environment and directory, no input, the parent's outputs.
+        /// Options with the parent's environment and directory, no input, and the parent's outputs.
         public init(executable: String, arguments: [String] = []) {
             self.executable = executable
             self.arguments = arguments
@@ -58,7 +60,7 @@ public final class ChildProcess: Sendable {
         case exited(Int32)
         case signalled(Int32)
 
-        /// The number a shell would show: the exit code, or 128 + the signal.
+        /// The number that a shell shows: the exit code, or 128 + the signal.
         public var shellStatus: Int32 {
             switch self {
             case .exited(let code): code
@@ -67,7 +69,7 @@ public final class ChildProcess: Sendable {
         }
     }
 
-    /// The kernel's number; not given to another process before ``wait()`` has seen the end.
+    /// The kernel's number. No other process gets this number before ``wait()`` has returned.
     public let pid: Int32
     /// Writes to the child's standard input, if that is a pipe.
     public let input: Stream?
@@ -86,9 +88,9 @@ public final class ChildProcess: Sendable {
 
     /// Starts a program.
     ///
-    /// Signals are neither blocked nor ignored in the child, and it inherits no descriptor
-    /// but the three.
-    /// - Throws: ``SystemCallError`` on the executable, the directory or a file.
+    /// The child blocks and ignores no signal. It inherits no descriptor except the three standard streams and the
+    /// `descriptors` of the options.
+    /// - Throws: ``SystemCallError`` for the executable, the directory or a file.
     public static func start(_ options: Options, on loop: EpollLoop) throws(SystemCallError) -> ChildProcess {
         let pipes = try ChildPipes([options.input, options.output, options.error], on: loop)
         let plan = SpawnPlan(options)
@@ -102,7 +104,7 @@ public final class ChildProcess: Sendable {
     private static func spawn(_ plan: SpawnPlan, _ options: Options) throws(SystemCallError) -> Int32 {
         let isPlain = options.networkNamespace == nil && options.mountNamespace == nil && !options.isMachine
         if isPlain { return try plan.spawn() }
-        // A child has the namespaces of the thread that starts it, which nothing else uses afterwards.
+        // A child inherits the namespaces of the thread that starts it. No other code uses the thread afterwards.
         return try Thread.run { () -> Swift.Result<Int32, SystemCallError> in
             do throws(SystemCallError) {
                 try options.networkNamespace?.enter()
@@ -117,17 +119,17 @@ public final class ChildProcess: Sendable {
         }.get()
     }
 
-    /// Returns how the child ended, once it has; any number of times, by any number of tasks.
+    /// Waits for the child's end and returns how it ended. Any number of tasks can call this any number of times.
     ///
-    /// - Throws: `CancellationError` or ``LoopStopped``; the child goes on.
+    /// - Throws: `CancellationError` or ``LoopStopped``. The child continues to run.
     public func wait() async throws -> ExitStatus {
         while true {
             if let known = try reap() { return known }
-            // Each waiter watches a descriptor of its own, for a stream has one reader; and not a copy of ours, since
-            // epoll forgets a copy only with the last of them, and would not take its number again after a cancelled
-            // wait.
+            // Each waiter watches a separate descriptor, because a stream has one reader. A copy of our descriptor does
+            // not work: epoll forgets a copy only with the last copy, and would refuse the same number after a
+            // cancelled wait.
             let own = try status.withLock { known throws(SystemCallError) in
-                // A child that is not reaped keeps its number, so that no other process can have it.
+                // A child that is not reaped keeps its number, so no other process can get the number.
                 known == nil ? try systemCall("pidfd_open", on: "\(pid)") { clinux_pidfd_open(pid) } : nil
             }
             guard let own else { continue }
@@ -135,7 +137,7 @@ public final class ChildProcess: Sendable {
         }
     }
 
-    /// Sends a signal; to a child that has ended, nothing.
+    /// Sends a signal. Does nothing if the child has ended.
     public func signal(_ number: Int32) {
         status.withLock { known in if known == nil { _ = kill(pid, number) } }
     }

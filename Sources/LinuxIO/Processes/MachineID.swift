@@ -1,6 +1,6 @@
 /// The machine's identity, as machine-id(5) describes it.
 public enum MachineID {
-    /// The sixteen bytes of a machine id; nil if `text` is not one, such as `uninitialized`, or has only zeros.
+    /// The 16 bytes of a machine id. nil if `text` is not a machine id, such as `uninitialized`, or has only zeros.
     public static func parse(_ text: String) -> [UInt8]? {
         var digits = Array(text.utf8.drop { $0 <= UInt8(ascii: " ") })
         while let last = digits.last, last <= UInt8(ascii: " ") { digits.removeLast() }

@@ -1,7 +1,7 @@
 internal import CLinux
 internal import Glibc
 
-/// A part of root's rights that a process can have without the rest (capabilities(7)), by the kernel's number.
+/// A part of root's rights that a process can have without the other parts (capabilities(7)), by the kernel's number.
 public enum Capability: Int32, CaseIterable, Sendable, CustomStringConvertible {
     case netBindService = 10
     case netAdmin = 12
@@ -17,28 +17,29 @@ public enum Capability: Int32, CaseIterable, Sendable, CustomStringConvertible {
     }
 }
 
-/// How a process gives up what it does not need. None of it can be taken back.
+/// Functions by which a process gives up rights that it does not need. No right can be regained.
 public enum Privileges {
-    /// Keeps the memory of this process out of core dumps, and from other processes without `CAP_SYS_PTRACE`.
+    /// Excludes the memory of this process from core dumps, and hides it from other processes without `CAP_SYS_PTRACE`.
     ///
-    /// The files of this process in /proc belong to root from here on; the process itself still reads them. A program that it
-    /// starts has no core dumps either, but its memory can be read again.
+    /// Afterwards the files of this process in /proc belong to root; the process itself can still read them. A program
+    /// that this process starts has no core dumps either, but its memory can be read again.
     public static func hideMemory() {
-        // Every process may have less, so neither call can fail.
+        // Every process may lower its limits, so neither call can fail.
         var none = rlimit()
         _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
         _ = clinux_hide_memory()
     }
 
-    /// Drops every capability but `kept` from this thread and from all that it starts, and none of them can be gained again.
+    /// Drops every capability except `kept` from this thread and from all processes that it starts. They cannot regain
+    /// it.
     ///
-    /// Call it while the process has no other thread: the kernel has capabilities for each thread.
+    /// Call this while the process has only one thread, because the kernel stores capabilities for each thread.
     public static func keepOnly(_ kept: [Capability]) throws(SystemCallError) {
         let kept = kept.reduce(into: UInt64(0)) { $0 |= 1 << UInt64($1.rawValue) }
         var permitted: UInt64 = 0
         _ = try systemCall("capget") { unsafe clinux_get_capabilities(&permitted) }
         _ = try systemCall("prctl", on: "PR_CAP_AMBIENT") { clinux_clear_ambient() }
-        // Without SETPCAP the bounding set stays as it is; with no_new_privs nothing comes of it.
+        // Without SETPCAP the bounding set does not change. With no_new_privs the bounding set then has no effect.
         if permitted & 1 << setPCap != 0 {
             var number: CInt = 0
             while case let isBound = clinux_bounding_has(number), isBound >= 0 {
@@ -48,11 +49,11 @@ public enum Privileges {
                 number += 1
             }
         }
-        // A service manager may have left nothing to drop, nor the call.
+        // A service manager may have dropped all other capabilities already, and may have blocked the call.
         if permitted & ~kept != 0 { _ = try systemCall("capset") { clinux_set_capabilities(permitted & kept) } }
         _ = try systemCall("prctl", on: "PR_SET_NO_NEW_PRIVS") { clinux_no_new_privileges() }
     }
 
-    /// The capability to change the bounding set.
+    /// The capability that permits changes of the bounding set.
     private static let setPCap: UInt64 = 8
 }

@@ -1,12 +1,14 @@
 internal import Glibc
 
-/// The process as its program sees it: what came in, and how it ends.
+/// The start and the end of the process: its arguments, its environment and its exit status.
 public enum Process {
-    /// Runs `main` with the arguments (without the program's own name) and the environment, and ends with its status.
+    /// Runs `main` with the arguments (without the program's own name) and the environment. Exits with the status of
+    /// `main`.
     public static func run(_ main: ([String], [String: String]) -> Int32) -> Never {
         exit(with: main(Array(CommandLine.arguments.dropFirst()), Environment.all))
     }
 
-    /// Ends the process at once, whatever it is at: for who was asked to stop, and is asked again.
+    /// Exits immediately, also during other work. Use this when a program that is already stopping is asked again to
+    /// stop.
     public static func exit(with status: Int32) -> Never { Glibc.exit(status) }
 }

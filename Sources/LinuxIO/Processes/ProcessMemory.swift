@@ -1,22 +1,22 @@
 internal import CLinux
 internal import Glibc
 
-/// What a long-lived process does about its own memory.
+/// Functions with which a long-running process reduces its memory.
 public enum ProcessMemory {
-    /// Gives back what was allocated and is free by now: after a crowd, for example.
+    /// Returns freed heap memory to the kernel, for example after a load peak.
     public static func trim() { clinux_give_back_free() }
 
-    /// Gives back the pages of programs and libraries that only the start needed.
+    /// Releases the pages of programs and libraries that only the start needed.
     ///
-    /// A daemon runs and reads far more of them before it serves than after: linking, reading its configuration,
-    /// setting up its libraries. Those pages stay resident until memory is short. They are clean, so giving them back
-    /// loses nothing: what is needed again comes back from the page cache. What was relocated at the start is our own
-    /// copy, though now read-only too, and would be lost: a mapping that has any such page stays as it is.
+    /// A daemon reads many more of these pages before it serves than after: for linking, reading its configuration and
+    /// setting up its libraries. The pages stay resident until memory is short. They are clean, so releasing them loses
+    /// no data: the kernel reads a page again from the page cache when a program needs it. Relocated pages are private
+    /// copies, although they are now read-only, and would be lost. So a mapping that has such a page stays unchanged.
     ///
-    /// What was allocated meanwhile and is free by now goes back too.
+    /// The function also returns freed heap memory.
     public static func forgetStartUp() {
         trim()
-        // Large enough to be mapped, and so given back itself.
+        // The file content is large enough for its own mapping, so its memory is returned too.
         guard let bytes = try? DurableFile.read("/proc/self/smaps", limit: 8 << 20) else { return }
         for mapping in MappedFile.unwritten(bytes) {
             guard let start = unsafe UnsafeMutableRawPointer(bitPattern: mapping.start) else { continue }
@@ -25,12 +25,12 @@ public enum ProcessMemory {
     }
 }
 
-/// A file's part in the address space, as proc_pid_smaps(5) has it.
+/// A mapping of a file in the address space, as in proc_pid_smaps(5).
 struct MappedFile: Equatable {
     let start: UInt
     let size: Int
 
-    /// The mappings that cannot be written to and have no page that differs from the file.
+    /// The mappings that are not writable and have no page that differs from the file.
     static func unwritten(_ smaps: [UInt8]) -> [MappedFile] {
         var found: [MappedFile] = []
         var current: MappedFile?
@@ -48,7 +48,7 @@ struct MappedFile: Equatable {
         return found
     }
 
-    /// From `7f00-7f80 r-xp 00002000 fe:00 253911   /usr/bin/cat`; nil if it is not a file, or is writable.
+    /// Parses `7f00-7f80 r-xp 00002000 fe:00 253911   /usr/bin/cat`. nil if the mapping has no file or is writable.
     private init?(_ fields: [ArraySlice<UInt8>]) {
         guard fields.count == 6, fields[1].elementsEqual("r-xp".utf8) || fields[1].elementsEqual("r--p".utf8),
             fields[5].first(where: { $0 != UInt8(ascii: " ") }) == UInt8(ascii: "/")

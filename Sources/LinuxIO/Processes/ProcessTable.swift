@@ -1,22 +1,23 @@
-/// A process as /proc tells it.
+/// A process as /proc describes it.
 public struct ProcessRecord: Hashable, Sendable {
-    /// The kernel's number for it; another process may get it once this one is reaped.
+    /// The kernel's number of the process. Another process may get the number after this process is reaped.
     public let pid: Int32
-    /// Its parent's number.
+    /// The number of the parent.
     public let parent: Int32
-    /// Its session's number, which is the number of the process that began it.
+    /// The number of the session, which is the number of the process that started the session.
     public let session: Int32
-    /// Whether it has ended and waits to be reaped.
+    /// Whether the process has ended and is not yet reaped.
     public let isZombie: Bool
-    /// When it began, in clock ticks since boot: with `pid`, a name that is never used again.
+    /// The start time in clock ticks since boot. `pid` and the start time together identify a process uniquely.
     public let startTime: UInt64
-    /// The processor time it has used, in clock ticks.
+    /// The processor time that the process has used, in clock ticks.
     public let processorTime: UInt64
 
-    /// Looks a process up; nil when there is none.
+    /// Reads the process with this number; nil if there is none.
     public init?(pid: Int32) {
         guard let text = ProcessTable.read("/proc/\(pid)/stat") else { return nil }
-        // pid (name) state parent group session …: the name may have spaces and parentheses, so begin behind it.
+        // pid (name) state parent group session …: the name may have spaces and parentheses, so parsing starts after
+        // the name.
         guard let end = text.lastIndex(of: ")") else { return nil }
         let fields = text[text.index(after: end)...].split(separator: " ")
         guard fields.count > 19, let parent = Int32(fields[1]), let session = Int32(fields[3]),
@@ -33,13 +34,13 @@ public struct ProcessRecord: Hashable, Sendable {
 
 /// The parents and children of processes, read from /proc.
 ///
-/// A snapshot of what moves: who acts on it looks again afterwards.
+/// The result is a snapshot. A caller that acts on it must read it again afterwards.
 public enum ProcessTable {
     /// The processes whose parent is `pid`, zombies included.
     public static func children(of pid: Int32) -> [ProcessRecord] {
         var pids: [Int32] = []
         for thread in numbers(in: "/proc/\(pid)/task") {
-            // Without CONFIG_PROC_CHILDREN the file is missing, and every process has to be asked.
+            // Without CONFIG_PROC_CHILDREN the file is missing. Then the parent of every process must be read.
             guard let text = read("/proc/\(pid)/task/\(thread)/children") else {
                 guard ProcessRecord(pid: pid) != nil else { return [] }
                 return all().filter { $0.parent == pid }
@@ -49,7 +50,7 @@ public enum ProcessTable {
         return pids.compactMap { ProcessRecord(pid: $0) }
     }
 
-    /// The processes below `pid`, parents before their children, zombies included.
+    /// The descendants of `pid`, parents before their children, zombies included.
     public static func descendants(of pid: Int32) -> [ProcessRecord] {
         var found = children(of: pid)
         var next = 0
@@ -60,18 +61,18 @@ public enum ProcessTable {
         return found
     }
 
-    /// Every process that can be seen.
+    /// Every visible process.
     public static func all() -> [ProcessRecord] { numbers(in: "/proc").compactMap { ProcessRecord(pid: $0) } }
 
     private static func numbers(in directory: String) -> [Int32] {
         ((try? Files.list(directory)) ?? []).compactMap { Int32($0) }
     }
 
-    /// The text of a file of /proc; nil when its process has ended, or may not be read.
+    /// The text of a file in /proc; nil if the process has ended, or if the file is not readable.
     fileprivate static func read(_ path: String) -> String? {
         (try? DurableFile.read(path, limit: sizeLimit)).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// More than any file has that is read here: a process's children are the longest.
+    /// A limit that is larger than any file that is read here. The list of a process's children is the longest.
     private static let sizeLimit = 8 << 20
 }

@@ -1,63 +1,63 @@
 internal import CLinux
 internal import Glibc
 
-/// Processes and those they started.
+/// Processes and their descendants.
 public enum ProcessTree {
-    /// Makes descendants whose parents die children of this process, rather than of init.
+    /// Makes this process, rather than init, the new parent of descendants whose parents end.
     public static func becomeSubreaper() { _ = clinux_become_subreaper() }
 
-    /// Has the kernel kill this process, or send it another signal, when the thread that started it ends.
+    /// Makes the kernel kill this process, or send it another signal, when the thread that started it ends.
     ///
-    /// If the parent ended before the call, there is no signal; so the caller passes the expected parent.
+    /// If the parent has ended before the call, the kernel sends no signal. So the caller passes the expected parent.
     public static func dieWithParent(_ expected: Int32? = nil, with signal: Int32 = Signals.kill) {
         _ = clinux_die_with_parent(signal)
         if let expected, getppid() != expected { _ = kill(getpid(), signal) }
     }
 
-    /// Reaps the children of this process that have ended, except those that another task waits for.
+    /// Reaps the ended children of this process, except those that another task waits for.
     ///
-    /// A subreaper calls it on `SIGCHLD`, for it becomes the parent of processes that it never started.
+    /// A subreaper calls this on `SIGCHLD`, because it becomes the parent of processes that it did not start.
     public static func reapOrphans(except known: Set<Int32>) {
         for child in ProcessTable.children(of: current) where child.isZombie && !known.contains(child.pid) {
             _ = waitpid(child.pid, nil, WNOHANG)
         }
     }
 
-    /// Becomes another program: the process, its number and its parent stay.
+    /// Replaces the program of this process. The process, its number and its parent stay the same.
     ///
-    /// - Returns: only if there is no such program, or it cannot be run.
+    /// - Returns: only if the program does not exist, or cannot be run.
     public static func become(_ executable: String, arguments: [String]) -> SystemCallError {
         let list = CStrings([executable] + arguments)
         _ = unsafe execv(executable, list.pointers)
         return SystemCallError(call: "execv", errno: errno, subject: executable)
     }
 
-    /// This process's number.
+    /// The number of this process.
     public static var current: Int32 { getpid() }
 
     /// Whether this process runs as root.
     package static var isRoot: Bool { geteuid() == 0 }
 
-    /// The parent's number.
+    /// The number of the parent.
     public static var parent: Int32 { getppid() }
 
-    /// Whether a process of that number exists and is not a zombie.
+    /// Whether a process with this number exists and is not a zombie.
     public static func isAlive(_ pid: Int32) -> Bool {
         ProcessRecord(pid: pid).map { !$0.isZombie } ?? false
     }
 
-    /// Sends a signal; false when there is no such process (or it is not ours to signal).
+    /// Sends a signal. Returns false if there is no such process (or if this process may not send it signals).
     @discardableResult
     public static func signal(_ pid: Int32, _ number: Int32) -> Bool { kill(pid, number) == 0 }
 
-    /// Every living descendant of `pid`, without itself.
+    /// Every living descendant of `pid`, without `pid` itself.
     public static func descendants(of pid: Int32) -> [Int32] {
         ProcessTable.descendants(of: pid).filter { !$0.isZombie }.map(\.pid)
     }
 
-    /// Kills every descendant of `pid`, those born meanwhile included; `pid` itself lives.
+    /// Kills every descendant of `pid`, including those that start in the meantime. `pid` itself continues to run.
     ///
-    /// All are stopped before any is killed, so that none can have children unseen.
+    /// This stops all descendants before it kills any, so that none can start an unnoticed child.
     public static func killDescendants(of pid: Int32) {
         var known: Set<Int32> = []
         while true {

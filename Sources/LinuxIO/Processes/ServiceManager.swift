@@ -1,9 +1,9 @@
 internal import CLinux
 internal import Glibc
 
-/// The service manager that started us, if it wants to hear.
+/// The service manager that started this process, if it listens for messages.
 public enum ServiceManager {
-    /// Tells systemd `state`, such as `READY=1` or `STOPPING=1` (sd_notify(3)).
+    /// Sends systemd `state`, such as `READY=1` or `STOPPING=1` (sd_notify(3)).
     ///
     /// Does nothing without NOTIFY_SOCKET, or when no process listens there.
     public static func notify(_ state: String, environment: [String: String] = Environment.all) {
@@ -18,9 +18,10 @@ public enum ServiceManager {
         }
     }
 
-    /// The other side: hears what services started with `NOTIFY_SOCKET` set to `path` say, a message each read.
+    /// The receiving end. Each read returns one message of a service that was started with `NOTIFY_SOCKET` set to
+    /// `path`.
     ///
-    /// A path that begins with `@` is a name without a file, which vanishes with its listener.
+    /// A path that begins with `@` is a name without a file. The name disappears with its listener.
     public static func listen(at path: String, on loop: EpollLoop) throws(SystemCallError) -> Stream {
         guard let (address, length) = kernelForm(of: path) else {
             throw SystemCallError(call: "bind", errno: ENAMETOOLONG, subject: path)

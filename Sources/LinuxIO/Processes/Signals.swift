@@ -1,24 +1,24 @@
 internal import CLinux
 internal import Glibc
 
-/// Signals that arrive as events instead of interrupting.
+/// Signals that arrive as events and do not interrupt the program.
 public final class Signals: Sendable {
     private let stream: Stream
 
-    /// Stop, as a person or a service manager asks for it.
+    /// The request of a user or a service manager to stop.
     public static let terminate = SIGTERM
-    /// Stop, as Ctrl-C asks for it.
+    /// The request of Ctrl-C to stop.
     public static let interrupt = SIGINT
-    /// Stop, without being asked.
+    /// Ends a process. The process cannot prevent this.
     public static let kill = SIGKILL
-    /// Stand still, without being asked, until continued or killed.
+    /// Suspends a process until it is continued or killed. The process cannot prevent this.
     public static let stop = SIGSTOP
     /// A child has ended.
     public static let childEnded = SIGCHLD
 
-    /// Blocks `numbers` on this thread and receives them from here on.
+    /// Blocks `numbers` on this thread and receives these signals as events.
     ///
-    /// To be called before any other thread exists, since each inherits what is blocked.
+    /// Call this before any other thread exists, because each thread inherits the blocked signals.
     public init(_ numbers: [CInt], on loop: EpollLoop) throws(SystemCallError) {
         var set = sigset_t()
         unsafe sigemptyset(&set)
@@ -28,7 +28,7 @@ public final class Signals: Sendable {
         stream = try Stream(nonBlocking: fd, on: loop)
     }
 
-    /// The next signal to arrive.
+    /// Waits for the next signal.
     public func next() async throws -> CInt {
         while true {
             let info = try await stream.read(upTo: Int(clinux_signal_size))
@@ -39,6 +39,6 @@ public final class Signals: Sendable {
         }
     }
 
-    /// Has writes to a pipe without readers fail instead of ending the process.
+    /// Makes a write to a pipe without readers fail. Otherwise the write ends the process.
     public static func ignoreBrokenPipes() { _ = signal(SIGPIPE, SIG_IGN) }
 }

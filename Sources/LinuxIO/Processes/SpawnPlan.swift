@@ -1,9 +1,9 @@
 internal import CLinux
 internal import Glibc
 
-/// What posix_spawn is to do: the C structures, freed with the plan.
+/// The settings of posix_spawn: C structures that are freed with the plan.
 ///
-/// Safe, because the structures are made in `init`, freed in `deinit`, and never leave.
+/// Safe, because `init` makes the structures, `deinit` frees them, and no other code gets them.
 @safe final class SpawnPlan {
     private let options: ChildProcess.Options
     private let actions: UnsafeMutablePointer<posix_spawn_file_actions_t>
@@ -55,7 +55,7 @@ internal import Glibc
     }
 }
 
-/// A NULL-terminated array of C strings, freed with its owner.
+/// A NULL-terminated array of C strings. The array is freed with its owner.
 @safe final class CStrings {
     let pointers: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
     private let count: Int
@@ -117,15 +117,15 @@ struct ChildPipes: ~Copyable {
     }
 }
 
-/// Descriptors to close together, once the child has its own.
+/// Descriptors that are closed together, after the child has its own copies.
 private final class OwnedDescriptors {
     var numbers: [CInt] = []
     deinit { for number in numbers { _ = close(number) } }
 }
 
-/// The environment this process was started with.
+/// The environment that this process was started with.
 public enum Environment {
-    /// Every variable by name.
+    /// All variables, by name.
     public static var all: [String: String] {
         var variables: [String: String] = [:]
         var entry = unsafe clinux_environment()

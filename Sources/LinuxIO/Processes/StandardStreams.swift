@@ -1,53 +1,53 @@
 internal import CLinux
 internal import Glibc
 
-/// What programs say to people.
+/// The output of programs for people.
 public enum StandardOutput {
-    /// Writes all of `text`; a reader that is gone is not an error here.
+    /// Writes all of `text`. A reader that has closed its end is not an error.
     public static func write(_ text: String) { writeAll(Array(text.utf8), to: STDOUT_FILENO) }
 
-    /// Writes all of `bytes`; false when that cannot be done, as when the reader is gone.
+    /// Writes all of `bytes`. Returns false if that fails, for example because the reader has closed its end.
     @discardableResult
     public static func write(_ bytes: [UInt8]) -> Bool { writeAll(bytes, to: STDOUT_FILENO) }
 
-    /// Whether a person is likely to look at it.
+    /// Whether the output is a terminal.
     public static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 
-    /// How many characters fit in a line of the terminal; nil without a terminal.
+    /// The number of characters in a line of the terminal; nil without a terminal.
     public static var columns: Int? {
         let columns = clinux_window_columns(STDOUT_FILENO)
         return columns > 0 ? Int(columns) : nil
     }
 }
 
-/// What programs say about themselves.
+/// The messages of programs about themselves.
 public enum StandardError {
     /// Writes all of `text`.
     public static func write(_ text: String) { writeAll(Array(text.utf8), to: STDERR_FILENO) }
 
-    /// Writes all of `bytes`; false when that cannot be done, as when the reader is gone.
+    /// Writes all of `bytes`. Returns false if that fails, for example because the reader has closed its end.
     @discardableResult
     public static func write(_ bytes: [UInt8]) -> Bool { writeAll(bytes, to: STDERR_FILENO) }
 
-    /// Whether a person is likely to look at it.
+    /// Whether the output is a terminal.
     public static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 }
 
-/// What people say to programs.
+/// The input of people for programs.
 ///
-/// The descriptor is shared with the process that started this one, so it is never made non-blocking: it
-/// is read only when the kernel says that a read would not block.
+/// The process that started this one shares the descriptor, so the descriptor is never made non-blocking. It is read
+/// only when the kernel reports that a read would not block.
 public final class StandardInput: Sendable {
     private let watch: Watch?
     private let copy: OwnedFD
 
-    /// Whether a person types it.
+    /// Whether the input is a terminal.
     public static var isTerminal: Bool { isatty(STDIN_FILENO) == 1 }
 
     /// Watches descriptor 0 on `loop`.
     public init(on loop: EpollLoop) throws(SystemCallError) {
         copy = OwnedFD(owning: try systemCall("fcntl", on: "standard input") { clinux_duplicate(STDIN_FILENO) })
-        // A regular file cannot be watched, and need not be: it never blocks.
+        // A regular file cannot be watched. This is not necessary, because reading a file never blocks.
         do throws(SystemCallError) {
             watch = try Watch(copy.rawValue, on: loop)
         } catch  where error.errno == EPERM {
@@ -57,7 +57,7 @@ public final class StandardInput: Sendable {
 
     deinit { watch?.forget() }
 
-    /// Between one and `count` bytes; empty at the end.
+    /// Reads between one and `count` bytes. The result is empty at the end.
     public func read(upTo count: Int) async throws -> [UInt8] {
         while let watch, !isReady { try await watch.wait(for: .reading, on: nil) }
         var bytes = [UInt8](repeating: 0, count: count)
@@ -79,7 +79,7 @@ private func writeAll(_ bytes: [UInt8], to fd: CInt) -> Bool {
         if count > 0 {
             rest = rest.dropFirst(count)
         } else if errno == EAGAIN {
-            // Another process has made it non-blocking, so this code has to wait.
+            // Another process has made the descriptor non-blocking, so this code must wait.
             var request = pollfd(fd: fd, events: Int16(POLLOUT), revents: 0)
             _ = unsafe poll(&request, 1, -1)
         } else if errno != EINTR {

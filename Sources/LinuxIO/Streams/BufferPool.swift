@@ -1,8 +1,8 @@
-/// Buffers for bytes in transit, shared by all connections.
+/// Buffers for bytes in transit. All connections share them.
 ///
-/// A connection that waits holds none, so a thousand idle ones cost no buffers; the block
-/// lent next is the one given back last, still warm in the cache. However many connections
-/// are stuck halfway, they hold ``largeLimit`` large blocks together, and small ones beyond.
+/// A waiting connection holds no buffer, so a thousand idle connections need no buffers. The pool lends the block that
+/// was returned last, because it is still in the processor cache. All connections that cannot continue hold at most
+/// ``largeLimit`` large blocks together. Further blocks are small.
 package final class BufferPool: Sendable {
     private struct State {
         var idle: [Block] = []
@@ -14,18 +14,18 @@ package final class BufferPool: Sendable {
     /// The pool of this process.
     package static let shared = BufferPool()
 
-    /// Bytes in a large block: a quarter of a MiB, and what TLS adds to that.
+    /// Bytes in a large block: a quarter of a MiB, and the bytes that TLS adds.
     static let largeSize = (256 << 10) + (8 << 10)
-    /// Bytes in a block when too many large ones are lent.
+    /// Bytes in a block when the limit of large blocks is reached.
     static let smallSize = 16 << 10
-    /// How many large blocks may be lent at once: 8 MiB.
+    /// The maximum number of lent large blocks: 8 MiB.
     package static let largeLimit = 32
-    /// How many blocks are kept for the next borrowers.
+    /// The number of free blocks that the pool keeps.
     private static let idleLimit = 4
 
     package init() {}
 
-    /// Lends out a block, which comes back by itself.
+    /// Lends a block. The block returns to the pool when the result is destroyed.
     package func borrow() -> PooledBuffer {
         let found: (block: Block?, isLarge: Bool) = state.withLock { state in
             guard state.largeLent < BufferPool.largeLimit else { return (nil, false) }
@@ -36,10 +36,10 @@ package final class BufferPool: Sendable {
         return PooledBuffer(found.block ?? Block(size: size), from: found.isLarge ? self : nil)
     }
 
-    /// A block of `size` bytes that is not shared.
+    /// A block of `size` bytes that does not belong to a pool.
     package static func privateBlock(size: Int) -> PooledBuffer { PooledBuffer(Block(size: size), from: nil) }
 
-    /// How many large blocks are lent out.
+    /// The number of lent large blocks.
     package var largeBlocksLent: Int { state.withLock { $0.largeLent } }
 
     fileprivate func takeBack(_ block: Block) {
@@ -50,7 +50,7 @@ package final class BufferPool: Sendable {
     }
 }
 
-/// A borrowed block of memory; giving it up gives it back.
+/// A borrowed block of memory. It returns to the pool when the value is destroyed.
 package struct PooledBuffer: ~Copyable, Sendable {
     private let block: Block
     private let pool: BufferPool?
@@ -62,13 +62,13 @@ package struct PooledBuffer: ~Copyable, Sendable {
 
     deinit { pool?.takeBack(block) }
 
-    /// The whole block. Valid as long as this value lives; undefined content at first.
+    /// The whole block. Valid as long as this value exists. The content is undefined at first.
     package var bytes: UnsafeMutableRawBufferPointer { unsafe block.bytes }
 }
 
-/// Memory, freed with its last owner.
+/// Memory that is freed with its last owner.
 ///
-/// Sendable, because only the one ``PooledBuffer`` that has it touches the bytes.
+/// Sendable, because only one ``PooledBuffer`` owns the block and accesses the bytes.
 @safe private final class Block: @unchecked Sendable {
     let bytes: UnsafeMutableRawBufferPointer
 

@@ -1,36 +1,37 @@
-/// Bytes both ways, in order: a socket, or TLS on one.
+/// An ordered byte stream in both directions: a socket, or TLS on a socket.
 ///
-/// At most one task reads and one writes at a time.
+/// At most one task reads and one task writes at the same time.
 public protocol ByteStream: AnyObject, Sendable {
-    /// The loop whose events resume those who wait.
+    /// The loop whose events resume waiting tasks.
     var loop: EpollLoop { get }
 
-    /// Reads what is there: how many bytes, 0 at the end, nil when there is nothing yet.
+    /// Reads the available bytes. Returns the number of bytes, 0 at the end, nil if no bytes are available yet.
     ///
-    /// Nil also comes when the reader has had so much that other tasks of the loop are to run first, for which it waits.
+    /// It also returns nil when the reader has read so much that other tasks of the loop must run first. The reader
+    /// then waits.
     func tryRead(into buffer: UnsafeMutableRawBufferPointer) throws -> Int?
 
-    /// Writes what fits: how many bytes, nil when nothing fits now.
+    /// Writes as many bytes as fit. Returns the number of bytes, nil if no bytes fit now.
     func tryWrite(_ bytes: UnsafeRawBufferPointer) throws -> Int?
 
-    /// Suspends until it makes sense to try again; may return for nothing.
+    /// Suspends until another attempt can succeed. It may return too early.
     func wait(for direction: Direction) async throws
 
-    /// Tells the peer that no more bytes come, once all written ones have left.
+    /// Tells the peer that no more bytes follow, after all written bytes have been sent.
     func finishWriting() async throws
 
-    /// Ends both ways; those who wait get ``StreamClosed``. Idempotent.
+    /// Closes both directions. Waiting tasks get ``StreamClosed``. Idempotent.
     func close()
 }
 
-/// The stream was closed at this end.
+/// This side closed the stream.
 public struct StreamClosed: Error, Sendable {
-    /// One of its kind.
+    /// Makes the error.
     public init() {}
 }
 
 extension ByteStream {
-    /// Reads at least one byte, or 0 at the end; suspends while there is nothing.
+    /// Reads at least one byte. Returns 0 at the end. Suspends while no bytes are available.
     public func read(into buffer: UnsafeMutableRawBufferPointer) async throws -> Int {
         while true {
             if let count = unsafe try tryRead(into: buffer) { return count }
@@ -38,7 +39,7 @@ extension ByteStream {
         }
     }
 
-    /// Reads between one and `count` bytes; an empty array is the end.
+    /// Reads between one and `count` bytes. An empty array means the end.
     public func read(upTo count: Int) async throws -> [UInt8] {
         while true {
             var hasRead = true
@@ -67,7 +68,7 @@ extension ByteStream {
     /// Writes all of `bytes`.
     public func write(_ bytes: [UInt8]) async throws { try await write(bytes[...]) }
 
-    /// Writes all of `bytes`, which must stay valid until this returns.
+    /// Writes all of `bytes`. The memory must stay valid until this function returns.
     public func write(_ bytes: UnsafeRawBufferPointer) async throws {
         var written = 0
         while written < bytes.count {

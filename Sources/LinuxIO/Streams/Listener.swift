@@ -1,18 +1,18 @@
 internal import CLinux
 internal import Glibc
 
-/// A socket that others connect to.
+/// A socket that accepts connections.
 public final class Listener: Sendable {
-    /// Where it listens; for TCP with the port the kernel gave.
+    /// The address of the listener. For TCP it has the port that the kernel assigned.
     public let address: SocketAddress
     private let stream: Stream
-    /// Which file is ours, so that a successor's is never removed.
+    /// The identity of this listener's socket file, so that the file of a later listener is never removed.
     private let file: FileIdentity?
-    /// Connections accepted since the last wait.
+    /// The number of connections accepted since the last wait.
     private let acceptedInARow = Lock(0)
 
-    /// Connections after which the loop's other tasks get their turn: a peer that connects without a pause must not
-    /// hold the loop.
+    /// The number of connections after which the loop's other tasks run. A peer that connects without a pause must not
+    /// block the loop.
     private static let connectionsPerTurn = 16
 
     private init(_ stream: Stream, at address: SocketAddress, file: FileIdentity?) {
@@ -25,10 +25,10 @@ public final class Listener: Sendable {
 
     /// Starts to listen.
     ///
-    /// A Unix socket file that no process serves any more is replaced; one that answers is left alone, also when both
-    /// processes start at the same moment. The file has `mode` from its first moment. The socket stays in `namespace`
-    /// (nil: the thread's own), and holds it, as do the connections that come from it. With `device`, only connections
-    /// over that interface are accepted.
+    /// A Unix socket file that no process serves is replaced. A socket that answers is not changed, also when both
+    /// processes start at the same moment. The file has `mode` from its creation. The socket stays in `namespace` (nil:
+    /// the thread's namespace). The socket and its connections keep the namespace alive. With `device`, the listener
+    /// accepts only connections over that interface.
     /// - Throws: ``SocketInUse``, or ``SystemCallError``.
     public static func listen(
         on address: SocketAddress, loop: EpollLoop, backlog: CInt = 1024, mode: UInt32 = 0o600,
@@ -38,8 +38,8 @@ public final class Listener: Sendable {
             guard case .unix(let path) = address else {
                 return try socket(on: address, backlog: backlog, mode: mode, sharesPort: sharesPort, device).disowned()
             }
-            // From the look at the old file until the new one answers: otherwise two processes find the same stale
-            // file, and the slower one removes the socket of the other.
+            // The lock is held from the check of the old file until the new socket answers. Otherwise two processes
+            // find the same stale file, and the slower process removes the socket of the other.
             let turn = try FileLock.takeDirectory(Files.parent(of: path))
             try removeStaleSocket(path)
             let number = try socket(on: address, backlog: backlog, mode: mode, sharesPort: sharesPort, device)
@@ -59,7 +59,7 @@ public final class Listener: Sendable {
         try unsafe address.withKernelForm { family, kernel, length throws(SystemCallError) in
             let fd = OwnedFD(owning: try systemCall("socket") { clinux_socket(family) })
             if family == AF_UNIX {
-                // Before bind, so that no moment exists in which others could connect.
+                // The mode is set before bind, so that other users can never connect.
                 _ = try systemCall("fchmod") { fchmod(fd.rawValue, mode) }
             } else {
                 _ = try systemCall("setsockopt") { clinux_set_option(fd.rawValue, SOL_SOCKET, SO_REUSEADDR, 1) }
@@ -68,7 +68,7 @@ public final class Listener: Sendable {
                 }
             }
             if family == AF_INET6, case .tcp("::", _) = address {
-                // Whatever the system's default: IPv4 as well, as for Go.
+                // This overrides the system's default: the socket also accepts IPv4, as in Go.
                 _ = try systemCall("setsockopt") {
                     clinux_set_option(fd.rawValue, CInt(IPPROTO_IPV6), IPV6_V6ONLY, 0)
                 }
@@ -85,10 +85,10 @@ public final class Listener: Sendable {
         }
     }
 
-    /// The next connection.
+    /// Waits for the next connection.
     ///
-    /// When descriptors or memory have run out it waits for some to come back: a listener
-    /// must not die of one crowded moment.
+    /// When descriptors or memory have run out, it waits until some are free. A short overload must not end the
+    /// listener.
     /// - Throws: ``StreamClosed`` after ``close()``, `CancellationError`, or ``SystemCallError``.
     public func accept() async throws -> Stream {
         while true {
@@ -113,7 +113,7 @@ public final class Listener: Sendable {
         }
     }
 
-    /// Counts a connection.
+    /// Counts a connection. Returns whether the turn is over.
     private func isTurnOver() -> Bool {
         acceptedInARow.withLock { count in
             count += 1
@@ -121,7 +121,7 @@ public final class Listener: Sendable {
         }
     }
 
-    /// Stops listening and removes the socket file, if it is still ours. Idempotent.
+    /// Stops listening. Removes the socket file if the file still belongs to this listener. Idempotent.
     public func close() {
         if stream.isClosed { return }
         stream.close()
@@ -140,7 +140,7 @@ public final class Listener: Sendable {
             let fd = OwnedFD(owning: try systemCall("socket") { clinux_socket(family) })
             return unsafe connect(fd.rawValue, kernel, length) == 0 ? 0 : errno
         }
-        // Only a refusal means that no process listens; a full backlog (EAGAIN) means that one does.
+        // Only a refusal means that no process listens. A full backlog (EAGAIN) means that a process listens.
         guard answer == ECONNREFUSED else { throw SocketInUse(path: path) }
         _ = unsafe unlink(path)
     }
@@ -153,22 +153,22 @@ public final class Listener: Sendable {
             let generic = unsafe UnsafeMutableRawPointer(pointer).assumingMemoryBound(to: sockaddr.self)
             _ = unsafe getsockname(fd, generic, &length)
         }
-        // The port sits at the same place in both families.
+        // The port has the same offset in both address families.
         return .tcp(host: host, port: UInt16(bigEndian: storage.sin6_port))
     }
 }
 
-/// Another process serves the socket that was to be ours.
+/// Another process serves the requested socket.
 public struct SocketInUse: Error, Equatable, Sendable, CustomStringConvertible {
     /// The socket file.
     public let path: String
-    /// What is the matter, and what to do.
+    /// The problem, and the action to take.
     public var description: String {
         "\(path) is served by a process that answers: stop it first, or choose another path"
     }
 }
 
-/// Which file a path leads to.
+/// The identity of the file that a path leads to.
 struct FileIdentity: Equatable {
     private let device: UInt64
     private let inode: UInt64

@@ -2,11 +2,11 @@ internal import CLinux
 internal import Glibc
 
 extension SocketAddress {
-    /// Reads where to listen, `host:port`, as Go's `net.Listen` does.
+    /// Parses the address to listen on, `host:port`, as Go's `net.Listen` does.
     ///
-    /// The host may be a name, which is looked up at once, so this may block; of its addresses the first IPv4 one is
-    /// taken, else the first. Without a host (`:15150`) every address of this machine is meant, of both families where
-    /// the kernel has IPv6.
+    /// The host may be a name. The name is resolved immediately, so this function may block. It takes the first IPv4
+    /// address of the name, or the first address if there is no IPv4 address. Without a host (`:15150`) it means all
+    /// addresses of this machine, of both families if the kernel has IPv6.
     public init(listening text: String) throws(AddressError) {
         guard let colon = text.lastIndex(of: ":") else {
             self = try SocketAddress(parsing: text)
@@ -30,7 +30,7 @@ extension SocketAddress {
         return true
     }
 
-    /// Whether it is written as names of hosts are: letters, digits, dashes and dots, and not as an address.
+    /// Whether the text is a host name: letters, digits, dashes and dots, and not an address.
     private static func isName(_ host: String) -> Bool {
         host.utf8.count < 254 && host.contains(where: \.isLetter)
             && host.utf8.allSatisfy {
@@ -43,7 +43,7 @@ extension SocketAddress {
             }
     }
 
-    /// The numeric address of a name.
+    /// The numeric address of a host name.
     private static func lookUp(_ name: String) throws(AddressError) -> String {
         var hints = unsafe addrinfo()
         unsafe hints.ai_socktype = CInt(SOCK_STREAM.rawValue)

@@ -1,7 +1,7 @@
 internal import CLinux
 internal import Glibc
 
-/// Where a stream socket listens.
+/// The address on which a stream socket listens.
 public enum SocketAddress: Hashable, Sendable {
     /// A socket file.
     case unix(path: String)
@@ -9,14 +9,14 @@ public enum SocketAddress: Hashable, Sendable {
     case tcp(host: String, port: UInt16)
 }
 
-/// Text that is not an address, and what is expected instead.
+/// The text is not an address. The description contains the expected form.
 public struct AddressError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// A sentence that quotes the text and says what is expected.
+    /// A sentence that quotes the text and gives the expected form.
     public let description: String
 }
 
 extension SocketAddress: CustomStringConvertible {
-    /// As a person would write it: a path, `10.0.0.4:15150`, `[::1]:80`.
+    /// The usual text form: a path, `10.0.0.4:15150`, `[::1]:80`.
     public var description: String {
         switch self {
         case .unix(let path): path
@@ -24,7 +24,7 @@ extension SocketAddress: CustomStringConvertible {
         }
     }
 
-    /// Reads `host:port` or `[host]:port`, the host being numeric.
+    /// Parses `host:port` or `[host]:port`. The host must be numeric.
     public init(parsing text: String) throws(AddressError) {
         let refusal = AddressError(
             description: "\"\(text)\" is not an address: expected a numeric IP address and a port, as in 0.0.0.0:15150")
@@ -38,10 +38,10 @@ extension SocketAddress: CustomStringConvertible {
         do { try unsafe withKernelForm { _, _, _ in } } catch { throw refusal }
     }
 
-    /// The longest path a Unix socket may have, in bytes: `sun_path` less its final NUL.
+    /// The maximum length of a Unix socket path, in bytes: `sun_path` without its final NUL.
     public static let unixPathLimit = 107
 
-    /// Lends out the address as the kernel wants it.
+    /// Passes the address to `body` in the kernel's form.
     func withKernelForm<Result: ~Copyable>(
         _ body: (_ family: CInt, UnsafePointer<sockaddr>, socklen_t) throws(SystemCallError) -> Result
     ) throws(SystemCallError) -> Result {
@@ -75,7 +75,8 @@ extension SocketAddress: CustomStringConvertible {
         _ address: Address, _ family: CInt,
         _ body: (CInt, UnsafePointer<sockaddr>, socklen_t) throws(SystemCallError) -> Result
     ) throws(SystemCallError) -> Result {
-        // Typed throws do not cross withUnsafePointer in 6.3 with a rebound pointer; a local copy does.
+        // Swift 6.3 does not pass typed throws through withUnsafePointer with a rebound pointer, so the code makes a
+        // local copy.
         let storage = UnsafeMutablePointer<Address>.allocate(capacity: 1)
         unsafe storage.initialize(to: address)
         defer { unsafe storage.deallocate() }
@@ -85,7 +86,7 @@ extension SocketAddress: CustomStringConvertible {
 }
 
 extension Stream {
-    /// Connects, and returns once the peer has accepted.
+    /// Connects. Returns when the peer has accepted the connection.
     ///
     /// - Throws: ``SystemCallError`` with the kernel's reason, ``DeadlineExceeded``, or `CancellationError`.
     public static func connect(
@@ -96,7 +97,8 @@ extension Stream {
             let number = fd.rawValue
             let stream = try Stream(nonBlocking: fd, on: loop)
             let result = unsafe Glibc.connect(number, kernel, length)
-            // A full backlog says EAGAIN on a Unix socket: there it is an answer, not a promise.
+            // A Unix socket with a full backlog returns EAGAIN. The connection attempt has then failed and does not
+            // continue.
             if result == -1, errno != EINPROGRESS, errno != EINTR {
                 throw SystemCallError(call: "connect", errno: errno, subject: address.description)
             }

@@ -1,12 +1,12 @@
 internal import CLinux
 
 extension OwnedFD {
-    /// A second descriptor of the file that `other` leads to, closed on exec.
+    /// Makes a second descriptor of the file that `other` refers to. It is closed on exec.
     public init(duplicating other: CInt) throws(SystemCallError) {
         self.init(owning: try systemCall("fcntl", on: "descriptor \(other)") { clinux_duplicate(other) })
     }
 
-    /// Gives up ownership: the code that takes the number closes it.
+    /// Gives up ownership. The caller must close the returned number.
     public consuming func disowned() -> CInt {
         let number = rawValue
         discard self
@@ -15,13 +15,14 @@ extension OwnedFD {
 }
 
 extension Stream {
-    /// Gives the descriptor to code that watches it in another way; this stream is then closed.
+    /// Gives the descriptor to code that watches it in another way. This stream is closed afterwards.
     ///
-    /// - Throws: ``StreamClosed``, or ``SystemCallError`` when descriptors have run out.
+    /// - Throws: ``StreamClosed``, or ``SystemCallError`` if no descriptors are left.
     public func release() throws -> OwnedFD {
         let copy = try withDescriptor { fd in
             let copy = try systemCall("fcntl", on: "descriptor \(fd)") { clinux_duplicate(fd) }
-            // The kernel watches files, not numbers: closing ours alone would leave it watched.
+            // The kernel watches files, not numbers. If only our descriptor were closed, the file would still be
+            // watched.
             _ = clinux_epoll_set(loop.epoll.rawValue, clinux_remove, fd, 0, 0)
             return copy
         }

@@ -5,11 +5,11 @@ internal import Glibc
 public final class Stream: ByteStream {
     private struct State: ~Copyable {
         var fd: OwnedFD?
-        /// Whether the last read took all there was: the next would only hear EAGAIN.
+        /// Whether the last read emptied the socket. Another read would return EAGAIN.
         var isDrained = false
         var turn = Turn()
 
-        /// Whether the turn is over though there may be more to read; the next one then begins.
+        /// Whether the turn is over although more bytes may be available. Starts the next turn in that case.
         mutating func endTurn() -> Bool {
             guard turn.isOver, !isDrained, fd != nil else { return false }
             turn = Turn()
@@ -17,12 +17,12 @@ public final class Stream: ByteStream {
         }
     }
 
-    /// The loop whose events resume those who wait.
+    /// The loop whose events resume waiting tasks.
     public let loop: EpollLoop
     private let watch: Watch
     private let state: Lock<State>
 
-    /// Takes over `fd`, makes it non-blocking and has `loop` watch it.
+    /// Takes ownership of `fd`, makes it non-blocking and registers it with `loop`.
     public init(_ fd: consuming OwnedFD, on loop: EpollLoop) throws(SystemCallError) {
         let number = fd.rawValue
         _ = try systemCall("fcntl", on: "descriptor \(number)") { clinux_set_nonblocking(number) }
@@ -31,7 +31,7 @@ public final class Stream: ByteStream {
         state = Lock(State(fd: fd))
     }
 
-    /// Takes over a descriptor that is non-blocking from birth.
+    /// Takes ownership of a descriptor that was created non-blocking.
     init(nonBlocking fd: consuming OwnedFD, on loop: EpollLoop) throws(SystemCallError) {
         self.loop = loop
         watch = try Watch(fd.rawValue, on: loop)
@@ -49,12 +49,12 @@ public final class Stream: ByteStream {
         return (try Stream(nonBlocking: near, on: loop), try Stream(nonBlocking: far, on: loop))
     }
 
-    /// Reads what is there: how many bytes, 0 at the end, nil when there is nothing yet.
+    /// Reads the available bytes. Returns the number of bytes, 0 at the end, nil if no bytes are available yet.
     ///
-    /// A read that did not fill its buffer has emptied the socket, so the next answers nil
-    /// without asking the kernel, until ``wait(for:)`` has seen a new edge (epoll(7), question
-    /// 9). Not once the peer has hung up: its end may have come with the edge of its last bytes.
-    /// After a ``Turn`` the answer is nil as well, whatever there is: the next wait lets other tasks run, and returns.
+    /// A read that did not fill its buffer has emptied the socket. So the next read returns nil without a system call,
+    /// until ``wait(for:)`` has received a new edge (epoll(7), question 9). This does not apply after the peer has hung
+    /// up, because its end may have arrived with the edge of its last bytes. After a ``Turn`` the read returns nil too,
+    /// even if bytes are available. The next wait lets other tasks run, and returns.
     public func tryRead(into buffer: UnsafeMutableRawBufferPointer) throws -> Int? {
         try state.withLock { state throws in
             guard let fd = state.fd?.rawValue else { throw StreamClosed() }
@@ -67,20 +67,20 @@ public final class Stream: ByteStream {
         }
     }
 
-    /// Writes what fits: how many bytes, nil when nothing fits now.
+    /// Writes as many bytes as fit. Returns the number of bytes, nil if no bytes fit now.
     public func tryWrite(_ bytes: UnsafeRawBufferPointer) throws -> Int? {
         try withDescriptor { fd in
             try tryingSystemCall("send") {
                 let count = unsafe send(fd, bytes.baseAddress, bytes.count, CInt(MSG_NOSIGNAL))
-                // A pipe is not a socket; every program of this project ignores its SIGPIPE.
+                // A pipe is not a socket. Every program of this project ignores the SIGPIPE of a pipe.
                 return unsafe count == -1 && errno == ENOTSOCK ? Glibc.write(fd, bytes.baseAddress, bytes.count) : count
             }
         }
     }
 
-    /// Suspends until an edge has come since the last wait; may return for nothing.
+    /// Suspends until an edge has arrived since the last wait. It may return too early.
     ///
-    /// After a reader's ``Turn`` it only lets other tasks run, for more may be there already.
+    /// After a reader's ``Turn`` it only lets other tasks run, because more bytes may be available already.
     /// - Throws: ``StreamClosed``, ``LoopStopped`` or `CancellationError`.
     public func wait(for direction: Direction) async throws {
         if direction == .reading, state.withLock({ state in state.endTurn() }) {
@@ -97,16 +97,16 @@ public final class Stream: ByteStream {
         }
     }
 
-    /// Half-closes: the peer reads an end after what was written.
+    /// Closes the write direction. The peer reads the written bytes and then the end.
     public func finishWriting() async throws { shutdownWriting() }
 
-    /// ``finishWriting()`` for those who cannot wait; on a pipe it closes.
+    /// ``finishWriting()`` for callers that cannot wait. On a pipe it closes the stream.
     public func shutdownWriting() {
         let isSocket = try? withDescriptor { fd in shutdown(fd, CInt(SHUT_WR)) == 0 || errno != ENOTSOCK }
         if isSocket == false { close() }
     }
 
-    /// Closes the descriptor now; those who wait get ``StreamClosed``. Idempotent.
+    /// Closes the descriptor now. Waiting tasks get ``StreamClosed``. Idempotent.
     public func close() {
         let fd = state.withLock { state in state.fd.take() }
         if fd == nil { return }
@@ -117,7 +117,7 @@ public final class Stream: ByteStream {
     /// Whether ``close()`` was called.
     public var isClosed: Bool { state.withLock { state in state.fd == nil } }
 
-    /// Lends out the descriptor, which stays open for as long as `body` runs.
+    /// Passes the descriptor to `body`. The descriptor stays open while `body` runs.
     ///
     /// - Throws: ``StreamClosed``, or what `body` throws.
     package func withDescriptor<Result>(_ body: (CInt) throws -> Result) throws -> Result {
@@ -129,10 +129,10 @@ public final class Stream: ByteStream {
 }
 
 extension Stream {
-    /// Sends small writes at once (TCP_NODELAY); nothing on other descriptors.
+    /// Makes the socket send small writes immediately (TCP_NODELAY). Does nothing for other descriptors.
     public func setNoDelay() { setOption(clinux_tcp, clinux_no_delay, 1) }
 
-    /// Bounds how long a dead peer goes unseen: keep-alive probes, and no write unanswered for longer than `timeout`.
+    /// Limits the time until a dead peer is detected: keep-alive probes, and an answer to each write within `timeout`.
     public func setKeepAlive(userTimeout timeout: Duration) {
         let seconds = max(3, CInt(clamping: timeout.components.seconds))
         setOption(SOL_SOCKET, SO_KEEPALIVE, 1)
@@ -142,12 +142,12 @@ extension Stream {
         setOption(clinux_tcp, clinux_user_timeout, seconds.multipliedReportingOverflow(by: 1000).partialValue)
     }
 
-    // A socket that refuses an option still carries bytes; the peer's death is then seen later.
+    // A socket that refuses an option still transports bytes. The peer's death is then detected later.
     private func setOption(_ level: CInt, _ name: CInt, _ value: CInt) {
         _ = try? withDescriptor { fd in clinux_set_option(fd, level, name, value) }
     }
 
-    /// The error a connection attempt ended with; 0 when it succeeded.
+    /// The error of a connection attempt; 0 if it succeeded.
     func pendingError() throws -> CInt {
         try withDescriptor { fd in
             var code: CInt = 0

@@ -1,10 +1,10 @@
 extension Command {
-    /// The widest line of help, in characters.
+    /// The maximum width of a help line, in characters.
     private static var width: Int { 80 }
-    /// Where the text beside the flags begins.
+    /// The column of the text next to the flags.
     private static var indent: Int { 26 }
 
-    /// How the command is used: its flags, their variables and defaults.
+    /// The usage of the command: its flags, their variables and defaults.
     public var help: String {
         var text = "Usage: \(name)"
         if !sections.isEmpty { text += " [flags]" }
@@ -23,7 +23,7 @@ extension Command {
         if !setting.placeholder.isEmpty { left += " \(setting.placeholder)" }
         var notes: [String] = []
         if let variable = setting.environment { notes.append("environment \(variable)") }
-        // Who prints help in a directory of secrets should not print them.
+        // The help must not print secrets.
         let value = setting.isSecret ? "" : setting.show(defaults)
         if !value.isEmpty, !(setting.isSwitch && value == "false") { notes.append("default \(value)") }
         var help = setting.help
@@ -38,9 +38,9 @@ extension Command {
     }
 }
 
-/// Text in lines of a width.
+/// Formats text in lines of a given width.
 enum HelpText {
-    /// `text` with line breaks between words; empty lines stay.
+    /// `text` with line breaks between words. Empty lines stay.
     static func wrapped(_ text: String, width: Int) -> String {
         text.split(separator: "\n", omittingEmptySubsequences: false).map { paragraph in
             var lines: [String] = [""]
@@ -57,7 +57,7 @@ enum HelpText {
         }.joined(separator: "\n")
     }
 
-    /// A phrase as a sentence of its own.
+    /// A phrase as a complete sentence.
     static func sentence(_ phrase: String) -> String {
         phrase.prefix(1).uppercased() + phrase.dropFirst() + (phrase.hasSuffix(".") ? "" : ".")
     }

@@ -1,9 +1,8 @@
-/// A command as a table: what it is called, what it does, and every setting it has.
+/// A command as a table: its name, its purpose, and all its settings.
 ///
-/// The same table reads flags and environment, makes the help, and shows the
-/// configuration in the log.
+/// The same table parses flags and environment, makes the help, and shows the configuration in the log.
 public struct Command<Options: Sendable>: Sendable {
-    /// Settings that help shows together.
+    /// Settings that the help shows together.
     public struct Section: Sendable {
         let title: String
         let settings: [Setting<Options>]
@@ -15,26 +14,26 @@ public struct Command<Options: Sendable>: Sendable {
         }
     }
 
-    /// What a command line asks for.
+    /// The request of a command line.
     public enum Request {
-        /// To run with these options, and what followed the flags.
+        /// Run the command with these options and the operands after the flags.
         case run(Options, operands: [String])
-        /// To say how it is used: `-help` or `-h`.
+        /// Show the usage: `-help` or `-h`.
         case help
     }
 
-    /// Its name as typed, program included: `peerpodctl run`.
+    /// The name as typed, including the program: `peerpodctl run`.
     public let name: String
-    /// What it does, as a phrase for a list of commands.
+    /// The purpose, as a phrase for a list of commands.
     public let summary: String
-    /// What follows the flags, for help: `-- COMMAND...`; nil when nothing may.
+    /// The operands after the flags, for the help: `-- COMMAND...`. nil if no operands are allowed.
     public let operands: String?
-    /// What is to be known beyond the flags, in paragraphs.
+    /// Further information for the user, in paragraphs.
     public let details: String
     let defaults: Options
     let sections: [Section]
 
-    /// A command whose settings fill in `defaults`.
+    /// Makes a command. Its settings change the values of `defaults`.
     public init(
         _ name: String, summary: String, details: String = "", operands: String? = nil, defaults: Options,
         sections: [Section]
@@ -49,12 +48,11 @@ public struct Command<Options: Sendable>: Sendable {
         precondition(Set(names).count == names.count, "\(name) has two settings of one name")
     }
 
-    /// What `arguments`, without the command's own name, and `environment` ask for.
+    /// The request of `arguments`, without the command's own name, and `environment`.
     ///
-    /// Go's flag syntax: one dash or two, `-f v` or `-f=v`, switches only `-f` or
-    /// `-f=v`; the first argument that is not a flag, or `--`, ends the flags.
-    /// A flag is stronger than its variable, which is stronger than the default; an
-    /// empty variable counts as unset. Lists and maps take from both.
+    /// The syntax is Go's flag syntax: one dash or two, `-f v` or `-f=v`, switches only `-f` or `-f=v`. The first
+    /// argument that is not a flag, or `--`, ends the flags. A flag overrides its variable, and a variable overrides
+    /// the default. An empty variable counts as unset. Lists and maps take values from both.
     public func parse(
         _ arguments: [String], environment: [String: String]
     ) throws(ConfigurationError) -> Request {
@@ -89,7 +87,7 @@ public struct Command<Options: Sendable>: Sendable {
         return .run(options, operands: parsed.operands)
     }
 
-    /// Each setting's name and value in `options`, in the table's order; secrets as `‹secret›`.
+    /// The name and value of each setting in `options`, in the order of the table. Secrets are shown as `‹secret›`.
     public func values(of options: Options) -> [(name: String, value: String)] {
         sections.flatMap(\.settings).map { ($0.name, $0.show(options)) }
     }

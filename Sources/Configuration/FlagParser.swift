@@ -2,9 +2,9 @@
 struct FlagParser {
     private let isSwitch: [String: Bool]
     private var rest: ArraySlice<String>
-    /// Each flag's values, in the order given.
+    /// The values of each flag, in the given order.
     private(set) var values: [String: [String]] = [:]
-    /// What follows the flags.
+    /// The arguments after the flags.
     var operands: [String] { Array(rest) }
 
     init<Options>(_ settings: [Setting<Options>], _ arguments: [String]) {
@@ -12,7 +12,7 @@ struct FlagParser {
         rest = arguments[...]
     }
 
-    /// Reads all flags; false when one of them asks for help.
+    /// Reads all flags. Returns false if a flag requests help.
     mutating func run() throws(ConfigurationError) -> Bool {
         while let argument = rest.first, argument.hasPrefix("-"), argument != "-" {
             rest = rest.dropFirst()
@@ -40,7 +40,7 @@ struct FlagParser {
         return true
     }
 
-    /// The flag that was probably meant.
+    /// A suggestion of the flag that the user probably meant.
     private func suggestion(for name: String) -> String {
         func plain(_ text: String) -> String { text.lowercased().filter { $0 != "-" && $0 != "_" } }
         let near = isSwitch.keys.sorted().first { plain($0) == plain(name) || ($0.hasPrefix(name) && name.count > 2) }

@@ -1,4 +1,4 @@
-/// Durations as Go's `time.ParseDuration` reads them: decimal numbers, each with a unit.
+/// Durations in the syntax of Go's `time.ParseDuration`: decimal numbers, each with a unit.
 enum GoDuration {
     private static let units: [(name: String, nanoseconds: Int64)] = [
         ("ns", 1), ("us", 1000), ("µs", 1000), ("μs", 1000), ("ms", 1_000_000), ("s", 1_000_000_000),
@@ -7,7 +7,7 @@ enum GoDuration {
 
     private static let expected = ValueError(expected: "a duration such as 5m, 300s, 1h30m or 250ms")
 
-    /// The duration that `text` says; a bare `0` needs no unit.
+    /// Parses a duration. A single `0` needs no unit.
     static func parse(_ text: String) throws(ValueError) -> Duration {
         var rest = Substring(text)
         let isNegative = rest.hasPrefix("-")
@@ -23,7 +23,7 @@ enum GoDuration {
         return .nanoseconds(isNegative ? -nanoseconds : nanoseconds)
     }
 
-    /// Takes one number and its unit off the front.
+    /// Removes one number and its unit from the front, and returns their value.
     private static func term(_ rest: inout Substring, of text: String) throws(ValueError) -> Int64 {
         let whole = digits(&rest)
         var fraction: Substring = ""
@@ -45,7 +45,7 @@ enum GoDuration {
         guard let count = Int64(whole.isEmpty ? "0" : whole),
             case let (product, isTooLong) = count.multipliedReportingOverflow(by: unit), !isTooLong
         else { throw ValueError(expected: "a duration of less than 292 years") }
-        // Digits past the ninth are less than a nanosecond, but of hours.
+        // For all units except hours, digits after the ninth are less than a nanosecond.
         let part = fraction.isEmpty ? 0 : Int64((Double("0.\(fraction)") ?? 0) * Double(unit))
         let (sum, overflows) = product.addingReportingOverflow(part)
         guard !overflows else { throw ValueError(expected: "a duration of less than 292 years") }
@@ -58,7 +58,7 @@ enum GoDuration {
         return digits
     }
 
-    /// The shortest text in these units that ``parse(_:)`` reads as `duration`; parts below a nanosecond are lost.
+    /// The shortest text in these units that ``parse(_:)`` reads as `duration`. Fractions of a nanosecond are lost.
     static func text(_ duration: Duration) -> String {
         let (seconds, attoseconds) = duration.components
         guard seconds != 0 || attoseconds != 0 else { return "0s" }

@@ -1,23 +1,23 @@
 internal import LinuxIO
 internal import Telemetry
 
-/// A program of several commands, or of one and its variations.
+/// A program with several commands, or with one command and its variants.
 ///
-/// Answers `help`, `help COMMAND` and `version` by itself, and turns what it cannot
-/// make sense of into a sentence on standard error and ``usageStatus``.
+/// The program itself handles `help`, `help COMMAND` and `version`. For invalid input it writes a sentence to standard
+/// error and returns ``usageStatus``.
 public struct Program: Sendable {
-    /// One of a program's commands, whatever its options are.
+    /// One command of a program. It hides the type of the command's options.
     public struct Entry: Sendable {
         let word: String
         let summary: String
         let help: @Sendable () -> String
         let run: @Sendable (_ arguments: [String], _ environment: [String: String]) throws(ConfigurationError) -> Int32?
 
-        /// The words of the command line that select it.
+        /// The words of the command line that select the command.
         var words: [String] { word.split(separator: " ").map(String.init) }
 
-        /// The command that `word` selects, which may be two words, such as `check azure`; `body` runs it and returns
-        /// the program's exit status.
+        /// The command that `word` selects. `word` may be two words, such as `check azure`. `body` runs the command and
+        /// returns the program's exit status.
         public init<Options>(
             _ word: String, _ command: Command<Options>,
             _ body:
@@ -35,7 +35,7 @@ public struct Program: Sendable {
             }
         }
 
-        /// A command that is known but cannot be run, whatever is said with it; `reason` is a sentence.
+        /// A known command that cannot run with any arguments. `reason` is a sentence.
         public init(_ word: String, summary: String, unavailable reason: String) {
             self.word = word
             self.summary = summary
@@ -44,23 +44,23 @@ public struct Program: Sendable {
         }
     }
 
-    /// Where a program says something.
+    /// The output of a program.
     ///
-    /// All text that is written is printable, whatever its source; only line ends are kept.
+    /// All written text is printable, whatever its source. Only line ends are kept.
     public struct Output: Sendable {
         private let writeStandard: @Sendable (String) -> Void
         private let writeError: @Sendable (String) -> Void
 
-        /// Output that goes to these two.
+        /// Makes an output that uses these two functions.
         public init(standard: @escaping @Sendable (String) -> Void, error: @escaping @Sendable (String) -> Void) {
             writeStandard = standard
             writeError = error
         }
 
-        /// Writes what the program was asked for.
+        /// Writes the requested result.
         public func standard(_ text: String) { writeStandard(text.printable(keepingLines: true)) }
 
-        /// Writes what the program says about itself.
+        /// Writes a message of the program.
         public func error(_ text: String) { writeError(text.printable(keepingLines: true)) }
 
         /// The process's own standard output and standard error.
@@ -69,17 +69,17 @@ public struct Program: Sendable {
 
     /// The program's name.
     public let name: String
-    /// What `version` prints after the name.
+    /// The text that `version` prints after the name.
     public let version: String
-    /// What it is for, as a phrase.
+    /// The purpose, as a phrase.
     public let summary: String
     let entries: [Entry]
     let main: Entry?
     let output: Output
-    /// The exit status of a command line or an environment that makes no sense.
+    /// The exit status for an invalid command line or environment.
     let usageStatus: Int32
 
-    /// A program of `entries`; `main` is what runs when no other is named.
+    /// Makes a program of `entries`. `main` runs if the command line names no other command.
     public init(
         _ name: String, version: String, summary: String, entries: [Entry], main: Entry? = nil,
         usageStatus: Int32 = 1, output: Output = .process
@@ -93,7 +93,7 @@ public struct Program: Sendable {
         self.output = output
     }
 
-    /// Runs what `arguments`, without the program's path, ask for; returns the exit status.
+    /// Runs the command that `arguments` (without the program's path) select. Returns the exit status.
     public func run(_ arguments: [String], environment: [String: String]) -> Int32 {
         let word = arguments.first
         if let entry = entries.first(where: { arguments.starts(with: $0.words) }) {
@@ -135,7 +135,7 @@ public struct Program: Sendable {
         }
     }
 
-    /// What the program is and which commands it has.
+    /// The purpose of the program, and its commands.
     public var help: String {
         if let main, entries.isEmpty { return main.help() }
         var text = main.map { $0.help() + "\n" } ?? ""

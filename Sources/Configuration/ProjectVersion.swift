@@ -1,5 +1,5 @@
-/// Which version of the project this is; its programs share one.
+/// The version of the project. All its programs share one version.
 public enum ProjectVersion {
-    /// As in the changelog; `-dev` until it is released.
+    /// The version in the changelog, with `-dev` until it is released.
     public static let text = "0.1.0-dev"
 }

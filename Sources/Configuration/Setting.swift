@@ -1,46 +1,46 @@
 internal import Telemetry
 
-/// Where a value was given.
+/// The source of a value.
 public enum ValueSource: Sendable {
-    /// On the command line.
+    /// The command line.
     case flag
-    /// In the environment.
+    /// The environment.
     case environment
 }
 
-/// One row of a program's table of settings: a flag, maybe an environment variable,
-/// and the field of `Options` that they fill.
+/// One row of a program's table of settings: a flag, an optional environment variable, and the field of `Options` that
+/// they set.
 ///
-/// The default is what the field holds in a fresh `Options`; there is no second place
-/// that knows it. Use sites read plain fields of a plain struct:
+/// The default is the value of the field in a new `Options`, and is stored in no other place. Code that uses a setting
+/// reads a plain field of a plain struct:
 ///
 ///     struct Options { var port = 15150 }
 ///     let settings = [Setting("port", environment: "PORT", \Options.port, .integer(in: 1...65535), "The TCP port.")]
 public struct Setting<Options: Sendable>: Sendable {
     /// The flag's name, without dashes.
     public let name: String
-    /// The environment variable that the flag takes precedence over, if there is one.
+    /// The environment variable, if there is one. The flag overrides it.
     public let environment: String?
-    /// What it is for: sentences, without a word on the default.
+    /// The purpose, in sentences, without the default.
     public let help: String
-    /// Whether the flag alone means true, and takes a value only as `-flag=value`.
+    /// Whether the flag without a value means true. A value is then accepted only as `-flag=value`.
     let isSwitch: Bool
-    /// Whether a second value is added to the first instead of replacing it.
+    /// Whether a second value is added to the first. Otherwise it replaces the first.
     let isAppending: Bool
     let isSecret: Bool
-    /// What stands for the value in help.
+    /// The name of the value in the help.
     let placeholder: String
-    /// What is accepted, where the placeholder cannot say it.
+    /// The accepted values, if the placeholder cannot describe them.
     let legend: String
 
-    /// Reads a value into its field; `isFirst` until one was given, when there is only the default to replace.
+    /// Parses a value into its field. `isFirst` is true for the first value, which replaces the default.
     let set:
         @Sendable (_ text: String, _ source: ValueSource, _ options: inout Options, _ isFirst: Bool)
             throws(ValueError) -> Void
-    /// The field as text that would set it; `‹secret›` for a secret that is set.
+    /// The field as text that would set it. A secret that is set gives `‹secret›`.
     let show: @Sendable (Options) -> String
 
-    /// A setting of the field at `field`, read and written as `format` says.
+    /// Makes a setting for the field at `field`. `format` parses and prints the value.
     public init<Value>(
         _ name: String, environment: String? = nil, _ field: any WritableKeyPath<Options, Value> & Sendable,
         _ format: ValueFormat<Value>, _ help: String
@@ -82,7 +82,7 @@ public struct Setting<Options: Sendable>: Sendable {
         self.show = show
     }
 
-    /// The same setting, which also notes at `field` where its value was given; while the default holds, nothing is noted.
+    /// The same setting, which also stores the source of its value at `field`. For the default it stores nothing.
     public func notingSource(at field: any WritableKeyPath<Options, ValueSource?> & Sendable) -> Setting {
         let set = set
         return Setting(
@@ -93,7 +93,7 @@ public struct Setting<Options: Sendable>: Sendable {
             }, show: show)
     }
 
-    /// The same setting, of options that hold these options at `field`.
+    /// The same setting, for options that contain these options at `field`.
     public func within<Outer: Sendable>(_ field: any WritableKeyPath<Outer, Options> & Sendable) -> Setting<Outer> {
         let (set, show) = (set, show)
         return Setting<Outer>(

@@ -1,21 +1,21 @@
 public import Telemetry
 
-/// How a value is written in flags and environment.
+/// The format of a value in flags and environment variables.
 public struct ValueFormat<Value: Sendable>: Sendable {
-    /// What stands for the value in help, such as `PATH`.
+    /// The name of the value in the help, such as `PATH`.
     var placeholder: String
-    /// What is accepted, where the placeholder cannot say it.
+    /// The accepted values, if the placeholder cannot describe them.
     var legend = ""
     var isSwitch = false
     var isSecret = false
     let parse: @Sendable (String) throws(ValueError) -> Value
-    /// Reads a variable's text, where less is accepted there than in a flag.
+    /// Parses a variable's text, if a variable accepts fewer values than a flag.
     var parseVariable: (@Sendable (String) throws(ValueError) -> Value)?
     let show: @Sendable (Value) -> String
-    /// For values of several parts: adds a second one to a first.
+    /// Adds a second value to the first, for values with several parts.
     var append: (@Sendable (inout Value, Value) -> Void)?
 
-    /// A format of one's own; `parse` throws what would have been accepted.
+    /// Makes a custom format. `parse` throws the description of the accepted values.
     public init(
         placeholder: String, parse: @escaping @Sendable (String) throws(ValueError) -> Value,
         show: @escaping @Sendable (Value) -> String
@@ -26,12 +26,12 @@ public struct ValueFormat<Value: Sendable>: Sendable {
     }
 }
 
-/// Why a value was not accepted.
+/// The reason why a value was not accepted.
 public struct ValueError: Error, Equatable {
-    /// What is accepted, to follow "it takes": `an integer from 1 to 10`.
+    /// The accepted values, as the continuation of "it takes": `an integer from 1 to 10`.
     public let expected: String
 
-    /// A refusal that says what would have been accepted.
+    /// Makes an error with the description of the accepted values.
     public init(expected: String) { self.expected = expected }
 }
 
@@ -39,12 +39,12 @@ extension ValueFormat where Value == String {
     /// Any text.
     public static var string: Self { string("TEXT") }
 
-    /// Any text, called `placeholder` in help.
+    /// Any text. The help calls it `placeholder`.
     public static func string(_ placeholder: String) -> Self {
         Self(placeholder: placeholder, parse: { text throws(ValueError) in text }, show: { $0 })
     }
 
-    /// A path of a file, directory or socket.
+    /// The path of a file, directory or socket.
     public static var path: Self { string("PATH") }
 }
 
@@ -52,7 +52,7 @@ extension ValueFormat where Value == Secret<String> {
     /// Text that is never shown.
     public static var secret: Self { secret("SECRET") }
 
-    /// Text that is never shown, called `placeholder` in help.
+    /// Text that is never shown. The help calls it `placeholder`.
     public static func secret(_ placeholder: String) -> Self {
         var format = Self(
             placeholder: placeholder, parse: { text throws(ValueError) in Secret(text) },
@@ -63,8 +63,9 @@ extension ValueFormat where Value == Secret<String> {
 }
 
 extension ValueFormat where Value == Bool {
-    /// A switch: the flag alone, or one of Go's words for true and false in any case. A variable takes only true, false, 1
-    /// and 0: the Go adaptor reads every other text of a variable as false, so none of them may be true here.
+    /// A switch: the flag without a value, or one of Go's words for true and false in upper or lower case. A variable
+    /// accepts only true, false, 1 and 0. The Go adaptor reads every other text of a variable as false, so no other
+    /// text may mean true here.
     public static var bool: Self {
         var format = Self(
             placeholder: "",
@@ -88,7 +89,7 @@ extension ValueFormat where Value == Bool {
 }
 
 extension ValueFormat where Value == Int {
-    /// A whole number within `range`; with `0x`, `0o` or `0b` in another base.
+    /// A whole number within `range`. The prefixes `0x`, `0o` and `0b` select another base.
     public static func integer(in range: ClosedRange<Int> = .min ... .max) -> Self {
         Self(
             placeholder: "N",
@@ -114,14 +115,14 @@ extension ValueFormat where Value == Int {
         let base = ["0x": 16, "0o": 8, "0b": 2][digits.prefix(2).lowercased()]
         guard let base else { return Int(text) }
         let number = digits.dropFirst(2)
-        // A second sign is not a digit, though Int would take it.
+        // A second sign is not a digit, but Int would accept it.
         guard let first = number.first, first != "-", first != "+" else { return nil }
         return Int(sign + number, radix: base)
     }
 }
 
 extension ValueFormat where Value == Duration {
-    /// A duration in Go's syntax, `5m` or `1h30m`, within `range`.
+    /// A duration in the syntax of Go, `5m` or `1h30m`, within `range`.
     public static func duration(in range: ClosedRange<Duration>) -> Self {
         Self(
             placeholder: "DURATION",
@@ -137,10 +138,10 @@ extension ValueFormat where Value == Duration {
 }
 
 extension ValueFormat where Value == [String] {
-    /// Texts with commas between them; spaces around them and empty ones do not count.
+    /// Texts, separated by commas. Spaces around a text and empty texts are ignored.
     public static var list: Self { list("A,B,...") }
 
-    /// Texts with commas between them, called `placeholder` in help.
+    /// Texts, separated by commas. The help calls them `placeholder`.
     public static func list(_ placeholder: String) -> Self {
         var format = Self(
             placeholder: placeholder,
@@ -151,7 +152,7 @@ extension ValueFormat where Value == [String] {
 }
 
 extension ValueFormat where Value == [String: String] {
-    /// `key=value` pairs with commas between them.
+    /// `key=value` pairs, separated by commas.
     public static var map: Self {
         var format = Self(
             placeholder: "K=V,...",
@@ -172,9 +173,9 @@ extension ValueFormat where Value == [String: String] {
 }
 
 extension ValueFormat where Value == [String: String] {
-    /// One `key=value` pair, taken as it is; the flag is repeated for more.
+    /// One `key=value` pair, used unchanged. For more pairs the flag is repeated.
     ///
-    /// For values that may hold commas, or spaces that count.
+    /// Use this for values that may contain commas or significant spaces.
     public static var entry: Self {
         var format = Self(
             placeholder: "K=V",
@@ -190,7 +191,7 @@ extension ValueFormat where Value == [String: String] {
 }
 
 extension ValueFormat {
-    /// One of a few words, in any case.
+    /// One of several words, in upper or lower case.
     public static func choice(_ choices: [(word: String, value: Value)]) -> Self where Value: Equatable {
         let words = choices.map(\.word)
         let all = words.joined(separator: "|")
@@ -210,7 +211,7 @@ extension ValueFormat {
 }
 
 extension String {
-    /// Without white space at its ends.
+    /// The text without white space at its ends.
     package var trimmed: String {
         guard let first = firstIndex(where: { !$0.isWhitespace }), let last = lastIndex(where: { !$0.isWhitespace })
         else { return "" }

@@ -1,14 +1,15 @@
-/// Why bytes are not the JSON that was wanted.
+/// The reason why bytes are not the expected JSON.
 ///
-/// It names places and kinds, never content: what is parsed here carries keys and credentials.
+/// The error names places and kinds, never content, because the parsed documents contain keys and credentials.
 public struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// Where in the document, such as `pod-network.routes[2].dst`; empty for the whole, or when it could not be parsed.
+    /// The place in the document, such as `pod-network.routes[2].dst`. Empty for the whole document, or if parsing
+    /// failed.
     public var path: String
-    /// What is wrong, as a clause: "expected a number, found a string".
+    /// The problem, as a clause: "expected a number, found a string".
     public var message: String
-    /// Line from 1, if the bytes are no JSON at all.
+    /// The line, from 1, if the bytes are not valid JSON.
     public var line: Int?
-    /// Column from 1 in that line, counted in characters.
+    /// The column in the line, from 1, counted in characters.
     public var column: Int?
 
     /// An error about the value at `path`.
@@ -24,7 +25,7 @@ public struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
         self.column = column
     }
 
-    /// The message, with the position or the path if there is one.
+    /// The message, with the position or the path if the error has one.
     public var description: String {
         if let line, let column { return "line \(line), column \(column): \(message)" }
         return path.isEmpty ? message : "\(path): \(message)"

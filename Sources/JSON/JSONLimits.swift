@@ -1,26 +1,26 @@
-/// What a JSON document may ask of its reader.
+/// The limits of a JSON document.
 public struct JSONLimits: Sendable {
     /// The longest document, in bytes.
     public var size: Int
-    /// How many arrays and objects may be open at a time.
+    /// The maximum number of arrays and objects that are open at the same time.
     public var depth: Int
-    /// Whether an object may name a key twice (the last one then counts). No writer of this project does, and two
-    /// readers may disagree on what it means, so it is refused unless asked for.
+    /// Whether an object may contain a key twice (then the last value counts). No writer of this project does this, and
+    /// two readers may interpret it differently. So it is refused by default.
     public var allowsDuplicateKeys: Bool
 
-    /// Limits; 1 MiB and 64 levels unless said otherwise.
+    /// Makes limits. The defaults are 1 MiB and 64 levels.
     public init(size: Int = 1 << 20, depth: Int = 64, allowsDuplicateKeys: Bool = false) {
         self.size = size
         self.depth = depth
         self.allowsDuplicateKeys = allowsDuplicateKeys
     }
 
-    /// 1 MiB, 64 levels, no key twice.
+    /// 1 MiB, 64 levels, no duplicate keys.
     public static let standard = JSONLimits()
 
-    /// Finds the place where the nesting gets too deep, before anything is built from the text.
+    /// Throws at the place where the nesting is too deep, before a value is built from the text.
     ///
-    /// Text that is not JSON may pass: the parser checks it next.
+    /// Text that is not JSON may pass. The parser checks the text afterwards.
     func checkDepth(of bytes: [UInt8]) throws(JSONError) {
         var open = 0
         var line = 1

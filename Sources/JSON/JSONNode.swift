@@ -1,16 +1,17 @@
-/// What can be asked for its members by name and type, with errors that say where.
+/// A type that returns members by name and type. Its errors name the place in the document.
 ///
-/// A required member that is missing, `null` or of another type is an error; an optional one may be missing or `null`.
+/// A missing required member, or one that is `null` or has another type, is an error. An optional member may be missing
+/// or `null`.
 public protocol JSONReadable {
     /// The members.
     var members: JSONObject { get }
-    /// Where these members are in the document; empty at its top.
+    /// The place of these members in the document. Empty at the top.
     var path: String { get }
-    /// Whether keys are found whatever their case, as Go's encoding/json finds them.
+    /// Whether keys match without regard to case, as in Go's encoding/json.
     var ignoresCase: Bool { get }
 }
 
-/// An object and where in its document it was found.
+/// An object and its place in the document.
 public struct JSONNode: JSONReadable, Sendable {
     /// The members of the object.
     public let members: JSONObject
@@ -19,7 +20,7 @@ public struct JSONNode: JSONReadable, Sendable {
     /// Whether names of members match without regard to case.
     public let ignoresCase: Bool
 
-    /// The object that `value` is; throws if it is something else.
+    /// Makes the node of an object. Throws if `value` is not an object.
     public init(_ value: JSONValue, path: String = "", ignoresCase: Bool = false) throws(JSONError) {
         guard case .object(let members) = value else {
             throw JSONError(path: path, "expected an object, found \(value.kind)")
@@ -43,7 +44,7 @@ extension JSONReadable {
     /// The path of a member.
     public func path(of key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
 
-    /// The member, or nil if it is missing or `null`. Throws if two keys differ only in case and case does not count.
+    /// The member, or nil if it is missing or `null`. Throws if case is ignored and two keys differ only in case.
     public func optionalValue(_ key: String) throws(JSONError) -> JSONValue? {
         guard ignoresCase else { return members[key] == .null ? nil : members[key] }
         let folded = key.lowercased()

@@ -1,10 +1,11 @@
-/// The keys and values of a JSON object, in the order in which they came.
+/// The keys and values of a JSON object, in their original order.
 ///
-/// Two objects are equal if they have the same keys with equal values; the order is only for readers of what is written.
+/// Two objects are equal if they have the same keys with equal values. The order matters only to people who read the
+/// text.
 public struct JSONObject: Sendable {
     /// Every key and value, in order.
     public private(set) var entries: [(key: String, value: JSONValue)]
-    /// Where each key is in `entries`; nil while they are so few that looking at each is quicker.
+    /// The position of each key in `entries`. nil while there are so few entries that a linear search is faster.
     private var positions: [String: Int]?
 
     private static let fewest = 12
@@ -12,20 +13,20 @@ public struct JSONObject: Sendable {
     /// An empty object.
     public init() { entries = [] }
 
-    /// An object of these keys and values; of a key that comes twice, the last value.
+    /// Makes an object of these keys and values. If a key occurs twice, the last value counts.
     public init(_ pairs: some Sequence<(String, JSONValue)>) {
         self.init()
         for (key, value) in pairs { self[key] = value }
     }
 
-    /// How many keys there are.
+    /// The number of keys.
     public var count: Int { entries.count }
-    /// Whether there are none.
+    /// Whether the object has no keys.
     public var isEmpty: Bool { entries.isEmpty }
     /// The keys in order.
     public var keys: [String] { entries.map(\.key) }
 
-    /// The value of `key`. A new key goes to the end, a known one stays where it is, nil removes it.
+    /// The value of `key`. A new key is added at the end, an existing key keeps its position, and nil removes the key.
     public subscript(key: String) -> JSONValue? {
         get { position(of: key).map { entries[$0].value } }
         set {
@@ -54,7 +55,7 @@ public struct JSONObject: Sendable {
 }
 
 extension JSONObject: Equatable {
-    /// Whether both have the same members; their order does not matter.
+    /// Whether both have the same members, in any order.
     public static func == (one: JSONObject, other: JSONObject) -> Bool {
         one.count == other.count && one.entries.allSatisfy { other[$0.key] == $0.value }
     }

@@ -1,10 +1,10 @@
 internal import CJansson
 
 extension JSONValue {
-    /// Parses one JSON document (RFC 8259, UTF-8), any kind of value at its top.
+    /// Parses one JSON document (RFC 8259, UTF-8). The top value may be of any kind.
     ///
-    /// Throws ``JSONError`` with line and column; also for what exceeds `limits`, for a number that does not fit and
-    /// for anything after the document.
+    /// Throws ``JSONError`` with line and column. A document that exceeds `limits`, a number that does not fit, and
+    /// text after the document are errors too.
     public init(parsing bytes: [UInt8], limits: JSONLimits = .standard) throws(JSONError) {
         guard bytes.count <= limits.size else {
             throw JSONError(path: "", "\(bytes.count) bytes, more than the \(limits.size) allowed")
@@ -19,10 +19,10 @@ extension JSONValue {
     }
 }
 
-/// A document as libjansson holds it, freed with its owner.
+/// A document in the form of libjansson. It is freed with its owner.
 ///
-/// Safe, because the pointer never leaves this file, the only one that says `json_`: bytes go in, a ``JSONValue`` comes
-/// out, and what lies between lives as long as the document.
+/// Safe, because the pointer never leaves this file, which is the only file that uses `json_`. The input is bytes and
+/// the output is a ``JSONValue``. The values in between exist as long as the document.
 @safe private struct JanssonDocument: ~Copyable {
     private let root: UnsafeMutablePointer<json_t>
 
@@ -31,7 +31,7 @@ extension JSONValue {
         var error = json_error_t()
         let parsed = unsafe bytes.withUnsafeBytes { buffer in
             unsafe buffer.withMemoryRebound(to: CChar.self) {
-                // Of no bytes there is no base address, but libjansson wants one.
+                // An empty array has no base address, but libjansson needs an address.
                 unsafe json_loadb($0.baseAddress ?? UnsafePointer(bitPattern: 1), $0.count, Int(flags), &error)
             }
         }
@@ -46,7 +46,7 @@ extension JSONValue {
 
     var value: JSONValue { unsafe Self.value(of: root) }
 
-    /// The clause libjansson reports, less the piece of the input it shows: that may be a key.
+    /// The clause that libjansson reports, without the piece of the input that it quotes. That piece may be a key.
     private static func message(of error: json_error_t) -> String {
         let text = unsafe withUnsafeBytes(of: error.text) {
             unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
@@ -55,7 +55,7 @@ extension JSONValue {
         return end.map { String(text[..<$0]) } ?? text
     }
 
-    /// Recurses no deeper than the limits have let the document be.
+    /// The recursion is not deeper than the limits of the document.
     private static func value(of json: UnsafeMutablePointer<json_t>) -> JSONValue {
         switch unsafe json.pointee.type {
         case JSON_OBJECT:

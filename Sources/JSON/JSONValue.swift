@@ -1,29 +1,29 @@
 /// A JSON document, or a part of one, as a value.
 ///
-/// Written as literals where it is built (`["mtu": 1500, "routes": []]`); read through ``JSONObject`` and ``JSONNode``,
-/// whose errors name what is wrong and where.
+/// Code builds a value from literals (`["mtu": 1500, "routes": []]`) and reads it through ``JSONObject`` and
+/// ``JSONNode``. Their errors name the problem and the place.
 public indirect enum JSONValue: Equatable, Sendable {
     /// `null`.
     case null
     /// `true` or `false`.
     case bool(Bool)
-    /// A number written without fraction and exponent that fits 64 bits with a sign.
+    /// A number without fraction and exponent that fits into a signed 64-bit integer.
     case integer(Int64)
     /// Any other number.
     case number(Double)
-    /// Text, its escapes resolved.
+    /// Text, with its escapes decoded.
     case string(String)
     /// Values in order.
     case array([JSONValue])
-    /// Keys and values, in the order in which they were written.
+    /// Keys and values, in their original order.
     case object(JSONObject)
 }
 
 extension JSONValue {
-    /// The value of `key`; nil if there is none or if this is not an object.
+    /// The value of `key`. nil if the key is missing or this is not an object.
     public subscript(key: String) -> JSONValue? { objectValue?[key] }
 
-    /// The object, if this is one.
+    /// The object, if this is an object.
     public var objectValue: JSONObject? { if case .object(let object) = self { object } else { nil } }
 
     /// The elements, if this is an array.
@@ -32,10 +32,10 @@ extension JSONValue {
     /// The text, if this is a string.
     public var stringValue: String? { if case .string(let text) = self { text } else { nil } }
 
-    /// The number, if this is one without a fraction.
+    /// The number, if this is a number without a fraction.
     public var integerValue: Int64? { if case .integer(let number) = self { number } else { nil } }
 
-    /// The number, if this is one of either kind.
+    /// The number, if this is a number of either kind.
     public var numberValue: Double? {
         switch self {
         case .integer(let number): Double(number)
@@ -44,10 +44,10 @@ extension JSONValue {
         }
     }
 
-    /// The truth value, if this is one.
+    /// The truth value, if this is a truth value.
     public var boolValue: Bool? { if case .bool(let flag) = self { flag } else { nil } }
 
-    /// What kind of value this is, for the second half of "expected a number, found …". Never the value itself.
+    /// The kind of this value, for the second half of "expected a number, found …". It is never the value itself.
     public var kind: String {
         switch self {
         case .null: "null"
@@ -74,6 +74,6 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Ex
     public init(booleanLiteral value: Bool) { self = .bool(value) }
     /// An array.
     public init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
-    /// An object, in the order written.
+    /// An object, in the order of the literal.
     public init(dictionaryLiteral elements: (String, JSONValue)...) { self = .object(JSONObject(elements)) }
 }

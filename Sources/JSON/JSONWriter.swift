@@ -1,10 +1,10 @@
 extension JSONValue {
-    /// The document as UTF-8 text, object keys in their order.
+    /// The document as UTF-8 text. Object keys keep their order.
     ///
-    /// Without `indent` it is one line without spaces; otherwise one line an element, indented by as many spaces a
-    /// level, as Go's `MarshalIndent` writes it. No newline at the end either way.
+    /// Without `indent` the text is one line without spaces. Otherwise each element is on its own line, indented by
+    /// `indent` spaces for each level, as Go's `MarshalIndent` writes it. The text does not end with a newline.
     ///
-    /// A number that JSON cannot write (infinite, not a number) becomes `null`.
+    /// A number that JSON cannot represent (infinite, not a number) becomes `null`.
     public func encoded(indent: Int? = nil) -> [UInt8] {
         var writer = JSONWriter(indent: indent)
         writer.write(self)

@@ -1,17 +1,17 @@
 internal import LinuxIO
 public import Telemetry
 
-/// What a daemon keeps of its rights once it serves: the fewest capabilities, and the system calls that it makes.
+/// The rights that a daemon keeps when it serves: the fewest capabilities, and the system calls that it makes.
 ///
-/// It holds for the rest of the process's life and for every program that the process starts.
+/// The limits apply until the process ends, and to every program that the process starts.
 public struct Hardening: Sendable {
     private let capabilities: [Capability]
     private let filter: SystemCallFilter
 
-    /// For the pod VM's daemon after its start; `entersNetworks` if there is a pod network to look at.
+    /// For the pod VM's daemon after its start. `entersNetworks` says whether there is a pod network to read.
     public static func forwarder(entersNetworks: Bool) -> Hardening {
-        // Its part of the pod's network is made. To read its state it enters podns (SYS_ADMIN), and asks the kernel
-        // for the policies that admit only the node's packets (NET_ADMIN).
+        // The pod network of the VM is already set up. To read its state, the daemon enters podns (SYS_ADMIN) and asks
+        // the kernel for the policies that admit only the node's packets (NET_ADMIN).
         Hardening(
             capabilities: entersNetworks ? [.netAdmin, .sysAdmin] : [],
             filter: .forwarder(entersNetworks: entersNetworks))
@@ -20,15 +20,15 @@ public struct Hardening: Sendable {
     /// For the program that writes the files of the VM's user data.
     public static let provision = Hardening(capabilities: [], filter: .provision)
 
-    /// For the node's daemon before it serves; `entersNetworks` if it makes pods' networks.
+    /// For the node's daemon before it serves. `entersNetworks` says whether it makes pod networks.
     public static func adaptor(entersNetworks: Bool, bindsLowPort: Bool) -> Hardening {
-        // SYS_ADMIN to enter pods' namespaces; NET_ADMIN for links, routes and rules there and on the node.
+        // SYS_ADMIN to enter pods' namespaces. NET_ADMIN for links, routes and rules in the namespaces and on the node.
         Hardening(
             capabilities: (entersNetworks ? [.netAdmin, .sysAdmin] : []) + (bindsLowPort ? [.netBindService] : []),
             filter: .adaptor(entersNetworks: entersNetworks))
     }
 
-    /// Drops everything else, permanently. Call it while the process has one thread.
+    /// Drops all other rights permanently. Call this while the process has one thread.
     ///
     /// - Throws: ``HardeningError``.
     public func apply(_ mode: SystemCallFilter.Mode, logger: Logger = .silent) throws(HardeningError) {
@@ -53,9 +53,9 @@ public struct Hardening: Sendable {
     }
 }
 
-/// Why a process has rights that it does not need, and does not go on with them.
+/// The reason why a process has rights that it does not need. The process does not continue with them.
 public struct HardeningError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The failed operation, the reason and what to do.
+    /// The failed operation, the reason and the action to take.
     public let description: String
 
     init(_ reason: String, advice: String?) { description = advice.map { "\(reason); \($0)" } ?? reason }

@@ -1,36 +1,36 @@
 internal import CSeccomp
 internal import Glibc
 
-// What the daemons need, as scripts/system-calls measures it, and the calls of the same kind that another version of glibc, of
-// Swift's runtime or of a library makes in their place.
+// The system calls that the daemons need, as scripts/system-calls measures them, and the equivalent calls that another
+// version of glibc, of Swift's runtime or of a library makes.
 extension SystemCallFilter {
-    /// For the pod VM's daemon: it reads files and writes none.
+    /// For the pod VM's daemon. It reads files and does not write files.
     ///
     /// With `entersNetworks` a thread may enter a network namespace.
     static func forwarder(entersNetworks: Bool) -> SystemCallFilter {
         SystemCallFilter(everyDaemon, readingFiles, entersNetworks ? networks : [])
     }
 
-    /// For the pod VM's first program, which writes the files of the VM's user data.
+    /// For the pod VM's first program. It writes the files of the VM's user data.
     static var provision: SystemCallFilter {
         SystemCallFilter(everyDaemon, writingFiles)
     }
 
-    /// For the node's daemon: it also keeps records and sockets of sandboxes.
+    /// For the node's daemon. It also stores records and sockets of sandboxes.
     static func adaptor(entersNetworks: Bool) -> SystemCallFilter {
         SystemCallFilter(everyDaemon, writingFiles, entersNetworks ? networks : [])
     }
 
     private static var everyDaemon: [Rule] { memory + process + time + events + descriptors + sockets }
 
-    /// No memory is both written to and run, nor run after it was written to.
+    /// No memory is writable and executable at the same time, or executable after it was writable.
     private static let memory: [Rule] =
         Rule.all("brk madvise membarrier mincore mremap munmap")
         + Rule.one("mmap", argument: 2, mask: writable | runnable, of: 0, writable, runnable)
         + Rule.one("mprotect", argument: 2, mask: runnable, of: 0)
     private static let (writable, runnable) = (UInt64(PROT_WRITE), UInt64(PROT_EXEC))
 
-    /// Threads, and no processes: neither fork nor execve, nor clone without the flags of a thread.
+    /// Threads, but no processes: neither fork nor execve, nor clone without the flags of a thread.
     private static let process: [Rule] =
         Rule.all(
             """
@@ -39,11 +39,11 @@ extension SystemCallFilter {
             getrandom sysinfo uname rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack restart_syscall
             """)
         + Rule.one("clone", argument: 0, mask: cseccomp_thread, of: cseccomp_thread)
-        // To read a limit, of this process.
+        // Reading a limit of this process.
         + Rule.all("getrlimit") + Rule.one("prlimit64", argument: 0, of: 0)
         // abort(3), and cancelling a thread.
         + Rule.one("tgkill", argument: 0, of: UInt64(getpid()))
-        // A thread's name.
+        // Setting and reading a thread's name.
         + Rule.one("prctl", argument: 0, of: UInt64(PR_SET_NAME), UInt64(PR_GET_NAME))
 
     private static let time = Rule.all(
@@ -64,7 +64,7 @@ extension SystemCallFilter {
             """)
         + Rule.one(
             "ioctl", argument: 1,
-            // Is it a terminal, how wide is it, what is there to read, what kind of namespace is it.
+            // Reading whether it is a terminal, its width, the number of readable bytes, and the kind of a namespace.
             of: UInt64(TCGETS), UInt64(TIOCGWINSZ), UInt64(FIONREAD), UInt64(FIONBIO),
             cseccomp_namespace_kind)
 
@@ -84,7 +84,7 @@ extension SystemCallFilter {
         stat statfs statx
         """)
 
-    /// Files are opened, and none is written to or made.
+    /// Files can be opened, but not written or created.
     private static let readingFiles: [Rule] =
         lookingAtFiles + Rule.one("openat", argument: 2, mask: writes, of: 0)
         + Rule.one("open", argument: 1, mask: writes, of: 0)
@@ -99,6 +99,6 @@ extension SystemCallFilter {
             utimensat
             """)
 
-    /// Into network namespaces, and no others.
+    /// Entering network namespaces, but no other namespaces.
     private static let networks = Rule.one("setns", argument: 1, of: cseccomp_network_namespace)
 }

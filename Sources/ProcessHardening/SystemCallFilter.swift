@@ -1,42 +1,42 @@
 internal import CSeccomp
 internal import LinuxIO
 
-/// The system calls that a process may make; the kernel refuses every other one (seccomp(2)).
+/// The system calls that a process may make. The kernel refuses all other calls (seccomp(2)).
 ///
-/// A refused call fails with ENOSYS, as on a kernel that does not have it: libraries then take an older call, and what
-/// cannot do without it reports an error. Ending the process instead would cut off all pods that it serves.
+/// A refused call fails with ENOSYS, as on a kernel without this call. Then libraries use an older call, and code that
+/// needs the call reports an error. If the filter ended the process instead, all pods that it serves would be cut off.
 public struct SystemCallFilter: Sendable {
-    /// What happens to a call that is not on the list.
+    /// How the kernel handles a call that is not on the list.
     public enum Mode: String, CaseIterable, Sendable {
-        /// It is refused.
+        /// The kernel refuses the call.
         case enforce
-        /// It is made, and noted in the kernel's audit log.
+        /// The kernel allows the call and records it in its audit log.
         case log
         /// There is no filter.
         case off
     }
 
-    /// A call that is allowed if all conditions hold.
+    /// A call that is allowed if all conditions are true.
     struct Rule: Sendable {
         let call: String
         var conditions: [Condition] = []
     }
 
-    /// That an argument, counted from 0, has of the bits of `mask` those of `value`.
+    /// A condition: an argument, counted from 0, has the bits of `value` within the bits of `mask`.
     struct Condition: Sendable {
         let argument: UInt32
         let mask: UInt64
         let value: UInt64
     }
 
-    /// A call may have several rules, of which one has to hold.
+    /// The allowed calls. A call may have several rules, and one of them must be true.
     let rules: [Rule]
 
     init(_ groups: [Rule]...) { rules = groups.flatMap { $0 } }
 
-    /// Filters the calls of all threads of this process, and of everything that it starts, permanently.
+    /// Filters the calls of all threads of this process, and of all processes that it starts, permanently.
     ///
-    /// - Throws: ``SystemCallError``, with nothing filtered.
+    /// - Throws: ``SystemCallError``. Then no call is filtered.
     func install(_ mode: Mode) throws(SystemCallError) {
         if mode == .off { return }
         guard let context = unsafe seccomp_init(mode == .log ? UInt32(SCMP_ACT_LOG) : cseccomp_refuse) else {
@@ -47,17 +47,18 @@ public struct SystemCallFilter: Sendable {
             try Self.check("seccomp_attr_set", unsafe seccomp_attr_set(context, attribute, value))
         }
         try set(SCMP_FLTATR_CTL_TSYNC, 1)
-        // Calls of another architecture's table (i386 on x86-64) are unlisted calls too.
+        // Calls of another architecture's table (i386 on x86-64) are also not on the list.
         try set(SCMP_FLTATR_ACT_BADARCH, cseccomp_refuse)
-        // A search tree instead of a list to walk.
+        // The kernel searches a tree instead of a list.
         try set(SCMP_FLTATR_CTL_OPTIMIZE, 2)
-        // Kernels before 5.16 slow a filtered process down against Spectre v4, which a filter has nothing to do with.
+        // Kernels before 5.16 slow a filtered process down against Spectre v4, which is not related to a filter.
         try set(SCMP_FLTATR_CTL_SSB, 1)
-        // A filter cannot see its flags, so it is refused, and glibc calls clone instead: that is nothing to note.
+        // A filter cannot read the flags of clone3, so clone3 is not on the list, and glibc calls clone instead. Mode
+        // `log` allows clone3, so that the log does not record it.
         let rules = rules + (mode == .log ? Rule.all("clone3") : [])
         for rule in rules {
             let number = unsafe seccomp_syscall_resolve_name(rule.call)
-            // A library that is older than the call; and below, an architecture that does not have it.
+            // The library is older than the call. Below, the architecture does not have the call.
             if number == __NR_SCMP_ERROR { continue }
             let conditions = rule.conditions.map {
                 scmp_arg_cmp(arg: $0.argument, op: SCMP_CMP_MASKED_EQ, datum_a: $0.mask, datum_b: $0.value)
@@ -76,12 +77,12 @@ public struct SystemCallFilter: Sendable {
 }
 
 extension SystemCallFilter.Rule {
-    /// Each of `calls`, whatever its arguments.
+    /// Allows each of `calls` with any arguments.
     static func all(_ calls: String) -> [Self] {
         calls.split(whereSeparator: \.isWhitespace).map { Self(call: "\($0)") }
     }
 
-    /// `call` if its argument has exactly one of `values` in the bits of `mask`.
+    /// Allows `call` if its argument has exactly one of `values` in the bits of `mask`.
     static func one(
         _ call: String, argument: UInt32, mask: UInt64 = 0xffff_ffff, of values: UInt64...
     ) -> [Self] {

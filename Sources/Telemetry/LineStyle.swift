@@ -1,12 +1,12 @@
-/// How a log line becomes bytes.
+/// How a log line is encoded.
 ///
-/// Whatever a message or a field holds - a pod's name, an answer from elsewhere - a
-/// line stays one line, a terminal gets no commands from it, and JSON stays JSON.
+/// A message or a field can hold any text, such as a pod's name or an answer of another service. A line always stays
+/// one line, a terminal receives no commands from it, and JSON stays valid.
 enum LineStyle: Sendable, Equatable {
     case human(colored: Bool)
     case json
 
-    /// Longest text of a message or a field, in bytes: a line must not fill a disk.
+    /// The longest text of a message or a field, in bytes. A line must not fill a disk.
     static let textLimit = 8 << 10
 
     func line(at time: WallTime, _ level: LogLevel, _ message: String, _ fields: [LogField]) -> [UInt8] {
@@ -73,7 +73,7 @@ enum LineStyle: Sendable, Equatable {
         line += "}"
     }
 
-    /// `text` up to the limit, with a word on what is missing.
+    /// `text` up to the limit, with a note about the removed part.
     private static func cut(_ text: String) -> String {
         guard text.utf8.count > textLimit else { return text }
         let head = String(decoding: text.utf8.prefix(textLimit), as: UTF8.self)

@@ -1,15 +1,15 @@
-/// How much a log line matters.
+/// The severity of a log line.
 public enum LogLevel: Int, Sendable, CaseIterable, Comparable, CustomStringConvertible {
-    /// For finding the cause of a problem.
+    /// Details that help to find the cause of a problem.
     case debug
-    /// What happened, once per thing that a person would ask about.
+    /// An event, once for each object that an operator may ask about.
     case info
-    /// Something is not as it should be, and we went on.
+    /// A problem after which the program continues.
     case warning
-    /// Something that was asked for was not done.
+    /// A request that failed.
     case error
 
-    /// The level called `name`, as flags and environment spell it.
+    /// The level with this name, as flags and environment variables spell it.
     public init?(name: String) {
         switch name.lowercased() {
         case "debug": self = .debug

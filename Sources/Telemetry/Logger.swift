@@ -2,21 +2,20 @@ internal import LinuxIO
 
 /// Writes log lines, each with a level, a message and fields.
 ///
-/// A value: ``with(_:_:)`` makes a logger that adds a field to each of its lines, so
-/// that who works on a sandbox need not name it again. Messages and fields are not
-/// even computed for a line that is not written.
+/// A logger is a value. ``with(_:_:)`` makes a logger that adds a field to each of its lines, so that code for a
+/// sandbox need not name the sandbox again. Messages and fields of a line that is not written are not computed.
 public struct Logger: Sendable {
-    /// How a line looks.
+    /// The format of a line.
     public enum Format: Sendable {
-        /// For eyes when standard error is a terminal, else JSON.
+        /// Text if standard error is a terminal, otherwise JSON.
         case automatic
-        /// One aligned line of text.
+        /// One aligned line of text, for people.
         case human
-        /// One JSON object a line: `time`, `level`, `message` and the fields.
+        /// One JSON object in each line: `time`, `level`, `message` and the fields.
         case json
     }
 
-    /// Takes one whole line, its newline included.
+    /// Receives one whole line, including its newline.
     public typealias Sink = @Sendable (_ line: [UInt8]) -> Void
 
     private struct Output: Sendable {
@@ -26,11 +25,11 @@ public struct Logger: Sendable {
         let sink: Sink
     }
 
-    /// nil when nothing is to be written.
+    /// nil if the logger writes nothing.
     private let output: Output?
     private var context: [LogField] = []
 
-    /// A logger of the lines at `level` and above, to standard error with one write(2) each.
+    /// Makes a logger for lines at `level` and above. It writes each line to standard error with one write(2).
     public init(level: LogLevel = .info, format: Format = .automatic, redactor: Redactor = Redactor()) {
         let style: LineStyle =
             switch format {
@@ -41,7 +40,7 @@ public struct Logger: Sendable {
         output = Output(level: level, style: style, redactor: redactor, sink: { StandardError.write($0) })
     }
 
-    /// A logger of the lines at `level` and above, to `sink`.
+    /// Makes a logger for lines at `level` and above. It passes each line to `sink`.
     public init(level: LogLevel, format: Format, redactor: Redactor = Redactor(), sink: @escaping Sink) {
         let style: LineStyle = if case .human = format { .human(colored: false) } else { .json }
         output = Output(level: level, style: style, redactor: redactor, sink: sink)
@@ -49,18 +48,19 @@ public struct Logger: Sendable {
 
     private init() { output = nil }
 
-    /// A logger that writes nothing, at the cost of one comparison.
+    /// A logger that writes nothing and costs one comparison.
     public static let silent = Logger()
 
-    /// What no line shows: shared by all loggers that come from one; nil when nothing is written.
+    /// The secrets that no line shows. Loggers that are derived from one logger share it. nil if the logger writes
+    /// nothing.
     public var redactor: Redactor? { output?.redactor }
 
-    /// This logger with one more field on each line; a field of the same key is replaced.
+    /// This logger with one more field on each line. The field replaces a field with the same key.
     public func with(_ key: String, _ value: some CustomStringConvertible) -> Logger {
         output == nil ? self : with(LogField(key, value))
     }
 
-    /// This logger with one more field on each line; a field of the same key is replaced.
+    /// This logger with one more field on each line. The field replaces a field with the same key.
     public func with(_ field: LogField) -> Logger {
         guard output != nil else { return self }
         var copy = self
@@ -69,25 +69,25 @@ public struct Logger: Sendable {
         return copy
     }
 
-    /// Whether a line of `level` would be written.
+    /// Whether the logger writes lines of `level`.
     public func isEnabled(_ level: LogLevel) -> Bool { output.map { level >= $0.level } ?? false }
 
-    /// Writes a line that only helps in finding a cause.
+    /// Writes a line that helps to find the cause of a problem.
     public func debug(_ message: @autoclosure () -> String, _ fields: @autoclosure () -> [LogField] = []) {
         log(.debug, message, fields)
     }
 
-    /// Writes a line about what happened.
+    /// Writes a line about an event.
     public func info(_ message: @autoclosure () -> String, _ fields: @autoclosure () -> [LogField] = []) {
         log(.info, message, fields)
     }
 
-    /// Writes a line about what is wrong, but was survived.
+    /// Writes a line about a problem after which the program continues.
     public func warning(_ message: @autoclosure () -> String, _ fields: @autoclosure () -> [LogField] = []) {
         log(.warning, message, fields)
     }
 
-    /// Writes a line about what was not done.
+    /// Writes a line about a request that failed.
     public func error(_ message: @autoclosure () -> String, _ fields: @autoclosure () -> [LogField] = []) {
         log(.error, message, fields)
     }

@@ -1,8 +1,8 @@
 internal import LinuxIO
 
-/// All that is counted under one name.
+/// All samples of one metric.
 ///
-/// Its lock guards the samples alone and is held for a dictionary look-up at most.
+/// The lock guards only the samples. It is held at most for a dictionary look-up.
 final class MetricFamily: Sendable {
     enum Kind: Sendable {
         case counter
@@ -10,7 +10,7 @@ final class MetricFamily: Sendable {
         case reading(@Sendable () -> Double?)
         case histogram([Double])
 
-        /// The kind, as Prometheus calls it.
+        /// The name of the kind in Prometheus.
         var word: String {
             switch self {
             case .counter: "counter"
@@ -21,10 +21,10 @@ final class MetricFamily: Sendable {
     }
 
     struct Sample: Sendable {
-        /// The count or the gauge; for a histogram the sum.
+        /// The count or the gauge. For a histogram it is the sum.
         var value = 0.0
         var count: UInt64 = 0
-        /// How many fell in each bucket alone; what is rendered adds them up.
+        /// The number of observations in each single bucket. The rendered output has cumulative numbers.
         var buckets: [UInt64]
     }
 
@@ -44,7 +44,7 @@ final class MetricFamily: Sendable {
         if case .histogram(let bounds) = kind { bucketCount = bounds.count }
         let empty = Sample(buckets: Array(repeating: 0, count: bucketCount))
         emptySample = empty
-        // Without labels there is one sample, and it is there from the start: a count of 0 is a fact.
+        // Without labels there is one sample. It exists from the start, because a count of 0 is a valid value.
         samples = Lock(labels.isEmpty ? [[]: empty] : [:])
     }
 
@@ -86,7 +86,7 @@ final class MetricFamily: Sendable {
         return pairs.isEmpty ? "" : "{\(pairs.joined(separator: ","))}"
     }
 
-    /// Whether Prometheus takes `text` for a metric's or a label's name.
+    /// Whether `text` is a valid name of a metric or a label in Prometheus.
     static func isName(_ text: String) -> Bool {
         guard let first = text.utf8.first, !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) else {
             return false

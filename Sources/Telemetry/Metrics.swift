@@ -1,32 +1,31 @@
 internal import LinuxIO
 
-/// The counts and measures of a process, for Prometheus to read.
+/// The counters and measurements of a process. Prometheus reads them.
 ///
-/// A metric is registered once, under its name, by who knows what it means; what
-/// comes back is a small value to count with. Labels have few possible values each: a
-/// phase, an outcome, never a pod.
+/// The code that owns a metric registers it once, under its name. The result is a small value that counts. A label has
+/// only a few possible values, such as a phase or an outcome. A pod is never a label.
 public final class Metrics: Sendable {
     private let families = Lock<[MetricFamily]>([])
 
     /// A registry without metrics.
     public init() {}
 
-    /// A count that only grows. Its name ends in `_total`.
+    /// Makes a counter, which only increases. Its name ends in `_total`.
     public func counter(_ name: String, _ help: String, labels: [String] = []) -> Counter {
         Counter(family: register(name, help, .counter, labels))
     }
 
-    /// A value that goes up and down.
+    /// Makes a gauge, which increases and decreases.
     public func gauge(_ name: String, _ help: String, labels: [String] = []) -> Gauge {
         Gauge(family: register(name, help, .gauge, labels))
     }
 
-    /// A value that is read when the metrics are requested; nil is left out.
+    /// Makes a gauge that is read when the metrics are requested. The metrics leave out a nil value.
     public func gauge(_ name: String, _ help: String, read: @escaping @Sendable () -> Double?) {
         _ = register(name, help, .reading(read), [])
     }
 
-    /// How often a measure fell below each of `buckets`, its sum and its count.
+    /// Makes a histogram: the number of values below each of `buckets`, the sum and the count.
     public func histogram(
         _ name: String, _ help: String, buckets: [Double] = Histogram.seconds, labels: [String] = []
     ) -> Histogram {
@@ -34,7 +33,7 @@ public final class Metrics: Sendable {
         return Histogram(family: register(name, help, .histogram(buckets), labels))
     }
 
-    /// All metrics in Prometheus' text format (version 0.0.4), in the order of registration.
+    /// All metrics in the text format of Prometheus (version 0.0.4), in the order of registration.
     public func render() -> String {
         var text = ""
         for family in families.withLock({ $0 }) { family.render(into: &text) }
@@ -58,29 +57,29 @@ public final class Metrics: Sendable {
     }
 }
 
-/// A count that only grows.
+/// A count that only increases.
 public struct Counter: Sendable {
     fileprivate let family: MetricFamily
 
-    /// Adds to the count of these label values, given in the order of the labels.
+    /// Adds to the count of these label values. They are in the order of the labels.
     public func increment(_ labels: String..., by amount: Double = 1) {
         precondition(amount >= 0, "a counter only grows")
         family.change(labels) { $0.value += amount }
     }
 }
 
-/// A value that goes up and down.
+/// A value that increases and decreases.
 public struct Gauge: Sendable {
     fileprivate let family: MetricFamily
 
     /// Sets the value of these label values.
     public func set(_ value: Double, _ labels: String...) { family.change(labels) { $0.value = value } }
 
-    /// Adds to the value of these label values; negative to take away.
+    /// Adds to the value of these label values. A negative amount decreases the value.
     public func add(_ amount: Double, _ labels: String...) { family.change(labels) { $0.value += amount } }
 }
 
-/// How a measure is distributed.
+/// The distribution of a measurement.
 public struct Histogram: Sendable {
     /// Bounds for durations in seconds, from a millisecond to ten minutes.
     public static let seconds: [Double] = [
@@ -89,10 +88,10 @@ public struct Histogram: Sendable {
 
     fileprivate let family: MetricFamily
 
-    /// Counts a measure in.
+    /// Counts a value.
     public func observe(_ value: Double, _ labels: String...) { observe(value, labels) }
 
-    /// Counts a duration in, as seconds.
+    /// Counts a duration, in seconds.
     public func observe(_ duration: Duration, _ labels: String...) {
         observe(duration / .seconds(1), labels)
     }

@@ -1,16 +1,16 @@
 extension String {
-    /// This text as a terminal, a table, a log or an event may show it.
+    /// This text in a form that is safe for a terminal, a table, a log or an event.
     ///
-    /// Text from elsewhere - a pod's name, an answer of Azure's - can hold characters that steer a terminal, turn the
-    /// reading direction, end a line or cannot be seen. Each of these becomes JSON's escape for it, such as `\u202e`.
-    /// A JSON document therefore keeps its meaning; its own line ends are kept with `keepingLines`.
+    /// Text of other programs, such as a pod's name or an answer of Azure, can hold characters that control a terminal,
+    /// change the reading direction, end a line or are invisible. Each of these characters becomes its JSON escape,
+    /// such as `\u202e`. A JSON document therefore keeps its meaning. `keepingLines` keeps the line ends of the text.
     public func printable(keepingLines: Bool = false) -> String {
         var shown = ""
         shown.append(printable: self, keepingLines: keepingLines)
         return shown
     }
 
-    /// Appends ``printable(keepingLines:)`` of `text`; with `quoting`, `"` and `\` are escaped as well.
+    /// Appends ``printable(keepingLines:)`` of `text`. With `quoting`, `"` and `\` are escaped too.
     mutating func append(printable text: String, quoting: Bool = false, keepingLines: Bool = false) {
         // Nearly all text is printable ASCII.
         let isPlain = text.utf8.allSatisfy { byte in
@@ -31,7 +31,7 @@ extension String {
             case "\t": self += "\\t"
             case _ where scalar.isPrintable: unicodeScalars.append(scalar)
             default:
-                // JSON writes what is beyond four digits as two surrogates.
+                // JSON writes a character with more than four hex digits as two surrogates.
                 for unit in scalar.utf16 {
                     let digits = String(unit, radix: 16)
                     self += "\\u" + String(repeating: "0", count: 4 - digits.utf8.count) + digits
@@ -42,10 +42,10 @@ extension String {
 }
 
 extension Unicode.Scalar {
-    /// Whether it has a shape of its own, or is a space.
+    /// Whether the character has a visible shape or is a space.
     ///
-    /// Not printable are the control characters (C0, DEL, C1), the format characters (they turn the reading direction,
-    /// join, tag or have no width) and the separators of lines and paragraphs.
+    /// Not printable are the control characters (C0, DEL, C1), the format characters (they change the reading
+    /// direction, join, tag or have no width) and the separators of lines and paragraphs.
     public var isPrintable: Bool {
         if (0x20..<0x7f).contains(value) { return true }
         return switch properties.generalCategory {

@@ -1,22 +1,23 @@
 internal import LinuxIO
 
-/// The secrets of a process that no log line and no error may show; loggers and the clients of other services share it.
+/// The secrets of a process, which no log line and no error may show. Loggers and the clients of other services share
+/// it.
 public final class Redactor: Sendable {
     private struct State {
         var filter = SecretFilter()
-        /// The oldest first.
+        /// The secrets in their order, the oldest first.
         var lasting: [Secret<String>] = []
     }
 
-    /// How many secrets stay hidden permanently: access tokens of more than a day, and the credentials for them.
+    /// The number of secrets that stay hidden permanently: the access tokens of more than a day, and their credentials.
     private static let limit = 64
 
     private let state = Lock(State())
 
-    /// A redactor that knows no secret.
+    /// Makes a redactor without secrets.
     public init() {}
 
-    /// Hides a secret from now on. When there are too many, the one that was told longest ago is shown again.
+    /// Hides a secret permanently. If there are too many secrets, the redactor stops hiding the oldest one.
     public func hide(_ secret: Secret<String>) {
         state.withLock { state in
             if let index = state.lasting.firstIndex(of: secret) {
@@ -29,7 +30,7 @@ public final class Redactor: Sendable {
         }
     }
 
-    /// Hides a secret for as long as `body` takes.
+    /// Hides a secret while `body` runs.
     public func hiding<Result, Failure: Error>(
         _ secret: Secret<String>, _ body: () async throws(Failure) -> Result
     ) async throws(Failure) -> Result {
@@ -38,6 +39,6 @@ public final class Redactor: Sendable {
         return try await body()
     }
 
-    /// The text without what is hidden now.
+    /// The text without the secrets that are hidden now.
     public func redacted(_ text: String) -> String { state.withLock { $0.filter }.redacted(text) }
 }

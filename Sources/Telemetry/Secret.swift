@@ -1,7 +1,7 @@
-/// A value that must not be seen by accident.
+/// A value that must not be shown by accident.
 ///
-/// However it is printed, interpolated, dumped or logged, it says `‹secret›`; only
-/// ``reveal()`` gives it out, and that name is what a reviewer searches for.
+/// Printing, interpolating, dumping and logging it give `‹secret›`. Only ``reveal()`` returns the value, so a reviewer
+/// can search for that name.
 public struct Secret<Value: Sendable>: Sendable, CustomStringConvertible, CustomDebugStringConvertible,
     CustomReflectable
 {
@@ -10,7 +10,7 @@ public struct Secret<Value: Sendable>: Sendable, CustomStringConvertible, Custom
     /// Hides `value`.
     public init(_ value: Value) { self.value = value }
 
-    /// The value itself, for the one place that needs it.
+    /// The value itself. Call this only where the value is needed.
     public func reveal() -> Value { value }
 
     /// A placeholder in place of the value.

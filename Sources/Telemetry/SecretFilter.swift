@@ -1,26 +1,26 @@
-/// Takes secrets out of text that is about to be shown.
+/// Removes secrets from text before it is shown.
 ///
-/// A secret is found whole, and each piece of it from 31 bytes on: a server that repeats a secret may cut it. What
-/// follows `Bearer`,
-/// `sig=` or a similar name, and what looks like a JSON Web Token, is taken out even if it was never hidden: it may be
-/// another program's.
+/// The filter finds a whole secret and each piece of it that has at least 31 bytes, because a server that repeats a
+/// secret may cut it. The filter also removes the text after `Bearer`, `sig=` or a similar name, and text that looks
+/// like a JSON Web Token. Such text may be a secret of another program.
 struct SecretFilter: Sendable {
-    /// Shorter texts are too likely to be words of a message.
+    /// The minimum length of a secret. Shorter texts are too likely to be words of a message.
     private static let shortest = 6
-    /// Bytes that are compared at once.
+    /// The number of bytes that are compared at once.
     private static let blockSize = 16
-    /// What stands in a secret's place.
+    /// The replacement for a secret.
     private static let cover = Array("\(Secret(""))".utf8)
 
-    /// The blocks of the secrets, from their beginnings and from their ends, with how many secrets have each.
+    /// The blocks of the secrets, from their beginnings and from their ends, with the number of secrets that have each
+    /// block.
     private var blocks: [UInt128: Int] = [:]
-    /// Secrets that are shorter than a block.
+    /// The secrets that are shorter than a block.
     private var words: [[UInt8]] = []
 
-    /// A filter that knows no secret.
+    /// Makes a filter without secrets.
     init() {}
 
-    /// Takes out that secret, as it is and as it stands in URLs and forms.
+    /// Adds a secret: its plain text, and its encodings in URLs and forms.
     mutating func hide(_ secret: Secret<String>) {
         for form in Self.forms(of: secret) {
             if form.count < Self.blockSize {
@@ -31,7 +31,7 @@ struct SecretFilter: Sendable {
         }
     }
 
-    /// Undoes one ``hide(_:)`` of that secret.
+    /// Reverses one ``hide(_:)`` of the secret.
     mutating func show(_ secret: Secret<String>) {
         for form in Self.forms(of: secret) {
             if form.count < Self.blockSize {
@@ -92,7 +92,7 @@ struct SecretFilter: Sendable {
         }
     }
 
-    /// Whether a byte stands in a URL as it is.
+    /// Whether a URL contains the byte without an escape.
     static func isUnreserved(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
@@ -103,7 +103,7 @@ struct SecretFilter: Sendable {
     }
 }
 
-/// Which bytes of a text are not to be seen.
+/// The bytes of a text that must be hidden.
 struct Mask {
     let bytes: [UInt8]
     private var isHidden: [Bool] = []
@@ -112,7 +112,7 @@ struct Mask {
 
     var isEmpty: Bool { isHidden.isEmpty }
 
-    /// Hides a range; with `wholeRun` all that goes on from it without a delimiter, on both sides.
+    /// Hides a range. With `wholeRun` it also hides the bytes on both sides, up to a delimiter.
     mutating func hide(_ range: Range<Int>, wholeRun: Bool = true) {
         if isHidden.isEmpty { isHidden = Array(repeating: false, count: bytes.count) }
         var (start, end) = (range.lowerBound, range.upperBound)
@@ -123,11 +123,11 @@ struct Mask {
         for index in start..<end { isHidden[index] = true }
     }
 
-    /// Whether a token goes on with that byte: base64 of both alphabets, what joins a JSON Web Token's parts, percent
-    /// signs.
+    /// Whether the byte can be a part of a token: base64 of both alphabets, the separator of a JSON Web Token's parts,
+    /// percent signs.
     static func isOfRun(_ byte: UInt8) -> Bool { SecretFilter.isUnreserved(byte) || "+/%=".utf8.contains(byte) }
 
-    /// The bytes, with `cover` for each stretch that is hidden.
+    /// The bytes, with `cover` in place of each hidden range.
     func covered(with cover: [UInt8]) -> [UInt8] {
         var covered: [UInt8] = []
         for (index, byte) in bytes.enumerated() {
@@ -141,13 +141,13 @@ struct Mask {
     }
 }
 
-/// What gives a secret away that is not known.
+/// Patterns that identify an unknown secret.
 enum SecretPatterns {
-    /// Before a secret, in lower case, and how long the secret is at least.
+    /// The text before a secret, in lower case, and the minimum length of the secret.
     private static let marks: [(mark: [UInt8], length: Int)] = [
         ("bearer ", 20), ("sig=", 8), ("client_secret=", 1), ("client_assertion=", 1),
     ].map { (Array($0.0.utf8), $0.1) }
-    /// A JSON Web Token's beginning, `{"` in base64, and how long such tokens are at least.
+    /// The beginning of a JSON Web Token, `{"` in base64, and the minimum length of such tokens.
     private static let token = (start: Array("eyJ".utf8), length: 40)
 
     static func find(in bytes: [UInt8], _ mask: inout Mask) {
@@ -164,7 +164,7 @@ enum SecretPatterns {
         }
     }
 
-    /// In any case of letters.
+    /// Compares without regard to upper and lower case.
     private static func starts(_ bytes: [UInt8], at index: Int, with mark: [UInt8]) -> Bool {
         guard bytes.count - index >= mark.count else { return false }
         return zip(bytes[index...], mark).allSatisfy { byte, letter in

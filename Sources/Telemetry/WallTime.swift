@@ -1,23 +1,22 @@
 internal import LinuxIO
 
-/// A point in time as people write it, in UTC.
+/// A point in time in the usual text form, in UTC.
 ///
-/// For logs and records only: the clock behind it may jump, so nothing is measured or
-/// waited for with it.
+/// Use it only for logs and records. The clock may jump, so do not use it to measure or to wait.
 public struct WallTime: Sendable, Hashable, Comparable, CustomStringConvertible {
-    /// Since 1 January 1970, leap seconds not counted.
+    /// Milliseconds since 1 January 1970, without leap seconds.
     public let millisecondsSinceEpoch: Int64
 
-    /// The time that many milliseconds after 1 January 1970.
+    /// The time that is this number of milliseconds after 1 January 1970.
     public init(millisecondsSinceEpoch: Int64) { self.millisecondsSinceEpoch = millisecondsSinceEpoch }
 
-    /// The time that many seconds after 1 January 1970; the nearest that milliseconds can say.
+    /// The time that is this number of seconds after 1 January 1970, limited to the range of milliseconds.
     public init(secondsSinceEpoch: Int64) {
         let (product, overflows) = secondsSinceEpoch.multipliedReportingOverflow(by: 1000)
         millisecondsSinceEpoch = overflows ? (secondsSinceEpoch < 0 ? .min : .max) : product
     }
 
-    /// The time it is.
+    /// The current time.
     public static var now: WallTime {
         let (seconds, nanoseconds) = SystemInfo.wallClock
         return WallTime(millisecondsSinceEpoch: seconds * 1000 + Int64(nanoseconds) / 1_000_000)
@@ -46,8 +45,8 @@ public struct WallTime: Sendable, Hashable, Comparable, CustomStringConvertible 
     private var milliseconds: Int64 { ((millisecondsSinceEpoch % 1000) + 1000) % 1000 }
     private var secondOfDay: Int64 { ((secondsSinceEpoch % 86400) + 86400) % 86400 }
 
-    /// The proleptic Gregorian date, counted in eras of 400 years that begin on 1 March,
-    /// so that the leap day is a year's last.
+    /// The proleptic Gregorian date. The calculation uses eras of 400 years that begin on 1 March, so that the leap day
+    /// is the last day of a year.
     private var date: (year: Int64, month: Int64, day: Int64) {
         let days = (secondsSinceEpoch - secondOfDay) / 86400 + 719_468
         let era = (days >= 0 ? days : days - 146_096) / 146_097

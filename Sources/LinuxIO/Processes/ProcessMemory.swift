@@ -16,7 +16,7 @@ public enum ProcessMemory {
     /// The function also returns freed heap memory.
     public static func forgetStartUp() {
         trim()
-        // The file content is large enough for its own mapping, so its memory is returned too.
+        // The buffer is large enough to get a separate mapping, so its memory is returned too.
         guard let bytes = try? DurableFile.read("/proc/self/smaps", limit: 8 << 20) else { return }
         for mapping in MappedFile.unwritten(bytes) {
             guard let start = unsafe UnsafeMutableRawPointer(bitPattern: mapping.start) else { continue }

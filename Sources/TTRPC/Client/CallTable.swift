@@ -1,10 +1,10 @@
 internal import LinuxIO
 
-/// A task that other code than its owner can cancel, for as long as it runs.
+/// A running task that code other than its owner can cancel.
 ///
-/// Safe in the one place that keeps such values: a call's task takes itself out of the table,
-/// under the lock, before it ends, and the table cancels only under the lock. A task group
-/// gives no handle to cancel one child by, and a group for each call would cost more than the call.
+/// Safe, because only one place stores such values. A call's task removes itself from the table, under the lock, before
+/// it ends. The table cancels tasks only under the lock. A task group gives no handle to cancel one child, and a group
+/// for each call would cost more than the call.
 @safe private struct RunningTask {
     private let task: UnsafeCurrentTask
 
@@ -17,7 +17,7 @@ internal import LinuxIO
     func cancel() { unsafe task.cancel() }
 }
 
-/// The calls of one connection: which ids were used, what is in flight, and until when.
+/// The calls of one connection: the used ids, the calls in flight, and their deadlines.
 final class CallTable: Sendable {
     private struct InFlight {
         let bytes: Int
@@ -31,7 +31,7 @@ final class CallTable: Sendable {
         var lastStream: UInt32 = 0
         var calls: [StreamID: InFlight] = [:]
         var bytes = 0
-        /// The frame being received, and when it must be there.
+        /// The frame that is being received, and its deadline.
         var frame: (number: Int, due: ContinuousClock.Instant)?
     }
 
@@ -40,7 +40,7 @@ final class CallTable: Sendable {
 
     init(limits: ServerLimits) { self.limits = limits }
 
-    /// Takes an id into use; ids are odd and only grow.
+    /// Takes an id into use. Ids are odd and always increase.
     func open(_ stream: StreamID) throws(Status) {
         guard stream.rawValue % 2 == 1 else {
             throw Status(.invalidArgument, "stream \(stream): a client's stream ids are odd")
@@ -54,7 +54,7 @@ final class CallTable: Sendable {
         }
     }
 
-    /// Makes room for a call whose request has `bytes`.
+    /// Adds a call whose request has `bytes` to the calls in flight, if the limits allow this.
     func admit(
         _ stream: StreamID, bytes: Int, deadline: ContinuousClock.Instant?, inbox: MessageInbox?
     ) throws(Status) {
@@ -73,7 +73,7 @@ final class CallTable: Sendable {
         if let refusal { throw Status(.resourceExhausted, refusal) }
     }
 
-    /// Notes that the running task serves `stream`, so that the deadline can cancel it.
+    /// Records that the running task serves `stream`, so that the deadline can cancel the task.
     func begin(_ stream: StreamID) {
         RunningTask.withCurrent { task in
             state.withLock { state in
@@ -83,7 +83,7 @@ final class CallTable: Sendable {
         }
     }
 
-    /// Whether `stream` still has no answer; the caller that gets true must answer it.
+    /// Whether `stream` has no answer yet. A caller that gets true must send the answer.
     func claimAnswer(_ stream: StreamID) -> Bool {
         state.withLock { state in
             guard let call = state.calls[stream], !call.isAnswered else { return false }
@@ -97,7 +97,7 @@ final class CallTable: Sendable {
         state.withLock { state in state.calls[stream].map { !$0.isAnswered } ?? false }
     }
 
-    /// Forgets a call; must be the last that its task does with the table.
+    /// Removes a call. This must be the last use of the table by the call's task.
     func remove(_ stream: StreamID) {
         state.withLock { state in
             guard let call = state.calls.removeValue(forKey: stream) else { return }
@@ -105,12 +105,12 @@ final class CallTable: Sendable {
         }
     }
 
-    /// Where data frames for `stream` go; nil when it has ended or takes none.
+    /// The inbox for data frames of `stream`. nil if the stream has ended or accepts no data.
     func inbox(of stream: StreamID) -> MessageInbox? {
         state.withLock { state in state.calls[stream]?.inbox }
     }
 
-    /// Ends what streaming handlers receive.
+    /// Ends the input of streaming handlers.
     func endStreams() {
         let inboxes = state.withLock { state in state.calls.values.compactMap { $0.inbox } }
         for inbox in inboxes { inbox.finish(throwing: CancellationError()) }
@@ -118,7 +118,7 @@ final class CallTable: Sendable {
 }
 
 extension CallTable {
-    /// Notes how the reader pauses; the moment at which the frame that has begun must be there.
+    /// Records how the reader pauses. Returns the deadline of a frame that has begun.
     func noteFrame(_ pause: FrameReader.Pause) -> ContinuousClock.Instant? {
         state.withLock { state in
             guard case .insideFrame(let number) = pause else {
@@ -132,17 +132,17 @@ extension CallTable {
         }
     }
 
-    /// What has expired by a moment.
+    /// The calls and the frame that have expired.
     struct ExpiredCalls {
-        /// Calls to be answered with DEADLINE_EXCEEDED; their tasks are cancelled.
+        /// Calls that must be answered with DEADLINE_EXCEEDED. Their tasks are cancelled.
         var calls: [StreamID] = []
-        /// The frame being received has taken too long.
+        /// Whether the frame that is being received has taken too long.
         var isFrameLate = false
-        /// When to look again.
+        /// The time of the next check.
         var next: ContinuousClock.Instant?
     }
 
-    /// Cancels the calls whose deadline is `now` or before.
+    /// Cancels the calls whose deadline is `now` or earlier.
     func expire(by now: ContinuousClock.Instant) -> ExpiredCalls {
         var due = ExpiredCalls()
         let inboxes: [MessageInbox] = state.withLock { state in

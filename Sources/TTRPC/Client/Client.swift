@@ -6,10 +6,10 @@ public import LinuxIO
 ///         try await client.call("grpc.Health", "Check", request, timeout: .seconds(30))
 ///     }
 ///
-/// Any number of calls may be in flight, each cancelled with its task. ttrpc has no way to tell
-/// the server so: only closing the connection cancels a call there.
+/// Any number of calls may be in flight. Each call is cancelled with its task. ttrpc has no message that cancels a call
+/// at the server. The server cancels a call only when the connection closes.
 ///
-/// Concurrency: callable from anywhere; everything else happens in ``run()``.
+/// Concurrency: any thread may call the methods. All other work happens in ``run()``.
 public final class Client: Sendable {
     private struct State {
         var nextStream: UInt32 = 1
@@ -17,20 +17,20 @@ public final class Client: Sendable {
         var end: Status?
     }
 
-    /// Bytes of requests that may wait for the server to read them; further calls wait.
+    /// The maximum bytes of requests that wait for the server to read them. Further calls wait.
     private static let queuedRequestBytes = 256 << 10
-    /// Bytes of a stream's messages that may wait to be received; further ones hold up the connection.
+    /// The maximum bytes of a stream's messages that wait to be received. Further messages block the connection.
     private static let inboxBytes = 1 << 20
 
     private let stream: any ByteStream
     private let loop: EpollLoop
-    /// What it takes from its server.
+    /// The limits for the server's answers.
     public let limits: ClientLimits
     private let state = Lock(State())
     private let queue = SendQueue(limit: queuedRequestBytes)
     private let timer: DeadlineTimer
 
-    /// Makes a client; a task must run ``run()`` for any call to end.
+    /// Makes a client. A task must run ``run()``, otherwise no call ends.
     public init(_ stream: any ByteStream, on loop: EpollLoop, limits: ClientLimits = .standard) {
         self.stream = stream
         self.loop = loop
@@ -38,7 +38,7 @@ public final class Client: Sendable {
         timer = DeadlineTimer(on: loop)
     }
 
-    /// Runs a client for as long as `body` takes, then closes the connection.
+    /// Runs a client while `body` runs, then closes the connection.
     public static func with<Result>(
         _ stream: any ByteStream, on loop: EpollLoop, limits: ClientLimits = .standard,
         _ body: (Client) async throws -> Result
@@ -49,9 +49,9 @@ public final class Client: Sendable {
         return try await body(client)
     }
 
-    /// Sends requests and takes in responses until the connection ends; closes it.
+    /// Sends requests and receives responses until the connection ends. Then it closes the connection.
     ///
-    /// Calls in flight then end with UNAVAILABLE, and so do later ones.
+    /// Calls in flight and later calls then fail with UNAVAILABLE.
     public func run() async {
         await withTaskExecutorPreference(loop) {
             await withDiscardingTaskGroup { group in
@@ -80,7 +80,7 @@ public final class Client: Sendable {
 
     /// Calls a unary method with an encoded message, and returns the encoded response.
     ///
-    /// The server learns of `timeout`; past it the call ends here whether it answers or not.
+    /// The server receives `timeout`. After the timeout the call ends here, whether the server answers or not.
     /// - Throws: ``Status`` (the server's own, DEADLINE_EXCEEDED, UNAVAILABLE when the connection ends,
     ///   RESOURCE_EXHAUSTED when the request is too long), or `CancellationError`.
     public func call(
@@ -98,7 +98,7 @@ public final class Client: Sendable {
                 case .failure(let refusal): continuation.resume(throwing: refusal)
                 case .success(let stream):
                     slot.withLock { $0 = stream }
-                    // Cancelled before there was anything to cancel.
+                    // The task was cancelled before the call was in the table.
                     if Task.isCancelled { cancel(stream) }
                 }
             }
@@ -109,8 +109,8 @@ public final class Client: Sendable {
 
     /// Opens a stream to a streaming method.
     ///
-    /// `request` is the first message; without one all are sent on the stream. When no more follow
-    /// (`sendsMore`), the server is told so at once. Throws as ``call(_:_:_:timeout:metadata:)`` does.
+    /// `request` is the first message. Without `request`, all messages are sent on the stream. If no more messages
+    /// follow (`sendsMore`), the server is told so with the request. Throws as ``call(_:_:_:timeout:metadata:)`` does.
     public func stream(
         _ service: String, _ method: String, _ request: [UInt8]? = nil, sendsMore: Bool = true,
         timeout: Duration? = nil, metadata: Metadata = .init()
@@ -129,7 +129,7 @@ extension Client {
     private static func encode(
         _ service: String, _ method: String, _ request: [UInt8], _ timeout: Duration?, _ metadata: Metadata
     ) throws(Status) -> [UInt8] {
-        // A deadline that has passed must not read as "no limit".
+        // A deadline that has passed must not be sent as 0, which means "no limit".
         let timeoutNanoseconds = timeout.map { max(1, $0.wholeNanoseconds) } ?? 0
         let envelope = RequestEnvelope(
             service: service, method: method, payload: request, timeoutNanoseconds: timeoutNanoseconds,
@@ -148,7 +148,7 @@ extension Client {
         }
     }
 
-    /// Takes the next id and sends the request under it: in one step, since ids must grow on the wire.
+    /// Takes the next id and sends the request with it. This is one step, because ids must increase on the wire.
     private func start(_ pending: PendingCall, flags: Frame.Flags, _ envelope: [UInt8]) -> Result<StreamID, Status> {
         var result = Result<StreamID, Status>.failure(Status(.unavailable, "the connection is closed"))
         queue.sendNow { bytes in
@@ -176,7 +176,7 @@ extension Client {
         }
     }
 
-    /// Forgets a call; its answer will be ignored.
+    /// Removes a call. Its answer will be ignored.
     func cancel(_ stream: StreamID) { take(stream)?.fail(CancellationError()) }
 
     private func take(_ stream: StreamID) -> PendingCall? {
@@ -227,7 +227,7 @@ extension Client {
                     "the server's answer has \(header.length) bytes, more than the limit of \(limits.answerBytes)"
                 take(header.stream)?.fail(Status(.resourceExhausted, text))
             case .frame(let header) where header.kind == .response:
-                // The stream is unknown when its caller has been cancelled.
+                // The stream is unknown if its caller has been cancelled.
                 guard let pending = take(header.stream) else { continue }
                 pending.end(with: reader.withPayload { Client.response($0) })
             case .frame(let header) where header.kind == .data:
@@ -237,7 +237,7 @@ extension Client {
                     _ = take(header.stream)
                     inbox.finish()
                 }
-            case .frame: break  // A server makes no requests.
+            case .frame: break  // A server sends no requests.
             }
         }
     }

@@ -1,15 +1,16 @@
-/// How much a client takes from its server.
+/// The limits of a client for the answers of its server.
 public struct ClientLimits: Sendable {
-    /// Bytes of an answer; a longer one fails its call with RESOURCE_EXHAUSTED.
+    /// The maximum bytes of an answer. A longer answer fails its call with RESOURCE_EXHAUSTED.
     public var answerBytes = Frame.payloadLimit
-    /// Fields of an answer that is read as a message; one with more fails its call with INTERNAL.
+    /// The maximum fields of an answer that is parsed as a message. An answer with more fields fails its call with
+    /// INTERNAL.
     public var answerFields = FieldBudget.message
 
-    /// What suits a server that is trusted.
+    /// The limits for a trusted server.
     public static let standard = ClientLimits()
 
-    /// What suits a server in a pod VM, whose owner may be anyone: its answers have a few kilobytes, its network's state at
-    /// most some thousand fields.
+    /// The limits for a server in a pod VM, whose owner is not trusted. Its answers have a few kilobytes. The state of
+    /// its network has at most some thousand fields.
     public static let untrusted: ClientLimits = {
         var limits = ClientLimits()
         limits.answerBytes = 256 << 10
@@ -17,6 +18,6 @@ public struct ClientLimits: Sendable {
         return limits
     }()
 
-    /// The standard limits, to be changed one by one.
+    /// Makes the standard limits. The caller can change each limit.
     public init() {}
 }

@@ -1,6 +1,6 @@
 internal import LinuxIO
 
-/// The client's side of a call with many messages. Letting go of it forgets the call.
+/// The client's side of a call with many messages. Releasing it removes the call.
 public final class ClientStream: Sendable {
     private let stream: StreamID
     private let isSending: Lock<Bool>
@@ -18,7 +18,7 @@ public final class ClientStream: Sendable {
 
     deinit { client.cancel(stream) }
 
-    /// Sends a message, waiting for the server to read when much is under way.
+    /// Sends a message. Waits for the server to read if many bytes are queued.
     ///
     /// - Throws: ``Status`` (FAILED_PRECONDITION after ``finishSending()``, RESOURCE_EXHAUSTED for a message that
     ///   is too long, UNAVAILABLE when the connection has ended), or `CancellationError`.
@@ -27,17 +27,16 @@ public final class ClientStream: Sendable {
         try await send(Frame(stream: stream, .data, payload: message))
     }
 
-    /// Says that no more messages come; idempotent.
+    /// Tells the server that no more messages follow. Idempotent.
     public func finishSending() async throws {
         guard isSending.withLock({ $0 }) else { return }
         try await send(Frame(stream: stream, .data, flags: [.remoteClosed, .noData]))
     }
 
-    /// The server's next message; nil once it has ended the stream well.
+    /// Waits for the server's next message. nil after the server has ended the stream successfully.
     ///
-    /// A method that answers with one message gives that one and then nil; an answer without
-    /// content is only nil.
-    /// - Throws: ``Status`` when the call failed, or `CancellationError`.
+    /// A method with one answer message gives that message and then nil. An answer without content gives only nil.
+    /// - Throws: ``Status`` if the call failed, or `CancellationError`.
     public func receive() async throws -> [UInt8]? { try await inbox.receive() }
 
     private func send(_ frame: Frame) async throws {

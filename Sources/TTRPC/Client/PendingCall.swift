@@ -1,9 +1,9 @@
-/// A call of a ``Client`` that has no answer yet, and who waits for it.
+/// A call of a ``Client`` that has no answer yet, and its waiting caller.
 enum PendingCall {
     case call(CheckedContinuation<[UInt8], any Error>, deadline: ContinuousClock.Instant?)
     case stream(MessageInbox, deadline: ContinuousClock.Instant?)
 
-    /// When the caller stops waiting.
+    /// The time at which the caller stops waiting.
     var deadline: ContinuousClock.Instant? {
         switch self {
         case .call(_, let deadline), .stream(_, let deadline): deadline
@@ -26,8 +26,8 @@ enum PendingCall {
             switch response {
             case .failure(let status): inbox.finish(throwing: status)
             case .success(let payload):
-                // The one answer to many messages; an empty one may only mark the end. There is always
-                // room for one more: nothing comes after it.
+                // This is the only answer to many messages. An empty answer may only mark the end. There is always room
+                // for one more message, because no message follows.
                 if !payload.isEmpty { inbox.putLast(payload) }
                 inbox.finish()
             }
@@ -36,7 +36,7 @@ enum PendingCall {
 }
 
 extension Duration {
-    /// Whole nanoseconds, at most what an `Int64` holds.
+    /// Whole nanoseconds, limited to the range of `Int64`.
     var wholeNanoseconds: Int64 {
         let (seconds, attoseconds) = components
         let (product, overflows) = seconds.multipliedReportingOverflow(by: 1_000_000_000)

@@ -1,8 +1,9 @@
 internal import LinuxIO
 
-/// One timer for many deadlines: it sleeps until the earliest one, and asks for the next when it has fired.
+/// One timer for many deadlines. It sleeps until the earliest deadline. After it has fired, it asks for the next
+/// deadline.
 ///
-/// Nearly every call ends before its deadline, so setting a deadline must cost less than a timer of its own.
+/// Nearly every call ends before its deadline, so setting a deadline must cost less than a separate timer.
 final class DeadlineTimer: Sendable {
     private let loop: EpollLoop
     private let due = Lock<ContinuousClock.Instant?>(nil)
@@ -10,7 +11,7 @@ final class DeadlineTimer: Sendable {
 
     init(on loop: EpollLoop) { self.loop = loop }
 
-    /// Makes the timer fire at `instant` or before.
+    /// Makes the timer fire at `instant` or earlier.
     func set(_ instant: ContinuousClock.Instant) {
         let isSooner = due.withLock { due in
             if let due, due <= instant { return false }
@@ -20,7 +21,7 @@ final class DeadlineTimer: Sendable {
         if isSooner { condition.notifyAll() }
     }
 
-    /// Calls `fire` at each deadline, until cancelled; `fire` returns the next deadline.
+    /// Calls `fire` at each deadline until this task is cancelled. `fire` returns the next deadline.
     func run(_ fire: @Sendable (ContinuousClock.Instant) -> ContinuousClock.Instant?) async {
         while !Task.isCancelled {
             let generation = condition.generation

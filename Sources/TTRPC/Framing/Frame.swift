@@ -4,16 +4,16 @@
 ///     | length 32 | stream 32 | kind  8 | flags 8 | payload
 ///     +-----------+-----------+---------+---------+- - - - -      all big-endian
 public struct Frame: Equatable, Sendable {
-    /// The longest payload a peer may send: 4 MiB (PROTOCOL.md, "Message Frame").
+    /// The maximum length of a payload: 4 MiB (PROTOCOL.md, "Message Frame").
     public static let payloadLimit = 4 << 20
 
-    /// Which call it belongs to.
+    /// The call of the frame.
     public var stream: StreamID
-    /// What it is for.
+    /// The purpose of the frame.
     public var kind: Kind
-    /// What it says of the sender's half.
+    /// The state of the sender's half.
     public var flags: Flags
-    /// What it carries; at most ``payloadLimit`` bytes.
+    /// The payload of the frame, with at most ``payloadLimit`` bytes.
     public var payload: [UInt8]
 
     /// Makes a frame.
@@ -24,7 +24,7 @@ public struct Frame: Equatable, Sendable {
         self.payload = payload
     }
 
-    /// Appends this frame, as it goes over the wire, to `bytes`.
+    /// Appends the wire format of this frame to `bytes`.
     public func encode(into bytes: inout [UInt8]) {
         precondition(payload.count <= Frame.payloadLimit, "payload of \(payload.count) bytes")
         FrameHeader(length: payload.count, stream: stream, kind: kind, flags: flags).encode(into: &bytes)
@@ -33,12 +33,12 @@ public struct Frame: Equatable, Sendable {
 }
 
 extension Frame {
-    /// What a frame is for. A struct, since later versions may name more kinds, which
-    /// a receiver has to ignore.
+    /// The purpose of a frame. It is a struct because later versions may define more kinds, which a receiver must
+    /// ignore.
     public struct Kind: RawRepresentable, Hashable, Sendable {
         /// The number on the wire.
         public let rawValue: UInt8
-        /// Any number will do.
+        /// Makes a kind of any number.
         public init(rawValue: UInt8) { self.rawValue = rawValue }
 
         /// Starts a stream: a ``RequestEnvelope``.
@@ -48,36 +48,36 @@ extension Frame {
         /// One message of a stream, without an envelope.
         public static let data = Kind(rawValue: 3)
 
-        /// Whether this version of the protocol gives the kind a meaning.
+        /// Whether this version of the protocol defines the kind.
         public var isKnown: Bool { 1...3 ~= rawValue }
     }
 
-    /// What the sender says about its half of the stream.
+    /// The state of the sender's half of the stream.
     public struct Flags: OptionSet, Hashable, Sendable {
         /// The number on the wire.
         public let rawValue: UInt8
-        /// Any number will do.
+        /// Makes flags of any number.
         public init(rawValue: UInt8) { self.rawValue = rawValue }
 
         /// The sender has no more data for this stream.
         public static let remoteClosed = Flags(rawValue: 1 << 0)
         /// The sender is still sending on this stream.
         public static let remoteOpen = Flags(rawValue: 1 << 1)
-        /// The payload is absent, rather than an empty message.
+        /// The payload is absent. This differs from an empty message.
         public static let noData = Flags(rawValue: 1 << 2)
     }
 }
 
-/// A request and everything sent on its behalf; odd, since clients start them all.
+/// The id of a request and all its frames. It is odd, because only clients start streams.
 public struct StreamID: Hashable, Sendable {
     /// The number on the wire.
     public let rawValue: UInt32
-    /// Any number will do.
+    /// Makes an id of any number.
     public init(rawValue: UInt32) { self.rawValue = rawValue }
 }
 
 extension StreamID: ExpressibleByIntegerLiteral, CustomStringConvertible {
-    /// An id written as a number.
+    /// Makes an id of an integer literal.
     public init(integerLiteral value: UInt32) { self.init(rawValue: value) }
     /// The number.
     public var description: String { "\(rawValue)" }

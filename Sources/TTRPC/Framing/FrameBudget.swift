@@ -1,8 +1,8 @@
 internal import LinuxIO
 
-/// Memory for long frames, shared by all connections of a server.
+/// A memory budget for long frames. All connections of a server share it.
 ///
-/// First come, first served: a long frame is not starved by many short ones.
+/// The order is first come, first served, so many short frames cannot starve a long frame.
 final class FrameBudget: Sendable {
     private struct State {
         var available: Int
@@ -15,7 +15,7 @@ final class FrameBudget: Sendable {
     private let total: Int
 
     init(_ bytes: Int) {
-        // A smaller budget could never hold the longest frame, and its client would wait without end.
+        // A smaller budget could never hold the longest frame, so the client of such a frame would wait without end.
         total = max(bytes, Frame.payloadLimit)
         state = Lock(State(available: total))
     }
@@ -35,7 +35,7 @@ final class FrameBudget: Sendable {
                 state.available -= bytes
                 return true
             }
-            if isTaken { return condition.notifyAll() }  // The next in the queue may have room, too.
+            if isTaken { return condition.notifyAll() }  // The next waiter may fit, too.
             if Task.isCancelled {
                 state.withLock { state in state.queue.removeAll { $0 == id } }
                 condition.notifyAll()
@@ -45,7 +45,7 @@ final class FrameBudget: Sendable {
         }
     }
 
-    /// Gives back what was taken.
+    /// Returns bytes to the budget.
     func give(_ bytes: Int) {
         state.withLock { $0.available += bytes }
         condition.notifyAll()

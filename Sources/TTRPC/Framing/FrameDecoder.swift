@@ -1,18 +1,17 @@
-/// Finds frames in bytes that arrive in any pieces. It does no I/O and owns no
-/// clock, so every test of it is a list of arrays.
+/// Finds frames in bytes that arrive in pieces of any size. The decoder does no I/O and uses no clock, so its tests
+/// need only arrays.
 ///
-/// What cannot be used is passed over without being held in memory: payloads over
-/// the limit, and frames of a kind that this version does not know.
+/// The decoder skips unusable bytes without storing them: payloads over the limit, and frames of an unknown kind.
 public struct FrameDecoder: Sendable {
-    /// What was found.
+    /// The result of the search.
     public enum Event: Equatable, Sendable {
         case frame(Frame)
-        /// A payload over the limit: skipped whole, so that the connection lives on
-        /// and this one stream can be told so.
+        /// A payload over the limit. The decoder skips it completely, so the connection continues and only this stream
+        /// is refused.
         case oversized(FrameHeader)
     }
 
-    /// An ``Event`` whose payload still lies in the decoder.
+    /// An ``Event`` whose payload is still in the decoder.
     enum Found: Equatable {
         case frame(FrameHeader)
         case oversized(FrameHeader)
@@ -26,22 +25,23 @@ public struct FrameDecoder: Sendable {
 
     private var state = State.awaitingHeader
     private var buffer = ReceiveBuffer()
-    /// How long the frame found last still lies at the front of the buffer.
+    /// The number of bytes of the last found frame that are still at the front of the buffer.
     private var found = 0
-    /// How many headers have been seen.
+    /// The number of received headers.
     private(set) var framesBegun = 0
     private let payloadLimit: Int
 
-    /// Starts between two frames; payloads over `payloadLimit`, which is at most ``Frame/payloadLimit``, are passed over.
+    /// Makes a decoder that expects a header. It skips payloads over `payloadLimit`, which is limited to
+    /// ``Frame/payloadLimit``.
     public init(payloadLimit: Int = Frame.payloadLimit) { self.payloadLimit = min(payloadLimit, Frame.payloadLimit) }
 
-    /// Takes the bytes that came next.
+    /// Adds the next bytes.
     public mutating func append(_ bytes: some Collection<UInt8>) {
         discardFound()
         buffer.append(bytes)
     }
 
-    /// The next whole event, or nil until more bytes come.
+    /// The next complete event, or nil until more bytes arrive.
     public mutating func next() -> Event? {
         switch findNext() {
         case .frame(let header):
@@ -52,7 +52,7 @@ public struct FrameDecoder: Sendable {
         }
     }
 
-    /// Whether a frame has begun and not yet ended.
+    /// Whether a frame has begun and has not ended.
     public var isInsideFrame: Bool {
         switch state {
         case .awaitingHeader: buffer.count > found
@@ -89,7 +89,7 @@ public struct FrameDecoder: Sendable {
         }
     }
 
-    /// The payload of the frame that ``findNext()`` found last.
+    /// Passes the payload of the frame that ``findNext()`` found last to the closure.
     func withFoundPayload<Result, Failure: Error>(
         _ body: (borrowing Span<UInt8>) throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -103,18 +103,18 @@ public struct FrameDecoder: Sendable {
 }
 
 extension FrameDecoder {
-    /// How many bytes the frame that has begun needs in the buffer.
+    /// The number of bytes that the current frame needs in the buffer.
     var wanted: Int {
         if case .awaitingPayload(let header) = state { header.length } else { 0 }
     }
 
-    /// How many bytes the buffer holds.
+    /// The number of bytes in the buffer.
     var buffered: Int { buffer.count - found }
 
-    /// Lets `read` put bytes behind those that are there; returns what it returns.
+    /// Lets `read` append bytes to the buffer. Returns the result of `read`.
     ///
-    /// The room is what the frame that has begun needs, but not more than `reservation`, or
-    /// a window that grows with the traffic up to ``ReceiveBuffer/windowLimit``.
+    /// The free space is the size that the current frame needs, but at most `reservation`. Otherwise it is a window
+    /// that grows with the traffic up to ``ReceiveBuffer/windowLimit``.
     mutating func fill(
         reserving reservation: Int, _ read: (UnsafeMutableRawBufferPointer) throws -> Int?
     ) rethrows -> Int? {
@@ -122,7 +122,7 @@ extension FrameDecoder {
         return unsafe try buffer.fill(wanting: min(wanted, reservation), read)
     }
 
-    /// Gives back memory that an idle connection should not hold.
+    /// Releases memory that an idle connection should not hold.
     mutating func trim() {
         discardFound()
         buffer.trim()

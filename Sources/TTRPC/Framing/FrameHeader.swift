@@ -1,16 +1,15 @@
-/// The ten bytes in front of every payload. Any ten bytes are a header; whether it is
-/// one that makes sense is for the reader to judge.
+/// The ten bytes in front of every payload. Any ten bytes are a header. The reader decides whether the header is valid.
 public struct FrameHeader: Equatable, Sendable {
-    /// How many bytes a header takes on the wire.
+    /// The size of a header on the wire, in bytes.
     public static let size = 10
 
-    /// The payload's length in bytes, as claimed: up to 4 GiB - 1.
+    /// The claimed length of the payload in bytes: up to 4 GiB - 1.
     public var length: Int
-    /// Which call the frame belongs to.
+    /// The call of the frame.
     public var stream: StreamID
-    /// What the frame is for.
+    /// The purpose of the frame.
     public var kind: Frame.Kind
-    /// What it says of the sender's half.
+    /// The state of the sender's half.
     public var flags: Frame.Flags
 
     /// Makes a header for a payload of `length` bytes.
@@ -21,13 +20,13 @@ public struct FrameHeader: Equatable, Sendable {
         self.flags = flags
     }
 
-    /// Reads the header at the front of `bytes`, which must have at least ``size``.
+    /// Reads the header at the front of `bytes`, which must have at least ``size`` bytes.
     public init(_ bytes: ArraySlice<UInt8>) { self.init(bytes.span) }
 
-    /// Reads the header at the front of `bytes`, which must have at least ``size``.
+    /// Reads the header at the front of `bytes`, which must have at least ``size`` bytes.
     public init(_ bytes: [UInt8]) { self.init(bytes.span) }
 
-    /// Reads the header at the front of `bytes`, which must have at least ``size``.
+    /// Reads the header at the front of `bytes`, which must have at least ``size`` bytes.
     package init(_ bytes: borrowing Span<UInt8>) {
         precondition(bytes.count >= FrameHeader.size, "a header of \(bytes.count) bytes")
         func word(_ at: Int) -> UInt32 {
@@ -38,7 +37,7 @@ public struct FrameHeader: Equatable, Sendable {
             flags: Frame.Flags(rawValue: bytes[9]))
     }
 
-    /// Whether no peer that keeps to the protocol would send a payload so long.
+    /// Whether the payload is longer than the protocol allows.
     public var isOversized: Bool { length > Frame.payloadLimit }
 
     /// Appends the ten bytes to `bytes`.

@@ -1,14 +1,14 @@
 internal import LinuxIO
 
-/// Takes frames off a stream, one after the other.
+/// Reads frames from a stream, one after the other.
 struct FrameReader {
-    /// Bytes of a frame that may be held without asking the budget.
+    /// The bytes of a frame that the reader may hold without a reservation in the budget.
     private static let unreserved = ReceiveBuffer.windowLimit
-    /// Frames in a row before others on the loop get their turn: each is work for its receiver, however short it is.
-    /// How many bytes come in a row the stream sees to.
+    /// The number of frames after which other tasks on the loop run, because each frame is work for its receiver even
+    /// if it is short. The stream limits the bytes.
     static let framesPerTurn = 256
 
-    /// Whether a frame has begun and the rest is being waited for.
+    /// Whether a frame has begun and the reader waits for its rest.
     enum Pause: Equatable {
         case betweenFrames
         /// The number of the frame, counted from the connection's start.
@@ -17,7 +17,7 @@ struct FrameReader {
 
     private let stream: any ByteStream
     private let budget: FrameBudget?
-    /// Called before each suspension.
+    /// The reader calls this before each suspension.
     private let willWait: (Pause) -> Void
     private var decoder: FrameDecoder
     private var reservation = unreserved
@@ -33,7 +33,7 @@ struct FrameReader {
         self.willWait = willWait
     }
 
-    /// The next frame, or nil at the end of the stream, also if a frame is cut off there.
+    /// The next frame, or nil at the end of the stream, even if the end cuts off a frame.
     mutating func next() async throws -> FrameDecoder.Found? {
         while true {
             if let found = decoder.findNext() {
@@ -46,7 +46,7 @@ struct FrameReader {
             }
             if reservation > FrameReader.unreserved, decoder.wanted == 0 { giveBack() }
             try await reserve()
-            // Until there is nothing more: a short read need not mean that with every stream.
+            // The loop reads until no bytes are available. A short read does not mean that for every stream.
             guard let read = unsafe try decoder.fill(reserving: reservation, { unsafe try stream.tryRead(into: $0) })
             else {
                 decoder.trim()
@@ -59,14 +59,14 @@ struct FrameReader {
         }
     }
 
-    /// The payload of the frame that ``next()`` found.
+    /// Passes the payload of the frame that ``next()`` found to the closure.
     func withPayload<Result, Failure: Error>(
         _ body: (borrowing Span<UInt8>) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         try decoder.withFoundPayload(body)
     }
 
-    /// Gives back what the budget lent; must be called at the end.
+    /// Returns the reserved bytes to the budget. The owner must call this at the end.
     mutating func giveBack() {
         guard reservation > FrameReader.unreserved else { return }
         decoder.trim()

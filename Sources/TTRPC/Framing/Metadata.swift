@@ -1,14 +1,14 @@
-/// What a caller says beside the request itself: keys with values, in the order
-/// they were sent. A key may occur more than once.
+/// The caller's additional information for a request: keys with values, in the order in which they were sent. A key may
+/// occur more than once.
 public struct Metadata: Equatable, Sendable {
     /// One key with one value.
     public struct Entry: Hashable, Sendable {
-        /// What the value is of.
+        /// The key of the value.
         public var key: String
         /// The value, as text.
         public var value: String
 
-        /// Makes an entry; neither part is restricted on the wire.
+        /// Makes an entry. The wire format restricts neither part.
         public init(_ key: String, _ value: String) {
             self.key = key
             self.value = value
@@ -18,10 +18,10 @@ public struct Metadata: Equatable, Sendable {
     /// All entries, in wire order.
     public var entries: [Entry]
 
-    /// Makes metadata of these entries.
+    /// Makes metadata from these entries.
     public init(_ entries: [Entry] = []) { self.entries = entries }
 
-    /// The first value of `key`, compared as it is written.
+    /// The first value of `key`. The comparison is case-sensitive.
     public subscript(key: String) -> String? { entries.first { $0.key == key }?.value }
 
     /// Every value of `key`, in wire order.
@@ -32,7 +32,7 @@ public struct Metadata: Equatable, Sendable {
 }
 
 extension Metadata: ExpressibleByDictionaryLiteral {
-    /// Entries in the order they are written.
+    /// Makes metadata with the entries in the order of the literal.
     public init(dictionaryLiteral elements: (String, String)...) {
         self.init(elements.map { Entry($0.0, $0.1) })
     }

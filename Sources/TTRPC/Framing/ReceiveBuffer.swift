@@ -1,11 +1,10 @@
-/// Bytes received and not yet used: a window onto an array that moves only when it must.
+/// Bytes that are received but not yet used: a window of an array that moves only if necessary.
 struct ReceiveBuffer: Sendable {
-    /// The room for a first read; most calls fit.
+    /// The size of the first read. Most calls fit.
     static let initialWindow = 4 << 10
-    /// The room for a read from a peer that fills what it gets. A larger array is made
-    /// only for a frame that needs it.
+    /// The size of a read from a peer that fills its reads. A larger array is made only for a frame that needs it.
     static let windowLimit = 64 << 10
-    /// What an idle connection may keep.
+    /// The memory that an idle connection may keep.
     static let idleLimit = 16 << 10
 
     private var storage: [UInt8] = []
@@ -35,7 +34,7 @@ struct ReceiveBuffer: Sendable {
         used = used.lowerBound..<end + bytes.count
     }
 
-    /// Reads once into the room behind the bytes; grows it first if less than `wanted` fit in all.
+    /// Reads once into the free space. The space grows first if less than `wanted` bytes fit in total.
     mutating func fill(
         wanting wanted: Int, _ read: (UnsafeMutableRawBufferPointer) throws -> Int?
     ) rethrows -> Int? {
@@ -64,7 +63,7 @@ struct ReceiveBuffer: Sendable {
         resize(to: max(used.count + count, min(2 * used.count, Frame.payloadLimit), ReceiveBuffer.initialWindow))
     }
 
-    /// Moves the bytes to the front of an array of at least `size`.
+    /// Moves the bytes to the front of an array that has at least `size` bytes.
     private mutating func resize(to size: Int) {
         let moved = used
         used = 0..<moved.count
@@ -75,7 +74,7 @@ struct ReceiveBuffer: Sendable {
             }
             return
         }
-        // Not zeroed: no code reads behind `used`, and four megabytes cost half a millisecond.
+        // The memory is not zeroed: no code reads after `used`, and zeroing 4 MiB takes half a millisecond.
         storage = unsafe [UInt8](unsafeUninitializedCapacity: size) { target, count in
             _ = unsafe target.initialize(fromContentsOf: storage[moved])
             count = size

@@ -1,5 +1,4 @@
-/// What a request frame carries: which method is called, with what, and how long the
-/// caller will wait.
+/// The content of a request frame: the called method, its message, and the time that the caller waits.
 ///
 /// {1 service string, 2 method string, 3 payload bytes, 4 timeout_nano int64,
 /// 5 metadata repeated {1 key, 2 value}}
@@ -8,13 +7,13 @@ public struct RequestEnvelope: Equatable, Sendable {
     public var service: String
     /// The method's name within its service.
     public var method: String
-    /// The request message, encoded; empty also when absent.
+    /// The encoded request message. Also empty if the field is absent.
     public var payload: [UInt8]
-    /// How long after its arrival the call is worth something; 0 or less means no limit.
+    /// The time after its arrival in which the call is useful. 0 or less means no limit.
     public var timeoutNanoseconds: Int64
-    /// What the caller says beside the request.
+    /// The caller's additional information.
     public var metadata: Metadata
-    /// Fields this version does not know, as they were on the wire.
+    /// Fields that this version does not know, in their wire format.
     public var unknownFields: [UInt8] = []
 
     /// Makes a request.
@@ -52,7 +51,7 @@ public struct RequestEnvelope: Equatable, Sendable {
     /// Reads an encoded request.
     public init(parsing bytes: [UInt8]) throws(ProtobufError) { try self.init(parsing: bytes[...]) }
 
-    /// The request as a frame carries it, in field order.
+    /// The encoded request for a frame, in the order of the field numbers.
     public var encoded: [UInt8] {
         var writer = ProtobufWriter()
         encode(into: &writer)
@@ -74,8 +73,8 @@ public struct RequestEnvelope: Equatable, Sendable {
     }
 }
 
-/// A ``RequestEnvelope`` that still lies where it was received, so that a server can
-/// find the method by its bytes and copy nothing but the payload.
+/// A ``RequestEnvelope`` that stays in the receive buffer. So a server can find the method by its bytes and copies only
+/// the payload.
 struct RequestLayout {
     var service = 0..<0
     var method = 0..<0

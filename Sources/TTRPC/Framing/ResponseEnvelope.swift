@@ -1,8 +1,8 @@
-/// What a response frame carries: the answer, or why there is none.
+/// The content of a response frame: the answer, or the reason why there is no answer.
 ///
 /// {1 status google.rpc.Status, 2 payload bytes}
 public struct ResponseEnvelope: Equatable, Sendable {
-    /// How the call ended; nil, or a status with the code OK, is success.
+    /// The result of the call. nil, or a status with the code OK, means success.
     public var status: Status?
     /// The response message, encoded.
     public var payload: [UInt8]
@@ -37,14 +37,14 @@ public struct ResponseEnvelope: Equatable, Sendable {
     /// Reads an encoded response.
     public init(parsing bytes: [UInt8]) throws(ProtobufError) { try self.init(parsing: bytes[...]) }
 
-    /// The response as a frame carries it, in field order.
+    /// The encoded response for a frame, in the order of the field numbers.
     public var encoded: [UInt8] {
         var writer = ProtobufWriter()
         encode(into: &writer)
         return writer.bytes
     }
 
-    /// The payload, or the status thrown if it is not success.
+    /// Returns the payload. Throws the status if it is not success.
     public func get() throws(Status) -> [UInt8] {
         if let status, status.code != .ok { throw status }
         return payload
@@ -56,7 +56,7 @@ public struct ResponseEnvelope: Equatable, Sendable {
     }
 }
 
-/// A ``ResponseEnvelope`` that still lies where it was received.
+/// A ``ResponseEnvelope`` that stays in the receive buffer.
 struct ResponseLayout {
     var status: Status?
     var payload = 0..<0

@@ -1,17 +1,16 @@
 internal import LinuxIO
 
-/// Frames on their way to one peer.
+/// The frames that wait to be sent to one peer.
 ///
-/// Each task appends the bytes of its frames; one task writes all gathered bytes with one
-/// system call. When the peer does not read, those with frames wait in ``send(_:)``, so that
-/// no more than the limit and one frame is ever held.
+/// Each task appends the bytes of its frames. One task writes all collected bytes with one system call. If the peer
+/// does not read, the tasks wait in ``send(_:)``. So the queue never holds more than the limit and one frame.
 final class SendQueue: Sendable {
-    /// What is kept for the next batch, rather than given back to the allocator.
+    /// The memory that is kept for the next batch and not returned to the allocator.
     private static let keptCapacity = 64 << 10
 
     private struct State {
         var bytes: [UInt8] = []
-        /// Written out, and kept for its memory.
+        /// The array of the last batch, which is kept for its memory.
         var spare: [UInt8] = []
         var isClosed = false
     }
@@ -23,10 +22,10 @@ final class SendQueue: Sendable {
 
     init(limit: Int) { self.limit = limit }
 
-    /// Waits for room and lets `append` add one or more whole frames.
+    /// Waits for free space. Then `append` adds one or more complete frames.
     ///
-    /// Frames are sent in the order of the calls of `append`, which must be quick: others wait for it.
-    /// - Throws: `StreamClosed`, `CancellationError`, or what `append` threw.
+    /// Frames are sent in the order of the calls of `append`. `append` must be fast, because other tasks wait for it.
+    /// - Throws: `StreamClosed`, `CancellationError`, or the error of `append`.
     func send<Result>(_ append: (inout [UInt8]) throws -> Result) async throws -> Result {
         while true {
             let generation = room.generation
@@ -37,15 +36,15 @@ final class SendQueue: Sendable {
         }
     }
 
-    /// Waits for room, which others may take before the caller does.
+    /// Waits for free space. Other tasks may take the space before the caller does.
     func waitForRoom() async throws { try await send { _ in } }
 
-    /// Adds a frame whether there is room or not; for the few that are short and must not wait.
+    /// Adds a frame even if there is no free space. Use this only for the few short frames that must not wait.
     func sendNow(_ append: (inout [UInt8]) -> Void) {
         _ = try? self.append({ append(&$0) }, upTo: .max)
     }
 
-    /// Writes what arrives to `stream` until closed.
+    /// Writes the queued frames to `stream` until the queue is closed.
     func run(writingTo stream: any ByteStream) async throws {
         while true {
             let generation = arrivals.generation
@@ -67,7 +66,7 @@ final class SendQueue: Sendable {
         }
     }
 
-    /// Refuses further frames; ``run(writingTo:)`` returns once the present ones are written.
+    /// Refuses further frames. ``run(writingTo:)`` returns after it has written the queued frames.
     func close() {
         state.withLock { $0.isClosed = true }
         arrivals.notifyAll()
@@ -94,7 +93,7 @@ final class SendQueue: Sendable {
 }
 
 extension [UInt8] {
-    /// Appends a response frame, or RESOURCE_EXHAUSTED when `payload` is too long for one.
+    /// Appends a response frame, or RESOURCE_EXHAUSTED if `payload` is too long for a frame.
     mutating func appendResponse(_ stream: StreamID, payload: [UInt8]) {
         let length = payload.isEmpty ? 0 : 1 + varintLength(payload.count) + payload.count
         guard length <= Frame.payloadLimit else {
@@ -108,7 +107,7 @@ extension [UInt8] {
         append(contentsOf: payload)
     }
 
-    /// Appends a response frame that says why there is no payload.
+    /// Appends a response frame with the reason why there is no payload.
     mutating func appendResponse(_ stream: StreamID, status: Status) {
         var status = status
         if status.message.utf8.count + status.details.count > Frame.payloadLimit / 2 {

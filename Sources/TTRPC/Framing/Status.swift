@@ -1,12 +1,12 @@
-/// How a call ended when it did not succeed; on the wire a `google.rpc.Status`.
+/// The error of a failed call. On the wire it is a `google.rpc.Status`.
 public struct Status: Error, Equatable, Sendable {
-    /// What went wrong, for a program to decide by.
+    /// The code of the error, for programs.
     public var code: Code
-    /// What went wrong, for a person.
+    /// The description of the error, for people.
     public var message: String
-    /// The `details` fields (number 3) as they were on the wire, tags included.
+    /// The `details` fields (number 3) in their wire format, including tags.
     ///
-    /// This project does not read them, but they must cross a relay unchanged.
+    /// This project does not read them, but a relay must forward them unchanged.
     public var details: [UInt8]
 
     /// Makes a status without details.
@@ -19,46 +19,46 @@ public struct Status: Error, Equatable, Sendable {
         self.details = details
     }
 
-    /// A gRPC status code; ttrpc borrows all of them.
+    /// A gRPC status code. ttrpc uses all of them.
     public struct Code: RawRepresentable, Hashable, Sendable {
         /// The number on the wire.
         public let rawValue: Int32
-        /// Any number will do.
+        /// Makes a code of any number.
         public init(rawValue: Int32) { self.rawValue = rawValue }
 
         /// No error.
         public static let ok = Code(rawValue: 0)
-        /// The caller has given up, or was made to.
+        /// The caller has cancelled the call, or another program did so.
         public static let cancelled = Code(rawValue: 1)
-        /// An error that says no more than its message.
+        /// An error that is described only by its message.
         public static let unknown = Code(rawValue: 2)
-        /// The request is wrong, whatever the state.
+        /// The request is invalid in every state.
         public static let invalidArgument = Code(rawValue: 3)
-        /// Time ran out.
+        /// The time ran out.
         public static let deadlineExceeded = Code(rawValue: 4)
-        /// It is not there.
+        /// The object does not exist.
         public static let notFound = Code(rawValue: 5)
-        /// It is there already.
+        /// The object exists already.
         public static let alreadyExists = Code(rawValue: 6)
-        /// The caller may not.
+        /// The caller does not have the permission.
         public static let permissionDenied = Code(rawValue: 7)
-        /// Something has run out: room, a quota, a limit.
+        /// A resource is exhausted: space, a quota, a limit.
         public static let resourceExhausted = Code(rawValue: 8)
-        /// The state does not allow it.
+        /// The current state does not allow the operation.
         public static let failedPrecondition = Code(rawValue: 9)
-        /// Something else came between.
+        /// Another operation interfered.
         public static let aborted = Code(rawValue: 10)
-        /// Beyond the end.
+        /// The position is outside the valid range.
         public static let outOfRange = Code(rawValue: 11)
-        /// There is no such service or method.
+        /// The service or method does not exist.
         public static let unimplemented = Code(rawValue: 12)
-        /// A mistake in the program.
+        /// A bug in the program.
         public static let `internal` = Code(rawValue: 13)
-        /// Not now; later it may work.
+        /// The service is not available now. A later call may succeed.
         public static let unavailable = Code(rawValue: 14)
         /// Data is lost.
         public static let dataLoss = Code(rawValue: 15)
-        /// The caller has not said who it is.
+        /// The caller has not authenticated.
         public static let unauthenticated = Code(rawValue: 16)
     }
 }
@@ -70,7 +70,7 @@ extension Status.Code: CustomStringConvertible {
         "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
     ]
 
-    /// The name in gRPC's documentation, or `code 42` for one it does not name.
+    /// The name in the documentation of gRPC, or `code 42` for an unknown code.
     public var description: String {
         Status.Code.names.indices.contains(Int(rawValue)) ? Status.Code.names[Int(rawValue)] : "code \(rawValue)"
     }

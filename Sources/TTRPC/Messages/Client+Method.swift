@@ -1,8 +1,8 @@
 extension Client {
-    /// Calls a method with its own messages.
+    /// Calls a method with typed messages.
     ///
-    /// - Throws: as ``Client/call(_:_:_:timeout:metadata:)``, and INTERNAL when the answer is not a message of its
-    /// type.
+    /// - Throws: as ``Client/call(_:_:_:timeout:metadata:)``, and INTERNAL if the answer is not a message of the
+    ///   response type.
     public func call<Request: Message, Response: Message>(
         _ method: Method<Request, Response>, _ request: Request, timeout: Duration? = nil, metadata: Metadata = .init()
     ) async throws -> Response {

@@ -1,6 +1,6 @@
 /// A protobuf message as a value.
 ///
-/// A type says once which field has which number, and can then be read and written:
+/// A type declares once which field has which number. Then its messages can be read and written:
 ///
 ///     public struct StartVMRequest: Message {
 ///         public var id = ""
@@ -8,27 +8,27 @@
 ///         public mutating func visit(_ fields: inout MessageFields) { fields.string(1, &id) }
 ///     }
 ///
-/// Fields a type does not name are dropped when it is read.
+/// Reading drops the fields that a type does not name.
 public protocol Message: Equatable, Sendable {
-    /// The message of which every field has its default.
+    /// Makes the message in which every field has its default.
     init()
     /// Names each field with its number, in ascending order.
     mutating func visit(_ fields: inout MessageFields)
 }
 
 extension Message {
-    /// Reads an encoded message of at most `fieldLimit` fields, those of the messages in it included.
+    /// Reads an encoded message of at most `fieldLimit` fields, including the fields of nested messages.
     public init(parsing bytes: [UInt8], fieldLimit: Int = FieldBudget.message) throws(ProtobufError) {
         try self.init(parsing: bytes[...], fieldLimit: fieldLimit)
     }
 
-    /// Reads an encoded message of at most `fieldLimit` fields, those of the messages in it included.
+    /// Reads an encoded message of at most `fieldLimit` fields, including the fields of nested messages.
     public init(parsing bytes: ArraySlice<UInt8>, fieldLimit: Int = FieldBudget.message) throws(ProtobufError) {
         self.init()
         try merge(bytes, SharedBudget(fieldLimit))
     }
 
-    /// The message as it goes over the wire.
+    /// The wire format of the message.
     public var encoded: [UInt8] {
         var fields = MessageFields.writing
         var message = self
@@ -46,7 +46,7 @@ extension Message {
         }
     }
 
-    /// Makes a message and fills it in.
+    /// Makes a message, and `fill` sets its fields.
     public static func with(_ fill: (inout Self) -> Void) -> Self {
         var message = Self()
         fill(&message)
@@ -54,15 +54,14 @@ extension Message {
     }
 }
 
-/// What a message and the messages in it may have together.
+/// The field budget that a message and its nested messages share.
 private final class SharedBudget {
     var budget: FieldBudget
 
     init(_ limit: Int) { budget = FieldBudget(limit) }
 }
 
-/// What a message's fields are shown to: either it writes them all, or it puts the one
-/// field that was just read where it belongs.
+/// Visits the fields of a message. It either writes all fields, or stores the one field that was just read.
 public struct MessageFields {
     private var writer = ProtobufWriter()
     private let field: ProtobufField?
@@ -108,7 +107,7 @@ public struct MessageFields {
             { field throws(ProtobufError) in value = try field.bool() })
     }
 
-    /// An `int32`, `int64`, `uint32` or `uint64`; what does not fit is cut off, as protobuf has it.
+    /// An `int32`, `int64`, `uint32` or `uint64`. Bits that do not fit are cut off, as protobuf defines.
     public mutating func integer<Integer: FixedWidthInteger>(_ number: Int, _ value: inout Integer) {
         access(
             number, { writer in writer.int(number, Int64(truncatingIfNeeded: value)) },
@@ -124,12 +123,12 @@ public struct MessageFields {
             })
     }
 
-    /// An embedded message; absent is nil.
+    /// An embedded message. An absent message is nil.
     public mutating func message<Inner: Message>(_ number: Int, _ value: inout Inner?) {
         access(
             number, { writer in if let value { writer.embedded(number, value.encoded) } },
             { [shared] field throws(ProtobufError) in
-                // Taken out, so that what it has already is not copied for each of its pieces.
+                // The value is moved out, so that its existing content is not copied for each of its pieces.
                 var inner = value.take() ?? Inner()
                 try inner.merge(try field.bytes(), shared)
                 value = inner
@@ -175,8 +174,8 @@ extension ProtobufWriter {
 
 /// A message without fields, such as `google.protobuf.Empty`.
 public struct Empty: Message {
-    /// All fields unset.
+    /// Makes the message.
     public init() {}
-    /// Names each field with its number.
+    /// Names no fields.
     public mutating func visit(_ fields: inout MessageFields) {}
 }

@@ -1,19 +1,19 @@
-/// A unary method: where it is found, and what goes in and out.
+/// A unary method: its service, its name, and its request and response types.
 public struct Method<Request: Message, Response: Message>: Sendable {
-    /// The full name of its service, such as `hypervisor.Hypervisor`.
+    /// The full name of the service, such as `hypervisor.Hypervisor`.
     public let service: String
-    /// Its name within the service.
+    /// The name within the service.
     public let name: String
 
-    /// The method `name` of `service`.
+    /// Makes the method `name` of `service`.
     public init(_ service: String, _ name: String) {
         self.service = service
         self.name = name
     }
 
-    /// This method, served by `body`.
+    /// A handler that serves this method with `body`.
     ///
-    /// A request that is not a message of its type is answered with INVALID_ARGUMENT.
+    /// A request that is not a message of the request type is answered with INVALID_ARGUMENT.
     public func handled(
         by body: @escaping @Sendable (Call, Request) async throws -> Response
     ) -> MethodHandler {
@@ -29,7 +29,7 @@ public struct Method<Request: Message, Response: Message>: Sendable {
     }
 }
 
-/// A method with what serves it; see ``Method/handled(by:)``.
+/// A method and the code that serves it; see ``Method/handled(by:)``.
 public struct MethodHandler: Sendable {
     let service: String
     let name: String
@@ -37,7 +37,7 @@ public struct MethodHandler: Sendable {
 }
 
 extension Service {
-    /// Makes the services that these methods belong to. No method may come twice.
+    /// Makes the services of these methods. No method may occur twice.
     public static func services(of handlers: [MethodHandler]) -> [Service] {
         Dictionary(grouping: handlers, by: \.service).sorted { $0.key < $1.key }.map { name, handlers in
             Service(name, unary: Dictionary(uniqueKeysWithValues: handlers.map { ($0.name, $0.serve) }))

@@ -1,11 +1,12 @@
-/// How many fields may still be read, those of the messages inside of a message included.
+/// The number of fields that may still be read, including the fields of nested messages.
 ///
-/// A field takes two bytes on the wire, and what it becomes in memory may take a hundred times as much: a limit in bytes
-/// alone does not bound what a message costs.
+/// A field takes two bytes on the wire, but its memory may be a hundred times as large. So a limit in bytes alone does
+/// not limit the memory of a message.
 public struct FieldBudget: Sendable {
-    /// Fields of an envelope, of which each metadata entry is one: more than any caller has to say beside its request.
+    /// The fields of an envelope. Each metadata entry is one field. No caller needs more.
     public static let envelope = 1024
-    /// Fields of a message: twice the environment of a container that is told of five thousand services.
+    /// The fields of a message: twice the number of environment variables that a container gets for five thousand
+    /// services.
     public static let message = 65_536
 
     private let limit: Int

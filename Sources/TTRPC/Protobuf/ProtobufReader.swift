@@ -1,18 +1,18 @@
 /// Reads the fields of an encoded protobuf message one by one, in wire order.
 ///
-/// It needs no schema, so code that rewrites a message can copy the ``ProtobufField/raw``
-/// bytes of every field it does not know: they come out as they went in.
+/// The reader needs no schema. Code that rewrites a message can therefore copy the ``ProtobufField/raw`` bytes of every
+/// unknown field unchanged.
 public struct ProtobufReader: Sendable {
     private let bytes: ArraySlice<UInt8>
     private var offset = 0
 
-    /// Reads the message that `bytes` are.
+    /// Makes a reader of the message in `bytes`.
     public init(_ bytes: ArraySlice<UInt8>) { self.bytes = bytes }
 
-    /// Reads the message that `bytes` are.
+    /// Makes a reader of the message in `bytes`.
     public init(_ bytes: [UInt8]) { self.init(bytes[...]) }
 
-    /// The next field, or nil after the last.
+    /// The next field, or nil after the last field.
     public mutating func next() throws(ProtobufError) -> ProtobufField? {
         var end = offset
         guard let token = try WireScanner.next(in: bytes.span, at: &end) else { return nil }
@@ -33,11 +33,11 @@ public struct ProtobufReader: Sendable {
     }
 }
 
-/// One field as it was found: its number and what the wire says of its value.
+/// One field of a message: its number and its value in the wire format.
 public struct ProtobufField: Equatable, Sendable {
-    /// The number the message's definition gives the field.
+    /// The number of the field in the definition of the message.
     public let number: Int
-    /// The value, as far as it is known without that definition.
+    /// The value, as far as it is known without the definition.
     public let value: Value
     /// The whole field with its tag, byte for byte.
     public let raw: ArraySlice<UInt8>
@@ -67,28 +67,28 @@ extension ProtobufField {
     /// The value of a `bool` field.
     public func bool() throws(ProtobufError) -> Bool { try uint64() != 0 }
 
-    /// The value of a `bytes` field, or an embedded message's encoding.
+    /// The value of a `bytes` field, or the encoding of an embedded message.
     public func bytes() throws(ProtobufError) -> ArraySlice<UInt8> {
         guard case .bytes(let content) = value else { throw .unexpectedWireType(field: number) }
         return content
     }
 
-    /// The value of a `string` field; must be UTF-8.
+    /// The value of a `string` field. It must be UTF-8.
     public func string() throws(ProtobufError) -> String {
         guard let text = String(validating: try bytes(), as: UTF8.self) else { throw .invalidUTF8(field: number) }
         return text
     }
 
-    /// A reader of the message that is this field's value.
+    /// A reader of the embedded message in this field.
     public func message() throws(ProtobufError) -> ProtobufReader { ProtobufReader(try bytes()) }
 
-    /// One entry of a `map<string, string>`; what is absent is empty.
+    /// One entry of a `map<string, string>`. An absent key or value is empty.
     public func mapEntry() throws(ProtobufError) -> (key: String, value: String) {
         var budget = FieldBudget(.max)
         return try mapEntry(within: &budget)
     }
 
-    /// One entry of a `map<string, string>`, whose fields `budget` has room for.
+    /// One entry of a `map<string, string>`. Its fields are taken from `budget`.
     public func mapEntry(within budget: inout FieldBudget) throws(ProtobufError) -> (key: String, value: String) {
         var entry = (key: "", value: "")
         var reader = try message()
@@ -103,14 +103,14 @@ extension ProtobufField {
         return entry
     }
 
-    /// The values of a repeated integer field, packed (one field with all of
-    /// them) or not (a field for each).
+    /// The values of a repeated integer field, packed (one field with all values) or not packed (one field for each
+    /// value).
     public func packedUInt64() throws(ProtobufError) -> [UInt64] {
         var budget = FieldBudget(.max)
         return try packedUInt64(within: &budget)
     }
 
-    /// The values of a repeated integer field, each of which counts as a field of `budget`.
+    /// The values of a repeated integer field. Each value counts as a field of `budget`.
     public func packedUInt64(within budget: inout FieldBudget) throws(ProtobufError) -> [UInt64] {
         guard case .bytes(let content) = value else { return [try uint64()] }
         var values: [UInt64] = []

@@ -1,4 +1,4 @@
-/// Bytes that are not a protobuf message.
+/// The bytes are not a protobuf message.
 public enum ProtobufError: Error, Equatable, Sendable {
     /// The message ends inside a field.
     case truncated
@@ -6,20 +6,20 @@ public enum ProtobufError: Error, Equatable, Sendable {
     case overlongVarint
     /// A field number outside 1 ... 2^29 - 1.
     case invalidFieldNumber(UInt64)
-    /// A wire type that does not exist, or an end of a group that was never started.
+    /// A wire type that does not exist, or the end of a group that was not started.
     case invalidWireType(field: Int, type: Int)
-    /// Groups within groups, deeper than encoders nest them.
+    /// Groups that are nested deeper than encoders nest them.
     case nestedTooDeep
-    /// A known field whose wire type is not the one its number is declared with.
+    /// A known field with a wire type that differs from its declaration.
     case unexpectedWireType(field: Int)
     /// A string that is not UTF-8.
     case invalidUTF8(field: Int)
-    /// More fields than are read, those of embedded messages included.
+    /// More fields than the limit, including the fields of embedded messages.
     case tooManyFields(limit: Int)
 }
 
 extension ProtobufError: CustomStringConvertible {
-    /// What is wrong, as part of a sentence.
+    /// The error, as a part of a sentence.
     public var description: String {
         switch self {
         case .truncated: "the message ends inside a field"
@@ -34,7 +34,7 @@ extension ProtobufError: CustomStringConvertible {
     }
 }
 
-/// Where one field lies in a message: offsets, so that nothing is copied to find it.
+/// The position of one field in a message. It consists of offsets, so that finding a field copies nothing.
 struct WireToken {
     enum Kind { case varint, fixed64, bytes, group, fixed32 }
 
@@ -44,16 +44,16 @@ struct WireToken {
     var scalar: UInt64
     /// The content of a length-delimited field or a group.
     var content: Range<Int>
-    /// The whole field with its tag.
+    /// The whole field, including its tag.
     var whole: Range<Int>
 }
 
-/// Steps through the fields of an encoded message, which it does not own.
+/// Steps through the fields of an encoded message. It does not own the message.
 enum WireScanner {
-    /// How deep groups may nest; nothing we speak to uses them at all.
+    /// The maximum nesting of groups. No peer of this project uses groups.
     static let groupDepthLimit = 32
 
-    /// The field that starts at `offset`, or nil at the end; `offset` moves behind it.
+    /// The field that starts at `offset`, or nil at the end. Moves `offset` to the end of the field.
     static func next(
         in bytes: borrowing Span<UInt8>, at offset: inout Int
     ) throws(ProtobufError) -> WireToken? {
@@ -115,7 +115,7 @@ enum WireScanner {
             guard offset < bytes.count else { throw .truncated }
             let byte = bytes[offset]
             offset += 1
-            // The tenth byte has room for the 64th bit and no more.
+            // The tenth byte has space only for the 64th bit.
             guard shift < 63 || byte <= 1 else { throw .overlongVarint }
             value |= UInt64(byte & 0x7F) << shift
             if byte < 0x80 { return value }

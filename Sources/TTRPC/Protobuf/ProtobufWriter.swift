@@ -1,15 +1,15 @@
-/// Builds an encoded protobuf message, field by field in the order of the calls.
+/// Builds an encoded protobuf message. The fields are in the order of the calls.
 ///
-/// As proto3 has it, a scalar that is zero or empty is left out; elements of repeated
-/// fields and embedded messages are always written.
+/// As in proto3, a scalar that is zero or empty is left out. Elements of repeated fields and embedded messages are
+/// always written.
 public struct ProtobufWriter: Sendable {
-    /// The message so far.
+    /// The bytes of the message that are written so far.
     public private(set) var bytes: [UInt8]
 
     /// Starts an empty message.
     public init() { bytes = [] }
 
-    /// Starts a message behind bytes that are already there.
+    /// Starts a message after existing bytes.
     public init(appendingTo bytes: consuming [UInt8]) { self.bytes = bytes }
 
     /// Writes an unsigned or enum field.
@@ -46,7 +46,7 @@ public struct ProtobufWriter: Sendable {
         bytes.append(contentsOf: value)
     }
 
-    /// Writes an embedded message, also if `body` writes nothing into it.
+    /// Writes an embedded message, even if `body` writes no field.
     public mutating func message(_ field: Int, _ body: (inout ProtobufWriter) -> Void) {
         var inner = ProtobufWriter()
         body(&inner)
@@ -68,7 +68,7 @@ public struct ProtobufWriter: Sendable {
         bytes(field, inner.bytes)
     }
 
-    /// Writes a `map<string, string>`, sorted by key so that equal maps are equal bytes.
+    /// Writes a `map<string, string>`, sorted by key, so that equal maps have equal bytes.
     public mutating func map(_ field: Int, _ values: [String: String]) {
         for (key, value) in values.sorted(by: { $0.key < $1.key }) {
             message(field) {
@@ -78,10 +78,10 @@ public struct ProtobufWriter: Sendable {
         }
     }
 
-    /// Copies whole fields, tags included, as a reader's ``ProtobufField/raw`` has them.
+    /// Copies whole fields, including tags, such as the ``ProtobufField/raw`` of a reader.
     public mutating func raw(_ fields: some Collection<UInt8>) { bytes.append(contentsOf: fields) }
 
-    /// Writes only the tag and the length of a length-delimited field; its content follows.
+    /// Writes only the tag and the length of a length-delimited field. The caller then writes the content.
     mutating func prefix(_ field: Int, length: Int) {
         tag(field, type: 2)
         number(UInt64(length))
@@ -112,5 +112,5 @@ extension [UInt8] {
     }
 }
 
-/// How many bytes `value` takes as a varint.
+/// The number of bytes of `value` as a varint.
 func varintLength(_ value: Int) -> Int { max(1, (Int.bitWidth - value.leadingZeroBitCount + 6) / 7) }

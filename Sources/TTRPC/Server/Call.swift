@@ -1,15 +1,15 @@
-/// What a handler is told about the call it serves, beside the request message.
+/// The information that a handler gets about its call, in addition to the request message.
 public struct Call: Sendable {
     /// The service's full name.
     public let service: String
     /// The method's name.
     public let method: String
-    /// What the caller said beside the request.
+    /// The caller's additional information.
     public let metadata: Metadata
-    /// When the caller stops waiting; by then the handler's task is cancelled.
+    /// The time at which the caller stops waiting. The handler's task is cancelled at this time.
     public let deadline: ContinuousClock.Instant?
 
-    /// Makes a call, as a server or a test does.
+    /// Makes a call, for a server or a test.
     public init(
         service: String, method: String, metadata: Metadata = .init(), deadline: ContinuousClock.Instant? = nil
     ) {
@@ -24,11 +24,11 @@ public struct Call: Sendable {
 public struct Service: Sendable {
     /// Serves a call with one request and one response, both encoded messages.
     ///
-    /// A ``Status`` thrown reaches the caller as it is, `CancellationError` as CANCELLED,
-    /// and any other error as UNKNOWN with its description.
+    /// A thrown ``Status`` is sent to the caller unchanged. `CancellationError` is sent as CANCELLED, and any other
+    /// error as UNKNOWN with its description.
     public typealias Unary = @Sendable (Call, [UInt8]) async throws -> [UInt8]
 
-    /// Serves a call of many messages; returning ends it. Errors are as for ``Unary``.
+    /// Serves a call with many messages. The call ends when the function returns. Errors are handled as for ``Unary``.
     public typealias Streaming = @Sendable (Call, ServerStream) async throws -> Void
 
     /// The full name, such as `grpc.AgentService`.
@@ -36,7 +36,7 @@ public struct Service: Sendable {
     let unary: [String: Unary]
     let streaming: [String: Streaming]
 
-    /// Names the methods; a name must not be in both.
+    /// Makes a service with these methods. A name must not be in both tables.
     public init(_ name: String, unary: [String: Unary], streaming: [String: Streaming] = [:]) {
         precondition(unary.keys.allSatisfy { streaming[$0] == nil }, "a method of \(name) is unary and streaming")
         self.name = name
@@ -46,7 +46,7 @@ public struct Service: Sendable {
 }
 
 extension Status {
-    /// What a caller is told when a handler ended with `error`.
+    /// The status that the caller gets if a handler ended with `error`.
     init(describing error: any Error) {
         switch error {
         case let status as Status: self = status

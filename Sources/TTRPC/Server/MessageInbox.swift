@@ -1,6 +1,6 @@
 internal import LinuxIO
 
-/// Messages of one stream that have arrived and not yet been received.
+/// The messages of one stream that have arrived but are not yet received.
 final class MessageInbox: Sendable {
     fileprivate struct State {
         var messages: [[UInt8]] = []
@@ -14,10 +14,10 @@ final class MessageInbox: Sendable {
     private let arrivals = AsyncCondition()
     private let room = AsyncCondition()
 
-    /// `limit` in bytes; one message is taken whatever its length.
+    /// Makes an inbox with a `limit` in bytes. It accepts one message of any length.
     init(limit: Int) { self.limit = limit }
 
-    /// The next message; nil, or an error, once all have been taken and no more come.
+    /// The next message. nil or an error after the last message.
     func receive() async throws -> [UInt8]? {
         while true {
             let generation = arrivals.generation
@@ -35,13 +35,13 @@ final class MessageInbox: Sendable {
         }
     }
 
-    /// Adds a message; false when the inbox is full. One that comes after the end is dropped.
+    /// Adds a message. Returns false if the inbox is full. A message after the end is dropped.
     func put(_ message: [UInt8]) -> Bool {
         let hasRoom = state.withLock { state in
             if state.end != nil { return true }
             guard state.bytes == 0 || state.bytes + message.count <= limit else { return false }
             state.messages.append(message)
-            // An empty message takes memory, too.
+            // An empty message also takes memory.
             state.bytes += message.count + 1
             return true
         }
@@ -49,7 +49,7 @@ final class MessageInbox: Sendable {
         return hasRoom
     }
 
-    /// Adds a message whether there is room or not.
+    /// Adds a message even if the inbox is full.
     func putLast(_ message: [UInt8]) {
         state.withLock { state in
             state.messages.append(message)
@@ -57,7 +57,7 @@ final class MessageInbox: Sendable {
         }
     }
 
-    /// Adds a message, for which it waits until there is room.
+    /// Waits until the inbox has free space, then adds a message.
     func putWhenRoom(_ message: [UInt8]) async throws {
         while true {
             let generation = room.generation
@@ -67,7 +67,7 @@ final class MessageInbox: Sendable {
         }
     }
 
-    /// Says that no more come, and why; only the first time counts.
+    /// Ends the inbox, with the reason. Only the first call has an effect.
     func finish(throwing error: (any Error)? = nil) {
         state.withLock { state in
             if state.end == nil { state.end = error.map { .failure($0) } ?? .success(()) }

@@ -1,4 +1,4 @@
-/// Finds a method by the bytes of its name, so that a call makes no strings.
+/// Finds a method by the bytes of its name, so that a call does not create strings.
 struct Router: Sendable {
     enum Handler: Sendable {
         case unary(Service.Unary)
@@ -29,9 +29,9 @@ struct Router: Sendable {
         }
     }
 
-    /// The method that a request is for.
+    /// Finds the method of a request.
     ///
-    /// - Throws: UNIMPLEMENTED, saying whether it is the service or the method that is not there.
+    /// - Throws: UNIMPLEMENTED. The message says whether the service or the method does not exist.
     func route(_ request: RequestLayout, in bytes: borrowing Span<UInt8>) throws(Status) -> Route {
         let service = bytes.extracting(request.service)
         let method = bytes.extracting(request.method)
@@ -49,7 +49,7 @@ struct Router: Sendable {
         routes[key, default: []].append(route)
     }
 
-    // The names are known, and few: a collision costs one comparison, also if a client provokes it.
+    // There are only a few known names. A collision costs one comparison, even if a client provokes the collision.
     private static func hash(_ service: borrowing Span<UInt8>, _ method: borrowing Span<UInt8>) -> UInt64 {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         func mix(_ byte: UInt8) { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
@@ -69,7 +69,7 @@ struct Router: Sendable {
         return true
     }
 
-    /// What a message may quote of a name that a client has sent.
+    /// The part of a client's name that a message may quote.
     private func text(_ bytes: borrowing Span<UInt8>) -> String {
         String(decoding: copy(bytes.extracting(first: 128)), as: UTF8.self)
     }

@@ -3,9 +3,8 @@ public import Telemetry
 
 /// Serves ttrpc calls on any number of connections.
 ///
-/// Concurrency: everything runs on `loop`. A connection is one task that reads, one that writes
-/// once there is something to say, and one for each call in flight; all are children of
-/// ``serve(_:)-(Listener)``.
+/// Concurrency: all tasks run on `loop`. A connection has one task that reads, one task that writes when there are
+/// frames to send, and one task for each call in flight. All tasks are children of ``serve(_:)-(Listener)``.
 public final class Server: Sendable {
     let router: Router
     let limits: ServerLimits
@@ -13,7 +12,7 @@ public final class Server: Sendable {
     let loop: EpollLoop
     let logger: Logger
 
-    /// Makes a server of these services, of which no two may have one name.
+    /// Makes a server of these services. Each service must have a unique name.
     public init(
         _ services: [Service], on loop: EpollLoop, limits: ServerLimits = .standard, logger: Logger = .silent
     ) {
@@ -24,9 +23,9 @@ public final class Server: Sendable {
         self.logger = logger
     }
 
-    /// Serves every client that connects, until cancelled; calls in flight are then cancelled, too.
+    /// Serves every client that connects, until this task is cancelled. Then calls in flight are cancelled, too.
     ///
-    /// - Throws: `CancellationError`, or why no more connections can be accepted.
+    /// - Throws: `CancellationError`, or the reason why no more connections can be accepted.
     public func serve(_ listener: Listener) async throws {
         try await withTaskExecutorPreference(loop) {
             try await withThrowingDiscardingTaskGroup { group in
@@ -38,7 +37,7 @@ public final class Server: Sendable {
         }
     }
 
-    /// Serves one connection until it ends, which cancels its calls in flight. Closes it.
+    /// Serves one connection until it ends. Then it cancels the calls in flight and closes the connection.
     public func serve(_ connection: any ByteStream) async {
         await withTaskExecutorPreference(loop) { await converse(over: connection) }
     }

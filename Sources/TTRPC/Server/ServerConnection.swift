@@ -17,7 +17,7 @@ final class ServerConnection: Sendable {
         timer = DeadlineTimer(on: server.loop)
     }
 
-    /// Returns once the connection and all its calls have ended, whichever end closed it.
+    /// Returns when the connection and all its calls have ended, whichever side closed the connection.
     func run() async {
         await withDiscardingTaskGroup { group in
             group.addTask { await self.write() }
@@ -25,7 +25,7 @@ final class ServerConnection: Sendable {
             do {
                 try await read(&group)
             } catch is StreamClosed, is CancellationError {
-                // By the timer, by the writer, or from outside: each has said why.
+                // The timer, the writer or another task closed the stream. Each of them has reported the reason.
             } catch {
                 server.logger.debug("A ttrpc connection failed.", [LogField("error", String(describing: error))])
             }
@@ -36,9 +36,9 @@ final class ServerConnection: Sendable {
     }
 
     private func write() async {
-        // It fails when the client is gone.
+        // The write fails if the client has disconnected.
         try? await queue.run(writingTo: stream)
-        // The reader may wait for either: for frames to come, or for its own to leave.
+        // The reader may wait for frames to arrive, or for its own frames to be sent.
         queue.close()
         stream.close()
     }
@@ -73,10 +73,10 @@ final class ServerConnection: Sendable {
                     try await queue.send { $0.appendResponse(header.stream, status: error) }
                 }
             case .frame(let header) where header.kind == .data:
-                // An unknown stream may be one that has just ended.
+                // An unknown stream may have ended a moment ago.
                 guard let inbox = calls.inbox(of: header.stream) else { continue }
                 try await deliver(reader.withPayload { copy($0) }, header, to: inbox)
-            case .frame: break  // A response to a server means nothing.
+            case .frame: break  // A response has no meaning for a server.
             }
         }
     }
@@ -106,7 +106,7 @@ extension ServerConnection {
         var inbox: MessageInbox?
         if case .streaming = route.handler {
             let box = MessageInbox(limit: server.limits.streamInboxBytes)
-            // Without a payload, and with more to come, the request only opens the stream.
+            // Without a payload, and if more messages follow, the request only opens the stream.
             if !payload.isEmpty || !header.flags.contains(.remoteOpen) { _ = box.put(payload) }
             if !header.flags.contains(.remoteOpen) { box.finish() }
             inbox = box
@@ -135,7 +135,7 @@ extension ServerConnection {
             }
         } catch {
             let status = Status(describing: error)
-            // It fails when the client is gone.
+            // The write fails if the client has disconnected.
             try? await answer(stream) { $0.appendResponse(stream, status: status) }
         }
     }

@@ -2,8 +2,8 @@ internal import LinuxIO
 
 /// The server's side of a call with many messages.
 ///
-/// ttrpc cannot say how much a peer will take: a handler that does not receive holds up its
-/// connection, and a client that does not read makes ``send(_:)`` wait.
+/// ttrpc has no flow control. A handler that does not receive blocks its connection, and a client that does not read
+/// makes ``send(_:)`` wait.
 public final class ServerStream: Sendable {
     private let stream: StreamID
     private let inbox: MessageInbox
@@ -18,13 +18,13 @@ public final class ServerStream: Sendable {
         self.calls = calls
     }
 
-    /// The client's next message, the first being the one its request carried; nil once the
-    /// client has said that no more come.
+    /// Waits for the client's next message. The first message is the content of the request. nil after the client has
+    /// ended its messages.
     ///
-    /// - Throws: `CancellationError`, or ``Status`` for a message that could not be taken.
+    /// - Throws: `CancellationError`, or ``Status`` for a message that could not be accepted.
     public func receive() async throws -> [UInt8]? { try await inbox.receive() }
 
-    /// Sends a message to the client, waiting for it to read when much is under way.
+    /// Sends a message to the client. Waits for the client to read if many bytes are queued.
     ///
     /// - Throws: `CancellationError` after the deadline, `StreamClosed`, or RESOURCE_EXHAUSTED for
     ///   a message over ``Frame/payloadLimit``.
@@ -36,11 +36,11 @@ public final class ServerStream: Sendable {
         }
     }
 
-    /// Ends the stream, when the handler returns, with this one response; for methods that
-    /// take many messages and answer with one.
+    /// Sets the only response, which ends the stream when the handler returns. Use this for methods that receive many
+    /// messages and answer with one.
     public func respond(_ message: [UInt8]) { response.withLock { $0 = message } }
 
-    /// The frame that ends the stream well.
+    /// Appends the frame that ends the stream successfully.
     func appendEnd(to bytes: inout [UInt8]) {
         if let message = response.withLock({ $0 }) {
             bytes.appendResponse(stream, payload: message)

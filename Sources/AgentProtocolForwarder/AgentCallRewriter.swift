@@ -3,21 +3,22 @@ internal import TTRPC
 
 /// Changes the few calls to the agent that the VM has to change, and passes all other bytes unchanged.
 ///
-/// It walks the ttrpc frames of one connection, from the node to the agent, however they are cut. The envelope of each
-/// request is read to its end (``EnvelopeScan``): one that could be read in two ways, or not at all, ends the
-/// connection before the agent has the whole of it. Only `CreateSandbox` and `CreateContainer` are held until they are
-/// whole, and changed as ``CallRewrite`` says; so is a request that does not begin with its names, as those of all
-/// known peers do. Frames of other kinds and oversized ones pass: the agent answers them. A stream that ends within a
-/// frame ends there for the agent, too, without the frame's last bytes if they were held.
+/// It walks the ttrpc frames of one connection, from the node to the agent, however the bytes are cut. It reads the
+/// envelope of each request to its end (``EnvelopeScan``). An envelope that two readers could read differently, or that
+/// is unreadable, ends the connection before the agent has the whole envelope. Only `CreateSandbox` and
+/// `CreateContainer` are held until they are complete, and changed as ``CallRewrite`` describes. A request whose names
+/// do not come first is held too; all known peers send the names first. Frames of other kinds and oversized frames
+/// pass: the agent answers them. A stream that ends within a frame ends there for the agent, too, without the frame's
+/// last bytes if they were held.
 public struct AgentCallRewriter: StreamFilter {
     private enum State {
-        /// At the start of a frame, or in its header, whose first bytes are in `edge`.
+        /// At the start of a frame, or in its header. The header's first bytes are in `edge`.
         case header
-        /// In a request that could still be any call, with so many bytes to go; those before are in `edge`.
+        /// In a request that could still be any call. The value counts the bytes left; the earlier bytes are in `edge`.
         case undecided(Int)
-        /// In a frame that passes, with so many bytes to go.
+        /// In a frame that passes. The value counts the bytes left.
         case passing(Int)
-        /// In a request that is held, with so many bytes to go.
+        /// In a request that is held. The value counts the bytes left.
         case holding(Int)
     }
 
@@ -26,20 +27,21 @@ public struct AgentCallRewriter: StreamFilter {
     private var state = State.header
     /// The first bytes of a frame, before its method is known: header, service and method take at most 82.
     private var edge: [UInt8] = []
-    /// What is known of the request whose frame this is; nil in a frame of another kind.
+    /// The scan of the current request; nil in a frame of another kind.
     private var scan: EnvelopeScan?
 
     /// Makes the filter of one connection.
     ///
     /// - Parameters:
     ///   - podNamespace: the path that containers enter as their network namespace.
-    ///   - frames: what all connections may hold together.
+    ///   - frames: the memory that all connections share for held frames.
     public init(podNamespace: String, holdingIn frames: HeldFrames = HeldFrames()) {
         self.podNamespace = podNamespace
         held = HeldFrame(in: frames)
     }
 
-    /// Takes in the next bytes; throws ``CallRefused``, or ``HeldFrameRefused`` when too much would have to be held.
+    /// Reads the next bytes. Throws ``CallRefused``, or ``HeldFrameRefused`` when the held frames would need too much
+    /// memory.
     public mutating func process(
         _ bytes: UnsafeRawBufferPointer, into output: inout [UInt8]
     ) throws -> FilterVerdict {
@@ -67,7 +69,7 @@ public struct AgentCallRewriter: StreamFilter {
         return .replaced
     }
 
-    /// Begins a frame; where its header is whole it is read in its place, so that a frame which passes is not copied.
+    /// Begins a frame. A complete header is read in its place, so that a frame that passes is not copied.
     private mutating func start(_ walk: inout Walk, _ output: inout [UInt8]) throws {
         guard !edge.isEmpty || walk.count < FrameHeader.size else {
             let header = unsafe FrameHeader(walk.peek(FrameHeader.size).assumingMemoryBound(to: UInt8.self).span)
@@ -78,7 +80,7 @@ public struct AgentCallRewriter: StreamFilter {
         if edge.count == FrameHeader.size { try begin(FrameHeader(edge), &walk, ahead: 0, &output) }
     }
 
-    /// Begins the frame of that header, `ahead` bytes of which are still to be walked and the others in `edge`.
+    /// Begins the frame of that header: `ahead` of its bytes are still to be walked, the others are in `edge`.
     private mutating func begin(
         _ header: FrameHeader, _ walk: inout Walk, ahead: Int, _ output: inout [UInt8]
     ) throws {
@@ -86,7 +88,8 @@ public struct AgentCallRewriter: StreamFilter {
         try decide(&walk, ahead: ahead, header.length, &output)
     }
 
-    /// Looks at the next bytes of a frame, behind `ahead` bytes of header, until they tell what becomes of it.
+    /// Reads the next bytes of a frame, after `ahead` bytes of header, until they determine whether it passes or is
+    /// held.
     private mutating func decide(_ walk: inout Walk, ahead: Int, _ rest: Int, _ output: inout [UInt8]) throws {
         let piece = unsafe walk.peek(rest, from: ahead)
         unsafe try look(at: piece, of: rest)
@@ -112,7 +115,7 @@ public struct AgentCallRewriter: StreamFilter {
         }
     }
 
-    /// Reads on in the envelope, of which `rest` bytes were to go.
+    /// Continues the scan of the envelope, which has `rest` bytes left.
     private mutating func look(at piece: UnsafeRawBufferPointer, of rest: Int) throws(CallRefused) {
         unsafe try scan?.read(piece.assumingMemoryBound(to: UInt8.self).span)
         if piece.count == rest { try scan?.finish() }
@@ -130,13 +133,13 @@ public struct AgentCallRewriter: StreamFilter {
     }
 }
 
-/// A way through the bytes of one call of the filter: what passes is copied only if something else does not.
+/// A walk through the bytes of one call of the filter. Bytes that pass are copied only if other bytes do not pass.
 ///
-/// Safe, because it lives no longer than the call whose bytes it points to, and never looks beyond them.
+/// Safe, because it lives no longer than the call whose bytes it points to, and never reads outside them.
 @safe private struct Walk: ~Copyable {
     private let bytes: UnsafeRawBufferPointer
     private var offset = 0
-    /// Up to here the bytes were put out or taken away.
+    /// The end of the bytes that were written or removed.
     private var settled = 0
     private(set) var isChanged = false
 
@@ -144,15 +147,15 @@ public struct AgentCallRewriter: StreamFilter {
 
     var isAtEnd: Bool { unsafe offset == bytes.count }
 
-    /// How many bytes are still to be walked.
+    /// The number of bytes still to be walked.
     var count: Int { unsafe bytes.count - offset }
 
-    /// Bytes still to be walked: up to `count` of them, from `start` on.
+    /// Returns up to `count` of the bytes still to be walked, from `start`.
     func peek(_ count: Int, from start: Int = 0) -> UnsafeRawBufferPointer {
         unsafe UnsafeRawBufferPointer(rebasing: bytes[(offset + start)...].prefix(count))
     }
 
-    /// Lets up to `count` bytes pass; returns how many there were.
+    /// Lets up to `count` bytes pass. Returns their number.
     @discardableResult
     mutating func pass(_ count: Int) -> Int {
         let passed = unsafe min(count, bytes.count - offset)
@@ -160,7 +163,7 @@ public struct AgentCallRewriter: StreamFilter {
         return passed
     }
 
-    /// Takes up to `count` bytes away, after those that passed before went to `output`.
+    /// Removes up to `count` bytes, after it has written the earlier bytes that pass to `output`.
     mutating func take(_ count: Int, passing output: inout [UInt8]) -> UnsafeRawBufferPointer {
         flush(&output)
         let start = offset
@@ -170,7 +173,7 @@ public struct AgentCallRewriter: StreamFilter {
         return unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<offset])
     }
 
-    /// Puts out `held`, which came before.
+    /// Writes `held`, whose bytes came before the bytes of this walk.
     mutating func put(_ held: [UInt8], _ output: inout [UInt8]) {
         guard !held.isEmpty else { return }
         flush(&output)
@@ -178,7 +181,7 @@ public struct AgentCallRewriter: StreamFilter {
         isChanged = true
     }
 
-    /// Puts out what passed.
+    /// Writes the bytes that passed.
     mutating func flush(_ output: inout [UInt8]) {
         if settled < offset { unsafe output.append(contentsOf: bytes[settled..<offset]) }
         settled = offset

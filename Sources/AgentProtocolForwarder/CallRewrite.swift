@@ -1,13 +1,13 @@
 internal import TTRPC
 
-/// What the forwarder changes in calls to the agent, on whole frames, as a function of their bytes.
+/// The changes that the forwarder makes in calls to the agent: a function of the bytes of whole frames.
 ///
-/// - `CreateSandbox` loses its `dns` (field 2): it is the node's, and the agent would make it the VM's resolver.
-/// - `CreateContainer` gets the pod's network namespace: in OCI (6), Linux (8), Namespaces (6) there is one entry of type
-///   `network` afterwards, with the pod's path, whatever there was. Kata's agent takes the type `net` for the same.
+/// - `CreateSandbox` loses its `dns` (field 2): it is the node's, and the agent would use it as the VM's resolver.
+/// - `CreateContainer` gets the pod's network namespace: afterwards OCI (6), Linux (8), Namespaces (6) has exactly one
+///   entry of type `network`, with the pod's path. Kata's agent treats the type `net` as the same.
 ///
-/// All other fields, known or not, come out as they went in and in their order. A message that is sent in pieces (a
-/// singular field that occurs twice) becomes one, which is what protobuf makes of it; some readers take the last piece alone.
+/// All other fields, known or not, are copied unchanged and in their order. A message that is sent in pieces (a
+/// singular field that occurs twice) becomes one message, as protobuf defines; some readers read only the last piece.
 enum CallRewrite {
     private enum Field {
         static let payload = 3
@@ -16,15 +16,15 @@ enum CallRewrite {
         static let type = 1, path = 2
     }
 
-    /// What the agents call a network namespace.
+    /// The agents' names for a network namespace.
     private static let networkTypes: [StaticString] = ["network", "net"]
 
-    /// The frame to send instead of `frame` (header and payload), whose envelope is scanned and is `call`; nil if that is to
-    /// stay as it is.
+    /// Returns the frame to send instead of `frame` (header and payload), whose scanned envelope is `call`. Nil if
+    /// `frame` does not change.
     ///
-    /// Nil is also for a container without OCI or Linux part: the agent knows best how to refuse it. The result may be
-    /// longer than ttrpc's limit; then the agent refuses that, as it would any such request, where the original would have
-    /// run outside of the pod's network. Throws ``CallRefused`` for what cannot be read.
+    /// Nil is also for a container without an OCI or Linux part: the agent refuses it. The result may be longer than
+    /// ttrpc's limit. Then the agent refuses the result, as it would any such request; the original would have run
+    /// outside of the pod's network. Throws ``CallRefused`` for an unreadable call.
     static func rewritten(
         _ frame: [UInt8], as call: EnvelopeScan.Call, podNamespace: String
     ) throws(CallRefused) -> [UInt8]? {
@@ -117,7 +117,7 @@ enum CallRewrite {
         if !isDone { try writeNamespace(path, like: [], &out) }
     }
 
-    /// Writes the pod's entry, with what else `entry` has.
+    /// Writes the pod's entry, with the other fields of `entry`.
     private static func writeNamespace(
         _ path: String, like entry: ArraySlice<UInt8>, _ out: inout SplicedMessage
     ) throws(ProtobufError) {
@@ -142,7 +142,7 @@ enum CallRewrite {
         while let field = try reader.next() { try body(field) }
     }
 
-    /// The fields of the embedded message `number`, all its pieces in a row.
+    /// The fields of the embedded message `number`, of all its pieces in order.
     private static func each(
         in number: Int, of message: ArraySlice<UInt8>, _ body: (ProtobufField) throws(ProtobufError) -> Void
     ) throws(ProtobufError) {

@@ -1,34 +1,34 @@
 internal import TTRPC
 
-/// Reads a request's envelope {1 service, 2 method, 3 payload, 4 timeout, 5 metadata} as its bytes come by, to tell which
-/// call the agent will see.
+/// Reads a request's envelope {1 service, 2 method, 3 payload, 4 timeout, 5 metadata} as its bytes arrive, to determine
+/// which call the agent will read.
 ///
-/// The agent reads the envelope again, with a reader of its own, and readers differ over messages that no encoder writes:
-/// of a field that occurs twice all take the last, some cut a tag to 32 bits, some do not look at the number that ends a
-/// group. What two readers could take for two calls is therefore refused: a singular field that occurs twice or has another
-/// wire type than declared, a group, a field number or length that is out of range, an envelope that ends within a field.
-/// Numbers with more bytes than they need mean the same to all, and are read.
+/// The agent reads the envelope again, with its own reader, and readers differ for messages that no encoder writes. All
+/// use the last value of a field that occurs twice, some cut a tag to 32 bits, some ignore the number that ends a
+/// group. So the scan refuses each envelope that two readers could read as two calls: a singular field that occurs
+/// twice or has another wire type than declared, a group, a field number or length that is out of range, an envelope
+/// that ends within a field. Numbers with more bytes than they need have one meaning for all readers, and are accepted.
 struct EnvelopeScan: Sendable {
-    /// The calls that the forwarder tells apart.
+    /// The calls that the forwarder distinguishes.
     enum Call { case createSandbox, createContainer, other }
 
-    /// What the next byte is part of.
+    /// The element that the next byte belongs to.
     private enum Place {
         case tag
         /// A varint that is a field's value.
         case scalar
         /// The length of a field of that number.
         case length(Int)
-        /// A name that may be `candidate`, of which so many bytes are read.
+        /// A name that may be `candidate`. The second value counts the bytes read.
         case name(Name, Int)
-        /// Content that is not looked at, with so many bytes to go.
+        /// Content that the scan ignores. The value counts the bytes left.
         case content(Int)
     }
 
     private enum Name {
         case service, createSandbox, createContainer
 
-        /// The name of interest that a field of that length may have; nil if there is none.
+        /// The name that a field of that length may have; nil if there is none.
         init?(in field: Int, length: Int) {
             switch (field, length) {
             case (Field.service, Self.serviceText.count): self = .service
@@ -55,26 +55,26 @@ struct EnvelopeScan: Sendable {
 
     private enum Field {
         static let service = 1, method = 2, payload = 3, timeout = 4
-        /// `metadata` may occur many times, and fields of later versions are passed on.
+        /// `metadata` may occur many times, and fields of later versions are allowed.
         static let singular = service...timeout
-        /// What protobuf allows.
+        /// The field numbers that protobuf allows.
         static let numbers: ClosedRange<UInt64> = 1...(1 << 29 - 1)
     }
 
     private var place = Place.tag
-    /// The number that is being read, and how many bits of it are there.
+    /// The number that is being read, and how many of its bits have been read.
     private var number: UInt64 = 0
     private var bits: UInt64 = 0
-    /// The singular fields that occurred, a bit each.
+    /// The singular fields that occurred, one bit for each.
     private var seen = 0
     /// nil: the service is not known yet.
     private var isForAgent: Bool?
     /// nil: the method is not known yet.
     private var method: Call?
-    /// Whether another field began before the call was known; then the names come late, and the request has to be held.
+    /// Whether another field began before the call was known. Then the names come late, and the request has to be held.
     private(set) var namesComeLate = false
 
-    /// The call; nil while it could still be any.
+    /// The call; nil while it is not determined.
     var call: Call? {
         switch (isForAgent, method) {
         case (false?, _), (_, .other?): .other
@@ -83,7 +83,7 @@ struct EnvelopeScan: Sendable {
         }
     }
 
-    /// Takes in the envelope's next bytes; throws what makes it ambiguous or unreadable.
+    /// Reads the envelope's next bytes. Throws if they make it ambiguous or unreadable.
     mutating func read(_ bytes: borrowing Span<UInt8>) throws(CallRefused) {
         var offset = 0
         while offset < bytes.count {
@@ -109,9 +109,9 @@ struct EnvelopeScan: Sendable {
 
     private mutating func skip(_ count: Int) { place = count > 0 ? .content(count) : .tag }
 
-    /// Takes in one byte of a number, and goes on once it is whole.
+    /// Reads one byte of a number, and continues with the number once it is complete.
     private mutating func advance(_ byte: UInt8) throws(CallRefused) {
-        // The tenth byte has room for the 64th bit and no more.
+        // The tenth byte may have the 64th bit only.
         guard bits < 63 || byte <= 1 else { throw CallRefused("its envelope has a number of more than 64 bits") }
         number |= UInt64(byte & 0x7F) << bits
         bits += 7
@@ -125,7 +125,7 @@ struct EnvelopeScan: Sendable {
         }
     }
 
-    /// Begins the field of that tag.
+    /// Begins the field that has that tag.
     private mutating func begin(_ tag: UInt64) throws(CallRefused) {
         guard Field.numbers.contains(tag >> 3) else { throw CallRefused("\(tag >> 3) is not a field number") }
         let (field, type) = (Int(tag >> 3), Int(tag & 7))
@@ -159,7 +159,7 @@ struct EnvelopeScan: Sendable {
         }
     }
 
-    /// Takes in one byte of what may be `name`.
+    /// Reads one byte of a field that may be `name`.
     private mutating func compare(_ byte: UInt8, with name: Name, at index: Int) {
         let rest = name.text.count - index - 1
         if name.text[index] != byte {
@@ -173,7 +173,7 @@ struct EnvelopeScan: Sendable {
         }
     }
 
-    /// Notes the name that a field has; nil is one that does not matter here.
+    /// Notes the name of a field; nil is a name that does not matter here.
     private mutating func note(_ name: Name?, in field: Int) {
         if field == Field.service { isForAgent = name == .service }
         guard field == Field.method else { return }

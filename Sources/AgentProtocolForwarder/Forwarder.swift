@@ -4,7 +4,7 @@ internal import PeerPodProtocol
 internal import TTRPC
 internal import Telemetry
 
-/// The VM's daemon: the tunnel's end, with what the VM changes in the calls that come through it.
+/// The VM's daemon: the VM's end of the tunnel, and the changes in the calls that come through it.
 struct Forwarder: Sendable {
     private let listener: Listener
     private let tunnel: GuestTunnel
@@ -12,12 +12,12 @@ struct Forwarder: Sendable {
     private let metadata: PodMetadataRelay?
     private let logger: Logger
 
-    /// Where it listens, with the port that it really has.
+    /// The address on which it listens, with the actual port.
     var address: SocketAddress { listener.address }
 
-    /// Listens; clients are served from ``run()`` on. Throws the kernel's reason.
+    /// Listens; ``run()`` serves the clients. Throws the kernel's reason.
     ///
-    /// `network` is the VM's end of the pod's, for the node to ask about.
+    /// `network` is the VM's end of the pod's network, which the node can query.
     init(
         _ setup: ForwarderSetup, _ options: ForwarderOptions, network: PodVMService.Network? = nil,
         on loop: EpollLoop, logger: Logger
@@ -52,7 +52,7 @@ struct Forwarder: Sendable {
                     try await metadata.run()
                 } catch is CancellationError {
                 } catch {
-                    // The pod can do without it, and not without the tunnel.
+                    // The pod needs the tunnel, but not the metadata service.
                     logger.error("The pod's metadata service has ended: \(error)")
                 }
             }
@@ -61,7 +61,8 @@ struct Forwarder: Sendable {
         }
     }
 
-    /// Serves until the first of `signals`, then closes all connections and returns; at the second, ends the process.
+    /// Serves until the first of `signals`, then closes all connections and returns. The second signal ends the
+    /// process.
     func run(until signals: Signals, environment: [String: String]) async throws {
         let stop = Event()
         ServiceManager.notify("READY=1", environment: environment)

@@ -5,19 +5,19 @@ internal import PodVMBoot
 internal import ProcessHardening
 internal import Telemetry
 
-/// `agent-protocol-forwarder`: what its arguments ask for.
+/// `agent-protocol-forwarder`: the command that its arguments select.
 public enum ForwarderCommand {
-    /// Serves, or does what the first argument says; returns the exit status.
+    /// Serves, or runs the subcommand of the first argument. Returns the exit status.
     ///
-    /// `arguments` are without the program's path. The status is 0 after an orderly stop and 1 when it could not
-    /// start, for which there is then a sentence on standard error.
+    /// `arguments` do not have the program's path. The status is 0 after an orderly stop. It is 1 when the program
+    /// could not start; standard error then has a sentence with the reason.
     public static func main(arguments: [String], environment: [String: String]) -> Int32 {
         Privileges.hideMemory()
         return program(output: .process, dropsPrivileges: true) { Logger(level: $0, format: $1) }
             .run(arguments, environment: environment)
     }
 
-    /// Without `dropsPrivileges` the process stays what it is, whatever it runs.
+    /// Without `dropsPrivileges` the process keeps its privileges in every case.
     static func program(
         output: Program.Output, dropsPrivileges: Bool = false,
         logger: @escaping @Sendable (LogLevel, Logger.Format) -> Logger
@@ -70,7 +70,7 @@ public enum ForwarderCommand {
                         .apply(options.systemCallFilter, logger: logger)
                 }
                 let values = ForwarderOptions.command.values(of: options).filter { !$0.value.isEmpty }
-                // The port may have been left to the kernel.
+                // The kernel may have chosen the port.
                 logger.info(
                     "serving", values.map { LogField($0.name, $0.value) } + [LogField("listen", forwarder.address)])
                 try await forwarder.run(until: signals, environment: environment)
@@ -82,7 +82,8 @@ public enum ForwarderCommand {
         }
     }
 
-    /// Sets up the VM's end of the pod's network, which may have to wait for the VM's own; nil if a signal came first.
+    /// Sets up the VM's end of the pod's network. It may wait for the VM's own network. Returns nil if a signal came
+    /// first.
     private static func join(
         _ network: GuestNetwork, unless signals: Signals, on loop: EpollLoop, _ logger: Logger
     ) async throws -> PodVMService.Network? {

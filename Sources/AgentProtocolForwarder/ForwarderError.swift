@@ -2,7 +2,7 @@
 struct ForwarderError: Error, Equatable, CustomStringConvertible {
     /// What failed, as a clause.
     let reason: String
-    /// What to do about it, as a clause.
+    /// The next step, as a clause.
     let advice: String
 
     init(_ reason: String, advice: String) {

@@ -4,28 +4,28 @@ internal import PodVMBoot
 internal import ProcessHardening
 internal import Telemetry
 
-/// What the forwarder is told on its command line.
+/// The settings of the forwarder's command line.
 struct ForwarderOptions: Sendable {
     var showsVersion = false
     /// The boot document.
     var config = GuestFile.bootDocument.path
-    /// Where the node connects to.
+    /// The address to which the node connects.
     var listen = SocketAddress.tcp(host: "0.0.0.0", port: 15_150)
     var agentSocket = "/run/kata-containers/agent.sock"
     /// The network namespace that containers enter.
     var podNamespace = "/run/netns/podns"
-    /// The tunnel's interface; empty is that of the default route.
+    /// The tunnel's interface; an empty name means the interface of the default route.
     var hostInterface = ""
     /// Whether the pod may query the VM's metadata service, except for user data.
     var offersMetadata = false
-    /// Where that service is; empty is Azure's. Its path may be known to few.
+    /// The metadata service's address; empty means Azure's. Its path may be secret.
     var metadataEndpoint = Secret("")
     var tls = TLSOptions()
     var systemCallFilter = SystemCallFilter.Mode.enforce
     var logLevel = LogLevel.info
     var logFormat = Logger.Format.automatic
 
-    /// TLS as flags say it; what they leave out is up to the boot document.
+    /// The TLS flags. The boot document supplies the values that the flags omit.
     struct TLSOptions: Sendable {
         var isDisabled = false
         var clientCA = ""

@@ -7,14 +7,14 @@ internal import Telemetry
 /// The checked settings of the command line and the boot document together.
 struct ForwarderSetup: Sendable {
     let document: BootDocument
-    /// nil serves without TLS.
+    /// nil: serve without TLS.
     let security: TLSContext?
-    /// nil: the node wants the pod to have no network in this VM.
+    /// nil: the node requests no network for the pod in this VM.
     let network: GuestNetwork?
-    /// The VM's metadata service; nil if the pod is to reach none.
+    /// The VM's metadata service; nil if the pod may not reach it.
     let metadata: MetadataEndpoint?
 
-    /// Reads the boot document and what the flags name; throws an error that says what to correct.
+    /// Reads the boot document and the files that the flags name. Throws an error that says what to correct.
     init(_ options: ForwarderOptions) throws(ForwarderError) {
         document = try Self.read(options.config)
         security = options.tls.isDisabled ? nil : try Self.context(options.tls, document)

@@ -1,11 +1,10 @@
 internal import LinuxIO
 
-/// The memory of all connections together for frames that are not complete yet.
+/// The memory for incomplete frames, which all connections share.
 ///
-/// A frame to be rewritten has to be held, up to 4 MiB of it, and a client may begin any number of frames. Once
-/// the limit is reached, the largest frame is dropped and its connection closed: legitimate calls that have to be held
-/// are small, so clients that fill the memory displace each other. A frame counts until it has been sent on,
-/// rewritten or not.
+/// A frame to be rewritten has to be held, up to 4 MiB of it, and a client may begin any number of frames. At the
+/// limit, the largest frame is dropped and its connection closed. Legitimate calls that have to be held are small, so
+/// clients that fill the memory displace each other. A frame counts until it has been sent, rewritten or not.
 public final class HeldFrames: Sendable {
     private struct State {
         var nextID = 0
@@ -13,15 +12,15 @@ public final class HeldFrames: Sendable {
         var total = 0
     }
 
-    /// The most bytes in all.
+    /// The most bytes of all held frames together.
     public let limit: Int
     private let state = Lock(State())
 
-    /// 6 MiB let any one frame through, and leave room for its rewritten copy and for the tunnel's buffers within the
-    /// 16 MiB that the forwarder may grow by.
+    /// 6 MiB let any single frame pass, and leave space for its rewritten copy and for the tunnel's buffers: the
+    /// forwarder may grow by 16 MiB.
     public init(limit: Int = 6 << 20) { self.limit = limit }
 
-    /// How many bytes there are now.
+    /// The number of bytes held now.
     public var bytes: Int { state.withLock { $0.total } }
 
     /// Begins a frame that will have `size` bytes.
@@ -42,7 +41,7 @@ public final class HeldFrames: Sendable {
             do throws(HeldFrameRefused) {
                 try makeRoom(for: bytes.count, in: &state, unless: count + bytes.count, of: id)
             } catch {
-                // Its connection is about to end, but other frames need the room now.
+                // Its connection ends soon, but other frames need the memory now.
                 state.frames[id] = nil
                 state.total -= count
                 throw error
@@ -52,7 +51,7 @@ public final class HeldFrames: Sendable {
         }
     }
 
-    /// Hands out the whole frame, which counts on until ``forget(_:)``.
+    /// Returns the whole frame, which counts until ``forget(_:)``.
     fileprivate func take(_ id: Int) throws(HeldFrameRefused) -> [UInt8] {
         try state.withLock { state throws(HeldFrameRefused) in
             guard let frame = state.frames.removeValue(forKey: id) else { throw HeldFrameRefused(limit: limit) }
@@ -64,11 +63,11 @@ public final class HeldFrames: Sendable {
         state.withLock { state in state.total -= state.frames.removeValue(forKey: id)?.count ?? 0 }
     }
 
-    /// Stops counting what was taken out.
+    /// Stops counting a frame that was taken.
     fileprivate func forget(_ count: Int) { state.withLock { $0.total -= count } }
 
-    /// Drops the largest frames until `count` more bytes fit; throws if frame `id`, with `size` bytes then, is the
-    /// largest.
+    /// Drops the largest frames until `count` more bytes fit. Throws if frame `id`, which would have `size` bytes, is
+    /// the largest.
     private func makeRoom(
         for count: Int, in state: inout State, unless size: Int, of id: Int
     ) throws(HeldFrameRefused) {
@@ -81,22 +80,22 @@ public final class HeldFrames: Sendable {
     }
 }
 
-/// A call had to be held while too many others were, and was among the largest: its connection ends.
+/// A held call was among the largest when the memory for held calls was full. Its connection ends.
 public struct HeldFrameRefused: Error, Equatable, Sendable, CustomStringConvertible {
     let limit: Int
 
-    /// The failure, with the limit and what to do.
+    /// The failure, with the limit and the next step.
     public var description: String {
         "calls that have to be rewritten need more than the \(limit) bytes that may be buffered; send smaller requests, or fewer at a time"
             + " at once"
     }
 }
 
-/// One connection's part of ``HeldFrames``, given back with its owner.
+/// One connection's part of ``HeldFrames``, released with its owner.
 final class HeldFrame {
     private let frames: HeldFrames
     private var id: Int?
-    /// Bytes of frames that are whole, but maybe not yet sent on.
+    /// Bytes of complete frames that may not have been sent yet.
     private var leaving = 0
 
     init(in frames: HeldFrames) { self.frames = frames }
@@ -112,7 +111,7 @@ final class HeldFrame {
         if let id { unsafe try frames.append(bytes, to: id) }
     }
 
-    /// The whole frame, which then is the caller's to send on.
+    /// Returns the whole frame, which the caller then sends.
     func take() throws(HeldFrameRefused) -> [UInt8] {
         guard let id else { return [] }
         self.id = nil
@@ -121,7 +120,7 @@ final class HeldFrame {
         return frame
     }
 
-    /// All that was taken has been sent on.
+    /// Notes that all frames that were taken have been sent.
     func settle() {
         if leaving > 0 { frames.forget(leaving) }
         leaving = 0

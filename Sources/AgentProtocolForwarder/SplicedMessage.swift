@@ -1,13 +1,13 @@
 internal import TTRPC
 
-/// A frame that is put together from pieces of another.
+/// A frame that is assembled from pieces of another frame.
 ///
-/// Embedded messages are opened and closed, their lengths filled in at the end: nothing is measured beforehand and nothing
-/// held twice, however large it is and however deep the change.
+/// Embedded messages are opened and closed, and their lengths are filled in at the end. So no message is measured
+/// beforehand or copied twice, at any size and depth.
 struct SplicedMessage: ~Copyable {
     private var bytes: [UInt8]
 
-    /// Bytes kept free for a length; frames, and so lengths, are below 2^28.
+    /// Bytes reserved for a length; frames, and so lengths, are below 2^28.
     private static let lengthRoom = 4
 
     init(copying header: ArraySlice<UInt8>, capacity: Int) {
@@ -19,14 +19,14 @@ struct SplicedMessage: ~Copyable {
     /// Copies whole fields.
     mutating func raw(_ fields: ArraySlice<UInt8>) { bytes += fields }
 
-    /// Begins an embedded message; its fields follow, then ``close(_:)``.
+    /// Begins an embedded message. Its fields follow, then ``close(_:)``.
     mutating func open(_ field: Int) -> Int {
         append(UInt64(field) << 3 | 2)
         bytes.append(contentsOf: repeatElement(0, count: Self.lengthRoom))
         return bytes.count
     }
 
-    /// Ends the message that was opened at `mark`, and takes back the room that its length does not need.
+    /// Ends the message that was opened at `mark`, and removes the reserved bytes that its length does not need.
     mutating func close(_ mark: Int) {
         var length = SplicedMessage(copying: [], capacity: Self.lengthRoom)
         length.append(UInt64(bytes.count - mark))

@@ -4,36 +4,36 @@ internal import PodNetwork
 internal import PodVMBoot
 internal import Telemetry
 
-/// The VM's end of the pod's network: what the boot document says, and what this VM's own options add to it.
+/// The VM's end of the pod's network: the boot document's description, and the additions of this VM's own options.
 struct GuestNetwork: Sendable {
-    /// What the end is to look like, if the VM's own interface carries it.
+    /// The plan of the end, if the VM's own interface carries it.
     let plan: GuestNetworkPlan
     /// The pod's namespace in this VM.
     let namespace: String
-    /// Whether the node wants the pod to reach the outside from here, which it does not.
+    /// Whether the node requests that the pod reaches the outside through this VM, which is not supported.
     let isExternalThroughVM: Bool
-    /// The VM's interface that the tunnel takes; empty is that of the default route.
+    /// The VM's interface that the tunnel uses; an empty name means the interface of the default route.
     private let interface: String
-    /// Whether that has to be another one than the default route's.
+    /// Whether that interface has to differ from the default route's.
     private let isDedicated: Bool
 
-    /// Where Azure's VMs have their metadata service: this VM's own, and behind the tunnel the node's.
+    /// The address of Azure's metadata service: this VM's own, and behind the tunnel the node's.
     static let metadataService: NetAddress = {
         guard let address = NetAddress(bytes: [169, 254, 169, 254]) else { preconditionFailure("it has four bytes") }
         return address
     }()
 
-    /// Azure's platform, for every VM at this address: DNS, and services that hand out the VM's (here: the node's)
-    /// settings and certificates.
+    /// The address of Azure's platform, the same for every VM: DNS, and services that return the VM's (here: the
+    /// node's) settings and certificates.
     static let platform: NetAddress = {
         guard let address = NetAddress(bytes: [168, 63, 129, 16]) else { preconditionFailure("it has four bytes") }
         return address
     }()
     private static let dns: UInt16 = 53
 
-    /// The network that `document` describes; nil if it describes none. Throws what makes it impossible.
+    /// The network that `document` describes; nil if it describes none. Throws if that network is impossible.
     ///
-    /// The node cannot change what the pod may not reach.
+    /// The node cannot change the addresses that are blocked for the pod.
     init?(_ document: BootDocument, _ options: ForwarderOptions) throws(ForwarderError) {
         guard let description = document.podNetwork else { return nil }
         do throws(PodNetworkError) {
@@ -55,9 +55,9 @@ struct GuestNetwork: Sendable {
         isExternalThroughVM = description.isExternalThroughVM
     }
 
-    /// Makes the end, or what is missing of it, once this VM has a network itself; returns what was made.
+    /// Creates the missing parts of the end, once this VM has a network itself. Returns the end.
     ///
-    /// What is as planned is not touched: the pod's connections survive a restart of this program.
+    /// Parts that match the plan are not changed: the pod's connections survive a restart of this program.
     /// - Throws: ``ForwarderError`` with nothing changed, or `CancellationError`.
     func setUp(
         _ networks: PodNetworkExecutor, patience: Patience = Patience(), on loop: EpollLoop, logger: Logger
@@ -91,7 +91,7 @@ struct GuestNetwork: Sendable {
         return plan
     }
 
-    /// How long to wait for this VM's own network.
+    /// The limits of the wait for this VM's own network.
     struct Patience: Sendable {
         var limit = Duration.seconds(180)
         /// The first and the longest pause between checks: most delays are short.

@@ -4,9 +4,9 @@ internal import PodNetwork
 internal import TTRPC
 internal import Telemetry
 
-/// `peerpod.v1.PodVM`: what this VM reports to the node. It changes nothing.
+/// `peerpod.v1.PodVM`: the VM's reports to the node. The service changes nothing.
 struct PodVMService: Sendable {
-    /// The pod's network, as it was set up; nil if the node wanted none.
+    /// The pod's network, as it was set up; nil if the node requested none.
     struct Network: Sendable {
         let networks: PodNetworkExecutor
         let plan: GuestNetworkPlan
@@ -17,7 +17,7 @@ struct PodVMService: Sendable {
 
     init(_ network: Network?) { self.network = network }
 
-    /// A server of it, for the few short calls that there are.
+    /// A server of this service, sized for its few short calls.
     func server(on loop: EpollLoop, logger: Logger) -> Server {
         let handler = PodVM.network.handled { _, _ in try await status() }
         var limits = ServerLimits()
@@ -28,8 +28,8 @@ struct PodVMService: Sendable {
         return Server(Service.services(of: [handler]), on: loop, limits: limits, logger: logger)
     }
 
-    /// The network at this moment, after a packet that the node can look for; an error while reading becomes a problem
-    /// of the answer.
+    /// The network at this moment, after a packet that the node can look for. An error while reading becomes a problem
+    /// in the answer.
     func status() async throws -> VMNetworkStatus {
         guard let network else {
             return .with { $0.problems = ["The node's boot document describes no pod network for this VM."] }
@@ -44,7 +44,7 @@ struct PodVMService: Sendable {
 }
 
 extension VMNetworkStatus {
-    /// More entries of a kind than any pod has: an answer has at most so many, also if other programs add entries.
+    /// The most entries of a kind in an answer, also if other programs add entries. No pod has so many.
     private static let limit = 1100
 
     fileprivate init(_ state: GuestNetworkState) {

@@ -1,13 +1,13 @@
-/// A query of the pod for the VM's metadata service: one of a few, written again from its parts.
+/// A query of the pod for the VM's metadata service: one of a few allowed queries, written again from its parts.
 ///
-/// Nothing of the request goes further but what was found to be in order, so that there is nothing to smuggle.
+/// Only parts that passed the checks are forwarded, so a client cannot smuggle a request.
 public struct MetadataQuery: Equatable, Sendable {
-    /// Of letters, digits, dots, dashes, underscores and slashes.
+    /// The path, of letters, digits, dots, dashes, underscores and slashes.
     public let path: String
-    /// Of the same without slashes, each key once.
+    /// The parameters, of the same characters without slashes. Each key occurs once.
     public let query: [Parameter]
 
-    /// `key=value`.
+    /// One parameter, `key=value`.
     public struct Parameter: Equatable, Sendable {
         /// The name: `api-version`, `format` or `nonce`.
         public let key: String
@@ -15,14 +15,15 @@ public struct MetadataQuery: Equatable, Sendable {
         public let value: String
     }
 
-    /// What may be asked, and all below it. Not among them: the tokens of the VM's identity, which are not the pod's.
+    /// The allowed paths, with all paths below them. The tokens of the VM's identity are not allowed, because they are
+    /// not the pod's.
     private static let roots = [
         ["metadata", "instance"], ["metadata", "versions"], ["metadata", "attested", "document"],
         ["metadata", "scheduledevents"], ["metadata", "loadbalancer"],
     ]
     private static let keys = ["api-version", "format", "nonce"]
 
-    /// - Throws: ``MetadataRefusal`` for whatever is not surely harmless.
+    /// - Throws: ``MetadataRefusal`` for each request that is not known to be harmless.
     public init(_ request: MetadataRequest) throws(MetadataRefusal) {
         guard request.method == "GET" else {
             throw MetadataRefusal(status: 405, reason: "the pod's metadata service only answers GET")
@@ -33,10 +34,10 @@ public struct MetadataQuery: Equatable, Sendable {
         query = try request.query.map(Self.parameters) ?? []
     }
 
-    /// Whether the answer is asked for as text, which names no members.
+    /// Whether the query requests the answer as text, which names no members.
     var wantsText: Bool { query.contains { $0.key == "format" && $0.value.lowercased() == "text" } }
 
-    /// Path and query, as the VM's service is asked for them.
+    /// Path and query, as sent to the VM's service.
     var target: String {
         let parameters = query.map { "\($0.key)=\($0.value)" }.joined(separator: "&")
         return "\(path)\(query.isEmpty ? "" : "?")\(parameters)"
@@ -46,7 +47,7 @@ public struct MetadataQuery: Equatable, Sendable {
     public func text(host: String) -> String { MetadataEndpoint.request(target, to: host) }
 
     private static func checked(path: String) throws(MetadataRefusal) -> String {
-        // One spelling of each name: no percent signs, and no doubled slashes.
+        // Each name has one spelling: no percent signs, and no doubled slashes.
         let parts = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
         let named = parts.last?.isEmpty == true ? parts.dropLast() : parts
         guard path.utf8.count <= 512, named.allSatisfy({ isPlain($0) && $0 != "." && $0 != ".." }) else {

@@ -1,16 +1,16 @@
 internal import Encoding
 
-/// What a process of the pod asks the metadata service: the head of one HTTP request, of which little matters.
+/// The head of one HTTP request of a pod's process to the metadata service.
 public struct MetadataRequest: Equatable, Sendable {
-    /// Such as `GET`.
+    /// The method, such as `GET`.
     public let method: String
-    /// What comes before the question mark; begins with a slash.
+    /// The part before the question mark; begins with a slash.
     public let path: String
-    /// What comes after it, still as it was written; nil without one.
+    /// The part after the question mark, not decoded; nil without a question mark.
     public let query: String?
-    /// Whether it says `Metadata: true`, which no browser and no redirect does.
+    /// Whether the request has `Metadata: true`, which no browser and no redirect sends.
     public let isMarked: Bool
-    /// Whether it came through a proxy, or has a body: who asks for metadata has neither.
+    /// Whether the request came through a proxy, or has a body. A legitimate metadata request has neither.
     public let isIndirect: Bool
 
     /// The longest head, in bytes.
@@ -23,7 +23,7 @@ public struct MetadataRequest: Equatable, Sendable {
         var lines = Array(head).split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map { line in
             line.last == UInt8(ascii: "\r") ? line.dropLast() : line
         }
-        // The empty line, and what is after its end.
+        // The empty line, and the text after its end.
         guard lines.popLast()?.isEmpty == true, lines.popLast()?.isEmpty == true, !lines.isEmpty else {
             throw .badRequest("the request is not complete")
         }
@@ -55,9 +55,9 @@ public struct MetadataRequest: Equatable, Sendable {
         self.isIndirect = isIndirect
     }
 
-    /// Where the head that `bytes` begin with ends; nil if that has not come yet.
+    /// The end of the head with which `bytes` begin; nil if the head is not complete yet.
     ///
-    /// - Throws: ``MetadataRefusal`` once it is too long.
+    /// - Throws: ``MetadataRefusal`` once the head is too long.
     public static func end(in bytes: [UInt8]) throws(MetadataRefusal) -> Int? {
         var isLineEmpty = false
         for index in bytes.indices.prefix(limit) {
@@ -74,7 +74,7 @@ public struct MetadataRequest: Equatable, Sendable {
     }
 }
 
-/// Why a question is not passed on, as the answer to it.
+/// Why a request is not forwarded, as the answer to it.
 public struct MetadataRefusal: Error, Equatable, Sendable {
     /// An HTTP status.
     public let status: Int

@@ -1,13 +1,13 @@
 internal import JSON
 
-/// What the metadata service knows and the pod must not: the VM's user data, with the keys of the tunnel in it.
+/// The values of the metadata service that the pod must not read: the VM's user data, which has the tunnel's keys.
 public enum MetadataSecrets {
     private static let names: Set = ["userdata", "customdata"]
 
-    /// Whether a name, in lower case, is one of theirs.
+    /// Whether a name, in lower case, is the name of a secret.
     static func isSecret(_ name: String) -> Bool { names.contains(name) }
 
-    /// `document` without them, at whatever depth and however their names are written; nil if it is not JSON.
+    /// `document` without the secrets, at any depth and in any spelling of their names; nil if it is not JSON.
     public static func removed(from document: [UInt8]) -> [UInt8]? {
         guard
             let value = try? JSONValue(

@@ -2,16 +2,16 @@ internal import LinuxIO
 internal import PodNetwork
 internal import Telemetry
 
-/// The metadata service as the pod sees it, if the image's maker wants it to see one (`-pod-metadata`).
+/// The metadata service for the pod, if the image's maker enables it (`-pod-metadata`).
 ///
-/// It answers inside of the pod's namespace only, to processes of the pod only, what the VM's own service says, less
-/// the VM's user data. Everything about it is bounded: the pod is not trusted.
+/// It answers only inside of the pod's namespace and only to the pod's processes, with the answers of the VM's own
+/// service without the VM's user data. All of its resources are bounded: the pod is not trusted.
 struct PodMetadataRelay: Sendable {
     /// The longest answer, in bytes.
     static let bodyLimit = 256 << 10
-    /// Questions at once; more have to wait to be let in.
+    /// The most simultaneous requests; further connections wait to be accepted.
     private static let places = 8
-    /// For a question and its answer, of which the VM's service has five seconds.
+    /// The time limit for a request and its answer. The VM's service has five seconds of it.
     private static let patience = Duration.seconds(10)
     private static let servicePatience = Duration.seconds(5)
 
@@ -20,15 +20,15 @@ struct PodMetadataRelay: Sendable {
     private let loop: EpollLoop
     private let logger: Logger
 
-    /// Where it listens.
+    /// The address on which it listens.
     var address: SocketAddress { listener.address }
 
-    /// Listens at `address` of `namespace`'s loopback interface, for questions that `endpoint` is to answer.
+    /// Listens at `address` of `namespace`'s loopback interface, for requests that `endpoint` answers.
     init(
         in namespace: NetworkNamespace, at address: SocketAddress, for endpoint: MetadataEndpoint, on loop: EpollLoop,
         logger: Logger
     ) throws {
-        // Only from there: the address is of no use outside.
+        // Only on the loopback interface: the address is of no use outside.
         listener = try Listener.listen(on: address, loop: loop, backlog: 64, device: "lo", in: namespace)
         self.endpoint = endpoint
         self.loop = loop
@@ -85,13 +85,13 @@ struct PodMetadataRelay: Sendable {
         if let filtered = MetadataSecrets.removed(from: answer.body) {
             return HTTPResponseReader.Answer(status: answer.status, body: filtered)
         }
-        // A leaf, asked for as text: its path says what it is.
+        // A single value, requested as text: its path names the value.
         if answer.status == 200, question.wantsText { return answer }
         return .refusal(
             answer.status == 200 ? 502 : answer.status, "the VM's metadata service did not answer with JSON")
     }
 
-    /// What is asked; nil if the connection ends before that is said.
+    /// Reads the request; nil if the connection ends before the request is complete.
     private func request(_ stream: Stream) async throws -> MetadataRequest? {
         var bytes: [UInt8] = []
         while true {
@@ -117,7 +117,7 @@ struct PodMetadataRelay: Sendable {
 }
 
 extension HTTPResponseReader.Answer {
-    /// What the metadata service itself would say of an error.
+    /// The answer that the metadata service itself would give for an error.
     fileprivate static func refusal(_ status: Int, _ reason: String) -> HTTPResponseReader.Answer {
         let text = reason.filter { $0 != "\"" && $0 != "\\" && ($0.asciiValue ?? 0) >= 0x20 }
         return HTTPResponseReader.Answer(status: status, body: Array("{\"error\":\"\(text)\"}".utf8))

@@ -3,12 +3,12 @@ internal import Encoding
 /// The parts of an HTTP response's head that matter here.
 struct HTTPResponseHead: Equatable {
     let status: Int
-    /// The body's length; nil when it goes on to the connection's end.
+    /// The body's length; nil when the body ends with the connection.
     var length: Int?
 
     private static let version = Array("HTTP/1.".utf8)
 
-    /// Throws as soon as the first bytes are not those of an answer.
+    /// Throws as soon as the first bytes are not those of an HTTP answer.
     static func checkStart(_ bytes: [UInt8]) throws(HTTPResponseError) {
         let count = min(bytes.count, version.count)
         guard bytes[..<count].elementsEqual(version[..<count]) else { throw .notHTTP }
@@ -17,16 +17,16 @@ struct HTTPResponseHead: Equatable {
     /// Reads the status line and the header, without the empty line after them.
     init(parsing head: ArraySlice<UInt8>) throws(HTTPResponseError) {
         var lines = head.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-        // The last is what follows the last line's end.
+        // The last element is the text after the last line's end.
         lines.removeLast()
         guard let first = lines.first else { throw .notHTTP }
         status = try Self.status(first)
         for line in lines.dropFirst() { try read(line.last == UInt8(ascii: "\r") ? line.dropLast() : line) }
-        // These have no body, whatever they say.
+        // These statuses have no body, whatever the header fields say.
         if status == 204 || status == 304 { length = 0 }
     }
 
-    /// `HTTP/1.1 200 OK`, of which the words may be missing.
+    /// Parses `HTTP/1.1 200 OK`. The words may be missing.
     private static func status(_ line: ArraySlice<UInt8>) throws(HTTPResponseError) -> Int {
         let parts = line.split(maxSplits: 2, omittingEmptySubsequences: false) {
             $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\r")
@@ -63,7 +63,7 @@ struct HTTPResponseHead: Equatable {
         return value
     }
 
-    /// Digits and nothing else, few enough not to overflow.
+    /// Parses digits only, few enough not to overflow.
     private static func number(_ digits: ArraySlice<UInt8>) -> Int? {
         guard (1...15).contains(digits.count), digits.allSatisfy(isDigit) else { return nil }
         return digits.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) }

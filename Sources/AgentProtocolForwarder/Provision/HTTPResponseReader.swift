@@ -1,12 +1,12 @@
 /// Reads the answer of one HTTP/1.0 exchange, however its bytes are cut.
 ///
-/// The pod VM's daemon asks one question of one service on its own link, so this is all the HTTP it has:
-/// no chunks, no compression, no redirects, no second answer on a connection. What is longer than it may be,
-/// or not HTTP, is refused with a sentence; nothing is guessed.
+/// The pod VM's daemon sends one request to one service on its own link, so the reader supports only this much of HTTP:
+/// no chunks, no compression, no redirects, no second answer on a connection. It refuses an answer that is too long, or
+/// not HTTP, with a sentence; it guesses nothing.
 public struct HTTPResponseReader: Sendable {
     /// A whole answer.
     public struct Answer: Equatable, Sendable {
-        /// 200 and so on.
+        /// The HTTP status, such as 200.
         public let status: Int
         /// The content, without the header fields.
         public let body: [UInt8]
@@ -17,13 +17,13 @@ public struct HTTPResponseReader: Sendable {
 
     private let bodyLimit: Int
     private var bytes: [UInt8] = []
-    /// What the head says, once it is there, and where the body begins.
+    /// The parsed head, once it is complete, and where the body begins.
     private var head: (HTTPResponseHead, bodyStart: Int)?
 
     /// A reader of an answer whose body has at most `bodyLimit` bytes.
     public init(bodyLimit: Int) { self.bodyLimit = bodyLimit }
 
-    /// Takes in the next bytes; the answer, once it says of itself that it is whole.
+    /// Reads the next bytes. Returns the answer once it is complete by its own length.
     public mutating func take(_ next: some Collection<UInt8>) throws(HTTPResponseError) -> Answer? {
         let seen = bytes.count
         bytes += next
@@ -37,7 +37,7 @@ public struct HTTPResponseReader: Sendable {
         return Answer(status: head.status, body: Array(bytes[start..<start + length]))
     }
 
-    /// The answer, now that the connection has ended.
+    /// Returns the answer at the end of the connection.
     public func finish() throws(HTTPResponseError) -> Answer {
         guard let (head, start) = head else { throw bytes.isEmpty ? .silent : .cutShort }
         if let length = head.length, bytes.count - start < length { throw .cutShort }
@@ -46,7 +46,7 @@ public struct HTTPResponseReader: Sendable {
 
     private mutating func readHead(from seen: Int) throws(HTTPResponseError) {
         try HTTPResponseHead.checkStart(bytes)
-        // The empty line may have begun in what came before.
+        // The empty line may have begun in the earlier bytes.
         var index = max(seen - 2, 0)
         while index < bytes.count {
             defer { index += 1 }
@@ -59,7 +59,7 @@ public struct HTTPResponseReader: Sendable {
             self.head = (head, index + 1 + ending)
             return
         }
-        // Room for the two bytes that end a head of the full length.
+        // The limit leaves space for the two bytes that end a head of the full length.
         if bytes.count > Self.headLimit + 2 { throw .headTooLong }
     }
 }
@@ -74,7 +74,7 @@ public enum HTTPResponseError: Error, Equatable, Sendable, CustomStringConvertib
     case headTooLong
     /// A line of the header is not a field, or has an impossible value.
     case badHeader(String)
-    /// The body comes in a form that an HTTP/1.0 client is not sent.
+    /// The body has an encoding that servers do not send to an HTTP/1.0 client.
     case encoded(String)
     case tooLong(limit: Int)
 

@@ -1,16 +1,16 @@
 internal import Configuration
 internal import LinuxIO
 
-/// Where the VM's metadata service is: `http://ADDRESS[:PORT][/PREFIX]`.
+/// The address of the VM's metadata service: `http://ADDRESS[:PORT][/PREFIX]`.
 ///
-/// The address is numeric, because the VM has no resolver yet. There is no TLS: the service is the VM's own host, and
-/// its answers are not trusted beyond starting the VM.
+/// The address is numeric, because the VM has no resolver yet. There is no TLS: the service runs on the VM's own host,
+/// and its answers are trusted only for starting the VM.
 struct MetadataEndpoint: Equatable, Sendable, CustomStringConvertible {
     let address: SocketAddress
-    /// What comes before `/metadata`; empty, or begins with a slash and does not end with one.
+    /// The part before `/metadata`; empty, or begins with a slash and does not end with one.
     let prefix: String
 
-    /// Azure's, the same in every VM.
+    /// Azure's address, the same in every VM.
     static let azure = "http://169.254.169.254"
 
     init(parsing text: String) throws(ConfigurationError) {
@@ -32,7 +32,7 @@ struct MetadataEndpoint: Equatable, Sendable, CustomStringConvertible {
         prefix = path
     }
 
-    /// Without the prefix, which may be a secret of a test's cloud.
+    /// The address without the prefix, which may be a secret of a test's cloud.
     var description: String { "\(address)" }
 }
 
@@ -50,7 +50,7 @@ extension MetadataEndpoint {
         """
     }
 
-    /// Requests `target` once, a path below the prefix with its query.
+    /// Requests `target` once: a path below the prefix, with its query.
     ///
     /// - Throws: `SystemCallError`, ``HTTPResponseError`` (also for a body of more than `limit` bytes),
     /// `CancellationError`.

@@ -1,6 +1,6 @@
 internal import LinuxIO
 
-/// How often and for how long the metadata service is asked.
+/// The number and the pauses of requests to the metadata service.
 ///
 /// A VM may boot before its network or its metadata service is up. The first pauses are short, because most
 /// delays are short, and each pause delays a pod.
@@ -9,7 +9,8 @@ struct MetadataRetry: Sendable {
     var longestPause = Duration.seconds(5)
     var limit = Duration.seconds(180)
 
-    /// The user data, or ``MetadataError`` of the last try; calls `tell` for each failure that it retries.
+    /// Returns the user data, or throws ``MetadataError`` of the last try. Calls `tell` for each failure that it
+    /// retries.
     func userData(
         from service: MetadataService, tell: @escaping @Sendable (String) -> Void
     ) async throws -> [UInt8] {

@@ -1,6 +1,6 @@
 internal import LinuxIO
 
-/// Azure's instance metadata service (IMDS), as far as a pod VM asks it: for its user data.
+/// Azure's instance metadata service (IMDS). A pod VM requests its user data from it.
 struct MetadataService: Sendable {
     let endpoint: MetadataEndpoint
     let loop: EpollLoop
@@ -9,7 +9,7 @@ struct MetadataService: Sendable {
 
     /// The oldest version that knows user data.
     private static let path = "/metadata/instance/compute/userData?api-version=2021-01-01&format=text"
-    /// ARM takes 64 KiB before base64; user data of twice that size is not of this project.
+    /// ARM accepts 64 KiB before base64; user data of twice that size does not belong to this project.
     private static let bodyLimit = 128 << 10
 
     /// Requests the user data once: in base64, unchecked.
@@ -36,7 +36,7 @@ struct MetadataService: Sendable {
     }
 }
 
-/// Why there is no user data from the metadata service.
+/// Why the metadata service returned no user data.
 struct MetadataError: Error, Equatable, CustomStringConvertible {
     /// The failure, as a clause.
     let description: String
@@ -57,7 +57,7 @@ struct MetadataError: Error, Equatable, CustomStringConvertible {
         case 429: text += " (too many requests)"
         default: break
         }
-        // Its own words; they are not user data, which comes with 200.
+        // The service's own words; they are not user data, which comes with status 200.
         let words = String(decoding: answer.body.prefix(200), as: UTF8.self)
         if !words.isEmpty { text += ": \(words.debugDescription)" }
         self.init(text, mayPass: [404, 408, 410, 429].contains(answer.status) || answer.status >= 500)

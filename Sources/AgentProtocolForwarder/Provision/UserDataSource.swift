@@ -2,15 +2,16 @@ internal import Configuration
 internal import LinuxIO
 internal import PodVMBoot
 
-/// Where a VM's user data comes from.
+/// The source of a VM's user data.
 enum UserDataSource: Equatable, Sendable {
     case file(String)
     case metadata(MetadataEndpoint)
 
-    /// Where a configuration disk (label `cidata`) is mounted.
+    /// The mount point of a configuration disk (label `cidata`).
     static let configurationDisk = "/media/cidata/user-data"
 
-    /// What the flags name; without any, the configuration disk if there is one, else Azure's metadata service.
+    /// The source that the flags name. Without flags, the configuration disk if there is one, else Azure's metadata
+    /// service.
     static func choose(
         file: String, endpoint: String, configurationDisk: String = configurationDisk
     ) throws(ConfigurationError) -> UserDataSource {
@@ -38,7 +39,7 @@ enum UserDataSource: Equatable, Sendable {
     }
 }
 
-/// How to recognise an Azure VM.
+/// Recognises an Azure VM.
 enum AzureMachine {
     /// The chassis' asset tag, the same in all of Azure's VMs.
     private static let assetTag = "7783-7084-3265-9085-8269-3286-77"
@@ -49,7 +50,7 @@ enum AzureMachine {
         return String(decoding: bytes, as: UTF8.self).hasPrefix(assetTag)
     }
 
-    /// What to do when there is no user data.
+    /// The next step when there is no user data.
     static var advice: String {
         isHere
             ? "check that a cloud-api-adaptor has made the VM, and that no filter blocks 169.254.169.254"

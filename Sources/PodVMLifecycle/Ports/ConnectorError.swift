@@ -1,14 +1,14 @@
 /// Why a pod could not be connected to its VM.
 public struct ConnectorError: Error {
-    /// What callers decide by.
+    /// The kinds of failure, by which callers decide.
     public enum Code: String, Hashable, Sendable {
-        /// What the pod asked for cannot be done: its network namespace, its initdata, its size.
+        /// The pod's request cannot be met: its network namespace, its initdata or its size is invalid.
         case invalidRequest = "invalid request"
         /// The node lacks memory, disk space or descriptors.
         case resourceExhausted = "resource exhausted"
-        /// The VM's end was not reached in time.
+        /// The VM's end did not answer in time.
         case unreachable = "unreachable"
-        /// The VM's end gave a wrong answer: another certificate, or an agent that does not serve.
+        /// The VM's end gave a wrong answer: it has another certificate, or its agent does not serve.
         case refused = "refused"
         /// The caller's task was cancelled.
         case cancelled = "cancelled"
@@ -18,7 +18,7 @@ public struct ConnectorError: Error {
 
     /// The kind of failure.
     public let code: Code
-    /// What happened, on what, and what to try: a sentence without secrets.
+    /// What happened, to which object, and what to try: a sentence without secrets.
     public let message: String
     /// The underlying error, for the log.
     public let cause: (any Error)?

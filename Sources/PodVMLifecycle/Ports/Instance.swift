@@ -1,4 +1,4 @@
-/// A VM's name in its cloud, known before the VM is: see ``VMName``.
+/// A VM's name in its cloud, known before the VM exists: see ``VMName``.
 public struct InstanceID: Hashable, Sendable, RawRepresentable, CustomStringConvertible {
     /// The name in requests to the cloud, for example `podvm-nginx-0a1b2c3d`.
     public let rawValue: String
@@ -6,15 +6,15 @@ public struct InstanceID: Hashable, Sendable, RawRepresentable, CustomStringConv
     /// The name itself.
     public var description: String { rawValue }
 
-    /// Takes a name as it is.
+    /// Takes a name unchanged.
     public init(rawValue: String) { self.rawValue = rawValue }
 }
 
-/// A VM that a cloud has, as it lists it.
+/// A VM in the cloud's list.
 public struct ListedInstance: Hashable, Sendable {
-    /// Its name.
+    /// The VM's name.
     public let id: InstanceID
-    /// Its tags; pod VMs have those of ``InstanceTags``.
+    /// The VM's tags; pod VMs have those of ``InstanceTags``.
     public let tags: [String: String]
 
     /// A VM with its tags.
@@ -26,9 +26,9 @@ public struct ListedInstance: Hashable, Sendable {
 
 /// A VM that a cloud has created.
 public struct Instance: Hashable, Sendable {
-    /// Its name: ``InstanceSpec/name``.
+    /// The VM's name: ``InstanceSpec/name``.
     public let id: InstanceID
-    /// Numeric IP addresses; the first one is dialed.
+    /// Numeric IP addresses; the connector dials the first one.
     public let addresses: [String]
 
     /// A VM with its addresses.

@@ -1,16 +1,16 @@
 /// The VM to create.
 public struct InstanceSpec: Hashable, Sendable, CustomStringConvertible {
-    /// Its name, under which it can be found and deleted whatever happens.
+    /// The VM's name. The VM can be found and deleted by this name in every case.
     public var name: InstanceID
     /// The pod's name in Kubernetes.
     public var podName: String
     /// The pod's namespace in Kubernetes.
     public var podNamespace: String
-    /// What the pod requires of it.
+    /// The pod's requirements for the VM.
     public var requirements: Requirements
-    /// What it boots with: base64, at most 64 KiB. It holds keys.
+    /// The VM's boot document: base64, at most 64 KiB. It holds keys.
     public var userData: String
-    /// The tags of every resource that is created for it, which identify its owner: see ``InstanceTags``.
+    /// The tags of every resource that is created for the VM. They identify its owner: see ``InstanceTags``.
     public var tags: [String: String]
 
     /// The names only: the user data is secret.
@@ -32,16 +32,16 @@ public struct InstanceSpec: Hashable, Sendable, CustomStringConvertible {
 
 /// Names of the tags that identify the owner of a resource.
 public enum InstanceTags {
-    /// The cluster's identity: configured, or made of the machine id. VMs of earlier versions have it empty.
+    /// The cluster's identity: configured, or derived from the machine id. VMs of earlier versions have an empty value.
     public static let cluster = "peerpods-cluster"
-    /// The node whose adaptor created it.
+    /// The node whose adaptor created the resource.
     public static let node = "peerpods-node"
-    /// The pod's namespace.
+    /// The pod's namespace in Kubernetes.
     public static let namespace = "peerpods-namespace"
-    /// The pod.
+    /// The pod's name in Kubernetes.
     public static let pod = "peerpods-pod"
-    /// The sandbox.
+    /// The sandbox's id.
     public static let sandbox = "peerpods-sandbox"
-    /// When CreateVM was called, in seconds since 1970.
+    /// The time of CreateVM, in seconds since 1970.
     public static let created = "peerpods-created"
 }

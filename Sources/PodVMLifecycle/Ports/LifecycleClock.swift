@@ -1,9 +1,9 @@
 package import LinuxIO
 internal import Telemetry
 
-/// Time and random numbers: the loop's in the daemon, a test's in tests.
+/// Time and random numbers: from the loop in the daemon, from the test in tests.
 package protocol LifecycleClock: Sendable {
-    /// For measuring how long something takes.
+    /// The monotonic time, for measuring durations.
     var now: ContinuousClock.Instant { get }
 
     /// The wall clock, in seconds since 1970.
@@ -12,7 +12,7 @@ package protocol LifecycleClock: Sendable {
     /// A number in `0..<1` that differs from one call to the next, for spreading retries in time.
     func random() -> Double
 
-    /// Suspends for that long. Throws if the task is cancelled, or the loop ends.
+    /// Suspends for `duration`. Throws if the task is cancelled, or the loop ends.
     func sleep(for duration: Duration) async throws
 }
 

@@ -1,6 +1,6 @@
 /// Why a request to a cloud failed.
 public struct ProviderError: Error {
-    /// What callers decide by. A struct, so that new codes break no `switch`.
+    /// The kinds of failure, by which callers decide. A struct, so that new codes break no `switch`.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         /// The code in words, for messages and for the label in metrics.
         public let description: String
@@ -10,11 +10,11 @@ public struct ProviderError: Error {
 
         /// The account's quota is used up.
         public static let quotaExceeded = Code("quota exceeded")
-        /// The cloud has no capacity for this at the moment.
+        /// The cloud has no capacity for this VM at the moment.
         public static let outOfCapacity = Code("out of capacity")
         /// The cloud limited the rate of requests.
         public static let throttled = Code("throttled")
-        /// The cloud refuses the request; the same request will be refused again.
+        /// The cloud refuses the request, and will refuse the same request again.
         public static let rejected = Code("rejected")
         /// The adaptor's credentials are missing, expired or not sufficient.
         public static let unauthorized = Code("unauthorized")
@@ -26,11 +26,11 @@ public struct ProviderError: Error {
         public static let cancelled = Code("cancelled")
     }
 
-    /// What the caller should do next, which the provider decides.
+    /// The caller's next step, as the provider advises.
     public enum Advice: Hashable, Sendable {
         /// Try again, not sooner than this.
         case retry(after: Duration)
-        /// Trying the same again will fail again.
+        /// The same request will fail again.
         case giveUp
     }
 
@@ -38,9 +38,9 @@ public struct ProviderError: Error {
     public let code: Code
     /// What to do next.
     public let advice: Advice
-    /// What was being done, with the names to search the cloud's logs for.
+    /// The operation that failed, with the names to search the cloud's logs for.
     public let operation: String
-    /// What happened, in the cloud's own words, with its error code and request id where it gave them.
+    /// What happened, in the cloud's own words, with the cloud's error code and request id if it sent them.
     public let detail: String
     /// The underlying error, for the log.
     public let cause: (any Error)?

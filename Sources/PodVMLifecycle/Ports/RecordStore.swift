@@ -1,42 +1,42 @@
-/// Where sandboxes' records and directories live: the pods directory in the daemon, memory in tests.
+/// The store of the sandboxes' records and directories: the pods directory in the daemon, memory in tests.
 package protocol RecordStore: Sendable {
     /// The path of a sandbox's directory, which need not exist.
     func directory(of sandbox: SandboxID) -> String
 
     /// Creates a sandbox's directory (0700) with its first record, which survives the end of this process. If it fails,
-    /// nothing is left.
+    /// it leaves nothing.
     func create(_ record: SandboxRecord) async throws(RecordError)
 
-    /// Replaces a sandbox's record; returns once it survives that event.
+    /// Replaces a sandbox's record. Returns once the record survives `event`.
     func write(_ record: SandboxRecord, toSurvive event: SurvivedEvent) async throws(RecordError)
 
-    /// Removes a sandbox's directory and all that is in it. Does nothing when there is no directory.
+    /// Removes a sandbox's directory and its contents. Does nothing when there is no directory.
     func remove(_ sandbox: SandboxID) async throws(RecordError)
 
-    /// The records that an earlier process left. Removes directories that it left without a record.
+    /// Reads the records of an earlier process. Removes directories that have no record.
     func load() async throws(RecordError) -> LoadedRecords
 }
 
-/// What a record has to survive.
+/// An event that a record has to survive.
 ///
-/// Whatever a write has to survive, a reader finds the old record or the new one, never half of one.
+/// After every event, a reader finds the old record or the new one, never a part of one.
 package enum SurvivedEvent: Hashable, Sendable {
     /// The end of this process. There is no VM, so a power cut ends the pod completely.
     case processEnd
     /// A power cut.
     case powerCut
-    /// A power cut, for the first time: the sandbox's directory, and all that is in it, has to survive it as well.
+    /// A power cut, for the first time: the sandbox's directory and its contents have to survive it as well.
     case firstPowerCut
 }
 
-/// What was found in the pods directory.
+/// The contents of the pods directory.
 package struct LoadedRecords: Sendable {
-    /// What could be read.
+    /// The records that could be read.
     package var records: [SandboxRecord] = []
-    /// What could not be read, by sandbox, and why. It is left in place: a VM may belong to it, and another version of
-    /// this program may be able to read it.
+    /// The sandboxes whose records could not be read, and why. The records are left in place: a VM may belong to each,
+    /// and another version of this program may be able to read them.
     package var unreadable: [SandboxID: String] = [:]
-    /// How many directories of a Go cloud-api-adaptor there are. They are left in place: their VMs belong to that adaptor.
+    /// The number of directories of a Go cloud-api-adaptor. They are left in place: their VMs belong to that adaptor.
     package var goDirectories = 0
 
     package init(records: [SandboxRecord] = [], unreadable: [SandboxID: String] = [:]) {
@@ -47,7 +47,7 @@ package struct LoadedRecords: Sendable {
 
 /// Why a record could not be written or read.
 package struct RecordError: Error, Equatable, CustomStringConvertible {
-    /// Whether the reason is a lack of space, quota or inodes, and not of permission or a working disk.
+    /// Whether the reason is a lack of space, quota or inodes, as opposed to a permission or a disk fault.
     package let isOutOfSpace: Bool
     /// What failed, on which file, and why.
     package let description: String

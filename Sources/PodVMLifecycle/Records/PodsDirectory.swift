@@ -1,12 +1,14 @@
 internal import Glibc
 internal import LinuxIO
 
-/// The pods directory on disk: a directory for each sandbox, with its record in it.
+/// The pods directory on disk: one directory for each sandbox, with the sandbox's record in it.
 ///
-/// The record is created first and removed last, so a directory that is not empty always says which sandbox it belongs to. Another directory is left alone: a mistyped `-pods-dir` destroys no files.
+/// The record is created first and removed last, so a directory that is not empty always identifies its sandbox. Other
+/// directories are left alone: a mistyped `-pods-dir` destroys no files.
 struct PodsDirectory: RecordStore {
     static let recordName = "record.json"
-    /// The file that identifies a sandbox's directory of the Go adaptor, which writes the VM's boot document there.
+    /// The file that identifies a sandbox's directory of the Go adaptor. That adaptor writes the VM's boot document to
+    /// it.
     private static let goFile = "apf.json"
 
     let path: String
@@ -69,7 +71,7 @@ struct PodsDirectory: RecordStore {
             let directory = try pods.own(record.id.rawValue)
             try directory.write(record.encoded, to: Self.recordName, syncs: event == .powerCut)
             guard event == .firstPowerCut else { return }
-            // All files at once: before this record, a power cut ends the pod in any case.
+            // Sync all files at once: before this record, a power cut ends the pod in any case.
             try directory.syncAll()
             try pods.sync()
         } catch {
@@ -77,7 +79,8 @@ struct PodsDirectory: RecordStore {
         }
     }
 
-    /// Not synced: a directory that reappears after a power cut has a record of a deletion, or an empty record.
+    /// Removes without a sync: a directory that reappears after a power cut has a record of a deletion, or an empty
+    /// record.
     private func removeNow(_ sandbox: SandboxID) throws(RecordError) {
         do {
             try pods().removeTree(sandbox.rawValue, last: Self.recordName)
@@ -113,10 +116,10 @@ struct PodsDirectory: RecordStore {
         return loaded
     }
 
-    /// The sandbox's record; nil for a directory without one, which is removed.
+    /// Reads the sandbox's record. Removes a directory that has no record, and returns nil.
     private func load(_ sandbox: SandboxID, from directory: Directory) throws -> SandboxRecord? {
         if try directory.kind(of: Self.recordName) == nil {
-            // A crash in the middle of the first write leaves the temporary file, and nothing else.
+            // A crash during the first write leaves only the temporary file.
             guard try directory.names().allSatisfy({ $0 == "\(Self.recordName).new" }) else {
                 throw RecordError("\(directory.path) has no \(Self.recordName)")
             }
@@ -124,7 +127,7 @@ struct PodsDirectory: RecordStore {
             return nil
         }
         let bytes = try directory.read(Self.recordName, limit: SandboxRecord.sizeLimit)
-        // A record that was never synced, and then a power cut: there is no VM.
+        // A power cut came before the record was synced: there is no VM.
         if bytes.allSatisfy({ $0 == 0 }) {
             try removeNow(sandbox)
             return nil

@@ -1,8 +1,9 @@
 internal import LinuxIO
 
-/// The right to use a pods directory, which one process has at a time, until it ends.
+/// The exclusive right to use a pods directory. A process has this right until it ends.
 ///
-/// Two adaptors with the same records would each delete VMs that the other is starting. Children do not inherit it.
+/// Two adaptors with the same records would each delete VMs that the other is starting. Child processes do not inherit
+/// the lock.
 public final class PodsDirectoryLock: Sendable {
     /// No sandbox's id begins with a dot, so this is never a sandbox's directory.
     private static let name = ".lock"
@@ -11,9 +12,9 @@ public final class PodsDirectoryLock: Sendable {
 
     private init(_ lock: consuming FileLock) { self.lock = lock }
 
-    /// Takes the right to use the directory at `path`, which is made, 0700, when needed.
+    /// Locks the directory at `path`. Creates the directory with mode 0700 if it does not exist.
     ///
-    /// - Throws: ``LifecycleError`` that names the directory: another process uses it, or it cannot be used at all.
+    /// - Throws: ``LifecycleError`` that names the directory: another process uses it, or it cannot be used.
     public static func take(_ path: String) throws(LifecycleError) -> PodsDirectoryLock {
         do {
             let directory = try Directory.own(path, makingWith: 0o700)

@@ -1,8 +1,8 @@
 internal import LinuxIO
 
-/// What CreateVM must be asked for, so that nothing fails on it later, when there is a VM already.
+/// The checks of a CreateVM request. They find faults before there is a VM.
 struct RequestCheck {
-    /// Kubernetes allows no longer name.
+    /// The longest name that Kubernetes allows.
     private static let nameLimit = 253
     private static let pathLimit = 4095
     private static let referenceLimit = 2048
@@ -18,7 +18,7 @@ struct RequestCheck {
         }
     }
 
-    /// Why a unix socket cannot have that path.
+    /// Returns why a unix socket cannot have that path, or nil.
     static func socketFault(_ path: String) -> String? {
         let limit = SocketAddress.unixPathLimit
         guard path.utf8.count > limit else { return nil }
@@ -33,7 +33,8 @@ struct RequestCheck {
         return nil
     }
 
-    /// The only check of the path before the namespace is opened. Opening it then shows whether a network namespace is there.
+    /// The only check of the path before the namespace is opened. Opening it then shows whether it is a network
+    /// namespace.
     private var namespaceFault: String? {
         let path = request.networkNamespacePath
         if path.isEmpty { return nil }

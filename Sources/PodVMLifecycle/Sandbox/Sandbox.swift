@@ -1,7 +1,7 @@
 /// A step that is decided but not yet durable.
 ///
-/// Only ``Sandbox`` can read its effect, and returns it once the new state is on disk: acting before writing does not
-/// compile.
+/// Only ``Sandbox`` can read its effect, and returns the effect once the new state is on disk. Code that acts before it
+/// writes does not compile.
 package struct Decision: ~Copyable {
     fileprivate let state: SandboxState
     fileprivate let effect: SandboxState.Effect
@@ -12,14 +12,15 @@ package struct Decision: ~Copyable {
     }
 }
 
-/// One pod's VM, and the record of it that outlives this process.
+/// One pod's VM, and its record, which outlives this process.
 package struct Sandbox: Sendable {
-    /// The record on disk. They differ before ``create(in:)``, and after a deletion that the disk refused (``abandon(_:in:)``).
+    /// The record in memory. It differs from the record on disk before ``create(in:)``, and after a deletion that the
+    /// disk refused (``abandon(_:in:)``).
     package private(set) var record: SandboxRecord
-    /// Whether the disk knows of the present state.
+    /// Whether the present state is on disk.
     private var isRecorded: Bool
 
-    /// Where the sandbox is in its life.
+    /// The sandbox's place in its life cycle.
     package var state: SandboxState { record.state }
 
     /// A sandbox that CreateVM begins to prepare, before it is on disk.
@@ -28,19 +29,19 @@ package struct Sandbox: Sendable {
         isRecorded = false
     }
 
-    /// Takes up a sandbox whose record was read.
+    /// Adopts a sandbox from its record.
     package init(recovered record: SandboxRecord) {
         self.record = record
         isRecorded = true
     }
 
-    /// Makes the sandbox's directory and its first record.
+    /// Creates the sandbox's directory and its first record.
     package mutating func create(in store: some RecordStore) async throws(RecordError) {
         try await store.create(record)
         isRecorded = true
     }
 
-    /// Makes a step durable, then says what it is for. If the disk refuses, nothing has changed.
+    /// Makes a step durable, then returns its effect. If the write fails, nothing has changed.
     package mutating func commit(
         _ decision: consuming Decision, in store: some RecordStore
     ) async throws(RecordError) -> SandboxState.Effect {
@@ -54,11 +55,11 @@ package struct Sandbox: Sendable {
         return decision.effect
     }
 
-    /// Makes a step towards the sandbox's end, durable if the disk allows it, and says what it is for in any case.
+    /// Makes a step towards the sandbox's end, durable if the write succeeds, and returns its effect in any case.
     ///
-    /// This is the one exception to "write first", and it is safe in one direction only: what the disk still says is
-    /// that a VM may exist, so a crash now leaves a record that owns it, never a VM without a record. And a full disk
-    /// must not keep a VM alive: its sandbox's directory is part of what fills it.
+    /// This is the one exception to "write first", and it is safe in one direction only. The old record says that a VM
+    /// may exist. So a crash now leaves a record that owns the VM, never a VM without a record. And a full disk must
+    /// not keep a VM alive: its sandbox's directory is part of what fills the disk.
     package mutating func abandon(
         _ decision: consuming Decision, in store: some RecordStore
     ) async -> (effect: SandboxState.Effect, failure: RecordError?) {
@@ -79,11 +80,11 @@ package struct Sandbox: Sendable {
 }
 
 extension SandboxState {
-    /// What the record of this state has to survive when it replaces one of the state `before`.
+    /// The event that the record of this state has to survive when it replaces a record of the state `before`.
     ///
-    /// As long as there is no VM, the record describes nothing outside this machine's memory: a power cut ends the pod, and
-    /// the record with it. From the moment at which the cloud is asked, the record
-    /// is all that finds the VM again. When the VM is deleted, an old record only causes another deletion.
+    /// While there is no VM, the record describes nothing outside this machine's memory: a power cut ends the pod, and
+    /// the record with it. From the first request to the cloud, only the record can find the VM again. When the VM is
+    /// deleted, an old record only causes another deletion.
     fileprivate func survivedEvent(after before: SandboxState) -> SurvivedEvent {
         guard mayHaveVM else { return .processEnd }
         return before.mayHaveVM ? .powerCut : .firstPowerCut

@@ -1,6 +1,6 @@
-/// A sandbox, as kata names it: checked, so that it may become a directory's name.
+/// A sandbox's id, as kata names it. The id is checked, so that it may become a directory's name.
 public struct SandboxID: Hashable, Sendable, CustomStringConvertible {
-    /// The most bytes an id may have.
+    /// The most bytes in an id.
     public static let lengthLimit = 128
 
     /// `[A-Za-z0-9][A-Za-z0-9_.-]*`, at most ``lengthLimit`` bytes.
@@ -9,9 +9,9 @@ public struct SandboxID: Hashable, Sendable, CustomStringConvertible {
     /// The id itself.
     public var description: String { rawValue }
 
-    /// Takes an id from a peer.
+    /// Checks an id from a peer.
     ///
-    /// - Throws: ``LifecycleError`` with ``LifecycleError/Code/invalidArgument`` when it is empty, too long, or has
+    /// - Throws: ``LifecycleError`` with ``LifecycleError/Code/invalidArgument`` when the id is empty, too long, or has
     ///   a character that a path could misread (`/`, NUL, a leading dot, …).
     public init(validating text: String) throws(LifecycleError) {
         if let fault = Self.fault(in: text) { throw LifecycleError(.invalidArgument, fault) }

@@ -1,8 +1,8 @@
 internal import JSON
 
-/// All that this process must know of a sandbox to take it up, or delete it, after another process made it.
+/// The data that this process needs to adopt or delete a sandbox that another process created.
 ///
-/// One file a sandbox, `<pods directory>/<sandbox id>/record.json`, mode 0600:
+/// Each sandbox has one file, `<pods directory>/<sandbox id>/record.json`, mode 0600:
 ///
 ///     {
 ///       "version": 1,
@@ -13,11 +13,11 @@ internal import JSON
 ///       "vm": "podvm-nginx-0a1b2c3d", "state": "booting", "addresses": ["10.0.0.4"]
 ///     }
 ///
-/// What is optional is left out. Initdata, keys and user data are never in it.
+/// Optional members without a value are left out. The record never has initdata, keys or user data.
 package struct SandboxRecord: Equatable, Sendable {
-    /// What is written in `version`. Another number means another meaning, and is not guessed at.
+    /// The number in `version`. Another number has another meaning, and the record is not read.
     static let version: Int64 = 1
-    /// The most bytes a record may have.
+    /// The most bytes in a record.
     package static let sizeLimit = 64 << 10
 
     package let id: SandboxID
@@ -29,7 +29,7 @@ package struct SandboxRecord: Equatable, Sendable {
     package let created: Int64
     package var state: SandboxState
 
-    /// What CreateVM asks for, before anything is made.
+    /// The record of a CreateVM request, before anything is created.
     package init(_ request: SandboxRequest, vm: InstanceID, created: Int64) {
         id = request.id
         podName = request.podName
@@ -42,7 +42,7 @@ package struct SandboxRecord: Equatable, Sendable {
 }
 
 extension SandboxRecord {
-    /// The record as it is written.
+    /// The record's bytes in the file.
     package var encoded: [UInt8] {
         var object = JSONObject()
         object["version"] = .integer(Self.version)
@@ -62,7 +62,7 @@ extension SandboxRecord {
         return JSONValue.object(object).encoded(indent: 2) + [UInt8(ascii: "\n")]
     }
 
-    /// Reads a record. Members that are not known are ignored: only `version` says that a meaning has changed.
+    /// Reads a record. Ignores unknown members: only a new `version` changes a meaning.
     ///
     /// - Throws: `RecordError` with what is wrong, and where.
     package init(parsing bytes: [UInt8]) throws(RecordError) {
@@ -102,7 +102,7 @@ extension SandboxRecord {
 }
 
 extension SandboxState {
-    /// The word for it in records and to people.
+    /// The state's name in records and messages.
     package var name: String {
         switch self {
         case .preparing: "preparing"
@@ -115,7 +115,7 @@ extension SandboxState {
         }
     }
 
-    /// Where the VM is reached, once that is known.
+    /// The VM's addresses, once they are known.
     package var addresses: [String]? {
         switch self {
         case .booting(let instance), .running(let instance): instance.addresses

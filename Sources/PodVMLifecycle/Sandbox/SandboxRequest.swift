@@ -1,4 +1,4 @@
-/// What a pod wants of its VM; `nil` where it does not say.
+/// The pod's requirements for its VM. A value that the pod does not set is nil.
 public struct Requirements: Hashable, Sendable {
     /// The cloud's name of a VM size (annotation `machine_type`).
     public var machineType: String?
@@ -11,7 +11,7 @@ public struct Requirements: Hashable, Sendable {
     /// Graphics processors, at least 1 (annotation `default_gpus`).
     public var gpus: Int?
 
-    /// Says what is wanted.
+    /// Describes the requirements.
     public init(
         machineType: String? = nil, image: String? = nil, vcpus: Int? = nil, memoryMiB: Int? = nil, gpus: Int? = nil
     ) {
@@ -23,25 +23,25 @@ public struct Requirements: Hashable, Sendable {
     }
 }
 
-/// What kata asks for with CreateVM.
+/// The CreateVM request from kata.
 public struct SandboxRequest: Sendable, CustomStringConvertible {
-    /// The sandbox to make.
+    /// The sandbox to create.
     public var id: SandboxID
     /// The pod's name in Kubernetes.
     public var podName: String
     /// The pod's namespace in Kubernetes.
     public var podNamespace: String
-    /// The pod's network namespace on this node, or empty where there is none.
+    /// The pod's network namespace on this node; empty if the pod has none.
     public var networkNamespacePath: String
-    /// What the pod wants of its VM.
+    /// The pod's requirements for its VM.
     public var requirements: Requirements
-    /// The pod's initdata, as TOML text. It reaches the boot document and nothing else: no record, no log.
+    /// The pod's initdata, as TOML text. Only the boot document contains it: no record, no log.
     public var initdata: String?
 
-    /// The names only: the rest may be secret.
+    /// The names only: the other members may be secret.
     public var description: String { "sandbox \(id) of pod \(podNamespace)/\(podName)" }
 
-    /// Says what is asked for.
+    /// Describes a request.
     public init(
         id: SandboxID, podName: String, podNamespace: String, networkNamespacePath: String = "",
         requirements: Requirements = Requirements(), initdata: String? = nil

@@ -1,4 +1,4 @@
-/// Where a pod VM is in its life, as a value: no clock, no socket, no cloud.
+/// The state of a pod VM, as a value: no clock, no socket, no cloud.
 ///
 ///     preparing ──prepared──> prepared ──start──> creating ──created──> booting ──answered──> running
 ///         │                       │                  │                     │                     │
@@ -9,43 +9,43 @@
 ///
 /// One transition leads back: from `booting` to `creating`, when the provider replaces the VM.
 ///
-/// Every other failure after the cloud was asked leads to `deleting`, by name: the cloud may have accepted a
-/// request that failed. An event that comes late (a creation's answer after a stop) changes nothing.
+/// Every other failure after the first request to the cloud leads to `deleting`, by name: the cloud may have accepted a
+/// request that failed. A late event (a creation's answer after a stop) changes nothing.
 package enum SandboxState: Equatable, Sendable {
-    // Each case holds what that state has, and nothing that it might have.
-    /// The node's side is being made, the cloud knows nothing. Leads to `prepared` or `gone`.
+    // Each case holds the data that its state has, and no data that the state only might have.
+    /// The node's side is being created; the cloud has no request. Leads to `prepared` or `gone`.
     case preparing(InstanceID)
-    /// The node's side is made, the cloud knows nothing. Leads to `creating` or `gone`.
+    /// The node's side is ready; the cloud has no request. Leads to `creating` or `gone`.
     case prepared(InstanceID)
-    /// The cloud is being asked; the VM may exist. Leads to `booting` or `deleting`.
+    /// The cloud has the request; the VM may exist. Leads to `booting` or `deleting`.
     case creating(InstanceID)
-    /// The VM has an address, the agent has not answered. Leads to `running` or `deleting`, or back to `creating`.
+    /// The VM has an address; the agent has not answered. Leads to `running` or `deleting`, or back to `creating`.
     case booting(Instance)
     /// The agent has answered. Leads to `deleting`.
     case running(Instance)
-    /// The VM must go, however often the cloud has to be asked. Leads to `gone`.
+    /// The VM must be deleted; requests repeat until the cloud confirms the deletion. Leads to `gone`.
     case deleting(InstanceID)
-    /// There is no VM; the node's side goes next, and the record with it.
+    /// There is no VM. The node's side is removed next, and then the record.
     case gone(InstanceID)
 
-    /// What must be done next.
+    /// The next action.
     package enum Effect: Equatable, Sendable {
         case createInstance(InstanceID)
         case connect(Instance)
         case deleteInstance(InstanceID)
-        /// Take away what this node has of the sandbox: network, keys, directory.
+        /// Remove the node's resources of the sandbox: network, keys, directory.
         case release
         case nothing
     }
 
-    /// Why a start is refused; the sandbox stays as it is.
+    /// Why a start is refused. The sandbox does not change.
     package enum StartRefusal: Error {
         case inProgress
         case running
         case stopped
     }
 
-    /// Whether all that is left to do is to end it.
+    /// Whether the sandbox can only end.
     package var isEnding: Bool {
         switch self {
         case .deleting, .gone: true
@@ -53,7 +53,7 @@ package enum SandboxState: Equatable, Sendable {
         }
     }
 
-    /// Whether the cloud has been asked for the VM, and has not said yet that it is gone.
+    /// Whether the cloud has a request for the VM, and has not yet confirmed the VM's deletion.
     package var mayHaveVM: Bool {
         switch self {
         case .creating, .booting, .running, .deleting: true
@@ -71,7 +71,7 @@ package enum SandboxState: Equatable, Sendable {
 }
 
 extension SandboxState {
-    /// The node's side is made.
+    /// The node's side is ready.
     package func prepared() -> Decision {
         switch self {
         case .preparing(let vm): Decision(.prepared(vm), then: .nothing)
@@ -79,7 +79,7 @@ extension SandboxState {
         }
     }
 
-    /// The node's side could not be made; what there is of it must go.
+    /// The creation of the node's side failed; its parts must be removed.
     package func preparationFailed() -> Decision {
         switch self {
         case .preparing(let vm): Decision(.gone(vm), then: .release)
@@ -87,7 +87,7 @@ extension SandboxState {
         }
     }
 
-    /// Kata wants the VM to run.
+    /// Kata requests that the VM runs.
     package func start() throws(StartRefusal) -> Decision {
         switch self {
         case .prepared(let vm): Decision(.creating(vm), then: .createInstance(vm))
@@ -97,7 +97,7 @@ extension SandboxState {
         }
     }
 
-    /// The cloud has brought the VM, at these addresses.
+    /// The cloud has created the VM, at these addresses.
     package func created(at addresses: [String]) -> Decision {
         switch self {
         case .creating(let vm):
@@ -107,12 +107,12 @@ extension SandboxState {
         case .booting, .running, .deleting:
             unchanged
         case .preparing(let vm), .prepared(let vm), .gone(let vm):
-            // The VM is not wanted any more, or not yet; it must not be left without an owner.
+            // The VM is no longer needed, or not yet; it must not be left without an owner.
             Decision(.deleting(vm), then: .deleteInstance(vm))
         }
     }
 
-    /// The cloud has refused the VM, or has not said whether there is one.
+    /// The cloud has refused the VM, or has not reported whether the VM exists.
     package func creationFailed() -> Decision {
         switch self {
         case .creating(let vm): Decision(.deleting(vm), then: .deleteInstance(vm))
@@ -120,7 +120,7 @@ extension SandboxState {
         }
     }
 
-    /// The cloud will not bring up the VM that it had begun to create, and the provider tries another place.
+    /// The cloud cannot complete the VM's creation, and the provider tries another place.
     package func replaced() -> Decision {
         switch self {
         case .booting(let instance): Decision(.creating(instance.id), then: .createInstance(instance.id))
@@ -136,7 +136,7 @@ extension SandboxState {
         }
     }
 
-    /// The agent has not answered, and will not be waited for any longer.
+    /// The agent has not answered, and the wait for it has ended.
     package func connectFailed() -> Decision {
         switch self {
         case .booting(let instance): Decision(.deleting(instance.id), then: .deleteInstance(instance.id))
@@ -144,7 +144,7 @@ extension SandboxState {
         }
     }
 
-    /// What was being done - preparing, creating, connecting - has failed.
+    /// The step in progress - preparing, creating, connecting - has failed.
     package func failed() -> Decision {
         switch self {
         case .preparing: preparationFailed()
@@ -154,7 +154,7 @@ extension SandboxState {
         }
     }
 
-    /// Kata, or the pod's deletion, wants the VM gone.
+    /// Kata, or the pod's deletion, requests the VM's deletion.
     package func stop() -> Decision {
         switch self {
         case .preparing(let vm), .prepared(let vm), .gone(let vm): Decision(.gone(vm), then: .release)
@@ -170,9 +170,10 @@ extension SandboxState {
         }
     }
 
-    /// An earlier process has left the sandbox like this.
+    /// An earlier process left the sandbox in this state.
     ///
-    /// The shim that waited for it hung up when that process ended, and cancel means cancel.
+    /// The shim that waited for it closed its connection when that process ended, and a closed connection cancels the
+    /// call.
     package func recovered() -> Decision {
         switch self {
         case .prepared, .running: unchanged

@@ -1,16 +1,17 @@
 internal import Encoding
 
-/// How a pod VM is named: from its pod and sandbox alone, so that a record is enough to find what a crash left behind.
+/// The names of pod VMs. A name depends only on pod and sandbox, so a record is enough to find the VM after a crash.
 public enum VMName {
-    /// The longest name this makes, and the longest a host name's label may be.
+    /// The longest name that ``make(pod:sandbox:)`` returns, which is also the limit of a host name's label.
     public static let lengthLimit = 63
 
     private static let podLimit = 48
 
     /// `podvm-<pod, at most 48 characters>-<8 characters of the sandbox id>`, of `a-z0-9-` only.
     ///
-    /// This is how the Go adaptor names VMs, whose sandbox ids are long hexadecimal numbers. The first characters of
-    /// any other id tell little ("sandbox-1", "sandbox-2"), so there the eight come from a hash of the whole.
+    /// The Go adaptor names VMs in the same way; its sandbox ids are long hexadecimal numbers. The first characters of
+    /// other ids are often equal ("sandbox-1", "sandbox-2"), so for them the eight characters come from a hash of the
+    /// whole id.
     public static func make(pod: String, sandbox: SandboxID) -> InstanceID {
         let pod = String(decoding: pod.utf8.prefix(podLimit).map(allowed), as: UTF8.self)
         return InstanceID(rawValue: "podvm-\(pod)-\(suffix(of: sandbox.rawValue))")

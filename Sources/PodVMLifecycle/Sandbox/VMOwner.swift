@@ -1,12 +1,12 @@
-/// The adaptor that a VM belongs to, as the VM's tags name it: the one of this node of this cluster.
+/// The adaptor that owns a VM, as the VM's tags name it: its node and its cluster.
 struct VMOwner: Equatable, Sendable {
     let cluster: String
     let node: String
 
-    /// Whether VMs can be told by it. An empty tag says nothing about who made a VM.
+    /// Whether this owner can identify VMs. An empty tag does not identify the VM's creator.
     var isNamed: Bool { !cluster.isEmpty && !node.isEmpty }
 
-    /// The sandbox that `vm` was made for, if its tags name this owner in full; nil for every other VM.
+    /// The sandbox of `vm`, if the VM's tags name this owner in full; nil for every other VM.
     func sandbox(of vm: ListedInstance) -> SandboxID? {
         guard isNamed, vm.tags[InstanceTags.cluster] == cluster, vm.tags[InstanceTags.node] == node,
             let text = vm.tags[InstanceTags.sandbox]

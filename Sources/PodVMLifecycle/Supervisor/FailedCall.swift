@@ -1,4 +1,4 @@
-/// A CreateVM or StartVM that failed, as a message that says what to do.
+/// A failed CreateVM or StartVM, and the message that advises the caller.
 struct FailedCall {
     private let record: SandboxRecord
     private let phase: PhaseTimer.Phase
@@ -7,7 +7,7 @@ struct FailedCall {
     private let cause: (any Error)?
     private let unrecorded: RecordError?
 
-    /// To be called in the caller's own task, whose cancellation it looks at.
+    /// Must be called in the caller's own task, because it reads that task's cancellation.
     init(
         _ record: SandboxRecord, at phase: PhaseTimer.Phase, _ call: InFlightCall, _ cause: (any Error)?,
         _ unrecorded: RecordError?
@@ -20,7 +20,7 @@ struct FailedCall {
         self.unrecorded = unrecorded
     }
 
-    /// What failed, on what, why, what was left behind, what to try.
+    /// What failed, for which object, why, what was left behind, and what to try.
     var error: LifecycleError {
         let (code, reason) = reason
         return LifecycleError(code, "\(subject): \(reason.asSentence) \(leftover)", cause: cause)
@@ -106,13 +106,13 @@ extension ReadinessWait.TimedOut {
 }
 
 extension String {
-    /// The text with a full stop, if it has no end of a sentence: not every reason comes with one.
+    /// The text, with a full stop if it does not end like a sentence: some reasons have no full stop.
     fileprivate var asSentence: String { last.map { ".!?".contains($0) } == true ? self : self + "." }
 }
 
 extension Result {
-    /// Why it failed, if it did.
+    /// The error of a failure; nil for a success.
     var failure: Failure? { if case .failure(let error) = self { error } else { nil } }
-    /// Whether it failed.
+    /// Whether the result is a failure.
     var isFailure: Bool { if case .failure = self { true } else { false } }
 }

@@ -2,9 +2,9 @@ internal import LinuxIO
 
 /// A CreateVM or StartVM in progress, which a StopVM can interrupt.
 ///
-/// The work is a child of the caller's own task: a caller that hangs up cancels it.
+/// The work is a child of the caller's own task: a caller that closes its connection cancels the work.
 final class InFlightCall: Sendable {
-    /// Thrown by ``run(_:)`` when a stop came first.
+    /// ``run(_:)`` throws this error when a stop came first.
     struct Interrupted: Error {}
 
     private let interruption = Event()
@@ -12,10 +12,10 @@ final class InFlightCall: Sendable {
     /// Whether a stop has come.
     var isInterrupted: Bool { interruption.isSet }
 
-    /// Makes ``run(_:)`` end; idempotent, and returns at once.
+    /// Makes ``run(_:)`` end. Idempotent; returns immediately.
     func interrupt() { interruption.set() }
 
-    /// Runs the work, and returns only once it has ended, also when it was interrupted.
+    /// Runs the work, and returns only after the work has ended, also when it was interrupted.
     func run<Value: Sendable>(_ work: @escaping @Sendable () async throws -> Value) async throws -> Value {
         try await withThrowingTaskGroup(of: Value?.self) { group in
             group.addTask { try await work() }
@@ -27,18 +27,18 @@ final class InFlightCall: Sendable {
             while let value = try await group.next() {
                 if let value { return value }
                 if isInterrupted { throw Interrupted() }
-                // The caller's task is cancelled, which the work knows by itself.
+                // The caller's task is cancelled, and the work is cancelled with it.
             }
             throw Interrupted()
         }
     }
 }
 
-/// The end of a sandbox: tunnel, network, VM, directory.
+/// The teardown of a sandbox: tunnel, network, VM, directory.
 final class Teardown: Sendable {
-    /// Set when nothing of the tunnel is left; for a sandbox without a VM, when nothing at all is left or the first
-    /// try at that has failed.
+    /// Set when the tunnel is removed. For a sandbox without a VM: set when everything is removed, or the first try to
+    /// remove everything has failed.
     let quickPart = Event()
-    /// Set when nothing is left of the sandbox.
+    /// Set when everything of the sandbox is removed.
     let isDone = Event()
 }

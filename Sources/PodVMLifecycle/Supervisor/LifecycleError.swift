@@ -1,35 +1,35 @@
-/// Why a sandbox did not do as asked: what kata, and through it the pod's event, is told.
+/// Why a sandbox operation failed. Kata receives it, and reports it in the pod's event.
 public struct LifecycleError: Error {
-    /// What a caller may decide by; named like the RPC codes they become.
+    /// The kinds of failure, by which callers decide. They have the names of the RPC codes that they become.
     public enum Code: String, Hashable, Sendable, CaseIterable {
-        /// The request is wrong in itself.
+        /// The request is invalid.
         case invalidArgument = "invalid argument"
-        /// The sandbox is there already.
+        /// The sandbox exists already.
         case alreadyExists = "already exists"
         /// The sandbox does not exist, or its VM does not exist yet.
         case notFound = "not found"
         /// The sandbox's state does not allow it.
         case failedPrecondition = "failed precondition"
-        /// The caller gave up, or the sandbox was stopped meanwhile.
+        /// The caller cancelled the call, or the sandbox was stopped during the call.
         case cancelled = "cancelled"
-        /// It took longer than it may.
+        /// The operation exceeded its time limit.
         case deadlineExceeded = "deadline exceeded"
-        /// No room: disk, quota, capacity.
+        /// Disk space, quota or capacity is used up.
         case resourceExhausted = "resource exhausted"
         /// The cloud or the VM could not be reached; it may work later.
         case unavailable = "unavailable"
-        /// Anything else.
+        /// Any other failure.
         case `internal` = "internal"
     }
 
-    /// What happened, for deciding.
+    /// The kind of failure.
     public let code: Code
-    /// What failed, on what, why, what was left behind, what to try.
+    /// What failed, for which object, why, what was left behind, and what to try.
     public let message: String
-    /// What lies beneath, for the log. The message has already said it.
+    /// The underlying error, for the log. The message already contains it.
     public let cause: (any Error)?
 
-    /// Says what went wrong.
+    /// Describes a failure.
     public init(_ code: Code, _ message: String, cause: (any Error)? = nil) {
         self.code = code
         self.message = message

@@ -1,6 +1,6 @@
 internal import Telemetry
 
-/// What the lifecycle counts.
+/// The metrics of the lifecycle.
 struct LifecycleMetrics {
     let starts: Counter
     let startFailures: Counter

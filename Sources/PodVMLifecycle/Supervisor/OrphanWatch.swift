@@ -1,20 +1,20 @@
-/// The VMs of this node that no sandbox owns, and since when each was seen like that.
+/// The VMs of this node that no sandbox owns, and the time at which each was first seen without an owner.
 ///
-/// A value: the cloud's list and the time go in, what is new and what is to be deleted come out. How old a VM is, is told
-/// by this process's own clock alone: a VM has to be seen without an owner twice, a grace time apart. The created tag may be
-/// missing, wrong or in the future, and can neither shorten nor prolong that.
+/// A value: its input is the cloud's list and the time, its output is the new orphans and those to delete. Only this
+/// process's own clock determines a VM's age: a VM has to be seen without an owner twice, a grace time apart. The
+/// created tag may be missing, wrong or in the future, and neither shortens nor prolongs that time.
 struct OrphanWatch {
-    /// A VM that no sandbox owns, and the sandbox that it was made for.
+    /// A VM that no sandbox owns, and the sandbox for which it was created.
     struct Orphan: Equatable {
         let vm: ListedInstance
         let sandbox: SandboxID
     }
 
-    /// What one look at the cloud's list has shown.
+    /// The result of one comparison.
     struct Findings: Equatable {
         /// Orphans that were not seen before.
         var new: [Orphan] = []
-        /// Orphans that were seen before, for the grace time. Each is named once, until ``forget(_:)``.
+        /// Orphans that were first seen at least the grace time ago. Each is listed once, until ``forget(_:)``.
         var due: [Orphan] = []
     }
 
@@ -35,11 +35,11 @@ struct OrphanWatch {
 
     /// Compares the cloud's list with the sandboxes that are `owned`.
     ///
-    /// A VM that was not listed this time, has an owner, or has other identifying tags than before, counts as new the next
-    /// time that it is seen without one.
+    /// A VM that was not listed this time, has an owner, or has other identifying tags than before, counts as new the
+    /// next time that it is seen without an owner.
     mutating func look(at listed: [ListedInstance], owned: Set<SandboxID>, now: ContinuousClock.Instant) -> Findings {
         var findings = Findings()
-        // What is being deleted stays known until that is done, listed or not.
+        // VMs that are being deleted stay in the table until their deletion has ended, listed or not.
         var present = observations.filter { $0.value.isDue }
         for vm in listed where present[vm.id] == nil {
             guard let sandbox = owner.sandbox(of: vm), !owned.contains(sandbox) else { continue }
@@ -62,7 +62,7 @@ struct OrphanWatch {
     /// Forgets a VM whose deletion has ended.
     mutating func forget(_ vm: InstanceID) { observations[vm] = nil }
 
-    /// What tells a VM from another one that had its name before.
+    /// The tags that distinguish a VM from an earlier VM of the same name.
     private static func identity(of vm: ListedInstance) -> [String?] {
         [InstanceTags.cluster, InstanceTags.node, InstanceTags.sandbox, InstanceTags.created].map { vm.tags[$0] }
     }

@@ -1,7 +1,7 @@
 internal import LinuxIO
 internal import Telemetry
 
-/// Where a CreateVM or StartVM is, and how long it has been there.
+/// The phase of a CreateVM or StartVM, and the time spent in each phase.
 final class PhaseTimer: Sendable {
     /// The phases; the raw value is the label in metrics.
     enum Phase: String, Sendable {
@@ -14,17 +14,17 @@ final class PhaseTimer: Sendable {
     private let begun: ContinuousClock.Instant
     private let marks: Lock<[(phase: Phase, begun: ContinuousClock.Instant)]>
 
-    /// Begins with a phase.
+    /// Begins with `phase`.
     init(_ phase: Phase, clock: any LifecycleClock) {
         self.clock = clock
         begun = clock.now
         marks = Lock([(phase, begun)])
     }
 
-    /// The phase that was begun last.
+    /// The phase that began last.
     var phase: Phase { marks.withLock { $0.last?.phase ?? .preparing } }
 
-    /// Since the first phase was begun.
+    /// The time since the first phase began.
     var total: Duration { begun.duration(to: clock.now) }
 
     func begin(_ phase: Phase) {

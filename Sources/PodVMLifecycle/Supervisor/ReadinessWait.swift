@@ -4,7 +4,7 @@ struct ReadinessWait: Sendable {
     struct TimedOut: Error {
         let instance: Instance
         let limit: Duration
-        /// Why the last attempt to reach it failed.
+        /// Why the last try to reach the agent failed.
         let lastTry: String?
     }
 
@@ -25,10 +25,10 @@ struct ReadinessWait: Sendable {
         case cancelled
     }
 
-    /// Returns nil once the agent has answered, or the event that ended the VM before.
+    /// Returns nil once the agent has answered, or the event that ended the VM before the answer.
     ///
-    /// Throws ``ConnectorError``, ``TimedOut`` or `CancellationError` when the agent was not reached for another reason. When
-    /// this returns or throws, nothing dials the VM any more.
+    /// Throws ``ConnectorError``, ``TimedOut`` or `CancellationError` when the agent was not reached for another
+    /// reason. After this returns or throws, no task dials the VM.
     func run() async throws -> CreationEvent? {
         let (outcome, lastTry) = await withTaskGroup(of: Outcome.self) { group in
             group.addTask {
@@ -65,7 +65,7 @@ struct ReadinessWait: Sendable {
         }
     }
 
-    /// What came first, and the connector's last error, which may come after it; returns once all tasks have ended.
+    /// The first outcome, and the connector's last error, which may come later. Returns once all tasks have ended.
     private func first(of group: inout TaskGroup<Outcome>) async -> (Outcome?, lastTry: String?) {
         var first: Outcome?
         var lastTry: String?

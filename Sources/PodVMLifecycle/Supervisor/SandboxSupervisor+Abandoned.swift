@@ -2,25 +2,25 @@ internal import LinuxIO
 internal import Telemetry
 
 extension SandboxSupervisor {
-    /// How long a sandbox of an earlier process may look abandoned: its shim's connection ended with that process, and kata
-    /// does not connect again.
+    /// The timeout for a sandbox of an earlier process. Its shim's connection ended with that process, and kata does
+    /// not connect again.
     private static var timeoutAfterStart: Duration { .seconds(10) }
-    /// The longest pause between two looks.
+    /// The longest pause between two checks.
     private static var longestPause: Duration { .seconds(5) }
 
     /// Stops sandboxes whose shim has died without StopVM, until cancelled. Needs ``run()`` to be running.
     ///
-    /// A shim that is killed, or gives a pod up after kubelet has, never says so. What is left behind shows it: the pod's
-    /// network namespace is gone, and no client is connected to the agent socket. Both must hold for the whole
-    /// `abandonedTimeout`. A sandbox without a namespace shows only half of that, and stays until StopVM.
+    /// A shim that is killed, or that ends a pod after kubelet has given up, does not call StopVM. Two signs show it:
+    /// the pod's network namespace does not exist, and no client is connected to the agent socket. Both must hold for
+    /// the whole `abandonedTimeout`. A sandbox without a namespace shows only the second sign, and stays until StopVM.
     public func stopAbandoned() async {
-        // Zero means never; the pause then only waits for the end.
+        // Zero disables the checks; the pause then only waits for the cancellation.
         let pause =
             options.abandonedTimeout > .zero ? min(options.abandonedTimeout / 4, Self.longestPause) : .seconds(3600)
         while (try? await clock.sleep(for: pause)) != nil { await stopAbandonedOnce() }
     }
 
-    /// Stops the sandboxes that have looked abandoned for long enough by now.
+    /// Stops the sandboxes that have looked abandoned for the whole timeout.
     func stopAbandonedOnce() async {
         guard options.abandonedTimeout > .zero else { return }
         for record in table.withLock({ $0.idle.map(\.sandbox.record) }) where !record.networkNamespacePath.isEmpty {
@@ -47,7 +47,7 @@ extension SandboxSupervisor {
         }
     }
 
-    /// Notes whether the sandbox looks abandoned now; the timeout that is over, if it has for that long.
+    /// Notes whether the sandbox looks abandoned now. Returns the timeout if that time has passed, otherwise nil.
     private func expiredTimeout(of id: SandboxID, _ isNamespaceGone: Bool) -> Duration? {
         let lastUse = isNamespaceGone ? connector.lastUse(of: id) : nil
         let now = clock.now

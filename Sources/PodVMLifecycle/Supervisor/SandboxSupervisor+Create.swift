@@ -2,11 +2,11 @@ internal import LinuxIO
 internal import Telemetry
 
 extension SandboxSupervisor {
-    /// CreateVM: checks what is asked for and does all that needs no cloud.
+    /// CreateVM: checks the request and does all work that needs no cloud.
     ///
     /// If it fails, or the caller's task is cancelled, nothing of the sandbox is left.
     ///
-    /// - Returns: The path of the unix socket on which the agent will be reached.
+    /// - Returns: The path of the unix socket on which the agent will be reachable.
     /// - Throws: ``LifecycleError``.
     public func create(_ request: SandboxRequest) async throws(LifecycleError) -> String {
         try RequestCheck(request: request).check(directory: store.directory(of: request.id))
@@ -52,7 +52,7 @@ extension SandboxSupervisor {
         let record = SandboxRecord(request, vm: vm, created: clock.secondsSince1970)
         var sandbox = Sandbox(unrecorded: record)
         let turn = AsyncSemaphore(1)
-        // It holds the sandbox's semaphore first: a call that comes during the first write waits.
+        // This call holds the sandbox's semaphore first: a call that comes during the first write waits.
         try await turn.withPermitIgnoringCancellation { () async throws(LifecycleError) in
             try table.withLock { table throws(LifecycleError) in
                 if table.isClosing { throw .closing(id) }

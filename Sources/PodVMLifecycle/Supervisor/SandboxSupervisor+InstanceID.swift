@@ -3,7 +3,7 @@ internal import LinuxIO
 extension SandboxSupervisor {
     /// The name of a pod's VM, for components that attach storage to it.
     ///
-    /// With `wait` it waits until there is one, for as long as the caller's task is not cancelled.
+    /// With `wait` it waits until the VM exists or the caller's task is cancelled.
     ///
     /// - Returns: ``InstanceID/rawValue``.
     /// - Throws: ``LifecycleError``: not found, or cancelled.

@@ -22,9 +22,9 @@ internal import Telemetry
 extension SandboxSupervisor {
     /// StartVM: returns once the agent in the sandbox's VM has answered through the tunnel.
     ///
-    /// Whatever fails, or if the caller's task is cancelled, or a stop comes: the VM is being deleted when this throws.
+    /// After any failure, a cancellation of the caller's task or a stop, the VM is being deleted when this throws.
     ///
-    /// - Throws: ``LifecycleError``. A refusal (not found, failed precondition) leaves the sandbox as it was.
+    /// - Throws: ``LifecycleError``. A refusal (not found, failed precondition) does not change the sandbox.
     public func start(_ id: SandboxID) async throws(LifecycleError) {
         let call = InFlightCall()
         let record = try await beginStart(of: id, call)
@@ -80,7 +80,8 @@ extension SandboxSupervisor {
         }
     }
 
-    /// From the boot document to the agent's answer: follows the VM's creation, and records each event before it acts on it.
+    /// Follows the VM's creation from the boot document to the agent's answer, and records each event before it acts on
+    /// it.
     private func bringUp(_ record: SandboxRecord, _ timer: PhaseTimer) async throws {
         let creation = try await requestInstance(for: record)
         var event: CreationEvent? = await creation.next()

@@ -2,26 +2,26 @@ internal import LinuxIO
 internal import Telemetry
 
 extension SandboxSupervisor {
-    /// StopVM: records that the sandbox ends, closes its tunnel, and answers; the VM's deletion goes on in the
-    /// background until the cloud has confirmed it, across restarts.
+    /// StopVM: records that the sandbox ends, closes its tunnel, and answers. The VM's deletion continues in the
+    /// background, across restarts, until the cloud has confirmed it.
     ///
-    /// Idempotent; a sandbox that is not known is stopped already. A start in progress is cancelled. Needs ``run()`` to
-    /// be running.
+    /// Idempotent; an unknown sandbox counts as stopped. A start in progress is cancelled. Needs ``run()`` to be
+    /// running.
     ///
-    /// - Throws: ``LifecycleError`` when the deletion could not be recorded (it goes on, but a restart
-    ///   would forget it; the caller should ask again), or when the sandbox's record cannot be read.
+    /// - Throws: ``LifecycleError`` when the deletion could not be recorded, or when the sandbox's record cannot be
+    ///   read. An unrecorded deletion continues, but a restart forgets it; the caller should call again.
     public func stop(_ id: String) async throws(LifecycleError) {
         // An invalid id was never a sandbox.
         guard let id = try? SandboxID(validating: id) else { return }
         let (teardown, unrecorded) = try await recordStop(of: id)
         await teardown?.quickPart.wait()
-        // A sandbox that is removed by now needs no record.
+        // A sandbox that has been removed meanwhile needs no record.
         guard let unrecorded, table.withLock({ $0.entries[id] != nil }) else { return }
         throw .unrecorded(
             unrecorded, "Sandbox \(id) is being stopped and its VM deleted, but a restart would forget it")
     }
 
-    /// The teardown whose first part StopVM waits for, and why the stop could not be recorded, if so.
+    /// The teardown whose first part StopVM waits for, and the error if the stop could not be recorded.
     private func recordStop(of id: SandboxID) async throws(LifecycleError) -> (Teardown?, RecordError?) {
         if let reason = table.withLock({ $0.unreadable[id] }) { throw .unreadable(id, reason) }
         var call: InFlightCall?
@@ -35,7 +35,7 @@ extension SandboxSupervisor {
         metrics.stops.increment()
         logger(of: record).info("Stopping", [LogField("callsOff", call != nil)])
         if let call {
-            // That call begins the teardown as soon as it has ended.
+            // That call begins the teardown when it ends.
             call.interrupt()
             return (nil, unrecorded)
         }
@@ -46,7 +46,7 @@ extension SandboxSupervisor {
     /// The sandbox's teardown, if one has begun.
     func teardown(of id: SandboxID) -> Teardown? { table.withLock { $0.entries[id]?.teardown } }
 
-    /// Begins the sandbox's teardown in the background, if it has not begun and no call works on the sandbox.
+    /// Begins the sandbox's teardown in the background, unless it has begun or a call works on the sandbox.
     func beginEnding(of id: SandboxID) {
         let teardown = Teardown()
         let record = table.withLock { table -> SandboxRecord? in
@@ -60,7 +60,7 @@ extension SandboxSupervisor {
         pool.start { await self.end(record, teardown) }
     }
 
-    /// Ends a sandbox, with retries; leaves it on record when cancelled.
+    /// Ends a sandbox, with retries. When cancelled, it leaves the sandbox's record.
     private func end(_ record: SandboxRecord, _ teardown: Teardown) async {
         let log = logger(of: record)
         let isDeleted = await withTaskGroup(of: Bool.self) { group in
@@ -69,13 +69,13 @@ extension SandboxSupervisor {
                 if case .deleting = record.state { teardown.quickPart.set() }
                 return true
             }
-            // At the same time: the VM must be deleted even if disconnecting hangs.
+            // Concurrently: the VM must be deleted even if disconnecting hangs.
             group.addTask { await self.delete(record) }
             return await group.reduce(true) { $0 && $1 }
         }
         guard isDeleted else { return }
         let directory = store.directory(of: record.id)
-        // After the VM is gone: until then it may send with the number that another pod would get.
+        // After the VM is deleted: until then the VM may send with the network number, which another pod would get.
         guard
             await insist(
                 on: "release what it has of the node", of: record, teardown,
@@ -95,7 +95,7 @@ extension SandboxSupervisor {
         teardown.isDone.set()
     }
 
-    /// Deletes the VM if there may be one; false when cancelled before it is gone.
+    /// Deletes the VM if it may exist. Returns false when cancelled before the VM is deleted.
     private func delete(_ record: SandboxRecord) async -> Bool {
         guard case .deleting(let vm) = record.state else { return true }
         let isDeleted = await insist(on: "delete the VM", of: record) {
@@ -110,17 +110,17 @@ extension SandboxSupervisor {
 
     private func recordDeletion(of id: SandboxID) async {
         _ = await decide(on: id) { sandbox in
-            // If the disk refuses, the record still says that the VM is to be deleted: which is harmless.
+            // If the write fails, the old record still requests the VM's deletion, which is harmless.
             await sandbox.abandon(sandbox.state.deleted(), in: store).effect
         } publish: { entry in
             entry.failure = nil
         }
     }
 
-    /// Removes what is left of the sandbox, on disk and in the table.
+    /// Removes the rest of the sandbox, on disk and in the table.
     private func remove(_ id: SandboxID) async throws(RecordError) {
         guard let turn = table.withLock({ $0.entries[id]?.turn }) else { return }
-        // Under the semaphore: nothing is recorded in a directory that is being removed.
+        // Under the semaphore: no call writes a record into a directory that is being removed.
         try await turn.withPermitIgnoringCancellation { () async throws(RecordError) in
             try await store.remove(id)
             table.withLock { $0.entries[id] = nil }
@@ -128,7 +128,7 @@ extension SandboxSupervisor {
         count()
     }
 
-    /// Tries until it works; callers wait for the first try only.
+    /// Tries until it succeeds; callers wait for the first try only.
     private func insist(
         on what: String, of record: SandboxRecord, _ teardown: Teardown? = nil,
         _ work: @Sendable () async throws -> Void
@@ -139,7 +139,7 @@ extension SandboxSupervisor {
         }
     }
 
-    /// Tries until it works, with growing pauses; false when cancelled before.
+    /// Tries until it succeeds, with growing pauses. Returns false when cancelled before that.
     func insist(
         on what: String, _ log: Logger, _ work: @Sendable () async throws -> Void,
         noting: @Sendable (any Error) -> Void = { _ in }
@@ -166,6 +166,6 @@ extension SandboxSupervisor {
 }
 
 extension ProviderError.Advice {
-    /// The wait that it advises. The advice to give up is ignored: a VM is deleted until it is gone.
+    /// The advised wait. The advice to give up is ignored: the deletion is retried until the VM is deleted.
     fileprivate var wait: Duration? { if case .retry(let wait) = self { wait } else { nil } }
 }

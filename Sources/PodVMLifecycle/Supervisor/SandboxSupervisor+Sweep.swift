@@ -2,17 +2,16 @@ internal import LinuxIO
 internal import Telemetry
 
 extension SandboxSupervisor {
-    /// The shortest pause between two sweeps: a list takes longer than that.
+    /// The shortest pause between two sweeps, because a list request takes longer than that.
     private static var shortestPause: Duration { .milliseconds(100) }
-    /// How many orphans a log line names.
+    /// The number of orphans that a log line names.
     private static var namedOrphans: Int { 10 }
 
-    /// Compares the cloud with the records, at once and then every `interval` - or every grace time, if that is shorter -
-    /// until cancelled.
+    /// Compares the cloud's VMs with the records, immediately and then every `interval` - or every grace time, if that
+    /// is shorter - until cancelled.
     ///
-    /// A VM of this node that no sandbox owns costs money and does nothing: it is deleted once it has been seen like that
-    /// for the grace time. Its tags say which node it belongs to; a VM without the tags of this cluster and this node is left
-    /// alone.
+    /// A VM of this node that no sandbox owns costs money without use. It is deleted once it has had no owner for the
+    /// grace time. Its tags identify its node; a VM without the tags of this cluster and this node is left alone.
     /// Needs ``run()`` to be running.
     public func sweep(every interval: Duration) async {
         let pause = max(min(interval, options.orphanGraceTime), Self.shortestPause)

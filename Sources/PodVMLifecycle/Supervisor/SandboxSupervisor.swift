@@ -1,28 +1,29 @@
 public import LinuxIO
 public import Telemetry
 
-/// The sandboxes of this node: creates them, starts and stops their VMs, and deletes every VM that has no owner, whatever
-/// fails.
+/// The sandboxes of this node: creates them, starts and stops their VMs, and deletes every VM that has no owner, also
+/// after failures.
 ///
-/// Concurrency: each sandbox has a semaphore. A call that has passed it decides, has the decision recorded - other
-/// sandboxes go on while the disk writes - and publishes it in `table`, under its lock. So of two calls for one sandbox
-/// that come at once one is first, and a decision that is not recorded is seen by no other call. The effect of a decision -
-/// a request to the cloud, the tunnel - happens after the semaphore and reports back with the next event. CreateVM and
-/// StartVM work in their caller's task; what must outlive the caller, the teardown of a sandbox, is a child of ``run()``.
+/// Concurrency: each sandbox has a semaphore. A call that holds the semaphore decides, records the decision - other
+/// sandboxes continue during the disk write - and publishes the decision in `table`, under the table's lock. So two
+/// simultaneous calls for one sandbox run one after the other, and no other call sees a decision that is not recorded.
+/// The effect of a decision - a request to the cloud, the tunnel - happens after the semaphore is released, and reports
+/// its result as the next event. CreateVM and StartVM work in their caller's task. The teardown of a sandbox must
+/// outlive the caller, and is a child of ``run()``.
 public final class SandboxSupervisor: Sendable {
     /// The operator's settings.
     public struct Options: Sendable {
-        /// How long a VM's agent may take to answer, once the VM's address is known.
+        /// The time limit for the answer of a VM's agent, from the time at which the VM's address is known.
         public var proxyTimeout: Duration
         /// This node's name, for the VMs' tags. While it is empty, no orphan is deleted.
         public var node: String
         /// The cluster's identity, for the VMs' tags. While it is empty, no orphan is deleted.
         public var cluster: String
-        /// More tags for each VM.
+        /// Additional tags for each VM.
         public var tags: [String: String]
-        /// How long a VM must be seen without an owner before it is deleted.
+        /// The time that a VM must be seen without an owner before it is deleted.
         public var orphanGraceTime: Duration
-        /// How long a sandbox must look abandoned by its shim before it is stopped; zero: never.
+        /// The time that a sandbox must look abandoned by its shim before it is stopped; zero disables the check.
         public var abandonedTimeout: Duration
 
         /// The adaptor's defaults, with empty names.
@@ -53,7 +54,8 @@ public final class SandboxSupervisor: Sendable {
     let orphans: Lock<OrphanWatch>
     let logger: Logger
 
-    /// A supervisor of the sandboxes in `podsDirectory` (made, 0700, when needed). Call ``load()`` before anything else.
+    /// A supervisor of the sandboxes in `podsDirectory`, which is created with mode 0700 if it does not exist. Call
+    /// ``load()`` first.
     public convenience init(
         podsDirectory: String, provider: any CloudProvider, connector: any PodConnector, loop: EpollLoop,
         logger: Logger = .silent, metrics: Metrics = Metrics(), options: Options = Options()
@@ -78,10 +80,11 @@ public final class SandboxSupervisor: Sendable {
         orphans = Lock(OrphanWatch(owner: options.owner, graceTime: options.orphanGraceTime))
     }
 
-    /// Adopts what an earlier process left: running VMs stay on record, a start or stop that was in progress ends in a deletion.
+    /// Adopts the sandboxes of an earlier process: running VMs stay on record; a start or stop in progress ends in a
+    /// deletion.
     ///
-    /// - Throws: ``LifecycleError`` when the pods directory cannot be made or listed. A record that cannot be read is
-    ///   logged and left in place; the other records are adopted.
+    /// - Throws: ``LifecycleError`` when the pods directory cannot be created or listed. A record that cannot be read
+    ///   is logged and left in place; the other records are adopted.
     public func load() async throws(LifecycleError) {
         let loaded: LoadedRecords
         do {
@@ -104,7 +107,7 @@ public final class SandboxSupervisor: Sendable {
                 """, [LogField("count", loaded.goDirectories)])
         }
         table.withLock { $0.unreadable = loaded.unreadable }
-        // All of them before the first goes on: what one releases must be known to be held by another, if it is.
+        // Adopt all of them before any continues: a resource that one sandbox releases may belong to another.
         for id in loaded.records.map(\.id) + Array(loaded.unreadable.keys) {
             connector.adopt(id, in: store.directory(of: id))
         }
@@ -135,9 +138,9 @@ public final class SandboxSupervisor: Sendable {
         if result.isEnding { beginEnding(of: record.id) }
     }
 
-    /// Works in the background on deletions, as long as they take, until cancelled.
+    /// Works on deletions in the background until cancelled.
     ///
-    /// Then it stops at once: what is not done stays on record for the next process.
+    /// When cancelled, it stops immediately: unfinished deletions stay on record for the next process.
     public func run() async {
         await pool.run()
         let teardowns = table.withLock { table in
@@ -147,9 +150,9 @@ public final class SandboxSupervisor: Sendable {
         for teardown in teardowns { teardown.quickPart.set() }
     }
 
-    /// Refuses CreateVM and StartVM from now on, and cancels those in progress; StopVM and deletions go on.
+    /// Refuses new CreateVM and StartVM calls, and cancels those in progress. StopVM and deletions continue.
     ///
-    /// For the end of the process: a VM without its tunnel is of no use.
+    /// The process calls it when it ends: a VM without its tunnel is of no use.
     public func refuseStarts() {
         let calls = table.withLock { table in
             table.isClosing = true
@@ -158,13 +161,13 @@ public final class SandboxSupervisor: Sendable {
         for call in calls { call.interrupt() }
     }
 
-    /// All sandboxes that are not gone, the oldest first.
+    /// All sandboxes that have not ended, the oldest first.
     public func sandboxes() -> [SandboxSummary] { table.withLock { $0.summaries } }
 }
 
 extension SandboxSupervisor {
-    /// Has `body` decide about a sandbox and record it, when it is its turn, and publishes what it has decided; nil
-    /// when the sandbox is not there. The cancellation of the caller does not interrupt it.
+    /// Waits for the sandbox's semaphore, lets `body` decide and record, and publishes the decision. Returns nil when
+    /// the sandbox does not exist. The cancellation of the caller does not interrupt it.
     ///
     /// Other calls see the changes of `publish` at the same moment as the decision. If `body` throws, nothing
     /// is published.
@@ -174,7 +177,7 @@ extension SandboxSupervisor {
     ) async throws(Failure) -> Outcome? {
         guard let turn = table.withLock({ $0.entries[id]?.turn }) else { return nil }
         return try await turn.withPermitIgnoringCancellation { () async throws(Failure) -> Outcome? in
-            // The sandbox may be removed by now, and another sandbox may have the same id.
+            // The sandbox may have been removed meanwhile, and another sandbox may have the same id.
             guard let entry = table.withLock({ $0.entries[id] }), entry.turn === turn else { return nil }
             var sandbox = entry.sandbox
             let outcome = try await body(&sandbox)
@@ -189,8 +192,8 @@ extension SandboxSupervisor {
         }
     }
 
-    /// Carries out a step of a sandbox's life: decides and records it, and returns its effect. Nil when the sandbox
-    /// is not there.
+    /// Carries out a step of a sandbox's life: decides and records it, and returns its effect. Returns nil when the
+    /// sandbox does not exist.
     func step(
         _ id: SandboxID, _ next: (SandboxState) -> Decision
     ) async throws(RecordError) -> SandboxState.Effect? {
@@ -201,7 +204,7 @@ extension SandboxSupervisor {
 
     /// Ends a call: if the call failed, or its caller or a stop has cancelled it, the sandbox's teardown begins.
     ///
-    /// To be called in the caller's own task, whose cancellation it looks at.
+    /// Must be called in the caller's own task, because it reads that task's cancellation.
     func settle(
         _ call: InFlightCall, of id: SandboxID, failed: Bool
     ) async -> (isEnding: Bool, unrecorded: RecordError?) {

@@ -1,25 +1,25 @@
 internal import LinuxIO
 
-/// The supervisor's sandboxes; a value under its lock.
+/// The supervisor's sandboxes: a value, guarded by the supervisor's lock.
 struct SandboxTable {
     struct Entry {
-        /// As it was decided and recorded last.
+        /// The sandbox after the last recorded decision.
         var sandbox: Sandbox
-        /// Lets one decision at a time be made and recorded. Only a call that holds it changes `sandbox`, or removes the entry.
+        /// Admits one decision at a time. Only a call that holds it changes `sandbox`, or removes the entry.
         let turn: AsyncSemaphore
-        /// The CreateVM or StartVM in progress. The call begins the teardown that became due meanwhile: a deletion must not
-        /// overtake the creation that it undoes.
+        /// The CreateVM or StartVM in progress. A teardown that becomes due during the call begins after the call: a
+        /// deletion must not overtake the creation that it undoes.
         var call: InFlightCall?
         /// The teardown in progress, at most one.
         var teardown: Teardown?
         /// Why the teardown's last try failed.
         var failure: String?
-        /// Whether an earlier process made the sandbox.
+        /// Whether an earlier process created the sandbox.
         var isTakenUp = false
-        /// Since when the sandbox has looked abandoned, if it does.
+        /// The time since which the sandbox has looked abandoned; nil if it does not.
         var abandonedSince: ContinuousClock.Instant?
 
-        /// Whether only its shim, and no call, keeps the sandbox.
+        /// Whether only the shim, and no call, keeps the sandbox.
         var isIdle: Bool { call == nil && teardown == nil && !sandbox.state.isEnding }
     }
 
@@ -28,9 +28,9 @@ struct SandboxTable {
     var unreadable: [SandboxID: String] = [:]
     /// Set, and replaced by a new event, whenever a VM gets its address.
     var arrival = Event()
-    /// Whether no more sandboxes and VMs are started, because the process ends.
+    /// Whether the supervisor refuses new sandboxes and VMs because the process ends.
     var isClosing = false
-    /// Whether the background has stopped, so that no teardown ends in this process.
+    /// Whether the background work has stopped, so that no teardown ends in this process.
     var isOver = false
 
     /// The sandbox whose VM has, or may have, that name.
@@ -41,17 +41,17 @@ struct SandboxTable {
     /// The sandboxes that no call works on, and that are not being torn down.
     var idle: [Entry] { entries.values.filter(\.isIdle) }
 
-    /// The sandboxes that own a VM, or may. A record that cannot be read still owns its VM.
+    /// The sandboxes that own a VM, or may own one. A sandbox whose record cannot be read still owns its VM.
     var owners: Set<SandboxID> { Set(entries.keys).union(unreadable.keys) }
 
-    /// The VM of a pod, if there is one; the newest, if an older one is not gone yet.
+    /// The VM of a pod; nil if there is none. The newest VM, if an older one is not deleted yet.
     func vm(ofPod name: String, in namespace: String) -> InstanceID? {
         entries.values.map(\.sandbox.record)
             .filter { $0.podName == name && $0.podNamespace == namespace && $0.state.addresses != nil }
             .max { $0.created < $1.created }?.state.vm
     }
 
-    /// Each sandbox's state, in no order.
+    /// Each sandbox's state, in no particular order.
     var states: [SandboxSummary.State] {
         entries.values.map { .init($0.sandbox.state) } + unreadable.map { _ in .unreadable }
     }

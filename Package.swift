@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-/// What every module of the project is compiled with.
+/// The compiler settings of every module of the project.
 let strict: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .strictMemorySafety(),
@@ -12,21 +12,23 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
 ]
 
-/// Every symbol is bound when a program starts, so that its table of functions is read-only from then on (full RELRO).
+/// The loader binds every symbol when a program starts, so that the program's function table is read-only afterwards
+/// (full RELRO).
 let bindsAtStart = ["-Xlinker", "-z", "-Xlinker", "relro", "-Xlinker", "-z", "-Xlinker", "now"]
 
 func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
-/// A program is one line: its module has the rest, so that tests and benchmarks can have it too.
+/// A program is one line: its module has the remaining code, so that tests and benchmarks can use that code too.
 func program(_ name: String, runs module: Target.Dependency, in directory: String = "Sources/Programs") -> Target {
     .executableTarget(
         name: name, dependencies: [module, "LinuxIO"], path: "\(directory)/\(name)", swiftSettings: strict,
         linkerSettings: [.unsafeFlags(bindsAtStart)])
 }
 
-/// A module of the simulators, which stand in for Azure, a pod VM and kata's agent. No program of the product links one.
+/// A module of the simulators, which replace Azure, a pod VM and kata's agent. No program of the product links a
+/// simulator.
 func simulator(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .target(name: name, dependencies: dependencies, path: "Sources/Simulators/\(name)", swiftSettings: strict)
 }
@@ -41,7 +43,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 func library(_ name: String) -> Product { .library(name: name, targets: [name]) }
 
-// The floors of docs/architecture.md: an import points only down.
+// The floors of docs/architecture.md: a module imports only modules of lower floors.
 let package = Package(
     name: "cloud-api-adaptor",
     products: [
@@ -52,7 +54,7 @@ let package = Package(
         .executable(name: "fake-pod-vm", targets: ["fake-pod-vm"]),
     ],
     targets: [
-        // C: what a library's macros and variadics hide from Swift, and nothing else.
+        // C: only code for macros and variadic functions of libraries, which Swift cannot use.
         .target(name: "CLinux"),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),

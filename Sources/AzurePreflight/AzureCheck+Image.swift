@@ -33,7 +33,7 @@ extension AzureCheck {
         return try Self.read { () throws(JSONError) in [try judge(versions, of: image.name, isLatest: version == nil)] }
     }
 
-    /// A gallery of another owner shows only what is replicated to the region of the request.
+    /// A gallery of another owner lists only versions that are replicated to the region of the request.
     private func checkForeign(_ path: String, _ version: String) async throws(ReadFailure) -> [Finding] {
         let base = account.inRegion("Microsoft.Compute", path)
         let definition = try await get(base, apiVersion: Self.galleries)
@@ -129,7 +129,7 @@ extension AzureCheck {
         return []
     }
 
-    /// Whether one of these versions is in the region.
+    /// Checks whether one of these versions is in the region.
     private func judge(_ versions: [JSONNode], of image: String, isLatest: Bool) throws(JSONError) -> Finding {
         var elsewhere: Set<String> = []
         var troubled: String?
@@ -165,7 +165,7 @@ extension AzureCheck {
                 + "publishingProfile.targetRegions name=\(options.region)), or choose another image or region")
     }
 
-    /// What is wrong with the version, or with its copy in the region; nil when nothing is.
+    /// The fault of the version, or of its copy in the region; nil if there is none.
     private func replication(_ properties: JSONNode) throws(JSONError) -> String? {
         if let state = try properties.optionalString("provisioningState"), state.lowercased() == "failed" {
             return "its provisioning failed"

@@ -2,7 +2,7 @@ internal import AzureProvider
 internal import JSON
 
 extension AzureCheck {
-    /// The subnet and the resources that refer to it, as far as they could be read.
+    /// The subnet and those resources that refer to it and could be read.
     struct Subnet {
         var id: ResourceID
         var ranges: [IPv4Range] = []
@@ -66,7 +66,8 @@ extension AzureCheck {
         ]
     }
 
-    /// As Azure reports them; if it does not, counted here: Azure reserves five addresses of each prefix.
+    /// The addresses that Azure reports. Without a report they are counted here: Azure reserves five addresses of each
+    /// prefix.
     private func addresses(in subnet: Subnet) async throws(ReadFailure) -> (free: Int64, limit: Int64) {
         if let network = subnet.id.parent,
             let usages = try? await list("\(network)/usages", apiVersion: APIVersion.network)
@@ -83,7 +84,7 @@ extension AzureCheck {
         return (Int64(max(0, limit - subnet.used)), Int64(limit))
     }
 
-    /// How pod VMs reach image registries and the attestation service.
+    /// Checks how pod VMs reach image registries and the attestation service.
     private func checkWayOut(of subnet: Subnet) async throws(ReadFailure) -> Finding {
         if options.usesPublicIP { return Finding("outbound", .ok, "each pod VM has a public address of its own") }
         if let table = subnet.routes.flatMap({ ResourceID($0) }) {
@@ -113,7 +114,7 @@ extension AzureCheck {
             advice: advice)
     }
 
-    /// Where the most general route of a table leads.
+    /// The next hop of the most general route of a table.
     private static func defaultHop(_ table: JSONNode) throws(JSONError) -> String? {
         for route in try table.object("properties").optionalObjects("routes") ?? [] {
             let properties = try route.object("properties")

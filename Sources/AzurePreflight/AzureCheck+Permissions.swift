@@ -2,7 +2,7 @@ internal import AzureProvider
 internal import JSON
 
 extension AzureCheck {
-    /// Somewhere that something has to be allowed.
+    /// A scope in which actions have to be allowed.
     private struct Scope: Sendable {
         var id: String
         var what: String
@@ -66,7 +66,7 @@ extension AzureCheck {
         return scopes
     }
 
-    /// For making a VM with its disk and its interface, watching it, and deleting all of it.
+    /// The actions for creating a VM with its disk and its interface, watching it, and deleting all of it.
     private var groupActions: [String] {
         var types = [
             "Microsoft.Compute/virtualMachines", "Microsoft.Compute/disks", "Microsoft.Network/networkInterfaces",

@@ -2,7 +2,7 @@ internal import AzureProvider
 internal import JSON
 
 extension AzureCheck {
-    /// One limit on what a subscription may have in a region.
+    /// One limit of a subscription in a region.
     private struct Usage {
         var name: String
         var label: String
@@ -13,7 +13,7 @@ extension AzureCheck {
             let names = try node.object("name")
             name = try names.string("value")
             label = try names.optionalString("localizedValue") ?? name
-            // Whole numbers, that some of Azure's answers write with a decimal point.
+            // Whole numbers, which some of Azure's answers write with a decimal point.
             used = Int64(clamping: try node.number("currentValue"))
             limit = Int64(clamping: try node.number("limit"))
         }
@@ -65,7 +65,7 @@ extension AzureCheck {
 }
 
 extension Int64 {
-    /// The whole number nearest to zero from `number`; the end of the range for what is outside of it.
+    /// The whole number nearest to zero from `number`; the end of the range for a number outside of it.
     fileprivate init(clamping number: Double) {
         self = number.isNaN ? 0 : Int64(exactly: number.rounded(.towardZero)) ?? (number < 0 ? .min / 2 : .max / 2)
     }

@@ -3,7 +3,7 @@ internal import HTTPTransport
 internal import JSON
 
 extension AzureCheck {
-    /// Checks the network's region and its distance from the node, and what its security groups allow.
+    /// Checks the network's region, its distance from the node, and the permissions of its security groups.
     func checkPlace(_ networkID: ResourceID, of subnet: Subnet) async throws(ReadFailure) -> [Finding] {
         let node = try await get(networkID.description, apiVersion: APIVersion.network)
         let (place, ranges) = try Self.read { () throws(JSONError) in
@@ -92,7 +92,7 @@ extension AzureCheck {
         }
     }
 
-    /// The network's own addresses and its peers'.
+    /// The addresses of the network and of its peers.
     private static func addresses(of network: JSONNode) throws(JSONError) -> [IPv4Range] {
         let properties = try network.object("properties")
         var prefixes = try properties.optionalObject("addressSpace")?.optionalStrings("addressPrefixes") ?? []
@@ -106,7 +106,7 @@ extension AzureCheck {
         return prefixes.compactMap { IPv4Range($0) }
     }
 
-    /// This node's address, given or as the metadata service has it; nil when neither knows.
+    /// This node's address, from the settings or from the metadata service; nil when neither has it.
     private func nodeAddress() async -> Packet.Peer? {
         if let address = IPv4Range(situation.nodeAddress) { return .address(address) }
         var request = OutgoingRequest(
@@ -115,7 +115,7 @@ extension AzureCheck {
             headers: ["Metadata": "true", "Accept": "application/json"])
         request.timeLimit = .seconds(2)
         request.responseLimit = 256 << 10
-        // The metadata service is on this host's link; a proxy would show it another host's.
+        // The metadata service is on this host's link; a proxy would return another host's data.
         request.usesProxy = false
         guard let answer = try? await sender.send(request), answer.status == 200,
             let node = try? JSONNode(JSONValue(parsing: answer.body)),

@@ -2,7 +2,7 @@ internal import AzureProvider
 internal import JSON
 
 extension AzureCheck {
-    /// The sizes and, since it needs to know them, the quota.
+    /// Checks the sizes. Also checks the quota, which depends on the sizes.
     func checkSizes() async throws(ReadFailure) -> [Finding] {
         guard !options.region.isEmpty else { return [] }
         let nodes = try await list(
@@ -20,7 +20,7 @@ extension AzureCheck {
     }
 
     private func check(_ name: String, isDefault: Bool, in catalog: SizeCatalog) -> [Finding] {
-        // What only some pods ask for, only some pods miss.
+        // A size that only some pods request is missing only for those pods.
         let bad = isDefault ? Finding.Verdict.failed : .warning
         let flag = AzureOptions.name(isDefault ? "instance-size" : "instance-sizes")
         guard let size = catalog[name] else {

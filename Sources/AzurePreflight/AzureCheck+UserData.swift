@@ -1,11 +1,11 @@
 internal import AzureProvider
 
 extension AzureCheck {
-    /// What a VM's user data may be: 64 KiB in base64, which is three quarters of that.
+    /// The most bytes of a VM's user data: 64 KiB in base64, which is three quarters of that.
     private static let budget = 48 << 10
     /// The boot document with keys and a pod's network, rounded up generously.
     private static let document = 8 << 10
-    /// What image registries' credentials may take at most (auth.json).
+    /// The most bytes of image registries' credentials (auth.json).
     private static let credentials = 12 << 10
 
     var userData: [Finding] {

@@ -6,8 +6,8 @@ package import Telemetry
 
 /// Checks, before the first pod, whether a pod could start in Azure. It only reads.
 ///
-/// Every check has a time limit. A check that fails, or gets an answer that cannot be read, is a finding of its own, and the
-/// other checks go on.
+/// Every check has a time limit. A check that fails, or gets an unreadable answer, is a finding of its own, and the
+/// other checks continue.
 package struct AzureCheck: Sendable {
     /// The facts that the check needs and that the provider's settings do not have.
     package struct Situation: Sendable {
@@ -17,7 +17,7 @@ package struct AzureCheck: Sendable {
         package var forwarderPort = 15150
         /// The UDP port of pods' packets.
         package var vxlanPort = 4789
-        /// This node's address; empty: the metadata service is asked.
+        /// This node's address. If empty, the check requests it from the metadata service.
         package var nodeAddress = ""
         /// The size in bytes of the initdata for pods that have none of their own.
         package var initdataSize = 0
@@ -39,7 +39,7 @@ package struct AzureCheck: Sendable {
     let situation: Situation
     let client: ARMClient
     let account: AzureAccount
-    /// For the node's own metadata service.
+    /// The client for the node's own metadata service.
     let sender: any HTTPSender
     let clock: any LifecycleClock
 
@@ -67,7 +67,7 @@ package struct AzureCheck: Sendable {
         self.init(options, situation, client: client, sender: sender, clock: clock)
     }
 
-    /// All findings, in the order in which an operator reads them; without the secrets that Azure may repeat.
+    /// All findings, in the order in which an operator reads them, without the secrets that Azure may repeat.
     package func run() async -> [Finding] {
         let redactor = client.credential.redactor
         return await findings().map { finding in
@@ -121,7 +121,7 @@ package struct AzureCheck: Sendable {
         return findings.first ?? Finding("token", .unknown, "there is no answer")
     }
 
-    /// The answer to one question, or what kept it from coming.
+    /// The answer to one question, or the failure that prevented it.
     func ask(_ topic: Topic, _ question: @escaping @Sendable () async throws(ReadFailure) -> [Finding]) async
         -> [Finding]
     {

@@ -1,19 +1,19 @@
 internal import AzureProvider
 internal import JSON
 
-/// Why something could not be read from Azure.
+/// Why a value could not be read from Azure.
 enum ReadFailure: Error {
     case arm(ARMError)
     /// The answer has an unexpected form.
     case form(JSONError)
 }
 
-/// What a check reads, for the finding that says that it could not be read.
+/// The subject of a read, for the finding that reports a failed read.
 struct Topic: Sendable {
     var subject: String
-    /// What could not be read: `the subnet /subscriptions/...`.
+    /// The object of the read: `the subnet /subscriptions/...`.
     var what: String
-    /// The setting that names it.
+    /// The setting that names the object.
     var flag: String
 
     init(_ subject: String, _ what: String, flag: String) {
@@ -22,7 +22,7 @@ struct Topic: Sendable {
         self.flag = flag
     }
 
-    /// What it means that it could not be read.
+    /// The finding for a failed read.
     func finding(_ error: ReadFailure) -> Finding {
         switch error {
         case .form(let error):

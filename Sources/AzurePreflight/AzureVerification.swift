@@ -3,7 +3,8 @@ package import HTTPTransport
 package import LinuxIO
 package import Telemetry
 
-/// The check of Azure before the first pod for `-cloud-config-verify`: that of `peerpodctl check azure`, with findings as log lines.
+/// The check of Azure before the first pod for `-cloud-config-verify`: the check of `peerpodctl check azure`, with log
+/// lines.
 package struct AzureVerification: Sendable {
     private let options: AzureOptions
     private let situation: AzureCheck.Situation
@@ -31,8 +32,8 @@ package struct AzureVerification: Sendable {
 
     /// Checks Azure and logs the findings.
     ///
-    /// - Throws: ``Failed`` when no pod could start. What is not known is only logged: Azure may be unreachable at the moment,
-    ///   and an adaptor that waits for it is better than one that does not start.
+    /// - Throws: ``Failed`` when no pod could start. An unknown result is only logged: Azure may be unreachable at the
+    ///   moment, and an adaptor that waits for Azure is better than an adaptor that does not start.
     package func run() async throws {
         let findings = await AzureCheck(options, situation, sender: sender, on: loop, logger: logger).run()
         try Task.checkCancellation()

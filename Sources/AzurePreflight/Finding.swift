@@ -9,7 +9,7 @@ package struct Finding: Hashable, Sendable {
         case warning
         /// No pod will start.
         case failed
-        /// Not known: no permission to read it, no answer, or an answer that cannot be understood.
+        /// Unknown: no permission to read it, no answer, or an unreadable answer.
         case unknown
     }
 
@@ -17,16 +17,16 @@ package struct Finding: Hashable, Sendable {
     package var subject: String
     /// What the finding means for pods.
     package var verdict: Verdict
-    /// What was found, as a clause with the names of what it is about.
+    /// The result, as a clause that names the objects.
     package var text: String
-    /// What to do about it, as a clause in the imperative; empty when nothing.
+    /// The next step, as a clause in the imperative; empty if there is none.
     package var advice: String
 
     /// A finding; control characters in the texts are replaced.
     package init(_ subject: String, _ verdict: Verdict, _ text: String, advice: String = "") {
         self.subject = subject
         self.verdict = verdict
-        // Azure's text goes to a terminal, which its control characters must not reach.
+        // The text of Azure is printed on a terminal, which must not receive control characters.
         self.text = LogText.sanitized(text)
         self.advice = LogText.sanitized(advice)
     }

@@ -1,25 +1,25 @@
 internal import AzureProvider
 
-/// A packet between the node and a pod VM, as far as security rules look at it.
+/// A packet between the node and a pod VM, with the properties that security rules match.
 struct Packet {
-    /// As seen from the pod VM, whose groups these are.
+    /// The direction as seen from the pod VM, to which the security groups belong.
     var direction: SecurityRule.Direction
     /// `tcp` or `udp`.
     var `protocol`: String
     /// The destination port; the source port is any.
     var port: Int
-    /// The other end.
+    /// The other end of the connection.
     var peer: Peer
-    /// Where pod VMs have their addresses.
+    /// The addresses of pod VMs.
     var subnet: [IPv4Range]
-    /// What `VirtualNetwork` stands for: the network's addresses and those of its peers.
+    /// The meaning of `VirtualNetwork`: the network's addresses and those of its peers.
     var network: [IPv4Range]
 
     enum Peer: Equatable {
         case address(IPv4Range)
         /// An unknown address in the virtual network.
         case inNetwork
-        /// Somewhere on the Internet.
+        /// An address on the Internet.
         case internet
     }
 
@@ -31,7 +31,7 @@ struct Packet {
             return one == .yes && other == .yes ? .yes : .maybe
         }
 
-        /// Whether any of several matches.
+        /// Whether at least one of several matches.
         static func any(_ matches: some Sequence<Match>) -> Match {
             var result = Match.no
             for match in matches where match != .no {
@@ -78,18 +78,20 @@ struct Packet {
         case (_, .internet), (_, .inNetwork):
             guard let range = IPv4Range(prefix) else { return .maybe }
             if range.length == 0 { return .yes }
-            // A whole network's prefix has the node in it, too.
+            // The prefix of a whole network contains the node, too.
             if peer == .inNetwork, !network.isEmpty, network.allSatisfy(range.contains) { return .yes }
             if peer == .inNetwork, !network.isEmpty, !network.contains(where: range.overlaps) { return .no }
             return range.isPrivate && peer == .internet ? .no : .maybe
         case (_, .address(let address)):
-            // Other service tags stand for addresses of Azure's, which no node has, but a public one may.
+            // Other service tags stand for addresses of Azure's services. No node has such an address, but a public
+            // address may be one.
             guard let range = IPv4Range(prefix) else { return address.isPrivate || prefix.contains(":") ? .no : .maybe }
             return range.contains(address) ? .yes : .no
         }
     }
 
-    /// A private address outside of the known ranges may be in a network that is connected in another way.
+    /// Whether the address is in the network. A private address outside of the known ranges may be in a network that is
+    /// connected in another way.
     private func isInNetwork(_ address: IPv4Range) -> Match {
         network.contains { $0.contains(address) } ? .yes : address.isPrivate ? .maybe : .no
     }

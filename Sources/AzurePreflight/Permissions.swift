@@ -1,12 +1,12 @@
 internal import AzureProvider
 internal import JSON
 
-/// What a caller may do somewhere: the answer of `Microsoft.Authorization/permissions`.
+/// The actions that a caller may do in a scope: the answer of `Microsoft.Authorization/permissions`.
 ///
 ///     {"value": [{"actions": ["Microsoft.Compute/*"], "notActions": ["*/delete"]}, ...]}
 ///
-/// Each element is a role. A role allows what its actions match and its notActions do not; what one role leaves out,
-/// another may allow. `*` stands for any letters, slashes too, and case does not count.
+/// Each element is a role. A role allows the actions that match its actions and not its notActions. Another role may
+/// allow an action that one role omits. `*` matches any characters, slashes too, and case does not matter.
 struct Permissions: Equatable {
     struct Role: Equatable {
         var actions: [String]
@@ -33,14 +33,15 @@ struct Permissions: Equatable {
 
     func allow(_ action: String) -> Bool { roles.contains { $0.allows(action) } }
 
-    /// Those of `wanted` that nothing allows.
+    /// The actions of `wanted` that no role allows.
     func missing(of wanted: [String]) -> [String] { wanted.filter { !allow($0) } }
 
-    /// Whether `pattern` stands for `action`. Takes the time of both lengths multiplied at worst.
+    /// Whether `pattern` matches `action`. The worst-case time is the product of both lengths.
     static func matches(_ action: String, _ pattern: String) -> Bool {
         let (text, pattern) = (Array(action.lowercased().utf8), Array(pattern.lowercased().utf8))
         var (place, mark) = (0, 0)
-        // Where to go on when what follows the last `*` turns out not to fit: the star takes one letter more.
+        // The position to continue at when the text after the last `*` does not match: the star then matches one more
+        // character.
         var retry: (place: Int, mark: Int)?
         while place < text.count {
             if mark < pattern.count, pattern[mark] == UInt8(ascii: "*") {

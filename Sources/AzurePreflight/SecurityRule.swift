@@ -6,7 +6,7 @@ struct SecurityRule: Equatable {
     enum Direction: String { case inbound, outbound }
 
     var name: String
-    /// The lower, the earlier.
+    /// A rule with a lower number comes first.
     var priority: Int64
     var direction: Direction
     var allows: Bool
@@ -16,7 +16,7 @@ struct SecurityRule: Equatable {
     var destinations: [String]
     var sourcePorts: [String]
     var destinationPorts: [String]
-    /// Whether it refers to application security groups, whose members only network interfaces name.
+    /// Whether the rule refers to application security groups, whose members only network interfaces name.
     var hasSourceGroups: Bool
     var hasDestinationGroups: Bool
 
@@ -39,16 +39,17 @@ struct SecurityRule: Equatable {
         hasDestinationGroups = try properties.optionalArray("destinationApplicationSecurityGroups")?.isEmpty == false
     }
 
-    /// One property for a single value and another for several: ARM fills one of them, or both with one left empty.
+    /// ARM has one property for a single value and another for several values. It fills one of them, or both with one
+    /// empty.
     private static func texts(_ node: JSONNode, _ one: String, _ many: String) throws(JSONError) -> [String] {
         let single = try node.optionalString(one) ?? ""
         return try (node.optionalStrings(many) ?? []) + (single.isEmpty ? [] : [single])
     }
 }
 
-/// A network security group's rules, those that every group has included.
+/// A network security group's rules, including the default rules of every group.
 struct SecurityRules: Equatable {
-    /// In the order in which they count.
+    /// The rules in the order of evaluation.
     private var rules: [SecurityRule] = []
 
     init(_ group: JSONNode) throws(JSONError) {
@@ -60,11 +61,11 @@ struct SecurityRules: Equatable {
         rules.sort { $0.priority < $1.priority }
     }
 
-    /// What the rules do with a packet.
+    /// The verdict of the rules on a packet.
     enum Verdict: Equatable {
         case allowed(by: String)
         case denied(by: String)
-        /// Not decided, because an address is not known; the rule is the first one for which that matters.
+        /// Not decided, because an address is unknown. `at` is the first rule that depends on that address.
         case undecided(at: String)
     }
 

@@ -1,23 +1,23 @@
 public import HTTPTransport
 internal import JSON
 
-/// An answer read in every way in which we read Azure's answers, one after the other: as a token and as the refusal of one, as
-/// a page of a list, as an operation's state, as an error, as what throttles us.
+/// An answer, read by each of our readers of Azure's answers in turn: as a token and its refusal, as a page of a list,
+/// as an operation's state, as an error, and as a rate limit.
 ///
-/// For fuzzing: it sends nothing, and reports what the answer leads to.
+/// For fuzzing: it sends nothing, and reports the results of all readers.
 public struct AnswerReading: Sendable {
     /// All text that would be part of an error or a log line.
     public private(set) var texts: [String] = []
     /// The links that would be followed, with the token.
     public private(set) var links: [String] = []
-    /// How long the token would be used, in seconds.
+    /// The time for which the token would be used, in seconds.
     public private(set) var tokenLife: Double?
-    /// How long the client would wait before the next call, in seconds.
+    /// The wait of the client before the next call, in seconds.
     public private(set) var pause: Double?
-    /// How many elements of a list there are.
+    /// The number of a list's elements.
     public private(set) var elements = 0
 
-    /// Reads what a server at `endpoint` may have sent.
+    /// Reads an answer that a server at `endpoint` may have sent.
     public init(_ response: HTTPResponse, endpoint: String) {
         readToken(response)
         texts.append(RequestIDs(response.headers, client: "").description)
@@ -64,7 +64,7 @@ public struct AnswerReading: Sendable {
         }
     }
 
-    /// Has a pacer learn from it, which must go on to let calls through.
+    /// Passes the answer to a pacer, which must continue to permit calls.
     private mutating func throttle(_ response: HTTPResponse) {
         let now = ContinuousClock.now
         var pacer = Pacer(.init(size: 1, rate: 1), now: now)

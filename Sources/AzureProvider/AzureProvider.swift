@@ -6,17 +6,17 @@ public import Telemetry
 
 /// Azure as a cloud for pod VMs, through Azure Resource Manager.
 ///
-/// Concurrency: every call works in its caller's task, so nothing of it is sent after it has returned. What calls share
-/// - sizes, places that failed, VMs that are being created or deleted - has a lock each.
+/// Concurrency: every call works in its caller's task, so it sends nothing after it has returned. The shared state of
+/// calls - sizes, places that failed, VMs that are being created or deleted - has a lock for each part.
 public final class AzureProvider: CloudProvider {
     let context: AzureContext
     private let token: TokenSource
 
     /// A provider for these options; it sends nothing to Azure yet.
     ///
-    /// `sshPublicKey` is what Azure puts into the VMs, as in `authorized_keys`.
+    /// `sshPublicKey` is the key that Azure writes into the VMs, as in `authorized_keys`.
     ///
-    /// - Throws: ``ProviderError`` with every problem of the options in its detail, a sentence each.
+    /// - Throws: ``ProviderError`` with every problem of the options in its detail, one sentence for each.
     public convenience init(
         _ options: AzureOptions, sender: any HTTPSender, sshPublicKey: String, on loop: EpollLoop,
         logger: Logger = .silent, metrics: Metrics = Metrics()
@@ -26,7 +26,7 @@ public final class AzureProvider: CloudProvider {
             metrics: metrics)
     }
 
-    /// A provider whose time is given, for tests.
+    /// A provider with a given clock, for tests.
     package init(
         _ options: AzureOptions, sender: any HTTPSender, sshPublicKey: String, clock: any LifecycleClock,
         logger: Logger = .silent, metrics: Metrics = Metrics()
@@ -43,7 +43,8 @@ public final class AzureProvider: CloudProvider {
             options, arm: arm, sshPublicKey: sshPublicKey, clock: clock, logger: logger, metrics: metrics)
     }
 
-    /// Keeps the token and the region's VM sizes fresh, until cancelled. Without it, calls renew the token themselves, and sizes stay as they were first read.
+    /// Keeps the token and the region's VM sizes fresh, until cancelled. Without it, calls renew the token themselves,
+    /// and the sizes are not read again.
     public func run() async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.token.run() }
@@ -58,12 +59,12 @@ public final class AzureProvider: CloudProvider {
         throw ProviderError(.rejected, .giveUp, during: "check what the pod asks for", fault)
     }
 
-    /// Begins to create the sandbox's VM, or to find it, in the first size and zone where Azure brings it up.
+    /// Begins to create the sandbox's VM, or to find it, in the first size and zone where Azure can start it.
     public func createInstance(for sandbox: SandboxID, from spec: InstanceSpec) -> any InstanceCreation {
         VMCreation(context: context, sandbox: sandbox, spec: spec, redactor: token.redactor)
     }
 
-    /// Deletes the VM, its interface, disk and public address, and returns once Azure knows none of them.
+    /// Deletes the VM, its interface, disk and public address. Returns once Azure reports that none of them exists.
     public func deleteInstance(_ id: InstanceID, of sandbox: SandboxID) async throws(ProviderError) {
         try await withoutSecrets { () async throws(ProviderError) in
             try await VMRemoval(context: context, id: id, sandbox: sandbox).run()
@@ -72,7 +73,7 @@ public final class AzureProvider: CloudProvider {
 
     /// The VMs of the resource group that have a sandbox's tags.
     ///
-    /// - Throws: ``ProviderError/Code/throttled`` when so many nodes list so many VMs that it would be too much.
+    /// - Throws: ``ProviderError/Code/throttled`` when the lists of all nodes together would exceed the rate limit.
     public func instances() async throws(ProviderError) -> [ListedInstance] {
         try await withoutSecrets { () async throws(ProviderError) in try await list() }
     }
@@ -91,7 +92,7 @@ public final class AzureProvider: CloudProvider {
             throw ProviderError(error, during: operation)
         }
         let listed = nodes.compactMap { node -> ListedInstance? in
-            // An element that cannot be read must not hide the others.
+            // An unreadable element must not hide the others.
             guard let machine = try? VirtualMachine(node), machine.tags[InstanceTags.sandbox] != nil else { return nil }
             return ListedInstance(id: InstanceID(rawValue: machine.name), tags: machine.tags)
         }
@@ -104,7 +105,7 @@ public final class AzureProvider: CloudProvider {
         return listed
     }
 
-    /// Runs `body`, whose error leaves without what servers and proxies may have repeated of our secrets.
+    /// Runs `body`. Removes from its error our secrets that servers and proxies may have repeated.
     private func withoutSecrets<Result>(
         _ body: () async throws(ProviderError) -> Result
     ) async throws(ProviderError) -> Result {
@@ -117,7 +118,7 @@ public final class AzureProvider: CloudProvider {
 }
 
 extension ProviderError {
-    /// The error without what `redactor` hides.
+    /// The error without the secrets of `redactor`.
     func redacted(by redactor: Redactor) -> ProviderError {
         ProviderError(
             code, advice, during: redactor.redacted(operation), redactor.redacted(detail), cause: cause)

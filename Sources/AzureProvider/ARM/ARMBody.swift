@@ -3,15 +3,15 @@ internal import JSON
 
 /// The body of an answer.
 enum ARMBody {
-    /// Why the body is not an answer of ARM.
+    /// Why the body is not a valid answer of ARM.
     struct Unreadable: Error, Equatable, Sendable, CustomStringConvertible {
         let description: String
     }
 
-    /// Nil when there is none.
+    /// Reads the body. Nil when there is none.
     static func read(_ response: HTTPResponse, limit: Int, depth: Int = 64) throws(Unreadable) -> JSONValue? {
         var body = response.body
-        // A byte order mark, with which some of .NET's writers begin.
+        // Some of .NET's writers begin with a byte order mark.
         if body.starts(with: [0xef, 0xbb, 0xbf]) { body.removeFirst(3) }
         if body.allSatisfy({ $0 == 0x20 || (0x09...0x0d).contains($0) }) { return nil }
         let type = response.headers["Content-Type"] ?? ""
@@ -37,7 +37,7 @@ enum ARMBody {
 }
 
 extension JSONValue {
-    /// The member of an object, ignoring the case of its key as most of ARM's providers do; never `null`.
+    /// The member of an object, ignoring the case of its key as most of ARM's providers do. Nil for `null`.
     func member(_ key: String) -> JSONValue? {
         guard let object = objectValue else { return nil }
         if let value = object[key] { return value == .null ? nil : value }
@@ -45,7 +45,7 @@ extension JSONValue {
         return object.entries.first { $0.key.lowercased() == folded && $0.value != .null }?.value
     }
 
-    /// A whole number, also one that was written as a string, as the metadata service does.
+    /// A whole number, also in the form of a string, which the metadata service sends.
     var lenientInteger: Int64? {
         switch self {
         case .integer(let number): number

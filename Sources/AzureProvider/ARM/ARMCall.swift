@@ -2,13 +2,13 @@ internal import HTTPTransport
 internal import JSON
 internal import Telemetry
 
-/// A request that is being sent: what is the same at each try.
+/// A request that is being sent: the parts that are the same at each try.
 struct ARMCall: Sendable {
-    /// For people: `PUT virtualMachines/podvm-x`.
+    /// The name in messages: `PUT virtualMachines/podvm-x`.
     let name: String
     let callClass: CallClass
     let isIdempotent: Bool
-    /// The same for all tries, and for looking at the operation that it begins.
+    /// The id of all tries, and of reading the operation that the call begins.
     let clientID: String
     private let request: OutgoingRequest
 
@@ -20,7 +20,7 @@ struct ARMCall: Sendable {
             timeLimit: request.timeLimit)
     }
 
-    /// A GET of a URL that ARM returned, and that was checked to be ARM's.
+    /// A GET of a URL that ARM returned, and that was checked to lead to ARM.
     init(getting url: String, named name: String, id: String, isList: Bool = false) {
         self.init("GET", url, named: name, id: id, isList: isList, isIdempotent: true)
     }
@@ -43,7 +43,7 @@ struct ARMCall: Sendable {
 
     var method: String { request.method }
 
-    /// What goes out.
+    /// The request to send.
     func outgoing(with token: AccessToken, limit: Int) -> OutgoingRequest {
         var request = request
         request.headers["Authorization"] = "Bearer \(token.value.reveal())"

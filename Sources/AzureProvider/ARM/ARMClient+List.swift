@@ -4,7 +4,7 @@ extension ARMClient {
     /// The `value` of all pages.
     package func list(_ request: ARMRequest) async throws(ARMError) -> [JSONNode] { try await pages(request).values }
 
-    /// The same, and on how many pages they came.
+    /// The `value` of all pages, and the number of pages.
     package func pages(_ request: ARMRequest) async throws(ARMError) -> (values: [JSONNode], pages: Int) {
         let id = ClientRequestID.make()
         var call = ARMCall(request, at: account.endpoint, id: id, isList: true)
@@ -40,10 +40,10 @@ extension ARMClient {
 /// One page of a list: `{"value": [{…}], "nextLink": "https://…"}`.
 struct ARMPage {
     let elements: [JSONNode]
-    /// Verbatim; nil on the last page.
+    /// The next page's link, unchanged; nil on the last page.
     let next: String?
 
-    /// Places in errors count from the list's beginning, of which `before` elements have been read.
+    /// Positions in errors count from the list's beginning, of which `before` elements have been read.
     init(_ body: JSONValue?, after before: Int = 0) throws(JSONError) {
         guard let body else { throw JSONError(path: "", "it has no body") }
         let values = try JSONNode(body).array("value")

@@ -3,8 +3,8 @@ internal import PodVMLifecycle
 internal import Telemetry
 
 extension ARMClient {
-    /// Watches the operation that `answer` began, if it began one, until it ends well; throws when it does not, or when ARM
-    /// does not say how it ends within half an hour.
+    /// Watches the operation that `answer` began, if it began one, until it succeeds. Throws when it fails, or when ARM
+    /// does not report its end within half an hour.
     package func finish(_ answer: ARMAnswer, of request: ARMRequest) async throws(ARMError) {
         guard var operation = ARMOperation(answer, of: request) else { return }
         let begun = clock.now
@@ -22,7 +22,7 @@ extension ARMClient {
             case .succeeded: return
             case .failed(let error): throw error
             case .vanished where operation.place != .resource:
-                // The resource knows how it ended.
+                // The resource has the operation's result.
                 operation.place = .resource
                 advised = nil
             case .vanished:
@@ -33,7 +33,7 @@ extension ARMClient {
         }
     }
 
-    /// One look at the operation.
+    /// Reads the operation once.
     package func look(_ operation: ARMOperation) async throws(ARMError) -> ARMOperation.Status {
         let call = call(for: operation)
         let answer: ARMAnswer
@@ -66,7 +66,7 @@ extension ARMClient {
         }
     }
 
-    /// The call, unless it would send the token to another server.
+    /// Returns the call, unless it would send the token to another server.
     private func checked(_ operation: ARMOperation, _ call: ARMCall) throws(ARMError) -> ARMCall {
         switch operation.place {
         case .resource: return call
@@ -82,11 +82,11 @@ extension ARMClient {
     }
 }
 
-/// When to look at an operation again: when ARM advises, else every 2 s at first and every 15 s later.
+/// The pauses between reads of an operation: as ARM advises, else 2 s at first and 15 s later.
 struct PollPauses {
     private var own = Duration.seconds(2)
     private static let longestOwn = Duration.seconds(15)
-    /// The longest pause: a failed VM is noticed within a minute.
+    /// The longest pause, so that a failed VM is noticed within a minute.
     private static let longest = Duration.seconds(60)
 
     mutating func next(advised: Duration?, random: Double) -> Duration {

@@ -34,7 +34,7 @@ extension ARMClient {
                 credential.drop(token)
                 log(failure, "Azure refused the token; requesting another token")
             case 429 where !ARMRetry.isConflict(failure.error):
-                // The pause is the throttle's, for all calls of the class.
+                // The throttle makes the pause, for all calls of the class.
                 guard begun.duration(to: clock.now) < limits.patience else { throw failure.error }
                 log(failure, "Azure throttled a call; pausing calls of its class")
             default:
@@ -154,14 +154,14 @@ extension ARMClient {
 }
 
 extension LifecycleClock {
-    /// The time that dates in headers are compared with.
+    /// The time with which dates in headers are compared.
     var wallTime: WallTime { WallTime(secondsSinceEpoch: secondsSince1970) }
 }
 
 extension ARMCall {
     var cancelled: ARMError { error(.cancelled, "") }
 
-    /// Why there is no answer.
+    /// The error for a request that got no answer.
     fileprivate func error(for transportError: HTTPError) -> ARMError {
         switch transportError.reason {
         case .cancelled: cancelled

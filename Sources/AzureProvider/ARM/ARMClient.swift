@@ -6,9 +6,9 @@ package import Telemetry
 
 /// Calls Azure Resource Manager, for all pods of this node.
 ///
-/// Each call waits for the node's share of ARM's rate limit, carries a token and an id, is tried again where that is safe,
-/// and ends with an answer of 2xx or an error that has ARM's message and ids. All of it happens in the caller's task: after a
-/// call has returned, it sends nothing.
+/// Each call waits for the node's share of ARM's rate limit, carries a token and an id, and is retried where that is
+/// safe. It ends with an answer of 2xx, or an error that has ARM's message and ids. All of it happens in the caller's
+/// task: after a call has returned, it sends nothing.
 package final class ARMClient: Sendable {
     package let account: AzureAccount
     let sender: any HTTPSender
@@ -40,16 +40,16 @@ package final class ARMClient: Sendable {
 
 /// Limits for a call whose server does not end its answer.
 struct ARMLimits: Sendable {
-    /// An answer's bytes; a region's list of sizes has a few million.
+    /// The most bytes of an answer; a region's list of sizes has a few million.
     var answer = 16 << 20
-    /// How deep its JSON may nest.
+    /// The deepest nesting of an answer's JSON.
     var depth = 64
-    /// Of one list.
+    /// The most pages of one list.
     var pages = 500
     var elements = 200_000
-    /// How long one call waits, in all, because ARM answers 429.
+    /// The longest total wait of one call because of ARM's status 429.
     var patience = Duration.seconds(600)
-    /// How long an operation is watched.
+    /// The longest time that an operation is watched.
     var operation = Duration.seconds(1800)
 }
 
@@ -66,9 +66,9 @@ enum ClientRequestID {
     }
 }
 
-/// What the ARM client counts.
+/// The metrics of the ARM client.
 struct ARMMetrics: Sendable {
-    /// By method and `2xx`, `429`, `none` and so on.
+    /// The requests, by method and by status class: `2xx`, `429`, `none` and so on.
     let requests: Counter
     let throttled: Counter
     let latency: Histogram

@@ -3,32 +3,32 @@ package struct ARMError: Error, Sendable, CustomStringConvertible {
     package enum Kind: Hashable, Sendable {
         /// ARM answered, with this status.
         case refused(status: Int)
-        /// ARM took the request, and failed at it later.
+        /// ARM accepted the request, and failed later.
         case operationFailed
         /// No byte of the request was sent: ARM has done nothing.
         case notSent
         /// The request was sent, and no answer came in time: ARM may have carried it out.
         case unanswered
-        /// The answer is not one that ARM gives.
+        /// The answer is not a valid answer of ARM.
         case malformed
-        /// There is no token to call with.
+        /// There is no token for the call.
         case credential
         case cancelled
     }
 
     package var kind: Kind
-    /// What was being done, and on what: `PUT virtualMachines/podvm-x`.
+    /// The operation and its object: `PUT virtualMachines/podvm-x`.
     package var operation: String
     /// ARM's code, or empty.
     package var code: String
     /// ARM's message, or this client's.
     package var message: String
-    /// The field or the resource that ARM complains about.
+    /// The field or the resource that the error is about.
     package var target: String?
     /// The last of the nested details, which is the root cause.
     package var innermost: (code: String, message: String)?
     package var ids = RequestIDs()
-    /// How long ARM asks to wait before the next call.
+    /// The wait before the next call that ARM asks for.
     package var retryAfter: Duration?
 
     package init(_ kind: Kind, during operation: String, code: String = "", _ message: String) {
@@ -44,18 +44,18 @@ package struct ARMError: Error, Sendable, CustomStringConvertible {
     /// The status, if ARM answered.
     package var status: Int? { if case .refused(let status) = kind { status } else { nil } }
 
-    /// Whether what was asked for is not there (404).
+    /// Whether the object of the call does not exist (404).
     package var isNotFound: Bool { status == 404 }
 
-    /// Whether ARM named this code, in front or at the root of the details.
+    /// Whether ARM named this code, in the outer error or at the root of the details.
     package func hasCode(_ code: String) -> Bool {
         [self.code, innermost?.code ?? ""].contains { $0.lowercased() == code.lowercased() }
     }
 
-    /// Operation, status, code, words, root cause and ids, in one line.
+    /// Operation, status, code, message, root cause and ids, in one line.
     package var description: String { "\(operation): \(detail)" }
 
-    /// The same without the operation.
+    /// The description without the operation.
     package var detail: String {
         var parts: [String] = []
         switch kind {
@@ -76,7 +76,7 @@ package struct ARMError: Error, Sendable, CustomStringConvertible {
     }
 }
 
-/// How Microsoft's support finds a request.
+/// The ids by which Microsoft's support finds a request.
 package struct RequestIDs: Equatable, Sendable, CustomStringConvertible {
     /// `x-ms-request-id`
     package var request: String?
@@ -84,7 +84,7 @@ package struct RequestIDs: Equatable, Sendable, CustomStringConvertible {
     package var correlation: String?
     /// `x-ms-routing-request-id`: region, time and id of ARM's front end.
     package var routing: String?
-    /// This client's: one for a call and all its tries.
+    /// This client's id: one for a call and all its tries.
     package var client: String?
 
     package init() {}

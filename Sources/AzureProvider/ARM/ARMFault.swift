@@ -6,7 +6,7 @@ struct ARMFault: Equatable, Sendable {
     var code = ""
     var message = ""
     var target: String?
-    /// Code and message of the innermost of `details`, or of `innererror`, where there are any.
+    /// Code and message of the innermost of `details`, or of `innererror`, if there are any.
     var root: ARMFault.Root?
 
     struct Root: Equatable, Sendable {
@@ -14,7 +14,7 @@ struct ARMFault: Equatable, Sendable {
         var message: String
     }
 
-    /// Nil if `value` says nothing of an error.
+    /// Nil if `value` has no error.
     ///
     ///     {"error": {"code", "message", "target", "details": [{…}], "innererror": {…}}}
     ///     {"code", "message"}                  some providers
@@ -31,7 +31,7 @@ struct ARMFault: Equatable, Sendable {
         code = own.code
         message = own.message
         target = error.member("target")?.stringValue.map { LogText.sanitized($0, limit: 512) }
-        // The parser's limit on depth is this loop's, too.
+        // The parser's limit on depth also limits this loop.
         var inner = Self.detail(of: error)
         while let next = inner {
             root = Root(next) ?? root
@@ -56,7 +56,7 @@ extension ARMFault.Root {
 }
 
 extension ARMError {
-    /// Takes ARM's code and message.
+    /// Copies ARM's code and message.
     mutating func take(_ fault: ARMFault) {
         code = fault.code
         message = fault.message
@@ -66,7 +66,7 @@ extension ARMError {
 }
 
 extension RequestIDs {
-    /// The ids of an answer; `client` is the id that the request had.
+    /// The ids of an answer; `client` is the request's id.
     init(_ headers: HTTPHeaders, client: String) {
         func id(_ name: String) -> String? {
             headers[name].flatMap { $0.isEmpty ? nil : LogText.sanitized($0, limit: 160) }

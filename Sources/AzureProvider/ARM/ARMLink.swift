@@ -2,13 +2,14 @@
 ///
 /// It is requested unchanged, with the token, so it must lead to the configured server.
 enum ARMLink {
-    /// The longest that is followed; operations' have up to 4 KiB.
+    /// The longest link that is followed; links to operations have up to 4 KiB.
     static let lengthLimit = 16 << 10
 
-    /// The whole URL; nil if it leads to another server or is not a URL. A link that begins with a slash is `endpoint`'s.
+    /// The whole URL; nil if it leads to another server or is not a URL. A link that begins with a slash is relative to
+    /// `endpoint`.
     static func follow(_ link: String, at endpoint: String) -> String? {
         let bytes = link.utf8
-        // Parsers disagree on the server of a URL with a control character, a space or a backslash.
+        // Parsers disagree about the server of a URL with a control character, a space or a backslash.
         guard bytes.count <= lengthLimit, bytes.allSatisfy({ $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "\\") })
         else { return nil }
         if link.hasPrefix("/") { return link.hasPrefix("//") ? nil : endpoint + link }
@@ -16,7 +17,8 @@ enum ARMLink {
         return link
     }
 
-    /// Where a URL leads, the port always there; nil with a user name, without a host, or with another scheme.
+    /// The server of a URL, always with the port. Nil for a URL with a user name, without a host, or with another
+    /// scheme.
     private static func origin(_ url: String) -> EndpointURL? {
         guard let colon = url.firstIndex(of: ":"), url[colon...].hasPrefix("://") else { return nil }
         let authority = url[url.index(colon, offsetBy: 3)...].prefix { !"/?#".contains($0) }

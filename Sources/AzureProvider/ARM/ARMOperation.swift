@@ -1,39 +1,39 @@
 internal import HTTPTransport
 internal import JSON
 
-/// A long-running operation: work that ARM does after it has answered.
+/// A long-running operation: work that ARM does after its answer.
 ///
-/// The answer says where its end can be read: the header `Azure-AsyncOperation`, else `Location`, else the resource's own
-/// `provisioningState` (azure-core's base_polling, Microsoft's "Track asynchronous Azure operations").
+/// The answer says where the operation's end can be read: the header `Azure-AsyncOperation`, else `Location`, else the
+/// resource's own `provisioningState` (azure-core's base_polling, Microsoft's "Track asynchronous Azure operations").
 package struct ARMOperation: Sendable {
-    /// Where to look.
+    /// The URL or resource to read.
     enum Place: Equatable, Sendable {
-        /// An operation, whose `status` says how it is. The URL is signed, and stays as it came.
+        /// An operation with a `status`. The URL is signed, and must not be changed.
         case status(url: String)
-        /// 202 while it runs, then what the request itself would have answered.
+        /// A URL that answers 202 while the operation runs, and then the answer of the request itself.
         case result(url: String)
         /// The resource itself.
         case resource
     }
 
-    /// Its state.
+    /// The operation's state.
     package enum Status: Sendable {
-        /// ARM may say when to look again.
+        /// ARM may say when to read the operation again.
         case running(retryAfter: Duration?)
         case succeeded
         case failed(ARMError)
-        /// ARM does not know the operation any more, which does not say how it ended: read the resource.
+        /// ARM does not know the operation any more, and does not report how it ended: read the resource.
         case vanished
     }
 
-    /// What began it.
+    /// The request that began the operation.
     package let request: ARMRequest
     var place: Place
-    /// How long ARM asks to wait before the first look.
+    /// The wait before the first read that ARM asks for.
     package var retryAfter: Duration?
     let clientRequestID: String?
 
-    /// Nil when the answer says that all is done.
+    /// Nil when the answer says that the work is complete.
     package init?(_ answer: ARMAnswer, of request: ARMRequest) {
         self.request = request
         clientRequestID = answer.clientRequestID
@@ -50,7 +50,7 @@ package struct ARMOperation: Sendable {
         retryAfter = ARMPause.advised(answer.headers)
     }
 
-    /// Watches the request's resource in place of the operation.
+    /// Watches the request's resource instead of the operation.
     init(resourceOf request: ARMRequest) {
         self.request = request
         clientRequestID = nil
@@ -86,7 +86,7 @@ enum ProvisioningState: Equatable {
         }
     }
 
-    /// Nil if the resource does not say.
+    /// Nil if the resource has no state.
     init?(of resource: JSONValue) {
         guard let text = resource.member("properties")?.member("provisioningState")?.stringValue else { return nil }
         self.init(text)
@@ -122,7 +122,7 @@ extension ARMOperation {
         }
     }
 
-    /// The state that an error means; nil if it says nothing about the operation.
+    /// The state that an error means; nil if it is not about the operation.
     func verdict(on error: ARMError) -> Status? {
         guard let status = error.status else { return nil }
         switch (place, status) {

@@ -5,15 +5,15 @@ package import JSON
 package struct ARMRequest: Sendable {
     /// `GET`, `PUT`, `PATCH`, `POST`, `DELETE`.
     package var method: String
-    /// From the root, percent-encoded: `/subscriptions/...`.
+    /// The path from the root, percent-encoded: `/subscriptions/...`.
     package var path: String
     package var apiVersion: String
-    /// In addition to the api-version, not yet encoded.
+    /// The parameters in addition to the api-version, not yet encoded.
     package var query: [(name: String, value: String)] = []
-    /// In addition to those that every call has.
+    /// The header fields in addition to those of every call.
     package var headers: HTTPHeaders = [:]
     package var body: JSONValue?
-    /// How long one try may take.
+    /// The time limit of one try.
     package var timeLimit = Duration.seconds(60)
 
     package init(_ method: String, _ path: String, apiVersion: String, body: JSONValue? = nil) {
@@ -23,21 +23,21 @@ package struct ARMRequest: Sendable {
         self.body = body
     }
 
-    /// For people: `PUT virtualMachines/podvm-x`.
+    /// The name in messages: `PUT virtualMachines/podvm-x`.
     package var name: String {
         "\(method) \(path.split(separator: "/").suffix(2).joined(separator: "/"))"
     }
 
-    /// What follows the host, as it goes out.
+    /// The part after the host, as it is sent.
     var target: String {
         "\(path)?\(PercentCoding.encoded([("api-version", apiVersion)] + query))"
     }
 
-    /// Whether a repeated request has the same effect as one. PUT and DELETE name the resource.
+    /// Whether repeated requests have the same effect as a single request. PUT and DELETE name the resource.
     var isIdempotent: Bool { ["GET", "HEAD", "PUT", "DELETE"].contains(method) }
 }
 
-/// What ARM answered: always a 2xx.
+/// An answer of ARM: always a 2xx.
 package struct ARMAnswer: Sendable {
     package var status: Int
     package var headers: HTTPHeaders
@@ -45,7 +45,7 @@ package struct ARMAnswer: Sendable {
     package var body: JSONValue?
     /// `x-ms-request-id`, or another id of the answer.
     package var requestID: String?
-    /// This client's, which looks at the operation carry, too.
+    /// This client's id, which reads of the operation carry, too.
     package var clientRequestID: String?
 
     package init(status: Int, headers: HTTPHeaders = [:], body: JSONValue? = nil, requestID: String? = nil) {

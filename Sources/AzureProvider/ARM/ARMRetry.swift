@@ -1,7 +1,7 @@
 internal import HTTPTransport
 internal import Telemetry
 
-/// One try of a call that failed.
+/// A failed try of a call.
 struct ARMFailure: Error {
     var error: ARMError
     /// Nil when no answer came.
@@ -9,13 +9,13 @@ struct ARMFailure: Error {
     var transportError: HTTPError?
 }
 
-/// Which failures are worth another try, and when. 401 and 429 are handled by the caller.
+/// Decides which failures are retried, and when. The caller handles 401 and 429.
 enum ARMRetry {
     private static let policy = RetryPolicy()
     /// The codes that ARM gives when another operation works on the resource.
     private static let passingCodes = ["AnotherOperationInProgress", "RetryableErrorDueToAnotherOperation"]
 
-    /// The pause before the next try; nil when there should be none. `tries` counts those there were.
+    /// The pause before the next try; nil when the call is not retried. `tries` counts the tries so far.
     static func pause(
         after failure: ARMFailure, of call: ARMCall, tries: Int, random: Double, now: WallTime
     ) -> Duration? {
@@ -23,7 +23,7 @@ enum ARMRetry {
         if let transportError = failure.transportError {
             outcome = .failure(transportError)
         } else if failure.error.kind == .malformed {
-            // A body that breaks off may come whole the next time; one that does not is none of ARM's.
+            // A body that breaks off may arrive complete the next time; another unreadable body is not from ARM.
             guard tries < 2 else { return nil }
             outcome = .failure(HTTPError(.unknown, .brokenAnswer, failure.error.message))
         } else if let response = failure.response {
@@ -36,17 +36,17 @@ enum ARMRetry {
             after: tries, for: outcome, isIdempotent: call.isIdempotent, random: random, now: now)
     }
 
-    /// Whether another operation works on the resource, in which case the rate of calls is not the reason: the network
-    /// provider reports that with 429, too.
+    /// Whether another operation works on the resource. Then the rate of calls is not the reason, although the network
+    /// provider reports this case with 429, too.
     static func isConflict(_ error: ARMError) -> Bool { passingCodes.contains { error.hasCode($0) } }
 }
 
-/// How long to wait before the next call to Azure.
+/// The wait before the next call to Azure.
 enum ARMPause {
     /// The longest wait that a header can demand.
     static let limit = Duration.seconds(600)
 
-    /// What the answer advises, if it does. `Retry-After: 0` is not advice, as in azure-core.
+    /// The advice of the answer; nil if there is none. `Retry-After: 0` is not advice, as in azure-core.
     static func advised(_ headers: HTTPHeaders, now: WallTime = .now) -> Duration? {
         RetryAfter.parse(headers, now: now).flatMap { $0 > .zero ? min($0, limit) : nil }
     }

@@ -8,15 +8,15 @@ final class ARMThrottle: Sendable {
     struct Permit: Sendable {
         let callClass: CallClass
         let epoch: Int
-        /// How long it was waited for.
+        /// The time that the call waited for the permit.
         let waited: Duration
     }
 
     fileprivate struct ClassState {
         var pacer: Pacer
-        /// Set when a call has come back, and then replaced.
+        /// Set when a call has ended, and then replaced.
         var changed = Event()
-        /// The highest count that an answer reported of each of Azure's buckets, by its name.
+        /// For each of Azure's buckets, by name: the highest count that an answer reported.
         var fullest: [String: Double] = [:]
     }
 
@@ -33,10 +33,10 @@ final class ARMThrottle: Sendable {
         queues = Dictionary(uniqueKeysWithValues: CallClass.allCases.map { ($0, AsyncSemaphore(1)) })
     }
 
-    /// Returns when a call of this class may be sent; at once on a node that is idle.
+    /// Returns when a call of this class may be sent. On an idle node it returns immediately.
     func permit(_ callClass: CallClass) async throws -> Permit {
         let begun = clock.now
-        // Only the first in the queue looks at the pacer, so that calls keep their order.
+        // Only the first call in the queue asks the pacer, so that calls keep their order.
         return try await queues[callClass, default: AsyncSemaphore(1)].withPermit {
             while true {
                 try Task.checkCancellation()
@@ -51,7 +51,7 @@ final class ARMThrottle: Sendable {
         }
     }
 
-    /// Waits for that long, or until a call has come back: that may shorten the wait.
+    /// Waits for `wait`, or until a call has ended: that may shorten the wait.
     private func rest(_ wait: Duration, or changed: Event) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.clock.sleep(for: wait) }
@@ -71,7 +71,7 @@ final class ARMThrottle: Sendable {
         }
     }
 
-    /// Azure answered otherwise.
+    /// Azure gave another answer than a refusal.
     func served(_ permit: Permit, _ headers: HTTPHeaders) {
         learn(permit) { state, now in
             let share = state.share(of: QuotaHeaders.remaining(headers))
@@ -102,12 +102,12 @@ final class ARMThrottle: Sendable {
 }
 
 extension ARMThrottle.ClassState {
-    /// How full the emptiest of Azure's buckets is.
+    /// The lowest fill level of Azure's buckets.
     fileprivate mutating func share(of remaining: [QuotaHeaders.Remaining]) -> Double? {
         var least: Double?
         for quota in remaining {
             let fullest = max(quota.known ?? 0, fullest[quota.name] ?? 0, quota.count)
-            // Names come from answers; this bounds how many are kept.
+            // Names come from answers; this limit bounds the number of stored names.
             if self.fullest.count < 64 || self.fullest[quota.name] != nil { self.fullest[quota.name] = fullest }
             if fullest > 0 { least = min(least ?? 1, quota.count / fullest) }
         }
@@ -116,7 +116,8 @@ extension ARMThrottle.ClassState {
 }
 
 extension CallClass {
-    /// What ARM lets a subscription and principal do in a region, all nodes together; of lists, what the compute provider does.
+    /// ARM's limit for a subscription and principal in a region, for all nodes together; for lists, the compute
+    /// provider's limit.
     var limit: Pacer.Limit {
         switch self {
         case .reads: Pacer.Limit(size: 250, rate: 25)
@@ -126,10 +127,10 @@ extension CallClass {
     }
 }
 
-/// Calls that Azure counts together.
+/// The calls that Azure counts together.
 ///
-/// ARM itself counts reads, writes and deletions, a subscription and principal each; the compute provider counts lists apart
-/// from reads of one thing, and allows far fewer of them.
+/// ARM itself counts reads, writes and deletions, for each subscription and principal. The compute provider counts
+/// lists separately from reads of one resource, and allows far fewer lists.
 package enum CallClass: String, CaseIterable, Hashable, Sendable {
     case reads
     case lists

@@ -3,7 +3,7 @@ package struct AzureAccount: Sendable {
     package let subscriptionID: String
     package let resourceGroup: String
     package let region: String
-    /// The clouds' own, or those that were given.
+    /// The endpoints of the cloud, or those of the options.
     package let endpoints: AzureEndpoints
 
     package init(_ options: AzureOptions) {
@@ -22,8 +22,8 @@ package struct AzureAccount: Sendable {
     /// `/subscriptions/{id}/resourceGroups/{name}`
     package var group: String { "\(subscription)/resourceGroups/\(PercentCoding.encoded(resourceGroup))" }
 
-    /// A resource of the group, such as `resource("Microsoft.Compute", "virtualMachines", "podvm-x")`; without a name, all
-    /// of that type.
+    /// A resource of the group, such as `resource("Microsoft.Compute", "virtualMachines", "podvm-x")`. Without a name,
+    /// the collection of that type.
     package func resource(_ provider: String, _ type: String, _ name: String? = nil) -> String {
         let all = "\(group)/providers/\(provider)/\(type)"
         return name.map { "\(all)/\(PercentCoding.encoded($0))" } ?? all

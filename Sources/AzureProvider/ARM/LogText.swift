@@ -2,7 +2,7 @@
 package enum LogText {
     /// One line of at most `limit` characters, without control characters.
     package static func sanitized(_ text: some StringProtocol, limit: Int = 2000) -> String {
-        // Only the needed part is read: the text may have megabytes.
+        // The loop reads only the needed part: the text may have megabytes.
         var result = ""
         var count = 0
         for character in text.unicodeScalars {
@@ -16,6 +16,6 @@ package enum LogText {
 }
 
 extension String {
-    /// For comparing names that Azure writes in different forms: `East US`, `eastus`.
+    /// A form for comparing names that Azure writes in different forms: `East US`, `eastus`.
     package var folded: String { lowercased().filter { $0 != " " } }
 }

@@ -1,20 +1,22 @@
-/// The rate of this node's calls of one class, when many nodes share one of Azure's token buckets and none knows the others.
+/// The rate of this node's calls of one class. Many nodes share one of Azure's token buckets, and no node knows the
+/// others.
 ///
-/// A node learns only from the answers to its own calls: they say how full Azure's bucket is, and a 429 says that it is empty.
+/// A node learns only from the answers to its own calls: they report the bucket's fill level, and a 429 means that it
+/// is empty.
 ///
-/// - **free**: while the bucket is well filled, a node sends up to half of Azure's limit. After a time without an answer it
-///   sends one call and waits for the answer first, because a thousand other nodes may be doing the same.
-/// - **probing**: after the first refusal a node does not know whether it is alone. It sends one call a few seconds later, at a
-///   random moment. If the answer says that the bucket is well filled, the node is free again.
-/// - **paced**: when the bucket is half empty, or a probe was refused, the node sends one call at a time at its own rate, at
-///   random moments. The rate begins with the node's part of the recent calls, rises while the bucket fills, falls while it
-///   drains, and halves with each refusal, so that the nodes together use what flows into the bucket. A node that is alone
-///   learns that from one answer.
+/// - **free**: while the bucket is well filled, a node sends up to half of Azure's limit. After a time without an
+///   answer it first sends one call and waits for the answer, because a thousand other nodes may be doing the same.
+/// - **probing**: after the first refusal a node does not know whether it is alone. It sends one call a few seconds
+///   later, at a random moment. If the answer says that the bucket is well filled, the node is free again.
+/// - **paced**: when the bucket is half empty, or a probe was refused, the node sends one call at a time at its own
+///   rate, at random moments. The rate begins with the node's part of the recent calls, rises while the bucket fills,
+///   falls while the bucket drains, and halves with each refusal. So the nodes together use the rate at which Azure
+///   refills the bucket. A node that is alone learns that from one answer.
 ///
-/// Simulated for writes (200, and 10 more a second): 5 calls of each of 1,000 nodes, all in one moment, are refused some 1,450
-/// times in the first five seconds, when no node can know of the others, and some 670 times later; 90 % are served within
-/// 450 s and all within 600 s, of the 480 s that it takes at best. Spread over 500 s none is refused. One node's 300 calls take
-/// 26 s. A node that is alone and refused once is at full rate after at most 6 s.
+/// Simulated for writes (200, and 10 more a second): 1,000 nodes send 5 calls each in one moment. They are refused some
+/// 1,450 times in the first five seconds, when no node can know of the others, and some 670 times later. 90 % are
+/// served within 450 s and all within 600 s; the possible minimum is 480 s. Spread over 500 s, no call is refused. One
+/// node's 300 calls take 26 s. A node that is alone and refused once is at full rate after at most 6 s.
 ///
 /// A value without a clock.
 struct Pacer: Equatable {
@@ -27,44 +29,45 @@ struct Pacer: Equatable {
     }
 
     private enum Mode: Equatable {
-        /// So many calls under way at once.
+        /// Up to this number of calls in progress at once.
         case free(window: Int)
-        /// One call, of which the answer decides.
+        /// One call; its answer decides the next mode.
         case probing
-        /// So many calls a second.
+        /// This number of calls a second.
         case paced(Double)
     }
 
     let limit: Limit
     private var mode = Mode.free(window: 1)
-    /// This node's share of the bucket, which limits it also when it is alone.
+    /// This node's share of the bucket. It also limits a node that is alone.
     private var own: TokenBucket
-    /// No call is sent before.
+    /// No call is sent before this time.
     private var opens: Instant
     /// Calls that were sent and not answered yet.
     private(set) var underWay = 0
-    /// How many calls went within about the time in which Azure's bucket fills.
+    /// The number of calls sent within about the time in which Azure's bucket fills.
     private var recent = 0.0
     private var recentSince: Instant
     private var lastSent: Instant
     private var lastNews: Instant?
     private var lastRefusal: Instant?
-    /// Grows with each refusal that tells something new, and when pacing begins: what was sent before it says nothing of
-    /// what came of it.
+    /// Grows with each refusal that has new information, and when pacing begins. The answer to a call of an earlier
+    /// epoch does not show the effect of that change.
     private(set) var epoch = 0
 
-    /// How long an answer is valid: Azure's buckets fill in ten to twenty seconds.
+    /// The time for which an answer is valid: Azure's buckets fill in ten to twenty seconds.
     private static let memory = Duration.seconds(30)
-    /// How long a refused node does not assume that the empty bucket fills.
+    /// The time for which a refused node does not assume that the empty bucket fills.
     private static let caution = Duration.seconds(100)
-    /// How long to wait for the answer to a call before another call may go. A probe waits longer: under load answers are
+    /// The wait for the answer to a call before another call may be sent. A probe waits longer: under load answers are
     /// slow, and another probe adds to the load.
     private static let patience = (usual: Duration.seconds(3), probing: Duration.seconds(30))
     private static let largestWindow = 100
-    /// How many equal nodes the rates assume: for probes, first after a refused probe, at least, and as the lower bound. The
-    /// number for probes is small, so that one node does not wait: with more nodes, each is refused once more.
+    /// The numbers of equal nodes that the rates assume: for probes, first after a refused probe, at least, and as the
+    /// lower bound. The number for probes is small, so that a single node does not wait: with more nodes, each is
+    /// refused once more.
     private static let crowd = (probing: 50.0, first: 1200.0, usual: 1200.0, largest: 6000.0)
-    /// How full a bucket is at least that has room for all.
+    /// The lowest fill level of a bucket that has enough capacity for all nodes.
     private static let wellFilled = 0.7
 
     init(_ limit: Limit, now: Instant) {
@@ -73,10 +76,10 @@ struct Pacer: Equatable {
         (opens, recentSince, lastSent) = (now, now, now)
     }
 
-    /// Sends a call, or says how long to wait before asking again, unless there is an answer before.
+    /// Permits a call, or returns the wait before the next attempt. An answer may end that wait early.
     ///
-    /// Every call that went has to come back, with ``served(at:takenIn:share:random:)``,
-    /// ``refused(at:takenIn:pause:random:)`` or ``unanswered()``. `random` is in `0..<1`.
+    /// Every permitted call has to end with ``served(at:takenIn:share:random:)``, ``refused(at:takenIn:pause:random:)``
+    /// or ``unanswered()``. `random` is in `0..<1`.
     mutating func take(at now: Instant, random: Double) -> Duration? {
         if now < opens { return now.duration(to: opens) }
         let patience = mode == .probing ? Self.patience.probing : Self.patience.usual
@@ -91,7 +94,7 @@ struct Pacer: Equatable {
         return nil
     }
 
-    /// How many calls may be under way at once.
+    /// The number of calls that may be in progress at once.
     private func room(at now: Instant) -> Int {
         switch mode {
         case .probing: 1
@@ -100,18 +103,18 @@ struct Pacer: Equatable {
         }
     }
 
-    /// A call came back without an answer.
+    /// A call ended without an answer.
     mutating func unanswered() { underWay = max(0, underWay - 1) }
 
-    /// Azure has refused a call that was taken in `epoch`, and asks to wait for `pause`: the same for all nodes that it
-    /// refused together, which `random` spreads out.
+    /// Azure has refused a call of `epoch`, and asks to wait for `pause`. The pause is the same for all nodes that
+    /// Azure refused together; `random` spreads their next calls.
     mutating func refused(at now: Instant, takenIn epoch: Int, pause: Duration?, random: Double) {
         unanswered()
         lastNews = now
         // A refused call has taken nothing from the bucket.
         recent = max(0, recent - 1)
         let end = now.advanced(by: pause ?? .seconds(1))
-        // Of many calls that were refused at once the first one counts; the others can only make the pause longer.
+        // Of several calls that were refused together the first one counts; the others can only prolong the pause.
         guard epoch == self.epoch else { return opens = max(opens, end) }
         self.epoch += 1
         forget(at: now)
@@ -130,7 +133,7 @@ struct Pacer: Equatable {
         }
     }
 
-    /// From now on calls go at this rate, the first of them not before `end`.
+    /// Sets the rate of calls. The first call is not sent before `end`.
     private mutating func pace(_ rate: Double, after end: Instant, _ random: Double) {
         mode = .paced(rate)
         opens = max(opens, end.advanced(by: .seconds(random / rate)))
@@ -140,7 +143,8 @@ struct Pacer: Equatable {
         lastRefusal.map { $0.duration(to: now) < Self.caution } ?? false
     }
 
-    /// Azure has served a call that was taken in `epoch`; its bucket has this `share` left, in `0...1`, if it said so.
+    /// Azure has served a call of `epoch`. `share` is the fill level of its bucket, in `0...1`, if the answer reports
+    /// it.
     mutating func served(at now: Instant, takenIn epoch: Int, share: Double? = nil, random: Double) {
         unanswered()
         lastNews = now
@@ -153,7 +157,7 @@ struct Pacer: Equatable {
         case .paced(let rate):
             guard epoch == self.epoch else { return }
             mode = paced(rate, share, at: now)
-            // The rest of the wait was computed with a rate that does not apply any more.
+            // The rest of the wait was computed with a rate that no longer applies.
             if case .free = mode { opens = min(opens, now) }
         }
     }
@@ -200,7 +204,7 @@ struct Pacer: Equatable {
         return .paced(next)
     }
 
-    /// The part of what flows into Azure's bucket that this node's calls had of all recent calls.
+    /// This node's part of the rate at which Azure refills its bucket, from its part of all recent calls.
     private func part(of share: Double) -> Double {
         limit.rate * min(1, recent / max(1, (1 - share) * limit.size))
     }
@@ -211,11 +215,11 @@ struct Pacer: Equatable {
     }
 }
 
-/// A token bucket: so many calls, refilled at a rate. A value without a clock.
+/// A token bucket: a number of calls, refilled at a rate. A value without a clock.
 struct TokenBucket: Equatable {
     typealias Instant = ContinuousClock.Instant
 
-    /// How many calls may be sent at once after a pause.
+    /// The number of calls that may be sent at once after a pause.
     let size: Double
     /// Calls a second.
     let rate: Double
@@ -229,7 +233,7 @@ struct TokenBucket: Equatable {
         filled = now
     }
 
-    /// Takes a call out of the bucket, or says how long to wait before asking again.
+    /// Takes a call out of the bucket, or returns the wait before the next attempt.
     mutating func take(at now: Instant) -> Duration? {
         tokens = min(size, tokens + max(.zero, filled.duration(to: now)) / .seconds(1) * rate)
         filled = max(filled, now)

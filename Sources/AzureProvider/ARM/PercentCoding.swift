@@ -1,7 +1,7 @@
 /// Text as a part of a URL or of a form.
 enum PercentCoding {
-    /// `text` with everything escaped that is not a letter, a digit or one of `-._~`, so that it is one segment of a path,
-    /// one name or one value whatever it holds (RFC 3986, §2.3).
+    /// `text` with every character escaped except letters, digits and `-._~`. The result is always one segment of a
+    /// path, one name or one value (RFC 3986, §2.3).
     static func encoded(_ text: String) -> String {
         var encoded: [UInt8] = []
         encoded.reserveCapacity(text.utf8.count)

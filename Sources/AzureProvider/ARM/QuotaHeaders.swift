@@ -1,31 +1,31 @@
 internal import HTTPTransport
 
-/// How many more calls Azure would accept, as the headers of an answer say.
+/// The number of further calls that Azure would accept, from the headers of an answer.
 enum QuotaHeaders {
     /// One of Azure's buckets.
     struct Remaining: Equatable {
         var name: String
         var count: Double
-        /// What it holds when it is full, where that is documented.
+        /// The size of the bucket, if it is documented.
         var known: Double?
     }
 
     private static let prefix = "x-ms-ratelimit-remaining-"
-    /// ARM's own, by region, subscription and principal.
+    /// ARM's own buckets, by region, subscription and principal.
     private static let documented = [
         "subscription-reads": 250.0, "subscription-writes": 200.0, "subscription-deletes": 200.0,
         "subscription-global-reads": 3750.0, "subscription-global-writes": 3000.0,
         "subscription-global-deletes": 3000.0, "tenant-reads": 250.0, "tenant-writes": 200.0, "tenant-deletes": 200.0,
     ]
 
-    /// `x-ms-ratelimit-remaining-subscription-reads: 249`, and
-    /// `x-ms-ratelimit-remaining-resource: Microsoft.Compute/PutVMSubscriptionMaximum;1499,Microsoft.Compute/PutVMResource;11`,
-    /// of which those named `…Resource` are left out: they bound what is done to a single VM. What cannot be read is ignored.
+    /// Reads `x-ms-ratelimit-remaining-subscription-reads: 249`, and
+    /// `x-ms-ratelimit-remaining-resource: Microsoft.Compute/PutVMSubscriptionMaximum;1499,Microsoft.Compute/PutVMResource;11`.
+    /// It skips the names that end with `Resource`: they limit the calls for a single VM. It ignores unreadable values.
     static func remaining(_ headers: HTTPHeaders) -> [Remaining] {
         var found: [Remaining] = []
         for (field, value) in headers.fields {
             let name = field.lowercased()
-            // Names are kept; no quota of Azure has a longer name.
+            // Names are stored; no quota of Azure has a longer name.
             guard name.hasPrefix(prefix), name.utf8.count <= 128 else { continue }
             let kind = String(name.dropFirst(prefix.count))
             if kind == "resource" {

@@ -3,36 +3,36 @@ package import Telemetry
 
 /// One way to get a token.
 protocol Credential: Sendable {
-    /// For people: `the client secret of application 1234 in tenant 5678`.
+    /// The name in messages: `the client secret of application 1234 in tenant 5678`.
     var description: String { get }
 
-    /// A new token.
+    /// Requests a new token.
     func token(_ urgency: TokenUrgency) async throws(CredentialError) -> AccessToken
 }
 
 /// How urgently a token is needed.
 enum TokenUrgency: Sendable {
-    /// Callers cannot go on without a token: several tries, with pauses.
+    /// Callers cannot continue without a token: several tries, with pauses.
     case needed
     /// The old token is still valid, and a caller waits: one short try.
     case early
 
-    /// How long one try may take.
+    /// The time limit of one try.
     var timeLimit: Duration { self == .needed ? .seconds(30) : .seconds(5) }
 }
 
 /// The token that a call to ARM carries.
 package struct AccessToken: Sendable {
     package let value: Secret<String>
-    /// By this process's monotonic clock, counted from the request: no wall clock has to be right.
+    /// The end by this process's monotonic clock, counted from the request: no wall clock has to be right.
     package let expires: ContinuousClock.Instant
-    /// From when on a new one is asked for while this one still serves.
+    /// The time at which a new token is requested although this token is still valid.
     package let refreshes: ContinuousClock.Instant
 
-    /// A token that was asked for at `asked`.
+    /// A token that was requested at `asked`.
     ///
-    /// Without `refreshIn` of the server, half of its life if that is two hours or more, else all but five minutes
-    /// (azure-identity's rule).
+    /// Without `refreshIn` of the server, the refresh comes after half of the lifetime if that is two hours or more,
+    /// else five minutes before its end (azure-identity's rule).
     init(_ value: String, lifetime: Duration, refreshIn: Duration? = nil, asked: ContinuousClock.Instant) {
         self.value = Secret(value)
         expires = asked.advanced(by: lifetime)
@@ -41,12 +41,12 @@ package struct AccessToken: Sendable {
     }
 }
 
-/// Why there is no token.
+/// Why no token is available.
 package struct CredentialError: Error, Equatable, Sendable, CustomStringConvertible {
     package enum Kind: Hashable, Sendable {
         /// A setting or a file is missing.
         case incomplete
-        /// The token server refused; asking again does not help.
+        /// The token server refused; another request has the same result.
         case refused
         /// The token server cannot be reached at the moment.
         case unreachable
@@ -58,7 +58,7 @@ package struct CredentialError: Error, Equatable, Sendable, CustomStringConverti
     package var kind: Kind
     /// `AADSTS7000215`, `invalid_client`, or empty.
     package var code: String
-    /// What failed, on what, why, and what to do. No secret.
+    /// What failed, for which object, why, and what to do. It has no secret.
     package var description: String
     package var retryAfter: Duration?
 
@@ -68,7 +68,7 @@ package struct CredentialError: Error, Equatable, Sendable, CustomStringConverti
         self.description = description
     }
 
-    /// The error without what `redactor` hides.
+    /// The error without the secrets of `redactor`.
     func redacted(by redactor: Redactor) -> CredentialError {
         var error = self
         error.code = redactor.redacted(code)

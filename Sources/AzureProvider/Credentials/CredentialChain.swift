@@ -2,7 +2,7 @@ internal import HTTPTransport
 internal import PodVMLifecycle
 internal import Telemetry
 
-/// Chooses the credential: the one that was asked for, or the first for which everything is there, in the order client
+/// Chooses the credential: the configured kind, or the first kind that has all its settings, in the order client
 /// secret, workload identity, managed identity.
 struct CredentialChain {
     let credential: any Credential
@@ -25,7 +25,7 @@ struct CredentialChain {
             } else if options.clientSecret.reveal().isEmpty, options.federatedTokenFile.isEmpty {
                 credential = managed
             } else {
-                // A secret or a file in the settings means that the node's identity is not wanted.
+                // A secret or a file in the settings means that the operator does not want the node's identity.
                 let kind: CredentialKind =
                     options.clientSecret.reveal().isEmpty ? .workloadIdentity : .clientSecret
                 credential = IncompleteCredential(kind, missing: Self.missing(kind, options))
@@ -53,7 +53,7 @@ struct CredentialChain {
     }
 }
 
-/// A credential whose settings are incomplete: each request for a token fails with what is missing.
+/// A credential whose settings are incomplete: each request for a token fails and names the missing settings.
 struct IncompleteCredential: Credential {
     let description: String
 

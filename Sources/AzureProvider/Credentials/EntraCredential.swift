@@ -78,7 +78,7 @@ struct EntraCredential: Credential {
                 "the workload identity's token cannot be read: \(error); is the pod's service account token mounted, and "
                     + "is AZURE_FEDERATED_TOKEN_FILE its path?")
         }
-        // A token is letters, digits and -_. ; what editors and shells put around it does not count.
+        // A token has letters, digits and -_. only; white space that editors and shells add around it is ignored.
         let text = String(decoding: bytes, as: UTF8.self).split { $0.isWhitespace }
         guard let token = text.first, text.count == 1 else {
             throw CredentialError(

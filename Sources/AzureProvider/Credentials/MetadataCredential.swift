@@ -2,8 +2,8 @@ internal import HTTPTransport
 internal import PodVMLifecycle
 internal import Telemetry
 
-/// The identity of the VM that this process runs in, from its metadata service (IMDS): the VM's own, or a user-assigned one that the
-/// client id names.
+/// The identity of the VM that this process runs in, from its metadata service (IMDS): the VM's own identity, or the
+/// user-assigned identity of the client id.
 struct MetadataCredential: Credential {
     private let clientID: String
     private let endpoints: AzureEndpoints
@@ -42,7 +42,7 @@ struct MetadataCredential: Credential {
         var request = OutgoingRequest(
             "GET", "\(endpoints.metadata)/metadata/identity/oauth2/token?\(PercentCoding.encoded(query))",
             headers: ["Metadata": "true", "Accept": "application/json"])
-        // It is on this very host's link, and what it answers is a token.
+        // The service is on this host's own link, and its answer is a token.
         request.usesProxy = false
         return TokenServer.Request(http: request, secret: nil)
     }

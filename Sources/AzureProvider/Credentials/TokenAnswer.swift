@@ -2,17 +2,18 @@ internal import HTTPTransport
 internal import JSON
 internal import PodVMLifecycle
 
-/// What a server said when it was asked for a token: Entra ID's numbers are numbers, the metadata service's are strings.
+/// A server's answer to a request for a token. Entra ID writes numbers as numbers, the metadata service writes them as
+/// strings.
 enum TokenAnswer {
     /// Longer answers are not tokens.
     static let sizeLimit = 256 << 10
     /// No token of Azure is valid for longer; a longer time comes from a wrong clock.
     private static let longestLife = 48 * 3600 as Int64
 
-    /// The token of a 200.
+    /// Reads the token of an answer with status 200.
     ///
-    /// `wallClock`, in seconds since 1970, is this node's, and may be wrong: the end is `expires_in` after the request,
-    /// and `expires_on` can only bring it nearer.
+    /// `wallClock`, in seconds since 1970, is this node's, and may be wrong. The token's end is `expires_in` after the
+    /// request; `expires_on` can only make it earlier.
     static func token(
         in body: [UInt8], asked: ContinuousClock.Instant, wallClock: Int64
     ) throws(CredentialError) -> AccessToken {
@@ -20,7 +21,7 @@ enum TokenAnswer {
         guard let text = object.member("access_token")?.stringValue, !text.isEmpty else {
             throw .malformed("it has no access_token")
         }
-        // It goes into a header, where a line's end would begin another one.
+        // The token is written into a header field, where a line break would begin another field.
         guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else {
             throw .malformed("its access_token has characters that no header can carry")
         }
@@ -57,7 +58,7 @@ enum TokenAnswer {
         }
     }
 
-    /// What the error of any other status says: `error`, the numbers of `error_codes`, and the description's first line.
+    /// The error of any other status: `error`, the numbers of `error_codes`, and the description's first line.
     struct Refusal: Equatable, Sendable {
         /// The OAuth error, such as `invalid_client`, or empty.
         var error = ""
@@ -66,7 +67,7 @@ enum TokenAnswer {
         var words = ""
     }
 
-    /// Reads as much as there is.
+    /// Reads the members that are present.
     static func refusal(in body: [UInt8]) -> Refusal {
         guard let object = try? members(of: body) else { return Refusal() }
         let words = object.member("error_description")?.stringValue ?? ""
@@ -78,7 +79,7 @@ enum TokenAnswer {
 }
 
 extension CredentialError {
-    /// The caller puts the first half of the sentence before it.
+    /// The caller supplies the first half of the sentence.
     static func malformed(_ clause: String) -> CredentialError {
         CredentialError(.malformed, "the answer is not a token: \(clause)")
     }

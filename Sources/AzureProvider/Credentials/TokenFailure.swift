@@ -1,14 +1,14 @@
 internal import HTTPTransport
 
-/// One try for a token that brought none, and how many tries it is worth.
+/// A failed try to get a token, and the number of further tries.
 struct TokenFailure {
     var error: CredentialError
-    /// How many tries that end like this one there may be beside the first.
+    /// The most tries that end with this failure, not counting the first.
     var tries: Int
     /// The metadata service is being updated.
     var isGone = false
 
-    /// No answer came. A service that refuses connections is not there, or will not be soon.
+    /// No answer came. A service that refuses connections does not run, and will not run soon.
     init(_ transportError: HTTPError, from who: String) {
         error = CredentialError(.unreachable, "no token from \(who): \(transportError.description)")
         switch transportError.reason {
@@ -45,7 +45,7 @@ struct TokenFailure {
     }
 }
 
-/// What to do about Entra ID's numbered errors (AADSTS…).
+/// The next steps for Entra ID's numbered errors (AADSTS…).
 enum EntraAdvice {
     /// Nil for a number without advice.
     static func advice(on code: Int64) -> String? {

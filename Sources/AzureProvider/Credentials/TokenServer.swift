@@ -2,35 +2,36 @@ internal import HTTPTransport
 internal import PodVMLifecycle
 internal import Telemetry
 
-/// Asks a server for a token until it gives one, or it is clear that it will not.
+/// Requests a token from a server until the server returns it, or another try cannot succeed.
 struct TokenServer: Sendable {
-    /// A request, and what of it must not be seen.
+    /// A request, and its secret parts.
     struct Request: Sendable {
         var http: OutgoingRequest
         var secret: Secret<String>?
     }
 
-    /// Before each further try; 410, where the metadata service is being updated for up to 70 s, has longer ones.
+    /// The pauses before each further try. They are longer for 410, which means that the metadata service is being
+    /// updated for up to 70 s.
     struct Pauses: Sendable {
         var usual: [Duration]
         var gone: [Duration]
-        /// Whether 404 and 410 pass.
+        /// Whether 404 and 410 are temporary.
         var isUpdated: Bool
     }
 
-    /// The metadata service's, as Microsoft's documentation and azure-identity have them.
+    /// The pauses for the metadata service, from Microsoft's documentation and azure-identity.
     static let metadataPauses = Pauses(
         usual: [.zero, .milliseconds(1600), .milliseconds(3200), .milliseconds(6400), .milliseconds(12_800)],
         gone: [.zero, .seconds(5), .seconds(10), .seconds(20), .seconds(40)], isUpdated: true)
     static let entraPauses = Pauses(
         usual: [.milliseconds(800), .milliseconds(1600), .milliseconds(3200)], gone: [], isUpdated: false)
 
-    /// Callers wait for the token; a longer pause becomes an error for them.
+    /// Callers wait for the token; instead of a longer pause they get an error.
     private static let longestPause = Duration.seconds(60)
 
     let sender: any HTTPSender
     let clock: any LifecycleClock
-    /// Learns every secret that is sent, and every token that comes.
+    /// Learns every secret that is sent, and every token that is received.
     let redactor: Redactor
 
     /// `makeRequest` is called for each try, because it reads files that change.
@@ -59,7 +60,7 @@ struct TokenServer: Sendable {
             let list = failure.isGone ? pauses.gone : pauses.usual
             let advised = failure.error.retryAfter ?? .zero
             guard urgency == .needed, tries <= min(failure.tries, list.count), advised <= Self.longestPause else {
-                // No server should repeat what we sent.
+                // A server should not repeat our secrets, but may.
                 throw failure.error.redacted(by: redactor)
             }
             try await rest(max(list[tries - 1], advised))

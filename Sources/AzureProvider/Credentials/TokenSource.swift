@@ -3,13 +3,13 @@ internal import LinuxIO
 package import PodVMLifecycle
 package import Telemetry
 
-/// Gives out the token for ARM, and gets a new one when it is time.
+/// Returns the token for ARM, and renews it when necessary.
 ///
-/// The first caller that needs a token requests it, in its own task; callers that come meanwhile wait for that request, or
-/// get the old token while it is valid. If the first caller is cancelled, the next one takes over: the cancellation of one
-/// caller is not a failure of another.
+/// The first caller that needs a token requests it, in its own task. Callers that come meanwhile wait for that request,
+/// or get the old token while it is valid. If the first caller is cancelled, the next caller makes the request: the
+/// cancellation of one caller is not a failure of another.
 package final class TokenSource: Sendable {
-    /// After a refresh that failed, the old token is good for a while.
+    /// The pause after a refresh that failed. The old token stays valid for a while.
     static let pauseBetweenRefreshes = Duration.seconds(30)
 
     private struct State {
@@ -18,10 +18,10 @@ package final class TokenSource: Sendable {
         var lastTry: ContinuousClock.Instant?
     }
 
-    /// A request for a token that several may wait for.
+    /// A request for a token that several callers may wait for.
     private final class TokenRequest: Sendable {
         let isDone = Event()
-        /// Nil when it is done: the caller was cancelled, and the next one may try.
+        /// Nil at the end means that the caller was cancelled, and the next caller may try.
         let outcome = Lock<Result<AccessToken, CredentialError>?>(nil)
     }
 
@@ -31,7 +31,7 @@ package final class TokenSource: Sendable {
         case wait(TokenRequest)
     }
 
-    /// Hides the secrets of requests to Azure and of its answers.
+    /// Removes the secrets of requests to Azure and of Azure's answers from texts.
     package let redactor: Redactor
     private let credential: any Credential
     private let clock: any LifecycleClock
@@ -39,7 +39,7 @@ package final class TokenSource: Sendable {
     private let requests: Counter
     private let state = Lock(State())
 
-    /// The credential that the options ask for.
+    /// The credential that the options select.
     package convenience init(
         _ options: AzureOptions, sender: any HTTPSender, clock: any LifecycleClock, logger: Logger, metrics: Metrics
     ) {
@@ -80,14 +80,15 @@ package final class TokenSource: Sendable {
         }
     }
 
-    /// Discards a token that ARM refused, so that the next call requests another; does nothing if that was done.
+    /// Discards a token that ARM refused, so that the next call requests another. Does nothing if that token is already
+    /// discarded.
     package func drop(_ token: AccessToken) {
         state.withLock { state in if state.current?.value == token.value { state.current = nil } }
     }
 
-    /// Has a token ready at all times, and renews it when it is time, so that no pod waits for that; until cancelled.
+    /// Renews the token before it ends, so that no pod waits for a token. Runs until cancelled.
     ///
-    /// Without it everything works: then it is the next call that renews the token.
+    /// Without it everything works, but the next call then renews the token.
     package func run() async {
         var afterFailure = Self.pauseBetweenRefreshes
         while !Task.isCancelled {
@@ -164,7 +165,7 @@ package final class TokenSource: Sendable {
 }
 
 extension Result {
-    /// What went wrong, if it did.
+    /// The error of a failure; nil for a success.
     fileprivate var failure: Failure? { if case .failure(let error) = self { error } else { nil } }
 }
 

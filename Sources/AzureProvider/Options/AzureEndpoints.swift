@@ -1,15 +1,15 @@
 /// The servers of one of Azure's clouds.
 package struct AzureEndpoints: Equatable, Sendable {
-    /// Microsoft Entra ID, which gives tokens to applications.
+    /// Microsoft Entra ID, which issues tokens to applications.
     package var authority: String
     /// Azure Resource Manager.
     package var management: String
-    /// What a token is asked for: all of Resource Manager.
+    /// The scope of a token: all of Resource Manager.
     package var scope: String
     /// The metadata service of the VM that this process runs in.
     package var metadata: String
 
-    /// The cloud's, except where the options name others.
+    /// The cloud's endpoints, except for those that the options name.
     package init(_ options: AzureOptions) {
         let own = options.cloud.endpoints
         authority = Self.given(options.authorityHost) ?? own.authority
@@ -18,7 +18,7 @@ package struct AzureEndpoints: Equatable, Sendable {
         metadata = Self.given(options.metadataEndpoint) ?? AzureOptions().metadataEndpoint
     }
 
-    /// The scope as the metadata service wants it.
+    /// The scope in the metadata service's form.
     package var audience: String { scope.hasSuffix("/.default") ? String(scope.dropLast(9)) : scope }
 
     /// AKS writes `AZURE_AUTHORITY_HOST` with a slash at its end, others without.
@@ -29,7 +29,7 @@ package struct AzureEndpoints: Equatable, Sendable {
 }
 
 extension AzureCloud {
-    /// Hosts and scopes as the SDKs have them.
+    /// Hosts and scopes as in Azure's SDKs.
     var endpoints: (authority: String, management: String, scope: String) {
         switch self {
         case .public:
@@ -51,14 +51,14 @@ extension AzureCloud {
     }
 }
 
-/// A URL that is only a scheme, a host and maybe a port: where a service is.
+/// The URL of a service that has only a scheme, a host and maybe a port.
 package struct EndpointURL: Hashable, Sendable {
     package let isSecure: Bool
-    /// A name, or an address; an IPv6 one in its brackets.
+    /// A name, or an address; an IPv6 address has brackets.
     package let host: String
     package let port: UInt16?
 
-    /// Nil when `text` is anything else: another scheme, a path, a user, a space.
+    /// Nil when `text` has anything else: another scheme, a path, a user, a space.
     package init?(_ text: String) {
         let (scheme, rest) = (text.prefix { $0 != ":" }, text.drop { $0 != ":" })
         guard rest.hasPrefix("://"), ["http", "https"].contains(scheme.lowercased()) else { return nil }
@@ -80,10 +80,10 @@ package struct EndpointURL: Hashable, Sendable {
         }
     }
 
-    /// As it was meant: in lower case, without a `/` at the end.
+    /// The normal form: in lower case, without a `/` at the end.
     package var text: String { "http\(isSecure ? "s" : "")://\(host.lowercased())" + (port.map { ":\($0)" } ?? "") }
 
-    /// Whether nothing that is said there leaves this machine.
+    /// Whether the traffic to this URL never leaves this machine.
     package var isLoopback: Bool {
         ["localhost", "[::1]"].contains(host.lowercased()) || host.hasPrefix("127.") && IPv4Range(host) != nil
     }

@@ -1,10 +1,11 @@
 internal import Telemetry
 
 extension AzureOptions {
-    /// Replaces the account, endpoints, network and image with those of this environment; the other settings of VMs stay.
+    /// Replaces the account, endpoints, network and image with those of this environment; the other settings of VMs do
+    /// not change.
     ///
-    /// A variable that the environment does not have clears its setting, so that nothing of the former account stays. The size
-    /// replaces only the default size, and only if VMs are confidential.
+    /// A variable that is missing in the environment clears its setting, so that no setting of the former account
+    /// remains. The size replaces only the default size, and only if VMs are confidential.
     package mutating func replaceAccount(from environment: [String: String]) {
         func value(_ variable: String) -> String { environment[variable] ?? "" }
         subscriptionID = value("AZURE_SUBSCRIPTION_ID")

@@ -2,7 +2,7 @@ public import Configuration
 internal import Telemetry
 
 extension AzureOptions {
-    /// Every flag of the Azure provider; names, variables and defaults that the Go adaptor has too are the same here.
+    /// Every flag of the Azure provider. The Go adaptor's flags have the same names, variables and defaults here.
     public static let settings: [Setting<AzureOptions>] = account + endpoints + place + machine + access
 
     private static let account: [Setting<AzureOptions>] = [
@@ -148,7 +148,7 @@ extension AzureOptions {
 }
 
 extension ValueFormat where Value == AzureCloud {
-    /// A cloud by its name in the Azure CLI, or by the longer one that Azure's SDKs have used.
+    /// A cloud by its name in the Azure CLI, or by the longer name of Azure's SDKs.
     fileprivate static var cloud: Self {
         let names = AzureCloud.allCases.map(\.rawValue).joined(separator: ", ")
         return Self(
@@ -165,14 +165,14 @@ extension ValueFormat where Value == AzureCloud {
 }
 
 extension ValueFormat where Value == String {
-    /// A region as ARM writes it: the portal's `West Europe` is `westeurope`.
+    /// A region in ARM's form: the portal's `West Europe` is `westeurope`.
     fileprivate static var region: Self {
         Self(
             placeholder: "REGION",
             parse: { text throws(ValueError) in text.lowercased().filter { !$0.isWhitespace } }, show: { $0 })
     }
 
-    /// A URL without a path; the `/` that some write at its end is taken off.
+    /// A URL without a path; a `/` at its end is removed.
     fileprivate static var endpoint: Self {
         Self(
             placeholder: "URL",
@@ -188,7 +188,7 @@ extension ValueFormat where Value == String {
 }
 
 extension AzureOptions {
-    /// What the flag says, which is the opposite of what the code asks.
+    /// The flag's value, which is the opposite of the option.
     fileprivate var isOrdinary: Bool {
         get { !isConfidential }
         set { isConfidential = !newValue }

@@ -2,14 +2,14 @@ internal import Configuration
 internal import Telemetry
 
 extension AzureOptions {
-    /// The faults for which no VM can be created with these settings: a sentence each, with flag and variable.
+    /// The faults with which no VM can be created: one sentence for each, with flag and variable.
     ///
-    /// Only what the settings show by themselves. Whether Azure agrees is the preflight's question.
+    /// It checks only the settings themselves. The preflight checks whether Azure accepts them.
     public var problems: [String] {
         missing + malformed + combinations + sshProblems + tagProblems
     }
 
-    /// What is allowed, but probably not what is meant.
+    /// Settings that are allowed, but probably not intended.
     public var warnings: [String] {
         var warnings: [String] = []
         for (flag, id) in [("subscriptionid", subscriptionID), ("tenantid", tenantID), ("clientid", clientID)]
@@ -36,7 +36,7 @@ extension AzureOptions {
         return warnings
     }
 
-    /// The settings that name an account or a credential, as far as they are given: `-region (AZURE_REGION)`.
+    /// The names of the settings for account and credential that have a value: `-region (AZURE_REGION)`.
     public var accountSettings: [String] {
         [
             ("subscriptionid", subscriptionID), ("tenantid", tenantID), ("clientid", clientID),
@@ -52,7 +52,7 @@ extension AzureOptions {
             ("subnetid", subnetID, "the ARM id of the subnet that pod VMs join"),
             ("imageid", imageID, "the id of the pod VMs' image"), ("instance-size", instanceSize, "a VM size"),
         ]
-        // A secret or a token file in the settings means that the node's identity is not wanted.
+        // A secret or a token file in the settings means that the operator does not want the node's identity.
         let hasSecret = credential == .clientSecret || credential == .automatic && !clientSecret.reveal().isEmpty
         let hasFile = credential == .workloadIdentity || credential == .automatic && !federatedTokenFile.isEmpty
         if hasSecret || hasFile {
@@ -124,7 +124,7 @@ extension AzureOptions {
         ]
     }
 
-    /// How many tags the adaptor needs for itself, with room for more.
+    /// The number of tags reserved for the adaptor, with some reserve.
     private static let ownTags = 10
 
     private var tagProblems: [String] {
@@ -157,14 +157,14 @@ extension AzureOptions {
         return []
     }
 
-    /// What Azure refuses as `adminUsername` (the compute swagger's list).
+    /// The values that Azure refuses as `adminUsername` (the compute swagger's list).
     private static let reservedUsers: Set<String> = [
         "administrator", "admin", "user", "user1", "test", "user2", "test1", "user3", "admin1", "1", "123", "a",
         "actuser", "adm", "admin2", "aspnet", "backup", "console", "david", "guest", "john", "owner", "root", "server",
         "sql", "support", "support_388945a0", "sys", "test2", "test3", "user4", "user5",
     ]
 
-    /// A setting as people know it: `-region (AZURE_REGION)`.
+    /// A setting's name in messages: `-region (AZURE_REGION)`.
     package static func name(_ flag: String) -> String {
         guard let setting = settings.first(where: { $0.name == flag }) else {
             preconditionFailure("there is no flag -\(flag)")
@@ -177,7 +177,7 @@ extension AzureOptions {
             || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
     }
 
-    /// Whether it is 32 hexadecimal digits as 8-4-4-4-12.
+    /// Whether `text` is 32 hexadecimal digits as 8-4-4-4-12.
     private static func isGUID(_ text: String) -> Bool {
         let groups = text.split(separator: "-", omittingEmptySubsequences: false)
         return groups.map(\.utf8.count) == [8, 4, 4, 4, 12]

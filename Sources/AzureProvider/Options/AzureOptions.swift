@@ -2,10 +2,11 @@ public import Telemetry
 
 /// The settings of the Azure provider.
 ///
-/// Names, variables and defaults of the flags are the Go adaptor's; see ``settings``.
+/// Names, variables and defaults of the flags are those of the Go adaptor; see ``settings``.
 public struct AzureOptions: Sendable {
     // The account.
-    /// The application (client) id. With a managed identity: that of a user-assigned one, or empty for the system-assigned one.
+    /// The application (client) id. With a managed identity: the id of a user-assigned identity, or empty for the
+    /// system-assigned identity.
     public var clientID = ""
     /// The application's client secret; empty: workload identity or a managed identity is used.
     public var clientSecret = Secret("")
@@ -17,18 +18,18 @@ public struct AzureOptions: Sendable {
     public var credential = CredentialKind.automatic
     /// Workload identity's token, which the kubelet replaces every hour.
     public var federatedTokenFile = ""
-    /// Which Azure; it determines the endpoints that are not set.
+    /// The Azure cloud, which determines the endpoints that are not set.
     public var cloud = AzureCloud.public
-    /// The URL of the token issuer, such as `https://login.microsoftonline.com`; empty: that of ``cloud``.
+    /// The URL of the token issuer, such as `https://login.microsoftonline.com`; empty: the URL of ``cloud``.
     public var authorityHost = ""
-    /// The URL of Azure Resource Manager, such as `https://management.azure.com`; empty: that of ``cloud``.
+    /// The URL of Azure Resource Manager, such as `https://management.azure.com`; empty: the URL of ``cloud``.
     public var managementEndpoint = ""
     /// The URL of this node's instance metadata service.
     public var metadataEndpoint = "http://169.254.169.254"
     /// A PEM file of the certificate authorities for the endpoints above; empty: those of the system.
     public var authorityFile = ""
 
-    // Where pod VMs go.
+    // The place of pod VMs.
     /// The region of pod VMs, such as `westeurope`.
     public var region = ""
     /// The name of the resource group of pod VMs.
@@ -42,7 +43,7 @@ public struct AzureOptions: Sendable {
     /// The availability zones, in the order in which they are tried; empty: the region decides.
     public var zones: [String] = []
 
-    // What they are.
+    // The properties of pod VMs.
     /// The VM size of pods whose annotations ask for no other, such as `Standard_DC2as_v5`.
     public var instanceSize = "Standard_DC2as_v5"
     /// The sizes that annotations may choose, and that are tried in this order when ``instanceSize`` is not available.

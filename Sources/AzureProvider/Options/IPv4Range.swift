@@ -1,10 +1,10 @@
-/// Addresses that begin with the same bits: `10.1.0.0/16`, or a single one.
+/// Addresses that begin with the same bits: `10.1.0.0/16`, or a single address.
 package struct IPv4Range: Hashable, CustomStringConvertible {
     package let first: UInt32
     /// 0 to 32.
     package let length: Int
 
-    /// Nil unless `text` is four numbers with dots, and maybe a length. Bits beyond the length do not count.
+    /// Nil unless `text` is four numbers with dots, and maybe a length. Bits beyond the length are ignored.
     package init?(_ text: String) {
         let halves = text.split(separator: "/", omittingEmptySubsequences: false)
         guard halves.count <= 2, let address = Self.address(halves[0]) else { return nil }
@@ -15,7 +15,7 @@ package struct IPv4Range: Hashable, CustomStringConvertible {
 
     package var last: UInt32 { first | ~Self.mask(length) }
 
-    /// How many addresses.
+    /// The number of addresses.
     package var count: Int { 1 << (32 - length) }
 
     package func contains(_ other: IPv4Range) -> Bool {

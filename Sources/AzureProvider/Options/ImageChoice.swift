@@ -1,11 +1,11 @@
 internal import Configuration
 internal import PodVMLifecycle
 
-/// Which images pods may ask for: the configured one, and those of `-images`.
+/// The images that pods may request: the configured image, and those of `-images`.
 ///
-/// The image decides what attestation measures and what software sees the pod's data.
+/// The image determines the measurements of attestation and the software that can read the pod's data.
 struct ImageChoice: Sendable {
-    /// An entry of the list: an image, or with `*` in the place of the version every version of one.
+    /// An entry of the list: an image, or every version of an image if the version is `*`.
     struct Entry: Sendable {
         private let id: ImageID
         private let hasAnyVersion: Bool
@@ -18,7 +18,7 @@ struct ImageChoice: Sendable {
             self.id = id
         }
 
-        /// Whether the entry means that image. Case does not count, as it does not for ARM.
+        /// Whether the entry covers that image. Case does not matter, as in ARM.
         func matches(_ other: ImageID) -> Bool {
             id.image == other.image && (hasAnyVersion || id.version == other.version)
         }
@@ -30,7 +30,7 @@ struct ImageChoice: Sendable {
         entries = ([options.imageID] + options.images).compactMap { Entry($0.trimmed) }
     }
 
-    /// Why the pod may not have the image that it asks for; nil when it may, or asks for none.
+    /// Why the pod may not use the image that it requests; nil when it may, or requests none.
     func fault(_ wanted: Requirements) -> String? {
         guard let text = wanted.image?.trimmed, !text.isEmpty else { return nil }
         guard let image = ImageID(text) else {

@@ -1,15 +1,15 @@
 internal import Configuration
 internal import JSON
 
-/// Where pod VMs' disks are copied from.
+/// The source of pod VMs' disks.
 package enum ImageID: Sendable {
-    /// A version in a gallery of the tenant, or a definition, of which Azure takes the latest version.
+    /// A version in a gallery of the tenant, or a definition. For a definition Azure uses the latest version.
     case gallery(ResourceID, version: String?)
     /// A managed image, `.../Microsoft.Compute/images/NAME`.
     case managed(ResourceID)
     /// `/CommunityGalleries/GALLERY/Images/IMAGE/Versions/VERSION`, in a public gallery; the version may be `latest`.
     case community(gallery: String, image: String, version: String)
-    /// The same in a gallery that its owner shares with this subscription or tenant: `/SharedGalleries/...`.
+    /// A version in a gallery that its owner shares with this subscription or tenant: `/SharedGalleries/...`.
     case shared(gallery: String, image: String, version: String)
 
     /// Nil when `text` is none of these.
@@ -58,7 +58,7 @@ package enum ImageID: Sendable {
     }
 }
 
-/// Which image a VM boots from.
+/// The image that a VM boots from.
 enum ImageReference: Equatable, Sendable {
     /// A version or a definition in a gallery of the tenant, or a managed image: an ARM id.
     case resource(String)
@@ -67,7 +67,7 @@ enum ImageReference: Equatable, Sendable {
     /// `/SharedGalleries/<unique name>/Images/<name>/Versions/<version>`.
     case sharedGallery(String)
 
-    /// Tells them apart by how they begin, in any case, as the Go adaptor does.
+    /// Distinguishes the kinds by their beginning, ignoring case, as the Go adaptor does.
     init(_ text: String) {
         let text = text.trimmed
         let folded = text.lowercased()
@@ -80,7 +80,7 @@ enum ImageReference: Equatable, Sendable {
         }
     }
 
-    /// As ARM's `imageReference`.
+    /// The value of ARM's `imageReference`.
     var body: JSONValue {
         switch self {
         case .resource(let id): ["id": .string(id)]

@@ -1,8 +1,8 @@
-/// The id of something in a resource group:
+/// The id of a resource in a resource group:
 ///
 ///     /subscriptions/S/resourceGroups/G/providers/Microsoft.Network/virtualNetworks/V/subnets/N
 ///
-/// Keywords and names are compared in any case, as ARM does; names keep their case.
+/// Keywords and names are compared without regard to case, as in ARM; names keep their case.
 package struct ResourceID: Sendable, CustomStringConvertible {
     package let subscription: String
     package let resourceGroup: String
@@ -11,7 +11,7 @@ package struct ResourceID: Sendable, CustomStringConvertible {
     /// Types and names in turn: `[("virtualNetworks", "V"), ("subnets", "N")]`; never empty.
     package let parts: [(type: String, name: String)]
 
-    /// Nil unless `text` is of this shape, each part a name that may stand in a URL as it is.
+    /// Nil unless `text` has this form, and each part is a name that needs no escapes in a URL.
     package init?(_ text: String) {
         let segments = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         guard segments.count >= 9, segments.count % 2 == 1, segments[0].isEmpty,
@@ -30,13 +30,13 @@ package struct ResourceID: Sendable, CustomStringConvertible {
     /// The provider and the types, without names: `Microsoft.Network/virtualNetworks/subnets`.
     package var type: String { ([provider] + parts.map(\.type)).joined(separator: "/") }
 
-    /// The outermost's first: `["V", "N"]`.
+    /// The names, the outermost first: `["V", "N"]`.
     package var names: [String] { parts.map(\.name) }
 
     /// The last part's name.
     package var name: String { parts[parts.count - 1].name }
 
-    /// Whether it is of this type, in any case.
+    /// Whether the resource has this type, ignoring case.
     package func isOf(_ type: String) -> Bool { self.type.lowercased() == type.lowercased() }
 
     /// The resource that contains it, such as a subnet's network; nil for a resource directly in a group.
@@ -50,7 +50,7 @@ package struct ResourceID: Sendable, CustomStringConvertible {
             + parts.map { "/\($0.type)/\($0.name)" }.joined()
     }
 
-    /// Letters, digits and the marks that ARM lets names have; nothing that a URL would have to escape.
+    /// Letters, digits and the marks that ARM allows in names; no character that a URL would have to escape.
     package static func isName(_ text: String) -> Bool {
         !text.isEmpty && text != "." && text != ".."
             && text.utf8.allSatisfy { byte in

@@ -1,28 +1,29 @@
 internal import PodVMLifecycle
 
-/// How a failure of ARM is handled: where another try may succeed, and which error the pod gets if none does.
+/// The handling of a failure of ARM: where another try may succeed, and which error the pod gets if no try succeeds.
 struct FailurePolicy: Equatable, Sendable {
-    /// What may succeed after this failure.
+    /// The kind of try that may succeed after this failure.
     enum Fallback: Equatable, Sendable {
-        /// The size in another zone, or another size; this one, here, is avoided for a while.
+        /// The size in another zone, or another size; this size in this zone is avoided for a while.
         case anotherZone(avoid: Duration)
-        /// Another size; this one is avoided for a while in every zone.
+        /// Another size; this size is avoided for a while in every zone.
         case anotherSize(avoid: Duration)
-        /// A size of another family, as this family's cores are used up. Nil: Azure did not name it.
+        /// A size of another family, because the quota of this family's cores is used up. Nil: Azure did not name the
+        /// family.
         case anotherFamily(String?, avoid: Duration)
         /// The same place once more, then another zone.
         case again
         /// A later try.
         case later
-        /// Only another request, or another configuration.
+        /// Only another request, or another configuration, may succeed.
         case nothing
     }
 
     let fallback: Fallback
     let code: ProviderError.Code
-    /// How long to wait before the VM is tried again.
+    /// The wait before the VM is tried again.
     var pause = Duration.seconds(30)
-    /// What a person can do, where the code's own hint is not enough; a sentence.
+    /// The next step for a person, if the code's own hint is not enough: a sentence.
     var hint = ""
 
     var advice: ProviderError.Advice { fallback == .nothing ? .giveUp : .retry(after: pause) }
@@ -38,17 +39,17 @@ struct FailurePolicy: Equatable, Sendable {
 extension FailurePolicy {
     /// An hour for capacity, as in Karpenter: long enough that not every pod repeats a failure that takes a minute.
     static let noCapacity = Duration.seconds(3600)
-    /// What tenants compete for at the moment.
+    /// The time for resources that tenants compete for at the moment.
     static let contention = Duration.seconds(600)
-    /// Karpenter's 23 hours: an offer for a subscription changes only with its contract.
+    /// 23 hours, as in Karpenter: an offer for a subscription changes only with its contract.
     static let notOffered = Duration.seconds(23 * 3600)
-    /// Until usage falls, which it does with every pod that ends.
+    /// The time for usage to fall. Usage falls with every pod that ends.
     static let noQuota = Duration.seconds(300)
-    /// An internal fault of Azure in one place.
+    /// The time for an internal fault of Azure in one place.
     static let fault = Duration.seconds(300)
 
-    /// Reads ARM's error: by HTTP status where that says more, by code, and by words only where Azure uses one code for
-    /// many things (OperationNotAllowed).
+    /// Reads ARM's error: the HTTP status if that is more exact, then the code. It reads the message only where Azure
+    /// uses one code for several faults (OperationNotAllowed).
     init(_ error: ARMError) {
         switch error.kind {
         case .cancelled: self.init(.later, .cancelled, pause: .zero)
@@ -57,7 +58,7 @@ extension FailurePolicy {
         case .refused(401): self.init(.later, .unauthorized, pause: .seconds(30))
         case .refused(429): self = FailurePolicy(throttled: error)
         case .refused, .operationFailed:
-            // The innermost cause, where ARM names one, says more than the outer error.
+            // The innermost cause, if ARM names it, is more exact than the outer error.
             let codes = [error.innermost?.code, error.code].compactMap { $0?.lowercased() }.filter { !$0.isEmpty }
             let words = "\(error.message) \(error.innermost?.message ?? "")".lowercased()
             self =
@@ -70,7 +71,7 @@ extension FailurePolicy {
         self.init(.later, .throttled, pause: error.retryAfter ?? .seconds(30))
     }
 
-    /// Errors that no table has: by the status alone.
+    /// The policy for errors that are in no table: by the status alone.
     private init(unknown error: ARMError) {
         switch error.status {
         case 403?:
@@ -188,7 +189,7 @@ extension FailurePolicy {
         }
     }
 
-    /// Failures that end by themselves.
+    /// Failures that end without a change of the request or the configuration.
     static func passing(_ code: String, _ words: String, _ error: ARMError) -> FailurePolicy? {
         switch code {
         case "toomanyrequests", "subscriptionrequeststhrottled":
@@ -198,7 +199,7 @@ extension FailurePolicy {
             "attachdiskwhilebeingdetached", "preconditionfailed":
             FailurePolicy(.later, .operationFailed, pause: error.retryAfter ?? .seconds(15))
         case "nicreservedforanothervm":
-            // Azure keeps an interface for the VM that it was made for, for three minutes.
+            // Azure reserves an interface for the VM that it was created for, for three minutes.
             FailurePolicy(.later, .operationFailed, pause: error.retryAfter ?? .seconds(180))
         case "operationpreempted", "canceledandsupersededduetoanotheroperation", "osprovisioningtimedout",
             "vmstarttimedout", "vmagentstatuscommunicationerror", "osprovisioninginternalerror",
@@ -206,7 +207,7 @@ extension FailurePolicy {
             FailurePolicy(.again, .operationFailed)
         case "retryableerror", "internalexecutionerror", "internalservererror", "internaloperationerror",
             "networkinginternaloperationerror", "serviceunavailable":
-            // The client has already tried again what ARM answered with this code.
+            // The client has already retried requests that ARM answered with this code.
             error.kind == .operationFailed
                 ? FailurePolicy(.again, .operationFailed) : FailurePolicy(.anotherZone(avoid: fault), .operationFailed)
         default: nil

@@ -1,8 +1,8 @@
 internal import PodVMLifecycle
 
-/// The search for a size and a zone for one VM: what is left to try, and what was tried.
+/// The search for a size and a zone for one VM: the remaining candidates, and the failed tries.
 ///
-/// A value without clock or cloud: it gives the next candidate, takes failures, and in the end gives the error.
+/// A value without clock or cloud: it returns the next candidate, records failures, and at the end returns the error.
 struct PlacementSearch: Sendable {
     /// A try that failed.
     struct Failure: Sendable {
@@ -11,7 +11,7 @@ struct PlacementSearch: Sendable {
         let policy: FailurePolicy
     }
 
-    /// How often one VM is tried, in all places together: more tries take longer than a pod waits.
+    /// The most tries of one VM, in all places together: more tries take longer than a pod waits.
     static let limit = 6
 
     private let memory: UnavailablePlaces
@@ -26,10 +26,10 @@ struct PlacementSearch: Sendable {
     /// The first choice.
     var preferred: Candidate? { candidates.first }
 
-    /// The candidate to try now; nil when none is left that may succeed.
+    /// The candidate to try now; nil when no candidate is left that may succeed.
     ///
-    /// When all places are avoided, the one whose time ends first is tried, once: outdated failures must not keep pods
-    /// from starting.
+    /// When all places are avoided, the place whose time ends first is tried, once: outdated failures must not prevent
+    /// pods from starting.
     var next: Candidate? {
         guard failures.count < Self.limit else { return nil }
         guard let last = failures.last else {
@@ -44,12 +44,12 @@ struct PlacementSearch: Sendable {
         }
     }
 
-    /// A try has failed.
+    /// Records a failed try.
     mutating func failed(_ candidate: Candidate, _ error: ARMError) {
         let policy = FailurePolicy(error)
         let isFirst = !failures.contains { $0.candidate == candidate }
         failures.append(Failure(candidate: candidate, error: error, policy: policy))
-        // A place that is worth another try is not avoided yet.
+        // A place that gets another try is not avoided yet.
         if policy.fallback == .again, isFirst { return }
         memory.remember(candidate, policy, code: error.innermost?.code ?? error.code)
     }
@@ -60,7 +60,7 @@ struct PlacementSearch: Sendable {
         memory.block(of: candidate)?.until ?? .now
     }
 
-    /// Whether a failure of this search rules it out, whatever other searches have found since.
+    /// Whether a failure of this search excludes the candidate, regardless of the results of other searches.
     private func isRuledOut(_ candidate: Candidate) -> Bool {
         failures.contains { failure in
             let failed = failure.candidate.size
@@ -74,7 +74,7 @@ struct PlacementSearch: Sendable {
 }
 
 extension PlacementSearch {
-    /// The error that ends the search, with every try.
+    /// The error that ends the search, with all tries.
     func error(during operation: String) -> ProviderError {
         guard let last = failures.last else {
             return ProviderError(.rejected, .giveUp, during: operation, "no size and zone is left to try")
@@ -96,7 +96,7 @@ extension PlacementSearch {
     }
 }
 
-/// A size and a zone that a VM may be tried in.
+/// A size and a zone in which a VM may be tried.
 struct Candidate: Hashable, Sendable, CustomStringConvertible {
     let size: VMSize
     /// Nil: the region decides.
@@ -104,7 +104,8 @@ struct Candidate: Hashable, Sendable, CustomStringConvertible {
 
     var description: String { zone.map { "\(size.name) in zone \($0)" } ?? size.name }
 
-    /// Every size in each of its zones, in the order of both lists: another zone costs nothing, another size may.
+    /// Every size in each of its zones, in the order of both lists: another zone costs nothing, another size may cost
+    /// more.
     ///
     /// A size whose zones are known is not tried in other zones.
     static func all(_ sizes: [VMSize], zones: [String]) -> [Candidate] {

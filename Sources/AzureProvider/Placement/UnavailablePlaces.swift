@@ -1,7 +1,7 @@
 internal import LinuxIO
 internal import PodVMLifecycle
 
-/// The places where VMs failed recently, which are not tried for a while (as Karpenter's unavailable offerings).
+/// The places where VMs failed recently, which are avoided for a while (like Karpenter's unavailable offerings).
 ///
 /// Shared by all pods of the node, and lost with the process: after a restart each place fails at most once more.
 final class UnavailablePlaces: Sendable {
@@ -9,7 +9,7 @@ final class UnavailablePlaces: Sendable {
     private enum Scope: Hashable {
         case place(size: String, zone: String?)
         case size(String)
-        /// Of one family, the sizes with at least so many cores: where 64 do not fit, 2 still may.
+        /// The sizes of one family with at least this number of cores: if 64 cores do not fit, 2 still may.
         case family(String, cores: Int)
 
         func covers(_ candidate: Candidate) -> Bool {
@@ -22,7 +22,7 @@ final class UnavailablePlaces: Sendable {
         }
     }
 
-    /// Until when a candidate is avoided, and what it failed with.
+    /// The time until which a candidate is avoided, and the failure.
     struct Block: Equatable, Sendable {
         let until: ContinuousClock.Instant
         let code: String
@@ -33,13 +33,13 @@ final class UnavailablePlaces: Sendable {
 
     init(clock: any LifecycleClock) { self.clock = clock }
 
-    /// How many places, sizes and families are avoided.
+    /// The number of places, sizes and families that are avoided.
     var count: Int {
         let now = clock.now
         return blocks.withLock { $0.values.count { $0.until > now } }
     }
 
-    /// Why and until when a candidate is avoided; the longest of several.
+    /// The reason and the end of a candidate's block; of several blocks, the longest.
     func block(of candidate: Candidate) -> Block? {
         let now = clock.now
         return blocks.withLock { blocks in
@@ -47,7 +47,8 @@ final class UnavailablePlaces: Sendable {
         }
     }
 
-    /// Remembers a failure for about that time (varied by a tenth, so that not all nodes try again at once).
+    /// Records a failure for about the policy's time (varied by a tenth, so that the nodes do not all try again at
+    /// once).
     func remember(_ candidate: Candidate, _ policy: FailurePolicy, code: String) {
         let entry: (Scope, Duration)
         switch policy.fallback {
@@ -56,7 +57,7 @@ final class UnavailablePlaces: Sendable {
         case .anotherSize(let time): entry = (.size(candidate.size.name), time)
         case .anotherFamily(let family, let time):
             let family = family ?? candidate.size.family.lowercased()
-            // Without a known family only this size is avoided.
+            // If the family is unknown, only this size is avoided.
             let isOurs = family == candidate.size.family.lowercased() && !family.isEmpty
             entry = (isOurs ? .family(family, cores: candidate.size.vcpus) : .size(candidate.size.name), time)
         case .again: entry = (.place(size: candidate.size.name, zone: candidate.zone), FailurePolicy.fault)
@@ -70,7 +71,7 @@ final class UnavailablePlaces: Sendable {
         }
     }
 
-    /// A VM was deleted: its part of the family's quota is free.
+    /// Forgets used-up quotas: a VM was deleted, and its part of the family's quota is free.
     func forgetQuota() {
         blocks.withLock { blocks in
             blocks = blocks.filter { if case .family = $0.key { false } else { true } }

@@ -9,7 +9,7 @@ package struct SizeCatalog: Sendable {
         self.sizes = Dictionary(sizes.map { ($0.name.lowercased(), $0) }, uniquingKeysWith: { first, _ in first })
     }
 
-    /// Those of an answer that are VM sizes of `region`.
+    /// Reads the VM sizes of `region` from an answer.
     package init(_ skus: [JSONNode], in region: String) throws(JSONError) {
         var sizes: [VMSize] = []
         for sku in skus { if let size = try VMSize(sku, in: region) { sizes.append(size) } }
@@ -21,10 +21,10 @@ package struct SizeCatalog: Sendable {
     /// All sizes, the smallest first.
     package var all: [VMSize] { sizes.values.sorted(by: VMSize.isSmaller) }
 
-    /// The size of that name, in any case.
+    /// The size of that name, ignoring case.
     package subscript(name: String) -> VMSize? { sizes[name.trimmed.lowercased()] }
 
-    /// The names nearest to one that nothing has: a slip of the finger away, or of the same kind.
+    /// The names nearest to an unknown name: similar in spelling, or of the same kind.
     package func nearest(to name: String, isConfidential: Bool, limit: Int = 3) -> [String] {
         let wanted = Array(name.trimmed.lowercased().utf8)
         return
@@ -35,7 +35,7 @@ package struct SizeCatalog: Sendable {
             .prefix(limit).map(\.name)
     }
 
-    /// How many letters must be changed, added or taken away.
+    /// The number of letters that must be changed, added or removed.
     private static func distance(_ one: [UInt8], _ other: [UInt8]) -> Int {
         var row = Array(0...other.count)
         for (i, letter) in one.prefix(128).enumerated() {

@@ -1,10 +1,10 @@
 internal import Configuration
 package import PodVMLifecycle
 
-/// Which sizes a pod's VM may have, the best first.
+/// The sizes that a pod's VM may have, the best first.
 ///
-/// `machine_type` counts most, then what must fit - GPUs, vCPUs, memory, whichever are given - then the configured
-/// default. The error messages begin as the Go adaptor's do.
+/// `machine_type` has the highest priority, then the required resources - GPUs, vCPUs, memory, if given - then the
+/// configured default. The error messages begin with the same words as the Go adaptor's.
 package struct SizeChoice: Sendable {
     let options: AzureOptions
     /// Nil: the region's sizes could not be read.
@@ -17,10 +17,10 @@ package struct SizeChoice: Sendable {
         init(_ description: String) { self.description = description }
     }
 
-    /// kata's Rust shim sends these where the pod says nothing.
+    /// kata's Rust shim sends these values when the pod sets none.
     private static let unset = (vcpus: 1, memoryMiB: 2048)
 
-    /// What annotations may choose from: the list, or the default where there is none.
+    /// The sizes that annotations may choose: the list, or the default if there is no list.
     private var allowed: [String] {
         let list = options.instanceSizes.map(\.trimmed).filter { !$0.isEmpty }
         return list.isEmpty ? [defaultSize] : list
@@ -33,15 +33,15 @@ package struct SizeChoice: Sendable {
         self.catalog = catalog
     }
 
-    /// Whether the region's sizes have to be known for it.
+    /// Whether the choice needs the region's sizes.
     package static func needsCatalog(_ wanted: Requirements) -> Bool { wanted.machineType == nil && isSized(wanted) }
 
-    /// The sizes to try, never none.
+    /// The sizes to try, at least one.
     package func sizes(for wanted: Requirements) throws(Refusal) -> [VMSize] {
         if let name = wanted.machineType { return [try usable(try permitted(name))] }
         if SizeChoice.isSized(wanted) { return try fitting(wanted) }
         let first = try usable(defaultSize)
-        // Another size than the default must not be smaller.
+        // A size that replaces the default must not be smaller.
         let others = allowed.compactMap { try? usable($0) }.filter {
             $0.name != first.name && $0.fits(vcpus: first.vcpus, memoryMiB: first.memoryMiB, gpus: first.gpus)
         }
@@ -96,7 +96,7 @@ package struct SizeChoice: Sendable {
         }
     }
 
-    /// The size of that name, if a pod VM can have it.
+    /// The size of that name, if a pod VM can use it.
     private func usable(_ name: String) throws(Refusal) -> VMSize {
         let size = try known(name)
         if let restriction = size.restriction {
@@ -127,7 +127,7 @@ package struct SizeChoice: Sendable {
     }
 }
 
-/// Lets ``VMSize`` take part in comparing tuples.
+/// Makes tuples that contain ``VMSize`` comparable.
 extension VMSize: Comparable {
     package static func < (one: VMSize, other: VMSize) -> Bool { isSmaller(one, other) }
 }

@@ -3,11 +3,11 @@ internal import LinuxIO
 internal import PodVMLifecycle
 internal import Telemetry
 
-/// The region's VM sizes, read when first needed and kept; an old list serves while a newer one is fetched.
+/// The region's VM sizes, read at the first use and kept. An old list stays in use while a newer list is read.
 final class SizeStore: Sendable {
-    /// The list of sizes changes in months, the subscription's access to them in days.
+    /// The list of sizes changes within months, the subscription's access to them within days.
     static let lifetime = Duration.seconds(3600)
-    /// After a reading that failed, while there is no list at all.
+    /// The pause after a failed reading while there is no list.
     static let firstPause = Duration.seconds(5)
 
     private struct State {
@@ -31,13 +31,14 @@ final class SizeStore: Sendable {
         }
     }
 
-    /// The sizes, however old; waits only when there are none yet.
+    /// The sizes of any age. Waits only when there is no list yet.
     func catalog() async throws(ARMError) -> SizeCatalog {
         if let catalog = state.withLock({ $0.catalog }) { return catalog }
         return try await read(unlessFoundSince: clock.now)
     }
 
-    /// Reads the sizes at once and then every ``lifetime``, until cancelled; callers that need them meanwhile wait for the same reading.
+    /// Reads the sizes immediately and then every ``lifetime``, until cancelled. Callers that need them meanwhile wait
+    /// for the same reading.
     func run() async {
         var pause = Self.firstPause
         while !Task.isCancelled {
@@ -55,8 +56,8 @@ final class SizeStore: Sendable {
         }
     }
 
-    /// One of the callers that wait for the same reading reads. With `begun`, a list that came or a failure that happened since
-    /// then will do.
+    /// One of the callers that wait for the same reading reads. With `begun`, a list or a failure since that time is
+    /// used instead.
     private func read(unlessFoundSince begun: ContinuousClock.Instant?) async throws(ARMError) -> SizeCatalog {
         let outcome: Result<SizeCatalog, ARMError>
         do {

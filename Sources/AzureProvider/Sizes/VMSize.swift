@@ -3,22 +3,22 @@ package import JSON
 /// A VM size, as the resource SKUs of one region describe it.
 package struct VMSize: Hashable, Sendable {
     package let name: String
-    /// The quota family, which does not follow from the name: `standardDCEV6Family`.
+    /// The quota family, which cannot be derived from the name: `standardDCEV6Family`.
     package var family = ""
     package var vcpus = 0
-    /// Whole MiB of what Azure gives in GB, which may have a fraction.
+    /// Memory in whole MiB. Azure reports GB, maybe with a fraction.
     package var memoryMiB = 0
     package var gpus = 0
     package var dataDiskLimit = 0
     package var hasPremiumStorage = true
     /// `TDX` or `SNP`; nil: not for confidential VMs.
     package var confidentialType: String?
-    /// The zones of the region that have it and that the subscription may use.
+    /// The zones of the region that have the size and that the subscription may use.
     package var zones: [String] = []
-    /// Why the subscription cannot use it anywhere in the region, in Azure's word; nil: it can.
+    /// Why the subscription cannot use the size in the whole region, in Azure's word; nil if it can.
     package var restriction: String?
 
-    /// A size of which nothing but the name is known.
+    /// A size of which only the name is known.
     package init(name: String) {
         self.name = name
         confidentialType = VMSize.confidentialType(byName: name)
@@ -48,7 +48,7 @@ package struct VMSize: Hashable, Sendable {
             guard let value = try capability.optionalString("value") else { continue }
             switch try capability.optionalString("name")?.lowercased() {
             case "vcpus": vcpus = Int(value) ?? 0
-            // Of a size that leaves processors out, those that are there.
+            // A constrained size disables some processors; only the available processors count.
             case "vcpusavailable": vcpus = Int(value).map { vcpus == 0 ? $0 : min($0, vcpus) } ?? vcpus
             case "memorygb": memoryMiB = VMSize.mebibytes(gibibytes: value) ?? 0
             case "gpus": gpus = Int(value) ?? 0
@@ -74,7 +74,7 @@ package struct VMSize: Hashable, Sendable {
                 let closed = try where_?.optionalStrings("zones") ?? []
                 let had = zones
                 zones.removeAll(where: closed.contains)
-                // A region without zones is one thing, a size that may be used in none of them another.
+                // A region without zones differs from a size that may be used in none of its zones.
                 if zones.isEmpty, !had.isEmpty { restriction = "\(reason) in every zone" }
             default: continue
             }
@@ -86,9 +86,9 @@ package struct VMSize: Hashable, Sendable {
         return Int((number * 1024).rounded(.down))
     }
 
-    /// By the naming of sizes: DC and EC are confidential, `a` for AMD makes it SNP.
+    /// By Azure's naming of sizes: DC and EC are confidential, and `a` for AMD means SNP.
     ///
-    /// For when the SKUs cannot be read, or do not say: no recorded answer shows their word for TDX.
+    /// For use when the SKUs cannot be read, or do not name the technology: no recorded answer has their word for TDX.
     static func confidentialType(byName name: String) -> String? {
         let parts = name.lowercased().split(separator: "_")
         guard parts.count >= 2, parts[0] == "standard" else { return nil }
@@ -103,12 +103,12 @@ package struct VMSize: Hashable, Sendable {
 }
 
 extension VMSize {
-    /// Whether it has at least all of that.
+    /// Whether the size has at least these resources.
     package func fits(vcpus: Int?, memoryMiB: Int?, gpus: Int?) -> Bool {
         self.vcpus >= vcpus ?? 0 && self.memoryMiB >= memoryMiB ?? 0 && self.gpus >= gpus ?? 0
     }
 
-    /// The smaller first; a total order: the name decides last.
+    /// Orders by size, the smaller first. A total order: the name decides last.
     package static func isSmaller(_ one: VMSize, _ other: VMSize) -> Bool {
         (one.vcpus, one.memoryMiB, one.gpus, one.name) < (other.vcpus, other.memoryMiB, other.gpus, other.name)
     }
@@ -120,14 +120,14 @@ package enum TEE: String, Sendable {
     case tdx
     /// AMD Secure Encrypted Virtualization with Secure Nested Paging.
     case snp
-    /// Nothing does, as far as is known.
+    /// No known technology protects the memory.
     case none
 }
 
 extension VMSize {
-    /// What its VMs have when they are made as confidential ones.
+    /// The technology of its VMs when they are created as confidential VMs.
     ///
-    /// A value of the SKUs that is not known counts less than the name, which Azure's documentation goes by.
+    /// For an unknown value of the SKUs the name decides, as in Azure's documentation.
     package var tee: TEE {
         for word in [confidentialType, VMSize.confidentialType(byName: name)] {
             guard let word = word?.lowercased() else { continue }

@@ -2,16 +2,17 @@ internal import JSON
 internal import PodVMLifecycle
 internal import Telemetry
 
-/// Waits for a VM's address, which is known long before the VM is up; ends at once when the VM's operation fails.
+/// Waits for a VM's address, which is known long before the VM has booted. Ends immediately when the VM's operation
+/// fails.
 struct AddressWait: Sendable {
-    /// How long a VM that Azure reports as created may be without an address.
+    /// The longest time without an address for a VM that Azure reports as created.
     static let patienceAfterSuccess = Duration.seconds(30)
-    /// How long a VM may be without an address at all.
+    /// The longest time without an address for any VM.
     static let patience = Duration.seconds(300)
-    /// How long Azure may be unreachable: the VM goes on without it.
+    /// The longest time that Azure may be unreachable: the VM continues without Azure.
     static let patienceWithSilence = Duration.seconds(60)
     private static let pauses = Duration.milliseconds(20) ... .seconds(3)
-    /// How often a VM is read of whose operation nothing is known, and the default for operations.
+    /// The pause between reads of a VM without a known operation, and the default pause for operations.
     private static let readingPause = Duration.seconds(10)
 
     let context: AzureContext
@@ -21,15 +22,15 @@ struct AddressWait: Sendable {
 
     private var operation: String { "create VM \(id)" }
 
-    /// What changes while it waits.
+    /// The state that changes during the wait.
     private struct Progress {
         var interface: String?
         var looks = 0
         var pause: Duration
         var nextReading: ContinuousClock.Instant
-        /// Since when Azure reports the VM as created.
+        /// The time since which Azure has reported the VM as created.
         var settled: ContinuousClock.Instant?
-        /// Since when Azure does not answer.
+        /// The time since which Azure has not answered.
         var silent: ContinuousClock.Instant?
     }
 
@@ -51,7 +52,7 @@ struct AddressWait: Sendable {
         }
     }
 
-    /// The result of a look; nil when Azure cannot be reached at the moment.
+    /// The result of a read; nil when Azure is unreachable at the moment.
     private func heard(_ progress: inout Progress) async throws(CreationFailure) -> [String]? {
         do throws(CreationFailure) {
             let addresses = try await look(&progress)
@@ -75,13 +76,13 @@ struct AddressWait: Sendable {
         return pause * (1 + context.clock.random() / 10)
     }
 
-    /// A look at the interface.
+    /// Reads the interface.
     private func look(_ progress: inout Progress) async throws(CreationFailure) -> [String]? {
         progress.looks += 1
         let name = progress.interface ?? VMResources(id).interface
         let looks = progress.looks
         let found = try await azure { () throws(ARMError) -> NetworkInterface? in
-            // The first look usually finds the address; only later looks share one list.
+            // The first read usually finds the address; only later reads share one list.
             let node =
                 looks == 1
                 ? try await context.resources.get(.interface, name) : try await context.interfaces.read(name)
@@ -90,7 +91,7 @@ struct AddressWait: Sendable {
                 try NetworkInterface(node)
             }
         }
-        // Azure may give it another name than requested: then the VM names it.
+        // Azure may give the interface another name than requested: then the VM names the interface.
         if found == nil, progress.interface == nil, progress.looks.isMultiple(of: 4) { try await read(&progress) }
         guard let found, let address = found.privateAddress else { return nil }
         guard context.options.usesPublicIP else { return [address] }
@@ -109,7 +110,7 @@ struct AddressWait: Sendable {
         }
     }
 
-    /// Reads how far Azure is with the VM, and the name of its interface.
+    /// Reads the state of the VM's creation, and the name of its interface.
     private func read(_ progress: inout Progress) async throws(CreationFailure) {
         progress.nextReading = context.clock.now.advanced(by: Self.readingPause)
         var machine: VirtualMachine?

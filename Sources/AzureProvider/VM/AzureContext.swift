@@ -3,7 +3,7 @@ internal import LinuxIO
 internal import PodVMLifecycle
 internal import Telemetry
 
-/// What all work on VMs shares: the client of Azure, clock, options, and state.
+/// The shared state of all work on VMs: the client of Azure, clock, options, and tables.
 struct AzureContext: Sendable {
     let options: AzureOptions
     let sshPublicKey: String
@@ -19,11 +19,12 @@ struct AzureContext: Sendable {
     let machines: BatchingReader
     let interfaces: BatchingReader
     let sweeps: ListRateLimit
-    /// How many VMs are watched for their power state.
+    /// The number of VMs whose power state is watched.
     let watched = Lock(0)
-    /// From the acceptance of a VM to the address on its interface, which Azure may have made before it answered.
+    /// The time from the acceptance of a VM to the address on its interface. Azure may have created the interface
+    /// before it answered.
     let addressTime = LatencyEstimate(.zero, atMost: .seconds(10))
-    /// From the acceptance of a deletion to its end.
+    /// The time from the acceptance of a deletion to its end.
     let removalTime = LatencyEstimate(.milliseconds(500), atMost: .seconds(60))
 
     init(
@@ -48,7 +49,7 @@ struct AzureContext: Sendable {
         logger.with("vm", id).with("sandbox", sandbox)
     }
 
-    /// Remembers an interface that has another name than the request gave, so that it is deleted with the VM.
+    /// Records an interface whose name differs from the requested name, so that it is deleted with the VM.
     func note(interface: String, of id: InstanceID) {
         guard interface.lowercased() != VMResources(id).interface else { return }
         vms.update(id) { $0.interface = interface }
@@ -58,7 +59,7 @@ struct AzureContext: Sendable {
         do { try await clock.sleep(for: pause) } catch { throw .cancelled(during: operation) }
     }
 
-    /// The VM now, read with others' if many are waited for.
+    /// The VM now. If many VMs are waited for, one list reads them together.
     func machine(_ id: InstanceID) async throws(CreationFailure) -> VirtualMachine? {
         try await azure { () throws(ARMError) in
             guard let node = try await machines.read(id.rawValue) else { return nil }

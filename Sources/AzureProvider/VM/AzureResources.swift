@@ -31,7 +31,7 @@ enum ResourceKind: CaseIterable, Sendable {
         }
     }
 
-    /// For people.
+    /// The name in messages.
     var word: String {
         switch self {
         case .vm: "VM"
@@ -82,12 +82,13 @@ struct AzureResources: Sendable {
 }
 
 extension ARMError {
-    /// A 404 with a code of ARM. A 404 of a proxy, or one about the whole subscription, does not prove that the resource is gone.
+    /// Whether the error is a 404 with a code of ARM. A 404 of a proxy, or about the whole subscription, does not prove
+    /// that the resource does not exist.
     var reportsAbsence: Bool {
         isNotFound && !code.isEmpty && !hasCode("SubscriptionNotFound") && !hasCode("InvalidSubscriptionId")
     }
 
-    /// Whether it says nothing about the resource, and a later request may succeed.
+    /// Whether the error says nothing about the resource, and a later request may succeed.
     var isTransient: Bool {
         switch kind {
         case .notSent, .unanswered, .malformed, .credential: true
@@ -107,13 +108,13 @@ extension ARMAnswer {
     }
 }
 
-/// The versions of Azure's interfaces that this provider was written against.
+/// The versions of Azure's APIs that this provider uses.
 package enum APIVersion {
     /// Virtual machines and usages.
     package static let compute = "2024-07-01"
     package static let disks = "2024-03-02"
     package static let sizes = "2021-07-01"
     package static let network = "2024-03-01"
-    /// Of the network interface within a VM's body: the one that Azure's enumeration has.
+    /// The version for the network interface within a VM's body, from Azure's enumeration.
     package static let inlineNetwork = "2020-11-01"
 }

@@ -2,16 +2,16 @@ internal import JSON
 internal import LinuxIO
 internal import PodVMLifecycle
 
-/// Reads resources of one kind for all calls that wait for one: one by one while there are few, with one list when that
-/// costs fewer calls.
+/// Reads resources of one kind for all waiting calls: individually while there are few calls, with one list when that
+/// needs fewer requests.
 ///
-/// There is no background task. Of the callers that ask at the same time the first one lists, in its own task, and the
-/// others wait for its list; if it is cancelled, the next one takes over.
+/// There is no background task. The first of several simultaneous callers reads the list, in its own task, and the
+/// others wait for that list. If the first caller is cancelled, the next caller reads the list.
 final class BatchingReader: Sendable {
-    /// A list that begins soon, or is under way.
+    /// A list request that begins soon, or is in progress.
     private final class Round: Sendable {
         let isOver = Event()
-        /// By name in lower case; nil after the round: it was cancelled.
+        /// The resources by name in lower case. Nil after the round means that the round was cancelled.
         let outcome = Lock<Result<[String: JSONNode], ARMError>?>(nil)
     }
 
@@ -21,10 +21,10 @@ final class BatchingReader: Sendable {
         var gathering: Round?
     }
 
-    /// Fewer callers than this are served one by one, however short the last list was: many nodes with a few VMs each make the
-    /// list long, and a node must not read all of it to find that out.
+    /// Fewer callers than this are served individually, even if the last list was short: many nodes with a few VMs each
+    /// make the list long, and a node must not read the whole list to find that out.
     static let fewest = 10
-    /// How long the first to ask waits for others.
+    /// The time for which the first caller waits for others.
     static let gatheringTime = Duration.milliseconds(100)
 
     private let kind: ResourceKind
@@ -47,7 +47,8 @@ final class BatchingReader: Sendable {
 
     /// Whether one list costs less than reading for all callers one by one.
     ///
-    /// Twice its pages, as a list counts for more at the compute provider than a read, and not all callers read now.
+    /// The list counts twice its pages, because a list counts for more at the compute provider than a read, and not all
+    /// callers read now.
     var isCrowded: Bool { state.withLock { $0.waiting >= max(Self.fewest, 2 * $0.pages) } }
 
     /// The resource of that name now, or nil.
@@ -66,10 +67,10 @@ final class BatchingReader: Sendable {
         }
     }
 
-    /// How many pages the last list had.
+    /// The number of pages of the last list.
     var pages: Int { state.withLock { $0.pages } }
 
-    /// All there is, which also tells what a list costs.
+    /// All resources. The list also updates ``pages``.
     func list() async throws(ARMError) -> [JSONNode] {
         let (values, pages) = try await resources.arm.pages(resources.request("GET", kind))
         state.withLock { $0.pages = max(1, pages) }
@@ -78,7 +79,7 @@ final class BatchingReader: Sendable {
 
     private func lead(_ round: Round) async {
         try? await clock.sleep(for: Self.gatheringTime)
-        // A caller that asks from now on needs a newer list: that is the next round's.
+        // A caller that comes later needs a newer list, from the next round.
         state.withLock { $0.gathering = nil }
         defer { round.isOver.set() }
         if Task.isCancelled { return }

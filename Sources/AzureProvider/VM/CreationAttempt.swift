@@ -16,7 +16,7 @@ struct CreationAttempt: Sendable {
     private var operation: String { "create VM \(id)" }
     private var log: Logger { context.logger(of: id, sandbox) }
 
-    /// The VM's addresses, the first to dial first.
+    /// Returns the VM's addresses. The first one is dialed first.
     func run() async throws(CreationFailure) -> [String] {
         context.vms.update(id) { $0.operation = nil }
         let body = VMBody(
@@ -43,7 +43,7 @@ struct CreationAttempt: Sendable {
         return addresses
     }
 
-    /// Tells when a pod is about to get a VM that another technology protects than the one of the preferred size.
+    /// Logs a warning when the technology that protects the pod's VM differs from the technology of the preferred size.
     private func warnOfOtherTEE() {
         guard context.options.isConfidential, let preferred = preferred?.size,
             preferred.tee != candidate.size.tee
@@ -56,7 +56,7 @@ struct CreationAttempt: Sendable {
             ])
     }
 
-    /// Azure has taken the VM on. Returns its interface's name, if the answer has it.
+    /// Handles an accepted VM. Returns its interface's name, if the answer has it.
     private func accepted(
         _ answer: ARMAnswer, _ request: ARMRequest, _ tee: TEE
     ) throws(ARMError) -> String? {
@@ -72,7 +72,7 @@ struct CreationAttempt: Sendable {
                 LogField("place", candidate), LogField("tee", tee.rawValue),
                 LogField("requestID", answer.requestID ?? ""),
             ])
-        // An answer that cannot be read is not an error: the VM is read later.
+        // An unreadable answer is not an error: the VM is read later.
         guard let node = try? answer.node(of: request) else { return nil }
         return (try? VirtualMachine(node))?.interfaceName
     }
@@ -110,11 +110,11 @@ struct CreationAttempt: Sendable {
 }
 
 extension ARMError {
-    /// Whether a VM of the name may be there after this answer to a PUT that must not change one.
+    /// Whether the VM may exist after this answer to a PUT that must not change an existing VM.
     fileprivate var mayHaveCreated: Bool {
         switch kind {
         case .unanswered, .malformed: true
-        // A front end that gave up waiting may have passed it on.
+        // A front end that timed out may have forwarded the request.
         case .refused(412), .refused(500...599): true
         case .refused(409):
             ["Conflict", "PreconditionFailed", "PropertyChangeNotAllowed", "ResourceExists", "ResourceAlreadyExists"]

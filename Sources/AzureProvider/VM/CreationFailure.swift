@@ -1,12 +1,12 @@
 internal import PodVMLifecycle
 
-/// Why a step towards a VM did not succeed.
+/// Why a step of a VM's creation failed.
 enum CreationFailure: Error {
-    /// Azure, or the way to it: what that means is ``FailurePolicy``'s to say.
+    /// Azure, or the connection to Azure, failed: ``FailurePolicy`` interprets the error.
     case azure(ARMError)
-    /// A VM of the name exists that an earlier try for the same sandbox left, and that will never run.
+    /// A failed VM of this name exists, from an earlier try for the same sandbox. It will never run.
     case failedVMExists
-    /// Nothing that another try would change.
+    /// A failure that another try does not change.
     case final(ProviderError)
 
     static func cancelled(during operation: String) -> CreationFailure {
@@ -15,7 +15,7 @@ enum CreationFailure: Error {
 }
 
 extension ProviderError {
-    /// One error of ARM's, as the lifecycle is told of it.
+    /// An error of ARM in the form that the lifecycle uses.
     init(_ error: ARMError, during operation: String) {
         let policy = FailurePolicy(error)
         self.init(

@@ -1,15 +1,16 @@
 internal import LinuxIO
 
-/// How long something usually takes, learnt from how long it took: the time after which to look first.
+/// The usual duration of an operation, learnt from measured durations: the time after which to read the operation
+/// first.
 ///
-/// It is the shortest of the last few, so that one slow case does not delay later ones.
+/// It is the shortest of the last few durations, so that one slow case does not delay later cases.
 final class LatencyEstimate: Sendable {
     private static let memory = 4
 
     private let limit: Duration
     private let state: Lock<(first: Duration, last: [Duration])>
 
-    /// `first` until something is learnt.
+    /// The estimate is `first` until a duration is learnt.
     init(_ first: Duration, atMost limit: Duration) {
         self.limit = limit
         state = Lock((first, []))
@@ -17,10 +18,11 @@ final class LatencyEstimate: Sendable {
 
     var expected: Duration { state.withLock { $0.last.min() ?? $0.first } }
 
-    /// It was found done after `time`, at the first look or at a later one.
+    /// Records that the operation was found complete after `time`, at the first read or at a later read.
     ///
-    /// A first look that finds it done does not show for how long it has been done, so the next first look comes sooner: much
-    /// sooner for short times, a little sooner for long ones, where an additional look costs more than it saves.
+    /// A first read that finds the operation complete does not show how long it has been complete, so the next first
+    /// read comes earlier: much earlier for short times, a little earlier for long times, where an additional read
+    /// costs more than it saves.
     func learn(_ time: Duration, atFirstLook: Bool) {
         let seen = atFirstLook ? time * (time < .seconds(1) ? 0.7 : 0.95) : time
         state.withLock { state in state.last = state.last.suffix(Self.memory - 1) + [min(seen, limit)] }

@@ -1,10 +1,10 @@
 internal import LinuxIO
 internal import PodVMLifecycle
 
-/// How often a node may list the resource group's VMs for its sweep.
+/// Limits how often a node lists the resource group's VMs for its sweep.
 ///
-/// Every node lists every VM, so what that costs grows with the square of a cluster. ARM refills 25 reads a second for all
-/// nodes together; a tenth of that is for sweeps.
+/// Every node lists every VM, so the cost grows with the square of the cluster's size. ARM refills 25 reads a second
+/// for all nodes together; a tenth of that is for sweeps.
 final class ListRateLimit: Sendable {
     /// Pages a second, of all nodes together.
     static let budget = 2.5
@@ -19,7 +19,7 @@ final class ListRateLimit: Sendable {
 
     init(clock: any LifecycleClock) { self.clock = clock }
 
-    /// How long to wait before the next list; nil: none.
+    /// The wait before the next list; nil if there is none.
     var wait: Duration? {
         let now = clock.now
         return state.withLock { state in
@@ -29,11 +29,11 @@ final class ListRateLimit: Sendable {
         }
     }
 
-    /// A list had so many pages, with VMs of so many nodes on them.
+    /// Records that a list had `pages` pages, with VMs of `nodes` nodes.
     func listed(pages: Int, nodes: Int) {
         let now = clock.now
         let share = Duration.seconds(Double(max(1, nodes)) * Double(pages) / Self.budget)
-        // What fits into the usual pause between sweeps is not worth a word.
+        // A wait that fits into the usual pause between sweeps is ignored.
         state.withLock { $0 = State(last: now, interval: share > .seconds(240) ? share : .zero) }
     }
 }

@@ -2,12 +2,12 @@ internal import LinuxIO
 internal import PodVMLifecycle
 internal import Telemetry
 
-/// Watches the power state of a VM that Azure reports as created and whose agent has not answered yet: no operation reports
-/// that such a VM has stopped.
+/// Watches the power state of a VM that Azure reports as created and whose agent has not answered yet. No operation
+/// reports that such a VM has stopped.
 struct PowerWatch: Sendable {
-    /// Most agents answer before the first reading; then the readings become rarer.
+    /// The pauses between readings. Most agents answer before the first reading; later readings are less frequent.
     private static let pauses = Duration.seconds(5) ... .seconds(30)
-    /// How many readings this node makes in a second, for all VMs that it watches.
+    /// The readings per second of this node, for all VMs that it watches.
     private static let rate = 0.5
 
     let context: AzureContext
@@ -15,7 +15,7 @@ struct PowerWatch: Sendable {
 
     private var operation: String { "await the agent of VM \(id)" }
 
-    /// Returns when Azure does not let us read power states.
+    /// Returns when Azure does not permit the reading of power states.
     func run() async throws(ProviderError) {
         context.watched.withLock { $0 += 1 }
         defer { context.watched.withLock { $0 -= 1 } }
@@ -39,7 +39,7 @@ struct PowerWatch: Sendable {
             if let end = Self.end(machine) {
                 throw ProviderError(.operationFailed, end.advice, during: operation, end.reason)
             }
-            // Soon it will be stopped, or it is being restarted.
+            // The VM will soon be stopped, or is being restarted.
             if machine?.power == .stopping { pause = Self.pauses.lowerBound }
         }
     }
@@ -53,7 +53,7 @@ struct PowerWatch: Sendable {
         }
     }
 
-    /// Why the agent will never answer; nil while it may.
+    /// Why the agent will never answer; nil while it still may.
     private static func end(_ machine: VirtualMachine?) -> (reason: String, advice: ProviderError.Advice)? {
         let later = ProviderError.Advice.retry(after: .seconds(30))
         guard let machine else { return ("the VM is gone: it was deleted, or Azure has evicted it", later) }

@@ -2,7 +2,7 @@ internal import JSON
 internal import PodVMLifecycle
 internal import Telemetry
 
-/// Watches the operation that creates a VM, while the VM is being dialed, for its failure.
+/// Watches for a failure of the operation that creates a VM, while the VM is being dialed.
 struct ProvisionWatch: Sendable {
     private static let pause = Duration.seconds(10)
     private static let longestPause = Duration.seconds(60)
@@ -22,7 +22,7 @@ struct ProvisionWatch: Sendable {
         var advised = context.vms[id]?.operation?.retryAfter
         var hasLooked = false
         while true {
-            // Without an operation nothing is known of the VM, so the first look is at once.
+            // Without an operation the VM's state is unknown, so the first read is immediate.
             let isKnown = context.vms[id]?.operation != nil
             if isKnown || hasLooked {
                 let pause = min(max(advised ?? Self.pause, .seconds(1)), Self.longestPause)
@@ -36,7 +36,7 @@ struct ProvisionWatch: Sendable {
                 }
             } catch {
                 guard case .azure(let fault) = error, fault.isTransient else { throw error }
-                // Azure does not answer, which says nothing about the VM: the VM is being dialed meanwhile.
+                // Azure does not answer, which says nothing about the VM. The VM is being dialed meanwhile.
                 advised = fault.retryAfter
             }
         }

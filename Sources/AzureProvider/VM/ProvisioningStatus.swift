@@ -1,16 +1,17 @@
 internal import PodVMLifecycle
 
 extension AzureContext {
-    /// How far Azure is with creating a VM.
+    /// The state of a VM's creation in Azure.
     enum ProvisioningStatus {
-        /// Azure may say when to look again, and what there is of the VM.
+        /// Azure may say when to read again, and may return the VM.
         case underWay(retryAfter: Duration?, VirtualMachine?)
         case done(VirtualMachine)
     }
 
-    /// Looks at the VM's operation; at the VM itself when none is known, or when one list tells many waiters of theirs.
+    /// Reads the VM's operation. Reads the VM itself when no operation is known, or when one list serves many waiting
+    /// calls.
     ///
-    /// Throws when Azure has failed at it.
+    /// Throws when the creation has failed.
     func provisioningStatus(of id: InstanceID) async throws(CreationFailure) -> ProvisioningStatus {
         if let running = vms[id]?.operation, !machines.isCrowded {
             switch try await azure({ () throws(ARMError) in try await arm.look(running) }) {
@@ -20,7 +21,7 @@ extension AzureContext {
             }
         }
         guard let machine = try await machine(id) else {
-            // While its operation runs, a list need not have it yet.
+            // While its operation runs, a list may not contain the VM yet.
             if vms[id]?.operation != nil { return .underWay(retryAfter: nil, nil) }
             throw .azure(
                 failure(
@@ -35,7 +36,7 @@ extension AzureContext {
         }
     }
 
-    /// Why a VM that calls itself failed has failed: in its operation's words, if that is known, or in its own.
+    /// Why a VM in the state failed has failed: the operation's error, if that is known, or the VM's own.
     private func reason(of id: InstanceID) async throws(CreationFailure) -> ARMError {
         if let running = vms[id]?.operation,
             case .failed(let error) = try await azure({ () throws(ARMError) in try await arm.look(running) })

@@ -1,19 +1,19 @@
-/// What a resource's tags may be: fifty of them, and names without the characters that Azure forbids.
+/// Azure's limits for a resource's tags: fifty tags, and names without certain characters.
 enum ResourceTags {
-    /// Names the technology that protects the VM's memory from the cloud: a ``TEE``.
+    /// The tag that names the technology that protects the VM's memory from the cloud: a ``TEE``.
     static let tee = "peerpods-tee"
     static let countLimit = 50
     static let nameLimit = 512
     static let valueLimit = 256
     private static let forbidden = "<>%&\\?/"
 
-    /// The operator's tags and the sandbox's own, of which the latter win; names differ by more than case.
+    /// The operator's tags and the sandbox's own, which have priority. Names differ by more than case.
     static func merged(operators: [String: String], own: [String: String]) -> [String: String] {
         let taken = Set(own.keys.map { $0.lowercased() })
         return own.merging(operators.filter { !taken.contains($0.key.lowercased()) }) { own, _ in own }
     }
 
-    /// Why Azure would refuse these tags, a sentence each.
+    /// Why Azure would refuse these tags: one sentence for each reason.
     static func faults(in tags: [String: String]) -> [String] {
         var faults: [String] = []
         if tags.count > countLimit {

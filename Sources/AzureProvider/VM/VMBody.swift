@@ -1,19 +1,20 @@
 internal import JSON
 internal import PodVMLifecycle
 
-/// The body of the PUT that makes a VM: a function of what is configured, what the pod wants, and where it is tried.
+/// The body of the PUT that creates a VM: a function of the configuration, the pod's requirements, and the size and
+/// zone.
 struct VMBody: Sendable {
     let options: AzureOptions
     let spec: InstanceSpec
     let size: VMSize
     /// Nil: the region decides.
     let zone: String?
-    /// As in `authorized_keys`. Azure requires a key; the private key may be discarded.
+    /// The key as in `authorized_keys`. Azure requires a key; the private key may be discarded.
     let sshPublicKey: String
 
     private var resources: VMResources { VMResources(spec.name) }
 
-    /// What protects the VM's memory from the cloud.
+    /// The technology that protects the VM's memory from the cloud.
     var tee: TEE { options.isConfidential ? size.tee : .none }
 
     /// The tags that the VM will have.
@@ -55,7 +56,7 @@ struct VMBody: Sendable {
     }
 
     private var securityProfile: JSONValue {
-        // Without its vTPM a confidential VM has no evidence to show, and Azure refuses it.
+        // A confidential VM without a vTPM has no evidence for attestation, and Azure refuses it.
         [
             "securityType": "ConfidentialVM",
             "uefiSettings": ["secureBootEnabled": .bool(options.hasSecureBoot), "vTpmEnabled": true],
@@ -78,7 +79,7 @@ struct VMBody: Sendable {
 
     private var osProfile: JSONValue {
         let user = options.sshUsername
-        // Azure takes no other path.
+        // Azure accepts no other path.
         let key: JSONValue = [
             "path": .string("/home/\(user)/.ssh/authorized_keys"), "keyData": .string(sshPublicKey),
         ]
@@ -103,7 +104,7 @@ struct VMBody: Sendable {
     private var address: JSONObject {
         var address = fields(["primary": true, "subnet": ["id": .string(options.subnetID)]])
         guard options.usesPublicIP else { return address }
-        // Standard, as a zonal VM can have no other.
+        // The SKU is Standard, because a zonal VM requires it.
         let publicAddress: JSONValue = [
             "name": .string(resources.publicAddress), "sku": ["name": "Standard", "tier": "Regional"],
             "properties": ["deleteOption": "Delete", "publicIPAllocationMethod": "Static"],
@@ -112,7 +113,7 @@ struct VMBody: Sendable {
         return address
     }
 
-    /// In this order.
+    /// An object with the fields in this order.
     private func fields(_ pairs: KeyValuePairs<String, JSONValue>) -> JSONObject {
         JSONObject(pairs.map { ($0.key, $0.value) })
     }

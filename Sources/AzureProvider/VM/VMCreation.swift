@@ -3,13 +3,13 @@ internal import LinuxIO
 internal import PodVMLifecycle
 internal import Telemetry
 
-/// The creation of one VM: the search for a size and a zone where Azure brings it up, and the watch over it there.
+/// The creation of one VM: the search for a size and a zone where Azure can start it, and the watch over the VM there.
 ///
 ///     new ──> searching ──addressKnown──> provisioning ──provisioned──> running
 ///                 ^                            │
 ///                 └────────── replaced ────────┘          each of them may end with `failed`
 ///
-/// ``PlacementSearch`` limits the tries, whether a try fails before its address is known or after.
+/// ``PlacementSearch`` limits the tries, whether a try fails before or after its address is known.
 final class VMCreation: InstanceCreation {
     private enum State {
         case new
@@ -37,7 +37,7 @@ final class VMCreation: InstanceCreation {
     }
 
     func next() async -> CreationEvent {
-        // Azure may repeat what the VM boots with in an error.
+        // Azure may repeat the VM's user data in an error.
         await redactor.hiding(Secret(spec.userData)) {
             do throws(ProviderError) {
                 let (event, next) = try await step(from: state.withLock { $0 })
@@ -66,17 +66,17 @@ final class VMCreation: InstanceCreation {
             }
         case .running:
             try await PowerWatch(context: context, id: id).run()
-            // Azure does not say whether the VM runs, so there is nothing to report any more.
+            // Azure does not report whether the VM runs, so there are no further events.
             await Event().wait()
             throw ProviderError(.cancelled, .giveUp, during: operation)
         case .ended(let error): throw error
         }
     }
 
-    /// Tries one candidate after the other until a VM has an address.
+    /// Tries one candidate after another until a VM has an address.
     private func search(_ begun: PlacementSearch) async throws(ProviderError) -> (CreationEvent, State) {
         var placement = begun
-        // A failed VM of an earlier try is deleted once; what is there after that is an error.
+        // A failed VM of an earlier try is deleted once; a VM that exists after that is an error.
         var hasCleared = false
         while let candidate = placement.next {
             do throws(CreationFailure) {
@@ -105,7 +105,7 @@ final class VMCreation: InstanceCreation {
         throw placement.error(during: operation)
     }
 
-    /// The VM had an address, and will never run: another place is next, if there is one.
+    /// Handles a VM that had an address and will never run: tries another place, if there is one.
     private func replaced(
         _ begun: PlacementSearch, _ candidate: Candidate, after failure: CreationFailure
     ) throws(ProviderError) -> (CreationEvent, State) {
@@ -123,7 +123,7 @@ final class VMCreation: InstanceCreation {
         }
     }
 
-    /// What must be refused before Azure is asked.
+    /// Refuses invalid requests before the first request to Azure.
     private func check() throws(ProviderError) {
         let body = VMBody(options: context.options, spec: spec, size: VMSize(name: ""), zone: nil, sshPublicKey: "")
         var faults = ResourceTags.faults(in: body.tags)
@@ -143,7 +143,7 @@ final class VMCreation: InstanceCreation {
             if error.kind == .cancelled || SizeChoice.needsCatalog(spec.requirements) {
                 throw ProviderError(error, during: operation)
             }
-            // The name alone is enough, and Azure reports if it is not.
+            // The name alone is enough, and Azure reports a wrong name.
             log.warning(
                 "The region's VM sizes could not be read; using the configured sizes by name",
                 [LogField("error", error)])
@@ -183,7 +183,7 @@ final class VMCreation: InstanceCreation {
             ])
     }
 
-    /// Takes away what the last try has left, so that nothing of it is in the way of the next.
+    /// Removes the resources of the last try, so that they do not conflict with the next try.
     private func clear(after placement: PlacementSearch) async throws(CreationFailure) {
         do throws(ProviderError) {
             try await VMRemoval(context: context, id: id, sandbox: sandbox).run(keepingEntry: true)

@@ -2,13 +2,13 @@ internal import JSON
 internal import PodVMLifecycle
 internal import Telemetry
 
-/// One deletion: the VM, if it is the sandbox's, and all resources that were created with it, until none is left.
+/// One deletion: the VM, if it belongs to the sandbox, and all resources that were created with it.
 struct VMRemoval: Sendable {
-    /// How long a PUT whose answer was not awaited may take to have its effect.
+    /// The longest time after which a PUT whose answer was not awaited may take effect.
     static let lostRequestTime = Duration.seconds(10)
-    /// How often a deletion that Azure took is looked after before it is asked for again.
+    /// The number of reads of an accepted deletion before the deletion is requested again.
     private static let looks = 60
-    /// How often what Azure deletes with the VM is looked for before we delete it ourselves.
+    /// The number of reads of the resources that Azure deletes with the VM, before we delete them.
     private static let lingering = 3
 
     let context: AzureContext
@@ -19,9 +19,9 @@ struct VMRemoval: Sendable {
     private var operation: String { "delete VM \(id)" }
     private var log: Logger { context.logger(of: id, sandbox) }
 
-    /// With `keepingEntry` what is known of the VM's tries stays known, for the next one.
+    /// With `keepingEntry` the record of the VM's tries stays for the next try.
     func run(keepingEntry: Bool = false) async throws(ProviderError) {
-        // No pod VM has such a name, so there is none.
+        // No pod VM has such a name, so there is nothing to delete.
         guard names.fault == nil else { return }
         let begun = context.clock.now
         do throws(CreationFailure) {
@@ -37,20 +37,20 @@ struct VMRemoval: Sendable {
             case .failedVMExists: throw ProviderError(.operationFailed, .retry(after: .seconds(5)), during: operation)
             }
         }
-        // What has the name from now on may belong to another owner.
+        // A VM that gets this name later may belong to another owner.
         if keepingEntry { context.vms.updateIfKnown(id) { $0.owner = nil } } else { context.vms.forget(id) }
     }
 
-    /// What there was of the VM.
+    /// The result of deleting the VM.
     private enum Outcome {
         case deleted
         case absent
-        /// It is not the sandbox's: then nothing under its name is.
+        /// The VM does not belong to the sandbox: then no resource under its name does.
         case foreign
     }
 
     private func removeMachine() async throws(CreationFailure) -> Outcome {
-        // What this process saw made, or read the tags of, need not be read again.
+        // A VM that this process created, or whose tags it has read, need not be read again.
         if context.vms[id]?.owner != sandbox {
             guard let machine = try await findMachine() else { return .absent }
             guard machine.belongs(to: sandbox) else {
@@ -62,17 +62,17 @@ struct VMRemoval: Sendable {
             if let interface = machine.interfaceName { context.note(interface: interface, of: id) }
         }
         var request = context.resources.request("DELETE", .vm, id.rawValue)
-        // Nothing in the guest is worth a graceful shutdown.
+        // The guest has no data that justifies a graceful shutdown.
         request.query = [("forceDeletion", "true")]
         guard let answer = try await delete(request) else { return .absent }
         let running = ARMOperation(answer, of: request)
         try await context.machines.waiting { () throws(CreationFailure) in try await awaitEnd(running) }
-        // What it had of its family's quota is free, unless it never had any.
+        // The VM's part of its family's quota is free, unless the VM never had a part.
         if context.vms[id]?.hasFailed != true { context.memory.forgetQuota() }
         return .deleted
     }
 
-    /// The VM, also if it appears only now: a PUT whose answer was not awaited may take effect late.
+    /// Finds the VM, also if it appears only now: a PUT whose answer was not awaited may take effect late.
     private func findMachine() async throws(CreationFailure) -> VirtualMachine? {
         while true {
             let found = try await azure { () throws(ARMError) in
@@ -100,7 +100,8 @@ struct VMRemoval: Sendable {
         }
     }
 
-    /// Returns once the VM does not exist. Only its absence proves that; the operation says when to look, and reports a failure.
+    /// Returns once the VM does not exist. Only its absence proves that; the operation reports a failure, and when to
+    /// read again.
     private func awaitEnd(_ running: ARMOperation?) async throws(CreationFailure) {
         let begun = context.clock.now
         var pause = context.removalTime.expected
@@ -109,7 +110,7 @@ struct VMRemoval: Sendable {
             try await context.rest(pause * (1 + context.clock.random() / 10), during: operation)
             var isListed = true
             if looks > 1, context.machines.isCrowded {
-                // One list tells many that they have to go on waiting.
+                // One list serves many waiting calls.
                 let machine = try await context.machine(id)
                 isListed = machine != nil
                 if machine?.isBeingDeleted == true {
@@ -144,7 +145,7 @@ struct VMRemoval: Sendable {
 
     private func nextPause(after pause: Duration) -> Duration { min(max(pause * 3 / 2, .seconds(1)), .seconds(15)) }
 
-    /// What Azure should have deleted with the VM, or what a VM that never came to be has left.
+    /// Removes resources that Azure should have deleted with the VM, or that a failed creation has left.
     private func removeLeftovers(lingering: Int) async throws(CreationFailure) {
         try await removeLeftover(.interface, names.interface, lingering)
         if let other = context.vms[id]?.interface { try await removeLeftover(.interface, other, lingering) }
@@ -180,7 +181,7 @@ struct VMRemoval: Sendable {
         }
     }
 
-    /// Who else has it: a VM of another name, or the sandbox that its tags name.
+    /// The other owner of the resource: a VM of another name, or the sandbox that its tags name.
     private func owner(of node: JSONNode, _ kind: ResourceKind) -> String? {
         if let sandbox = node.members["tags"]?[InstanceTags.sandbox]?.stringValue, sandbox != self.sandbox.rawValue {
             return LogText.sanitized(sandbox, limit: SandboxID.lengthLimit)

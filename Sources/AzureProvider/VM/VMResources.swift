@@ -1,6 +1,6 @@
 internal import PodVMLifecycle
 
-/// The names of all that Azure makes for one VM, each a function of the VM's own.
+/// The names of all resources that Azure creates for one VM. Each name depends only on the VM's name.
 struct VMResources: Hashable, Sendable {
     let vm: String
 
@@ -10,15 +10,15 @@ struct VMResources: Hashable, Sendable {
     var disk: String { "\(vm)-disk" }
     /// The network interface, and its configuration within the VM's body.
     var interface: String { "\(vm)-net" }
-    /// The public address, where there is one; the Go adaptor names it as the interface.
+    /// The public address, if the VM has one; the Go adaptor gives it the same name as the interface.
     var publicAddress: String { "\(vm)-net" }
-    /// The interface's one address configuration.
+    /// The interface's only address configuration.
     static let addressConfiguration = "ip-config"
 
-    /// What keeps Azure from naming a VM so, or nil.
+    /// Why Azure does not accept the VM's name; nil if it does.
     ///
-    /// Azure allows 64 of `[A-Za-z0-9._-]`, beginning with a letter or digit and not ending with `.` or `-`; a Linux host
-    /// name allows 63, in lower case, and that is what our names are.
+    /// Azure allows 64 of `[A-Za-z0-9._-]`, beginning with a letter or digit and not ending with `.` or `-`. A Linux
+    /// host name allows 63, in lower case; our names follow that rule.
     var fault: String? {
         guard 1...VMName.lengthLimit ~= vm.utf8.count else {
             return "a VM's name has 1 to \(VMName.lengthLimit) characters, \"\(vm.prefix(80))\" has \(vm.utf8.count)"

@@ -1,18 +1,19 @@
 internal import LinuxIO
 internal import PodVMLifecycle
 
-/// What this process remembers of its VMs, to save requests. After a restart it is empty, and Azure is asked instead.
+/// The data that this process keeps about its VMs, to save requests. After a restart it is empty, and the data comes
+/// from Azure.
 final class VMTable: Sendable {
     struct Entry: Sendable {
-        /// The sandbox that it belongs to, by its tags or by the PUT that created it; nil while that is not known.
+        /// The sandbox of the VM, by its tags or by the PUT that created it; nil while it is unknown.
         var owner: SandboxID?
-        /// The operation that runs in Azure; nil when none runs, or none is known.
+        /// The operation that runs in Azure; nil if no operation is known.
         var operation: ARMOperation?
-        /// Its interface's name, where Azure gave it another one than it was told.
+        /// The interface's name, if Azure gave it another name than requested.
         var interface: String?
-        /// Its try has failed, and what there is of it must go before the next.
+        /// Whether the VM's try has failed; its resources must be deleted before the next try.
         var hasFailed = false
-        /// A PUT may still be on its way, since then: its answer was not waited for, or never came.
+        /// The time since which a PUT may still take effect, because its answer was not awaited or never came.
         var lost: ContinuousClock.Instant?
     }
 
@@ -24,7 +25,7 @@ final class VMTable: Sendable {
         entries.withLock { change(&$0[id, default: Entry()]) }
     }
 
-    /// The same, but only of one that is known.
+    /// Changes the entry only if the VM is known.
     func updateIfKnown(_ id: InstanceID, _ change: (inout Entry) -> Void) {
         entries.withLock { entries in
             guard var entry = entries[id] else { return }

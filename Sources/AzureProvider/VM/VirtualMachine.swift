@@ -6,13 +6,13 @@ struct VirtualMachine: Sendable {
     let name: String
     let tags: [String: String]
     let provisioning: ProvisioningState
-    /// `Deleting` is one of the many states that are not an end.
+    /// Whether the VM is in the state `Deleting`, one of the many states that are not final.
     let isBeingDeleted: Bool
     /// The ids of its network interfaces; empty while there are none.
     let interfaces: [String]
-    /// Why it failed, where the answer has its instance view.
+    /// Why the VM failed, if the answer has its instance view.
     let fault: (code: String, message: String)?
-    /// Whether it is switched on, where the answer has its instance view.
+    /// Whether the VM is switched on, if the answer has its instance view.
     let power: PowerState?
 
     init(_ node: JSONNode) throws(JSONError) {
@@ -53,10 +53,10 @@ struct VirtualMachine: Sendable {
         return nil
     }
 
-    /// Whether the VM was made for that sandbox, which only its tags can tell.
+    /// Whether the VM was created for that sandbox. Only its tags show that.
     func belongs(to sandbox: SandboxID) -> Bool { tags[InstanceTags.sandbox] == sandbox.rawValue }
 
-    /// The name of its one interface, which is the last part of an id.
+    /// The name of the VM's only interface, which is the last part of an id.
     var interfaceName: String? { interfaces.first.flatMap(ResourceID.nameLast) }
 
     /// The sandbox that its tags name, as text for a log line.
@@ -67,7 +67,7 @@ struct VirtualMachine: Sendable {
 struct NetworkInterface: Sendable {
     /// The primary configuration's address, once there is one.
     let privateAddress: String?
-    /// The name of its public address, where it has one.
+    /// The name of its public address, if it has one.
     let publicAddress: String?
     /// The name of the VM that it is attached to.
     let vm: String?
@@ -88,7 +88,7 @@ struct NetworkInterface: Sendable {
         }
     }
 
-    /// An address, unless it says that there is none yet.
+    /// Returns an address; nil if the text says that there is none yet.
     static func address(_ text: String?) -> String? {
         guard let text, 1...64 ~= text.utf8.count, text != "0.0.0.0", text != "::" else { return nil }
         let isNumeric = text.utf8.allSatisfy {
@@ -99,10 +99,10 @@ struct NetworkInterface: Sendable {
 }
 
 extension ResourceID {
-    /// No resource of Azure's has a longer name.
+    /// The longest name of a resource of Azure.
     private static let nameLimit = 260
 
-    /// The last name in an id, if it is one.
+    /// The last name in an id, if it is a valid name.
     static func nameLast(_ id: String) -> String? {
         ResourceID(id).flatMap { $0.name.utf8.count <= nameLimit ? $0.name : nil }
     }
@@ -111,7 +111,7 @@ extension ResourceID {
 }
 
 extension JSONNode {
-    /// A member that is a resource's name, and so may stand in paths and logs as it is.
+    /// A member that is a resource's name, and so can be used unchanged in paths and logs.
     func resourceName(_ key: String) throws(JSONError) -> String {
         let name = try string(key)
         guard ResourceID.isUsable(name) else { throw JSONError(path: path(of: key), "is not a resource's name") }
@@ -121,16 +121,16 @@ extension JSONNode {
 
 /// The power state of a VM, from a status of its instance view such as `PowerState/running`.
 enum PowerState: Equatable, Sendable {
-    /// Running, or about to: `starting`, `running`, and any other state.
+    /// Running, or starting: `starting`, `running`, and any other state.
     case on
-    /// On its way to `stopped`.
+    /// Changing to `stopped`.
     case stopping
-    /// Switched off, by its guest or by an operator; its place at Azure is kept.
+    /// Switched off, by its guest or by an operator; Azure keeps its capacity.
     case stopped
-    /// Deallocated, or about to be: by an operator, a policy or an eviction.
+    /// Deallocated, or being deallocated: by an operator, a policy or an eviction.
     case deallocated
 
-    /// Nil if none of an instance view's statuses tells.
+    /// Nil if no status of the instance view has a power state.
     init?(_ statuses: [JSONNode]) throws(JSONError) {
         for status in statuses {
             let parts = try status.optionalString("code")?.lowercased().split(separator: "/") ?? []

@@ -7,16 +7,16 @@ internal import LinuxIO
 internal import PodVMLifecycle
 internal import Telemetry
 
-/// `peerpodctl check azure`, once its flags are read.
+/// `peerpodctl check azure`, after its flags have been read.
 struct CheckCommand: Sendable {
     let options: CheckOptions
     let output: Program.Output
 
-    /// As told in the help.
+    /// The exit status that the help documents.
     private static let failed: Int32 = 1
     private static let undecided: Int32 = 3
 
-    /// Asks Azure, shows what it found, and returns the exit status.
+    /// Checks Azure, prints the findings, and returns the exit status.
     func run() -> Int32 {
         Signals.ignoreBrokenPipes()
         do {
@@ -33,7 +33,7 @@ struct CheckCommand: Sendable {
         }
     }
 
-    /// Nil when interrupted.
+    /// Returns the findings; nil when interrupted.
     private func findings(on loop: EpollLoop) async throws -> [Finding]? {
         let signals = try Signals([Signals.interrupt, Signals.terminate], on: loop)
         let logger = Logger(level: .warning, format: .automatic)
@@ -64,7 +64,7 @@ struct CheckCommand: Sendable {
         return findings.contains { $0.verdict == .unknown } ? undecided : ExitStatus.success
     }
 
-    /// A line for each finding, one for what to do about it, and a summary.
+    /// A line for each finding, a line for its advice, and a summary.
     static func text(_ findings: [Finding], took: Duration) -> String {
         let width = findings.map(\.subject.count).max() ?? 0
         var lines: [String] = []

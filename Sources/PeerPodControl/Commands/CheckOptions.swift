@@ -4,8 +4,7 @@ internal import Configuration
 internal import PodVMLifecycle
 internal import Telemetry
 
-/// What the flags of `peerpodctl check azure` fill in: the adaptor's own, as far as they matter to Azure, and a few
-/// more.
+/// The values of the flags of `peerpodctl check azure`: the adaptor's own flags that affect Azure, and a few more.
 struct CheckOptions: Sendable {
     var azure = AzureOptions()
     var pods = 1

@@ -1,15 +1,15 @@
 internal import LinuxIO
 internal import TTRPC
 
-/// The adaptor's socket, called as kata's shim calls it: a connection of its own for each call.
+/// The adaptor's socket. Calls use it as kata's shim does: a separate connection for each call.
 struct HypervisorSocket: Sendable {
     let path: String
     let loop: EpollLoop
 
-    /// How long a connection may take to be accepted; on a unix socket it is at once or never.
+    /// The time limit for connecting; on a unix socket the connection is accepted immediately or never.
     private static let patience = Duration.seconds(10)
 
-    /// Makes one call. Cancelling it hangs up, which is how a shim says that it gave up.
+    /// Makes one call. A cancellation closes the connection, as a shim does when it cancels a call.
     ///
     /// - Throws: ``PodFailure``, or `CancellationError`.
     func call<Request: Message, Response: Message>(
@@ -27,10 +27,10 @@ struct HypervisorSocket: Sendable {
     }
 }
 
-/// What kata's shim sends along with every call.
+/// The metadata that kata's shim sends with every call.
 let shimMetadata: Metadata = ["containerd-namespace-ttrpc": "k8s.io"]
 
 extension Method {
-    /// `service/name`, as errors name it.
+    /// `service/name`, as in error messages.
     var fullName: String { "\(service)/\(name)" }
 }

@@ -5,7 +5,7 @@ internal import PeerPodProtocol
 internal import TTRPC
 internal import Telemetry
 
-/// What the flags of `peerpodctl network` fill in.
+/// The values of the flags of `peerpodctl network`.
 struct NetworkOptions: Sendable {
     var socket = HypervisorOptions.defaultSocket
     var watches = false
@@ -40,21 +40,21 @@ struct NetworkOptions: Sendable {
         ])
 }
 
-/// `peerpodctl network`, once its flags are read.
+/// `peerpodctl network`, after its flags have been read.
 struct NetworkCommand: Sendable {
     let options: NetworkOptions
-    /// The pod, as the person has named it.
+    /// The pod, as named on the command line.
     let operand: String
     let output: Program.Output
 
-    /// As told in the help, and as `check azure` has them.
+    /// The exit status that the help documents, the same as for `check azure`.
     private static let broken: Int32 = 1
     private static let unclear: Int32 = 3
 
-    /// How long the adaptor may take, which asks the VM.
+    /// The time limit for the adaptor, which queries the VM.
     static let patience = Duration.seconds(10)
 
-    /// Shows the network once, or until interrupted; returns the exit status.
+    /// Prints the network once, or until interrupted; returns the exit status.
     func run() -> Int32 {
         WatchLoop(interval: options.watches ? options.interval : nil).run("peerpodctl network", output) {
             loop, isRepeated in await show(on: loop, isRepeated: isRepeated)

@@ -1,9 +1,9 @@
 internal import Configuration
 internal import Telemetry
 
-/// `peerpodctl`: what its arguments ask for.
+/// `peerpodctl`: the command that its arguments select.
 public enum PeerPodControlCommand {
-    /// Runs what the arguments (without the program's path) ask for; returns the exit status.
+    /// Runs the command of the arguments (without the program's path); returns the exit status.
     public static func main(arguments: [String], environment: [String: String]) -> Int32 {
         program(output: .process).run(arguments, environment: environment)
     }

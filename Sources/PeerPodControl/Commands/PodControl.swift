@@ -1,33 +1,33 @@
 internal import LinuxIO
 
-/// Passes Ctrl-C on to one pod.
+/// Forwards Ctrl-C to one pod.
 ///
-/// Concurrency: the signal handler calls ``interrupt(_:)``, the pod's own task the rest;
-/// `commandSignals` is theirs together, under its lock.
+/// Concurrency: the signal handler calls ``interrupt(_:)``, the pod's own task calls the other methods. They share
+/// `commandSignals`, under its lock.
 final class PodControl: Sendable {
     /// Set when the pod has to end, at any step.
     let stop = Event()
     private let commandSignals = Lock<AsyncStream<CInt>.Continuation?>(nil)
 
-    /// Passes a signal on to the command; ends the pod if no command runs.
+    /// Forwards a signal to the command; ends the pod if no command runs.
     func interrupt(_ number: CInt) {
         if let signals = commandSignals.withLock({ $0 }) { signals.yield(number) } else { stop.set() }
     }
 
-    /// The signals for the command, from now until the stream's reader ends.
+    /// The signals for the command, from the call until the stream's reader ends.
     func signalsForCommand() -> AsyncStream<CInt> {
         let (stream, continuation) = AsyncStream<CInt>.makeStream()
         commandSignals.withLock { $0 = continuation }
         return stream
     }
 
-    /// From now on an interrupt ends the pod.
+    /// Notes that the command has ended: later interrupts end the pod.
     func commandHasEnded() { commandSignals.withLock { $0 = nil } }
 }
 
-/// What Ctrl-C does to a run: the first goes to the commands, the second ends the pods.
+/// The effect of Ctrl-C on a run: the first is forwarded to the commands, the second ends the pods.
 ///
-/// Concurrency: `state` is shared by the signal handler and the pods' tasks, under its lock.
+/// Concurrency: the signal handler and the pods' tasks share `state`, under its lock.
 final class RunControl: Sendable {
     private struct State {
         var interrupts = 0
@@ -49,7 +49,7 @@ final class RunControl: Sendable {
         }
     }
 
-    /// The pod with that number is gone.
+    /// Removes the pod with that number.
     func end(_ number: Int) { state.withLock { $0.pods[number] = nil } }
 
     /// Handles SIGINT or SIGTERM.

@@ -3,11 +3,11 @@ internal import JSON
 internal import LinuxIO
 internal import PodNetwork
 
-/// `peerpodctl run`, once its flags are read.
+/// `peerpodctl run`, after its flags have been read.
 struct RunCommand: Sendable {
     let plan: RunPlan
     let report: RunOptions.ReportFormat
-    /// Where everything goes but what the pods' commands print.
+    /// The output for all text except that of the pods' commands.
     let output: Program.Output
 
     /// Runs the plan on a loop of this thread; returns the exit status.
@@ -26,7 +26,7 @@ struct RunCommand: Sendable {
         }
     }
 
-    /// - Throws: ``PodFailure`` that says what is missing for making networks.
+    /// - Throws: ``PodFailure`` that names the missing permissions for creating networks.
     static func check(_ capabilities: NetworkCapabilities) throws(PodFailure) {
         guard !capabilities.missing.isEmpty else { return }
         throw PodFailure(
@@ -37,7 +37,7 @@ struct RunCommand: Sendable {
     }
 
     private func run(on loop: EpollLoop) async throws -> Int32 {
-        // Before any other thread there is, so that the signals come nowhere else.
+        // Before any other thread starts, so that only this loop receives the signals.
         let signals = try Signals([Signals.interrupt, Signals.terminate], on: loop)
         let cluster = plan.network == .made ? ClusterNetwork(in: try .ofThisProcess(), on: loop) : nil
         let control = RunControl()
@@ -56,7 +56,7 @@ struct RunCommand: Sendable {
             ? ExitStatus.interrupted : ExitStatus.of(outcomes)
     }
 
-    /// What a report will be for programs, this is for programs, too.
+    /// Announces the pod in the format of the later report: for people or for programs.
     private func announce(_ pod: PodIdentity, at networkInfo: PodNetworkInfo) {
         switch report {
         case .none: break

@@ -1,7 +1,7 @@
 internal import Configuration
 internal import LinuxIO
 
-/// What the flags of `peerpodctl run` fill in.
+/// The values of the flags of `peerpodctl run`.
 struct RunOptions: Sendable {
     enum ReportFormat: String, CaseIterable, Sendable { case auto, text, json, none }
 
@@ -80,7 +80,7 @@ struct RunOptions: Sendable {
                 ])
         ])
 
-    /// The plan these options and the command after them make.
+    /// The plan of these options and of the command after them.
     func plan(_ command: [String]) throws(ConfigurationError) -> RunPlan {
         guard !command.isEmpty else {
             throw ConfigurationError(
@@ -113,11 +113,11 @@ struct RunOptions: Sendable {
     }
 }
 
-/// What the commands that speak with the adaptor have in common.
+/// The common options of the commands that call the adaptor.
 enum HypervisorOptions {
     static let defaultSocket = "/run/peerpod/hypervisor.sock"
 
-    /// Where the adaptor listens; it has the same variable.
+    /// The adaptor's socket; the adaptor uses the same variable.
     static func socket<Options>(
         _ field: any WritableKeyPath<Options, String> & Sendable
     ) -> Setting<Options> {

@@ -3,8 +3,8 @@ internal import PeerPodProtocol
 extension SandboxList {
     /// The sandbox whose id, pod name or `namespace/name` is `operand`, or whose id begins with it.
     ///
-    /// If several fit, those that are being deleted do not count.
-    /// - Throws: ``PodFailure`` when no sandbox fits, or several do.
+    /// If several match, those that are being deleted are ignored.
+    /// - Throws: ``PodFailure`` when no sandbox matches, or several do.
     func sandbox(named operand: String) throws(PodFailure) -> SandboxStatus {
         if let exact = sandboxes.first(where: { $0.id == operand }) { return exact }
         var matches = sandboxes.filter { [$0.podName, $0.fullName].contains(operand) }
@@ -30,6 +30,6 @@ extension SandboxList {
 }
 
 extension SandboxStatus {
-    /// As Kubernetes writes it: `shop/web`.
+    /// The name in Kubernetes' form: `shop/web`.
     var fullName: String { "\(podNamespace)/\(podName)" }
 }

@@ -5,7 +5,7 @@ internal import PeerPodProtocol
 internal import TTRPC
 internal import Telemetry
 
-/// What the flags of `peerpodctl status` fill in.
+/// The values of the flags of `peerpodctl status`.
 struct StatusOptions: Sendable {
     var socket = HypervisorOptions.defaultSocket
     var watches = false
@@ -33,12 +33,12 @@ struct StatusOptions: Sendable {
         ])
 }
 
-/// `peerpodctl status`, once its flags are read.
+/// `peerpodctl status`, after its flags have been read.
 struct StatusCommand: Sendable {
     let options: StatusOptions
     let output: Program.Output
 
-    /// Shows the list once, or until interrupted; returns the exit status.
+    /// Prints the list once, or until interrupted; returns the exit status.
     func run() -> Int32 {
         WatchLoop(interval: options.watches ? options.interval : nil).run("peerpodctl status", output) {
             loop, isRepeated in await show(on: loop, isRepeated: isRepeated)

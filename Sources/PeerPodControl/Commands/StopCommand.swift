@@ -6,7 +6,7 @@ internal import PodNetwork
 internal import TTRPC
 internal import Telemetry
 
-/// What the flags of `peerpodctl stop` fill in.
+/// The values of the flags of `peerpodctl stop`.
 struct StopOptions: Sendable {
     var socket = HypervisorOptions.defaultSocket
     var stopsAll = false
@@ -45,19 +45,19 @@ struct StopOptions: Sendable {
     }
 }
 
-/// `peerpodctl stop`, once its flags are read.
+/// `peerpodctl stop`, after its flags have been read.
 struct StopCommand: Sendable {
     let options: StopOptions
     let operands: [String]
     let output: Program.Output
 
-    /// Stops the sandboxes one after the other; returns the exit status.
+    /// Stops the sandboxes one after another; returns the exit status.
     func run() -> Int32 {
         Signals.ignoreBrokenPipes()
         do {
             return try EpollLoop.run { loop in
                 let status = await stop(on: loop)
-                // A killed run leaves the network namespaces of its pods behind.
+                // A killed run leaves its pods' network namespaces.
                 if NetworkCapabilities.ofThisProcess().missing.isEmpty {
                     try? await ClusterNetwork(in: .ofThisProcess(), on: loop).clear()
                 }
@@ -79,7 +79,7 @@ struct StopCommand: Sendable {
                     _ = try await socket.call(Hypervisor.stopVM, .with { $0.id = id }, timeout: .seconds(60))
                     output.standard("\(id.printable())\n")
                 } catch let failure as PodFailure {
-                    // A failure of one sandbox does not keep the others from being stopped.
+                    // A failure of one sandbox does not prevent the stop of the others.
                     output.error(failure.text(of: "peerpodctl stop"))
                     status = ExitStatus.failure
                 }

@@ -2,25 +2,25 @@ internal import Configuration
 internal import LinuxIO
 internal import Telemetry
 
-/// Shows a report once, or repeatedly until Ctrl-C, as watch(1) does.
+/// Prints a report once, or repeatedly until Ctrl-C, like watch(1).
 struct WatchLoop: Sendable {
-    /// Shows one report; returns the exit status if it was the only one.
+    /// Prints one report. Returns the exit status, which is used only for a single report.
     typealias Show = @Sendable (EpollLoop, _ isRepeated: Bool) async -> Int32
 
     /// The pause between reports; nil for a single report.
     let interval: Duration?
 
-    /// Writes what precedes each of several reports: on a terminal the new report replaces the old one.
+    /// Writes the separator before each of several reports: on a terminal the new report replaces the old one.
     static func begin(_ output: Program.Output) {
         if StandardOutput.isTerminal {
-            // A command for the terminal, which `output` would show instead.
+            // A command for the terminal, which `output` would print as text.
             StandardOutput.write("\u{1b}[H\u{1b}[2J")
         } else {
             output.standard("\(WallTime.now)\n")
         }
     }
 
-    /// Shows the report on a loop of this thread; returns the exit status of a single report, or success once
+    /// Prints the report on a loop of this thread. Returns the exit status of a single report, or success when
     /// interrupted.
     func run(_ command: String, _ output: Program.Output, _ show: @escaping Show) -> Int32 {
         Signals.ignoreBrokenPipes()
@@ -42,7 +42,7 @@ struct WatchLoop: Sendable {
         return await withTaskGroup(of: Void.self) { group in
             group.addTask { _ = try? await signals.next() }
             group.addTask {
-                // A missing adaptor is reported each time, and may come back.
+                // A missing adaptor is reported each time, and may start again.
                 repeat { await show() } while (try? await loop.sleep(for: interval)) != nil
             }
             await group.next()

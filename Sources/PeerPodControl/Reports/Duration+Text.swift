@@ -1,10 +1,10 @@
 internal import Telemetry
 
 extension Duration {
-    /// In milliseconds.
+    /// The duration in milliseconds.
     var milliseconds: Double { self / .milliseconds(1) }
 
-    /// For people: "0.4 ms", "512 ms", "4.31 s", "2 min 05 s".
+    /// The duration in text form: "0.4 ms", "512 ms", "4.31 s", "2 min 05 s".
     var text: String {
         let milliseconds = self.milliseconds
         if milliseconds < 9.95 { return "\(decimal(milliseconds, places: 1)) ms" }
@@ -16,9 +16,9 @@ extension Duration {
     }
 }
 
-/// How long ago `created` was, in seconds since 1970, in the age's largest unit: "12s", "5m", "3h", "20d".
+/// The age of `created`, in seconds since 1970, in the age's largest unit: "12s", "5m", "3h", "20d".
 ///
-/// A clock that went back shows "0s". What cannot be such a time, or is more than a day ahead, is "unknown".
+/// A clock that was set back gives "0s". An impossible time, or a time more than a day ahead, gives "unknown".
 func ageText(of created: Int64, now: WallTime) -> String {
     let (seconds, isOutOfRange) = now.secondsSinceEpoch.subtractingReportingOverflow(created)
     guard created > 0, !isOutOfRange, seconds > -86_400 else { return "unknown" }

@@ -1,8 +1,8 @@
-/// Puts a name before each line of a byte stream that comes in pieces.
+/// Writes a name before each line of a byte stream that arrives in pieces.
 ///
-/// Only whole lines come out, so that what several pods print at once does not mix within one.
+/// It returns whole lines only, so that the simultaneous output of several pods does not mix within a line.
 struct LinePrefixer: Sendable {
-    /// The longest line that is held back; a longer one is broken here.
+    /// The longest line that is held back; a longer line is broken here.
     static let lineLimit = 64 << 10
 
     private let prefix: [UInt8]
@@ -26,7 +26,7 @@ struct LinePrefixer: Sendable {
         return lines
     }
 
-    /// What is left of a last line without an end, with one.
+    /// The rest of a last line without a line break, with a line break added.
     mutating func end() -> [UInt8] {
         guard !pending.isEmpty else { return [] }
         defer { pending.removeAll(keepingCapacity: true) }

@@ -2,19 +2,19 @@ internal import JSON
 internal import PeerPodProtocol
 internal import Telemetry
 
-/// What a pod's network looks like, for people and for programs.
+/// The report of a pod's network, for people and for programs.
 struct NetworkReport: Sendable {
     let status: PodNetworkStatus
 
-    /// What is to be made of it.
+    /// The result of the inspection.
     enum Verdict: String, Sendable {
         /// The pod was created without a network namespace, or without a tunnel.
         case none
-        /// Both ends are as planned.
+        /// Both ends match the plan.
         case sound
-        /// Something is wrong.
+        /// At least one fault was found.
         case broken
-        /// Nothing is wrong as far as is known, but the VM did not tell of its end.
+        /// No fault is known, but the VM did not report its end.
         case unclear
     }
 
@@ -67,7 +67,7 @@ struct NetworkReport: Sendable {
         return table
     }
 
-    /// Packets, and how much that was: "12 (1.2 kB)".
+    /// The number of packets and bytes: "12 (1.2 kB)".
     private static func passed(_ packets: UInt64, _ bytes: UInt64) -> String { "\(packets) (\(bytesText(bytes)))" }
 
     private func section(_ title: String, _ entries: [String]) -> [String] {
@@ -115,11 +115,11 @@ struct NetworkReport: Sendable {
     }
 }
 
-/// An amount of bytes for people, in powers of a thousand: "0 B", "980 B", "1.2 kB", "104.9 MB".
+/// An amount of bytes in text form, in powers of a thousand: "0 B", "980 B", "1.2 kB", "104.9 MB".
 func bytesText(_ bytes: UInt64) -> String {
     guard bytes >= 1000 else { return "\(bytes) B" }
     var (value, unit) = (Double(bytes), 0)
-    // What would be rounded to a thousand of one unit is one of the next.
+    // An amount that would round to a thousand of one unit is written in the next unit.
     while value >= 999.95, unit < 6 {
         value /= 1000
         unit += 1

@@ -1,11 +1,11 @@
-/// How a set of durations is spread.
+/// The distribution of a set of durations.
 struct Percentiles: Equatable, Sendable {
     let p50: Duration
     let p90: Duration
     let p99: Duration
     let max: Duration
 
-    /// By nearest rank: each figure is one that was really measured. Nil when nothing was.
+    /// By nearest rank: each value is a measured duration. Nil when there is none.
     init?(of durations: [Duration]) {
         let sorted = durations.sorted()
         guard let last = sorted.last else { return nil }

@@ -1,5 +1,5 @@
 extension PodTimeline {
-    /// One line a phase: its name, a bar where and as long as it was, and its length.
+    /// One line for each phase: its name, a bar at its time and of its length, and its duration.
     ///
     ///     create  ▏                                    12 ms
     ///     start   ███████████████████▌               2.10 s

@@ -1,13 +1,13 @@
 internal import JSON
 internal import Telemetry
 
-/// What a finished `run` tells: a timeline for one pod, percentiles for many, and every failure.
+/// The report of a finished `run`: a timeline for one pod, percentiles for several, and every failure.
 struct RunReport: Sendable {
     let outcomes: [PodOutcome]
     let concurrency: Int
     let elapsed: Duration
 
-    /// For people, as lines; bars are at most as wide as `width` columns allow.
+    /// The lines for people; bars are at most as wide as `width` columns allow.
     func lines(width: Int) -> [String] {
         var lines: [String]
         if outcomes.count == 1, let only = outcomes.first {
@@ -19,7 +19,7 @@ struct RunReport: Sendable {
         return lines + failureLines
     }
 
-    /// What went wrong, and nothing if nothing did.
+    /// The failures; empty if there are none.
     var failureLines: [String] {
         var lines: [String] = []
         for outcome in outcomes {
@@ -50,7 +50,7 @@ struct RunReport: Sendable {
         return table
     }
 
-    /// For each phase that some pod reached, and for all of them together.
+    /// The percentiles of each phase that at least one pod reached, and of all phases together.
     private var percentiles: [(name: String, spread: Percentiles)] {
         let phases = Phase.allCases.map { phase in
             (phase.rawValue, outcomes.compactMap { $0.timeline.length(of: phase) })
@@ -95,7 +95,7 @@ extension PodOutcome {
         }
     }
 
-    /// Both ends of its network, if they were inspected.
+    /// Both ends of the pod's network, if they were inspected.
     fileprivate var networkLines: [String] {
         switch network {
         case nil: []

@@ -16,11 +16,11 @@ struct TextTable: Sendable {
     /// Adds a row with as many cells as there are headings.
     mutating func add(_ cells: [String]) {
         precondition(cells.count == alignments.count, "\(cells.count) cells for \(alignments.count) columns")
-        // A control character in a name would break the table or steer the terminal.
+        // A control character in a name would break the table or change the terminal's state.
         rows.append(cells.map { $0.printable() })
     }
 
-    /// One line for the headings and one a row, without trailing spaces.
+    /// One line for the headings and one line for each row, without trailing spaces.
     var lines: [String] {
         let widths = alignments.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
         return rows.map { row in

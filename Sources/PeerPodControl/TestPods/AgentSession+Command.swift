@@ -3,7 +3,7 @@ internal import LinuxIO
 internal import TTRPC
 
 extension AgentSession {
-    /// How much the shim reads or writes at a time.
+    /// The most bytes of one read or write, as in the shim.
     private static let pieceLength = 32 << 10
 
     private enum Event {
@@ -13,7 +13,8 @@ extension AgentSession {
         case other
     }
 
-    /// Carries the command's input and outputs until it has ended and they are at their end; returns its status.
+    /// Forwards the command's input and outputs until the command has ended and both outputs are at their end; returns
+    /// its status.
     func runCommand() async throws -> Int32 {
         let signals = control.signalsForCommand()
         defer { control.commandHasEnded() }
@@ -59,9 +60,9 @@ extension AgentSession {
         }
     }
 
-    /// Reads until an error comes: at the end the agent answers with one that says `EOF`.
+    /// Reads until an error: at the end of the output the agent answers with an error that says `EOF`.
     ///
-    /// If the output is not read any more, the pod ends, as SIGPIPE would end a process.
+    /// If the reader of the output is closed, the pod ends, as SIGPIPE would end a process.
     private func read(
         _ method: Method<ReadStreamRequest, ReadStreamResponse>, to sink: @Sendable ([UInt8]) -> Bool
     ) async -> Event {
@@ -70,7 +71,7 @@ extension AgentSession {
             $0.execID = identity.sandbox
             $0.length = UInt32(Self.pieceLength)
         }
-        // An agent that is gone ends WaitProcess too, which says so.
+        // An agent that has died also ends WaitProcess, which reports the failure.
         while let answer = try? await call(method, request, timeout: nil) {
             guard sink(answer.data) else {
                 control.stop.set()
@@ -80,25 +81,25 @@ extension AgentSession {
         return .outputEnded
     }
 
-    /// GetOOMEvent answers when something was killed, so it is asked again and again.
+    /// GetOOMEvent answers when a process was killed, so the call is repeated.
     private func noteOutOfMemory() async -> Event {
         while (try? await call(AgentService.getOOMEvent, Empty(), timeout: nil)) != nil { progress.noteOutOfMemory() }
         return .other
     }
 
-    /// Our input goes to the command, if it is to have any; then its input is closed.
+    /// Forwards our input to the command, if the plan has input, and then closes the command's input.
     private func feedInput() async -> Event {
         if plan.readsStandardInput, let input = try? StandardInput(on: loop) {
             while let bytes = try? await input.read(upTo: Self.pieceLength), !bytes.isEmpty {
                 guard await write(bytes) else { return .other }
             }
         }
-        // A command that has ended already has no input to close.
+        // A command that has already ended has no input to close.
         _ = try? await call(AgentService.closeStdin, process)
         return .other
     }
 
-    /// Writes all of `bytes`; false when the command takes no more.
+    /// Writes all of `bytes`; returns false when the command reads no more.
     private func write(_ bytes: [UInt8]) async -> Bool {
         var rest = bytes[...]
         while !rest.isEmpty {
@@ -125,7 +126,7 @@ extension AgentSession {
             do {
                 _ = try await call(AgentService.signalProcess, request)
             } catch {
-                // A command that cannot be told to end is ended with its VM.
+                // If the command cannot receive the signal, its VM is stopped instead.
                 control.stop.set()
             }
         }

@@ -4,7 +4,7 @@ internal import TTRPC
 
 /// The shim's one connection to a pod's agent, for as long as the pod lives.
 ///
-/// Concurrency: every method may be called from any of the pod's tasks; the client keeps calls apart.
+/// Concurrency: any of the pod's tasks may call every method; the client separates the calls.
 struct AgentSession: Sendable {
     let client: Client
     let loop: EpollLoop
@@ -14,7 +14,7 @@ struct AgentSession: Sendable {
     let output: PodOutput
     let progress: PodProgress
     let timeouts: ShimTimeouts
-    /// Called when the command has ended, and the pod is still whole.
+    /// Called when the command has ended, before anything of the pod is removed.
     var atTheEnd: @Sendable () async -> Void = {}
 
     /// Runs the pod's command and returns its status.
@@ -38,7 +38,7 @@ struct AgentSession: Sendable {
         }
     }
 
-    /// Everything a plain pod needs before its command runs, in the shim's order.
+    /// Makes all calls that a plain pod needs before its command runs, in the shim's order.
     private func startCommand() async throws {
         try await check()
         _ = try await call(AgentService.getGuestDetails, .with { $0.memoryBlockSize = true })
@@ -53,7 +53,7 @@ struct AgentSession: Sendable {
         _ = try await call(AgentService.startContainer, .with { $0.containerID = identity.sandbox })
     }
 
-    /// Removes the container and the sandbox; what of it fails is noted, since StopVM ends them anyway.
+    /// Removes the container and the sandbox. Failures are only noted, because StopVM ends both in any case.
     private func takeDown() async {
         do {
             _ = try await call(AgentService.removeContainer, .with { $0.containerID = identity.sandbox })
@@ -65,7 +65,7 @@ struct AgentSession: Sendable {
         }
     }
 
-    /// Asks every five seconds whether the agent is well. One failure is final, as it is for the shim.
+    /// Checks the agent's health every five seconds. One failure is final, as in the shim.
     private func keepChecking() async throws -> Int32 {
         while true {
             try await loop.sleep(for: timeouts.betweenChecks)
@@ -82,7 +82,7 @@ struct AgentSession: Sendable {
         }
     }
 
-    /// Makes a call with the deadline that most have.
+    /// Makes a call with the usual deadline.
     ///
     /// - Throws: ``PodFailure``, or `CancellationError`.
     func call<Request: Message, Response: Message>(
@@ -107,7 +107,7 @@ struct AgentSession: Sendable {
 }
 
 extension CreateContainerRequest {
-    /// The pod's one container, which has the sandbox's id, as `ctr run` makes it.
+    /// The pod's only container, which has the sandbox's id, as `ctr run` creates it.
     fileprivate static func container(_ pod: PodIdentity, running command: [String]) -> Self {
         var process = OCIProcess()
         process.arguments = command

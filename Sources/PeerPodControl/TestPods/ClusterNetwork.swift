@@ -1,41 +1,41 @@
 internal import LinuxIO
 internal import PodNetwork
 
-/// The network that pods get from `peerpodctl run -network`, as a cluster's CNI plugin would make it:
+/// The network that pods get from `peerpodctl run -network`. It resembles the network of a cluster's CNI plugin:
 ///
 ///     node ─── bridge peerpodctl0 ─┬── peerpodctl-2 ─── eth0   /run/netns/peerpodctl-2
 ///              198.19.12.1/22      └── peerpodctl-3 ─── eth0   /run/netns/peerpodctl-3
 ///
-/// All runs of a machine share it. The first run makes the bridge, and the last run removes it. Each pod's number
-/// is a file that its run holds locked for as long as it lives, so that what a killed one has left is known, and
-/// cleared by the next.
+/// All runs of a machine share it. The first run creates the bridge, and the last run removes it. Each pod's number is
+/// a file that its run keeps locked until the run ends. So the next run finds the remains of a killed run, and removes
+/// them.
 ///
-/// Concurrency: what reads or changes the directory does so under the lock there; within this process `semaphore` lets
-/// one in at a time. Making and removing a pod's namespace needs no lock, because no other pod has its number.
+/// Concurrency: code that reads or changes the directory holds the lock in it; within this process `semaphore` admits
+/// one task at a time. Creating and removing a pod's namespace needs no lock, because no other pod has its number.
 final class ClusterNetwork: Sendable {
-    /// Where all this is; another than the usual only in tests.
+    /// The paths and addresses of the network; only tests change them.
     struct Place: Sendable {
-        /// Holds the lock, what is known of the network, and a file for each pod.
+        /// Contains the lock, the network's data, and a file for each pod.
         var directory = "/run/peerpodctl"
-        /// Where the pods' namespaces are mounted.
+        /// The directory in which the pods' namespaces are mounted.
         var namespaces = "/run/netns"
         var bridge = "peerpodctl0"
         /// Half of the range that RFC 2544 reserves for benchmarks, so it is not a real network.
         var pool = "198.19.0.0/16"
     }
 
-    /// The bits of the network: 1021 pods, about as many as a bridge takes.
+    /// The length of the network's prefix: 1021 pods, about the limit of a bridge.
     private static let length = 22
-    /// The gateway is 1, and the last number is the broadcast address.
+    /// The gateway has number 1, and the last number is the broadcast address.
     private static let numbers = 2...((1 << (32 - length)) - 2)
-    /// Others hold the lock for milliseconds at a time.
+    /// Other processes hold the lock for milliseconds at a time.
     private static let patience = Duration.seconds(30)
 
     private let place: Place
     private let host: NetworkNamespace
     private let loop: EpollLoop
     private let semaphore = AsyncSemaphore(1)
-    /// Whether this process has cleared what others left.
+    /// Whether this process has removed the remains of other runs.
     private let hasCleared = Lock(false)
 
     init(_ place: Place = Place(), in host: NetworkNamespace, on loop: EpollLoop) {
@@ -44,9 +44,9 @@ final class ClusterNetwork: Sendable {
         self.loop = loop
     }
 
-    /// Takes a number, and with it an address; the bridge is there once this returns.
+    /// Takes a number with its address. The bridge exists when this returns.
     ///
-    /// - Throws: ``PodFailure``, or `CancellationError`, and then has none.
+    /// - Throws: ``PodFailure``, or `CancellationError`; then no number is taken.
     func takeNumber() async throws -> PodNumber {
         try await alone(to: "creating the cluster's network") { [self] in
             try number()
@@ -71,16 +71,17 @@ final class ClusterNetwork: Sendable {
         return PodNumber(number, lock, network, subnet, path(number))
     }
 
-    /// Numbers are used in turn, so that an address is not reused while other hosts still remember its last pod.
+    /// Numbers are used in turn, so that an address is not reused while other hosts still have its last pod in their
+    /// caches.
     private static func next(after last: Int, _ taken: Set<Int>) -> Int? {
         (last + 1...last + numbers.count).lazy.map {
             numbers.lowerBound + ($0 - numbers.lowerBound) % numbers.count
         }.first { !taken.contains($0) }
     }
 
-    /// Makes the namespace of a pod, with its interface on the bridge.
+    /// Creates the namespace of a pod, with its interface on the bridge.
     ///
-    /// - Throws: ``PodFailure``; what is there by then is removed with the number.
+    /// - Throws: ``PodFailure``; parts that exist by then are removed with the number.
     func makeNamespace(_ number: PodNumber) async throws {
         try await attempt("creating the pod's network namespace") {
             let namespace = try NetworkNamespace.make(named: number.path)
@@ -89,9 +90,9 @@ final class ClusterNetwork: Sendable {
         }
     }
 
-    /// Removes a pod's namespace with all that is in it, and gives its number back.
+    /// Removes a pod's namespace with its contents, and releases its number.
     ///
-    /// - Throws: ``PodFailure``; what is left is tried again by ``clear()``.
+    /// - Throws: ``PodFailure``; ``clear()`` tries to remove the rest again.
     func giveBack(_ number: PodNumber) async throws {
         try await attempt("removing the pod's network namespace") { [self] in
             try remove(number.value, number.network)
@@ -101,7 +102,7 @@ final class ClusterNetwork: Sendable {
         }
     }
 
-    /// Removes what killed runs have left, and the whole network if it has no pods.
+    /// Removes the remains of killed runs, and the whole network if it has no pods.
     ///
     /// - Throws: ``PodFailure``, or `CancellationError`.
     func clear() async throws {
@@ -120,7 +121,7 @@ final class ClusterNetwork: Sendable {
                 living += 1
                 continue
             }
-            // Its run has ended, and no other process reads it while this one holds the network's lock.
+            // Its run has ended, and no other process reads the number while this process holds the network's lock.
             try remove(number, network)
             try DurableFile.remove(file(number))
         }
@@ -130,7 +131,7 @@ final class ClusterNetwork: Sendable {
         try DurableFile.remove(record)
     }
 
-    /// The subnet of the bridge, and the number that was given out last; nil when there is no bridge yet.
+    /// The subnet of the bridge, and the last number that was assigned; nil when there is no bridge yet.
     private func known() -> (subnet: NetPrefix, last: Int)? {
         guard let bytes = try? DurableFile.read(record, limit: 100) else { return nil }
         let words = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace)
@@ -144,7 +145,7 @@ final class ClusterNetwork: Sendable {
         try LocalNetwork.freeNetwork(in: pool, length: Self.length, seed: place.directory, host: host)
     }
 
-    /// Runs `body` while no other process reads or changes the directory, on a thread of its own.
+    /// Runs `body` on a separate thread while no other process reads or changes the directory.
     private func alone<Result: Sendable>(
         to operation: String, _ body: @escaping @Sendable () throws -> Result
     ) async throws -> Result {
@@ -177,9 +178,9 @@ final class ClusterNetwork: Sendable {
     private func takeLock() throws -> SharedFileLock? {
         let outcome = Swift.Result { () throws(SystemCallError) in try SharedFileLock.take(lockFile) }
         switch outcome {
-        // The last one out may have taken the file along in between,
+        // The last run to end may have removed the file meanwhile,
         case .success(let held): return held.flatMap { isLockFile($0) ? $0 : nil }
-        // or all of the directory.
+        // or the whole directory.
         case .failure(let error):
             guard error.isMissing else { throw error }
             return nil
@@ -200,7 +201,7 @@ final class ClusterNetwork: Sendable {
         }
     }
 
-    // MARK: what is where
+    // MARK: paths and names
 
     private func remove(_ number: Int, _ network: LocalNetwork) throws {
         try network.unplug(port: Self.port(number))
@@ -221,16 +222,16 @@ final class ClusterNetwork: Sendable {
     private var pods: String { "\(place.directory)/pods" }
     private func file(_ number: Int) -> String { "\(pods)/\(number)" }
     private func path(_ number: Int) -> String { "\(place.namespaces)/\(Self.port(number))" }
-    /// Also the namespace's name: at most 15 bytes.
+    /// The name of the port, and of the namespace: at most 15 bytes.
     private static func port(_ number: Int) -> String { "peerpodctl-\(number)" }
 }
 
-/// A pod's place in the cluster's network, for as long as its run has it.
+/// A pod's place in the cluster's network, until its run releases it.
 final class PodNumber: Sendable {
     fileprivate let value: Int
     fileprivate let network: LocalNetwork
     private let lock: SharedFileLock
-    /// Where the pod's namespace is.
+    /// The path of the pod's namespace.
     let path: String
     /// The pod's address, with the length of the network's prefix.
     let address: NetPrefix
@@ -247,7 +248,7 @@ final class PodNumber: Sendable {
     }
 }
 
-/// A file lock that closures can capture, which a `FileLock` cannot be.
+/// A file lock that closures can capture; a `FileLock` cannot be captured.
 private final class SharedFileLock: Sendable {
     private let lock: FileLock
     var descriptor: CInt { lock.descriptor }
@@ -262,7 +263,7 @@ private final class SharedFileLock: Sendable {
 }
 
 extension PodFailure {
-    /// The failure that an error makes of something done to a pod's network here.
+    /// The failure for an error in an operation on a pod's network.
     init(_ operation: String, network error: any Error) {
         switch error {
         case let failure as PodFailure: self = failure

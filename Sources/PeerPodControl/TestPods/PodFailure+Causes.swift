@@ -3,7 +3,7 @@ internal import LinuxIO
 internal import TTRPC
 
 extension PodFailure {
-    /// The failure that `error` makes of a call over the socket at `path`.
+    /// The failure for `error` of a call over the socket at `path`.
     init(_ operation: String, _ error: any Error, on path: String) {
         switch error {
         case let failure as PodFailure: self = failure
@@ -26,7 +26,7 @@ extension PodFailure {
         }
     }
 
-    /// What the code alone suggests; the other side's own words come first and often say more.
+    /// The advice for the code alone; the other side's message comes first and is often more exact.
     private static func advice(for status: Status, of operation: String) -> String {
         switch status.code {
         case .unimplemented:

@@ -3,14 +3,14 @@ internal import Telemetry
 
 /// A pod's network namespace, addresses and gateway.
 struct PodNetworkInfo: Equatable, Sendable {
-    /// Where its network namespace on the node is.
+    /// The path of the pod's network namespace on the node.
     let namespacePath: String
     /// Its addresses with their prefix lengths; empty when they could not be looked up.
     var addresses: [String] = []
     /// The next hop to other networks, if it is known.
     var gateway: String?
 
-    /// What is told of a pod before its command runs.
+    /// The line that announces a pod before its command runs.
     func line(of pod: PodIdentity) -> String {
         let gateway = gateway.map { ", gateway \($0)" } ?? ""
         let addresses = addresses.isEmpty ? "addresses unknown" : addresses.joined(separator: ", ")
@@ -18,7 +18,7 @@ struct PodNetworkInfo: Equatable, Sendable {
             .printable()
     }
 
-    /// The same for programs.
+    /// The announcement for programs.
     func json(of pod: PodIdentity) -> JSONValue {
         var object = JSONObject([
             ("pod", .string(pod.name)), ("namespace", .string(pod.namespace)), ("sandbox", .string(pod.sandbox)),
@@ -27,7 +27,7 @@ struct PodNetworkInfo: Equatable, Sendable {
         return .object(object)
     }
 
-    /// What of it is in a report, too.
+    /// The members that a report has, too.
     var fields: [(String, JSONValue)] {
         [
             ("networkNamespace", .string(namespacePath)), ("addresses", .array(addresses.map { .string($0) })),

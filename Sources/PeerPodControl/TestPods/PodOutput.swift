@@ -1,21 +1,21 @@
 internal import LinuxIO
 
-/// Where what a pod's command prints goes.
+/// The destination of the output of a pod's command.
 struct PodOutput: Sendable {
-    /// Takes bytes of one of the command's outputs as they come; false when they are not read any more.
+    /// Receives bytes of one of the command's outputs as they arrive; returns false when the reader is closed.
     let standard: @Sendable ([UInt8]) -> Bool
     let error: @Sendable ([UInt8]) -> Bool
     /// Called once when both outputs are at their end.
     let finish: @Sendable () -> Void
 
-    /// To our own outputs, byte for byte.
+    /// Writes to our own outputs, byte for byte.
     static let direct = PodOutput(
         standard: { StandardOutput.write($0) }, error: { StandardError.write($0) }, finish: {})
 
-    /// Nowhere.
+    /// Discards all output.
     static let none = PodOutput(standard: { _ in true }, error: { _ in true }, finish: {})
 
-    /// To our own outputs in whole lines, each with the pod's name before it.
+    /// Writes to our own outputs in whole lines, each with the pod's name before it.
     static func prefixed(with name: String) -> PodOutput {
         let standard = Lock(LinePrefixer(name))
         let error = Lock(LinePrefixer(name))

@@ -1,8 +1,8 @@
 internal import LinuxIO
 
-/// What is known of a pod while it lives: its timeline, and what went wrong on the side.
+/// The data about a pod during its life: its timeline, and failures that do not change its result.
 ///
-/// Concurrency: the tasks of one pod share it; everything is under its lock.
+/// Concurrency: the tasks of one pod share it; its lock guards all state.
 final class PodProgress: Sendable {
     private struct State {
         var timeline = PodTimeline()
@@ -21,7 +21,7 @@ final class PodProgress: Sendable {
     private let state = Lock(State())
     private let start = ContinuousClock.now
 
-    /// The phase before ends here, well or not, and this one begins.
+    /// Ends the phase before, whatever its result, and begins this phase.
     func enter(_ phase: Phase) {
         let now = ContinuousClock.now - start
         state.withLock { state in
@@ -30,25 +30,25 @@ final class PodProgress: Sendable {
         }
     }
 
-    /// The phase before ends here, and none begins: what comes now is not the pod's.
+    /// Ends the phase before and begins none: the time that follows does not belong to the pod.
     func pause() {
         let now = ContinuousClock.now - start
         state.withLock { $0.endPhase(now) }
     }
 
-    /// Notes where in the network the pod is.
+    /// Notes the pod's place in the network.
     func note(_ networkInfo: PodNetworkInfo) { state.withLock { $0.networkInfo = networkInfo } }
 
-    /// Notes what its network looks like.
+    /// Notes the report of the pod's network.
     func note(_ network: NetworkFinding) { state.withLock { $0.network = network } }
 
-    /// Notes what went wrong, but does not change how the pod ended.
+    /// Notes a failure that does not change the pod's result.
     func note(_ trouble: PodFailure) { state.withLock { $0.teardownFailures.append(trouble) } }
 
     /// Notes that the VM's kernel killed a process because memory ran out.
     func noteOutOfMemory() { state.withLock { $0.outOfMemoryKills += 1 } }
 
-    /// All of it, as the outcome of the pod; the last phase ends here.
+    /// Returns the outcome of the pod, and ends the last phase.
     func outcome(of pod: PodIdentity, _ result: PodOutcome.Result) -> PodOutcome {
         let now = ContinuousClock.now - start
         return state.withLock { state in
@@ -62,10 +62,10 @@ final class PodProgress: Sendable {
     }
 }
 
-/// What a pod is called, by Kubernetes and by containerd.
+/// A pod's names in Kubernetes and in containerd.
 struct PodIdentity: Sendable {
     let name: String
     let namespace: String
-    /// The sandbox's id, and that of its only container.
+    /// The id of the sandbox and of its only container.
     let sandbox: String
 }

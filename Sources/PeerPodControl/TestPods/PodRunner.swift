@@ -1,17 +1,17 @@
 internal import LinuxIO
 
-/// Runs all pods of a plan, so many at a time.
+/// Runs all pods of a plan, a limited number at a time.
 struct PodRunner: Sendable {
     let plan: RunPlan
     let loop: EpollLoop
     let control: RunControl
-    /// Where a pod's output goes, by the pod's name.
+    /// The destination of a pod's output, by the pod's name.
     let output: @Sendable (String) -> PodOutput
     var cluster: ClusterNetwork?
-    /// Told of each pod's place in the network before its command runs.
+    /// Called with each pod's place in the network before its command runs.
     var announce: @Sendable (PodIdentity, PodNetworkInfo) -> Void = { _, _ in }
 
-    /// Returns when every pod that began has ended, with their outcomes in order of their names.
+    /// Returns when every pod that began has ended, with the outcomes in the order of the pods' names.
     func run() async -> [PodOutcome] {
         let names = plan.podNames
         let next = Lock(0)

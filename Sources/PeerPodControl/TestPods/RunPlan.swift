@@ -1,17 +1,17 @@
-/// What `peerpodctl run` is told to do.
+/// The plan of a `peerpodctl run`.
 struct RunPlan: Sendable {
     /// The hypervisor socket.
     let socket: String
-    /// How many pods, and how many of them at the same time.
+    /// The number of pods, and the number of them that run at the same time.
     let pods: Int
     let concurrency: Int
-    /// The name of the pod; of many, what their names begin with.
+    /// The name of the pod; for several pods, the beginning of their names.
     let name: String
     let namespace: String
-    /// What CreateVM gets in addition to the pod's name and namespace.
+    /// The annotations in CreateVM in addition to the pod's name and namespace.
     let annotations: [String: String]
     let network: RunNetwork
-    /// How long StartVM may take, as kata's `remote_hypervisor_timeout`.
+    /// The time limit of StartVM, like kata's `remote_hypervisor_timeout`.
     let timeout: Duration
     /// The agent policy to set, if one is given.
     let policy: String?
@@ -29,17 +29,17 @@ struct RunPlan: Sendable {
     }
 }
 
-/// The network namespace that the pods are said to have.
+/// The network namespace that CreateVM names for the pods.
 enum RunNetwork: Equatable, Sendable {
     /// None: the pods have the network of their VMs.
     case none
-    /// One that is there already.
+    /// A namespace that exists already.
     case existing(path: String)
-    /// One of its own for each, in a network that this machine's runs share.
+    /// A separate namespace for each pod, in a network that this machine's runs share.
     case made
 }
 
-/// A sandbox's id as containerd makes them: 64 random hexadecimal digits.
+/// A sandbox's id in containerd's form: 64 random hexadecimal digits.
 func randomSandboxID() -> String {
     var random = SystemRandomNumberGenerator()
     return (0..<64).map { _ in String(Int.random(in: 0..<16, using: &random), radix: 16) }.joined()

@@ -5,21 +5,21 @@ internal import PodNetwork
 internal import TTRPC
 internal import Telemetry
 
-/// One pod, treated as kata's Go shim treats it in remote mode.
+/// One pod, handled as kata's Go shim handles it in remote mode.
 ///
 ///     CreateVM ─> StartVM ─> one agent connection: Check, CreateSandbox, … WaitProcess,
 ///                            pings all the while ─> RemoveContainer, DestroySandbox ─> StopVM
 ///
-/// Whatever happens on the way, StopVM comes last.
+/// StopVM comes last in every case.
 struct ShimPod: Sendable {
     let plan: RunPlan
     let identity: PodIdentity
     let control: PodControl
     let output: PodOutput
     let hypervisor: HypervisorSocket
-    /// Where the pod gets its network namespace from, if it is to have one made.
+    /// The network that creates the pod's namespace, if the plan requires that.
     var cluster: ClusterNetwork?
-    /// Told of the pod's place in the network before its command runs.
+    /// Called with the pod's place in the network before its command runs.
     var announce: @Sendable (PodIdentity, PodNetworkInfo) -> Void = { _, _ in }
     var timeouts = ShimTimeouts()
     let progress = PodProgress()
@@ -33,7 +33,7 @@ struct ShimPod: Sendable {
             return try await live(at: networkInfo, mayHaveVM)
         }
         if mayHaveVM.isSet { await stopVM() }
-        // As with Kubernetes, the namespace goes when the shim has stopped the VM.
+        // As in Kubernetes, the namespace is removed after the shim has stopped the VM.
         if let number = number.withLock({ $0 }) { await giveBack(number) }
         return progress.outcome(of: identity, result)
     }
@@ -59,11 +59,12 @@ struct ShimPod: Sendable {
         }
     }
 
-    /// The pod's place in the network; nil if it has none. What is made for it is noted in `number` first.
+    /// The pod's place in the network; nil if it has none. A namespace that is created for the pod is noted in `number`
+    /// first.
     private func networkInfo(_ number: Lock<PodNumber?>) async throws -> PodNetworkInfo? {
         switch (plan.network, cluster) {
         case (.existing(let path), _):
-            // What is wrong with it, CreateVM will say.
+            // CreateVM will report a fault of the namespace.
             let networks = try? PodNetworkExecutor(logger: Logger.silent)
             guard let interface = try? await networks?.inspect(path) else { return PodNetworkInfo(namespacePath: path) }
             return PodNetworkInfo(
@@ -108,7 +109,7 @@ struct ShimPod: Sendable {
         }
     }
 
-    /// Has a single pod's network shown, as it is while there still is one.
+    /// Requests the report of a single pod's network, while the network still exists.
     private func look(at networkInfo: PodNetworkInfo?) async {
         guard networkInfo != nil, plan.pods == 1 else { return }
         progress.pause()
@@ -131,13 +132,13 @@ struct ShimPod: Sendable {
         } catch let refusal as PodFailure {
             throw refusal
         } catch {
-            // We hung up, and do not know what had become of the call by then.
+            // We closed the connection, and do not know the state of the call at that time.
             mayHaveVM.set()
             throw error
         }
     }
 
-    /// The agent's socket exists once StartVM has answered, but kata's shim retries for a while, so this does too.
+    /// The agent's socket exists once StartVM has answered. But kata's shim retries for a while, so this does too.
     private func dial(_ path: String) async throws -> Stream {
         let deadline = ContinuousClock.now + timeouts.dialAgent
         while true {
@@ -171,7 +172,7 @@ struct ShimPod: Sendable {
     }
 
     private func createRequest(_ networkInfo: PodNetworkInfo?) -> CreateVMRequest {
-        // The shim always sends all of these; empty and "0" mean unset.
+        // The shim always sends all of these; an empty value and "0" mean unset.
         var annotations = [
             Annotation.podName: identity.name, Annotation.podNamespace: identity.namespace,
             Annotation.machineType: "", Annotation.image: "", Annotation.vcpus: "0", Annotation.memory: "0",

@@ -2,7 +2,7 @@ internal import LinuxIO
 
 /// Connects to the agent for a connection of the node, once the node has sent bytes.
 struct AgentDialer {
-    /// The agent's end, and what the node has sent meanwhile.
+    /// The agent's end, and the bytes that the node has sent meanwhile.
     struct Answer: Sendable {
         let agent: Stream
         let held: [UInt8]
@@ -12,9 +12,9 @@ struct AgentDialer {
     private let loop: EpollLoop
     private let patience: Duration
 
-    /// Bytes of the node to buffer while the agent does not answer: a few calls.
+    /// The limit of the node's bytes to buffer until the agent answers. A few calls fit.
     private static let holdLimit = 64 << 10
-    /// The pause between attempts; an agent is ready as soon as its socket exists.
+    /// The pause between attempts. An agent is ready as soon as its socket exists.
     private static let pause = Duration.milliseconds(25)
 
     init(_ address: SocketAddress, on loop: EpollLoop, patience: Duration) {
@@ -26,16 +26,16 @@ struct AgentDialer {
     /// Waits for the node's first bytes, then connects to the agent.
     ///
     /// If the node closes the connection before the agent answers, the result is nil.
-    /// - Throws: `SystemCallError` with what the agent's socket said last, or what the node's stream failed with.
+    /// - Throws: `SystemCallError` with the last error of the agent's socket, or the error of the node's stream.
     func answer(_ node: any ByteStream) async throws -> Answer? {
         let first = try await firstBytes(of: node)
         if first.isEmpty { return nil }
-        // The usual case: the agent answers at once, and the node's connection need not be watched.
+        // Usually the agent answers at once, and the node's connection need not be watched.
         if let agent = try? await Stream.connect(to: address, on: loop) { return Answer(agent: agent, held: first) }
         return try await persist(for: node, first)
     }
 
-    /// The node's first bytes, in an array of just their size; empty when the node closes the connection.
+    /// The node's first bytes, in an array of exactly their size; empty when the node closes the connection.
     private func firstBytes(of node: any ByteStream) async throws -> [UInt8] {
         while true {
             if let bytes = try AgentDialer.whatIsThere(in: node) { return bytes }
@@ -65,7 +65,7 @@ struct AgentDialer {
         return Answer(agent: agent, held: held.withLock { $0 })
     }
 
-    /// Retries until the agent answers or the timeout is over.
+    /// Retries until the agent answers or the timeout expires.
     private func connect() async throws -> Stream {
         let deadline = ContinuousClock.now.advanced(by: patience)
         while true {
@@ -78,7 +78,7 @@ struct AgentDialer {
         }
     }
 
-    /// Collects what the node sends; returns when the node closes the connection.
+    /// Collects the bytes from the node; returns when the node closes the connection.
     private func takeIn(_ node: any ByteStream, into held: Lock<[UInt8]>) async throws {
         while true {
             let room = AgentDialer.holdLimit - held.withLock { $0.count }
@@ -87,7 +87,7 @@ struct AgentDialer {
                 if bytes.isEmpty { return }
                 held.withLock { $0 += bytes }
             } else {
-                // The buffer is full: a close behind it is not noticed before the agent answers.
+                // The buffer is full, so a later close is not detected before the agent answers.
                 try await loop.sleep(for: .seconds(3600))
             }
         }

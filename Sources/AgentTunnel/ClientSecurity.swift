@@ -1,18 +1,18 @@
 public import TLS
 
-/// How the node's end authenticates the VM, and itself to the VM.
+/// The settings by which the node authenticates the VM, and itself to the VM.
 public struct ClientSecurity: Sendable {
     /// The trusted authorities and the node's certificate.
     public let context: TLSContext
-    /// The name the VM's certificate must have: the VM's own, or ``fixedServerName``.
+    /// The name that the VM's certificate must have: the VM's own name, or ``fixedServerName``.
     public let serverName: String
-    /// Sessions with this one VM.
+    /// The sessions with this VM.
     public let sessions: TLSSessionCache
 
-    /// The name in every VM's certificate when the files of the user are used.
+    /// The name in every VM's certificate when the user supplies certificate files.
     public static let fixedServerName = "podvm-server"
 
-    /// Checks `serverName` with what `context` trusts.
+    /// Makes settings that check `serverName` with the trusted authorities of `context`.
     public init(context: TLSContext, serverName: String, sessions: TLSSessionCache = TLSSessionCache()) {
         self.context = context
         self.serverName = serverName

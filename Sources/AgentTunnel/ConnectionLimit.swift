@@ -2,18 +2,18 @@ internal import LinuxIO
 
 /// A bounded number of connections.
 ///
-/// The allocator keeps the memory of many connections when they end, so this type returns it to the system then.
+/// The allocator keeps the memory of many connections when they end, so this type returns the memory to the system.
 final class ConnectionLimit: Sendable {
     private struct State {
         var left: Int
         var taken = 0
-        /// The most connections at once since memory was returned to the system.
+        /// The maximum number of simultaneous connections since memory was returned to the system.
         var peak = 0
     }
 
     private let state: Lock<State>
 
-    /// So many connections at once leave memory behind that is worth returning.
+    /// The number of simultaneous connections above which memory is returned to the system.
     private static let worthTrimming = 64
 
     init(_ count: Int) { state = Lock(State(left: count)) }

@@ -1,9 +1,9 @@
 public import LinuxIO
 public import TLS
 
-/// Why a VM's forwarder could not be connected to.
+/// The reason why a connection to a VM's forwarder failed.
 public struct DialError: Error, Equatable, Sendable {
-    /// What the last attempt ended with.
+    /// The error of the last attempt.
     public enum Cause: Equatable, Sendable {
         /// No answer of any kind.
         case unanswered
@@ -11,17 +11,17 @@ public struct DialError: Error, Equatable, Sendable {
         case refused
         /// The network has no route to the address.
         case unreachable(String)
-        /// A connection was made, and broke before it could be used.
+        /// A connection was made, but broke before it could be used.
         case broken(String)
-        /// The peer is not authentic, or does not accept the node's certificate. Not tried again.
+        /// The peer is not authentic, or does not accept the node's certificate. There is no further attempt.
         case distrust(TLSError)
     }
 
-    /// Where the forwarder should have been.
+    /// The forwarder's address.
     public let address: SocketAddress
-    /// How often it was tried.
+    /// The number of attempts.
     public let attempts: Int
-    /// What the last attempt ended with.
+    /// The error of the last attempt.
     public let cause: Cause
 
     /// What an operator should check.

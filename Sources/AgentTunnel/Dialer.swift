@@ -3,11 +3,11 @@ internal import TLS
 
 /// Connects to one VM's forwarder, and retries until it answers.
 ///
-/// A VM that boots first drops packets, then refuses connections, then answers; each attempt is
-/// short, so that the answer is noticed within half a second in the first case and within
-/// the longest pause, a fifth of a second, in the second.
+/// A booting VM first drops packets, then refuses connections, then answers. Each attempt is short, so the dialer
+/// detects the answer within 0.5 seconds after dropped packets, and within the longest pause (0.2 seconds) after
+/// refusals.
 public struct Dialer: Sendable {
-    /// How long single steps may take.
+    /// The time limits of single steps.
     public struct Timeouts: Sendable {
         /// One connection attempt. The kernel repeats a lost SYN only after a second.
         public var connect = Duration.milliseconds(500)
@@ -18,7 +18,7 @@ public struct Dialer: Sendable {
         var firstPause = Duration.milliseconds(2)
         /// The longest pause.
         var longestPause = Duration.milliseconds(200)
-        /// How long a broken path may stay undetected once connected.
+        /// The time within which a broken path of an open connection is detected.
         public var silence = Duration.seconds(30)
 
         /// The defaults.
@@ -30,13 +30,14 @@ public struct Dialer: Sendable {
     private let security: ClientSecurity?
     private let loop: EpollLoop
     private let timeouts: Timeouts
-    /// Shared by the copies of this dialer.
+    /// The copies of this dialer share it.
     private let semaphore = AsyncSemaphore(Dialer.attemptsAtOnce)
 
-    /// Fewer than the handshakes that the forwarder allows at once: more would make it drop this node's own.
+    /// The limit of simultaneous attempts. It is lower than the forwarder's limit of handshakes, so the forwarder does
+    /// not drop this node's handshakes.
     private static let attemptsAtOnce = 32
 
-    /// Connects to `address`; without `security`, without TLS.
+    /// Makes a dialer for `address`; nil for `security` means no TLS.
     public init(
         to address: SocketAddress, security: ClientSecurity?, on loop: EpollLoop, timeouts: Timeouts = Timeouts()
     ) {
@@ -46,8 +47,8 @@ public struct Dialer: Sendable {
         self.timeouts = timeouts
     }
 
-    /// Connects, trying until `deadline`, and at least once; calls `note` with the error of each failed attempt except
-    /// the last.
+    /// Connects, with at least one attempt and further attempts until `deadline`. Calls `note` with the error of each
+    /// failed attempt except the last.
     ///
     /// - Throws: ``DialError``, or `CancellationError`.
     public func connect(
@@ -56,10 +57,11 @@ public struct Dialer: Sendable {
         try await connect(deadline: deadline, noting: note) { try await attempt(until: deadline) }
     }
 
-    /// Connects to what the forwarder serves beside the agent, trying until `deadline`; nil if it does not know
-    /// `protocolName`.
+    /// Connects to the forwarder's service `protocolName`, with attempts until `deadline`; nil if the forwarder does
+    /// not have the service.
     ///
-    /// The forwarder's first answer decides; there is no second attempt. Without TLS, there is no way to ask.
+    /// The forwarder's first answer is final; there is no attempt after it. Without TLS, the service cannot be
+    /// requested.
     /// - Throws: ``DialError``, or `CancellationError`.
     public func connect(
         speaking protocolName: String, deadline: ContinuousClock.Instant
@@ -100,7 +102,7 @@ public struct Dialer: Sendable {
             }
             let now = ContinuousClock.now
             let pause = min(max((now - start) / 10, timeouts.firstPause), timeouts.longestPause)
-            // Counted from the attempt's beginning: an attempt without an answer has already taken long enough.
+            // The pause starts with the attempt, because an attempt without an answer has already taken long enough.
             let paused = began.advanced(by: pause * Double.random(in: 0.75...1))
             let next = max(paused, now.advanced(by: timeouts.firstPause))
             let failure = DialError(address: address, attempts: attempts, cause: cause)

@@ -2,41 +2,41 @@ public import LinuxIO
 public import TLS
 public import Telemetry
 
-/// The VM's end of the tunnel: one connection to the agent for each that comes from the node.
+/// The VM's end of the tunnel. It opens one connection to the agent for each connection from the node.
 ///
-/// Every host that can reach the port may connect, so a connection counts for nothing until its TLS
-/// handshake is done: the time for a handshake is limited, and when too many are in progress the oldest
-/// is dropped.
+/// Every host that can reach the port may connect, so a connection is not trusted until its TLS handshake has ended.
+/// The time for a handshake is limited, and when too many handshakes are in progress, the oldest is dropped.
 ///
-/// A node that asks for an application protocol (ALPN) which is served here talks to that service instead of the agent.
+/// A node that requests an application protocol (ALPN) of the tunnel is connected to that service instead of the agent.
 public struct GuestTunnel: Sendable {
-    /// What the node, and clients that are not authenticated yet, may use.
+    /// The limits for the node, and for clients that are not authenticated yet.
     public struct Limits: Sendable {
-        /// How long a handshake may take.
+        /// The time limit of a handshake.
         var handshake = Duration.seconds(10)
-        /// Handshakes at once; beyond it the oldest is dropped, unless it is younger than ``grace``.
+        /// The limit of simultaneous handshakes. Above it the oldest is dropped, unless it is younger than ``grace``.
         var handshakes = 128
-        /// What an honest handshake may take on a busy machine. A crowd of such may be four times ``handshakes``.
+        /// The time of an honest handshake on a busy machine. The number of younger handshakes may be four times
+        /// ``handshakes``.
         public var grace = Duration.seconds(1)
-        /// Connections at once, handshakes included.
+        /// The limit of simultaneous connections, with handshakes.
         public var connections = 4096
-        /// Connections at once that speak one of the application protocols.
+        /// The limit of simultaneous connections with an application protocol.
         public var services = 8
-        /// How long a connection to such a service may last: the services answer short calls.
+        /// The time limit of a connection with an application protocol. The services answer short calls.
         public var service = Duration.seconds(30)
-        /// How long the agent may take to start, from the first byte for it.
+        /// The time limit for the agent's start, from the first byte for the agent.
         public var agentStart = Duration.seconds(150)
-        /// How long a broken path to the node may stay undetected.
+        /// The time within which a broken path to the node is detected.
         public var silence = Duration.seconds(30)
 
         /// The defaults.
         public init() {}
     }
 
-    /// Makes the filter for one connection's bytes to the agent; nil lets them pass.
+    /// Makes the filter for one connection's bytes to the agent; nil means no filter.
     public typealias FilterFactory = @Sendable () -> sending (any StreamFilter)?
 
-    /// Serves one connection, which is closed when it returns; cancelled when its time is over.
+    /// Serves one connection, which is closed when the function returns. It is cancelled when its time limit expires.
     public typealias ProtocolHandler = @Sendable (any ByteStream) async -> Void
 
     private let listener: Listener
@@ -49,11 +49,11 @@ public struct GuestTunnel: Sendable {
     private let loop: EpollLoop
     private let log: RateLimitedLogger
 
-    /// Serves `listener`, which the tunnel then owns.
+    /// Makes a tunnel that owns and serves `listener`.
     ///
-    /// Without a `context` it serves without TLS, for tests only. `agent`
-    /// is dialed when a connection has bytes for it, which then go through a `filter` of its own.
-    /// A client that asks for one of `protocols`, by its name, gets that service; without TLS, clients cannot ask.
+    /// Without a `context` it serves without TLS, for tests only. It connects to `agent` when a connection has bytes
+    /// for the agent. Each connection's bytes go through a `filter` of its own. A client that requests one of
+    /// `protocols` by its name gets that service; without TLS, clients cannot request a service.
     public init(
         _ listener: Listener, security context: TLSContext?, agent: SocketAddress, limits: Limits = Limits(),
         on loop: EpollLoop, logger: Logger = .silent, protocols: [String: ProtocolHandler] = [:],
@@ -70,7 +70,7 @@ public struct GuestTunnel: Sendable {
         makeFilter = filter
     }
 
-    /// Serves until cancelled; then, everything is closed.
+    /// Serves until cancelled; then closes all connections.
     ///
     /// - Throws: `CancellationError`, or `SystemCallError` when the port can no longer be served.
     public func run() async throws {

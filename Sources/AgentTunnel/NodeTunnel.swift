@@ -3,18 +3,18 @@ public import Telemetry
 
 /// The node's end of one sandbox's tunnel.
 ///
-/// Each connection to the agent socket becomes, with its first byte, one connection to the VM's
-/// forwarder, and either closes with the other. The tunnel does not decode the bytes, so it cannot answer
-/// calls in flight when the path to the VM breaks: it closes the shim's connection, which
-/// ttrpc's clients turn into an error for each of those calls. The next connection dials again.
+/// With its first byte, each connection to the agent socket gets one connection to the VM's forwarder. When one of them
+/// closes, the other closes too. The tunnel does not decode the bytes, so it cannot answer calls in flight when the
+/// path to the VM breaks. It closes the shim's connection, and ttrpc's clients return an error for each of these calls.
+/// The next connection dials again.
 public struct NodeTunnel: Sendable {
-    /// What one sandbox may use.
+    /// The limits of one sandbox.
     public struct Limits: Sendable {
-        /// Connections at once; further ones are closed. Idle ones cost little: they have no connection to the VM.
+        /// The limit of simultaneous connections; further ones are closed. Idle ones have no connection to the VM.
         public var connections = 2048
-        /// How long a later connection may take to reach the forwarder.
+        /// The time within which a later connection must reach the forwarder.
         public var dialing = Duration.seconds(30)
-        /// How long an unused connection to the forwarder is kept for the next client.
+        /// The time for which an unused connection to the forwarder is kept for the next client.
         public var preconnectedIdle = Duration.seconds(10)
 
         /// The defaults.
@@ -29,13 +29,14 @@ public struct NodeTunnel: Sendable {
     private let log: RateLimitedLogger
     private let use = SocketUse()
 
-    /// When a client was last connected to the agent socket: now, while one is; nil before the first.
+    /// The last time at which a client was connected to the agent socket. It is now while a client is connected, and
+    /// nil before the first client.
     public var lastUse: ContinuousClock.Instant? { use.last }
 
-    /// Serves the agent socket `listener`, which the tunnel then owns.
+    /// Makes a tunnel that owns and serves the agent socket `listener`.
     ///
-    /// `preconnected` is a connection to the forwarder on which nothing has been sent: the first client gets it,
-    /// unless it has broken by then.
+    /// `preconnected` is a connection to the forwarder without any sent bytes. The first client gets it, unless it
+    /// breaks before.
     public init(
         _ listener: Listener, to dialer: Dialer, preconnected: (any ByteStream)? = nil, limits: Limits = Limits(),
         on loop: EpollLoop, logger: Logger = .silent
@@ -48,7 +49,7 @@ public struct NodeTunnel: Sendable {
         log = RateLimitedLogger(logger)
     }
 
-    /// Serves until cancelled; then, everything is closed.
+    /// Serves until cancelled; then closes all connections.
     ///
     /// - Throws: `CancellationError`, or `SystemCallError` when the socket can no longer be served.
     public func run() async throws {
@@ -103,7 +104,7 @@ public struct NodeTunnel: Sendable {
     }
 }
 
-/// How many clients are connected to a socket, and when the last one was.
+/// The number of connected clients of a socket, and the last time at which a client was connected.
 private final class SocketUse: Sendable {
     private let state = Lock((connections: 0, end: nil as ContinuousClock.Instant?))
 

@@ -2,9 +2,9 @@ internal import LinuxIO
 
 /// Connects to the VM's forwarder before a client needs the connection.
 ///
-/// The first connection is made when the pod starts, because kata's shim connects next. Later, a client that comes
-/// soon after another makes a third one likely: the next connection is then made in advance, so that the third does
-/// not wait for a handshake. A connection that no client takes in time is closed, so that idle pods have none.
+/// The first connection is made when the pod starts, because kata's shim connects next. Later, if a client connects
+/// soon after another, a third client is likely. The next connection is then made in advance, so the third client does
+/// not wait for a handshake. A connection that no client takes in time is closed, so idle pods have no connection.
 final class Preconnector: Sendable {
     private struct Connection {
         let stream: any ByteStream
@@ -13,7 +13,7 @@ final class Preconnector: Sendable {
 
     private enum Next {
         case none
-        /// A connection is being made, for the client that waits for it or for the next one.
+        /// A connection is being made, for the waiting client or for the next client.
         case dialing(client: CheckedContinuation<(any ByteStream)?, Never>?)
         case ready(Connection)
         case closed
@@ -21,7 +21,7 @@ final class Preconnector: Sendable {
 
     private struct State {
         var next: Next
-        /// The time of the last client.
+        /// The time at which the last client connected.
         var lastClient: ContinuousClock.Instant?
     }
 

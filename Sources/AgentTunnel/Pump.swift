@@ -2,16 +2,15 @@ internal import LinuxIO
 
 /// One direction of a relay.
 ///
-/// For speed, all bytes that have arrived are read and written at once, and only then does the pump
-/// wait. It holds a buffer only in between.
+/// For speed, the pump reads and writes all bytes that have arrived, and then waits. It holds no buffer while it waits.
 struct Pump {
     private let source: any ByteStream
     private let sink: any ByteStream
     private var filter: (any StreamFilter)?
-    /// What the filter put out; kept for its capacity while it is small.
+    /// The filter's output. The pump keeps a small array to use its capacity again.
     private var filtered: [UInt8] = []
 
-    /// The most capacity to keep between two turns.
+    /// The maximum capacity to keep between two turns.
     private static let keptCapacity = 4 << 10
 
     init(from source: any ByteStream, to sink: any ByteStream, filter: (any StreamFilter)?) {
@@ -28,16 +27,16 @@ struct Pump {
         try await forward(room, held.count)
     }
 
-    /// Carries bytes until the source ends, then half-closes the sink.
+    /// Forwards bytes until the source ends, then half-closes the sink.
     mutating func run() async throws {
         while try await carryWhatIsThere() { try await source.wait(for: .reading) }
         try await sink.finishWriting()
     }
 
-    /// Carries all that can be read now; false at the end.
+    /// Forwards all bytes that can be read now; false at the end.
     private mutating func carryWhatIsThere() async throws -> Bool {
         let room = BufferPool.shared.borrow()
-        // The loop ends: a stream returns a limited amount before it has to be waited for.
+        // The loop ends, because a stream returns a limited number of bytes before the pump must wait.
         while let count = unsafe try source.tryRead(into: room.bytes) {
             if count == 0 { return false }
             try await forward(room, count)

@@ -1,7 +1,7 @@
 internal import LinuxIO
 internal import Telemetry
 
-/// Warnings that a peer can cause: the log has a few in each period, because an attacker could flood it.
+/// Logs warnings that a peer can cause. The log gets a few in each period, because an attacker could flood it.
 final class RateLimitedLogger: Sendable {
     private struct State {
         var window = ContinuousClock.now
@@ -11,7 +11,7 @@ final class RateLimitedLogger: Sendable {
     private let state = Lock(State())
     private let logger: Logger
 
-    /// Warnings in one window; further ones are written for debugging only.
+    /// The limit of warnings in one window. Further warnings are logged at debug level.
     private static let limit = 20
     private static let window = Duration.seconds(10)
 

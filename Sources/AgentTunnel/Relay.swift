@@ -1,16 +1,15 @@
 internal import LinuxIO
 
-/// Carries bytes both ways between `near` and `far` until both ways have ended, or one failed.
+/// Forwards bytes in both directions between `near` and `far` until both directions have ended, or one failed.
 ///
-/// Nothing is decoded. An end that does not read makes the other end's writes wait, with at most
-/// a quarter MiB of plain bytes held in between. An end in one direction is carried over as a
-/// half-close while the other direction goes on; a failure closes both streams at once, since
-/// an end whose peer is gone should notice it. Returns, or throws, with
-/// both streams closed.
+/// The relay does not decode bytes. If one end does not read, the other end's writes wait, and the relay holds at most
+/// 256 KiB of plain bytes. An end in one direction becomes a half-close, and the other direction continues. A failure
+/// closes both streams at once, so each end detects the loss of its peer. Both streams are closed when the function
+/// returns or throws.
 ///
-/// `filter` sees the bytes from `near` to `far`. `held` are such bytes that were read before;
-/// they go first, through the filter.
-/// - Throws: what the first failing direction failed with; `CancellationError` when cancelled.
+/// `filter` processes the bytes from `near` to `far`. `held` are bytes of this direction that were read before. They
+/// are forwarded first, through the filter.
+/// - Throws: the error of the first direction that fails; `CancellationError` when cancelled.
 func relay(
     _ near: any ByteStream, _ far: any ByteStream, filter: sending (any StreamFilter)? = nil, held: [UInt8] = []
 ) async throws {
@@ -39,13 +38,13 @@ func relay(
     if let error = failure.error { throw error }
 }
 
-/// Remembers the first failure; closing the streams causes further ones, which do not count.
+/// Stores the first failure. Later failures are ignored, because closing the streams causes them.
 private final class FirstFailure: Sendable {
     private let kept = Lock<(any Error)?>(nil)
 
     var error: (any Error)? { kept.withLock { $0 } }
 
-    /// Keeps `error` if it is the first, and wakes the other direction by closing both streams.
+    /// Stores `error` if it is the first, and closes both streams to wake the other direction.
     func note(_ error: any Error, closing near: any ByteStream, _ far: any ByteStream) {
         kept.withLock { kept in if kept == nil { kept = error } }
         near.close()

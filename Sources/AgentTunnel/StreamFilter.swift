@@ -1,19 +1,19 @@
-/// Sees every byte of one direction of a relay, and may change them.
+/// Processes all bytes of one direction of a relay, and may change them.
 ///
-/// The relay itself never looks at bytes. A filter may hold some back until it has seen
-/// enough, but no more than it bounds itself: the relay counts only what it forwards.
+/// The relay itself does not examine bytes. A filter may hold bytes back until it has enough of them. The filter must
+/// limit their number, because the relay counts only forwarded bytes.
 public protocol StreamFilter {
-    /// Takes in the next bytes of the stream, cut anywhere.
+    /// Processes the next bytes of the stream, split at any position.
     ///
-    /// `bytes` are valid only during the call. `output` comes empty and takes what to forward
-    /// instead, unless the verdict is ``FilterVerdict/unchanged``. Throwing ends the connection.
+    /// `bytes` are valid only during the call. `output` is empty at first. The filter appends the bytes to forward
+    /// instead, unless the verdict is ``FilterVerdict/unchanged``. An error ends the connection.
     mutating func process(_ bytes: UnsafeRawBufferPointer, into output: inout [UInt8]) throws -> FilterVerdict
 }
 
-/// What happens to the bytes that a filter has seen.
+/// The result of a filter.
 public enum FilterVerdict: Sendable {
-    /// They are forwarded as they are, without a copy. The filter holds none of them back.
+    /// The relay forwards the same bytes without a copy. The filter holds none of them back.
     case unchanged
-    /// What the filter put out is forwarded instead: more, fewer, or nothing yet.
+    /// The relay forwards the filter's output instead: more bytes, fewer bytes, or none yet.
     case replaced
 }

@@ -1,11 +1,11 @@
 internal import CCurl
 internal import LinuxIO
 
-/// libcurl's multi handle, driven from outside.
+/// libcurl's multi handle. The owner calls it when a descriptor is ready or a timer expires.
 ///
-/// Safe, because this is the only file that says `curl_`, and the value's owner makes one call at a time. The library
-/// calls back only from inside such a call; what its callbacks get, the set of descriptors and a ``Transfer``, lives
-/// longer than the handle that has a pointer to it.
+/// It is safe, because only this file calls `curl_` functions, and the value's owner makes one call at a time. The
+/// library invokes callbacks only during such a call. The callbacks' arguments, the set of descriptors and a
+/// ``Transfer``, live longer than the handle that has a pointer to them.
 @safe struct CurlMulti: ~Copyable {
     typealias TransferID = UInt64
 
@@ -15,12 +15,12 @@ internal import LinuxIO
     private let proxies: ProxySettings
     private var transfers: [TransferID: Transfer] = [:]
 
-    /// Whether the library is ready for use: once in a process.
+    /// Whether the library is initialized. A process initializes it once.
     private static let isReady = curl_global_init(Int(CURL_GLOBAL_ALL)) == CURLE_OK
 
-    /// Connections that have `descriptors` watch them, and set its alarm.
+    /// Makes a handle that watches its connections with `descriptors`, and sets the timer of `descriptors`.
     init(_ options: HTTPClient.Options, watchedBy descriptors: DescriptorSet) {
-        // Both fail for lack of memory alone.
+        // Both calls fail only when memory has run out.
         guard CurlMulti.isReady, let handle = unsafe curl_multi_init() else {
             preconditionFailure("libcurl does not start")
         }
@@ -31,7 +31,7 @@ internal import LinuxIO
         let most = options.connectionsPerHost
         unsafe ccurl_multi_set_long(handle, CURLMOPT_PIPELINING, Int(CURLPIPE_MULTIPLEX))
         unsafe ccurl_multi_set_long(handle, CURLMOPT_MAX_HOST_CONNECTIONS, most)
-        // Idle ones for later: ARM, its token server, and a redundant region's.
+        // Idle connections for later requests: to ARM, its token server, and the servers of a second region.
         unsafe ccurl_multi_set_long(handle, CURLMOPT_MAXCONNECTS, 2 * most + 4)
         unsafe ccurl_multi_set_watchers(
             handle, watch, setAlarm, Unmanaged.passUnretained(descriptors).toOpaque())
@@ -43,7 +43,7 @@ internal import LinuxIO
         withExtendedLifetime(transfers) {}
     }
 
-    /// Begins a transfer; ``turn()`` makes it go on, and says when it is over.
+    /// Starts a transfer. ``turn()`` continues the transfer, and reports when it ends.
     mutating func add(_ id: TransferID, _ request: OutgoingRequest, to origin: Origin) {
         let transfer = Transfer(id, request, to: origin)
         transfer.prepare(options, proxies)
@@ -51,7 +51,8 @@ internal import LinuxIO
         unsafe curl_multi_add_handle(handle, transfer.handle)
     }
 
-    /// Calls a transfer off at once: what the server may have done. Never begun, it has done nothing.
+    /// Cancels a transfer at once, and returns what the server may have done: nothing if the transfer was never
+    /// started.
     mutating func remove(_ id: TransferID) -> HTTPError.Effect {
         guard let transfer = transfers.removeValue(forKey: id) else { return .notSent }
         let effect = transfer.effect
@@ -59,7 +60,8 @@ internal import LinuxIO
         return effect
     }
 
-    /// Does some of what can be done now: nil when that is nothing, otherwise what has ended meanwhile.
+    /// Does a part of the work that is possible now, and returns the transfers that have ended; nil if there is no
+    /// work.
     mutating func turn() -> [(TransferID, Result<HTTPResponse, HTTPError>)]? {
         let ready = descriptors.ready()
         if ready.isEmpty { return nil }
@@ -86,7 +88,7 @@ internal import LinuxIO
     }
 }
 
-/// One request and what has come of it.
+/// One request, and the part of its answer that has arrived.
 @safe private final class Transfer {
     let id: CurlMulti.TransferID
     let request: OutgoingRequest
@@ -96,12 +98,12 @@ internal import LinuxIO
     private let errorText: UnsafeMutablePointer<CChar>
     private var headers = HTTPHeaders()
     private var headerBytes = 0
-    /// Whether the empty line after the header has come.
+    /// Whether the empty line after the header has arrived.
     private var isHeaderWhole = false
     private var body: [UInt8] = []
-    /// Why a callback put an end to it.
+    /// The reason for which a callback ended the transfer.
     private var refusal: (HTTPError.Reason, String)?
-    /// What had been sent, to a proxy, when the connection stood; nil until one does.
+    /// The bytes sent to a proxy before the connection was ready; nil until there is a connection.
     private var sentBefore: Int?
 
     /// A correct server does not send a longer header.
@@ -116,7 +118,7 @@ internal import LinuxIO
     }
 
     deinit {
-        // The handle has pointers to the other two.
+        // The handle has pointers to the other two objects.
         unsafe curl_easy_cleanup(handle)
         unsafe curl_slist_free_all(headerList)
         unsafe errorText.deallocate()
@@ -127,7 +129,7 @@ internal import LinuxIO
         unsafe ccurl_set_receivers(
             handle, receiveHeader, receiveBody, connected, Unmanaged.passUnretained(self).toOpaque())
         prepareConnection(options, proxies)
-        // curl adds fields of its own, unless they are named without a value.
+        // curl adds fields of its own, unless the list has these fields without a value.
         if request.headers["Accept"] == nil { addHeaderLine("Accept:") }
         if request.headers["Content-Type"] == nil { addHeaderLine("Content-Type:") }
         addHeaderLine("Expect:")
@@ -140,7 +142,7 @@ internal import LinuxIO
         case (_, true) where !["POST", "PUT", "PATCH"].contains(request.method):
             set(CURLOPT_CUSTOMREQUEST, request.method)
         default:
-            // A body, or at least the word that it is empty, which servers insist on with these.
+            // These methods need a body or `Content-Length: 0`, because servers require it.
             set(CURLOPT_POST, 1)
             set(CURLOPT_POSTFIELDSIZE, request.body.count)
             unsafe request.body.withUnsafeBytes { bytes in
@@ -154,20 +156,20 @@ internal import LinuxIO
         set(CURLOPT_URL, request.url)
         set(CURLOPT_PROTOCOLS_STR, "http,https")
         set(CURLOPT_PATH_AS_IS, 1)
-        // A redirect is an answer, so that what is sent goes where it was meant to go and nowhere else.
+        // A redirect is returned as an answer, so the request goes only to the host that the caller named.
         set(CURLOPT_FOLLOWLOCATION, 0)
         set(CURLOPT_NOSIGNAL, 1)
-        // Calling a transfer off does not wait for the resolver's thread.
+        // Cancelling a transfer does not wait for the resolver's thread.
         set(CURLOPT_QUICK_EXIT, 1)
         set(CURLOPT_TCP_KEEPALIVE, 1)
         set(CURLOPT_CONNECTTIMEOUT_MS, options.connectTimeout.wholeMilliseconds)
         set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
-        // Without TLS, a server cannot announce HTTP/2 beforehand; with it, a request that starts while a connection is
-        // being made waits to hear whether it can be shared.
+        // Without TLS, a server cannot announce HTTP/2 in advance. With TLS, a request that starts during the handshake
+        // of a connection waits until it is known whether requests can share the connection.
         set(CURLOPT_HTTP_VERSION, Int(origin.isSecure ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1))
         set(CURLOPT_PIPEWAIT, 1)
         set(CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
-        // The parsed file is kept for later connections, but only if no directory is beside it.
+        // libcurl caches the parsed file for later connections only if no directory is set too.
         if let file = options.authorityFile ?? proxies.authorityFile {
             set(CURLOPT_CAINFO, file)
             unsafe ccurl_set_text(handle, CURLOPT_CAPATH, nil)
@@ -176,7 +178,7 @@ internal import LinuxIO
         } else {
             unsafe ccurl_set_text(handle, CURLOPT_CAPATH, nil)
         }
-        // Always set, if only to nothing, so that the library does not read the environment.
+        // The option is always set, even to an empty text, so the library does not read the environment.
         let proxy = request.usesProxy ? (origin.isSecure ? proxies.secure : proxies.plain) : nil
         set(CURLOPT_PROXY, proxy ?? "")
         set(CURLOPT_NOPROXY, proxies.exceptions ?? "")
@@ -186,7 +188,7 @@ internal import LinuxIO
     private func set(_ option: CURLoption, _ text: String) { unsafe ccurl_set_text(handle, option, text) }
     private func addHeaderLine(_ line: String) { unsafe headerList = curl_slist_append(headerList, line) }
 
-    /// What the server may have done by now.
+    /// What the server may have done until now.
     var effect: HTTPError.Effect {
         guard let sentBefore else { return .notSent }
         return sentBytes > sentBefore ? .unknown : .notSent
@@ -194,10 +196,10 @@ internal import LinuxIO
 
     private var sentBytes: Int { unsafe ccurl_get_long(handle, CURLINFO_REQUEST_SIZE) }
 
-    /// The answer, or why there is none, once the library is done with it.
+    /// The answer, or the reason why there is none, after the library has ended the transfer.
     func outcome(_ code: CURLcode) -> Result<HTTPResponse, HTTPError> {
         let status = unsafe ccurl_get_long(handle, CURLINFO_RESPONSE_CODE)
-        // The library is content with a header that ends anywhere.
+        // The library also accepts an incomplete header.
         if code == CURLE_OK, isHeaderWhole, status >= 200 {
             return .success(HTTPResponse(status: status, headers: headers, body: body))
         }
@@ -215,10 +217,11 @@ internal import LinuxIO
         return .failure(HTTPError(effect, HTTPError.Reason(code, effect), "\(origin): \(text)"))
     }
 
-    /// A connection stands, and the request is about to leave; false calls it off.
+    /// Handles a new connection, before the library sends the request; false cancels the transfer.
     ///
-    /// A second time, because an old connection broke: the library would send the request again if no byte of an answer
-    /// had come, though the server may have acted on the first. Whether to repeat is the caller's to decide.
+    /// A second connection means that an old connection broke. The library would send the request again if no byte of
+    /// an answer has arrived, but the server may have executed the first request. The caller decides whether to repeat
+    /// it.
     func begin() -> Bool {
         if effect == .notSent {
             sentBefore = sentBytes
@@ -236,7 +239,7 @@ internal import LinuxIO
         }
         let line = unsafe String(decoding: bytes, as: UTF8.self)
         if line.hasPrefix("HTTP/") {
-            // Each 1xx has a header of its own, before that of the answer.
+            // Each 1xx response has a header of its own, before the header of the answer.
             headers = HTTPHeaders()
             isHeaderWhole = false
         } else if line == "\r\n" || line == "\n" {
@@ -261,7 +264,7 @@ internal import LinuxIO
 }
 
 extension HTTPError.Reason {
-    /// What the library's code comes to.
+    /// The reason for the library's code.
     fileprivate init(_ code: CURLcode, _ effect: HTTPError.Effect) {
         switch code {
         case CURLE_URL_MALFORMAT: self = .malformedRequest
@@ -273,7 +276,7 @@ extension HTTPError.Reason {
             CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_INVALIDCERTSTATUS:
             self = .security
         case CURLE_OUT_OF_MEMORY, CURLE_FAILED_INIT: self = .client
-        // Whatever breaks before the request has left is the way there; afterwards it is the answer.
+        // A failure before the request was sent is a failure of the connection; a later one is a failure of the answer.
         default: self = effect == .notSent ? .connection : .brokenAnswer
         }
     }

@@ -1,29 +1,29 @@
 public import LinuxIO
 public import Telemetry
 
-/// An HTTP client on a loop, without a thread of its own.
+/// An HTTP client on an event loop, without a thread of its own.
 ///
-/// libcurl speaks the protocol, HTTP/2 where TLS offers it, and keeps connections for the next request; we drive it
-/// when its sockets or its clock say so. Only its name resolution has a thread, for as long as a name takes.
+/// libcurl implements the protocol, with HTTP/2 where TLS negotiates it, and keeps connections for the next request.
+/// The client calls libcurl when a socket is ready or a timer expires. Only libcurl's name resolution uses a thread.
 ///
-/// A transfer is not repeated and no redirect is followed in here: what comes back, an answer or an error that says
-/// whether the server can have acted, is for the caller, and ``RetryPolicy``, to judge.
+/// The client repeats no transfer and follows no redirect. It returns an answer, or an error that says whether the
+/// server may have executed the request. The caller decides with ``RetryPolicy`` whether to repeat the request.
 public final class HTTPClient: HTTPSender {
-    /// How a client goes about it.
+    /// The settings of a client.
     public struct Options: Sendable {
-        /// What servers read as `User-Agent`.
+        /// The value of the header `User-Agent`.
         public var userAgent = "cloud-api-adaptor"
-        /// How long it may take to resolve a name, connect and agree on TLS.
+        /// The time limit for name resolution, connection and TLS handshake together.
         public var connectTimeout = Duration.seconds(10)
-        /// PEM file of the authorities to trust; nil for the environment's or, failing that, the system's.
+        /// The PEM file of the trusted authorities. Nil means the environment's file, or the system's if there is none.
         public var authorityFile: String?
-        /// Requests to one host at once; more wait. Without HTTP/2 each has a connection.
+        /// The limit of simultaneous requests to one host; further requests wait. Without HTTP/2 each has a connection.
         public var connectionsPerHost = 32
-        /// Where variables such as `https_proxy`, `no_proxy` and `CURL_CA_BUNDLE` are read, as the curl program reads
-        /// them.
+        /// The environment with variables such as `https_proxy`, `no_proxy` and `CURL_CA_BUNDLE`. They mean the same as
+        /// for the curl program.
         public var environment = Environment.all
 
-        /// What suits a cloud's control plane.
+        /// Makes settings for requests to a cloud's control plane.
         public init() {}
     }
 
@@ -46,7 +46,7 @@ public final class HTTPClient: HTTPSender {
     private let descriptors: DescriptorSet
     private let state: Lock<State>
 
-    /// A client that ``run()`` will drive.
+    /// Makes a client. Its requests start when ``run()`` is called.
     ///
     /// - Throws: ``SystemCallError`` when descriptors have run out.
     public init(_ options: Options = Options(), on loop: EpollLoop, logger: Logger = .silent) throws(SystemCallError) {
@@ -59,21 +59,21 @@ public final class HTTPClient: HTTPSender {
                 queues: HostQueues(limit: options.connectionsPerHost)))
     }
 
-    /// Makes transfers go on until cancelled; then fails those that have not ended, and closes every connection.
+    /// Runs transfers until cancelled; then fails the transfers that have not ended, and closes all connections.
     ///
     /// - Throws: `CancellationError`, or ``LoopStopped``.
     public func run() async throws {
         defer { stop() }
         while true {
             try await descriptors.wait()
-            // Busy servers must not keep the loop from everything else; libcurl bounds what it reads in one go.
+            // Busy servers must not block the loop's other tasks; libcurl limits what it reads in one call.
             while turn() { try await loop.checkpoint() }
         }
     }
 
-    /// The answer, whatever its status, or why there is none.
+    /// Sends a request, and returns the answer with any status.
     ///
-    /// Before ``run()`` it waits; after it, it fails.
+    /// A request before ``run()`` waits. A request after the end of ``run()`` fails.
     public func send(_ request: OutgoingRequest) async throws(HTTPError) -> HTTPResponse {
         let origin = try request.origin()
         let id = state.withLock { state in
@@ -113,7 +113,7 @@ public final class HTTPClient: HTTPSender {
         }
     }
 
-    /// Calls a request off, if it has not ended.
+    /// Cancels a request, if it has not ended.
     private func end(_ id: HostQueues.ID, _ reason: HTTPError.Reason, _ text: String) {
         let ended: (Pending, HTTPError.Effect)? = state.withLock { state in
             let effect = state.curl?.remove(id) ?? .notSent
@@ -123,7 +123,7 @@ public final class HTTPClient: HTTPSender {
         pending.waiter.resume(returning: .failure(HTTPError(effect, reason, "\(pending.origin): \(text)")))
     }
 
-    /// Lets libcurl do some of what it can now; false when that is nothing.
+    /// Lets libcurl do a part of the work that is possible now; false if there is no work.
     private func turn() -> Bool {
         let ended: [(Pending, Result<HTTPResponse, HTTPError>)]? = state.withLock { state in
             guard let ended = state.curl?.turn() else { return nil }
@@ -134,7 +134,7 @@ public final class HTTPClient: HTTPSender {
         return true
     }
 
-    /// Takes a request out, and begins the one that waited for its place.
+    /// Removes a request, and starts the request that waited for its place.
     private static func take(_ id: HostQueues.ID, _ state: inout State) -> Pending? {
         if let next = state.queues.leave(id), let waiting = state.pending[next] {
             state.curl?.add(next, waiting.request, to: waiting.origin)

@@ -3,11 +3,10 @@ internal import Glibc
 internal import LinuxIO
 internal import Telemetry
 
-/// libmicrohttpd, driven from outside.
+/// libmicrohttpd. The owner calls it when its descriptor is ready or a timer expires.
 ///
-/// Safe, because this is the only file that says `MHD_`, and every call is made under one
-/// lock. The library calls back only from inside such a call, so what the callbacks touch,
-/// ``Inbox``, is under that lock as well.
+/// It is safe, because only this file calls `MHD_` functions, and makes every call under one lock. The library invokes
+/// callbacks only during such a call, so the same lock protects ``Inbox``, which the callbacks use.
 final class HTTPDaemon: Sendable {
     /// Names a request that waits for its answer.
     typealias RequestID = UInt64
@@ -19,19 +18,19 @@ final class HTTPDaemon: Sendable {
         state = Lock(try Engine(limits, tls))
     }
 
-    /// What to watch for reading; it stays the daemon's.
+    /// The descriptor to watch for reading. The daemon owns it.
     var pollDescriptor: CInt { state.withLock { unsafe cmhd_epoll_descriptor($0.daemon) } }
 
-    /// Serves a connection; if there are too many, an idle one is closed for it. False when all of them are busy.
+    /// Serves a connection. At the limit, it closes an idle connection first; false if all connections are busy.
     func adopt(_ connection: consuming OwnedFD) -> Bool {
         let number = connection.disowned()
         return state.withLock { engine in
-            // The library closes the descriptor, also when it refuses it.
+            // The library closes the descriptor, also when it refuses the connection.
             engine.makeRoom() ? unsafe cmhd_add(engine.daemon, number) == .YES : Glibc.close(number) != 0
         }
     }
 
-    /// Does all that can be done now: the requests that are complete, and the longest time to wait before the next
+    /// Does all work that is possible now. Returns the complete requests, and the longest time to wait until the next
     /// call.
     func run() -> (requests: [(RequestID, HTTPRequest)], wait: Duration?) {
         state.withLock { engine in
@@ -43,24 +42,24 @@ final class HTTPDaemon: Sendable {
         }
     }
 
-    /// Answers a request, if its connection still lives.
+    /// Answers a request, if its connection is still open.
     func answer(_ id: RequestID, _ response: HTTPResponse) {
         state.withLock { engine in
             engine.inbox.requests[id]?.answer(response)
         }
     }
 
-    /// Closes every connection; requests without an answer get a 503.
+    /// Closes all connections; requests without an answer get a 503.
     func stop() { state.withLock { $0.stop() } }
 }
 
-/// The library's daemon, stopped with its owner.
+/// The library's daemon. It stops when its owner is destroyed.
 @safe private struct Engine: ~Copyable {
     let inbox: Inbox
     private let connectionLimit: Int
     private(set) var handle: OpaquePointer?
 
-    /// Connections beyond the limit that the library may have, which have been ended but not yet been closed.
+    /// The number of connections that the library may have above the limit. They are shut down, but not yet closed.
     private static let closing = 8
 
     var daemon: OpaquePointer? { unsafe handle }
@@ -68,7 +67,7 @@ final class HTTPDaemon: Sendable {
     init(_ limits: HTTPServer.Limits, _ tls: HTTPServer.TLS?) throws(HTTPServer.UnusableCertificate) {
         inbox = Inbox(bodyLimit: limits.bodyBytes)
         connectionLimit = limits.connections
-        // The inbox outlives the daemon: both are this value's, and the daemon is stopped first.
+        // The inbox lives longer than the daemon: this value owns both, and stops the daemon first.
         let context = unsafe Unmanaged.passUnretained(inbox).toOpaque()
         unsafe handle = withTexts(tls?.certificate, tls?.key.reveal()) { certificate, key in
             unsafe cmhd_start(
@@ -77,16 +76,16 @@ final class HTTPDaemon: Sendable {
                 complete, openOrClose)
         }
         guard unsafe handle == nil else { return }
-        // Otherwise it fails for lack of memory or descriptors, before anything was served.
+        // Without TLS it fails only when memory or descriptors have run out, before the first connection.
         precondition(tls != nil, "libmicrohttpd does not start")
         throw HTTPServer.UnusableCertificate()
     }
 
-    /// Closes the connection that is idle longest if the limit is reached; returns whether there is room for one more.
+    /// At the limit, closes the connection that is idle for the longest time; returns whether one more is possible.
     func makeRoom() -> Bool {
         if inbox.connections.count < connectionLimit { return true }
         guard let idlest = inbox.connections.idlest else { return false }
-        // The descriptor is the library's, which sees an end and closes it.
+        // The library owns the descriptor. It reads the end and closes the descriptor.
         _ = shutdown(idlest, CInt(SHUT_RDWR))
         unsafe MHD_run(daemon)
         return inbox.connections.count < connectionLimit + Engine.closing
@@ -96,7 +95,7 @@ final class HTTPDaemon: Sendable {
         guard let daemon = unsafe handle else { return }
         inbox.isClosed = true
         for request in inbox.requests.values { request.answer(.text("the server has stopped\n", status: 503)) }
-        unsafe MHD_run(daemon)  // What was answered last is no longer suspended, as stopping demands.
+        unsafe MHD_run(daemon)  // Resumes the last answered connections, because MHD_stop_daemon requires it.
         unsafe MHD_stop_daemon(daemon)
         unsafe handle = nil
     }
@@ -104,10 +103,10 @@ final class HTTPDaemon: Sendable {
     deinit { if let handle = unsafe handle { unsafe MHD_stop_daemon(handle) } }
 }
 
-/// Where the callbacks leave requests.
+/// The requests that the callbacks have received.
 private final class Inbox {
     let bodyLimit: Int
-    /// Whether the server takes no more requests.
+    /// Whether the server accepts no more requests.
     var isClosed = false
     var requests: [HTTPDaemon.RequestID: PendingRequest] = [:]
     var connections = OpenConnections()
@@ -130,7 +129,7 @@ private final class Inbox {
     }
 }
 
-/// One request and its answer, from the first line to the last byte.
+/// One request and its answer, from the request line to the last byte.
 @safe private final class PendingRequest {
     enum Phase { case reading, refused, handled }
 
@@ -140,15 +139,15 @@ private final class Inbox {
     var isNew = true
     var headers = HTTPHeaders()
     var body: [UInt8] = []
-    /// How much of a refused body has come.
+    /// The bytes of a refused body that have arrived.
     var surplus = 0
     var response: HTTPResponse?
-    /// Set while the connection is suspended, when nothing but our answer ends it.
+    /// The connection while it is suspended. Only an answer ends the suspension.
     var connection: OpaquePointer?
 
     init(target: String) { self.target = target }
 
-    /// Wakes the connection, for the library to fetch the answer; nothing when it is not suspended.
+    /// Resumes the connection, so the library gets the answer. Does nothing if the connection is not suspended.
     func answer(_ response: HTTPResponse) {
         guard let connection = unsafe connection, self.response == nil else { return }
         self.response = response
@@ -163,7 +162,7 @@ private func peer(of connection: OpaquePointer?) -> String {
     }
 }
 
-/// Lends out two texts for C, or no text.
+/// Passes two texts, or none, to a C function.
 private func withTexts<Result>(
     _ first: String?, _ second: String?, _ body: (UnsafePointer<CChar>?, UnsafePointer<CChar>?) -> Result
 ) -> Result {
@@ -171,7 +170,7 @@ private func withTexts<Result>(
     return unsafe first.withCString { first in unsafe second.withCString { unsafe body(first, $0) } }
 }
 
-/// A request line has come: the target as sent, before the library decodes it.
+/// Handles a request line. The library has not yet decoded its target.
 private func begin(
     _ context: UnsafeMutableRawPointer?, _ target: UnsafePointer<CChar>?, _ connection: OpaquePointer?
 ) -> UnsafeMutableRawPointer? {
@@ -179,11 +178,11 @@ private func begin(
     let inbox = unsafe Unmanaged<Inbox>.fromOpaque(context).takeUnretainedValue()
     let request = unsafe PendingRequest(target: String(cString: target))
     request.id = inbox.register(request)
-    // Given back in `complete`, which the library calls once for each call of this.
+    // `complete` releases the object. The library calls `complete` once for each call of this function.
     return unsafe Unmanaged.passRetained(request).toOpaque()
 }
 
-/// The header has come, a part of the body, all of it, or our answer.
+/// Handles the header, a part of the body, the end of the body, and the answer.
 private func receive(
     _ context: UnsafeMutableRawPointer?, _ connection: OpaquePointer?, _ url: UnsafePointer<CChar>?,
     _ method: UnsafePointer<CChar>?, _ version: UnsafePointer<CChar>?, _ data: UnsafePointer<CChar>?,
@@ -197,14 +196,14 @@ private func receive(
     if request.isNew {
         request.isNew = false
         unsafe MHD_get_connection_values_n(connection, .HEADER_KIND, collect, pointer)
-        // Refused now, so that the body need not be sent; the library refuses a length that is not a number.
+        // The refusal comes before the body is sent. The library refuses a length that is not a number.
         let length = request.headers["Content-Length"].flatMap { Int($0) } ?? 0
         return length > inbox.bodyLimit ? unsafe send(tooLarge, on: connection) : .YES
     }
     if let data = unsafe data, unsafe size.pointee > 0 {
         guard request.phase == .reading, unsafe request.body.count + size.pointee <= inbox.bodyLimit else {
-            // Only a body of unknown length comes here. It is read on, so that the client hears
-            // why before it sees the end, but not without limit.
+            // Only a body of unknown length gets here. The server reads a limited part of the rest, so the client
+            // receives the reason before the end of the connection.
             request.phase = .refused
             request.body = []
             unsafe request.surplus += size.pointee
@@ -223,7 +222,7 @@ private func receive(
     }
     switch request.phase {
     case .refused: return unsafe send(tooLarge, on: connection)
-    case .handled: return .NO  // Resumed without an answer, which does not happen.
+    case .handled: return .NO  // The connection was resumed without an answer. This does not happen.
     case .reading where inbox.isClosed: return .NO
     case .reading:
         request.phase = .handled
@@ -239,7 +238,7 @@ private func receive(
     }
 }
 
-/// One header field of the request that is the context.
+/// Adds one header field to the request in the context.
 private func collect(
     _ context: UnsafeMutableRawPointer?, _ kind: MHD_ValueKind, _ name: UnsafePointer<CChar>?, _ nameSize: Int,
     _ value: UnsafePointer<CChar>?, _ valueSize: Int
@@ -253,7 +252,7 @@ private func collect(
     return .YES
 }
 
-/// A connection has been opened, or is about to be closed.
+/// Records that a connection was opened, or will be closed.
 private func openOrClose(
     _ context: UnsafeMutableRawPointer?, _ connection: OpaquePointer?,
     _ slot: UnsafeMutablePointer<UnsafeMutableRawPointer?>?, _ event: MHD_ConnectionNotificationCode
@@ -268,7 +267,7 @@ private func openOrClose(
     }
 }
 
-/// A request is over, answered or not.
+/// Handles the end of a request, with or without an answer.
 private func complete(
     _ context: UnsafeMutableRawPointer?, _ connection: OpaquePointer?,
     _ slot: UnsafeMutablePointer<UnsafeMutableRawPointer?>?, _ reason: MHD_RequestTerminationCode
@@ -282,17 +281,17 @@ private func complete(
 
 private let tooLarge = HTTPResponse.text("the body is too large\n", status: 413)
 
-/// Hands a response to the library; `MHD_NO` makes it close the connection.
+/// Passes a response to the library; `MHD_NO` makes the library close the connection.
 private func send(_ response: HTTPResponse, on connection: OpaquePointer?) -> MHD_Result {
     let answer = unsafe response.body.withUnsafeBytes { body in
-        // The library copies the bytes, and so does not write to them.
+        // The library copies the bytes, so it does not write to them.
         unsafe MHD_create_response_from_buffer(
             body.count, UnsafeMutableRawPointer(mutating: body.baseAddress), .RESPMEM_MUST_COPY)
     }
     guard let answer = unsafe answer else { return .NO }
-    defer { unsafe MHD_destroy_response(answer) }  // It is counted, and lives until it is sent.
+    defer { unsafe MHD_destroy_response(answer) }  // The library counts references, so the response lives until it is sent.
     for (name, value) in response.headers.fields {
-        // What cannot be a header - a line break - is left out rather than sent.
+        // A field that is not valid, such as one with a line break, is left out.
         unsafe MHD_add_response_header(answer, name, value)
     }
     return unsafe MHD_queue_response(connection, UInt32(clamping: response.status), answer)

@@ -1,15 +1,15 @@
-/// Names and values in order, where names differ by more than case.
+/// Names and values in order. Names are case-insensitive.
 public struct HTTPHeaders: Sendable, Equatable, ExpressibleByDictionaryLiteral {
-    /// Every field as it was sent; a name may occur more than once.
+    /// All fields as they were sent; a name may occur more than once.
     public private(set) var fields: [(name: String, value: String)] = []
 
-    /// No fields, or these.
+    /// Makes headers with these fields.
     public init(_ fields: [(name: String, value: String)] = []) { self.fields = fields }
 
-    /// These fields, in their order; names may repeat.
+    /// Makes headers with these fields in this order; names may repeat.
     public init(dictionaryLiteral elements: (String, String)...) { fields = elements }
 
-    /// The first value of `name`, in any case; setting replaces all of them.
+    /// The first value of `name`, in upper or lower case. Setting it replaces all values of `name`.
     public subscript(name: String) -> String? {
         get { fields.first { $0.name.lowercased() == name.lowercased() }?.value }
         set {
@@ -18,7 +18,7 @@ public struct HTTPHeaders: Sendable, Equatable, ExpressibleByDictionaryLiteral {
         }
     }
 
-    /// Adds a field beside those of the same name.
+    /// Adds a field, and keeps the fields with the same name.
     public mutating func add(_ name: String, _ value: String) { fields.append((name, value)) }
 
     /// Whether both have the same fields in the same order.

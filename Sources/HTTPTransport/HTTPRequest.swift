@@ -1,17 +1,17 @@
-/// What a client asks for.
+/// A client's request.
 public struct HTTPRequest: Sendable, Equatable {
-    /// `GET`, `PUT` and so on, as sent.
+    /// The method, such as `GET` or `PUT`, as the client sent it.
     public let method: String
-    /// What follows the method, as sent: `/a%20b?c=d`.
+    /// The target, such as `/a%20b?c=d`, as the client sent it.
     public let target: String
     /// The header's fields.
     public let headers: HTTPHeaders
-    /// The whole body, within the server's limit.
+    /// The whole body. It is not longer than the server's limit.
     public let body: [UInt8]
     /// The client's numeric address; empty on a Unix socket.
     public let peer: String
 
-    /// A request as a client would have sent it.
+    /// Makes a request with these properties.
     public init(
         method: String, target: String, headers: HTTPHeaders = [:], body: [UInt8] = [], peer: String = ""
     ) {
@@ -25,12 +25,12 @@ public struct HTTPRequest: Sendable, Equatable {
     /// The target up to the question mark, still percent-encoded.
     public var path: String { String(target.prefix { $0 != "?" }) }
 
-    /// The path between its slashes, each part percent-decoded; empty parts are left out.
+    /// The parts of the path between slashes, percent-decoded and without empty parts.
     public var segments: [String] {
         path.split(separator: "/").map { PercentEncoding.decoded($0, plusIsSpace: false) }
     }
 
-    /// What follows the question mark, percent-decoded, in order.
+    /// The parameters after the question mark, percent-decoded, in the order of the target.
     public var query: [(name: String, value: String)] {
         guard let mark = target.firstIndex(of: "?") else { return [] }
         return target[target.index(after: mark)...].split(separator: "&").map { pair in
@@ -42,39 +42,39 @@ public struct HTTPRequest: Sendable, Equatable {
         }
     }
 
-    /// The first value of a name in the query.
+    /// The first value of the query parameter `name`.
     public func query(_ name: String) -> String? { query.first { $0.name == name }?.value }
 }
 
-/// What a server answers.
+/// A server's answer.
 public struct HTTPResponse: Sendable, Equatable {
-    /// 200, 404 and so on.
+    /// The status code, such as 200 or 404.
     public var status: Int
-    /// The header's fields; lengths and dates are added in sending.
+    /// The header's fields. The server adds length and date.
     public var headers: HTTPHeaders
-    /// The body; not sent to a HEAD.
+    /// The body. The server does not send it in the answer to a HEAD request.
     public var body: [UInt8]
 
-    /// A response of these parts.
+    /// Makes a response with these properties.
     public init(status: Int, headers: HTTPHeaders = [:], body: [UInt8] = []) {
         self.status = status
         self.headers = headers
         self.body = body
     }
 
-    /// No answer at all: the server closes the connection without a byte.
+    /// No answer. The server closes the connection and sends no byte.
     public static let disconnect = HTTPResponse(status: 0)
 
-    /// Plain text for people.
+    /// A response with plain text.
     public static func text(_ text: String, status: Int = 200) -> HTTPResponse {
         HTTPResponse(
             status: status, headers: ["Content-Type": "text/plain; charset=utf-8"], body: Array(text.utf8))
     }
 }
 
-/// The `%41` of URLs.
+/// The percent-encoding of URLs, such as `%41`.
 enum PercentEncoding {
-    /// `text` decoded; a `%` that begins no escape stays, and what is not UTF-8 is repaired.
+    /// Decodes `text`. A `%` without two hexadecimal digits stays; invalid UTF-8 is repaired.
     static func decoded(_ text: Substring, plusIsSpace: Bool) -> String {
         let bytes = Array(text.utf8)
         var decoded: [UInt8] = []

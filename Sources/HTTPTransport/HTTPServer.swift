@@ -1,51 +1,49 @@
 public import LinuxIO
 public import Telemetry
 
-/// An HTTP/1.1 server on a loop, without a thread of its own.
+/// An HTTP/1.1 server on an event loop, without a thread of its own.
 ///
-/// libmicrohttpd speaks the protocol; we give it connections, and run it when its
-/// descriptor or its clock says so. Requests arrive whole, bodies included, and are
-/// handled as tasks beside each other; a connection's next request waits for its answer.
-/// A client that hangs up does not cancel its request: handlers are short, or bound
-/// themselves.
+/// libmicrohttpd implements the protocol. The server gives it connections, and runs it when its descriptor is ready
+/// or a timer expires. The server handles complete requests, with their bodies, as concurrent tasks. The next request
+/// of a connection waits until the current request is answered. A client that closes the connection does not cancel
+/// its request: handlers are short, or have a time limit.
 public final class HTTPServer: Sendable {
-    /// What a client may ask of us.
+    /// The limits for clients.
     public struct Limits: Sendable {
-        /// Connections at once; for one more, that one is closed which has been idle for longest. If none is, the new
-        /// one is.
+        /// The limit of simultaneous connections. For a further connection, the server closes the connection that has
+        /// been idle for the longest time. If no connection is idle, it closes the new one.
         public var connections = 256
-        /// Bytes of a request's line and header; more is answered with 431 (or 414).
+        /// The limit of a request's line and header, in bytes. The answer to a longer header is 431 or 414.
         var headerBytes = 16 << 10
-        /// Bytes of a body; more is answered with 413.
+        /// The limit of a body, in bytes. The answer to a longer body is 413.
         public var bodyBytes = 1 << 20
-        /// How long a connection may be silent.
+        /// The time after which a connection without traffic is closed.
         public var idleTimeout = Duration.seconds(10)
 
-        /// The limits for small requests of unknown clients.
+        /// Makes limits for small requests of unknown clients.
         public init() {}
     }
 
-    /// What a server proves its name with, in PEM: the certificate, followed by what leads to its authority, and its
-    /// key.
+    /// The server's certificate, the intermediate certificates up to its authority, and the private key, in PEM.
     public struct TLS: Sendable {
         let certificate: String
         let key: Secret<String>
 
-        /// Pairs the two; whether they fit shows when a server takes them.
+        /// Pairs certificate and key. The initializer of the server checks whether they match.
         public init(certificate: String, key: Secret<String>) {
             self.certificate = certificate
             self.key = key
         }
     }
 
-    /// The certificate and the key given for TLS cannot be read, or are not each other's.
+    /// The certificate or the key for TLS cannot be parsed, or they do not match.
     public struct UnusableCertificate: Error, Equatable, Sendable, CustomStringConvertible {
-        /// What to look at.
+        /// What the operator should check.
         public let description =
             "the HTTP server cannot use its certificate: the certificate or the key is not PEM, or they do not belong together"
     }
 
-    /// Where it listens; for TCP with the port the kernel gave.
+    /// The address on which the server listens. For TCP it has the port that the kernel assigned.
     public var address: SocketAddress { listener.address }
     private let listener: Listener
     private let loop: EpollLoop
@@ -54,11 +52,11 @@ public final class HTTPServer: Sendable {
     private let logger: Logger
     private let handlers = TaskPool()
     private let hasClock = Lock(false)
-    /// How often in a row libmicrohttpd looks at every connection that is ready.
+    /// The number of rounds in a turn. In one round libmicrohttpd handles each connection that is ready.
     private static let roundsPerTurn = 4
     private let handler: @Sendable (HTTPRequest) async -> HTTPResponse
 
-    /// A server of the connections that come to `listener`; each request is answered by `handler`.
+    /// Makes a server for the connections of `listener`. `handler` answers each request.
     ///
     /// - Throws: ``SystemCallError`` when descriptors have run out, ``UnusableCertificate``.
     public init(
@@ -73,9 +71,9 @@ public final class HTTPServer: Sendable {
         readiness = try Stream(OwnedFD(duplicating: daemon.pollDescriptor), on: loop)
     }
 
-    /// Serves until cancelled; then answers what was asked, and closes every connection.
+    /// Serves until cancelled; then answers the requests that have arrived, and closes all connections.
     ///
-    /// - Throws: `CancellationError`, or what the listener fails with.
+    /// - Throws: `CancellationError`, or the error of the listener.
     public func run() async throws {
         defer {
             listener.close()
@@ -99,7 +97,7 @@ public final class HTTPServer: Sendable {
         while true {
             let connection = try await listener.accept()
             if daemon.adopt(try connection.release()) {
-                // At once, so that its request, if it has come with it, is in the works before others come.
+                // It runs at once, so a request that arrived with the connection starts before later requests.
                 turn()
             } else {
                 logger.warning("Refused an HTTP connection: too many requests are in progress")
@@ -107,10 +105,10 @@ public final class HTTPServer: Sendable {
         }
     }
 
-    /// Lets libmicrohttpd do all that it can now, and starts what came of it.
+    /// Lets libmicrohttpd do all work that is possible now, and starts the requests that are complete.
     ///
-    /// Due when its descriptor is ready, when a request has been answered, and when a
-    /// connection may have been silent for too long.
+    /// The server calls it when the descriptor is ready, when a request was answered, and when the timeout of a
+    /// connection may have expired.
     private func turn() {
         var rounds = 0
         while true {
@@ -124,13 +122,12 @@ public final class HTTPServer: Sendable {
             rounds += 1
             guard let wait else { return }
             if wait > .zero { return scheduleTurn(after: wait) }
-            // Busy connections must not keep the loop from everything else.
+            // Busy connections must not block the loop's other tasks.
             if rounds == HTTPServer.roundsPerTurn { return _ = handlers.start { self.turn() } }
         }
     }
 
-    /// Connections fall due in the order in which they were last heard of, so that the first
-    /// moment asked for is never later than it should be.
+    /// Connections time out in the order of their last traffic, so the earliest requested time is never too late.
     private func scheduleTurn(after wait: Duration) {
         let isScheduled = hasClock.withLock { hasClock in
             defer { hasClock = true }

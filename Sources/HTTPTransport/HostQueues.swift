@@ -1,11 +1,11 @@
-/// Who may send to a host now, and who waits for a place, in the order they came.
+/// For each host, the active requests, and the queue of waiting requests in the order of arrival.
 struct HostQueues {
     typealias ID = UInt64
 
     private struct Host {
         var active = 0
         var line: [ID] = []
-        /// How much of the line has gone.
+        /// The number of entries that have left the queue.
         var head = 0
     }
 
@@ -18,10 +18,10 @@ struct HostQueues {
     private var hosts: [Origin: Host] = [:]
     private var places: [ID: Place] = [:]
 
-    /// Queues that let `limit` be at one host at once.
+    /// Makes queues that let at most `limit` requests be active at each host.
     init(limit: Int) { self.limit = max(1, limit) }
 
-    /// Whether `id` may go now; otherwise it is in the line, and ``leave(_:)`` of another names it.
+    /// Returns whether `id` may start now. If not, `id` waits until ``leave(_:)`` of another request returns it.
     mutating func enter(_ id: ID, _ origin: Origin) -> Bool {
         var host = hosts.removeValue(forKey: origin) ?? Host()
         let goes = host.active < limit
@@ -31,10 +31,10 @@ struct HostQueues {
         return goes
     }
 
-    /// Removes `id`, whatever its state; returns the request that may start instead, if there is one.
+    /// Removes `id` in any state, and returns the request that may start in its place, if there is one.
     mutating func leave(_ id: ID) -> ID? {
         guard let place = places.removeValue(forKey: id) else { return nil }
-        // A request that was cancelled in the queue is skipped when its turn comes.
+        // The queue skips a request that was cancelled while it waited.
         guard place.isActive, var host = hosts.removeValue(forKey: place.origin) else { return nil }
         host.active -= 1
         var next: ID?

@@ -1,22 +1,22 @@
 internal import Encoding
 
-/// What a URL says of where it leads.
+/// The scheme, the host and the port of a URL.
 struct Origin: Hashable, Sendable, CustomStringConvertible {
     let isSecure: Bool
-    /// As in the URL, in lower case; IPv6 in its brackets.
+    /// The host of the URL, in lower case. An IPv6 address has brackets.
     let host: String
     let port: UInt16
 
-    /// `host:port`.
+    /// The text `host:port`.
     var description: String { "\(host):\(port)" }
 }
 
 extension OutgoingRequest {
-    /// Where the request goes, once all of it is known to be what it seems.
+    /// Checks the whole request, and returns its destination.
     ///
-    /// What goes out is text with line breaks as its grammar, so a line break in a value would be
-    /// a field, or a request, that the caller did not intend. A user in the URL is refused, because it would be sent
-    /// as a credential, and a fragment, because it would not be sent at all.
+    /// In HTTP a line break separates fields, so a line break in a value would add a field or a request that the caller
+    /// did not intend. A URL with a user is refused, because the client would send the user as a credential. A URL with
+    /// a fragment is refused, because the client would not send the fragment.
     /// - Throws: ``HTTPError`` with ``HTTPError/Reason/malformedRequest``.
     func origin() throws(HTTPError) -> Origin {
         func refuse(_ why: String) -> HTTPError { HTTPError(.notSent, .malformedRequest, why) }
@@ -61,6 +61,6 @@ extension OutgoingRequest {
 }
 
 extension UInt8 {
-    /// Whether it may stand in a header's value (RFC 9110, 5.5).
+    /// Whether this byte is valid in a header's value (RFC 9110, 5.5).
     fileprivate var isFieldContent: Bool { self >= 0x20 && self != 0x7F || self == 0x09 }
 }

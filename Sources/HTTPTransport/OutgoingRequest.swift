@@ -1,21 +1,22 @@
 /// A request to an HTTP server.
 public struct OutgoingRequest: Sendable {
-    /// `GET`, `PUT` and so on.
+    /// The method, such as `GET` or `PUT`.
     public var method: String
-    /// The whole URL, `http` or `https`, as it goes out: already percent-encoded.
+    /// The whole URL, `http` or `https`, already percent-encoded.
     public var url: String
-    /// The header's fields; lengths, host and user agent are added in sending.
+    /// The header's fields. The client adds length, host and user agent.
     public var headers: HTTPHeaders
-    /// The body; empty sends none.
+    /// The body; a request with an empty array has no body.
     public var body: [UInt8]
-    /// How long all of it may take, from now to the answer's last byte.
+    /// The time limit for the whole exchange, until the answer's last byte.
     public var timeLimit = Duration.seconds(60)
-    /// How many bytes the answer's body may have.
+    /// The limit of the answer's body, in bytes.
     public var responseLimit = 8 << 20
-    /// Whether the environment's proxy is asked; never for what is on this very host or link, such as IMDS.
+    /// Whether the client uses the environment's proxy. It must be false for servers on this host or link, such as
+    /// IMDS.
     public var usesProxy = true
 
-    /// A request of these parts.
+    /// Makes a request with these properties.
     public init(_ method: String, _ url: String, headers: HTTPHeaders = [:], body: [UInt8] = []) {
         self.method = method
         self.url = url
@@ -24,36 +25,37 @@ public struct OutgoingRequest: Sendable {
     }
 }
 
-/// Who can send a request and bring the answer: ``HTTPClient``, or a test's double.
+/// Sends requests and returns the answers: ``HTTPClient``, or a test double.
 public protocol HTTPSender: Sendable {
-    /// The answer, whatever its status; redirects are answers too. Cancelling the task calls the transfer off.
+    /// Sends a request, and returns the answer with any status, also a redirect. Cancelling the task cancels the
+    /// transfer.
     func send(_ request: OutgoingRequest) async throws(HTTPError) -> HTTPResponse
 }
 
-/// Why there is no answer.
+/// The reason why there is no answer.
 public struct HTTPError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// What the server may have done, which is what a caller has to know.
+    /// What the server may have done. A caller needs it to decide whether to repeat the request.
     public enum Effect: Hashable, Sendable {
-        /// Not a byte of the request has left: the server has done nothing.
+        /// No byte of the request was sent, so the server has done nothing.
         case notSent
-        /// The request, or a part of it, has left: the server may have done all of it.
+        /// The request, or a part of it, was sent. The server may have executed it.
         case unknown
     }
 
-    /// What went wrong.
+    /// The kinds of failures.
     public enum Reason: Hashable, Sendable {
         /// The URL or a header cannot be sent.
         case malformedRequest
         case nameResolution
         /// No process listens there, or the server closed the connection before the TLS handshake ended.
         case connection
-        /// TLS: the certificate, its name, or its authority.
+        /// The TLS certificate, its name or its authority is not trusted.
         case security
         case proxy
         case deadline
-        /// The peer hung up, or what it sent is not HTTP.
+        /// The peer closed the connection, or its answer is not HTTP.
         case brokenAnswer
-        /// More than ``OutgoingRequest/responseLimit``.
+        /// The answer is longer than ``OutgoingRequest/responseLimit``.
         case answerTooLarge
         case cancelled
         /// The client itself has stopped, or lacks resources.
@@ -64,10 +66,10 @@ public struct HTTPError: Error, Hashable, Sendable, CustomStringConvertible {
     public let effect: Effect
     /// The kind of the failure.
     public let reason: Reason
-    /// In words, with host and port; no query, no secret.
+    /// The failure in words, with host and port, without the query and without secrets.
     public let description: String
 
-    /// Says what went wrong.
+    /// Makes an error with these properties.
     public init(_ effect: Effect, _ reason: Reason, _ description: String) {
         self.effect = effect
         self.reason = reason

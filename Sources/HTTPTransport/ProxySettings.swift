@@ -1,15 +1,15 @@
-/// Which proxy and which authorities the environment asks for, read as the curl program reads them.
+/// The proxies and the authorities in the environment's variables. They mean the same as for the curl program.
 struct ProxySettings: Sendable {
-    /// The proxy for plain requests; from lower case only, because a CGI program's environment has
-    /// `HTTP_PROXY` from a client that sends it a header `Proxy`.
+    /// The proxy for requests without TLS. Only the lower-case variable counts, because a client can set `HTTP_PROXY`
+    /// in the environment of a CGI program with a header `Proxy`.
     let plain: String?
-    /// The proxy for TLS.
+    /// The proxy for requests with TLS.
     let secure: String?
-    /// Hosts that are asked directly: names, which stand for what is below them too, addresses, networks, or `*`.
+    /// Hosts that need no proxy: names, which include their subdomains, addresses, networks, or `*`.
     let exceptions: String?
-    /// PEM file of the authorities to trust, instead of the system's.
+    /// The PEM file of the trusted authorities, in place of the system's.
     let authorityFile: String?
-    /// Directory of the same.
+    /// The directory of the trusted authorities.
     let authorityDirectory: String?
 
     init(environment: [String: String]) {

@@ -1,6 +1,6 @@
-/// The content of a certificate that is made here.
+/// The content of a certificate that the adaptor makes.
 struct CertificateTemplate {
-    /// What the certificate is for.
+    /// The purpose of the certificate.
     enum Role {
         case authority
         case server(name: String)
@@ -19,15 +19,15 @@ struct CertificateTemplate {
         if case .server(let name) = role { name } else { nil }
     }
 
-    /// When certificates are valid, in seconds from now: two years, so that none needs renewal in a pod's life, of which
-    /// ``clockSkew`` is past.
+    /// The validity of certificates, in seconds from now. It is two years, so no certificate expires in the lifetime of
+    /// a pod. It starts ``clockSkew`` in the past.
     static let validity = -clockSkew...(2 * 365 * day - clockSkew)
-    /// How far the other end's clock may be behind: a day covers a clock in the wrong time zone and one that was not set
-    /// since the last boot, and the certificate is no weaker for it.
+    /// The time by which the other end's clock may be behind. One day covers a clock in the wrong time zone, and a
+    /// clock that was not set since the last boot. It does not weaken the certificate.
     static let clockSkew = day
     private static let day = 24 * 3600
 
-    /// Whether `name` can stand in a certificate and in OpenSSL's configuration syntax alike.
+    /// Whether `name` is valid both in a certificate and in OpenSSL's configuration syntax.
     static func isServerName(_ name: String) -> Bool {
         (1...63).contains(name.utf8.count)
             && name.utf8.allSatisfy { byte in

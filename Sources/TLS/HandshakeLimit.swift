@@ -1,19 +1,19 @@
-/// What a peer may send before its handshake has ended, when it may still be anyone.
+/// The limit of bytes from a peer before its handshake ends, while the peer is not authenticated.
 ///
-/// OpenSSL takes a ClientHello of 128 KiB, and makes room for it as soon as the first bytes say that it will be so
-/// long. A crowd of strangers could fill the memory with that. Hello, certificate chain, signature and Finished of an
-/// honest peer have two to eight KiB.
+/// OpenSSL accepts a ClientHello of 128 KiB, and allocates the memory as soon as the first bytes contain that length.
+/// Many unauthenticated peers could exhaust the memory. Hello, certificate chain, signature and Finished of an honest
+/// peer have 2 to 8 KiB.
 struct HandshakeLimit {
-    /// Bytes on the wire, and in the first message by its own word.
+    /// The limit of all bytes on the wire, and of the length field of the first message.
     static let bytes = 24 << 10
 
-    /// Bytes that the peer may still send.
+    /// The number of bytes that the peer may still send.
     private(set) var left = HandshakeLimit.bytes
     private var first = FirstMessage()
 
-    /// Takes in what has arrived.
+    /// Counts bytes that have arrived.
     ///
-    /// - Throws: ``TLSError/Code/protocolViolation`` when the first message says that it is longer than the limit.
+    /// - Throws: ``TLSError/Code/protocolViolation`` when the length field of the first message exceeds the limit.
     mutating func take(_ bytes: UnsafeRawBufferPointer) throws(TLSError) {
         left -= bytes.count
         guard let length = unsafe first.length(after: bytes), length > HandshakeLimit.bytes else { return }
@@ -23,12 +23,12 @@ struct HandshakeLimit {
         )
     }
 
-    /// The peer has sent all that it may.
+    /// The error for a peer that exceeds the limit.
     static let exceeded = TLSError(
         .protocolViolation, "TLS handshake: the peer sent \(bytes) bytes before the handshake has ended")
 }
 
-/// Finds the length of a connection's first handshake message, however it is split into records.
+/// Finds the length of a connection's first handshake message, also if several records contain the message.
 ///
 ///     record:   | type 8 (22) | version 16 | length 16 | content
 ///     content:  | type 8      | length 24 | …
@@ -42,8 +42,8 @@ struct FirstMessage {
     private var leftInRecord = 0
     private var isDone = false
 
-    /// Takes in the next bytes; the message's length, once, when they tell it. Other bytes than a handshake's are not
-    /// judged.
+    /// Reads the next bytes. Returns the message's length once, when it is known. Bytes that are no handshake are
+    /// ignored.
     mutating func length(after bytes: UnsafeRawBufferPointer) -> Int? {
         for index in bytes.indices where !isDone {
             let byte = unsafe bytes[index]

@@ -1,9 +1,9 @@
 internal import LinuxIO
 internal import Telemetry
 
-/// PEM files that the user supplies, in place of identities made here.
+/// PEM files of the user, which replace the identities that the adaptor makes.
 public enum PEMFile {
-    /// More than any chain or bundle of authorities needs.
+    /// The size limit, in bytes. Every chain and every bundle of authorities is shorter.
     private static let limit = 4 << 20
 
     /// The text of a certificate file.
@@ -11,7 +11,7 @@ public enum PEMFile {
     /// - Throws: ``TLSError`` with ``TLSError/Code/unusableIdentity`` and the kernel's reason.
     public static func certificates(at path: String) throws(TLSError) -> String { try text(at: path) }
 
-    /// A certificate chain and its key, from a file each.
+    /// A certificate chain and its key, from two files.
     ///
     /// - Throws: ``TLSError`` with ``TLSError/Code/unusableIdentity`` and the kernel's reason.
     public static func certifiedKey(certificate: String, key: String) throws(TLSError) -> CertifiedKey {

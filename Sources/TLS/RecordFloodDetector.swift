@@ -1,27 +1,27 @@
-/// What a TLS peer may send beside the application's bytes, and how much of everything is read in one turn.
+/// The limits for a peer's records without application data, and for all records in one turn.
 ///
-/// OpenSSL handles all records that carry no bytes of the application inside of one call: session tickets, key
-/// updates, empty records. A peer that sends them without end would hold the loop, so each kind has a limit that no
-/// honest peer reaches; beyond it the connection ends.
+/// In one call OpenSSL handles all records without application data: session tickets, key updates and empty records.
+/// A peer that sends them without end would block the loop. So each kind has a limit that no honest peer reaches. Above
+/// the limit the connection ends.
 struct RecordFloodDetector: Equatable {
-    /// Why a connection ends.
+    /// The reason why a connection ends.
     enum Violation: Equatable {
         case tickets
         case keyUpdates
         case emptyRecords
     }
 
-    /// Session tickets on one connection. Servers send one or two after a handshake.
+    /// The limit of session tickets on one connection. Servers send one or two after a handshake.
     static let ticketLimit = 16
-    /// Key updates that are always allowed.
+    /// The number of key updates that are always allowed.
     static let keyUpdateLimit = 16
-    /// A further key update is allowed for so many bytes of the application. A key is good for gigabytes.
+    /// The number of application bytes that allow one further key update. A key is sufficient for gigabytes.
     static let bytesPerKeyUpdate = 1 << 20
-    /// Records in a row without a byte of the application: all tickets and key updates above, and as many empty
-    /// records.
+    /// The limit of consecutive records without application data: all tickets and key updates above, and the same
+    /// number of empty records.
     static let emptyRecordLimit = 64
-    /// Records in a turn. Of full ones this is four megabytes, which is more than a turn has bytes; of the smallest
-    /// ones it is about half a millisecond.
+    /// The limit of records in a turn. Full records contain 4 MiB, which is more than a turn reads. The smallest
+    /// records take about half a millisecond.
     static let recordsPerTurn = 256
 
     private var tickets = 0
@@ -29,29 +29,29 @@ struct RecordFloodDetector: Equatable {
     private var bytes = 0
     private var recordsInARow = 0
     private var recordsInTurn = 0
-    /// What the peer did; nil as long as it keeps to the limits.
+    /// The limit that the peer exceeded; nil if the peer exceeded none.
     private(set) var violation: Violation?
 
-    /// Whether other connections are to get their turn.
+    /// Whether the turn has ended, so other connections get their turn.
     var isTurnOver: Bool { recordsInTurn >= RecordFloodDetector.recordsPerTurn }
 
     /// Begins the next turn.
     mutating func beginTurn() { recordsInTurn = 0 }
 
-    /// A record has arrived, whatever is in it.
+    /// Counts a record of any kind.
     mutating func noteRecord() {
         recordsInTurn += 1
         recordsInARow += 1
         if recordsInARow > RecordFloodDetector.emptyRecordLimit { record(.emptyRecords) }
     }
 
-    /// A server has sent a session ticket.
+    /// Counts a session ticket of the server.
     mutating func noteTicket() {
         tickets += 1
         if tickets > RecordFloodDetector.ticketLimit { record(.tickets) }
     }
 
-    /// The peer has changed its key.
+    /// Counts a key update of the peer.
     mutating func noteKeyUpdate() {
         keyUpdates += 1
         if keyUpdates > RecordFloodDetector.keyUpdateLimit + bytes / RecordFloodDetector.bytesPerKeyUpdate {
@@ -59,7 +59,7 @@ struct RecordFloodDetector: Equatable {
         }
     }
 
-    /// Bytes of the application have arrived.
+    /// Counts application bytes.
     mutating func noteBytes(_ count: Int) {
         bytes += count
         recordsInARow = 0
@@ -69,7 +69,7 @@ struct RecordFloodDetector: Equatable {
 }
 
 extension RecordFloodDetector.Violation {
-    /// What the peer did, as part of a sentence.
+    /// The peer's action, as a part of a sentence.
     var description: String {
         switch self {
         case .tickets: "the peer sent more than \(RecordFloodDetector.ticketLimit) session tickets on one connection"

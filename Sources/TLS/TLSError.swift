@@ -1,50 +1,50 @@
-/// Why two ends do not trust, or do not understand, each other.
+/// The reason why a TLS connection failed.
 public struct TLSError: Error, Equatable, Sendable {
-    /// What a caller may decide by. A struct, so that new codes break no `switch`.
+    /// The kinds of failures. The type is a struct, so new codes break no `switch`.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         /// The code in words.
         public let description: String
 
         /// A configured certificate, key or authority cannot be used.
         public static let unusableIdentity = Code(description: "unusable certificate or key")
-        /// A minimum version or cipher suite that we cannot offer.
+        /// OpenSSL does not support the minimum version or a cipher suite of the profile.
         public static let unusableProfile = Code(description: "unusable TLS profile")
-        /// The peer's certificate leads to no authority that we trust.
+        /// No trusted authority issued the peer's certificate.
         public static let untrustedPeer = Code(description: "untrusted peer")
         /// The peer's certificate is not valid now.
         public static let expiredPeer = Code(description: "peer's certificate is not valid now")
         /// The peer's certificate is for another name.
         public static let wrongName = Code(description: "peer's certificate has another name")
-        /// The peer showed no certificate though one is required.
+        /// The peer sent no certificate, although a certificate is required.
         public static let anonymousPeer = Code(description: "peer has no certificate")
         /// The peer did not accept our certificate.
         public static let refusedByPeer = Code(description: "peer refused our certificate")
         /// The two ends have no version or cipher suite in common.
         public static let incompatible = Code(description: "no TLS version or cipher suite in common")
-        /// The peer speaks application protocols, and not the one that we asked for.
+        /// The peer supports application protocols, but not the requested one.
         public static let unknownProtocol = Code(description: "peer does not speak the application protocol")
-        /// What the peer sends is not TLS.
+        /// The bytes from the peer are not TLS.
         public static let notTLS = Code(description: "peer does not speak TLS")
         /// The connection ended without a `close_notify` alert.
         public static let connectionLost = Code(description: "connection lost")
-        /// The peer broke the protocol, or the bytes were changed on the way.
+        /// The peer violated the protocol, or the bytes were changed on the network.
         public static let protocolViolation = Code(description: "TLS protocol violated")
-        /// OpenSSL did not do its part.
+        /// An OpenSSL function failed.
         public static let failed = Code(description: "TLS failed")
     }
 
-    /// What kind of failure it is.
+    /// The kind of the failure.
     public let code: Code
-    /// What was being done, and OpenSSL's reason.
+    /// The operation that failed, and OpenSSL's reason.
     public let reason: String
 
-    /// A failure of the kind `code`.
+    /// Makes a failure of the kind `code`.
     public init(_ code: Code, _ reason: String) {
         self.code = code
         self.reason = reason
     }
 
-    /// Whether trying again with the same configuration must fail again.
+    /// Whether another attempt with the same configuration must fail too.
     public var isFinal: Bool { code != .connectionLost && code != .failed }
 
     /// What an operator should check.

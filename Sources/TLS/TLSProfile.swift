@@ -1,6 +1,6 @@
-/// Which protocol versions and cipher suites an end offers.
+/// The protocol versions and the cipher suites that an end offers.
 public struct TLSProfile: Equatable, Sendable {
-    /// The oldest version an end speaks.
+    /// The oldest version that an end accepts.
     public enum Version: String, Equatable, Sendable {
         /// TLS 1.2.
         case tls12 = "VersionTLS12"
@@ -8,12 +8,12 @@ public struct TLSProfile: Equatable, Sendable {
         case tls13 = "VersionTLS13"
     }
 
-    /// The oldest version to speak.
+    /// The oldest accepted version.
     public let minimumVersion: Version
-    /// IANA names; empty means what OpenSSL holds good.
+    /// The IANA names of the cipher suites. Empty means OpenSSL's default.
     public let cipherSuites: [String]
 
-    /// TLS 1.3 and nothing else.
+    /// TLS 1.3 only.
     public static let standard = TLSProfile(minimumVersion: .tls13, cipherSuites: [])
 
     private init(minimumVersion: Version, cipherSuites: [String]) {
@@ -21,14 +21,14 @@ public struct TLSProfile: Equatable, Sendable {
         self.cipherSuites = cipherSuites
     }
 
-    /// Reads the values of `tls-min-version` and `tls-cipher-suites`, as flags and `apf.json` have them.
+    /// Parses the values of `tls-min-version` and `tls-cipher-suites` in flags and `apf.json`.
     ///
-    /// Suites are those of TLS 1.2, and the minimum is then TLS 1.2 unless named; if any
-    /// suite of TLS 1.3 is among them, TLS 1.3 is limited to those as well.
+    /// The suites are for TLS 1.2. With suites, the default of the minimum version is TLS 1.2. If the list contains
+    /// suites of TLS 1.3, TLS 1.3 is limited to these suites.
     /// - Parameters:
     ///   - minimumVersion: `VersionTLS12`, `VersionTLS13`, or empty for TLS 1.3.
     ///   - cipherSuites: IANA names, such as `TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256`.
-    /// - Throws: ``TLSError`` with ``TLSError/Code/unusableProfile`` and what to write instead.
+    /// - Throws: ``TLSError`` with ``TLSError/Code/unusableProfile`` and a valid value.
     public init(minimumVersion: String, cipherSuites: [String] = []) throws(TLSError) {
         let suites = cipherSuites.map { String($0.trimmed) }.filter { !$0.isEmpty }
         switch minimumVersion {
@@ -53,7 +53,7 @@ public struct TLSProfile: Equatable, Sendable {
 }
 
 extension String {
-    /// Without blanks at either end.
+    /// The text without blanks at both ends.
     fileprivate var trimmed: Substring {
         var rest = self[...]
         while rest.first?.isWhitespace == true { rest.removeFirst() }

@@ -1,18 +1,18 @@
 public import LinuxIO
 
-/// A TLS connection over a socket: what ``ByteStream`` promises, encrypted.
+/// A TLS connection over a socket. It is an encrypted ``ByteStream``.
 ///
-/// Half-closing sends the alert `close_notify`, and only the peer's `close_notify` reads
-/// as an end: a connection that just stops is ``TLSError/Code/connectionLost``. ``close()``
-/// sends nothing, because the application's data is not complete then.
+/// Half-closing sends the alert `close_notify`. Only the peer's `close_notify` is an end of the stream; a connection
+/// that ends without it fails with ``TLSError/Code/connectionLost``. ``close()`` sends no alert, because the
+/// application's data may be incomplete.
 ///
-/// Concurrency: one task may read while another writes. OpenSSL allows neither at once, so
-/// `state` is under a lock; the waits between are outside it.
+/// Concurrency: one task may read while another task writes. OpenSSL does not allow simultaneous calls, so a lock
+/// protects `state`. Tasks do not hold the lock while they wait.
 public final class TLSStream: ByteStream {
     private struct State: ~Copyable {
         var session: TLSSession
         let transport: TLSTransport
-        /// Plain bytes that are encrypted but not all sent: their writer still tries to write them.
+        /// The number of plain bytes that are encrypted, but not completely sent. Their writer repeats the write.
         var unacknowledged: Int?
     }
 
@@ -24,14 +24,14 @@ public final class TLSStream: ByteStream {
         self.state = Lock(state)
     }
 
-    /// The loop whose events resume those who wait.
+    /// The loop whose events resume waiting tasks.
     public var loop: EpollLoop { stream.loop }
 
     /// Makes `stream` the client's end of a TLS connection.
     ///
-    /// `serverName` is asked for and checked; nil checks only whose authority it is. `sessions`
-    /// is where to find, and leave, a session to resume. With `protocolName` that application protocol is asked for,
-    /// which the server need not know: see ``applicationProtocol``.
+    /// The client sends `serverName`, and checks that the certificate has this name; with nil, it checks only the
+    /// authority. `sessions` provides the session to resume, and stores new sessions. With `protocolName`, the client
+    /// requests that application protocol. The server may not support it: see ``applicationProtocol``.
     /// - Throws: ``TLSError``, `SystemCallError`, `DeadlineExceeded`; `stream` is then closed.
     public static func connect(
         over stream: Stream, context: TLSContext, serverName: String?, sessions: TLSSessionCache = TLSSessionCache(),
@@ -49,7 +49,7 @@ public final class TLSStream: ByteStream {
         }
     }
 
-    /// Makes `stream` the server's end of a TLS connection, which speaks one of `protocols` if the client asks for it.
+    /// Makes `stream` the server's end of a TLS connection. It uses one of `protocols` if the client requests it.
     ///
     /// - Throws: ``TLSError``, `SystemCallError`, `DeadlineExceeded`; `stream` is then closed.
     public static func accept(
@@ -70,29 +70,31 @@ public final class TLSStream: ByteStream {
     /// Whether the handshake resumed an earlier session.
     var isResumed: Bool { state.withLock { state in state.session.isResumed } }
 
-    /// The application protocol that both ends speak (ALPN); nil if none was asked for, or the server knows none of
-    /// them.
+    /// The negotiated application protocol (ALPN); nil if the client requested none, or the server supports none of the
+    /// requested ones.
     public var applicationProtocol: String? { state.withLock { state in state.session.applicationProtocol } }
 
-    /// What was agreed on, such as `TLSv1.3 TLS_AES_128_GCM_SHA256`.
+    /// The negotiated version and cipher suite, such as `TLSv1.3 TLS_AES_128_GCM_SHA256`.
     var parameters: String { state.withLock { state in state.session.parameters } }
 
-    /// Reads what is there: how many bytes, 0 after the peer's `close_notify`, nil when there is nothing yet.
+    /// Reads the bytes that have arrived. Returns their number, 0 after the peer's `close_notify`, or nil if none have
+    /// arrived.
     ///
-    /// All records that have arrived are read, as far as `buffer` and the peer's turn go (``RecordFloodDetector``).
+    /// It reads all records that have arrived, until `buffer` is full or the peer's turn ends
+    /// (``RecordFloodDetector``).
     /// - Throws: ``TLSError`` or `SystemCallError`.
     public func tryRead(into buffer: UnsafeMutableRawBufferPointer) throws -> Int? {
         try state.withLock { state throws in
-            // OpenSSL may have produced an answer itself: an alert, a key update.
+            // OpenSSL may have written an answer, such as an alert or a key update.
             defer { _ = try? state.transport.flush() }
             return unsafe try state.session.read(into: buffer)
         }
     }
 
-    /// Writes what fits: how many bytes, nil when nothing fits now.
+    /// Writes as many bytes as fit. Returns their number, or nil if none fit now.
     ///
-    /// After nil the same bytes must come again: they may be encrypted already, and count
-    /// as written only when the socket has taken the last of them.
+    /// After nil, the caller must pass the same bytes again. They may be encrypted already, and count as written only
+    /// after the socket has accepted the last of them.
     /// - Throws: ``TLSError`` or `SystemCallError`.
     public func tryWrite(_ bytes: UnsafeRawBufferPointer) throws -> Int? {
         if unsafe bytes.isEmpty { return 0 }
@@ -108,16 +110,16 @@ public final class TLSStream: ByteStream {
         }
     }
 
-    /// Suspends until it makes sense to try again; may return for nothing.
+    /// Suspends until another attempt can succeed. It may also return too early.
     public func wait(for direction: Direction) async throws {
-        // What was not read in this turn lies in OpenSSL, and no edge will tell of it.
+        // OpenSSL still buffers the bytes that were not read in this turn, and epoll reports no event for them.
         if direction == .reading, state.withLock({ state in state.session.endTurn() }) {
             return try await loop.checkpoint()
         }
         try await stream.wait(for: direction)
     }
 
-    /// Sends `close_notify`: the peer reads an end after what was written. Reading goes on.
+    /// Sends `close_notify`, so the peer reads an end after the written bytes. Reading is still possible.
     public func finishWriting() async throws {
         state.withLock { state in state.session.sendCloseNotify() }
         try await flush()
@@ -128,10 +130,9 @@ public final class TLSStream: ByteStream {
 
     /// Waits until the server has shown that it accepts our certificate, or for `limit`.
     ///
-    /// In TLS 1.3 a client's handshake is done before the server has looked at the client's
-    /// certificate; a refusal shows only in the next read. The session ticket that servers
-    /// send first of all is the sign of acceptance.
-    /// - Throws: ``TLSError`` when it refuses.
+    /// In TLS 1.3 a client's handshake ends before the server checks the client's certificate. Only the next read
+    /// returns a refusal. A server that accepts the certificate sends a session ticket first.
+    /// - Throws: ``TLSError`` when the server refuses the certificate.
     package func awaitAcceptance(within limit: Duration) async throws {
         let deadline = ContinuousClock.now.advanced(by: limit)
         do {
@@ -141,7 +142,7 @@ public final class TLSStream: ByteStream {
                 }
             }
         } catch is DeadlineExceeded {
-            // A server without tickets. Its refusal would have come by now, or comes with the first read.
+            // The server sends no tickets. Its refusal would have arrived already, or arrives with the first read.
         }
     }
 
@@ -156,7 +157,7 @@ public final class TLSStream: ByteStream {
                 do {
                     return try state.session.handshake()
                 } catch {
-                    _ = try? state.transport.flush()  // The alert that tells the peer why.
+                    _ = try? state.transport.flush()  // Sends the alert with the reason to the peer.
                     throw error
                 }
             }

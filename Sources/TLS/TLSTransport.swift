@@ -2,31 +2,31 @@ internal import LinuxIO
 
 /// Encrypted bytes between OpenSSL and a socket.
 ///
-/// What OpenSSL writes is gathered here and sent by ``flush()`` in one system call; room
-/// for it is borrowed from the process's pool and given back once the bytes are gone.
-/// Not thread-safe: the owner of the ``TLSSession`` owns the transport.
+/// The transport collects OpenSSL's output, and ``flush()`` sends it in one system call. The buffer comes from the
+/// process's pool, and returns to the pool after the bytes are sent.
+/// It is not thread-safe: the owner of the ``TLSSession`` owns the transport.
 final class TLSTransport {
     private let stream: Stream
     private var outgoing: PooledBuffer?
     private var gathered = 0
     private var sent = 0
-    /// What the peer may still send; nil once its handshake has ended.
+    /// The limit of the peer's bytes; nil after its handshake.
     private var handshake: HandshakeLimit? = HandshakeLimit()
-    /// What the socket, or the peer's handshake, failed with, if it did.
+    /// The error of the socket or of the peer's handshake, if there is one.
     private(set) var failure: (any Error)?
 
     init(_ stream: Stream) { self.stream = stream }
 
-    /// The most plain bytes whose encryption surely fits what is gathered at once.
+    /// The maximum number of plain bytes whose encrypted form certainly fits into `capacity`.
     ///
-    /// A record of 16 KiB grows by 85 bytes at worst (CBC with SHA-384 in TLS 1.2).
+    /// A record of 16 KiB grows by at most 85 bytes (CBC with SHA-384 in TLS 1.2).
     static func plainLimit(capacity: Int) -> Int { capacity - capacity / 64 - 2048 }
 
-    /// Reads what has arrived: how many bytes, 0 at the end, nil when nothing has or the socket failed.
+    /// Reads bytes that have arrived. Returns their number, 0 at the end, or nil if none arrived or the socket failed.
     func receive(into room: UnsafeMutableRawBufferPointer) -> Int? {
         do {
             guard let handshake else { return unsafe try stream.tryRead(into: room) }
-            // What follows the handshake waits in the socket.
+            // Bytes after the handshake stay in the socket.
             let room = unsafe UnsafeMutableRawBufferPointer(rebasing: room.prefix(handshake.left))
             if unsafe room.isEmpty { throw HandshakeLimit.exceeded }
             guard let count = unsafe try stream.tryRead(into: room) else { return nil }
@@ -38,7 +38,7 @@ final class TLSTransport {
         }
     }
 
-    /// The peer is known: from now on it may send as much as it likes.
+    /// Removes the limit, because the peer is authenticated.
     func endHandshake() { handshake = nil }
 
     /// Keeps a copy of `bytes` for the next ``flush()``.
@@ -51,13 +51,13 @@ final class TLSTransport {
         gathered = needed
     }
 
-    /// Borrows room for ``gather(_:)``, and says how many plain bytes may go in.
+    /// Borrows a buffer for ``gather(_:)``, and returns the number of plain bytes that fit.
     func prepare() -> Int {
         if outgoing == nil { outgoing = BufferPool.shared.borrow() }
         return max(1, TLSTransport.plainLimit(capacity: capacity) - gathered)
     }
 
-    /// Sends what is gathered: true when all of it is gone, false when the socket is full.
+    /// Sends the collected bytes: true when all bytes are sent, false when the socket's buffer is full.
     func flush() throws -> Bool {
         if outgoing == nil { return true }
         do {
@@ -84,7 +84,7 @@ final class TLSTransport {
         sent = 0
     }
 
-    // A long certificate chain while the pool has only small blocks left.
+    // Needed for a long certificate chain while the pool has only small blocks.
     private func grow(to size: Int) {
         let larger = BufferPool.privateBlock(size: size * 2)
         if let old = unsafe outgoing?.bytes {

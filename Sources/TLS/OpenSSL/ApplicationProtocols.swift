@@ -1,16 +1,16 @@
 internal import COpenSSL
 
-/// The application protocols that a server's end of a connection speaks (ALPN, RFC 7301).
+/// The application protocols that a server's end of a connection supports (ALPN, RFC 7301).
 ///
-/// A client that asks for one of them gets it; a client that asks for none, or only for others, gets a connection
-/// without, as from a server that knows nothing of this.
+/// A client that requests one of them gets it. A client that requests none, or only others, gets a connection without
+/// an application protocol, as from a server without ALPN.
 final class ApplicationProtocols: Sendable {
     private let names: [[UInt8]]
 
-    /// `names` are of 1 to 255 bytes.
+    /// Each name has 1 to 255 bytes.
     init(_ names: some Sequence<String>) { self.names = names.map { Array($0.utf8) } }
 
-    /// Makes every connection of `context` ask the ``ApplicationProtocols`` of its ``TLSPeer``.
+    /// Makes each connection of `context` use the ``ApplicationProtocols`` of its ``TLSPeer``.
     static func select(in context: OpaquePointer) {
         unsafe SSL_CTX_set_alpn_select_cb(
             context,
@@ -19,14 +19,14 @@ final class ApplicationProtocols: Sendable {
                 else { return SSL_TLSEXT_ERR_NOACK }
                 let offer = unsafe UnsafeBufferPointer(start: offered, count: Int(count))
                 guard let range = unsafe own.choice(in: offer) else { return SSL_TLSEXT_ERR_NOACK }
-                // What is chosen may lie in the client's own list, which outlives this call.
+                // The result may point into the client's list, because the list lives longer than this call.
                 unsafe chosen?.pointee = offered + range.lowerBound
                 unsafe length?.pointee = UInt8(clamping: range.count)
                 return SSL_TLSEXT_ERR_OK
             }, nil)
     }
 
-    /// Where in the client's list, names with a byte of length before each, the first of ours is.
+    /// The position of the first supported name in the client's list. Each name in the list follows a length byte.
     func choice(in offered: UnsafeBufferPointer<UInt8>) -> Range<Int>? {
         var start = 0
         while start < offered.count {

@@ -1,9 +1,10 @@
 internal import COpenSSL
 
-/// What is said of certificates' dates when one is refused: so that a wrong clock is found, and by how much it is
-/// wrong.
+/// The text about the dates of a refused certificate. An operator can see from it that a clock is wrong, and by how
+/// much.
 enum CertificateDates {
-    /// How the certificate that a verification is at misses the present; nil if its dates are not what is wrong.
+    /// The difference between now and the dates of the certificate in `verification`; nil if its dates are not the
+    /// fault.
     static func problem(in verification: OpaquePointer?) -> String? {
         guard let certificate = unsafe X509_STORE_CTX_get_current_cert(verification) else { return nil }
         switch unsafe X509_STORE_CTX_get_error(verification) {
@@ -19,14 +20,14 @@ enum CertificateDates {
         }
     }
 
-    /// When the certificate that `ssl` shows is valid; nil if it shows none.
+    /// The validity of the certificate that `ssl` sends; nil if it sends none.
     static func ofOwnCertificate(_ ssl: OpaquePointer) -> String? {
         guard let certificate = unsafe SSL_get_certificate(ssl) else { return nil }
         return unsafe "our certificate is valid from \(text(X509_get0_notBefore(certificate)))"
             + " until \(text(X509_get0_notAfter(certificate)))"
     }
 
-    /// Nil is the present.
+    /// Nil means the current time.
     private static func seconds(
         from start: UnsafePointer<ASN1_TIME>?, to end: UnsafePointer<ASN1_TIME>?
     ) -> Int {

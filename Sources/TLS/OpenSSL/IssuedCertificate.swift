@@ -1,15 +1,14 @@
 internal import COpenSSL
 internal import Telemetry
 
-/// A certificate that is made here, with its private key.
+/// A certificate that the adaptor makes, with its private key.
 ///
-/// Safe, because both pointers are this value's own, never leave this file and are
-/// freed with it; what goes out is PEM text.
+/// It is safe, because this value owns both pointers and frees them. Other files get only PEM text.
 @safe struct IssuedCertificate: ~Copyable {
     private let certificate: OpaquePointer
     private let key: OpaquePointer
 
-    /// Makes a P-256 key and a certificate for it, signed by itself.
+    /// Makes a P-256 key and a self-signed certificate for it.
     ///
     /// `validity` is in seconds from now.
     static func selfSigned(
@@ -112,7 +111,7 @@ internal import Telemetry
 }
 
 extension CertificateTemplate {
-    /// X.509 extensions in OpenSSL's configuration syntax; the Go peers insist on each of them.
+    /// X.509 extensions in OpenSSL's configuration syntax. The Go peers require each of them.
     fileprivate var extensions: [(kind: CInt, value: String)] {
         switch role {
         case .authority:

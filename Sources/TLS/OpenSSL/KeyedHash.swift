@@ -1,13 +1,13 @@
 internal import COpenSSL
 
-/// HMAC-SHA-256, for values that must not reveal what they are made from.
+/// HMAC-SHA-256, for values that must not reveal their input.
 public enum KeyedHash {
-    /// How many bytes a hash has.
+    /// The size of a hash, in bytes.
     public static let size = 32
 
     /// The hash of `message` under `key` (RFC 2104).
     ///
-    /// - Throws: ``TLSError`` when OpenSSL cannot compute it, as without its default provider.
+    /// - Throws: ``TLSError`` when OpenSSL cannot compute it, for example without its default provider.
     public static func ofSHA256(_ message: [UInt8], key: [UInt8]) throws(TLSError) -> [UInt8] {
         var hash = [UInt8](repeating: 0, count: size)
         var length = 0

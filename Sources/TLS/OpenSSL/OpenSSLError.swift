@@ -1,16 +1,16 @@
 internal import COpenSSL
 
-/// OpenSSL's queue of errors, read as ``TLSError``.
+/// Converts OpenSSL's error queue into ``TLSError``.
 enum OpenSSLError {
-    /// Empties the queue, so that what is in it later belongs to the next call.
+    /// Empties the queue, so later errors belong to the next call.
     static func clear() { ERR_clear_error() }
 
-    /// The latest error as a failure of `operation`, whatever it is.
+    /// The latest error of any kind, as a failure of `operation`.
     static func last(_ operation: String, as code: TLSError.Code = .failed) -> TLSError {
         TLSError(code, "\(operation): \(text(of: ERR_peek_last_error()))")
     }
 
-    /// The failure that a handshake or a transfer over `ssl` ended with, `peer` being its other end.
+    /// The failure of a handshake or of a transfer over `ssl` with `peer`.
     static func ofConnection(_ operation: String, _ ssl: OpaquePointer, _ peer: TLSPeer) -> TLSError {
         let error = ERR_peek_last_error()
         let reason = copenssl_is_ssl(error) != 0 ? copenssl_reason(error) : 0
@@ -21,7 +21,7 @@ enum OpenSSLError {
                 verdict(verification), [operation, words, peer.dateProblem].compactMap(\.self).joined(separator: ": "))
         }
         let code = code(of: reason)
-        // The other end does not say why; its clock may be the reason.
+        // The other end sends no reason. Its clock may be wrong.
         let dates = code == .refusedByPeer ? unsafe CertificateDates.ofOwnCertificate(ssl) : nil
         return TLSError(code, [operation, text(of: error), dates].compactMap(\.self).joined(separator: ": "))
     }
@@ -48,7 +48,7 @@ enum OpenSSLError {
         }
     }
 
-    /// An alert that the peer sent is a reason of this number plus the alert's own (RFC 8446, 6.2).
+    /// The reason for an alert of the peer is this number plus the alert's number (RFC 8446, 6.2).
     private static var alertBase: CInt { SSL_AD_REASON_OFFSET }
 
     private static func text(of error: UInt) -> String {

@@ -2,18 +2,18 @@ internal import COpenSSL
 
 /// The certificates of a PEM text, in order.
 ///
-/// Safe, because the pointers are this value's own and freed with it.
+/// It is safe, because this value owns the pointers and frees them.
 @safe struct CertificateList: ~Copyable {
     private var certificates: [OpaquePointer]
 
-    /// - Throws: ``TLSError/Code/unusableIdentity`` when `pem` has no certificate, or a broken one.
+    /// - Throws: ``TLSError/Code/unusableIdentity`` when `pem` has no certificate, or a malformed one.
     static func parse(_ pem: String, _ subject: String) throws(TLSError) -> CertificateList {
         let source = try PEMSource.open(pem)
         var list = CertificateList()
         while let certificate = unsafe PEM_read_bio_X509(source.pointer, nil, nil, nil) {
             unsafe list.certificates.append(certificate)
         }
-        // The reader always ends with an error: "no further PEM block" is the expected one.
+        // The reader always ends with an error. The expected error is "no further PEM block".
         let isAtEnd = copenssl_reason(ERR_peek_last_error()) == PEM_R_NO_START_LINE
         defer { OpenSSLError.clear() }
         if unsafe list.certificates.isEmpty || !isAtEnd {
@@ -30,7 +30,7 @@ internal import COpenSSL
 
     var count: Int { unsafe certificates.count }
 
-    /// Whether the first certificate may issue others.
+    /// Whether the first certificate may issue other certificates.
     var beginsWithAuthority: Bool { unsafe !certificates.isEmpty && X509_check_ca(certificates[0]) != 0 }
 
     /// The first certificate alone, in PEM.
@@ -43,14 +43,14 @@ internal import COpenSSL
 
 /// A private key read from PEM.
 ///
-/// Safe, because the pointer is this value's own and freed with it.
+/// It is safe, because this value owns the pointer and frees it.
 @safe struct PrivateKey: ~Copyable {
     let pointer: OpaquePointer
 
     /// - Throws: ``TLSError/Code/unusableIdentity`` when `pem` has no unencrypted key.
     static func parse(_ pem: String) throws(TLSError) -> PrivateKey {
         let source = try PEMSource.open(pem)
-        // Without a callback OpenSSL would ask the terminal for an encrypted key's password.
+        // Without a callback OpenSSL would read the password of an encrypted key from the terminal.
         guard let pointer = unsafe PEM_read_bio_PrivateKey(source.pointer, nil, { _, _, _, _ in -1 }, nil) else {
             defer { OpenSSLError.clear() }
             throw OpenSSLError.last("private key", as: .unusableIdentity)
@@ -63,7 +63,7 @@ internal import COpenSSL
     deinit { unsafe EVP_PKEY_free(pointer) }
 }
 
-/// A text that OpenSSL can read from.
+/// A text as an input of OpenSSL.
 @safe private struct PEMSource: ~Copyable {
     let pointer: OpaquePointer
 
@@ -80,10 +80,10 @@ internal import COpenSSL
     deinit { unsafe BIO_free_all(pointer) }
 }
 
-/// Text that OpenSSL writes: PEM, dates.
+/// Text that OpenSSL writes, such as PEM and dates.
 enum PEM {
     static func text(_ write: (OpaquePointer) -> CInt) throws(TLSError) -> String {
-        // Secure memory is wiped when freed; a private key may be in it.
+        // OpenSSL erases secure memory before it frees the memory. The text may contain a private key.
         guard let sink = unsafe BIO_new(BIO_s_secmem()) else { throw OpenSSLError.last("writing text") }
         defer { unsafe BIO_free_all(sink) }
         guard unsafe write(sink) == 1 else { throw OpenSSLError.last("writing text") }

@@ -8,11 +8,11 @@ public struct SSHPublicKey: Hashable, Sendable, CustomStringConvertible {
     /// The line, without its end.
     public let description: String
 
-    /// Azure takes no other kinds for a Linux VM.
+    /// The kinds of keys that Azure accepts for a Linux VM.
     private static let kinds = ["ssh-ed25519", "ssh-rsa"]
 
-    /// The key in the file at `path`, in which `$NAME` and `${NAME}` stand for environment variables; a file mode that the Go
-    /// adaptor does not accept is a warning. An empty path: a new key without its private key.
+    /// The key in the file at `path`, in which `$NAME` and `${NAME}` are environment variables. A file mode that the Go
+    /// adaptor does not accept is a warning. An empty path makes a new key without a private key.
     public static func configured(
         at path: String, environment: [String: String], logger: Logger
     ) throws(SSHKeyError) -> SSHPublicKey {
@@ -21,9 +21,9 @@ public struct SSHPublicKey: Hashable, Sendable, CustomStringConvertible {
         return try read(path, environment: environment)
     }
 
-    /// A new Ed25519 key whose private half is gone before this returns.
+    /// Makes a new Ed25519 key, and discards the private key.
     ///
-    /// For clouds that require a key although no login is wanted.
+    /// Clouds require a key even if nobody needs to log in.
     static func makeWithoutPrivateKey(comment: String = "peerpod") throws(SSHKeyError) -> SSHPublicKey {
         guard let key = unsafe copenssl_make_ed25519_key() else {
             throw SSHKeyError("cannot make an SSH key: \(OpenSSLError.last("Ed25519").reason)")
@@ -38,7 +38,7 @@ public struct SSHPublicKey: Hashable, Sendable, CustomStringConvertible {
         return SSHPublicKey(line: "\(kinds[0]) \(Base64.encode(blob)) \(comment)")
     }
 
-    /// The key that `text`, a `.pub` file, holds; `name` is what the error calls it.
+    /// The key in `text`, the content of a `.pub` file. The error names the file `name`.
     public init(parsing text: String, from name: String) throws(SSHKeyError) {
         let lines = text.split(whereSeparator: \.isNewline).filter { !$0.allSatisfy(\.isWhitespace) }
         guard let line = lines.first else { throw SSHKeyError("\(name) is empty: write a public SSH key into it") }
@@ -51,7 +51,7 @@ public struct SSHPublicKey: Hashable, Sendable, CustomStringConvertible {
             let kinds = Self.kinds.joined(separator: " or ")
             throw SSHKeyError("\(name) does not begin with \(kinds) and a key: Azure takes no other kind")
         }
-        // What comes first in the key itself is its kind once more.
+        // The binary key begins with the name of its kind.
         let kind = Self.field(Array(words[0].utf8))
         guard let blob = Self.decoded(words[1]), blob.starts(with: kind), blob.count > kind.count else {
             throw SSHKeyError("\(name): the text after \(words[0]) is not such a key: check that the line is complete")
@@ -61,7 +61,7 @@ public struct SSHPublicKey: Hashable, Sendable, CustomStringConvertible {
 
     private init(line: String) { description = line }
 
-    /// The key in the file at `path`, in which `$NAME` and `${NAME}` stand for environment variables.
+    /// The key in the file at `path`, in which `$NAME` and `${NAME}` are environment variables.
     static func read(_ path: String, environment: [String: String]) throws(SSHKeyError) -> SSHPublicKey {
         let expanded = expand(path, environment)
         let bytes: [UInt8]
@@ -73,16 +73,16 @@ public struct SSHPublicKey: Hashable, Sendable, CustomStringConvertible {
         return try SSHPublicKey(parsing: String(decoding: bytes, as: UTF8.self), from: expanded)
     }
 
-    /// What is odd about the file's rights, as a clause; nil when nothing is.
+    /// The fault in the file's mode, as a clause; nil if there is none.
     ///
-    /// The Go adaptor wants exactly 0600. A public key may be read by all; who may write it, may log in.
+    /// The Go adaptor requires exactly 0600. All users may read a public key, but a user who can write it can log in.
     static func modeWarning(_ path: String, environment: [String: String]) -> String? {
         let expanded = expand(path, environment)
         guard let mode = Files.permissions(expanded), mode != 0o600 else { return nil }
         return "\(expanded) has mode 0\(String(mode, radix: 8)), not 0600"
     }
 
-    /// `text` with what Go's `os.ExpandEnv` replaces replaced; an unset variable is empty.
+    /// Replaces environment variables in `text` like Go's `os.ExpandEnv`. An unset variable is empty.
     static func expand(_ text: String, _ environment: [String: String]) -> String {
         var (result, rest) = ("", Substring(text))
         while let dollar = rest.firstIndex(of: "$") {
@@ -97,7 +97,7 @@ public struct SSHPublicKey: Hashable, Sendable, CustomStringConvertible {
         return result + rest
     }
 
-    /// SSH's `string`: length in four bytes, big-endian, and the bytes (RFC 4251, 5).
+    /// SSH's type `string`: the length in four bytes, big-endian, and the bytes (RFC 4251, 5).
     private static func field(_ bytes: [UInt8]) -> [UInt8] {
         (0..<4).map { UInt8(truncatingIfNeeded: bytes.count >> (24 - 8 * $0)) } + bytes
     }
@@ -107,7 +107,7 @@ public struct SSHPublicKey: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// Why there is no SSH key: a sentence that names the file and says what to do.
+/// The reason why there is no SSH key: a sentence with the file and the remedy.
 public struct SSHKeyError: Error, Hashable, CustomStringConvertible {
     /// The sentence.
     public let description: String

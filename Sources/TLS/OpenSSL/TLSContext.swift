@@ -1,19 +1,18 @@
 internal import COpenSSL
 internal import Telemetry
 
-/// What all connections of one end have in common: trusted authorities, its own certificate, versions and cipher
-/// suites.
+/// The common settings of one end's connections: trusted authorities, own certificate, versions and cipher suites.
 ///
-/// Sendable and safe, because the `SSL_CTX` is set up before other code has it, never
-/// changed later, counted by OpenSSL itself, and named nowhere but in this folder.
+/// It is Sendable and safe, because the `SSL_CTX` is complete before other code gets it, and does not change later.
+/// OpenSSL counts its references, and only this folder uses it.
 @safe public final class TLSContext: @unchecked Sendable {
     let pointer: OpaquePointer
 
     /// The node's end.
     ///
-    /// The server is checked with the PEM certificates of `authorities`, or the system's, and
-    /// is shown `identity` if it asks. Not to verify it is for experiments only.
-    /// - Throws: ``TLSError``: unusable PEM, or a profile that cannot be offered.
+    /// The client checks the server with the PEM certificates of `authorities`, or the system's, and sends `identity`
+    /// if the server requests it. A client without verification is for experiments only.
+    /// - Throws: ``TLSError``: unusable PEM, or a profile that OpenSSL does not support.
     public static func client(
         trusting authorities: String?, identity: CertifiedKey?, profile: TLSProfile = .standard,
         verifiesPeer: Bool = true
@@ -40,11 +39,11 @@ internal import Telemetry
 
     /// The VM's end.
     ///
-    /// `clientAuthorities` is PEM text. If its first certificate is an authority, every client must show one of the
-    /// certificates, or be issued by one. If it is not, it is the node's own, and every client must show just that:
-    /// what follows only leads to its authority, which issues others' certificates as well. Nil lets any client in and
-    /// is only right when told so.
-    /// - Throws: ``TLSError``: unusable PEM, or a profile that cannot be offered.
+    /// `clientAuthorities` is PEM text. If its first certificate is an authority, each client must send one of the
+    /// certificates, or a certificate that one of them issued. Otherwise the first certificate is the node's own, and
+    /// each client must send exactly this certificate. The certificates after it lead to its authority, which also
+    /// issues certificates of others. With nil, all clients are accepted; use it only if the configuration says so.
+    /// - Throws: ``TLSError``: unusable PEM, or a profile that OpenSSL does not support.
     public static func server(
         identity: CertifiedKey, clientAuthorities: String?, profile: TLSProfile = .standard
     ) throws(TLSError) -> TLSContext {
@@ -54,15 +53,15 @@ internal import Telemetry
             try context.trust(clients: clientAuthorities)
             unsafe TLSPeer.verify(in: context.pointer, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT)
         }
-        // Kept here rather than inside the tickets: decoding the client's certificate out of each
-        // ticket costs OpenSSL 3.0 more than the rest of a resumed handshake.
+        // Sessions are stored here, not inside the tickets. To decode the client's certificate from a ticket costs
+        // OpenSSL 3.0 more than the rest of a resumed handshake.
         unsafe copenssl_cache_server_sessions(context.pointer, 64)
         let purpose = Array("agent-tunnel".utf8)
         try context.check(
             unsafe SSL_CTX_set_session_id_context(context.pointer, purpose, UInt32(purpose.count)),
             "session tickets", .failed)
-        // One ticket for each full handshake, which is the only kind that asks for a certificate: a
-        // session can be resumed again and again, and a further ticket would only wake the client.
+        // The server sends one ticket for each full handshake. Only a full handshake requests a certificate. A
+        // session can be resumed many times, so a further ticket would only wake the client.
         unsafe _ = SSL_CTX_set_num_tickets(context.pointer, 0)
         unsafe ApplicationProtocols.select(in: context.pointer)
         unsafe SSL_CTX_set_cert_cb(context.pointer, { ssl, _ in unsafe SSL_set_num_tickets(ssl, 1) }, nil)
@@ -81,9 +80,9 @@ internal import Telemetry
 
     deinit { unsafe SSL_CTX_free(pointer) }
 
-    /// OpenSSL's own name of a cipher suite; nil if it has none.
+    /// OpenSSL's name of a cipher suite; nil if it has none.
     static func nameOfCipher(_ name: String) -> String? {
-        // Go took these two into its vocabulary before they had their final names.
+        // Go named these two suites before they had their final names.
         let legacy = ["TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305", "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305"]
         let standard = legacy.contains(name) ? name + "_SHA256" : name
         guard let found = unsafe OPENSSL_cipher_name(standard) else { return nil }
@@ -97,7 +96,7 @@ internal import Telemetry
         let names = profile.cipherSuites.compactMap(TLSContext.nameOfCipher)
         let modern = names.filter { $0.hasPrefix("TLS_") }
         let older = names.filter { !$0.hasPrefix("TLS_") }
-        // AES-128 first: it costs a quarter less than AES-256 and is secure.
+        // AES-128 comes first, because it is secure and costs a quarter less than AES-256.
         let suites = modern.isEmpty ? TLSContext.modernSuites : modern
         try check(
             unsafe SSL_CTX_set_ciphersuites(pointer, suites.joined(separator: ":")), "tls-cipher-suites",
@@ -144,8 +143,8 @@ internal import Telemetry
         for index in 0..<count {
             try check(unsafe X509_STORE_add_cert(store, list[index]), "authority", .unusableIdentity)
         }
-        // What is trusted is trusted, self-signed or not: the node's certificate is its own
-        // authority, and Go takes an intermediate one as well.
+        // Each certificate in the list is trusted, self-signed or not. The node's certificate is its own authority, and
+        // Go accepts an intermediate certificate too.
         try check(unsafe copenssl_trust_partial_chains(pointer), "authority", .failed)
     }
 

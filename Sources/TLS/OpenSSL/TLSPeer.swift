@@ -1,19 +1,19 @@
 internal import COpenSSL
 
-/// What the callbacks of one connection know, and what they note of its peer.
+/// The data of one connection's callbacks: their settings, and their records about the peer.
 ///
-/// Used only under the lock of the ``TLSStream`` whose connection it is: OpenSSL calls back from inside of our calls
-/// alone.
+/// It is used only under the lock of the connection's ``TLSStream``, because OpenSSL invokes callbacks only during a
+/// call of the stream.
 final class TLSPeer {
-    /// Where a client leaves its sessions; nil at a server's end.
+    /// The store of a client's sessions; nil at a server's end.
     let cache: TLSSessionCache?
-    /// What a server speaks; nil at a client's end.
+    /// The application protocols of a server; nil at a client's end.
     let protocols: ApplicationProtocols?
-    /// How the peer has behaved since the handshake.
+    /// The records of the peer since the handshake.
     var floodDetector = RecordFloodDetector()
-    /// Whether the handshake is done, and the peer known.
+    /// Whether the handshake has ended, so the peer is authenticated.
     var isEstablished = false
-    /// What is wrong with the dates of the peer's certificates; nil if nothing is.
+    /// The fault in the dates of the peer's certificates; nil if there is none.
     private(set) var dateProblem: String?
 
     init(cache: TLSSessionCache?, protocols: ApplicationProtocols?) {
@@ -21,7 +21,7 @@ final class TLSPeer {
         self.protocols = protocols
     }
 
-    /// Makes the callbacks of `ssl` find this. The caller keeps it alive as long as `ssl`.
+    /// Attaches this object to `ssl` for the callbacks. The caller keeps the object alive as long as `ssl`.
     func attach(to ssl: OpaquePointer) {
         unsafe _ = SSL_set_ex_data(ssl, TLSPeer.slot, Unmanaged.passUnretained(self).toOpaque())
         unsafe SSL_set_msg_callback(ssl) { isWritten, _, kind, bytes, count, ssl, _ in
@@ -29,14 +29,14 @@ final class TLSPeer {
                 return
             }
             unsafe peer.note(kind, UnsafeRawBufferPointer(start: bytes, count: count))
-            // OpenSSL then drops what it has, and returns.
+            // OpenSSL then discards its buffered bytes, and returns.
             if peer.floodDetector.violation != nil {
                 unsafe SSL_set_shutdown(ssl, SSL_get_shutdown(ssl) | SSL_RECEIVED_SHUTDOWN)
             }
         }
     }
 
-    /// Makes `context` verify its connections' peers, and note here what is wrong with their certificates' dates.
+    /// Makes `context` verify its connections' peers, and record faults in the dates of their certificates here.
     static func verify(in context: OpaquePointer, _ mode: CInt) {
         unsafe SSL_CTX_set_verify(context, mode) { isGood, verification in
             if isGood == 1 { return isGood }
@@ -55,7 +55,7 @@ final class TLSPeer {
         unsafe SSL_get_ex_data(ssl, slot).map { unsafe Unmanaged<TLSPeer>.fromOpaque($0).takeUnretainedValue() }
     }
 
-    /// The slot that OpenSSL leaves to applications.
+    /// The index that OpenSSL reserves for applications.
     private static var slot: CInt { 0 }
 
     private func note(_ kind: CInt, _ bytes: UnsafeRawBufferPointer) {

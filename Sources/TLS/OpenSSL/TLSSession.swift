@@ -3,22 +3,22 @@ internal import LinuxIO
 
 /// One TLS connection: OpenSSL's state machine between plain bytes and a ``TLSTransport``.
 ///
-/// Safe, because the pointers are this value's own, never leave this file and are freed
-/// with it. Not thread-safe, as `SSL` is not: ``TLSStream`` keeps it under a lock.
+/// It is safe, because this value owns the pointers and frees them, and no other file uses them. It is not thread-safe,
+/// because `SSL` is not; ``TLSStream`` protects it with a lock.
 @safe struct TLSSession: ~Copyable {
     private let ssl: OpaquePointer
     private let transport: TLSTransport
-    /// Held because `ssl` points to it.
+    /// The peer. The session keeps it alive, because `ssl` points to it.
     private let peer: TLSPeer
-    /// What ended the connection while bytes read before it had still to be handed out.
+    /// The error that ended the connection. The caller first gets the bytes that were read before the error.
     private var failure: (any Error)?
 
-    /// Encrypted bytes to ask the socket for at once.
+    /// The number of encrypted bytes to read from the socket in one call.
     private static let readSize = 128 << 10
 
-    /// The node's end of a connection to `serverName`, which nil leaves unchecked.
+    /// The node's end of a connection to `serverName`. With nil the name is not checked.
     ///
-    /// `protocolName` is the application protocol to ask for; nil asks for none.
+    /// `protocolName` is the application protocol to request; with nil none is requested.
     static func client(
         _ context: TLSContext, over transport: TLSTransport, serverName: String?, cache: TLSSessionCache,
         speaking protocolName: String? = nil
@@ -31,7 +31,7 @@ internal import LinuxIO
         }
         if let protocolName {
             let wire = [UInt8(clamping: protocolName.utf8.count)] + protocolName.utf8
-            // Unlike its neighbours it returns 0 when all is well.
+            // Unlike most OpenSSL functions, this function returns 0 on success.
             guard unsafe SSL_set_alpn_protos(session.ssl, wire, UInt32(wire.count)) == 0 else {
                 throw OpenSSLError.last("application protocol '\(protocolName)'")
             }
@@ -41,7 +41,7 @@ internal import LinuxIO
         return session
     }
 
-    /// The VM's end of a connection, which speaks one of `protocols` if it is asked for.
+    /// The VM's end of a connection. It uses one of `protocols` if the client requests it.
     static func server(
         _ context: TLSContext, over transport: TLSTransport, protocols: ApplicationProtocols? = nil
     ) throws(TLSError) -> TLSSession {
@@ -70,19 +70,19 @@ internal import LinuxIO
     }
 
     deinit {
-        // Without this OpenSSL holds the session that a later connection may resume for a broken one.
+        // Without this call OpenSSL marks the session as broken, and later connections cannot resume it.
         unsafe SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN)
         unsafe SSL_free(ssl)
     }
 
-    /// Goes on with the handshake: true when it is done, false when more must arrive first.
+    /// Continues the handshake: true when it has ended, false when more bytes must arrive first.
     mutating func handshake() throws -> Bool {
         OpenSSLError.clear()
         let result = unsafe SSL_do_handshake(ssl)
         if result == 1 {
             peer.isEstablished = true
             transport.endHandshake()
-            // From now on many records a system call; before the handshake has ended, one at a time.
+            // After the handshake one system call reads many records; before, it reads one record.
             unsafe SSL_set_default_read_buffer_len(ssl, TLSSession.readSize)
             return true
         }
@@ -90,10 +90,10 @@ internal import LinuxIO
         return false
     }
 
-    /// Decrypts whatever has arrived, record after record, until `buffer` is full or the turn is over.
+    /// Decrypts the records that have arrived, until `buffer` is full or the turn ends.
     ///
-    /// How many bytes, 0 after the peer's `close_notify`, nil when nothing is there or the turn is over: see
-    /// ``endTurn()``.
+    /// Returns the number of bytes, 0 after the peer's `close_notify`, or nil if no bytes have arrived or the turn has
+    /// ended: see ``endTurn()``.
     mutating func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int? {
         if let failure { throw failure }
         var count = 0
@@ -113,14 +113,14 @@ internal import LinuxIO
                 if count == 0 { throw error }
                 failure = error
             }
-            // Releasing buffers is the context's mode, but reading takes one for writing and keeps it.
+            // The context's mode releases buffers, but reading allocates a buffer for writing and keeps it.
             unsafe _ = SSL_free_buffers(ssl)
             break
         }
         return count == 0 ? nil : count
     }
 
-    /// Whether other connections are to get their turn before the next read; the next turn then begins.
+    /// Returns whether other connections get their turn before the next read. If so, begins the next turn.
     mutating func endTurn() -> Bool {
         guard peer.floodDetector.isTurnOver else { return false }
         peer.floodDetector.beginTurn()
@@ -141,17 +141,17 @@ internal import LinuxIO
         }
     }
 
-    /// Encrypts a `close_notify` alert into the transport; reading goes on.
+    /// Encrypts a `close_notify` alert into the transport. Reading is still possible.
     mutating func sendCloseNotify() {
         OpenSSLError.clear()
         unsafe _ = SSL_shutdown(ssl)
     }
 
-    /// Whether the server is known to have accepted our certificate.
+    /// Returns whether the server has certainly accepted our certificate.
     ///
-    /// Takes in what has arrived, but no bytes of the application's.
+    /// Reads the records that have arrived, but no application bytes.
     mutating func isAccepted() throws -> Bool {
-        // Before TLS 1.3, and with a resumed session, the handshake itself says so.
+        // Before TLS 1.3, and with a resumed session, a successful handshake means acceptance.
         if unsafe SSL_version(ssl) != TLS1_3_VERSION || isResumed { return true }
         OpenSSLError.clear()
         var byte: UInt8 = 0
@@ -163,7 +163,7 @@ internal import LinuxIO
     /// Whether this connection resumed an earlier session.
     var isResumed: Bool { unsafe SSL_session_reused(ssl) == 1 }
 
-    /// The application protocol agreed on; nil if none was.
+    /// The negotiated application protocol; nil if there is none.
     var applicationProtocol: String? {
         var name: UnsafePointer<UInt8>?
         var length: UInt32 = 0
@@ -172,14 +172,14 @@ internal import LinuxIO
         return unsafe String(decoding: UnsafeBufferPointer(start: name, count: Int(length)), as: UTF8.self)
     }
 
-    /// The version and the cipher suite agreed on, such as `TLSv1.3 TLS_AES_128_GCM_SHA256`.
+    /// The negotiated version and cipher suite, such as `TLSv1.3 TLS_AES_128_GCM_SHA256`.
     var parameters: String {
         let version = unsafe SSL_get_version(ssl).map { unsafe String(cString: $0) } ?? "?"
         let cipher = unsafe SSL_CIPHER_standard_name(SSL_get_current_cipher(ssl)).map { unsafe String(cString: $0) }
         return "\(version) \(cipher ?? "?")"
     }
 
-    /// The error behind `result`; nil if it only means that more must arrive.
+    /// The error for `result`; nil if `result` only means that more bytes must arrive.
     private func failure(after result: CInt, _ operation: String) -> (any Error)? {
         if let violation = peer.floodDetector.violation {
             return TLSError(.protocolViolation, "TLS \(operation): \(violation.description)")
@@ -196,12 +196,12 @@ internal import LinuxIO
     }
 }
 
-/// How OpenSSL reads and writes a ``TLSTransport``: a BIO of our own.
+/// The BIO by which OpenSSL reads and writes a ``TLSTransport``.
 ///
-/// A plain socket BIO would cost a system call for every record written, and one more for
-/// every read that finds nothing; the transport gathers the former and knows the latter.
+/// A socket BIO would make a system call for each written record, and another for each read without data. The transport
+/// collects written records, and knows when there is no data.
 @safe private enum TransportBIO {
-    /// Made once a process, as OpenSSL asks for.
+    /// The method table. A process makes it once, because OpenSSL requires it.
     private nonisolated(unsafe) static let method: OpaquePointer? = {
         let method = unsafe BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "tunnel transport")
         unsafe BIO_meth_set_read(method) { bio, buffer, count in
@@ -227,7 +227,7 @@ internal import LinuxIO
         return unsafe method
     }()
 
-    /// A BIO over `transport`, which the caller keeps alive for as long.
+    /// Makes a BIO for `transport`. The caller keeps `transport` alive as long as the BIO.
     static func make(over transport: TLSTransport) -> OpaquePointer? {
         guard let bio = unsafe BIO_new(method) else { return nil }
         unsafe BIO_set_data(bio, Unmanaged.passUnretained(transport).toOpaque())

@@ -4,8 +4,8 @@ package import LinuxIO
 
 /// The hosts whose VXLAN packets the kernel does not track as connections.
 ///
-/// Each pod's tunnel would take entries of the connection table, which all connections of the node share and which can get full.
-/// The rules are in a table of their own, which is removed with the last peer:
+/// Otherwise each pod's tunnel would use entries of the connection table, which all connections of the node share and
+/// which can get full. The rules are in a separate table, which is removed with the last peer:
 ///
 ///     table inet peerpod {
 ///         set peers4 { type ipv4_addr; }   set peers6 { type ipv6_addr; }
@@ -13,8 +13,8 @@ package import LinuxIO
 ///         chain out { type filter hook output priority raw; ip daddr @peers4 udp dport 4789 notrack }
 ///     }
 ///
-/// For the node only: a pod's VM tracks no connections, and its daemon does not link this library. Each call runs on a thread of
-/// its own, because it may take milliseconds.
+/// Only the node uses it: a pod's VM tracks no connections, and its daemon does not link this library. Each call runs
+/// on a thread of its own, because it may take milliseconds.
 public final class UntrackedPeers: Sendable {
     /// The table's name: `nft list table inet peerpod` shows it.
     public static let table = "peerpod"
@@ -26,7 +26,7 @@ public final class UntrackedPeers: Sendable {
     }
 
     private let port: Int
-    /// Waiting calls hold no thread: a removal takes one of the kernel's grace periods.
+    /// Waiting calls hold no thread, because a removal takes one of the kernel's grace periods.
     private let semaphore = AsyncSemaphore(1)
     private let state: Lock<State>
 
@@ -56,7 +56,7 @@ public final class UntrackedPeers: Sendable {
         state = Lock(State(context: context))
     }
 
-    /// Adds a host, unless it is there already.
+    /// Adds a host, unless the table has the host already.
     ///
     /// - Throws: ``PacketFilterError``, or `CancellationError` when cancelled while waiting for its turn.
     public func add(_ address: String) async throws { try await offLoop { try $0.insert(address) } }
@@ -85,7 +85,7 @@ public final class UntrackedPeers: Sendable {
         }
     }
 
-    /// Removes a host, if it is there, and the table with the last host.
+    /// Removes a host, if the table has the host, and removes the table with the last host.
     ///
     /// - Throws: ``PacketFilterError``, or `CancellationError` when cancelled while waiting for its turn.
     public func remove(_ address: String) async throws { try await offLoop { try $0.delete(address) } }
@@ -97,7 +97,7 @@ public final class UntrackedPeers: Sendable {
         try state.withLock { state throws(PacketFilterError) in
             let context = state.context
             let isRemoved: Void? = try ifTableExists(context, what) { () throws(PacketFilterError) in
-                // Added first, so that the removal succeeds.
+                // The host is added first, so the removal succeeds.
                 let element = "element \(table) \(set) { \(address) }"
                 try context.run("add \(element); delete \(element)", what)
                 guard try peers(context, what).isEmpty else { return }
@@ -172,9 +172,9 @@ public final class UntrackedPeers: Sendable {
     }
 }
 
-/// libnftables' context, bound to the namespace it was made in.
+/// libnftables' context, bound to the namespace in which it was made.
 ///
-/// Safe, because the object owns the pointer and frees it. No other type calls `nft_` functions.
+/// It is safe, because the object owns the pointer and frees it. No other type calls `nft_` functions.
 @safe private final class NFTContext {
     private let pointer: OpaquePointer
 

@@ -1,12 +1,12 @@
 internal import JSON
 public import Telemetry
 
-/// What the node tells the pod VM's forwarder: apf.json.
+/// The node's configuration for the pod VM's forwarder: apf.json.
 ///
-/// The format is the Go cloud-api-adaptor's, and either side may be Go's: keys are found whatever their case, unknown
-/// ones are ignored, an array may be `null`, and what is empty is left out where Go leaves it out.
+/// The format is that of the Go cloud-api-adaptor, and each side may be Go's. Keys are case-insensitive, unknown keys
+/// are ignored, and an array may be `null`. An empty value is left out where Go leaves it out.
 public struct BootDocument: Equatable, Sendable {
-    /// The pod's network; nil where the node sets none up.
+    /// The pod's network; nil if the node sets up none.
     public var podNetwork: PodNetworkDescription?
     /// The pod's namespace in Kubernetes.
     public var podNamespace: String
@@ -18,21 +18,21 @@ public struct BootDocument: Equatable, Sendable {
     public var serverCertificate: String?
     /// The clients that the forwarder accepts: their certificate authority, or the only client's certificate, in PEM.
     public var clientCA: String?
-    /// The lowest TLS version, `VersionTLS12` or `VersionTLS13`; nil leaves it to the forwarder.
+    /// The lowest TLS version, `VersionTLS12` or `VersionTLS13`; nil means the forwarder's default.
     public var minimumTLSVersion: String?
-    /// IANA names of the TLS 1.2 cipher suites allowed; empty leaves them to the forwarder.
+    /// The IANA names of the allowed TLS 1.2 cipher suites; empty means the forwarder's default.
     public var cipherSuites: [String] = []
 
-    /// The longest document read, in bytes. User data carries no more than 48 KiB in all.
+    /// The limit of the document, in bytes. User data has at most 48 KiB in total.
     public static let sizeLimit = 64 << 10
 
-    /// A document without network and TLS.
+    /// Makes a document without network and TLS.
     public init(podName: String, podNamespace: String) {
         self.podName = podName
         self.podNamespace = podNamespace
     }
 
-    /// Parses apf.json; throws ``BootError`` naming the key that is wrong.
+    /// Parses apf.json. Throws ``BootError`` with the name of the invalid key.
     public init(parsing bytes: [UInt8]) throws(BootError) {
         guard !bytes.isEmpty else {
             throw BootError(.malformed, "apf.json", "it is empty", advice: Self.advice)
@@ -68,7 +68,7 @@ public struct BootDocument: Equatable, Sendable {
         }
     }
 
-    /// The document as Go would write it: indented by four, a newline at the end.
+    /// The document in Go's format: an indentation of four spaces, and a newline at the end.
     public var encoded: [UInt8] {
         var object = JSONObject([
             ("pod-network", podNetwork?.json ?? .null), ("pod-namespace", .string(podNamespace)),
@@ -86,7 +86,7 @@ public struct BootDocument: Equatable, Sendable {
 }
 
 extension JSONNode {
-    /// Go omits an empty string, so an empty one counts as none.
+    /// Go omits an empty string, so an empty string counts as nil.
     fileprivate func nonEmptyString(_ key: String) throws(JSONError) -> String? {
         try optionalString(key).flatMap { $0.isEmpty ? nil : $0 }
     }

@@ -1,32 +1,32 @@
-/// Why what boots a pod VM cannot be written or read.
+/// The reason why a boot document of a pod VM cannot be written or read.
 ///
-/// It names files, keys and sizes, never content: boot documents carry private keys and credentials.
+/// It contains files, keys and sizes, but never content, because boot documents contain private keys and credentials.
 public struct BootError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// What a caller may decide by. A struct, so that new codes break no `switch`.
+    /// The kinds of failures. The type is a struct, so new codes break no `switch`.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         /// The name of the code in log lines.
         public let description: String
 
-        /// The bytes are not in the format they should be in.
+        /// The bytes do not have the required format.
         public static let malformed = Code(description: "malformed")
-        /// The bytes are more than the format, the cloud or the guest allows.
+        /// The bytes exceed the limit of the format, the cloud or the guest.
         public static let tooLarge = Code(description: "too large")
-        /// The document asks for what the guest does not do, such as a file that is not on the list.
+        /// The document requires something that the guest does not support, such as a file that is not on the list.
         public static let notAllowed = Code(description: "not allowed")
-        /// The file system did not do as asked.
+        /// The file system returned an error.
         public static let inputOutput = Code(description: "input/output")
     }
 
-    /// What a caller may decide by.
+    /// The kind of the failure.
     public let code: Code
-    /// What is wrong: `apf.json`, `user data`, a path.
+    /// The faulty object: `apf.json`, `user data`, or a path.
     public let subject: String
-    /// Why, as a clause.
+    /// The reason, as a clause.
     public let reason: String
-    /// What to do about it, as a clause.
+    /// What to do next, as a clause.
     public let advice: String
 
-    /// An error about `subject`.
+    /// Makes an error about `subject`.
     public init(_ code: Code, _ subject: String, _ reason: String, advice: String) {
         self.code = code
         self.subject = subject

@@ -1,9 +1,8 @@
 extension CloudConfig {
-    /// Reads what this module or the Go adaptor wrote, and nothing else that cloud-init would know.
+    /// Reads a text that this module or the Go adaptor wrote, and no other features of cloud-init.
     ///
     /// Throws ``BootError`` for a text that does not begin with the line `#cloud-config`, for a key other than
-    /// `write_files`, `path` and `content`, for a key or a path that comes twice, and for YAML that needs aliases,
-    /// anchors or tags.
+    /// `write_files`, `path` and `content`, for a duplicate key or path, and for YAML with aliases, anchors or tags.
     public init(parsing bytes: [UInt8]) throws(BootError) {
         guard bytes.count <= Self.sizeLimit else {
             throw BootError(
@@ -26,7 +25,7 @@ extension CloudConfig {
     }
 }
 
-/// The one shape of document there is, as a descent through its events.
+/// Parses the only supported structure of a document by recursive descent through its events.
 private struct CloudConfigParser: ~Copyable {
     private var reader: YAMLReader
 
@@ -84,7 +83,7 @@ private struct CloudConfigParser: ~Copyable {
         return CloudConfig.File(path: path, content: content ?? "")
     }
 
-    /// The next key of a mapping, or nil at its end.
+    /// The next key of a mapping; nil at the end of the mapping.
     private mutating func nextKey() throws(YAMLError) -> String? {
         switch try reader.next() {
         case .mappingEnd: return nil
@@ -104,9 +103,9 @@ private struct CloudConfigParser: ~Copyable {
 
     private func error(_ problem: String) -> YAMLError { YAMLError(line: reader.line, problem: problem) }
 
-    /// Shows nothing of the key: content that lost its indentation is read as keys, and content may be secret.
+    /// The error does not contain the key: content without its indentation is read as keys, and content may be secret.
     private var unknownKey: YAMLError { error("unknown key") }
 
-    /// What a plain scalar means when it says nothing (YAML 1.1, tag null).
+    /// The plain scalars that mean null (YAML 1.1, tag null).
     private static func isNull(_ text: String) -> Bool { ["", "~", "null", "Null", "NULL"].contains(text) }
 }

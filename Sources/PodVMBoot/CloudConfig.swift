@@ -1,4 +1,4 @@
-/// The part of cloud-init's cloud-config that pod VMs know: files to write, by path and content.
+/// The part of cloud-init's cloud-config that pod VMs support: files to write, with path and content.
 ///
 ///     #cloud-config
 ///
@@ -8,37 +8,37 @@
 ///           {
 ///           …
 ///
-/// The guest's parser is strict (cloud-init's own is not the one that reads it), so this is all that may be there.
+/// The guest has a strict parser of its own instead of cloud-init's, so no other keys are allowed.
 public struct CloudConfig: Equatable, Sendable {
     /// One file of `write_files`.
     public struct File: Equatable, Sendable {
-        /// Where it goes in the guest.
+        /// The path in the guest.
         public var path: String
-        /// What is in it; written with a newline at the end, with or without one here, unless it is empty.
+        /// The content. The file always ends with a newline, also if the content does not, unless the content is empty.
         public var content: String
 
-        /// A file.
+        /// Makes a file.
         public init(path: String, content: String) {
             self.path = path
             self.content = content
         }
     }
 
-    /// The files in the order in which they are written.
+    /// The files in the order of writing.
     public var files: [File]
 
-    /// The longest text read, in bytes. User data brings no more than 48 KiB; a configuration disk may bring more.
+    /// The limit of the text, in bytes. User data has at most 48 KiB; a configuration disk may have more.
     public static let sizeLimit = 256 << 10
-    /// What the text must begin with.
+    /// The first line of each text.
     static let firstLine = "#cloud-config"
 
-    /// A configuration that writes these files.
+    /// Makes a configuration that writes these files.
     public init(files: [File]) { self.files = files }
 
-    /// The text that the guest of either adaptor reads.
+    /// The text that the guests of this adaptor and of the Go adaptor can read.
     ///
-    /// Throws ``BootError`` for what does not survive a YAML block: content whose first line is indented, control
-    /// characters, line breaks other than `\n`; and for a path of other than plain characters.
+    /// Throws ``BootError`` for content that a YAML block would change: an indented first line, control characters, and
+    /// line breaks other than `\n`. Throws it also for a path with characters that are not plain.
     public func encoded() throws(BootError) -> [UInt8] {
         var text = "\(Self.firstLine)\n\nwrite_files:\n"
         for file in files {
@@ -46,7 +46,7 @@ public struct CloudConfig: Equatable, Sendable {
             text += "  - path: \(file.path)\n"
             guard !file.content.isEmpty else { continue }
             text += "    content: |\n"
-            // One newline at the end is the block's own.
+            // The YAML block adds one newline at the end.
             let content = file.content.utf8.last == UInt8(ascii: "\n") ? file.content.dropLast() : file.content[...]
             for line in content.split(separator: "\n" as Character, omittingEmptySubsequences: false) {
                 text += "      \(line)\n"
@@ -78,7 +78,7 @@ public struct CloudConfig: Equatable, Sendable {
 }
 
 extension UInt8 {
-    /// Whether a path with this byte needs no quotes in YAML, or in a message.
+    /// Whether a path with this byte needs no quotes in YAML and in messages.
     var isPlainInPath: Bool {
         switch self {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
@@ -91,7 +91,7 @@ extension UInt8 {
 }
 
 extension Unicode.Scalar {
-    /// What YAML 1.1 does not call printable, or calls the end of a line.
+    /// Whether the character is not printable in YAML 1.1, or is a line break there.
     fileprivate var breaksBlock: Bool {
         switch value {
         case 0x09, 0x0A, 0x20...0x7E: false

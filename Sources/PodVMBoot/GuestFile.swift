@@ -1,41 +1,41 @@
-/// The files that the guest writes of what user data brings.
+/// The files that the guest writes from user data.
 ///
-/// Their order is the order in which the node writes them into user data.
+/// The node writes them into user data in this order.
 public enum GuestFile: String, CaseIterable, Sendable {
-    /// The forwarder's own: a ``BootDocument``.
+    /// The forwarder's configuration: a ``BootDocument``.
     case bootDocument = "apf.json"
     /// Credentials for image registries.
     case registryCredentials = "auth.json"
-    /// An ``Initdata``, packed.
+    /// A packed ``Initdata``.
     case initdata = "initdata"
     /// The attestation agent's configuration; see ``isMeasured``.
     case attestationAgent = "aa.toml"
     /// The confidential data hub's configuration; see ``isMeasured``.
     case dataHub = "cdh.toml"
-    /// Empty; that it is there asks for scratch space.
+    /// An empty file. Its existence requests scratch space.
     case scratchSpace = "scratch-space.marker"
 
-    /// Where they are in a guest.
+    /// The directory of the files in a guest.
     public static let directory = "/run/peerpod"
 
-    /// The path by which user data names the file.
+    /// The file's path in user data.
     public var path: String { "\(Self.directory)/\(rawValue)" }
 
-    /// Whether it decides what the guest attests and which services it trusts with secrets. Such a file is part of the
-    /// initdata, which is measured; in user data it would be the node's word.
+    /// Whether the file decides what the guest attests, and which services get secrets. Such a file is a part of the
+    /// initdata, which the guest measures. In user data, the node could choose its content.
     public var isMeasured: Bool { self == .attestationAgent || self == .dataHub }
 
-    /// The file of that path in a guest, or nil if the guest does not write there.
+    /// The file with this path in a guest; nil if the guest does not write to the path.
     public init?(path: String) {
         guard let file = Self.allCases.first(where: { $0.path == path }) else { return nil }
         self = file
     }
 
-    /// The mode the file is written with.
+    /// The mode of the file.
     ///
-    /// Two carry secrets (the forwarder's private key, passwords), and their readers (the forwarder; systemd-tmpfiles
-    /// and the data hub) are root. The others carry none and are 0644 as in the reference, where a guest component
-    /// need not be root to read its configuration.
+    /// Two files contain secrets (the forwarder's private key, passwords), and their readers (the forwarder;
+    /// systemd-tmpfiles and the data hub) run as root. The others contain none and have 0644 as in the reference, where
+    /// a guest component can read its configuration without root.
     public var mode: UInt32 {
         switch self {
         case .bootDocument, .registryCredentials: 0o600
@@ -43,7 +43,7 @@ public enum GuestFile: String, CaseIterable, Sendable {
         }
     }
 
-    /// Throws ``BootError`` if `content` is not what the file's reader could read.
+    /// Throws ``BootError`` if the file's reader could not read `content`.
     func check(_ content: [UInt8]) throws(BootError) {
         switch self {
         case .bootDocument: _ = try BootDocument(parsing: content)

@@ -2,13 +2,13 @@ internal import CZlib
 
 /// Gzip (RFC 1952) of whole values.
 ///
-/// This is the one file that says zlib's names; a stream lives no longer than one call.
+/// Only this file calls zlib. A stream exists only during one call.
 enum Gzip {
     enum Failure: Error, Equatable { case malformed, tooLarge }
 
-    /// The same bytes always give the same result: no time, no file name.
+    /// Compresses bytes. The header has no time and no file name, so the same bytes always give the same result.
     static func compress(_ bytes: [UInt8]) -> [UInt8] {
-        // 16 more window bits than 15 ask for gzip's header.
+        // 15 window bits plus 16 select gzip's header.
         let stream = unsafe Stream { stream, version, size in
             unsafe deflateInit2_(
                 stream, Z_BEST_COMPRESSION, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY, version, size)
@@ -29,7 +29,7 @@ enum Gzip {
         }
     }
 
-    /// Unpacks all members, one after another as gzip and Go do, to no more than `limit` bytes in all.
+    /// Unpacks all members in order, like gzip and Go, to at most `limit` bytes in total.
     static func decompress(_ bytes: [UInt8], limit: Int) throws(Failure) -> [UInt8] {
         let stream = unsafe Stream { stream, version, size in unsafe inflateInit2_(stream, 15 + 16, version, size) }
         defer { unsafe inflateEnd(stream.pointer) }
@@ -56,7 +56,7 @@ enum Gzip {
         return output
     }
 
-    /// A stream at an address of its own: zlib refuses one that has moved since it was made ready.
+    /// A stream at a fixed address, because zlib refuses a stream that has moved since its initialization.
     @safe private struct Stream: ~Copyable {
         let pointer: UnsafeMutablePointer<z_stream>
 

@@ -1,16 +1,16 @@
 internal import Encoding
 
-/// What the workload's owner gives the guest to be measured: a TOML text, packed as base64(gzip(TOML)).
+/// The workload owner's data that the guest measures: a TOML text, packed as base64(gzip(TOML)).
 ///
-/// Its digest is over the exact bytes of the text, so they are carried and never rewritten.
+/// The digest covers the exact bytes of the text, so the adaptor never changes the text.
 public struct Initdata: Equatable, Sendable {
-    /// The TOML text, as it was written.
+    /// The TOML text, unchanged.
     public let text: [UInt8]
 
-    /// The longest text, in bytes. Unpacking stops there, so that a small annotation cannot fill the memory.
+    /// The limit of the text, in bytes. Unpacking stops there, so a small annotation cannot exhaust the memory.
     public static let sizeLimit = 1 << 20
 
-    /// The text as kata's shim hands it over, unpacked. Throws ``BootError`` if it is not text or too long.
+    /// Takes the unpacked text from kata's shim. Throws ``BootError`` if it is not text, or is too long.
     public init(text: [UInt8]) throws(BootError) {
         guard text.count <= Self.sizeLimit else { throw Self.tooLarge }
         guard !text.isEmpty, !text.contains(0), String(validating: text, as: UTF8.self) != nil else {
@@ -19,9 +19,9 @@ public struct Initdata: Equatable, Sendable {
         self.text = text
     }
 
-    /// The text out of base64(gzip(TOML)), as annotations and flags have it.
+    /// Unpacks base64(gzip(TOML)) of an annotation or a flag.
     ///
-    /// Throws ``BootError`` if it is not packed so, or if there is more in it than ``sizeLimit``.
+    /// Throws ``BootError`` if the format is wrong, or if the text is longer than ``sizeLimit``.
     public init(packed: String) throws(BootError) {
         guard packed.utf8.count <= Base64.length(of: Self.sizeLimit) else { throw Self.tooLarge }
         guard let bytes = Base64.decode(packed.utf8, skipsLineBreaks: true) else {
@@ -36,7 +36,7 @@ public struct Initdata: Equatable, Sendable {
         try self.init(text: text)
     }
 
-    /// base64(gzip(TOML)), without line breaks; the same text always gives the same.
+    /// The text as base64(gzip(TOML)), without line breaks. The same text always gives the same result.
     public var packed: String { Base64.encode(Gzip.compress(text)) }
 
     private static let tooLarge = BootError(

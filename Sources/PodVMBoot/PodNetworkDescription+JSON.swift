@@ -2,7 +2,7 @@ internal import JSON
 internal import PodNetwork
 
 extension PodNetworkDescription {
-    /// Reads `pod-network`, checking that the guest can use each value.
+    /// Reads `pod-network`, and checks that the guest can use each value.
     init(reading node: JSONNode) throws(JSONError) {
         let type = try node.optionalString("tunnel-type") ?? ""
         guard type == Self.tunnelType else {
@@ -117,7 +117,7 @@ extension PodNetworkDescription.Neighbor {
 }
 
 extension String {
-    /// The text as an error shows it: in quotes if it is short and plain, else only how long it is.
+    /// The text in an error: in quotes if it is short and plain, else only its length.
     fileprivate var shown: String {
         utf8.count <= 64 && utf8.allSatisfy { 0x20...0x7E ~= $0 }
             ? debugDescription : "\(utf8.count) bytes of other text"
@@ -125,7 +125,7 @@ extension String {
 }
 
 extension JSONNode {
-    /// A string that `parse` understands; Go writes what is not set as the empty string, which is nil here.
+    /// A string that `parse` accepts. Go writes an unset value as the empty string, which gives nil.
     fileprivate func optionalParsed<Value>(
         _ key: String, _ wanted: String, _ parse: (String) -> Value?
     ) throws(JSONError) -> Value? {
@@ -146,7 +146,7 @@ extension JSONNode {
         return value
     }
 
-    /// A name the kernel would take for an interface (`dev_valid_name` in net/core/dev.c).
+    /// A name that the kernel accepts for an interface (`dev_valid_name` in net/core/dev.c).
     fileprivate func interfaceName(_ key: String) throws(JSONError) -> String {
         try parsed(key, "the name of an interface") { name in
             let isValid =
@@ -156,7 +156,7 @@ extension JSONNode {
         }
     }
 
-    /// A whole number within `range`; 0 if it is missing, as in Go.
+    /// An integer in `range`; 0 if it is missing, as in Go.
     fileprivate func integer(_ key: String, in range: ClosedRange<Int>) throws(JSONError) -> Int {
         let number = try optionalInteger(key) ?? 0
         guard let value = Int(exactly: number), range.contains(value) else {

@@ -1,11 +1,11 @@
 public import PodNetwork
 
 extension PodNetworkDescription {
-    /// Describes `plan` for the VM that is to carry it out.
+    /// Describes `plan` for the VM that executes it.
     ///
-    /// `node` is the tunnel's other end with the length of its network's prefix. Nothing of a plan is lost but an own
-    /// address of the tunnel's (only the VM knows one) and routes' scopes that have no name. What would make Go's guest
-    /// give up is put where it does not look.
+    /// `node` is the tunnel's other end, with the length of its network's prefix. The description contains the whole
+    /// plan except the tunnel's source address (only the VM knows it) and scopes of routes that have no name.
+    /// Properties that would make Go's guest fail have keys that Go's guest ignores.
     public init(_ plan: GuestNetworkPlan, node: NetPrefix, index: Int, isDedicated: Bool) {
         let primary =
             plan.addresses.first { !($0.address.isVersion6 && $0.address.isLinkLocal) } ?? plan.addresses.first ?? node
@@ -16,7 +16,7 @@ extension PodNetworkDescription {
         if plan.mtu > Self.customaryMTU { tunnelMTU = plan.mtu }
         let isVersion6 = primary.address.isVersion6
         for route in plan.routes {
-            // Of those to one destination, Go's guest can have only the best.
+            // Of several routes to one destination, Go's guest can have only the best.
             let isOutdone = plan.routes.contains {
                 $0.destination == route.destination && $0.priority < route.priority
             }
@@ -43,10 +43,11 @@ extension PodNetworkDescription {
         self.isDedicated = isDedicated
     }
 
-    /// What the VM's end is to look like.
+    /// The plan of the VM's end.
     ///
-    /// Of a description by Go, what Go's guest would make of it. It still has to be fitted to the VM's own interface.
-    /// - Throws: ``PodNetworkError`` (`invalidPlan`) if no pod's network can be like that.
+    /// For a description by Go, it is the network that Go's guest would set up. The caller must still fit the plan to
+    /// the VM's own interface.
+    /// - Throws: ``PodNetworkError`` (`invalidPlan`) if the plan is not possible for a pod's network.
     public func plan() throws(PodNetworkError) -> GuestNetworkPlan {
         guard addresses.isEmpty || addresses.contains(podAddress) else {
             throw Self.absurd("the pod's addresses", "\(podAddress) is not among them")
@@ -56,7 +57,7 @@ extension PodNetworkDescription {
             mtu: tunnelMTU != 0 ? tunnelMTU : min(mtu, Self.customaryMTU),
             addresses: addresses.isEmpty ? [podAddress] : addresses,
             routes: (routes + furtherRoutes).map(\.planned),
-            // Whatever else a neighbour's state may be, it is for the VM to find out.
+            // The VM resolves neighbours in other states itself.
             neighbors: (neighbors + furtherNeighbors).filter { $0.state == .permanent && $0.device == interface }.map {
                 PodNeighbor($0.address, is: $0.hardwareAddress)
             },
@@ -89,12 +90,12 @@ extension PodNetworkDescription.Route {
     }
 
     fileprivate var planned: PodRoute {
-        // Go's way to say "everywhere" in either family.
+        // Go writes a default route like this in both families.
         let everything = gateway?.isVersion6 == true ? NetPrefix.allVersion6 : .allVersion4
         let named = `protocol`.flatMap { PodRoute.Origin(name: $0.rawValue) }
         return PodRoute(
             to: destination ?? everything, through: gateway, from: source,
-            // What Go's netlink library writes when nothing is said.
+            // Go's netlink library writes this for an unspecified value.
             origin: named ?? (origin == 0 ? .boot : PodRoute.Origin(rawValue: origin)),
             scope: PodRoute.Scope(name: scope.rawValue), priority: priority, isOnLink: isOnLink,
             mtu: mtu == 0 ? nil : mtu)

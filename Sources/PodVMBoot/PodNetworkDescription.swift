@@ -1,39 +1,39 @@
 public import PodNetwork
 
-/// The network that the pod VM is to build for its pod: `pod-network` in apf.json.
+/// The network that the pod VM sets up for its pod: `pod-network` in apf.json.
 public struct PodNetworkDescription: Equatable, Sendable {
-    /// How the routing table got a route.
+    /// The origin of a route in the routing table.
     public enum RouteProtocol: String, Sendable { case `static`, boot, dhcp, kernel }
 
-    /// How far away a route's destination is.
+    /// The distance to a route's destination.
     public enum RouteScope: String, Sendable { case universe, site, link, host, nowhere }
 
-    /// What is known of a neighbour.
+    /// The state of a neighbour entry.
     public enum NeighborState: String, Sendable {
         case none, incomplete, reachable, stale, delay, probe, failed, noarp, permanent
     }
 
-    /// One route of the pod. Go knows nothing of what comes after the scope, and ignores it.
+    /// One route of the pod. The Go adaptor does not know the properties after `scope`, and ignores them.
     public struct Route: Equatable, Sendable {
-        /// Where to; nil is everywhere that nothing else names.
+        /// The destination; nil means the default route.
         public var destination: NetPrefix?
         /// The next hop; nil for a destination on the link.
         public var gateway: NetAddress?
-        /// Over which interface; empty is any.
+        /// The interface; empty means any interface.
         public var device = ""
-        /// How the table got it; nil is not said.
+        /// The origin of the route; nil means unspecified.
         public var `protocol`: RouteProtocol?
-        /// How far away.
+        /// The distance to the destination.
         public var scope = RouteScope.universe
-        /// Who put it into the table (`rtm_protocol`), where `protocol` has no name for that; 0 is not said.
+        /// The number of the origin (`rtm_protocol`), if `protocol` has no name for it; 0 means unspecified.
         public var origin: UInt8 = 0
-        /// The smaller the better; 0 is the kernel's own choice.
+        /// The metric: the lowest wins; 0 means the kernel's default.
         public var priority: UInt32 = 0
-        /// With which of the pod's addresses as sender, if one is said.
+        /// The preferred source address of the pod, if there is one.
         public var source: NetAddress?
-        /// Whether the gateway is taken to be on the link, though no route says so.
+        /// Whether the gateway counts as on the link although no route says so.
         public var isOnLink = false
-        /// The largest packet on this way, in bytes; 0 is the interface's.
+        /// The MTU of this route, in bytes; 0 means the interface's MTU.
         public var mtu = 0
 
         /// A route to `destination`.
@@ -45,16 +45,16 @@ public struct PodNetworkDescription: Equatable, Sendable {
 
     /// One entry of the pod's neighbour table.
     public struct Neighbor: Equatable, Sendable {
-        /// Whose.
+        /// The neighbour's IP address.
         public var address: NetAddress
-        /// What it answers to.
+        /// The neighbour's Ethernet address.
         public var hardwareAddress: LinkAddress
-        /// Over which interface.
+        /// The interface.
         public var device: String
-        /// What is known of it.
+        /// The state of the entry.
         public var state: NeighborState
 
-        /// An entry, permanent unless said otherwise.
+        /// Makes an entry. The default state is permanent.
         public init(
             _ address: NetAddress, is hardwareAddress: LinkAddress, on device: String,
             state: NeighborState = .permanent
@@ -68,7 +68,7 @@ public struct PodNetworkDescription: Equatable, Sendable {
 
     /// The pod's address (`podip`).
     public var podAddress: NetPrefix
-    /// Every address of the pod's, the primary one first; empty if there is only that (`addresses`, not Go's).
+    /// All addresses of the pod, the primary address first; empty if there is only one (`addresses`, not in Go).
     public var addresses: [NetPrefix] = []
     /// The Ethernet address of the pod's interface (`pod-hw-addr`).
     public var hardwareAddress: LinkAddress
@@ -80,30 +80,30 @@ public struct PodNetworkDescription: Equatable, Sendable {
     public var routes: [Route] = []
     /// The pod's neighbours.
     public var neighbors: [Neighbor] = []
-    /// Routes at which Go's guest would give up, since it gives the pod one address and knows no priorities
-    /// (`further-routes`, not Go's).
+    /// Routes that make Go's guest fail, because it gives the pod one address and supports no priorities
+    /// (`further-routes`, not in Go).
     public var furtherRoutes: [Route] = []
-    /// Neighbours in that address's other family (`further-neighbors`, not Go's).
+    /// Neighbours in the IP family that ``podAddress`` does not have (`further-neighbors`, not in Go).
     public var furtherNeighbors: [Neighbor] = []
-    /// The largest packet of the pod's interface, in bytes. Go's guest takes 1450 where this is more.
+    /// The MTU of the pod's interface, in bytes. Go's guest uses at most 1450.
     public var mtu: Int
-    /// The same for a guest that knows what its tunnel carries; 0 is not said (`tunnel-mtu`, not Go's).
+    /// The MTU for a guest that knows the limit of its tunnel; 0 means unspecified (`tunnel-mtu`, not in Go).
     public var tunnelMTU = 0
-    /// A number per pod that the node counts up.
+    /// The pod's number. The node increases it with each pod.
     public var index: Int = 0
-    /// The tunnel's UDP port; 0 is not said.
+    /// The tunnel's UDP port; 0 means unspecified.
     public var vxlanPort: Int = 0
-    /// The tunnel's network identifier; 0 is not said.
+    /// The tunnel's network identifier; 0 means unspecified.
     public var vxlanID: Int = 0
     /// Whether the tunnel has an interface of its own in the VM (`dedicated`).
     public var isDedicated = false
-    /// Whether the pod reaches the world through the VM and not the node (`external-net-via-pod-vm`).
+    /// Whether the pod reaches external networks through the VM instead of the node (`external-net-via-pod-vm`).
     public var isExternalThroughVM = false
 
-    /// What Go's guest gives the pod's interface at most, whatever its own carries.
+    /// The maximum MTU that Go's guest gives the pod's interface, independent of the VM's own interface.
     static let customaryMTU = 1450
 
-    /// The one kind of tunnel there is (`tunnel-type`).
+    /// The only supported kind of tunnel (`tunnel-type`).
     public static let tunnelType = "vxlan"
 
     /// A network without routes and neighbours.

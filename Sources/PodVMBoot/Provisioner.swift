@@ -1,18 +1,18 @@
 internal import LinuxIO
 
-/// Writes what user data brings into the guest, where its daemons look for it.
+/// Writes the files of user data into the guest, at the paths from which its daemons read them.
 public struct Provisioner: Sendable {
-    /// What became of user data.
+    /// The result of provisioning.
     public struct Outcome: Equatable, Sendable {
-        /// The paths of the files that were written, in that order.
+        /// The paths of the written files, in the order of writing.
         public var written: [String] = []
-        /// The files that the guest has no use for, each as a warning names it.
+        /// The files that the guest does not use, each by its name in warnings.
         public var skipped: [String] = []
     }
 
-    /// The directory that stands for `/run/peerpod`.
+    /// The directory that replaces `/run/peerpod`.
     public let directory: String
-    /// Whether user data may bring the files that are ``GuestFile/isMeasured``.
+    /// Whether user data may contain the files that are ``GuestFile/isMeasured``.
     public let allowsUnmeasured: Bool
 
     /// Provisions into `/run/peerpod`, or into `directory` for a simulated guest.
@@ -23,11 +23,12 @@ public struct Provisioner: Sendable {
         self.allowsUnmeasured = allowsUnmeasured
     }
 
-    /// Checks the whole of `userData` (a cloud-config, or the base64 of one), then writes its files.
+    /// Checks the whole of `userData` (a cloud-config, or its base64), then writes its files.
     ///
-    /// All or nothing: a document with a file that ``UserDataFile`` refuses, or whose parts their readers could not
-    /// read, writes nothing, and a write that fails takes back those before it. Each file appears whole. apf.json,
-    /// without which no forwarder starts, is required and comes last, so who sees it sees all. Throws ``BootError``.
+    /// It writes all files or none. It writes none if ``UserDataFile`` refuses a file, or if a file's reader could not
+    /// parse the file. If a write fails, the files written before are removed. Each write is atomic. apf.json is
+    /// required, because no forwarder starts without it. It is written last, so all other files exist before it. Throws
+    /// ``BootError``.
     public func provision(userData: [UInt8]) throws(BootError) -> Outcome {
         let (files, skipped) = try checked(UserData.cloudConfig(in: userData))
         do throws(SystemCallError) {
@@ -41,7 +42,7 @@ public struct Provisioner: Sendable {
             do throws(SystemCallError) {
                 try DurableFile.write(content, to: path, mode: file.mode)
             } catch {
-                // What cannot be removed either is on a file system past helping; the first error says why.
+                // A removal fails only if the file system is broken. The first error has the reason.
                 for path in written { try? DurableFile.remove(path) }
                 throw Self.refused(error)
             }
@@ -78,7 +79,7 @@ public struct Provisioner: Sendable {
         return (files, skipped)
     }
 
-    /// How a message names a file: by its path if that is short and plain, else by its place in the list.
+    /// The name of a file in messages: the path if it is short and plain, else the position in the list.
     private static func name(_ path: String, _ index: Int) -> String {
         let isPlain = path.utf8.count <= 128 && path.utf8.allSatisfy(\.isPlainInPath)
         return isPlain && path.hasPrefix("/") ? path : "file \(index + 1) of write_files"

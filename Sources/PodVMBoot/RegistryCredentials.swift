@@ -1,8 +1,8 @@
 internal import JSON
 
-/// auth.json, as container tools know it: `{"auths": {"<registry>": {"auth": "<base64 of user:password>"}}}`.
+/// auth.json in the format of container tools: `{"auths": {"<registry>": {"auth": "<base64 of user:password>"}}}`.
 enum RegistryCredentials {
-    /// Throws ``BootError`` if `content` is not such a document. The error names the fault and never shows the content.
+    /// Throws ``BootError`` if `content` is not such a document. The error contains the fault, but never the content.
     static func check(_ content: [UInt8]) throws(BootError) {
         do throws(JSONError) {
             let limits = JSONLimits(size: CloudConfig.sizeLimit, depth: 16)

@@ -1,20 +1,20 @@
 internal import Encoding
 
-/// User data, the one thing a cloud hands to a VM that it boots: a ``CloudConfig`` in base64, at most 64 KiB of it.
+/// User data, which a cloud passes to a booting VM: a ``CloudConfig`` in base64, at most 64 KiB.
 public struct UserData: Sendable {
-    /// The longest user data that Azure takes, in base64 characters.
+    /// The longest user data that Azure accepts, in base64 characters.
     public static let limit = 65_536
 
-    /// What the forwarder is told.
+    /// The forwarder's configuration.
     public var document: BootDocument
     /// auth.json, if there are credentials for image registries.
     public var registryCredentials: [UInt8]?
-    /// What the workload's owner wants measured.
+    /// The workload owner's data to measure.
     public var initdata: Initdata?
-    /// Whether the guest makes scratch space.
+    /// Whether the guest sets up scratch space.
     public var wantsScratchSpace = false
 
-    /// User data of a document alone.
+    /// Makes user data with only a document.
     public init(_ document: BootDocument) { self.document = document }
 
     /// The files that the guest writes.
@@ -30,8 +30,8 @@ public struct UserData: Sendable {
 
     /// The text for the cloud, in base64.
     ///
-    /// Throws ``BootError`` (`too large`) with the size of each part if it is longer than ``limit``, and as
-    /// ``CloudConfig/encoded()`` does.
+    /// Throws ``BootError`` (`too large`) with the size of each part if the text is longer than ``limit``, and the
+    /// errors of ``CloudConfig/encoded()``.
     public func encoded() throws(BootError) -> String {
         let config = cloudConfig
         let text = try config.encoded()
@@ -39,7 +39,7 @@ public struct UserData: Sendable {
         return Base64.encode(text)
     }
 
-    /// Reads user data, in base64 as the cloud hands it out or as plain text as it is on a disk.
+    /// Reads user data: base64 from the cloud, or plain text from a disk.
     public static func cloudConfig(in bytes: [UInt8]) throws(BootError) -> CloudConfig {
         if bytes.starts(with: CloudConfig.firstLine.utf8) { return try CloudConfig(parsing: bytes) }
         guard bytes.count <= CloudConfig.sizeLimit, let text = Base64.decode(bytes, skipsLineBreaks: true) else {

@@ -1,19 +1,19 @@
-/// What the guest does with a file that user data names.
+/// The guest's decision about a file of user data.
 enum UserDataFile: Equatable {
     case write(GuestFile)
-    /// The guest has no use for it, as of one for a later guest.
+    /// The guest does not use the file, for example a file for a later version of the guest.
     case skip
-    /// The clause says why nothing of this user data is to be trusted.
+    /// The clause has the reason why the guest does not trust this user data.
     case refuse(String)
 
-    /// Files that only the guest itself makes, of what it has measured.
+    /// Files that only the guest makes, from measured data.
     private static let derived: Set<String> = ["initdata.digest", "policy.rego"]
 
-    /// Judges a path.
+    /// Decides about a path.
     ///
-    /// Only the files of ``GuestFile`` are ever written, under their own names. A path is refused, where it could be
-    /// skipped, when the file would mean something that the guest must not seem to grant: a file elsewhere in the
-    /// guest, one by another name than its own, one that takes measured configuration's place.
+    /// The guest writes only the files of ``GuestFile``, under their own names. It refuses a path, instead of skipping
+    /// it, if the sender could expect an effect that the guest does not allow: a file in another directory of the
+    /// guest, a file with another name than its own, or a file that replaces measured configuration.
     init(path: String, allowsUnmeasured: Bool) {
         let parts = path.split(separator: "/", omittingEmptySubsequences: false)
         guard path.hasPrefix("/"), !parts.dropFirst().contains(where: { $0.isEmpty || $0 == "." || $0 == ".." }) else {

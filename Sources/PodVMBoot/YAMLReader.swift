@@ -1,34 +1,34 @@
 internal import CYAML
 
-/// What is wrong with a YAML text, and where.
+/// A fault in a YAML text, and its line.
 struct YAMLError: Error, Equatable {
-    /// From 1.
+    /// The line number, from 1.
     let line: Int
-    /// A clause that shows nothing of the text.
+    /// The fault as a clause, without any part of the text.
     let problem: String
 }
 
-/// Reads YAML as libyaml's stream of events, so that no more is kept than what is wanted.
+/// Reads YAML as libyaml's stream of events, so the caller keeps only the values that it needs.
 ///
-/// Aliases, anchors and tags are refused: cloud-config needs none, and with them a short text can grow without bound.
-/// Safe, because the pointers never leave this file, the only one that says `yaml_`: the parser and the text it reads are
-/// freed together, with their owner.
+/// Aliases, anchors and tags are refused. Cloud-config needs none, and with them a short text can grow without limit.
+/// It is safe, because only this file uses the pointers and calls `yaml_` functions. The owner frees the parser and its
+/// text together.
 @safe struct YAMLReader: ~Copyable {
-    /// One step through a document.
+    /// One event of a document.
     enum Event: Equatable {
         case streamStart, streamEnd, documentStart, documentEnd
         case mappingStart, mappingEnd, sequenceStart, sequenceEnd
-        /// Text; `isPlain` if without quotes or `|`, so that it may stand for something other than text.
+        /// Text. `isPlain` means without quotes or `|`, so the value may be something other than text.
         case scalar(String, isPlain: Bool)
     }
 
     private let parser: UnsafeMutablePointer<yaml_parser_t>
     private let text: UnsafeMutableBufferPointer<UInt8>
-    /// The line of the event last read, from 1.
+    /// The line of the last event, from 1.
     private(set) var line = 1
 
     init(_ bytes: [UInt8]) {
-        // The parser keeps pointing at its input, so this must not move.
+        // The parser keeps a pointer to its input, so the input must not move.
         unsafe text = .allocate(capacity: max(1, bytes.count))
         _ = unsafe text.initialize(from: bytes)
         unsafe parser = .allocate(capacity: 1)
@@ -45,7 +45,7 @@ struct YAMLError: Error, Equatable {
         unsafe text.deallocate()
     }
 
-    /// The next event; after `streamEnd` there is none to ask for.
+    /// The next event. A caller must not call it after `streamEnd`.
     mutating func next() throws(YAMLError) -> Event {
         var event = unsafe yaml_event_t()
         guard unsafe yaml_parser_parse(parser, &event) == 1 else {

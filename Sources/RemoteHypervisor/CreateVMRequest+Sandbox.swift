@@ -3,9 +3,9 @@ public import PodVMLifecycle
 public import TTRPC
 
 extension SandboxRequest {
-    /// The sandbox that an encoded `CreateVMRequest` asks for.
+    /// Parses an encoded `CreateVMRequest`.
     ///
-    /// - Throws: INVALID_ARGUMENT with a sentence that names the fault.
+    /// - Throws: INVALID_ARGUMENT with the fault as a sentence.
     public init(parsingCreateVM bytes: [UInt8]) throws(Status) {
         let request: CreateVMRequest
         do throws(ProtobufError) {
@@ -16,9 +16,9 @@ extension SandboxRequest {
         try self.init(request)
     }
 
-    /// What kata's shim asks for with CreateVM.
+    /// The sandbox that kata's shim requests with CreateVM.
     ///
-    /// - Throws: INVALID_ARGUMENT with a sentence that names the fault.
+    /// - Throws: INVALID_ARGUMENT with the fault as a sentence.
     public init(_ request: CreateVMRequest) throws(Status) {
         let id: SandboxID
         do throws(LifecycleError) { id = try SandboxID(validating: request.id) } catch { throw Status(error) }
@@ -38,18 +38,18 @@ extension SandboxRequest {
     }
 }
 
-/// The annotations of one request, read as kata means them.
+/// The annotations of one request, with kata's meaning.
 private struct Annotations {
-    /// More of anything is a mistake, and no arithmetic with less can overflow.
+    /// The limit of numbers. A larger number is a mistake, and calculations with smaller numbers cannot overflow.
     private static let numberLimit = 1 << 30
-    /// How much of a value that cannot be used is quoted.
+    /// The number of characters of an invalid value that an error quotes.
     private static let quoteLimit = 64
 
     private let values: [String: String]
 
     init(_ values: [String: String]) { self.values = values }
 
-    /// A value, or nil where the shim has written that there is none.
+    /// The value; nil if the shim has written that there is none.
     func text(_ key: String) -> String? {
         guard let value = values[key], !value.isEmpty, value != "0" else { return nil }
         return value
@@ -71,14 +71,14 @@ private struct Annotations {
                 .invalidArgument,
                 "The annotation \(key) is \"\(quote)\", which is not a \(what): write a whole number, such as 2.")
         }
-        // "00" is as unset as "0".
+        // "00" means unset, like "0".
         return number == 0 ? nil : number
     }
 }
 
 /// The sandbox names of CRI-O: `k8s_<pod>_<namespace>_<uid>_<attempt>`.
 private enum CRIOName {
-    /// The pod's name in such a name, or the whole of any other: no name in Kubernetes has a `_`.
+    /// The pod's name in a sandbox name of CRI-O, or the whole of another name. Names in Kubernetes have no `_`.
     static func podName(in name: String) -> String {
         let parts = name.split(separator: "_", omittingEmptySubsequences: false)
         guard parts.count == 5, parts[0] == "k8s", !parts[1].isEmpty else { return name }

@@ -2,9 +2,9 @@ public import LinuxIO
 public import TTRPC
 public import Telemetry
 
-/// The adaptor's unix socket, which only root may connect to.
+/// The adaptor's unix socket. Only root may connect to it.
 public final class HypervisorServer: Sendable {
-    /// Where it listens.
+    /// The path of the socket.
     public let path: String
     private let listener: Listener
     private let server: Server
@@ -15,10 +15,10 @@ public final class HypervisorServer: Sendable {
         self.server = server
     }
 
-    /// Starts to listen; connections wait until ``run()``.
+    /// Starts to listen. Connections wait until ``run()``.
     ///
-    /// The socket's directory is made when needed, and a socket that an earlier process has left is replaced.
-    /// - Throws: ``HypervisorSocketError``, which says what to do.
+    /// It creates the socket's directory if needed, and replaces a socket of an earlier process.
+    /// - Throws: ``HypervisorSocketError`` with the remedy.
     public static func listen(
         on path: String, serving services: [Service], loop: EpollLoop, limits: ServerLimits = .standard,
         logger: Logger = .silent
@@ -31,7 +31,8 @@ public final class HypervisorServer: Sendable {
                 advice: "choose a shorter path with -socket")
         }
         do {
-            // Others may look for the agents' sockets below it; what they may connect to is the sockets' business.
+            // Other users may list the agents' sockets below the directory. The mode of each socket decides who may
+            // connect.
             _ = try Directory.trusted(Files.parent(of: path), makingWith: 0o755)
             let listener = try Listener.listen(on: .unix(path: path), loop: loop, mode: 0o600)
             let server = Server(services, on: loop, limits: limits, logger: logger)
@@ -54,22 +55,22 @@ public final class HypervisorServer: Sendable {
 
     /// Serves until cancelled; then the calls in flight are cancelled and the socket is removed.
     ///
-    /// - Throws: `CancellationError`, or why no more connections can be accepted.
+    /// - Throws: `CancellationError`, or the reason why no more connections can be accepted.
     public func run() async throws {
         defer { listener.close() }
         try await server.serve(listener)
     }
 }
 
-/// Why the adaptor's socket cannot be served.
+/// The reason why the adaptor's socket cannot be served.
 public struct HypervisorSocketError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The socket's path.
     public let path: String
-    /// What failed.
+    /// The reason of the failure.
     public let reason: String
-    /// What to do.
+    /// What to do next.
     public let advice: String
 
-    /// All of it, as a sentence.
+    /// The path, the reason and the advice, as sentences.
     public var description: String { "The hypervisor socket \(path) cannot be served: \(reason). Try this: \(advice)." }
 }

@@ -4,16 +4,16 @@ public import PodVMLifecycle
 public import TTRPC
 public import Telemetry
 
-/// What the adaptor serves on its socket: kata's `hypervisor.Hypervisor`, `podvminfo.PodVMInfo`, and the
-/// sandboxes and their networks for people.
+/// The services on the adaptor's socket: kata's `hypervisor.Hypervisor`, `podvminfo.PodVMInfo`, and the sandboxes and
+/// their networks for operators.
 ///
-/// A harness: wire in, a ``SandboxSupervisor``'s command, wire out. A caller that hangs up, or whose time is over,
-/// cancels the task that its command runs in, and so the command.
+/// It decodes a request, runs a command of ``SandboxSupervisor``, and encodes the answer. When a caller closes the
+/// connection, or its time limit expires, the task of the command is cancelled.
 public struct HypervisorService: Sendable {
-    /// What kata's own adaptor answers; its shim calls only to check that a server answers.
+    /// The version that kata's own adaptor returns. The shim calls Version only to check that a server answers.
     private static let version = "0.0.0"
 
-    /// Tells of the network of a sandbox that there is.
+    /// Returns the network of an existing sandbox.
     public typealias NetworkInspector = @Sendable (SandboxSummary) async -> PodNetworkStatus
 
     private let supervisor: SandboxSupervisor
@@ -26,7 +26,7 @@ public struct HypervisorService: Sendable {
         self.logger = logger
     }
 
-    /// The services of `supervisor`, for a server; `network` tells of a pod's network.
+    /// The services of `supervisor`, for a server. `network` returns the state of a pod's network.
     public static func services(
         of supervisor: SandboxSupervisor, logger: Logger = .silent,
         network: @escaping NetworkInspector = { _ in PodNetworkStatus() }
@@ -111,7 +111,7 @@ public struct HypervisorService: Sendable {
         }
     }
 
-    /// The lifecycle logs what it does; what it was asked, and refused, is said here.
+    /// Logs requests and refusals. The lifecycle logs its own actions.
     private func logged<Answer>(
         _ call: Call, sandbox: String, _ body: () async throws(Status) -> Answer
     ) async throws(Status) -> Answer {

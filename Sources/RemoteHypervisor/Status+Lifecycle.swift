@@ -3,7 +3,7 @@ internal import TTRPC
 internal import Telemetry
 
 extension Status {
-    /// What kata is told when a sandbox did not do as asked; its message ends up in the pod's events, and so on terminals.
+    /// The status that kata gets when a request fails. Its message appears in the pod's events, and so on terminals.
     init(_ error: LifecycleError) { self.init(Code(error.code), error.message.printable(keepingLines: true)) }
 }
 

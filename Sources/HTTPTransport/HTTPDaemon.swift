@@ -289,7 +289,8 @@ private func send(_ response: HTTPResponse, on connection: OpaquePointer?) -> MH
             body.count, UnsafeMutableRawPointer(mutating: body.baseAddress), .RESPMEM_MUST_COPY)
     }
     guard let answer = unsafe answer else { return .NO }
-    defer { unsafe MHD_destroy_response(answer) }  // The library counts references, so the response lives until it is sent.
+    // The library counts references, so the response lives until it is sent.
+    defer { unsafe MHD_destroy_response(answer) }
     for (name, value) in response.headers.fields {
         // A field that is not valid, such as one with a line break, is left out.
         unsafe MHD_add_response_header(answer, name, value)

@@ -1,16 +1,16 @@
 public import TTRPC
 
-/// Makes a container, without starting it.
+/// Creates a container, without starting it.
 public struct CreateContainerRequest: Message {
-    /// The container.
+    /// The container's id.
     public var containerID = ""
-    /// Of the container's first process: the container's id.
+    /// The id of the container's first process. It is the container's id.
     public var execID = ""
-    /// What to mount first.
+    /// The storages to mount first.
     public var storages: [Storage] = []
-    /// What to run, and how.
+    /// The OCI specification of the container.
     public var oci: OCISpec?
-    /// Whether it joins the sandbox's process ids.
+    /// Whether the container joins the sandbox's PID namespace.
     public var sandboxPIDNamespace = false
 
     /// All fields unset.
@@ -28,7 +28,7 @@ public struct CreateContainerRequest: Message {
 
 /// Names a container.
 public struct ContainerRequest: Message {
-    /// The container.
+    /// The container's id.
     public var containerID = ""
 
     /// All fields unset.
@@ -37,11 +37,11 @@ public struct ContainerRequest: Message {
     public mutating func visit(_ fields: inout MessageFields) { fields.string(1, &containerID) }
 }
 
-/// Ends a container and all that runs in it.
+/// Removes a container and ends its processes.
 public struct RemoveContainerRequest: Message {
-    /// The container.
+    /// The container's id.
     public var containerID = ""
-    /// Seconds; 0 waits without limit.
+    /// The time limit in seconds; 0 means no limit.
     public var timeout: UInt32 = 0
 
     /// All fields unset.
@@ -56,7 +56,7 @@ public struct RemoveContainerRequest: Message {
 
 /// Changes the limits of a container.
 public struct UpdateContainerRequest: Message {
-    /// The container.
+    /// The container's id.
     public var containerID = ""
 
     /// All fields unset.
@@ -68,11 +68,11 @@ public struct UpdateContainerRequest: Message {
     }
 }
 
-/// What a container has used so far.
+/// The resource usage of a container.
 public struct ContainerStats: Message {
-    /// What its control group counted.
+    /// The counters of its control group.
     public var cgroup: CgroupStats?
-    /// What went through each interface.
+    /// The counters of each interface.
     public var networks: [NetworkStats] = []
 
     /// All fields unset.
@@ -85,13 +85,13 @@ public struct ContainerStats: Message {
     }
 }
 
-/// The part of ``ContainerStats`` that the control group counts.
+/// The control group's part of ``ContainerStats``.
 public struct CgroupStats: Message {
-    /// Processor time.
+    /// The processor time.
     public var cpu: CPUStats?
-    /// Memory.
+    /// The memory usage.
     public var memory: MemoryStats?
-    /// Processes.
+    /// The number of processes.
     public var pids: PIDsStats?
 
     /// All fields unset.
@@ -105,9 +105,9 @@ public struct CgroupStats: Message {
     }
 }
 
-/// Processor time.
+/// The processor time.
 public struct CPUStats: Message {
-    /// What was used.
+    /// The used processor time.
     public var usage: CPUUsage?
 
     /// All fields unset.
@@ -116,15 +116,15 @@ public struct CPUStats: Message {
     public mutating func visit(_ fields: inout MessageFields) { fields.message(1, &usage) }
 }
 
-/// Processor time in nanoseconds.
+/// The processor time in nanoseconds.
 public struct CPUUsage: Message {
-    /// All of it.
+    /// The total.
     public var total: UInt64 = 0
-    /// Of each processor.
+    /// The time of each processor.
     public var perProcessor: [UInt64] = []
-    /// Spent in the kernel.
+    /// The time in the kernel.
     public var inKernel: UInt64 = 0
-    /// Spent outside of the kernel.
+    /// The time in user mode.
     public var inUser: UInt64 = 0
 
     /// All fields unset.
@@ -139,11 +139,11 @@ public struct CPUUsage: Message {
     }
 }
 
-/// Memory in bytes.
+/// The memory usage in bytes.
 public struct MemoryStats: Message {
-    /// Held for the page cache.
+    /// The memory of the page cache.
     public var cache: UInt64 = 0
-    /// What is used.
+    /// The used memory.
     public var usage: MemoryUsage?
 
     /// All fields unset.
@@ -158,13 +158,13 @@ public struct MemoryStats: Message {
 
 /// One kind of memory, in bytes.
 public struct MemoryUsage: Message {
-    /// Used now.
+    /// The current usage.
     public var usage: UInt64 = 0
-    /// The most that was used.
+    /// The maximum usage.
     public var maximum: UInt64 = 0
-    /// How often the limit was hit.
+    /// The number of times at which the limit was reached.
     public var failures: UInt64 = 0
-    /// What may be used.
+    /// The limit.
     public var limit: UInt64 = 0
 
     /// All fields unset.
@@ -179,11 +179,11 @@ public struct MemoryUsage: Message {
     }
 }
 
-/// How many processes there are, and may be.
+/// The number of processes, and its limit.
 public struct PIDsStats: Message {
-    /// How many there are.
+    /// The current number.
     public var current: UInt64 = 0
-    /// How many there may be.
+    /// The limit.
     public var limit: UInt64 = 0
 
     /// All fields unset.
@@ -196,17 +196,17 @@ public struct PIDsStats: Message {
     }
 }
 
-/// What went through one network interface.
+/// The counters of one network interface.
 public struct NetworkStats: Message {
     /// The interface's name.
     public var name = ""
-    /// Bytes that came in.
+    /// The received bytes.
     public var receivedBytes: UInt64 = 0
-    /// Packets that came in.
+    /// The received packets.
     public var receivedPackets: UInt64 = 0
-    /// Bytes that went out.
+    /// The sent bytes.
     public var sentBytes: UInt64 = 0
-    /// Packets that went out.
+    /// The sent packets.
     public var sentPackets: UInt64 = 0
 
     /// All fields unset.
@@ -222,9 +222,9 @@ public struct NetworkStats: Message {
     }
 }
 
-/// Asks how full a volume is.
+/// Requests the usage of a volume.
 public struct VolumeStatsRequest: Message {
-    /// Its path in the guest, outside of containers.
+    /// The volume's path in the guest, outside of containers.
     public var path = ""
 
     /// All fields unset.
@@ -233,9 +233,9 @@ public struct VolumeStatsRequest: Message {
     public mutating func visit(_ fields: inout MessageFields) { fields.string(1, &path) }
 }
 
-/// How full a volume is, once in bytes and once in inodes.
+/// The usage of a volume, in bytes and in inodes.
 public struct VolumeStats: Message {
-    /// One for each unit.
+    /// The usage in each unit.
     public var usage: [VolumeUsage] = []
 
     /// All fields unset.
@@ -244,15 +244,15 @@ public struct VolumeStats: Message {
     public mutating func visit(_ fields: inout MessageFields) { fields.messages(1, &usage) }
 }
 
-/// How full a volume is, in one unit.
+/// The usage of a volume in one unit.
 public struct VolumeUsage: Message {
-    /// What is free.
+    /// The free amount.
     public var available: UInt64 = 0
-    /// What there is in all.
+    /// The total amount.
     public var total: UInt64 = 0
-    /// What is taken.
+    /// The used amount.
     public var used: UInt64 = 0
-    /// 1 bytes, 2 inodes.
+    /// The unit: 1 for bytes, 2 for inodes.
     public var unit: UInt32 = 0
 
     /// All fields unset.

@@ -1,19 +1,19 @@
 public import TTRPC
 
-/// `grpc.Health`, as kata's agent serves it beside `grpc.AgentService`.
+/// `grpc.Health`, which kata's agent serves in addition to `grpc.AgentService`.
 public enum Health {
     /// The service's name on the wire.
     public static let service = "grpc.Health"
 
-    /// Whether a service is well.
+    /// Returns whether a service is healthy.
     public static let check = Method<HealthCheckRequest, HealthCheckResponse>(service, "Check")
-    /// Which versions the agent is and speaks.
+    /// The versions of the agent and of its protocol.
     public static let version = Method<HealthCheckRequest, HealthVersionResponse>(service, "Version")
 }
 
-/// Asks after a service; kata's shim names none.
+/// Names a service. Kata's shim names none.
 public struct HealthCheckRequest: Message {
-    /// The service's full name, or nothing for the whole.
+    /// The service's full name; empty for the whole server.
     public var service = ""
 
     /// All fields unset.
@@ -22,14 +22,14 @@ public struct HealthCheckRequest: Message {
     public mutating func visit(_ fields: inout MessageFields) { fields.string(1, &service) }
 }
 
-/// Whether the service is well.
+/// The health of a service.
 public struct HealthCheckResponse: Message {
-    /// 0 unknown, 1 serving, 2 not serving.
+    /// The status: 0 unknown, 1 serving, 2 not serving.
     public var status: UInt32 = 0
 
-    /// ``status`` of a service that is well.
+    /// The ``status`` of a healthy service.
     public static let serving: UInt32 = 1
-    /// ``status`` of a service that is not.
+    /// The ``status`` of an unhealthy service.
     public static let notServing: UInt32 = 2
 
     /// All fields unset.
@@ -38,7 +38,7 @@ public struct HealthCheckResponse: Message {
     public mutating func visit(_ fields: inout MessageFields) { fields.integer(1, &status) }
 }
 
-/// Which versions the agent is and speaks.
+/// The versions of the agent and of its protocol.
 public struct HealthVersionResponse: Message {
     /// The version of the protocol.
     public var grpcVersion = ""

@@ -1,23 +1,23 @@
 public import TTRPC
 
-/// `hypervisor.Hypervisor`: how kata's shim creates and deletes a remote VM.
+/// `hypervisor.Hypervisor`: the service by which kata's shim creates and deletes a remote VM.
 ///
-/// The shim opens a connection for each call; closing it is the only way to cancel.
+/// The shim opens a connection for each call. It can cancel a call only by closing the connection.
 public enum Hypervisor {
     /// The service's name on the wire.
     public static let service = "hypervisor.Hypervisor"
 
-    /// Whether a server answers, and its version.
+    /// Returns the server's version. The shim uses it to check that a server answers.
     public static let version = Method<HypervisorVersion, HypervisorVersion>(service, "Version")
-    /// Makes a VM known and gets ready for it.
+    /// Registers a VM and prepares for it.
     public static let createVM = Method<CreateVMRequest, CreateVMResponse>(service, "CreateVM")
-    /// Makes the VM; answers once its agent does.
+    /// Creates the VM. The call returns when the VM's agent answers.
     public static let startVM = Method<VMRequest, Empty>(service, "StartVM")
-    /// Has the VM deleted; succeeds for one that is not there.
+    /// Deletes the VM. The call also succeeds if the VM does not exist.
     public static let stopVM = Method<VMRequest, Empty>(service, "StopVM")
 }
 
-/// Both ways: which version of the service one speaks.
+/// The version of the service, in the request and in the response.
 public struct HypervisorVersion: Message {
     /// The version, as text.
     public var version = ""
@@ -28,13 +28,13 @@ public struct HypervisorVersion: Message {
     public mutating func visit(_ fields: inout MessageFields) { fields.string(1, &version) }
 }
 
-/// Makes a VM known, before it exists.
+/// Registers a VM before it exists.
 public struct CreateVMRequest: Message {
-    /// The sandbox's id, as containerd or CRI-O made it.
+    /// The sandbox's id, which containerd or CRI-O has made.
     public var id = ""
-    /// Who the pod is and what it wants; see ``Annotation``.
+    /// The pod's name and its settings; see ``Annotation``.
     public var annotations: [String: String] = [:]
-    /// Where the pod's network namespace is mounted.
+    /// The path of the pod's network namespace.
     public var networkNamespacePath = ""
 
     /// All fields unset.
@@ -48,9 +48,9 @@ public struct CreateVMRequest: Message {
     }
 }
 
-/// Where the agent will be found once the VM runs.
+/// The address of the agent once the VM runs.
 public struct CreateVMResponse: Message {
-    /// A unix socket on the node.
+    /// The path of a unix socket on the node.
     public var agentSocketPath = ""
 
     /// All fields unset.
@@ -59,7 +59,7 @@ public struct CreateVMResponse: Message {
     public mutating func visit(_ fields: inout MessageFields) { fields.string(1, &agentSocketPath) }
 }
 
-/// Names the VM that StartVM starts, or StopVM ends.
+/// The VM that StartVM starts, or that StopVM deletes.
 public struct VMRequest: Message {
     /// The sandbox's id.
     public var id = ""
@@ -70,28 +70,28 @@ public struct VMRequest: Message {
     public mutating func visit(_ fields: inout MessageFields) { fields.string(1, &id) }
 }
 
-/// The keys a shim sends with ``CreateVMRequest``; it sends no others.
+/// The keys that a shim sends with ``CreateVMRequest``. It sends no other keys.
 ///
-/// All may be there and yet say nothing: an empty value and "0" mean unset.
+/// A key may be present without a setting: an empty value and "0" mean unset.
 public enum Annotation {
     private static let hypervisor = "io.katacontainers.config.hypervisor."
 
-    /// The pod's name; from CRI-O `k8s_<pod>_<namespace>_<uid>_<attempt>`.
+    /// The pod's name. With CRI-O it is `k8s_<pod>_<namespace>_<uid>_<attempt>`.
     public static let podName = "io.kubernetes.cri.sandbox-name"
     /// The pod's namespace.
     public static let podNamespace = "io.kubernetes.cri.sandbox-namespace"
-    /// The instance size to take.
+    /// The instance size.
     public static let machineType = hypervisor + "machine_type"
     /// The image to boot.
     public static let image = hypervisor + "image"
-    /// How many processors.
+    /// The number of processors.
     public static let vcpus = hypervisor + "default_vcpus"
-    /// MiB.
+    /// The memory in MiB.
     public static let memory = hypervisor + "default_memory"
-    /// How many graphics processors.
+    /// The number of graphics processors.
     public static let gpus = hypervisor + "default_gpus"
-    /// Which graphics processors.
+    /// The model of the graphics processors.
     public static let gpuModel = hypervisor + "default_gpu_model"
-    /// Initdata as plain TOML: the shim has decoded it.
+    /// The initdata as plain TOML, which the shim has decoded.
     public static let initdata = hypervisor + "cc_init_data"
 }

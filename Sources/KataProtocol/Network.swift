@@ -8,15 +8,15 @@ public struct NetworkInterface: Message {
     public var name = ""
     /// Its addresses.
     public var addresses: [IPAddress] = []
-    /// The longest packet, in bytes.
+    /// The MTU, in bytes.
     public var mtu: UInt64 = 0
     /// Its MAC address.
     public var hardwareAddress = ""
-    /// Its place on the guest's bus.
+    /// Its path on the guest's bus.
     public var devicePath = ""
-    /// `veth`, `vlan`, … as netlink calls it.
+    /// The kind in netlink, such as `veth` or `vlan`.
     public var type = ""
-    /// Flags as netlink has them.
+    /// The flags, with netlink's values.
     public var flags: UInt32 = 0
 
     /// All fields unset.
@@ -37,7 +37,7 @@ public struct NetworkInterface: Message {
 
 /// An address with its prefix length.
 public struct IPAddress: Message {
-    /// 0 IPv4, 1 IPv6.
+    /// The IP family: 0 for IPv4, 1 for IPv6.
     public var family: UInt32 = 0
     /// The address, as text.
     public var address = ""
@@ -57,19 +57,19 @@ public struct IPAddress: Message {
 
 /// A route in the guest.
 public struct Route: Message {
-    /// Where it leads, with prefix length; empty is everywhere.
+    /// The destination with its prefix length; empty means the default route.
     public var destination = ""
     /// The next hop.
     public var gateway = ""
-    /// The interface it leads through.
+    /// The interface of the route.
     public var device = ""
     /// The preferred source address.
     public var source = ""
-    /// The scope as netlink has it.
+    /// The scope, with netlink's values.
     public var scope: UInt32 = 0
-    /// 0 IPv4, 1 IPv6.
+    /// The IP family: 0 for IPv4, 1 for IPv6.
     public var family: UInt32 = 0
-    /// Flags as netlink has them.
+    /// The flags, with netlink's values.
     public var flags: UInt32 = 0
 
     /// All fields unset.
@@ -111,7 +111,7 @@ public struct NetworkInterfaces: Message {
 
 /// Sets up an interface.
 public struct UpdateInterfaceRequest: Message {
-    /// The interface as it is to be.
+    /// The new configuration of the interface.
     public var interface: NetworkInterface?
 
     /// All fields unset.
@@ -122,7 +122,7 @@ public struct UpdateInterfaceRequest: Message {
 
 /// Replaces the routes.
 public struct UpdateRoutesRequest: Message {
-    /// The routes there are to be.
+    /// The new routes.
     public var routes: Routes?
 
     /// All fields unset.

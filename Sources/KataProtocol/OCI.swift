@@ -1,21 +1,20 @@
 public import TTRPC
 
-/// The parts of an OCI runtime specification that a stand-in agent acts on, or a client
-/// has to give.
+/// The parts of an OCI runtime specification that a simulated agent uses, or that a client must set.
 public struct OCISpec: Message {
     /// The version of the specification.
     public var version = ""
     /// The first process.
     public var process: OCIProcess?
-    /// Where its files are.
+    /// The container's root file system.
     public var root: OCIRoot?
-    /// The host's name inside.
+    /// The host name in the container.
     public var hostname = ""
-    /// What is mounted inside.
+    /// The mounts in the container.
     public var mounts: [OCIMount] = []
-    /// What else was said about it.
+    /// The annotations of the container.
     public var annotations: [String: String] = [:]
-    /// What only Linux has.
+    /// The settings for Linux only.
     public var linux: OCILinux?
 
     /// All fields unset.
@@ -37,15 +36,15 @@ public struct OCISpec: Message {
 public struct OCIProcess: Message {
     /// Whether it has a terminal.
     public var terminal = false
-    /// Who it runs as.
+    /// The user of the process.
     public var user: OCIUser?
     /// The program and its arguments.
     public var arguments: [String] = []
-    /// `NAME=value` each.
+    /// The environment, each entry as `NAME=value`.
     public var environment: [String] = []
-    /// Where it starts.
+    /// The working directory.
     public var workingDirectory = ""
-    /// Whether it can gain privileges.
+    /// Whether the process cannot gain privileges.
     public var noNewPrivileges = false
 
     /// All fields unset.
@@ -62,13 +61,13 @@ public struct OCIProcess: Message {
     }
 }
 
-/// Who a process runs as.
+/// The user of a process.
 public struct OCIUser: Message {
     /// The user's number.
     public var uid: UInt32 = 0
     /// The group's number.
     public var gid: UInt32 = 0
-    /// More groups.
+    /// The numbers of further groups.
     public var additionalGIDs: [UInt32] = []
     /// The user's name.
     public var name = ""
@@ -85,11 +84,11 @@ public struct OCIUser: Message {
     }
 }
 
-/// Where a container's files are.
+/// A container's root file system.
 public struct OCIRoot: Message {
-    /// The directory that is its `/`.
+    /// The directory that the container has as `/`.
     public var path = ""
-    /// Whether it may not write there.
+    /// Whether the container cannot write to it.
     public var readOnly = false
 
     /// All fields unset.
@@ -102,15 +101,15 @@ public struct OCIRoot: Message {
     }
 }
 
-/// A mount inside a container.
+/// A mount in a container.
 public struct OCIMount: Message {
-    /// Where, inside.
+    /// The path in the container.
     public var destination = ""
-    /// What, from outside.
+    /// The source outside of the container.
     public var source = ""
-    /// The file system, or `bind`.
+    /// The file system's type, or `bind`.
     public var type = ""
-    /// As mount(8) takes them.
+    /// The mount options of mount(8).
     public var options: [String] = []
 
     /// All fields unset.
@@ -125,11 +124,11 @@ public struct OCIMount: Message {
     }
 }
 
-/// What only Linux has.
+/// The settings for Linux only.
 public struct OCILinux: Message {
     /// The control group.
     public var cgroupsPath = ""
-    /// Its namespaces.
+    /// The namespaces.
     public var namespaces: [OCINamespace] = []
 
     /// All fields unset.
@@ -142,11 +141,11 @@ public struct OCILinux: Message {
     }
 }
 
-/// A namespace that a container has of its own, or joins.
+/// A new namespace of a container, or a namespace that it joins.
 public struct OCINamespace: Message {
-    /// `network`, `pid`, `mount`, …
+    /// The kind, such as `network`, `pid` or `mount`.
     public var type = ""
-    /// What to join; empty makes a new one.
+    /// The path of the namespace to join; empty makes a new namespace.
     public var path = ""
 
     /// All fields unset.

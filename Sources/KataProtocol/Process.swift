@@ -2,11 +2,11 @@ public import TTRPC
 
 /// Runs one more process in a container.
 public struct ExecProcessRequest: Message {
-    /// The container.
+    /// The container's id.
     public var containerID = ""
-    /// The process.
+    /// The process's id.
     public var execID = ""
-    /// What to run.
+    /// The process to run.
     public var process: OCIProcess?
 
     /// All fields unset.
@@ -20,11 +20,11 @@ public struct ExecProcessRequest: Message {
     }
 }
 
-/// Names a process; a container's first has the container's id as its own.
+/// Names a process. The id of a container's first process is the container's id.
 public struct ProcessRequest: Message {
-    /// The container.
+    /// The container's id.
     public var containerID = ""
-    /// The process.
+    /// The process's id.
     public var execID = ""
 
     /// All fields unset.
@@ -37,11 +37,11 @@ public struct ProcessRequest: Message {
     }
 }
 
-/// Sends a signal to a process, or without an exec id to all of a container's.
+/// Sends a signal to a process, or without an exec id to all processes of a container.
 public struct SignalProcessRequest: Message {
-    /// The container.
+    /// The container's id.
     public var containerID = ""
-    /// The process.
+    /// The process's id.
     public var execID = ""
     /// The signal's number.
     public var signal: UInt32 = 0
@@ -57,9 +57,9 @@ public struct SignalProcessRequest: Message {
     }
 }
 
-/// How a process ended.
+/// The result of a process.
 public struct WaitProcessResponse: Message {
-    /// Its exit status; 128 + n when signal n ended it.
+    /// The exit status; 128 + n if signal n ended the process.
     public var status: Int32 = 0
 
     /// All fields unset.
@@ -68,11 +68,11 @@ public struct WaitProcessResponse: Message {
     public mutating func visit(_ fields: inout MessageFields) { fields.integer(1, &status) }
 }
 
-/// Gives a process input.
+/// Writes to a process's standard input.
 public struct WriteStreamRequest: Message {
-    /// The container.
+    /// The container's id.
     public var containerID = ""
-    /// The process.
+    /// The process's id.
     public var execID = ""
     /// The input.
     public var data: [UInt8] = []
@@ -88,9 +88,9 @@ public struct WriteStreamRequest: Message {
     }
 }
 
-/// How much of the input was taken.
+/// The accepted part of the input.
 public struct WriteStreamResponse: Message {
-    /// How many bytes were taken.
+    /// The number of accepted bytes.
     public var length: UInt32 = 0
 
     /// All fields unset.
@@ -99,13 +99,13 @@ public struct WriteStreamResponse: Message {
     public mutating func visit(_ fields: inout MessageFields) { fields.integer(1, &length) }
 }
 
-/// Asks for output: waits until there is some, or none will come.
+/// Requests output. The call waits until there is output, or until the output ends.
 public struct ReadStreamRequest: Message {
-    /// The container.
+    /// The container's id.
     public var containerID = ""
-    /// The process.
+    /// The process's id.
     public var execID = ""
-    /// At most so many bytes.
+    /// The maximum number of bytes.
     public var length: UInt32 = 0
 
     /// All fields unset.
@@ -119,9 +119,9 @@ public struct ReadStreamRequest: Message {
     }
 }
 
-/// Output. Its end is not an answer but an error with the message `EOF`.
+/// Output. The end of the output is an error with the message `EOF` instead of an answer.
 public struct ReadStreamResponse: Message {
-    /// The output; not empty.
+    /// The output. It is not empty.
     public var data: [UInt8] = []
 
     /// All fields unset.
@@ -130,15 +130,15 @@ public struct ReadStreamResponse: Message {
     public mutating func visit(_ fields: inout MessageFields) { fields.bytes(1, &data) }
 }
 
-/// A terminal has a new size, in characters.
+/// Sets the size of a terminal, in characters.
 public struct TtyWinResizeRequest: Message {
-    /// The container.
+    /// The container's id.
     public var containerID = ""
-    /// The process.
+    /// The process's id.
     public var execID = ""
-    /// Lines.
+    /// The number of lines.
     public var rows: UInt32 = 0
-    /// Columns.
+    /// The number of columns.
     public var columns: UInt32 = 0
 
     /// All fields unset.

@@ -1,18 +1,18 @@
 public import TTRPC
 
-/// Begins the one sandbox of an agent.
+/// Creates the only sandbox of an agent.
 public struct CreateSandboxRequest: Message {
-    /// The host's name inside.
+    /// The host name in the sandbox.
     public var hostname = ""
-    /// Lines for the guest's resolver; a forwarder clears them.
+    /// The lines of the guest's resolver configuration. A forwarder removes them.
     public var dns: [String] = []
-    /// What to mount first.
+    /// The storages to mount first.
     public var storages: [Storage] = []
-    /// Whether containers share their process ids.
+    /// Whether containers share a PID namespace.
     public var sandboxPIDNamespace = false
     /// The sandbox's id.
     public var sandboxID = ""
-    /// Where OCI hooks are looked for in the guest.
+    /// The directory of OCI hooks in the guest.
     public var guestHookPath = ""
 
     /// All fields unset.
@@ -29,19 +29,19 @@ public struct CreateSandboxRequest: Message {
     }
 }
 
-/// Something for the agent to mount.
+/// A storage that the agent mounts.
 public struct Storage: Message {
-    /// What kind it is; `image_guest_pull` marks an image that the guest pulls itself.
+    /// The kind of the storage. With `image_guest_pull` the guest pulls the image.
     public var driver = ""
-    /// What the driver is told.
+    /// The options of the driver.
     public var driverOptions: [String] = []
-    /// What to mount.
+    /// The source of the mount.
     public var source = ""
     /// The file system's type.
     public var filesystem = ""
-    /// As mount(8) takes them.
+    /// The mount options of mount(8).
     public var options: [String] = []
-    /// Where in the guest.
+    /// The mount point in the guest.
     public var mountPoint = ""
 
     /// All fields unset.
@@ -58,11 +58,11 @@ public struct Storage: Message {
     }
 }
 
-/// Asks what the guest can do.
+/// Requests the capabilities of the guest.
 public struct GuestDetailsRequest: Message {
-    /// Whether to tell the size of memory blocks.
+    /// Whether the answer contains the size of memory blocks.
     public var memoryBlockSize = false
-    /// Whether to tell if memory can be added by probe.
+    /// Whether the answer says if memory can be added by probe.
     public var memoryHotplugProbe = false
 
     /// All fields unset.
@@ -75,7 +75,7 @@ public struct GuestDetailsRequest: Message {
     }
 }
 
-/// What the guest can do.
+/// The capabilities of the guest.
 public struct GuestDetails: Message {
     /// The size of memory blocks.
     public var memoryBlockBytes: UInt64 = 0
@@ -95,17 +95,17 @@ public struct GuestDetails: Message {
     }
 }
 
-/// What the agent itself is.
+/// The properties of the agent.
 public struct AgentDetails: Message {
     /// The agent's own version.
     public var version = ""
-    /// It runs as process 1.
+    /// Whether the agent runs as process 1.
     public var isInit = false
-    /// Kinds of devices it handles.
+    /// The kinds of devices that the agent handles.
     public var deviceHandlers: [String] = []
-    /// Kinds of storage it handles.
+    /// The kinds of storage that the agent handles.
     public var storageHandlers: [String] = []
-    /// Whether it filters system calls.
+    /// Whether the agent filters system calls.
     public var supportsSeccomp = false
 
     /// All fields unset.
@@ -123,9 +123,9 @@ public struct AgentDetails: Message {
 
 /// Sets the guest's clock to a Unix time.
 public struct SetGuestDateTimeRequest: Message {
-    /// Since 1970.
+    /// The seconds since 1970.
     public var seconds: Int64 = 0
-    /// Beyond the seconds.
+    /// The microseconds after the seconds.
     public var microseconds: Int64 = 0
 
     /// All fields unset.
@@ -138,13 +138,13 @@ public struct SetGuestDateTimeRequest: Message {
     }
 }
 
-/// Brings hot-plugged processors and memory into use.
+/// Enables hot-plugged processors and memory.
 public struct OnlineCPUMemRequest: Message {
-    /// Whether to answer only when done.
+    /// Whether the agent answers only after it has finished.
     public var wait = false
-    /// How many; 0 does not check.
+    /// The number of processors; 0 disables the check.
     public var processors: UInt32 = 0
-    /// Whether to leave memory alone.
+    /// Whether the agent leaves the memory unchanged.
     public var processorsOnly = false
 
     /// All fields unset.
@@ -158,7 +158,7 @@ public struct OnlineCPUMemRequest: Message {
     }
 }
 
-/// Feeds the guest's random number generator.
+/// Adds random bytes to the guest's random number generator.
 public struct ReseedRandomDevRequest: Message {
     /// Random bytes.
     public var data: [UInt8] = []
@@ -170,9 +170,9 @@ public struct ReseedRandomDevRequest: Message {
     public mutating func visit(_ fields: inout MessageFields) { fields.bytes(2, &data) }
 }
 
-/// Gives the agent the policy that its calls must meet.
+/// Sets the policy that the agent applies to calls.
 public struct SetPolicyRequest: Message {
-    /// Rego.
+    /// The policy in Rego.
     public var policy = ""
 
     /// All fields unset.
@@ -181,23 +181,23 @@ public struct SetPolicyRequest: Message {
     public mutating func visit(_ fields: inout MessageFields) { fields.string(1, &policy) }
 }
 
-/// Puts one piece of a file into the guest; the file appears once all of it is there.
+/// Writes a part of a file in the guest. The file appears when it is complete.
 public struct CopyFileRequest: Message {
-    /// Absolute.
+    /// The absolute path.
     public var path = ""
-    /// The whole file's length.
+    /// The length of the whole file.
     public var fileSize: Int64 = 0
     /// The file's mode.
     public var fileMode: UInt32 = 0
-    /// The mode of directories that are made.
+    /// The mode of created directories.
     public var directoryMode: UInt32 = 0
     /// The file's owner.
     public var uid: Int32 = 0
     /// The file's group.
     public var gid: Int32 = 0
-    /// Where in the file ``data`` goes.
+    /// The offset of ``data`` in the file.
     public var offset: Int64 = 0
-    /// The piece.
+    /// The part of the file.
     public var data: [UInt8] = []
 
     /// All fields unset.
@@ -216,7 +216,7 @@ public struct CopyFileRequest: Message {
     }
 }
 
-/// The agent's figures, as Prometheus text.
+/// The agent's metrics, as Prometheus text.
 public struct AgentMetrics: Message {
     /// Prometheus text.
     public var metrics = ""
@@ -227,9 +227,9 @@ public struct AgentMetrics: Message {
     public mutating func visit(_ fields: inout MessageFields) { fields.string(1, &metrics) }
 }
 
-/// A container was killed because memory ran out.
+/// The kernel killed a container because it had no more memory.
 public struct OOMEvent: Message {
-    /// The container.
+    /// The container's id.
     public var containerID = ""
 
     /// All fields unset.

@@ -2,11 +2,11 @@ public import TTRPC
 
 /// One interface on the path of a pod's packets, with its counters since the interface was made.
 public struct HopStatus: Message {
-    /// The network namespace that the interface is in: the text of a ``Place``.
+    /// The network namespace of the interface: the text of a ``Place``.
     public var place = ""
-    /// Such as `eth0`.
+    /// The interface's name, such as `eth0`.
     public var interface = ""
-    /// The largest packet, in bytes.
+    /// The MTU, in bytes.
     public var mtu = 0
     /// Whether the interface is up.
     public var isUp = false
@@ -45,7 +45,7 @@ public struct HopStatus: Message {
 }
 
 extension HopStatus {
-    /// The network namespace that an interface is in, in words for people.
+    /// The network namespace of an interface, as text for operators.
     public enum Place: String, Sendable {
         case podOnNode = "pod namespace on the node"
         case node = "node"

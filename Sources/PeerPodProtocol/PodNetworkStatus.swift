@@ -1,6 +1,6 @@
 public import TTRPC
 
-/// A pod's network from the pod's interface on the node to the one in the VM.
+/// A pod's network, from the pod's interface on the node to the pod's interface in the VM.
 public struct PodNetworkStatus: Message {
     /// The path of the pod's network namespace on the node; empty for a pod without one.
     public var namespacePath = ""
@@ -18,9 +18,9 @@ public struct PodNetworkStatus: Message {
     public var hops: [HopStatus] = []
     /// The pod's routes in the VM.
     public var routes: [String] = []
-    /// What is wrong at either end or between them, as sentences that say what to do; empty if nothing is.
+    /// The faults at both ends and between them, as sentences with the remedy; empty if there is none.
     public var problems: [String] = []
-    /// Why the VM's end is unknown; empty if the VM has answered.
+    /// The reason why the VM's end is unknown; empty if the VM has answered.
     public var silence = ""
 
     /// All fields unset.

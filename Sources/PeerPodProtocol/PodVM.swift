@@ -1,16 +1,16 @@
 public import TTRPC
 
-/// `peerpod.v1.PodVM`: what the pod VM's forwarder reports about the VM.
+/// `peerpod.v1.PodVM`: the reports of the pod VM's forwarder about the VM.
 ///
-/// The node asks for the service in the TLS handshake of a connection of its own (ALPN, RFC 7301). So kata's agent never sees
-/// these calls, and a forwarder without the service refuses before a byte is sent.
+/// The node requests the service in the TLS handshake of a separate connection (ALPN, RFC 7301). So kata's agent never
+/// gets these calls, and a forwarder without the service refuses before the node sends a byte.
 public enum PodVM {
     /// The service's name on the wire.
     public static let service = "peerpod.v1.PodVM"
-    /// The application protocol that the node asks for in the TLS handshake.
+    /// The application protocol that the node requests in the TLS handshake.
     public static let applicationProtocol = "peerpod.v1"
 
-    /// The VM's end of the pod's network at this moment. Changes nothing.
+    /// Returns the current state of the VM's end of the pod's network. It changes nothing.
     public static let network = Method<Empty, VMNetworkStatus>(service, "Network")
 }
 

@@ -55,7 +55,7 @@ public struct SandboxStatus: Message {
     }
 }
 
-/// Names the sandbox whose network is asked for.
+/// Names the sandbox of the requested network.
 public struct PodNetworkRequest: Message {
     /// The sandbox's id.
     public var id = ""

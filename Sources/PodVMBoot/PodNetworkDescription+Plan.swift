@@ -90,7 +90,7 @@ extension PodNetworkDescription.Route {
     }
 
     fileprivate var planned: PodRoute {
-        // Go writes a default route like this in both families.
+        // Go writes a default route of both families without a destination.
         let everything = gateway?.isVersion6 == true ? NetPrefix.allVersion6 : .allVersion4
         let named = `protocol`.flatMap { PodRoute.Origin(name: $0.rawValue) }
         return PodRoute(

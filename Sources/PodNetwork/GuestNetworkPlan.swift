@@ -1,7 +1,8 @@
 /// The plan of the VM's side of a pod's network, as a value.
 ///
-/// The tunnel's interface is created in the VM's namespace, so that its outer packets use that namespace, and is placed in the
-/// pod's. It has the name, the Ethernet address and all other properties of the pod's interface on the node.
+/// The tunnel's interface is created in the VM's namespace, so its outer packets use that namespace, and is placed in
+/// the pod's namespace. It has the name, the Ethernet address and all other properties of the pod's interface on the
+/// node.
 public struct GuestNetworkPlan: Equatable, Sendable {
     /// The interface's name in the pod's namespace.
     public var interface: String
@@ -17,13 +18,13 @@ public struct GuestNetworkPlan: Equatable, Sendable {
     public var neighbors: [PodNeighbor]
     /// The tunnel to the node.
     public var tunnel: Tunnel
-    /// Destinations that the pod may not reach, such as the metadata services of the VM and of the node: a process that tries gets
-    /// an error at once. Routes of the pod to these destinations are left out.
+    /// Destinations that the pod must not reach, such as the metadata services of the VM and of the node. A process
+    /// that sends to them gets an error at once. Routes of the pod to these destinations are left out.
     ///
     /// This includes sockets bound to the pod's interface. It excludes processes that may change the network (`CAP_NET_ADMIN`), or
     /// send frames of their own to the interface (`CAP_NET_RAW`).
     public var forbidden: [NetPrefix] = []
-    /// Hosts that the pod may reach only at some ports: packets to other ports are dropped. No route is left out.
+    /// Hosts that the pod may reach only at some ports. Packets to other ports are dropped. No route is left out.
     public var restricted: [Restriction] = []
     /// Addresses of the VM's own services inside the pod's namespace. Packets to them never leave the namespace.
     public var ownServices: [NetAddress] = []
@@ -44,8 +45,8 @@ public struct GuestNetworkPlan: Equatable, Sendable {
 
     /// The plan for the VM of `pod`, with a tunnel to the node.
     ///
-    /// `podSubnets` are reached through the pod's default gateway. `vm` need not be known yet; it decides only whether the tunnel
-    /// uses IPv4 or IPv6.
+    /// The pod reaches `podSubnets` through its default gateway. `vm` may be unknown; it decides only whether the
+    /// tunnel uses IPv4 or IPv6.
     /// - Throws: ``PodNetworkError`` (`invalidPlan`).
     public init(
         for pod: PodInterface, over underlay: Underlay, identifier: UInt32, port: Int, podSubnets: [NetPrefix] = [],
@@ -91,7 +92,8 @@ public struct GuestNetworkPlan: Equatable, Sendable {
         }
         let fitting = wanted.map { route in
             var route = route
-            // The kernel prefers a route's MTU to the interface's, so a larger one would fragment each packet.
+            // The kernel prefers a route's MTU to the interface's MTU, so a larger MTU of a route would fragment each
+            // packet.
             route.mtu = route.mtu.map { min($0, mtu) }
             return route
         }

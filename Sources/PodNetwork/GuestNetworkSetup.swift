@@ -8,7 +8,7 @@ struct GuestNetworkSetup {
     let podNamespace: NetworkNamespace
     let faults: NetlinkFaults
 
-    /// Sets up what is missing; what is as planned is not changed, and what is not planned is removed.
+    /// Sets up missing parts, keeps parts that match the plan, and removes parts that are not in the plan.
     ///
     /// If it fails, an interface that did not exist before does not exist afterwards.
     func setUp(_ plan: GuestNetworkPlan) throws(PodNetworkError) {
@@ -18,12 +18,12 @@ struct GuestNetworkSetup {
         let policies = try NetlinkSocket.open(in: vm, "the VM's namespace", to: .policies, faults: faults)
         var rollback = Rollback()
         do throws(PodNetworkError) {
-            // Before there is an interface that receives packets.
+            // The policies are set before an interface can receive packets.
             try admit(plan.inboundPolicies, policies, &rollback)
             let link = try makeInterface(plan, outer, inner, &rollback)
             let loopback = try inner.made("lo")
             if !loopback.isUp { try inner.bringUp(loopback) }
-            // Before the first packet can leave.
+            // The prohibitions are set before the first packet can leave.
             try forbid(plan, link, inner, &rollback)
             try setOwnServices(plan.ownServices, loopback, inner, &rollback)
             if !link.isUp {
@@ -42,7 +42,7 @@ struct GuestNetworkSetup {
     func remove(interface: String) throws(PodNetworkError) {
         let inner = try NetlinkSocket.open(in: podNamespace, "\(podNamespace)", faults: faults)
         if let link = try inner.link(named: interface), link.vxlan != nil { try inner.delete(link) }
-        // After the interface, so that no forbidden packet can leave.
+        // The prohibitions are removed after the interface, so no forbidden packet can leave.
         for prefix in try inner.prohibitions() { try inner.permit(prefix) }
         guard let loopback = try inner.link(named: "lo") else { return }
         for prefix in try inner.ownServices(loopback) { try inner.remove(prefix, from: loopback) }
@@ -50,7 +50,7 @@ struct GuestNetworkSetup {
         for policy in try policies.inboundPolicies() { try policies.remove(policy) }
     }
 
-    /// Lets the VM take outer packets only as `wanted` says; a VM has one tunnel.
+    /// Makes the VM accept only the outer packets that `wanted` allows. A VM has one tunnel.
     private func admit(
         _ wanted: Set<InboundPolicy>, _ policies: NetlinkSocket, _ rollback: inout Rollback
     ) throws(PodNetworkError) {
@@ -68,7 +68,7 @@ struct GuestNetworkSetup {
     ) throws(PodNetworkError) {
         let wanted = Set(plan.forbidden.map(\.network))
         let there = Set(try inner.prohibitions())
-        // New prohibitions first.
+        // New prohibitions come first.
         for prefix in wanted.subtracting(there) {
             rollback.add("the prohibition of \(prefix)") { () throws(PodNetworkError) in try inner.permit(prefix) }
             try inner.prohibit(prefix)
@@ -132,7 +132,7 @@ struct GuestNetworkSetup {
     private func setRoutes(_ plan: GuestNetworkPlan, _ link: Link, _ inner: NetlinkSocket) throws(PodNetworkError) {
         let wanted = plan.orderedRoutes
         let there = try inner.routes().filter { $0.interface == link.index }.map(\.route)
-        // Routes through a gateway first.
+        // Routes through a gateway come first.
         for route in there.filter({ $0.gateway != nil }) + there.filter({ $0.gateway == nil }) {
             // Routes that routers announce to the pod stay.
             if wanted.contains(route) || route.origin == .routerAdvertisement { continue }

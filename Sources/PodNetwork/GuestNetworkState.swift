@@ -90,7 +90,7 @@ extension GuestNetworkState {
         }
     }
 
-    /// Notes what is missing and what is not planned, up to a limit.
+    /// Adds missing and unplanned parts to the differences, up to a limit.
     private mutating func compare<Value: Hashable & CustomStringConvertible>(
         _ what: String, _ planned: [Value], _ found: [Value]
     ) {

@@ -21,9 +21,9 @@ enum Inspector {
             neighbors: try socket.permanentNeighbors(on: primary).filter { !$0.address.isMulticast })
     }
 
-    /// The interface for outer packets: the one named, or the default route's.
+    /// The interface for outer packets: the named interface, or the default route's.
     ///
-    /// With a peer, its MTU is that of the path to the peer.
+    /// With a peer, its MTU is the MTU of the path to the peer.
     static func underlay(
         _ socket: NetlinkSocket, named name: String, toward peer: NetAddress?, isDedicated: Bool? = nil
     ) throws(PodNetworkError) -> Underlay {

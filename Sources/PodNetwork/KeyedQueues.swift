@@ -1,6 +1,6 @@
 internal import LinuxIO
 
-/// A queue for each key that has work: work of one key runs in the order of the calls.
+/// A queue for each key with work. Work of one key runs in the order of the calls.
 final class KeyedQueues: Sendable {
     private struct Queue {
         let semaphore = AsyncSemaphore(1)
@@ -11,7 +11,7 @@ final class KeyedQueues: Sendable {
 
     /// Runs `body` when all earlier work of `name` has ended.
     ///
-    /// - Throws: `CancellationError` when cancelled in the queue, or what `body` threw.
+    /// - Throws: `CancellationError` when cancelled in the queue, or the error of `body`.
     func run<Result>(_ name: String, _ body: () async throws -> Result) async throws -> Result {
         let semaphore = queues.withLock { queues in
             queues[name, default: Queue()].members += 1

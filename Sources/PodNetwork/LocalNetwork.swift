@@ -1,7 +1,7 @@
 internal import Encoding
 package import LinuxIO
 
-/// A bridge of this host with other hosts on it, each a network namespace.
+/// A bridge of this host that connects other hosts. Each host is a network namespace.
 ///
 ///     namespace eth0 ─── port ──┐
 ///     namespace eth0 ─── port ──┴── bridge, with the gateway's address
@@ -19,7 +19,7 @@ package struct LocalNetwork: Sendable {
 
     private static let advice = "Remove it, or choose another name."
 
-    /// A network of `host`, which need not exist yet; `further` gateways are those of other IP families.
+    /// A network of `host`. The network need not exist yet. `further` contains the gateways of other IP families.
     package init(
         bridge: String, gateway: NetPrefix, further: [NetPrefix] = [], mtu: Int = 1500, in host: NetworkNamespace,
         faults: NetlinkFaults = .none
@@ -46,8 +46,8 @@ package struct LocalNetwork: Sendable {
                 try socket.createBridge(bridge)
             }
             let made = try socket.made(bridge)
-            // A bridge without an Ethernet address of its own takes the lowest of its ports' addresses. The gateway's address would
-            // change with each port, and hosts would use the old one for a while.
+            // A bridge without an Ethernet address of its own uses the lowest of its ports' addresses. The gateway's
+            // address would change with each port, and hosts would use the old address for some time.
             if let own = Self.hardwareAddress(of: bridge), made.hardwareAddress != own {
                 try socket.setAddress(own, of: made)
             }
@@ -79,8 +79,8 @@ package struct LocalNetwork: Sendable {
 
     /// Connects `namespace`: an interface there with these addresses, its loopback, and the default routes of their families.
     ///
-    /// The interface has `hardwareAddress` before it is up; nil: the kernel chooses one. Another veth interface with the name of
-    /// `port` is removed first. If the call fails, its changes are rolled back.
+    /// The interface has `hardwareAddress` before it is up; with nil the kernel chooses an address. Another veth
+    /// interface with the name of `port` is removed first. If the call fails, its changes are rolled back.
     /// - Returns: the interface's Ethernet address.
     /// - Throws: ``PodNetworkError`` (`noPrimaryInterface` without the bridge).
     @discardableResult
@@ -190,8 +190,8 @@ package struct LocalNetwork: Sendable {
 extension LocalNetwork {
     /// A network of `length` bits in `pool` that contains no address and no route of `host` except default routes.
     ///
-    /// The same seed gets the same network as long as that is free, else the next free one. Concurrent callers must be serialized,
-    /// because the network stays free until the bridge is made.
+    /// The same seed gets the same network if the network is free, else the next free network. Concurrent callers must
+    /// be serialized, because the network stays free until the bridge is made.
     /// - Throws: ``PodNetworkError`` (`exhausted`).
     package static func freeNetwork(
         in pool: NetPrefix, length: Int, seed: String, host: NetworkNamespace
@@ -199,7 +199,7 @@ extension LocalNetwork {
         let socket = try NetlinkSocket.open(in: host, "this host's namespace")
         var taken = try socket.routes().map(\.route.destination).filter { !$0.isEverything }
         for link in try socket.links() { taken += try socket.addresses(of: link) }
-        // A limit of the search.
+        // The search has a limit.
         let bits = min(length - pool.length, 16)
         if bits >= 0, NetPrefix(pool.address, length: length) != nil {
             let count = UInt64(1) << UInt64(bits)
@@ -222,7 +222,7 @@ extension NetPrefix {
         NetPrefix(part(number, length: address.bitCount).address, length: length) ?? self
     }
 
-    /// The network number `number` among those with `length` bits in this network.
+    /// The network number `number` among the networks with `length` bits in this network.
     fileprivate func part(_ number: UInt64, length: Int) -> NetPrefix {
         var bytes = network.address.bytes
         var rest = number

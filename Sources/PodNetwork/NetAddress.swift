@@ -2,7 +2,7 @@ internal import Glibc
 
 /// An IPv4 or IPv6 address without a zone.
 public struct NetAddress: Hashable, Sendable, CustomStringConvertible {
-    /// Four bytes, or sixteen, as on the wire.
+    /// The 4 or 16 bytes in network byte order.
     public let bytes: [UInt8]
 
     /// An address with these bytes; nil unless there are four or sixteen.
@@ -11,7 +11,7 @@ public struct NetAddress: Hashable, Sendable, CustomStringConvertible {
         self.bytes = bytes
     }
 
-    /// Parses as inet_pton(3) does; nil if the text is not an address.
+    /// Parses a text like inet_pton(3); nil if the text is not an address.
     public init?(_ text: String) {
         var buffer = [UInt8](repeating: 0, count: 16)
         let isVersion6 = text.utf8.contains(UInt8(ascii: ":"))
@@ -60,7 +60,7 @@ public struct NetAddress: Hashable, Sendable, CustomStringConvertible {
     var bitCount: Int { bytes.count * 8 }
 }
 
-/// An address with the length of its network's prefix, host bits kept: `10.244.0.19/24`.
+/// An address with the length of its network's prefix, such as `10.244.0.19/24`. It keeps the host bits.
 public struct NetPrefix: Hashable, Sendable, CustomStringConvertible {
     /// The address before the slash.
     public let address: NetAddress
@@ -159,7 +159,7 @@ public struct LinkAddress: Hashable, Sendable, CustomStringConvertible {
         bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: ":")
     }
 
-    /// The link-local IPv6 address made of this address (RFC 4291, appendix A).
+    /// The link-local IPv6 address for this Ethernet address (RFC 4291, appendix A).
     var linkLocalAddress: NetAddress {
         let identifier = [bytes[0] ^ 0x02, bytes[1], bytes[2], 0xFF, 0xFE, bytes[3], bytes[4], bytes[5]]
         guard let address = NetAddress(bytes: [0xFE, 0x80, 0, 0, 0, 0, 0, 0] + identifier) else {

@@ -20,7 +20,7 @@ enum NetworkRemedy {
     /// The pod's interface is missing or unsuitable.
     static let pod =
         "The CNI plugin makes the pod's interface: check its configuration and log, and the namespace ('ip addr', 'ip route')."
-    /// The CNI plugin has made something unsuitable.
+    /// The CNI plugin has made an unsuitable network.
     static let cni = "Check the interface that the CNI plugin has made."
     /// The pod's interface has an unsuitable name.
     static let podInterfaceName = "Give the pod's interface another name in the CNI configuration."

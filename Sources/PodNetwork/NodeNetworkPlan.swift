@@ -4,20 +4,21 @@
 ///
 ///     pod interface <─tc redirect─> tunnel interface ═══ VXLAN, from the node's namespace ═══> the VM
 ///
-/// Packets from the VM are checked: the tunnel's interface takes outer packets from the VM alone, and only frames that the pod
-/// itself may send pass to the pod's interface.
+/// Packets from the VM are checked. The tunnel's interface accepts outer packets only from the VM, and only frames that
+/// the pod itself may send pass to the pod's interface.
 public struct NodeNetworkPlan: Equatable, Sendable {
     /// The tunnel's interface in the pod's namespace.
     static let tunnelInterface = "vxlan1"
 
-    /// The limit of the interface's forwarding table: the default entry and the pod's. So it learns no entry.
+    /// The limit of the interface's forwarding table: the default entry and the pod's entry. So the interface learns no
+    /// entry.
     static let forwardingLimit: UInt32 = 2
 
     /// The pod's interface in its namespace.
     public var podInterface: String
     /// The pod's Ethernet address.
     public var hardwareAddress: LinkAddress
-    /// The pod's addresses, which are the source addresses it may use.
+    /// The pod's addresses. The pod may use only these source addresses.
     public var addresses: [NetAddress]
     /// The tunnel to the VM.
     public var tunnel: Tunnel
@@ -47,7 +48,7 @@ public struct NodeNetworkPlan: Equatable, Sendable {
                 "\(underlay.interface) has no IPv\(vm.isVersion6 ? 6 : 4) address, which the tunnel to this VM needs",
                 "Give \(underlay.interface) such an address, or name another interface with -host-interface.")
         }
-        // The VM was told this address and takes packets from no other.
+        // The VM's boot document has this address, and the VM accepts packets from no other address.
         let tunnel = Tunnel(identifier, port: port, to: vm, from: own.address)
         self.init(
             podInterface: pod.name, hardwareAddress: pod.hardwareAddress, addresses: pod.addresses.map(\.address),
@@ -55,7 +56,7 @@ public struct NodeNetworkPlan: Equatable, Sendable {
         try check()
     }
 
-    /// - Throws: ``PodNetworkError`` (`invalidPlan`) if the kernel would set up something else.
+    /// - Throws: ``PodNetworkError`` (`invalidPlan`) if the kernel would set up another network.
     public func check() throws(PodNetworkError) {
         try PlanCheck.interface(podInterface)
         if podInterface == Self.tunnelInterface {
@@ -77,8 +78,8 @@ public struct NodeNetworkPlan: Equatable, Sendable {
         try PlanCheck.mtu(mtu, carriesVersion6: false)
     }
 
-    /// The program that accepts the frames that the pod may send. The VM of another project may have the link-local address that is
-    /// made of the Ethernet address.
+    /// The program that accepts the frames that the pod may send. The VM of another project may have the link-local
+    /// address for the Ethernet address.
     var sourceCheck: FrameProgram {
         .frames(from: hardwareAddress, with: addresses + [hardwareAddress.linkLocalAddress])
     }

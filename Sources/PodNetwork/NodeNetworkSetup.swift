@@ -10,7 +10,7 @@ struct NodeNetworkSetup {
 
     private static let tunnel = NodeNetworkPlan.tunnelInterface
 
-    /// Sets up what is missing; what is as planned is not changed.
+    /// Sets up missing parts, and keeps parts that match the plan.
     ///
     /// If it fails, the changes of this run are rolled back.
     func setUp(_ plan: NodeNetworkPlan) throws(PodNetworkError) {
@@ -25,7 +25,7 @@ struct NodeNetworkSetup {
         }
         var rollback = Rollback()
         do throws(PodNetworkError) {
-            // Before any change: rules of other programs stay.
+            // The check comes before any change, so rules of other programs stay.
             let rule = try inner.incomingRule(of: pod)
             try Self.refuseForeign(rule, on: pod)
             let tunnel = try makeTunnel(plan, outer, inner, &rollback)
@@ -37,7 +37,7 @@ struct NodeNetworkSetup {
                 try inner.disableLinkLocalAddress(tunnel)
                 try inner.bringUp(tunnel)
             }
-            // Last: from here on the VM receives the pod's packets.
+            // The rule comes last. After it, the VM receives the pod's packets.
             try redirect(from: pod, to: tunnel, rule, inner, &rollback)
         } catch {
             throw rollback.run(after: error)
@@ -51,8 +51,8 @@ struct NodeNetworkSetup {
         let inner = try NetlinkSocket.open(in: podNamespace, "\(podNamespace)", faults: faults)
         let tunnel = try inner.link(named: Self.tunnel)
         if let vxlan = tunnel?.vxlan, let identifier, vxlan.identifier != identifier { return }
-        // The interface first: until the rule is removed too, packets for the pod get no answer, rather than a wrong answer from the
-        // network stack of the pod's namespace on the node.
+        // The interface is removed first. Until the rule is removed too, packets for the pod get no answer. Otherwise
+        // they would get a wrong answer from the network stack of the pod's namespace on the node.
         if let tunnel, tunnel.vxlan != nil { try inner.delete(tunnel) }
         guard let pod = try inner.link(named: podInterface) else { return }
         if case .redirect = try inner.incomingRule(of: pod) { try inner.removeIngress(from: pod) }
@@ -103,7 +103,7 @@ struct NodeNetworkSetup {
         of link: Link, _ rule: IncomingRule, _ inner: NetlinkSocket, _ rollback: inout Rollback
     ) throws(PodNetworkError) {
         try Self.refuseForeign(rule, on: link)
-        // An incomplete rule that a crash, or an interface that is gone, has left.
+        // The rule is incomplete after a crash, or after the removal of an interface.
         if rule != .none { try inner.removeIngress(from: link) }
         rollback.add("the rules on \(link.name)") { () throws(PodNetworkError) in try inner.removeIngress(from: link) }
         try inner.addIngress(to: link)
@@ -131,7 +131,7 @@ extension Link {
 }
 
 extension NetlinkSocket {
-    /// An interface that this process has just made.
+    /// An interface that this process has made.
     package func made(_ name: String) throws(PodNetworkError) -> Link {
         if let link = try link(named: name) { return link }
         throw PodNetworkError(

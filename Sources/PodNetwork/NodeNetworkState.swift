@@ -2,7 +2,7 @@ internal import Glibc
 
 /// The state of the node's side of a pod's network, and its differences from the plan.
 public struct NodeNetworkState: Equatable, Sendable {
-    /// The packet counters of an interface, since it was made.
+    /// The packet counters of an interface since its creation.
     public struct Counters: Equatable, Sendable {
         /// Packets that the interface has received.
         public var received = Direction()
@@ -33,7 +33,8 @@ public struct NodeNetworkState: Equatable, Sendable {
         public var isUp: Bool
         /// Its counters.
         public var counters: Counters
-        /// The interface that all incoming packets are redirected to; nil: the namespace's network stack gets them.
+        /// The interface to which all incoming packets are redirected. Nil means that the namespace's network stack
+        /// gets them.
         public var redirectedTo: String?
     }
 
@@ -45,7 +46,8 @@ public struct NodeNetworkState: Equatable, Sendable {
     public var underlay: Hop?
     /// The VXLAN parameters of the tunnel's interface.
     public var tunnelDescription: String?
-    /// Every difference from the plan, as a sentence. ``PathDiagnosis`` finds the faults that only both sides together show.
+    /// Every difference from the plan, as a sentence. ``PathDiagnosis`` finds the faults that need the state of both
+    /// sides.
     public var problems: [String] = []
 
     /// A state with these properties.

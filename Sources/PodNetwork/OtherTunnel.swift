@@ -1,12 +1,12 @@
 /// A VXLAN interface of another program in this host's namespace that uses the UDP port of the pods' tunnels.
 public struct OtherTunnel: Equatable, Sendable, CustomStringConvertible {
-    /// Such as `flannel.1`.
+    /// The interface's name, such as `flannel.1`.
     public let interface: String
     /// Its identifier; 0 if each packet has its own.
     public let identifier: UInt32
     /// The UDP port.
     public let port: Int
-    /// Whether the interface takes the whole port, so that no pod can have a tunnel on it.
+    /// Whether the interface uses the whole port, so no pod can have a tunnel on it.
     public let isExclusive: Bool
 
     init?(_ link: Link, port: Int) {

@@ -1,4 +1,4 @@
-/// Finds the faults between the two sides of a pod's network, which neither side can see alone.
+/// Finds the faults between the two sides of a pod's network. One side alone cannot detect them.
 public enum PathDiagnosis {
     /// The VM's report of its side.
     public struct GuestReport: Equatable, Sendable {
@@ -54,12 +54,13 @@ public enum PathDiagnosis {
         }
     }
 
-    /// All faults of a pod's network, as sentences that say what to do.
+    /// All faults of a pod's network, as sentences with the remedy.
     ///
-    /// With `earlier`, the counters since then decide: read the node's state, ask the VM, send a probe each way
-    /// (``PodNetworkExecutor/probe(_:in:)``), ask the VM again, and read the node's state again. Without it, all packets since the
-    /// set-up decide, so a path that has worked before shows no fault. A path without any packet is not a fault. With `vm` nil,
-    /// because the VM does not answer, the cause of a fault is a guess.
+    /// With `earlier`, only the counters since then count: read the node's state, request the VM's state, send a probe
+    /// in each direction (``PodNetworkExecutor/probe(_:in:)``), request the VM's state again, and read the node's state
+    /// again. Without it, all packets since the set-up count, so a path that has worked before shows no fault. A path
+    /// without any packet is not a fault. If `vm` is nil, because the VM does not answer, the cause of a fault is a
+    /// guess.
     public static func problems(
         of tunnel: Tunnel, node: NodeNetworkState, vm: GuestReport?, since earlier: Counts? = nil
     ) -> [String] {
@@ -69,7 +70,7 @@ public enum PathDiagnosis {
     private static func between(
         _ tunnel: Tunnel, _ node: NodeNetworkState, _ vm: GuestReport?, _ earlier: Counts?
     ) -> [String] {
-        // Without an interface no packet can pass, and that side's own differences say so.
+        // Without an interface no packet can pass, and the differences of that side already contain this fault.
         guard let local = node.tunnel else { return [] }
         let old = earlier?.node.tunnel?.counters
         let sent = Self.since(old?.sent.packets, local.counters.sent.packets)
@@ -115,7 +116,7 @@ public enum PathDiagnosis {
         return problems
     }
 
-    /// The increase since `old`; an interface that was made again in between counts from zero.
+    /// The increase since `old`. If the interface was made again in between, its counters start at zero.
     private static func since(_ old: UInt64?, _ new: UInt64) -> UInt64 {
         guard let old, old <= new else { return new }
         return new - old

@@ -1,6 +1,6 @@
 /// The limits of a plan. A plan beyond them would fail half-way, or would not do what it says.
 enum PlanCheck {
-    /// More routes than any CNI plugin makes; each costs kernel memory.
+    /// The limit of routes. CNI plugins make fewer routes; each route costs kernel memory.
     static let routeLimit = 1024
     static let addressLimit = 64
     static let neighborLimit = 1024
@@ -59,7 +59,7 @@ enum PlanCheck {
 }
 
 extension GuestNetworkPlan {
-    /// - Throws: ``PodNetworkError`` (`invalidPlan`) if a pod's network cannot be like that.
+    /// - Throws: ``PodNetworkError`` (`invalidPlan`) if the plan is not possible for a pod's network.
     public func check() throws(PodNetworkError) {
         let advice =
             "The node describes the pod's network in apf.json: check the network of the pod's namespace on the node."

@@ -1,6 +1,6 @@
-/// The pod's interface as the CNI plugin made it, seen from inside the pod's namespace.
+/// The pod's interface from the CNI plugin, as the pod's namespace shows it.
 public struct PodInterface: Equatable, Sendable {
-    /// Such as `eth0`.
+    /// The interface's name, such as `eth0`.
     public var name: String
     /// Its Ethernet address.
     public var hardwareAddress: LinkAddress
@@ -27,15 +27,15 @@ public struct PodInterface: Equatable, Sendable {
     }
 }
 
-/// The interface that the tunnel's outer packets take: of the node, or of the VM.
+/// The node's or the VM's interface for the tunnel's outer packets.
 public struct Underlay: Equatable, Sendable {
-    /// Such as `eth0`.
+    /// The interface's name, such as `eth0`.
     public var interface: String
-    /// Its MTU, in bytes, or that of the path to the peer.
+    /// Its MTU, or the MTU of the path to the peer, in bytes.
     public var mtu: Int
-    /// Its addresses that other hosts can reach, in the kernel's order.
+    /// The addresses that other hosts can reach, in the kernel's order.
     public var addresses: [NetPrefix]
-    /// Whether it is another interface than the default route's (`dedicated` in apf.json).
+    /// Whether it differs from the default route's interface (`dedicated` in apf.json).
     public var isDedicated: Bool
 
     /// An interface with these properties.

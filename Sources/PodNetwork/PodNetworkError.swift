@@ -1,18 +1,18 @@
 internal import Glibc
 internal import LinuxIO
 
-/// Why an operation on a pod's network failed: the object, the reason, and the remedy.
+/// The failure of an operation on a pod's network, with the object, the reason and the remedy.
 public struct PodNetworkError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The kind of failure. A struct, so that new codes break no `switch`.
+    /// The kind of failure. The type is a struct, so new codes break no `switch`.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         /// The name of the code in log lines.
         public let description: String
 
         /// No namespace is at the path. A removal succeeds then.
         public static let missingNamespace = Code(description: "missing namespace")
-        /// The file at the path is not a network namespace, or not one that a pod may have.
+        /// The file at the path is not a network namespace, or is a namespace that a pod must not have.
         public static let unusableNamespace = Code(description: "unusable namespace")
-        /// The namespace has no interface that could be the pod's, or several.
+        /// The namespace has no interface that could be the pod's, or has several.
         public static let noPrimaryInterface = Code(description: "no primary interface")
         /// The plan cannot work.
         public static let invalidPlan = Code(description: "invalid plan")
@@ -32,7 +32,7 @@ public struct PodNetworkError: Error, Equatable, Sendable, CustomStringConvertib
     public let code: Code
     /// The object of the operation.
     public let object: String
-    /// Why it failed.
+    /// The reason of the failure.
     public let reason: String
     /// What to do next.
     public let remedy: String
@@ -50,7 +50,7 @@ public struct PodNetworkError: Error, Equatable, Sendable, CustomStringConvertib
         self.errno = errno
     }
 
-    /// The object, the reason and what is left behind, without the remedy and a full stop.
+    /// The object, the reason and the remaining changes, without the remedy and without a full stop.
     public var fault: String {
         "\(object): \(reason)" + (leftBehind.isEmpty ? "" : "; left behind: \(leftBehind.joined(separator: ", "))")
     }
@@ -62,7 +62,7 @@ public struct PodNetworkError: Error, Equatable, Sendable, CustomStringConvertib
         PodNetworkError(.invalidPlan, object, reason, remedy)
     }
 
-    /// That a path leads to no network namespace.
+    /// Makes the error for a path that is not a network namespace.
     init(_ failure: NetworkNamespace.Failure, _ remedy: String = NetworkRemedy.namespace) {
         switch failure {
         case .missing(let path):
@@ -75,7 +75,7 @@ public struct PodNetworkError: Error, Equatable, Sendable, CustomStringConvertib
         }
     }
 
-    /// That the kernel refused a system call other than a netlink request.
+    /// Makes the error for a system call, other than a netlink request, that the kernel refused.
     init(_ error: SystemCallError) {
         let isPermission = [EPERM, EACCES].contains(error.errno)
         self.init(
@@ -83,7 +83,7 @@ public struct PodNetworkError: Error, Equatable, Sendable, CustomStringConvertib
             isPermission ? NetworkRemedy.capabilities : NetworkRemedy.look, errno: error.errno)
     }
 
-    /// That the kernel refused a netlink request, with the kernel's message if there is one.
+    /// Makes the error for a netlink request that the kernel refused, with the kernel's message if there is one.
     init(_ call: NetlinkCall, errno: CInt, words: String, in place: String) {
         let text = unsafe String(cString: strerror(errno))
         let reason = "the kernel refuses to \(call.verb) it in \(place): \(words.isEmpty ? text : "\(words) (\(text))")"

@@ -3,9 +3,10 @@ public import Telemetry
 
 /// Executes the operations on the pods' networks of one host, the node or the VM.
 ///
-/// Netlink blocks, sometimes for tens of milliseconds (the kernel's grace periods), so each operation runs on a thread of its
-/// own, and the caller's loop continues. A running operation is not cancelled; a waiting one is. Operations on one namespace run
-/// one after the other, in the order of the calls, so a removal removes what an earlier set-up has made.
+/// Netlink blocks, sometimes for tens of milliseconds (the kernel's grace periods), so each operation runs on a thread
+/// of its own, and the caller's loop continues. A waiting operation can be cancelled; a running operation cannot.
+/// Operations on one namespace run sequentially in the order of the calls, so a removal removes the result of an
+/// earlier set-up.
 public final class PodNetworkExecutor: Sendable {
     private let host: NetworkNamespace
     private let semaphore: AsyncSemaphore
@@ -43,11 +44,11 @@ public final class PodNetworkExecutor: Sendable {
         }
     }
 
-    /// The interface for outer packets: the one named `name`, or, if that is empty, the default route's. With `peer`, its MTU is
-    /// that of the path to the peer. With `isDedicated`, the default route is not looked up to find out whether the named
-    /// interface is for the tunnels alone.
+    /// The interface for outer packets: the interface `name`, or, if `name` is empty, the default route's. With `peer`,
+    /// its MTU is the MTU of the path to the peer. With `isDedicated`, the default route is not looked up to determine
+    /// whether only tunnels use the named interface.
     ///
-    /// - Throws: ``PodNetworkError`` (`noPrimaryInterface` while there is none yet), or `CancellationError`.
+    /// - Throws: ``PodNetworkError`` (`noPrimaryInterface` if there is none yet), or `CancellationError`.
     public func underlay(
         named name: String = "", toward peer: NetAddress? = nil, isDedicated: Bool? = nil
     ) async throws -> Underlay {
@@ -70,7 +71,7 @@ public final class PodNetworkExecutor: Sendable {
         try await offLoop { executor in try executor.hostSocket().isFree(identifier, port: port) }
     }
 
-    /// Sets up the node's side of a pod's network in the namespace at `path`, or what is missing of it.
+    /// Sets up the node's side of a pod's network in the namespace at `path`, or its missing parts.
     ///
     /// If it fails, its changes are rolled back.
     /// - Throws: ``PodNetworkError``, or `CancellationError`.
@@ -93,15 +94,15 @@ public final class PodNetworkExecutor: Sendable {
         }
     }
 
-    /// Sends a packet to the VM through the tunnel of `plan`, which the VM counts.
+    /// Sends a packet to the VM through the tunnel of `plan`. The VM counts the packet.
     ///
-    /// It is a broadcast from the pod's own address. The VM has that address too, so it discards the packet.
+    /// The packet is a broadcast from the pod's own address. The VM has that address too, so it discards the packet.
     /// - Throws: ``PodNetworkError`` if the tunnel does not exist or does not take the packet, or `CancellationError`.
     public func probe(_ plan: NodeNetworkPlan, in path: String) async throws {
         try await probe([.broadcast], by: NodeNetworkPlan.tunnelInterface, in: path)
     }
 
-    /// Sends a packet from the pod to its gateways through the tunnel of `plan`, which the node counts.
+    /// Sends a packet from the pod to its gateways through the tunnel of `plan`. The node counts the packet.
     ///
     /// - Throws: ``PodNetworkError`` if the tunnel does not exist or does not take the packet, or `CancellationError`.
     public func probe(_ plan: GuestNetworkPlan, in path: String) async throws {
@@ -126,9 +127,9 @@ public final class PodNetworkExecutor: Sendable {
         }
     }
 
-    /// Removes the node's side of a pod's network. Succeeds when it, or the namespace, does not exist.
+    /// Removes the node's side of a pod's network. Succeeds if the network or the namespace does not exist.
     ///
-    /// Once it returns, the identifier is free. With `identifier`, a tunnel with another identifier stays.
+    /// When it returns, the identifier is free. With `identifier`, a tunnel with another identifier stays.
     /// - Throws: ``PodNetworkError``, or `CancellationError`.
     public func removeNodeNetwork(podInterface: String, identifier: UInt32? = nil, in path: String) async throws {
         try await offLoop(path) { executor in
@@ -138,7 +139,7 @@ public final class PodNetworkExecutor: Sendable {
         }
     }
 
-    /// Sets up the VM's side of the pod's network in the namespace at `path`, or what is missing of it.
+    /// Sets up the VM's side of the pod's network in the namespace at `path`, or its missing parts.
     ///
     /// - Throws: ``PodNetworkError``, or `CancellationError`.
     public func setUp(_ plan: GuestNetworkPlan, in path: String) async throws {
@@ -163,7 +164,7 @@ public final class PodNetworkExecutor: Sendable {
         }
     }
 
-    /// Removes the VM's side of the pod's network. Succeeds when it, or the namespace, does not exist.
+    /// Removes the VM's side of the pod's network. Succeeds if the network or the namespace does not exist.
     ///
     /// - Throws: ``PodNetworkError``, or `CancellationError`.
     package func removeGuestNetwork(interface: String, in path: String) async throws {

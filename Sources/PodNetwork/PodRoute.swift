@@ -63,7 +63,7 @@ public struct PodRoute: Hashable, Sendable, CustomStringConvertible {
 
     /// The destination, with host bits zero; `0.0.0.0/0` and `::/0` make a default route.
     public var destination: NetPrefix
-    /// The gateway; nil: the destination is on the link.
+    /// The gateway; nil means that the destination is on the link.
     public var gateway: NetAddress?
     /// The preferred source address of the pod, if there is one.
     public var source: NetAddress?
@@ -75,7 +75,7 @@ public struct PodRoute: Hashable, Sendable, CustomStringConvertible {
     public var priority: UInt32
     /// Whether the gateway counts as on the link although no route says so.
     public var isOnLink: Bool
-    /// The MTU of this route, in bytes; nil: the interface's.
+    /// The MTU of this route, in bytes; nil means the interface's MTU.
     public var mtu: Int?
 
     /// A route to `destination`.
@@ -135,7 +135,7 @@ public struct PodRoute: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// A permanent neighbour entry, which the pod need not resolve.
+/// A permanent neighbour entry. The pod need not resolve the address.
 public struct PodNeighbor: Hashable, Sendable, CustomStringConvertible {
     /// The neighbour's IP address.
     public var address: NetAddress

@@ -1,14 +1,14 @@
 internal import Glibc
 internal import LinuxIO
 
-/// A packet without a receiver: interfaces count it on its way, and the last host discards it.
+/// A packet without a receiver. Each interface on the path counts it, and the last host discards it.
 ///
-/// An idle path has no counters that change. The probe changes them.
+/// The counters of an idle path do not change. A probe changes them.
 enum Probe {
     /// The port of the discard service (RFC 863), which no host runs.
     private static let port = UInt16(9)
 
-    /// Sends a probe from the thread's namespace to `target`, out of `interface`. Needs no capability.
+    /// Sends a probe from the thread's namespace through `interface` to `target`. It needs no capability.
     static func send(to target: NetAddress, by interface: String) throws(PodNetworkError) {
         do throws(SystemCallError) {
             let number = try systemCall("socket", on: interface) { socket(target.family, CInt(SOCK_DGRAM.rawValue), 0) }
@@ -34,7 +34,8 @@ enum Probe {
         }
     }
 
-    /// A `sockaddr_in`, or `sockaddr_in6`; of the latter the kernel takes the scope from the interface the socket is bound to.
+    /// A `sockaddr_in` or `sockaddr_in6`. The kernel sets the scope of a `sockaddr_in6` from the interface of the
+    /// socket.
     private static func socketAddress(of target: NetAddress) -> [UInt8] {
         let family = withBytes(sa_family_t(target.family))
         let start = family + withBytes(port.bigEndian)

@@ -1,9 +1,9 @@
-/// The steps that undo what has been done so far, newest first.
+/// The steps that undo the changes so far, newest first.
 struct Rollback {
     private var steps: [(what: String, body: () throws(PodNetworkError) -> Void)] = []
 
-    /// Adds a step, before the change that it undoes: the kernel's answer to the change may get lost. So `body` must also succeed
-    /// when the change was never made.
+    /// Adds a step. Call it before the change that the step undoes, because the kernel's answer to the change may get
+    /// lost. So `body` must also succeed if the change was never made.
     mutating func add(_ what: String, _ body: @escaping () throws(PodNetworkError) -> Void) {
         steps.append((what, body))
     }

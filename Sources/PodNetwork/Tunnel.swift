@@ -22,10 +22,10 @@ public struct Tunnel: Hashable, Sendable, CustomStringConvertible {
 
     /// The size that the tunnel adds to a pod's packet: the Ethernet, VXLAN, UDP and outer IP headers.
     ///
-    /// The MTU of a pod's interface must leave room for it. Otherwise the node fragments each packet to the VM, which costs three
-    /// quarters of the speed.
+    /// The MTU of a pod's interface must be smaller than the underlay's by this size. Otherwise the node fragments each
+    /// packet to the VM, which reduces the speed to a quarter.
     public var overhead: Int { 14 + 8 + 8 + (remote.isVersion6 ? 40 : 20) }
 
-    /// The largest MTU inside the tunnel: the pod's, or what the underlay leaves.
+    /// The largest MTU inside the tunnel: the pod's MTU, or the underlay's MTU minus the overhead.
     public func mtu(pod: Int, underlay: Int) -> Int { min(pod, underlay - overhead) }
 }

@@ -12,7 +12,7 @@ struct FrameProgram: Hashable, Sendable {
 
     let instructions: [Instruction]
 
-    /// The instructions as the kernel takes and lists them.
+    /// The instructions in the kernel's format.
     var bytes: [UInt8] {
         instructions.flatMap { memory(of: $0.code) + [$0.ifTrue, $0.ifFalse] + memory(of: $0.operand) }
     }
@@ -42,11 +42,11 @@ struct FrameProgram: Hashable, Sendable {
     }
 }
 
-/// Writes a ``FrameProgram``: an assembler with labels.
+/// An assembler with labels. It makes a ``FrameProgram``.
 ///
-/// There is one accumulator, one index and a few scratch words, as the machine has them.
+/// Like the machine, it has one accumulator, one index and a few scratch words.
 struct FrameProgramBuilder {
-    /// How many bytes a load takes.
+    /// The number of bytes of a load.
     enum Size: UInt16 {
         case word = 0x00
         case half = 0x08
@@ -62,7 +62,8 @@ struct FrameProgramBuilder {
     private var skips: [(at: Int, to: Int)] = []
     private var places: [Int?] = []
 
-    /// `SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT`: whether the frame has a VLAN tag, which the kernel keeps beside the frame.
+    /// `SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT`: whether the frame has a VLAN tag. The kernel stores the tag outside of
+    /// the frame.
     private static let vlanTagPresent = UInt32(bitPattern: -0x1000 + 48)
 
     mutating func label() -> Label {
@@ -70,7 +71,7 @@ struct FrameProgramBuilder {
         return Label(number: places.count - 1)
     }
 
-    /// Puts `label` at the next instruction.
+    /// Sets `label` to the next instruction.
     mutating func place(_ label: Label) { places[label.number] = instructions.count }
 
     /// Loads big-endian bytes of the frame.
@@ -78,7 +79,7 @@ struct FrameProgramBuilder {
         emit(Operation.load | size.rawValue | 0x20, UInt32(offset))  // ABS
     }
 
-    /// Loads big-endian bytes of the frame that begin `offset` bytes behind the index.
+    /// Loads big-endian bytes of the frame that begin `offset` bytes after the index.
     mutating func loadIndexed(_ size: Size, at offset: Int) {
         emit(Operation.load | size.rawValue | 0x40, UInt32(offset))  // IND
     }
@@ -116,7 +117,7 @@ struct FrameProgramBuilder {
         jump(to: label)
     }
 
-    /// A jump over at most 255 instructions, which takes one instruction instead of two.
+    /// A jump over at most 255 instructions. It needs one instruction instead of two.
     mutating func skip(to label: Label, unlessEqual value: UInt32) {
         skips.append((instructions.count, label.number))
         emit(Operation.jumpIfEqual, value)
@@ -126,7 +127,7 @@ struct FrameProgramBuilder {
         instructions.append(.init(code: code, operand: operand))
     }
 
-    /// The program. Each label that is jumped to must have been placed.
+    /// The program. Each target of a jump must have a position.
     func build() -> FrameProgram {
         var finished = instructions
         func distance(_ jump: (at: Int, to: Int)) -> Int {

@@ -4,14 +4,14 @@ internal import Glibc
 extension FrameProgram {
     /// The result of ``frames(from:with:)`` for a frame of the pod; 0 for any other frame.
     private static let isFromPod = UInt32.max
-    /// The number of extension headers of one IPv6 packet that are followed. Linux never sends more than three.
+    /// The limit of extension headers to parse in one IPv6 packet. Linux never sends more than three.
     private static let extensionHeaderLimit = 4
 
     /// Accepts only the frames that a pod with this Ethernet address and these addresses sends.
     ///
     /// - No VLAN tag, and the pod's Ethernet address as the source.
     /// - IPv4 and IPv6 with a source address of the pod. IPv6 also without a source for duplicate address detection.
-    /// - ARP whose sender is the pod, so that no neighbour of another host can be announced.
+    /// - ARP with the pod as the sender, so a frame cannot announce a neighbour of another host.
     /// - Neighbour advertisements only for the pod's addresses; no router advertisements and no redirects, also behind
     ///   extension headers.
     static func frames(from hardwareAddress: LinkAddress, with addresses: [NetAddress]) -> FrameProgram {
@@ -124,7 +124,7 @@ extension FrameProgram {
             code.place(isOwn)
             followHeaders(to: isICMP, &code)
 
-            // The index is where the ICMPv6 message begins.
+            // The index is the offset of the ICMPv6 message.
             code.place(isICMP)
             let isAdvertisement = code.label()
             code.loadIndexed(.byte, at: 0)
@@ -154,7 +154,7 @@ extension FrameProgram {
                 code.place(isFragment)
                 code.loadIndexed(.half, at: 2)
                 code.and(0xFFF8)
-                // Later fragments have no header to check, and are useless without the first.
+                // Later fragments have no header to check. Without the first fragment, the receiver discards them.
                 code.jump(to: accept, unlessEqual: 0)
                 code.loadIndexed(.byte, at: 0)
                 code.storeScratch(type)

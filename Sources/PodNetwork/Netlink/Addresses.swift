@@ -16,7 +16,7 @@ extension NetlinkSocket {
         return listed
     }
 
-    /// Gives an interface an address.
+    /// Adds an address to an interface.
     ///
     /// The kernel adds no route to its network (unless `hasNetworkRoute`), and does no duplicate address detection in IPv6, because
     /// the pod's interface on the node has the same address.

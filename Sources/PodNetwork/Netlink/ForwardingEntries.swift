@@ -1,7 +1,7 @@
 internal import CNetlink
 internal import Glibc
 
-/// An entry of a VXLAN interface's forwarding table: an inner Ethernet address and the host that has it.
+/// An entry of a VXLAN interface's forwarding table: an inner Ethernet address and its host.
 struct ForwardingEntry: Hashable, CustomStringConvertible {
     var hardwareAddress: LinkAddress
     var remote: NetAddress

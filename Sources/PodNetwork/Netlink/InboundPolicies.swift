@@ -24,7 +24,8 @@ struct InboundPolicy: Hashable, CustomStringConvertible {
         ]
     }
 
-    /// The kernel asks the lower priority first. Other programs do not use these values, so they mark the adaptor's policies.
+    /// The kernel applies the lower priority first. Other programs do not use these values, so they mark the adaptor's
+    /// policies.
     fileprivate var priority: UInt32 { isAllowed ? 0x5050_0001 : 0x5050_0002 }
 
     fileprivate var selector: xfrm_selector {

@@ -25,17 +25,17 @@ package struct Link: Equatable, Sendable {
     package var name: String
     /// Its alias (`ip link set dev … alias`); empty if it has none.
     package var note: String
-    /// Such as `veth`; empty if the kernel does not say.
+    /// The kind, such as `veth`; empty if the kernel does not report it.
     package var kind: String
     package var mtu: Int
     package var hardwareAddress: LinkAddress?
     package var isUp: Bool
-    /// Whether it carries packets, which begins some time after it is up.
+    /// Whether it forwards packets. This begins some time after it is up.
     package var isRunning: Bool
     package var isLoopback: Bool
     /// The index of its bridge; 0 if it has none.
     package var master: CInt
-    /// The index of a veth's peer, in the peer's namespace; else of the interface below, or 0.
+    /// The index of a veth's peer in the peer's namespace; else the index of the interface below, or 0.
     package var peer: CInt
     package var vxlan: VXLAN?
 
@@ -132,10 +132,11 @@ extension NetlinkSocket {
         return counters
     }
 
-    /// Makes a tunnel's endpoint in `podNamespace`, down; its outer packets use the namespace of this socket.
+    /// Makes a tunnel's endpoint in `podNamespace`, down. Its outer packets use the namespace of this socket.
     ///
-    /// One request, so that the interface never appears in this namespace. With `address` nil the kernel chooses one. With
-    /// `learningLimit` the interface learns up to so many inner addresses; without it, none.
+    /// It is one request, so the interface never appears in this namespace. With `address` nil the kernel chooses an
+    /// address. `learningLimit` is the maximum number of inner addresses that the interface learns; nil means that it
+    /// learns none.
     func createTunnel(
         _ tunnel: Tunnel, named name: String, address: LinkAddress?, mtu: Int, learningLimit: UInt32? = nil,
         in podNamespace: NetworkNamespace
@@ -164,10 +165,10 @@ extension NetlinkSocket {
         }
     }
 
-    /// Whether an interface with this identifier and port could be made here; no interface is made.
+    /// Whether an interface with this identifier and port could be made in this namespace. It makes no interface.
     ///
-    /// An interface that was made in this namespace keeps its identifier also after it was moved to another namespace, so no list
-    /// shows it. The request has an invalid name: the kernel checks the identifier before the name.
+    /// An interface that was made in this namespace keeps its identifier after a move to another namespace, so no list
+    /// shows it. The request has an invalid name, because the kernel checks the identifier before the name.
     func isFree(_ identifier: UInt32, port: Int) throws(PodNetworkError) -> Bool {
         do throws(PodNetworkError) {
             try perform(NetlinkCall(.tunnel, "ask for", "The VXLAN identifier \(identifier)")) {
@@ -189,9 +190,9 @@ extension NetlinkSocket {
         return true
     }
 
-    /// Keeps the kernel from giving the interface a link-local address.
+    /// Prevents the kernel from adding a link-local address to the interface.
     ///
-    /// Not possible in the request that makes the interface, and too late once it is up.
+    /// It is not possible in the request that makes the interface, and it has no effect after the interface is up.
     func disableLinkLocalAddress(_ link: Link) throws(PodNetworkError) {
         let call = NetlinkCall(.linkState, "keep the kernel's own addresses off", "The interface \(link.name)")
         do throws(PodNetworkError) {
@@ -199,7 +200,7 @@ extension NetlinkSocket {
                 unsafe rtnl_link_inet6_set_addr_gen_mode(change, UInt8(IN6_ADDR_GEN_MODE_NONE.rawValue))
             }
         } catch  where error.errno == EAFNOSUPPORT || error.errno == EOPNOTSUPP {
-            // A kernel without IPv6 gives no such addresses.
+            // A kernel without IPv6 adds no such addresses.
         }
     }
 

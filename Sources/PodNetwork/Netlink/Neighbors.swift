@@ -18,7 +18,8 @@ extension NetlinkSocket {
             })
     }
 
-    /// Adds or replaces a neighbour entry: a permanent one, or with `forGood` false one that the kernel may drop or update.
+    /// Adds or replaces a neighbour entry. The entry is permanent; with `forGood` false the kernel may drop or update
+    /// it.
     package func add(_ neighbor: PodNeighbor, on link: Link, forGood: Bool = true) throws(PodNetworkError) {
         try perform(NetlinkCall(.neighbor, "add", "The neighbour \(neighbor)")) {
             unsafe withNeighbor(neighbor, link, forGood ? NUD_PERMANENT : NUD_STALE) {
@@ -47,7 +48,7 @@ extension NetlinkSocket {
         defer { unsafe rtnl_neigh_put(entry) }
         unsafe rtnl_neigh_set_ifindex(entry, link.index)
         unsafe rtnl_neigh_set_family(entry, neighbor.address.family)
-        // Only once, because libnl adds each state to the earlier ones.
+        // The state is set only once, because libnl adds each state to the earlier states.
         unsafe rtnl_neigh_set_state(entry, state)
         unsafe withAddress(neighbor.hardwareAddress) { unsafe rtnl_neigh_set_lladdr(entry, $0) }
         let result = unsafe withAddress(neighbor.address) { unsafe rtnl_neigh_set_dst(entry, $0) }

@@ -1,10 +1,10 @@
-/// One request to the kernel, as it is named in errors.
+/// The name of one request to the kernel in errors.
 package struct NetlinkCall: Equatable, Sendable, CustomStringConvertible {
     /// The kind of object; the remedy depends on it.
     package enum Kind: Sendable { case socket, link, tunnel, linkState, address, route, neighbor, redirect, policy }
 
     let kind: Kind
-    /// As in "the kernel refuses to … it".
+    /// The verb in "the kernel refuses to … it".
     let verb: String
     let object: String
 

@@ -1,6 +1,6 @@
 internal import CNetlink
 
-/// A request without functions in libnl: a fixed header and attributes.
+/// A request for which libnl has no functions. It has a fixed header and attributes.
 struct NetlinkMessage {
     let type: CInt
     /// The header and the attributes.
@@ -57,7 +57,7 @@ struct NetlinkAttributes {
     }
 }
 
-/// The bytes of a number or of a C structure as they are in memory.
+/// The bytes of a number or of a C structure in memory.
 func memory<Value>(of value: Value) -> [UInt8] {
     unsafe withUnsafeBytes(of: value) { unsafe Array($0) }
 }

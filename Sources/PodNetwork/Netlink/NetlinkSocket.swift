@@ -2,9 +2,10 @@ internal import CNetlink
 internal import Glibc
 package import LinuxIO
 
-/// A socket to the kernel, bound to the namespace it was opened in.
+/// A socket to the kernel, bound to the namespace in which it was opened.
 ///
-/// Only this folder calls libnl. Used by one thread at a time; safe, because the object owns the pointers and frees them.
+/// Only this folder calls libnl. One thread at a time uses the socket. It is safe, because the object owns the pointers
+/// and frees them.
 @safe package final class NetlinkSocket {
     /// The kernel's subsystem.
     package enum Family: Sendable {
@@ -24,7 +25,8 @@ package import LinuxIO
 
     /// A socket in `namespace`.
     ///
-    /// It is opened on a thread that enters the namespace and ends. The socket stays bound to the namespace on every thread.
+    /// A thread enters the namespace, opens the socket and ends. The socket stays bound to the namespace on every
+    /// thread.
     package static func open(
         in namespace: NetworkNamespace, _ place: String, to family: Family = .routing, faults: NetlinkFaults = .none
     ) throws(PodNetworkError) -> NetlinkSocket {
@@ -64,7 +66,7 @@ package import LinuxIO
     /// Makes one request; `body` returns libnl's result, below zero if it failed.
     @discardableResult
     func perform(_ call: NetlinkCall, _ body: () -> CInt) throws(PodNetworkError) -> CInt {
-        // Enough for any table that does not change as fast as it is read.
+        // The attempts suffice for each table that changes more slowly than it is read.
         for attempt in 1... {
             let outcome = faults.decide(call)
             if case .refuse(let errno) = outcome { throw PodNetworkError(call, errno: errno, words: "", in: place) }
@@ -87,7 +89,7 @@ package import LinuxIO
         var words = noted.words
         let text = unsafe withUnsafeBytes(of: &words) { unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
         if noted.error != 0 { return PodNetworkError(call, errno: noted.error, words: text, in: place) }
-        // An error of the library: translate its number.
+        // It is an error of the library, so its number is translated.
         let known: [CInt: CInt] = [
             -NLE_NODEV: ENODEV, -NLE_OBJ_NOTFOUND: ENOENT, -NLE_EXIST: EEXIST, -NLE_INVAL: EINVAL, -NLE_PERM: EPERM,
             -NLE_NOMEM: ENOMEM, -NLE_BUSY: EBUSY, -NLE_RANGE: ERANGE, -NLE_NOACCESS: EACCES, -NLE_AGAIN: EAGAIN,
@@ -114,7 +116,7 @@ package import LinuxIO
     }
 }
 
-/// Runs a closure with libnl's form of an address.
+/// Runs a closure with an address in libnl's format.
 func withAddress<Result>(_ bytes: [UInt8], family: CInt, length: Int? = nil, _ body: (OpaquePointer?) -> Result)
     -> Result
 {

@@ -20,7 +20,7 @@ extension NetlinkSocket {
     private static func linkRoutes(_ route: OpaquePointer) -> [LinkRoute] {
         guard unsafe rtnl_route_get_table(route) == UInt32(RT_TABLE_MAIN.rawValue),
             unsafe rtnl_route_get_type(route) == UInt8(RTN_UNICAST),
-            // Not the kernel's cached routes to single destinations.
+            // The list excludes the kernel's cached routes to single destinations.
             unsafe rtnl_route_get_flags(route) & UInt32(RTM_F_CLONED) == 0
         else { return [] }
         let isVersion6 = unsafe rtnl_route_get_family(route) == UInt8(AF_INET6)
@@ -42,7 +42,7 @@ extension NetlinkSocket {
         }
     }
 
-    /// The interface that the kernel sends to `address` by, and the path's MTU if the kernel knows it.
+    /// The interface by which the kernel sends to `address`, and the path's MTU if the kernel knows it.
     func lookUpRoute(to address: NetAddress) throws(PodNetworkError) -> (interface: CInt, mtu: Int?) {
         var found: OpaquePointer?
         try perform(NetlinkCall(.route, "look up", "The route to \(address)")) {
@@ -60,7 +60,7 @@ extension NetlinkSocket {
         return unsafe (hop.map { unsafe rtnl_route_nh_get_ifindex($0) } ?? 0, hasMTU ? Int(mtu) : nil)
     }
 
-    /// Adds a route over `link`; it replaces one with the same destination and priority.
+    /// Adds a route over `link`. It replaces a route with the same destination and priority.
     package func add(_ route: PodRoute, over link: Link) throws(PodNetworkError) {
         try perform(NetlinkCall(.route, "add", "The route to \(route)")) {
             // In IPv6 several gateways may share a destination, and replacing would remove the others.
@@ -88,7 +88,7 @@ extension NetlinkSocket {
         unsafe rtnl_route_nh_set_ifindex(hop, link.index)
         if let gateway = route.gateway { unsafe withAddress(gateway) { unsafe rtnl_route_nh_set_gateway(hop, $0) } }
         if route.isOnLink { unsafe rtnl_route_nh_set_flags(hop, UInt32(RTNH_F_ONLINK)) }
-        // The route owns the hop from here on.
+        // After this call the route owns the hop.
         unsafe rtnl_route_add_nexthop(object, hop)
         unsafe rtnl_route_set_table(object, UInt32(RT_TABLE_MAIN.rawValue))
         unsafe rtnl_route_set_scope(object, route.scope.rawValue)
@@ -157,7 +157,7 @@ extension NetlinkSocket {
         unsafe rtnl_route_set_table(route, UInt32(RT_TABLE_MAIN.rawValue))
         unsafe rtnl_route_set_scope(route, UInt8(RT_SCOPE_UNIVERSE.rawValue))
         unsafe rtnl_route_set_protocol(route, Self.mark)
-        // IPv6 turns 0 into 1024, which is not the best.
+        // IPv6 replaces 0 with 1024, which is not the highest priority.
         if prefix.address.isVersion6 { unsafe rtnl_route_set_priority(route, 1) }
         var result = unsafe rtnl_route_set_type(route, UInt8(RTN_PROHIBIT))
         if result >= 0 { result = unsafe rtnl_route_set_family(route, UInt8(prefix.address.family)) }

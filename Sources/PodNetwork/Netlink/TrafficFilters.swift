@@ -5,11 +5,12 @@ internal import Glibc
 enum IncomingRule: Equatable {
     /// No rule.
     case none
-    /// All packets leave by another interface; nil if that interface is gone, or the rule is incomplete.
+    /// All packets leave by another interface; nil if that interface does not exist any more, or the rule is
+    /// incomplete.
     case redirect(to: CInt?)
     /// The frames that the program accepts leave by another interface, and all others are dropped.
     case checked(by: [UInt8], to: CInt)
-    /// Rules of another program; the kind.
+    /// Rules of another program, with the kind of the rules.
     case foreign(String)
 
     /// The interface that packets leave by.
@@ -27,7 +28,7 @@ private struct TrafficFilter {
     var kind: String
     /// The program, of a classic BPF filter.
     var program: [UInt8]?
-    /// Whether this is a filter: the kernel also lists each priority, and u32's hash tables.
+    /// Whether this is a filter. The kernel also lists each priority, and u32's hash tables.
     var isEntry: Bool
     /// Whether the program's result is the action.
     var isDirect = false
@@ -225,7 +226,8 @@ extension NetlinkSocket {
             "clsact", from: link, NetlinkCall(.redirect, "remove", "The egress queueing discipline of \(link.name)"))
     }
 
-    /// Adds a program: without a target its result is the action, else the frames that it accepts are redirected there.
+    /// Adds a program. Without a target its result is the action; else the frames that it accepts are redirected to the
+    /// target.
     private func add(
         _ program: FrameProgram, priority: UInt32, at parent: UInt32, of link: Link, sendingTo target: Link? = nil,
         _ call: NetlinkCall

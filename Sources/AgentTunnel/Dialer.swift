@@ -13,8 +13,8 @@ public struct Dialer: Sendable {
         public var connect = Duration.milliseconds(500)
         /// One TLS handshake.
         var handshake = Duration.seconds(10)
-        /// The shortest pause between attempts. Pauses grow to a tenth of the time waited so far, so that the last
-        /// pause adds little to the VM's start time.
+        /// The shortest pause between attempts. Pauses grow to a tenth of the time waited so far, so the last pause
+        /// adds little to the VM's start time.
         var firstPause = Duration.milliseconds(2)
         /// The longest pause.
         var longestPause = Duration.milliseconds(200)
@@ -25,7 +25,7 @@ public struct Dialer: Sendable {
         public init() {}
     }
 
-    /// Where the forwarder listens.
+    /// The forwarder's address.
     public let address: SocketAddress
     private let security: ClientSecurity?
     private let loop: EpollLoop

@@ -85,8 +85,8 @@ public struct NodeTunnel: Sendable {
 
     private func carry(_ near: Stream) async {
         do {
-            // An agent only answers. A client that sends nothing must not cost a handshake, nor, among many, delay
-            // the handshakes of clients that do.
+            // An agent only answers, so the tunnel waits for the client's first byte. A client that sends nothing
+            // costs no handshake, and does not delay the handshakes of other clients.
             try await near.wait(for: .reading)
             let far: any ByteStream
             if let ready = await preconnector.take() {

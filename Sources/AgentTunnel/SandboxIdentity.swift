@@ -8,7 +8,7 @@ public struct SandboxIdentity: Sendable {
     public let authority: String
     /// The VM's end. Its certificate has the VM's name, as common name and as the only alternative name.
     public let server: CertifiedKey
-    /// The node's end. Its certificate is self-signed, and the VM trusts this certificate alone.
+    /// The node's end. Its certificate is self-signed, and the VM trusts only this certificate.
     public let client: CertifiedKey
 
     /// Makes an identity for the VM called `vmName`.

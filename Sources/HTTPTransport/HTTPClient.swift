@@ -34,7 +34,7 @@ public final class HTTPClient: HTTPSender {
     }
 
     private struct State: ~Copyable {
-        /// Nil once the client has stopped.
+        /// The libcurl handle; nil after the client has stopped.
         var curl: CurlMulti?
         var queues: HostQueues
         var pending: [HostQueues.ID: Pending] = [:]

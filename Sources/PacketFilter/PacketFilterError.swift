@@ -1,4 +1,4 @@
-/// Why an operation on the kernel's packet filter failed.
+/// The failure of an operation on the kernel's packet filter.
 public struct PacketFilterError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The operation, its object, the reason, and what to do next.
     public let description: String

@@ -189,7 +189,7 @@ public final class UntrackedPeers: Sendable {
 
     deinit { unsafe nft_ctx_free(pointer) }
 
-    /// Runs commands as one transaction, and returns what they print.
+    /// Runs commands as one transaction, and returns their output.
     @discardableResult
     func run(_ commands: String, _ what: String) throws(PacketFilterError) -> String {
         let result = unsafe nft_run_cmd_from_buffer(pointer, commands)

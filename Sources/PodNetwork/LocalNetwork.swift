@@ -199,7 +199,7 @@ extension LocalNetwork {
         let socket = try NetlinkSocket.open(in: host, "this host's namespace")
         var taken = try socket.routes().map(\.route.destination).filter { !$0.isEverything }
         for link in try socket.links() { taken += try socket.addresses(of: link) }
-        // The search has a limit.
+        // The search tries at most 2^16 networks.
         let bits = min(length - pool.length, 16)
         if bits >= 0, NetPrefix(pool.address, length: length) != nil {
             let count = UInt64(1) << UInt64(bits)

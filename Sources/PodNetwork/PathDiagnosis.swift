@@ -11,7 +11,7 @@ public enum PathDiagnosis {
             /// The interface's MTU, in bytes.
             public var mtu: Int
 
-            /// These counts.
+            /// Makes counters with these values.
             public init(received: UInt64, sent: UInt64, mtu: Int) {
                 self.received = received
                 self.sent = sent

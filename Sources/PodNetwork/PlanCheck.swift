@@ -1,4 +1,4 @@
-/// The limits of a plan. A plan beyond them would fail half-way, or would not do what it says.
+/// The limits of a plan. A plan beyond them would fail during the set-up, or would give another network.
 enum PlanCheck {
     /// The limit of routes. CNI plugins make fewer routes; each route costs kernel memory.
     static let routeLimit = 1024

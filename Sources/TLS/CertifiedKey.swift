@@ -20,7 +20,7 @@ public struct CertifiedKey: Sendable {
         try IssuedCertificate.selfSigned(CertificateTemplate(.client, organization)).certifiedKey()
     }
 
-    /// The first certificate alone, in PEM. The other end uses it to trust only this certificate.
+    /// Only the first certificate, in PEM. The other end uses it to trust only this certificate.
     ///
     /// - Throws: ``TLSError`` with ``TLSError/Code/unusableIdentity`` if there is none.
     public func ownCertificate() throws(TLSError) -> String {

@@ -17,7 +17,7 @@ final class TLSTransport {
 
     init(_ stream: Stream) { self.stream = stream }
 
-    /// The maximum number of plain bytes whose encrypted form certainly fits into `capacity`.
+    /// The maximum number of plain bytes for which `capacity` is sufficient after encryption.
     ///
     /// A record of 16 KiB grows by at most 85 bytes (CBC with SHA-384 in TLS 1.2).
     static func plainLimit(capacity: Int) -> Int { capacity - capacity / 64 - 2048 }

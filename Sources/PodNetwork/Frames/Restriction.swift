@@ -68,7 +68,7 @@ extension FrameProgram {
 }
 
 extension FrameProgramBuilder {
-    /// `loadProtocol` loads the number of the protocol in the IP packet, and sets the index to the length of the headers.
+    /// `loadProtocol` loads the protocol number of the IP packet, and sets the index to the length of the headers.
     fileprivate mutating func write(
         _ restriction: Restriction, destination: Int, _ pass: Label, _ drop: Label,
         _ loadProtocol: (inout FrameProgramBuilder) -> Void

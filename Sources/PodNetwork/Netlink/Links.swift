@@ -30,7 +30,7 @@ package struct Link: Equatable, Sendable {
     package var mtu: Int
     package var hardwareAddress: LinkAddress?
     package var isUp: Bool
-    /// Whether it forwards packets. This begins some time after it is up.
+    /// Whether it transmits packets (`IF_OPER_UP`). This begins some time after it is up.
     package var isRunning: Bool
     package var isLoopback: Bool
     /// The index of its bridge; 0 if it has none.

@@ -66,7 +66,7 @@ package import LinuxIO
     /// Makes one request; `body` returns libnl's result, below zero if it failed.
     @discardableResult
     func perform(_ call: NetlinkCall, _ body: () -> CInt) throws(PodNetworkError) -> CInt {
-        // The attempts suffice for each table that changes more slowly than it is read.
+        // The number of attempts is sufficient for a table that changes more slowly than it is read.
         for attempt in 1... {
             let outcome = faults.decide(call)
             if case .refuse(let errno) = outcome { throw PodNetworkError(call, errno: errno, words: "", in: place) }

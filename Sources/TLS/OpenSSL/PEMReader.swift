@@ -33,7 +33,7 @@ internal import COpenSSL
     /// Whether the first certificate may issue other certificates.
     var beginsWithAuthority: Bool { unsafe !certificates.isEmpty && X509_check_ca(certificates[0]) != 0 }
 
-    /// The first certificate alone, in PEM.
+    /// Only the first certificate, in PEM.
     func first() throws(TLSError) -> String {
         try unsafe PEM.text { unsafe PEM_write_bio_X509($0, certificates[0]) }
     }

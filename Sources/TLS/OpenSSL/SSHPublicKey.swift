@@ -23,7 +23,7 @@ public struct SSHPublicKey: Hashable, Sendable, CustomStringConvertible {
 
     /// Makes a new Ed25519 key, and discards the private key.
     ///
-    /// Clouds require a key even if nobody needs to log in.
+    /// Clouds require a key even if no login is needed.
     static func makeWithoutPrivateKey(comment: String = "peerpod") throws(SSHKeyError) -> SSHPublicKey {
         guard let key = unsafe copenssl_make_ed25519_key() else {
             throw SSHKeyError("cannot make an SSH key: \(OpenSSLError.last("Ed25519").reason)")

@@ -111,6 +111,13 @@ contains_no_simulator() {
 }
 
 failed_steps=()
+# A file with the first errors of each failed step, which the end of the output repeats. A script that another one starts adds to
+# the same file.
+if [[ -z ${FAILURES_FILE:-} ]]; then
+    export FAILURES_FILE=$logs/failures
+    mkdir -p "$logs"
+    : >"$FAILURES_FILE"
+fi
 
 # step NAME COMMAND...: runs the command, writes its output to a log, and shows the progress and the result. After a failure it
 # prints the errors from the log and adds the name to failed_steps.
@@ -146,6 +153,7 @@ step() {
         say "${clear}${red}✗${plain} $name ${dim}$(seconds_since "$started"), exit status $status${plain}"
         [[ -n $verbose ]] || explain_failure "$log"
         failed_steps+=("$name")
+        { say "$name:" && errors_of "$log" | head -n 12 | sed 's/^/    /'; } >>"$FAILURES_FILE"
     fi
     return "$status"
 }
@@ -162,9 +170,18 @@ show_progress() {
     done
 }
 
+# The lines of a log that say what failed. Of a report of ThreadSanitizer it prints the frames in the project's own code.
+errors_of() {
+    awk '/WARNING: ThreadSanitizer/ { report = 1 }
+        report && /\/(Sources|Tests)\// { sub(/ \(cloud-api-adaptorPackageTests.*/, ""); print; next }
+        report && /^  [A-Z]/ { print; next }
+        /error:|✘|FAIL|^ERROR|SUMMARY: |WARNING: ThreadSanitizer|panic:/ { print }
+        /SUMMARY: / { report = 0 }' "$1" | awk '!seen[$0]++' | head -n 60
+}
+
 explain_failure() {
     local log=$1 errors
-    errors=$(grep -E '(error:|✘|FAIL|^ERROR|SUMMARY: |WARNING: ThreadSanitizer|panic:)' "$log" | awk '!seen[$0]++' | head -n 40 || true)
+    errors=$(errors_of "$log")
     if [[ -n $errors ]]; then
         sed 's/^/    /' <<<"$errors"
     fi
@@ -182,6 +199,7 @@ finish() {
     if ((${#failed_steps[@]} > 0)); then
         say "${red}${bold}$what failed${plain} after $(seconds_since "$started"):"
         printf '  - %s\n' "${failed_steps[@]}"
+        cat "$FAILURES_FILE"
         exit 1
     fi
     say "${green}${bold}$what passed${plain} in $(seconds_since "$started")."

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/close_range.h>
 #include <linux/nsfs.h>
 #include <malloc.h>
 #include <netinet/in.h>
@@ -189,6 +190,9 @@ const int clinux_network_namespace = CLONE_NEWNET;
 int clinux_enter_network(int fd) { return setns(fd, CLONE_NEWNET); }
 
 int clinux_new_network(void) { return unshare(CLONE_NEWNET); }
+
+// A system call without a function of the C library, because ThreadSanitizer would take its effect for that of all threads.
+int clinux_own_descriptors(void) { return (int)syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_UNSHARE); }
 
 int clinux_new_machine(void) { return unshare(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS); }
 

@@ -19,41 +19,23 @@ public final class UntrackedPeers: Sendable {
     /// The table's name: `nft list table inet peerpod` shows it.
     public static let table = "peerpod"
 
-    private struct State {
-        let context: NFTContext
-        /// Whether the table has the rules of this object's port.
-        var isPrepared = false
-    }
-
     private let port: Int
+    /// The namespace of the host; nil: that of this process.
+    private let host: NetworkNamespace?
     /// Waiting calls hold no thread, because a removal takes one of the kernel's grace periods.
     private let semaphore = AsyncSemaphore(1)
-    private let state: Lock<State>
+    /// Whether the table has the rules of this object's port.
+    private let isPrepared = Lock(false)
 
-    /// The peers of UDP port `port`.
+    /// The peers of UDP port `port`, on this process's host or on the host whose own namespace is `host`.
     ///
-    /// - Throws: ``PacketFilterError``.
-    public convenience init(port: Int) throws(PacketFilterError) {
-        try self.init(port: port, context: try NFTContext())
-    }
-
-    /// The peers of the host whose own namespace is `host`.
-    package convenience init(port: Int, in host: NetworkNamespace) throws(PacketFilterError) {
-        let context: Swift.Result<NFTContext, PacketFilterError>
-        do throws(SystemCallError) {
-            context = try host.run { Swift.Result { () throws(PacketFilterError) in try NFTContext() } }
-        } catch {
-            throw PacketFilterError("Opening the packet filter of \(host)", "\(error)")
-        }
-        try self.init(port: port, context: context.get())
-    }
-
-    private init(port: Int, context: sending NFTContext) throws(PacketFilterError) {
+    /// - Throws: ``PacketFilterError`` if the port is not 1 to 65535.
+    package init(port: Int, in host: NetworkNamespace? = nil) throws(PacketFilterError) {
         guard (1...65_535).contains(port) else {
             throw PacketFilterError("Opening the packet filter for UDP port \(port)", "a port is 1 to 65535")
         }
         self.port = port
-        state = Lock(State(context: context))
+        self.host = host
     }
 
     /// Adds a host, unless the table has the host already.
@@ -61,7 +43,9 @@ public final class UntrackedPeers: Sendable {
     /// - Throws: ``PacketFilterError``, or `CancellationError` when cancelled while waiting for its turn.
     public func add(_ address: String) async throws { try await offLoop { try $0.insert(address) } }
 
-    func insert(_ address: String) throws(PacketFilterError) {
+    func insert(_ address: String) throws { try withContext { try insert(address, $0) } }
+
+    private func insert(_ address: String, _ context: NFTContext) throws(PacketFilterError) {
         let set = try Self.set(for: address)
         let table = "inet \(Self.table)"
         let base = """
@@ -76,13 +60,11 @@ public final class UntrackedPeers: Sendable {
             """
         let element = "add element \(table) \(set) { \(address) }"
         let what = "Excluding the packets of \(address) from connection tracking"
-        try state.withLock { state throws(PacketFilterError) in
-            // Usually only the host is missing, unless another program has flushed the ruleset.
-            if state.isPrepared, (try? state.context.run(element, what)) != nil { return }
-            // One transaction. The first time, the rules are replaced, because they may be for another port.
-            try state.context.run("\(base); \(element)", what)
-            state.isPrepared = true
-        }
+        // Usually only the host is missing, unless another program has flushed the ruleset.
+        if isPrepared.withLock({ $0 }), (try? context.run(element, what)) != nil { return }
+        // One transaction. The first time, the rules are replaced, because they may be for another port.
+        try context.run("\(base); \(element)", what)
+        isPrepared.withLock { $0 = true }
     }
 
     /// Removes a host, if the table has the host, and removes the table with the last host.
@@ -90,34 +72,33 @@ public final class UntrackedPeers: Sendable {
     /// - Throws: ``PacketFilterError``, or `CancellationError` when cancelled while waiting for its turn.
     public func remove(_ address: String) async throws { try await offLoop { try $0.delete(address) } }
 
-    func delete(_ address: String) throws(PacketFilterError) {
+    func delete(_ address: String) throws { try withContext { try delete(address, $0) } }
+
+    private func delete(_ address: String, _ context: NFTContext) throws(PacketFilterError) {
         let set = try Self.set(for: address)
         let table = "inet \(Self.table)"
         let what = "Including the packets of \(address) in connection tracking"
-        try state.withLock { state throws(PacketFilterError) in
-            let context = state.context
-            let isRemoved: Void? = try ifTableExists(context, what) { () throws(PacketFilterError) in
-                // The host is added first, so the removal succeeds.
-                let element = "element \(table) \(set) { \(address) }"
-                try context.run("add \(element); delete \(element)", what)
-                guard try peers(context, what).isEmpty else { return }
-                try context.run("delete table \(table)", what)
-                state.isPrepared = false
-            }
-            if isRemoved == nil { state.isPrepared = false }
+        let isRemoved: Void? = try ifTableExists(context, what) { () throws(PacketFilterError) in
+            // The host is added first, so the removal succeeds.
+            let element = "element \(table) \(set) { \(address) }"
+            try context.run("add \(element); delete \(element)", what)
+            guard try peers(context, what).isEmpty else { return }
+            try context.run("delete table \(table)", what)
+            isPrepared.withLock { $0 = false }
         }
+        if isRemoved == nil { isPrepared.withLock { $0 = false } }
     }
 
     /// The hosts in the table.
     ///
     /// - Throws: ``PacketFilterError``, or `CancellationError` when cancelled while waiting for its turn.
-    public func all() async throws -> [String] { try await offLoop { try $0.list() } }
+    public func all() async throws -> [String] {
+        try await offLoop { peers in try peers.withContext { try peers.list($0) } }
+    }
 
-    private func list() throws(PacketFilterError) -> [String] {
-        try state.withLock { state throws(PacketFilterError) in
-            let (context, what) = (state.context, "Listing the packet filter")
-            return try ifTableExists(context, what) { () throws(PacketFilterError) in try peers(context, what) } ?? []
-        }
+    private func list(_ context: NFTContext) throws(PacketFilterError) -> [String] {
+        let what = "Listing the packet filter"
+        return try ifTableExists(context, what) { () throws(PacketFilterError) in try peers(context, what) } ?? []
     }
 
     /// Runs `body`, and returns nil if the table does not exist.
@@ -140,10 +121,26 @@ public final class UntrackedPeers: Sendable {
 
     private static let attempts = 10
 
-    private func offLoop<Result: Sendable>(
-        _ body: @escaping @Sendable (UntrackedPeers) throws -> Result
-    ) async throws -> Result {
+    private func offLoop<Outcome: Sendable>(
+        _ body: @escaping @Sendable (UntrackedPeers) throws -> Outcome
+    ) async throws -> Outcome {
         try await semaphore.withPermit { try await Thread.offLoop { try body(self) } }
+    }
+
+    /// Runs `body` with a context in the host's namespace, on a thread of its own, and waits for the thread.
+    ///
+    /// libnftables waits with select(2), which cannot use a descriptor above 1,023 and ends the process. So the thread
+    /// gets a descriptor table of its own, in which the library's socket has a low number, however many descriptors
+    /// the process has open.
+    private func withContext<Outcome>(_ body: (NFTContext) throws -> Outcome) throws -> Outcome {
+        func work() -> Result<Outcome, any Error> {
+            Result {
+                try Thread.leaveDescriptors()
+                return try body(try NFTContext())
+            }
+        }
+        guard let host else { return try Thread.run { work() }.get() }
+        return try host.run { work() }.get()
     }
 
     private func peers(_ context: NFTContext, _ what: String) throws(PacketFilterError) -> [String] {
@@ -172,7 +169,7 @@ public final class UntrackedPeers: Sendable {
     }
 }
 
-/// libnftables' context, bound to the namespace in which it was made.
+/// libnftables' context, bound to the namespace and the descriptor table of the thread that made it.
 ///
 /// It is safe, because the object owns the pointer and frees it. No other type calls `nft_` functions.
 @safe private final class NFTContext {

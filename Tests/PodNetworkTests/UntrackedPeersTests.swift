@@ -70,6 +70,19 @@ extension RealNamespaces {
             _ = joined
         }
 
+        @Test("work while the process has more descriptors open than select(2) can use")
+        func manyDescriptors() async throws {
+            let lab = try Lab()
+            let limit = SystemInfo.raiseDescriptorLimit()
+            try #require(limit > 2 * Int(FD_SETSIZE), "needs \(2 * FD_SETSIZE) descriptors")
+            let held = try (0..<Int(FD_SETSIZE)).map { _ in try NetworkNamespace.ofThisProcess() }
+            let peers = try UntrackedPeers(port: Lab.port, in: lab.node)
+            try await peers.add("10.0.0.2")
+            #expect(try await peers.all() == ["10.0.0.2"])
+            try await peers.remove("10.0.0.2")
+            withExtendedLifetime(held) {}
+        }
+
         @Test(
             "refuse a peer that is not an address",
             arguments: ["", "10.0.0.2 }", "0.0.0.0/0", "x; flush ruleset"])

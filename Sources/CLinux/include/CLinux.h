@@ -78,6 +78,9 @@ int clinux_terminal_unlock(int fd);
 int clinux_terminal_number(int fd);
 int clinux_terminal_resize(int fd, unsigned short columns, unsigned short rows);
 
+// Gives the calling thread a descriptor table of its own, with descriptors 0 to 2.
+int clinux_own_descriptors(void);
+
 // Network namespaces: of the calling thread, never of the process.
 extern const int clinux_network_namespace;
 int clinux_enter_network(int fd);

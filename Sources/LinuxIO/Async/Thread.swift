@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 
 /// Threads for work that would block a loop, or that must not change the loop's thread.
@@ -32,6 +33,14 @@ package enum Thread {
     /// Runs `body` on a new thread, and does not wait for it.
     package static func detach(_ body: @escaping @Sendable () -> Void) throws(SystemCallError) {
         _ = pthread_detach(try unsafe start(body))
+    }
+
+    /// Gives the calling thread a descriptor table of its own, which has only the standard streams. The thread then
+    /// uses none of the process's descriptors, and closing them elsewhere is not delayed by this thread.
+    ///
+    /// Call this only on a thread that ``run(_:)`` or ``offLoop(_:)`` started. Needs Linux 5.9.
+    package static func leaveDescriptors() throws(SystemCallError) {
+        _ = try systemCall("close_range") { clinux_own_descriptors() }
     }
 
     /// Blocks the calling thread. Call this only on threads that ``Thread`` started, never on the loop's thread.

@@ -24,7 +24,7 @@ final class UntrackedTunnels: Sendable {
     private let semaphore = AsyncSemaphore(1)
     private let logger: Logger
 
-    /// `makeFilter` is called off the loop, for the first tunnel, because libnftables reads files.
+    /// `makeFilter` is called for the first tunnel.
     init(logger: Logger, makeFilter: @escaping @Sendable () throws -> UntrackedPeers) {
         self.logger = logger
         self.makeFilter = makeFilter
@@ -67,7 +67,7 @@ final class UntrackedTunnels: Sendable {
             try await semaphore.withPermit {
                 let (isWanted, isInstalled) = state.withLock { ($0.users[peer] != nil, $0.isInstalled[peer]) }
                 if isWanted == isInstalled { return }
-                let filter = try await filter()
+                let filter = try filter()
                 if isWanted { try await filter.add(peer) } else { try await filter.remove(peer) }
                 // A rule that is removed need not be remembered.
                 state.withLock { $0.isInstalled[peer] = isWanted ? true : nil }
@@ -91,9 +91,9 @@ final class UntrackedTunnels: Sendable {
             [LogField("error", error)])
     }
 
-    private func filter() async throws -> UntrackedPeers {
+    private func filter() throws -> UntrackedPeers {
         if let filter = state.withLock({ $0.filter }) { return filter }
-        let filter = try await Thread.offLoop(makeFilter)
+        let filter = try makeFilter()
         state.withLock { $0.filter = filter }
         return filter
     }

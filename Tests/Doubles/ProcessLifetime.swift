@@ -102,6 +102,19 @@ package struct CrashingCloud: CloudProvider {
         if lifetime.isOver { throw .unreachable }
         return try await cloud.instances()
     }
+
+    package var scope: CloudScope { cloud.scope }
+    package var lateRequestTime: Duration { cloud.lateRequestTime }
+
+    package func leftovers() async throws(ProviderError) -> [Leftover] {
+        if lifetime.isOver { throw .unreachable }
+        return try await cloud.leftovers()
+    }
+
+    package func deleteLeftover(_ leftover: Leftover) async throws(ProviderError) {
+        if lifetime.isOver { throw .unreachable }
+        try await cloud.deleteLeftover(leftover)
+    }
 }
 
 /// A creation as long as a process lives.

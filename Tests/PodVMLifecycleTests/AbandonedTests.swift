@@ -6,60 +6,48 @@ import Testing
 
 @testable import PodVMLifecycle
 
-/// A path that leads to this process's own network namespace until it is taken away.
-private final class NamespacePath: Sendable {
-    private let directory: String
-    let path: String
-
-    init() throws {
-        directory = try Files.makeTemporaryDirectory(prefix: "/tmp/netns-")
-        path = "\(directory)/cni-1"
-        try mount()
-    }
-
-    deinit { try? Files.removeTree(directory) }
-
-    func mount() throws { try Files.link("/proc/self/ns/net", at: path) }
-    func remove() throws { try Files.removeTree(path) }
-
-    /// Leaves the empty file that an unmounted namespace leaves.
-    func unmount() throws {
-        try remove()
-        try Files.write([], to: path, at: 0)
+@Suite("The node's namespaces")
+struct KernelNamespacesTests {
+    @Test("are distinguished from nothing, the file that remains after an unmount, and a directory")
+    func status() throws {
+        let directory = try Files.makeTemporaryDirectory(prefix: "/tmp/netns-")
+        defer { try? Files.removeTree(directory) }
+        try Files.link("/proc/self/ns/net", at: "\(directory)/cni-1")
+        try Files.write([], to: "\(directory)/unmounted", at: 0)
+        let namespaces = KernelNamespaces()
+        #expect(namespaces.status(at: "\(directory)/cni-1") == .present)
+        #expect(namespaces.status(at: "\(directory)/unmounted") == .notANamespace)
+        #expect(namespaces.status(at: directory) == .directory)
+        #expect(namespaces.status(at: "\(directory)/nothing") == .missing)
+        #expect([NamespaceStatus.missing, .notANamespace, .directory].allSatisfy { $0.isGone })
+        #expect(!NamespaceStatus.present.isGone)
     }
 }
 
 @Suite("A sandbox that its shim has abandoned")
 struct AbandonedTests {
+    private let path = "/run/netns/cni-1"
+
     /// Moves time on by that much, then looks.
     private func look(after duration: Duration, at node: Node) async {
         node.clock.advance(by: duration)
         await node.supervisor.stopAbandonedOnce()
     }
 
-    enum Remains: CaseIterable, Sendable {
-        case nothing
-        case emptyFile
-    }
-
     @Test(
         "is stopped when its namespace and connections have been absent for the timeout; the log says why",
-        arguments: [true, false], Remains.allCases)
-    func stopped(isStarted: Bool, remains: Remains) async throws {
-        let namespace = try NamespacePath()
+        arguments: [true, false], [NamespaceStatus.missing, .notANamespace])
+    func stopped(isStarted: Bool, remains: NamespaceStatus) async throws {
         let log = LineRecorder()
         let node = Node(logger: log.logger)
         try await node.run { supervisor in
-            let request = try request("a", networkNamespace: namespace.path)
+            let request = try request("a", networkNamespace: path)
             _ = try await supervisor.create(request)
             if isStarted { try await supervisor.start(request.id) }
             await look(after: .seconds(3600), at: node)
             #expect(node.states == [isStarted ? "running" : "prepared"], "the namespace exists")
 
-            switch remains {
-            case .nothing: try namespace.remove()
-            case .emptyFile: try namespace.unmount()
-            }
+            node.namespaces.set(remains, at: path)
             await look(after: .zero, at: node)
             await look(after: .seconds(59), at: node)
             #expect(node.states == [isStarted ? "running" : "prepared"])
@@ -67,26 +55,25 @@ struct AbandonedTests {
             await node.settled()
             node.expectNothingLeft()
         }
-        #expect(log.lines.contains { $0.contains("abandoned") && $0.contains(namespace.path) })
+        #expect(log.lines.contains { $0.contains("abandoned") && $0.contains(path) })
         #expect(node.metrics.render().contains("peerpods_abandoned_sandboxes_total 1"))
     }
 
     @Test("must be absent without interruption: a connection, or the namespace's return, restarts the timeout")
     func signsOfLife() async throws {
-        let namespace = try NamespacePath()
         let node = Node()
         try await node.run { supervisor in
-            let request = try request("a", networkNamespace: namespace.path)
+            let request = try request("a", networkNamespace: path)
             _ = try await supervisor.create(request)
             try await supervisor.start(request.id)
-            try namespace.remove()
+            node.namespaces.set(.missing, at: path)
             await look(after: .zero, at: node)
             await look(after: .seconds(50), at: node)
             node.connector.setLastUse(node.clock.now)
             await look(after: .seconds(50), at: node)
-            try namespace.mount()
+            node.namespaces.set(.present, at: path)
             await look(after: .seconds(5), at: node)
-            try namespace.remove()
+            node.namespaces.set(.missing, at: path)
             await look(after: .seconds(5), at: node)
             await look(after: .seconds(59), at: node)
             #expect(node.states == ["running"])
@@ -98,20 +85,20 @@ struct AbandonedTests {
 
     @Test("does not include one whose shim is connected, or one that is being started")
     func atWork() async throws {
-        let (connected, starting) = (try NamespacePath(), try NamespacePath())
+        let (connected, starting) = ("/run/netns/cni-1", "/run/netns/cni-2")
         let node = Node()
         let signal = Event()
         try await node.run { supervisor in
-            let running = try request("a", networkNamespace: connected.path)
+            let running = try request("a", networkNamespace: connected)
             _ = try await supervisor.create(running)
             try await supervisor.start(running.id)
-            let slow = try request("b", pod: "slow", networkNamespace: starting.path)
+            let slow = try request("b", pod: "slow", networkNamespace: starting)
             _ = try await supervisor.create(slow)
             node.cloud.creation.append(.wait(signal))
             async let start: Void = supervisor.start(slow.id)
             await node.cloud.calls.reached(.create, 2)
-            try connected.remove()
-            try starting.remove()
+            node.namespaces.set(.missing, at: connected)
+            node.namespaces.set(.missing, at: starting)
             for _ in 0..<5 {
                 // As a connection that stays open tells.
                 node.connector.setLastUse(node.clock.now.advanced(by: .seconds(100)))
@@ -138,15 +125,14 @@ struct AbandonedTests {
 
     @Test("is stopped ten seconds after a restart", arguments: [true, false])
     func restart(isStarted: Bool) async throws {
-        let namespace = try NamespacePath()
         let first = Node()
-        let request = try request("a", networkNamespace: namespace.path)
+        let request = try request("a", networkNamespace: path)
         try await first.run { supervisor in
             _ = try await supervisor.create(request)
             if isStarted { try await supervisor.start(request.id) }
         }
-        try namespace.remove()
         let next = Node(store: first.store, cloud: first.cloud)
+        next.namespaces.set(.missing, at: path)
         try await next.run { supervisor in
             await look(after: .zero, at: next)
             await look(after: .seconds(9), at: next)
@@ -159,11 +145,10 @@ struct AbandonedTests {
 
     @Test("stays when the timeout is zero")
     func never() async throws {
-        let namespace = try NamespacePath()
         let node = Node(abandonedTimeout: .zero)
         try await node.run { supervisor in
-            _ = try await supervisor.create(request("a", networkNamespace: namespace.path))
-            try namespace.remove()
+            _ = try await supervisor.create(request("a", networkNamespace: path))
+            node.namespaces.set(.missing, at: path)
             for _ in 0..<3 { await look(after: .seconds(3600), at: node) }
         }
         #expect(node.states == ["prepared"])
@@ -171,11 +156,10 @@ struct AbandonedTests {
 
     @Test("is searched for at intervals")
     func loop() async throws {
-        let namespace = try NamespacePath()
         let node = Node()
         try await node.run { supervisor in
-            _ = try await supervisor.create(request("a", networkNamespace: namespace.path))
-            try namespace.remove()
+            _ = try await supervisor.create(request("a", networkNamespace: path))
+            node.namespaces.set(.missing, at: path)
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await supervisor.stopAbandoned() }
                 for look in 1...13 {

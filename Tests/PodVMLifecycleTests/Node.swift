@@ -11,6 +11,7 @@ struct Node: Sendable {
     let cloud: ScriptedCloud
     let store: MemoryStore
     let connector = ScriptedConnector()
+    let namespaces = ScriptedNamespaces()
     let clock = ManualClock()
     let metrics = Metrics()
     let supervisor: SandboxSupervisor
@@ -26,8 +27,7 @@ struct Node: Sendable {
         self.cloud = cloud
         supervisor = SandboxSupervisor(
             store: CrashingStore(store, during: lifetime), provider: CrashingCloud(cloud, during: lifetime),
-            connector: connector,
-            clock: clock, logger: logger, metrics: metrics,
+            connector: connector, namespaces: namespaces, clock: clock, logger: logger, metrics: metrics,
             options: .init(
                 node: name, cluster: cluster, tags: ["team": "blue"], orphanGraceTime: orphanGraceTime,
                 abandonedTimeout: abandonedTimeout))

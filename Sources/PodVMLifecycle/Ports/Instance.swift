@@ -16,11 +16,23 @@ public struct ListedInstance: Hashable, Sendable {
     public let id: InstanceID
     /// The VM's tags; pod VMs have those of ``InstanceTags``.
     public let tags: [String: String]
+    /// The cloud's own identifier of this VM, which no later VM of the same name has (ARM's `vmId`); nil when the cloud
+    /// does not say.
+    public let vmID: String?
+    /// The cloud's name of the VM's size, by which its price can be found; nil when the cloud does not say.
+    public let size: String?
+    /// The time of the VM's creation by the cloud's clock, in seconds since 1970; nil when the cloud does not say.
+    public let created: Int64?
 
     /// A VM with its tags.
-    public init(id: InstanceID, tags: [String: String]) {
+    public init(
+        id: InstanceID, tags: [String: String], vmID: String? = nil, size: String? = nil, created: Int64? = nil
+    ) {
         self.id = id
         self.tags = tags
+        self.vmID = vmID
+        self.size = size
+        self.created = created
     }
 }
 
@@ -30,10 +42,13 @@ public struct Instance: Hashable, Sendable {
     public let id: InstanceID
     /// Numeric IP addresses; the connector dials the first one.
     public let addresses: [String]
+    /// The cloud's own identifier of this VM: see ``ListedInstance/vmID``. Nil until it is known.
+    public let vmID: String?
 
     /// A VM with its addresses.
-    public init(id: InstanceID, addresses: [String]) {
+    public init(id: InstanceID, addresses: [String], vmID: String? = nil) {
         self.id = id
         self.addresses = addresses
+        self.vmID = vmID
     }
 }

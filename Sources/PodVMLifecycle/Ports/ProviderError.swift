@@ -22,6 +22,8 @@ public struct ProviderError: Error {
         public static let unreachable = Code("unreachable")
         /// The cloud accepted the request and failed later.
         public static let operationFailed = Code("operation failed")
+        /// The resource exists, and its tags do not name the sandbox for which it should be deleted.
+        public static let foreign = Code("foreign")
         /// The caller's task was cancelled; the cloud may nevertheless have accepted the request.
         public static let cancelled = Code("cancelled")
     }

@@ -8,6 +8,7 @@ struct RequestCheck {
     private static let referenceLimit = 2048
 
     let request: SandboxRequest
+    let namespaces: any PodNamespaces
 
     /// - Throws: ``LifecycleError`` that names the fault.
     func check(directory: String) throws(LifecycleError) {
@@ -33,8 +34,7 @@ struct RequestCheck {
         return nil
     }
 
-    /// The only check of the path before the namespace is opened. Opening it then shows whether it is a network
-    /// namespace.
+    /// The only check of the path before the pod's network is inspected.
     private var namespaceFault: String? {
         let path = request.networkNamespacePath
         if path.isEmpty { return nil }
@@ -45,8 +45,12 @@ struct RequestCheck {
         guard path.utf8.first == UInt8(ascii: "/"), !path.utf8.contains(0), path.utf8.count <= Self.pathLimit else {
             return fault("", "is not an absolute path of at most \(Self.pathLimit) bytes")
         }
-        guard Files.exists(path) else { return fault(" \(path)", "does not exist on this node") }
-        return Files.isDirectory(path) ? fault(" \(path)", "is a directory") : nil
+        return switch namespaces.status(at: path) {
+        case .missing: fault(" \(path)", "does not exist on this node")
+        case .directory: fault(" \(path)", "is a directory")
+        // The inspection of the pod's network says what the object is.
+        case .present, .notANamespace: nil
+        }
     }
 
     private var requirementsFault: String? {

@@ -24,10 +24,10 @@ extension SandboxSupervisor {
     func stopAbandonedOnce() async {
         guard options.abandonedTimeout > .zero else { return }
         for record in table.withLock({ $0.idle.map(\.sandbox.record) }) where !record.networkNamespacePath.isEmpty {
-            guard let timeout = expiredTimeout(of: record.id, NetworkNamespace.isGone(record.networkNamespacePath))
-            else {
-                continue
-            }
+            guard
+                let timeout = expiredTimeout(
+                    of: record.id, namespaces.status(at: record.networkNamespacePath).isGone)
+            else { continue }
             let log = logger(of: record)
             log.warning(
                 """

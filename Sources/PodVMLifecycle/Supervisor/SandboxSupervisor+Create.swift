@@ -9,7 +9,7 @@ extension SandboxSupervisor {
     /// - Returns: The path of the unix socket on which the agent will be reachable.
     /// - Throws: ``LifecycleError``.
     public func create(_ request: SandboxRequest) async throws(LifecycleError) -> String {
-        try RequestCheck(request: request).check(directory: store.directory(of: request.id))
+        try RequestCheck(request: request, namespaces: namespaces).check(directory: store.directory(of: request.id))
         let call = InFlightCall()
         let record = try await register(request, call)
         let log = logger(of: record)

@@ -46,6 +46,7 @@ public final class SandboxSupervisor: Sendable {
     let store: any RecordStore
     let provider: any CloudProvider
     let connector: any PodConnector
+    let namespaces: any PodNamespaces
     let clock: any LifecycleClock
     let options: Options
     let metrics: LifecycleMetrics
@@ -65,14 +66,17 @@ public final class SandboxSupervisor: Sendable {
             clock: LoopClock(loop: loop), logger: logger, metrics: metrics, options: options)
     }
 
-    /// A supervisor with a given store and clock, for tests.
+    /// A supervisor that reaches all objects outside it through the given ports, for tests.
     package init(
-        store: any RecordStore, provider: any CloudProvider, connector: any PodConnector, clock: any LifecycleClock,
-        logger: Logger = .silent, metrics: Metrics = Metrics(), options: Options = Options()
+        store: any RecordStore, provider: any CloudProvider, connector: any PodConnector,
+        namespaces: any PodNamespaces = KernelNamespaces(), clock: any LifecycleClock, logger: Logger = .silent,
+        metrics: Metrics = Metrics(),
+        options: Options = Options()
     ) {
         self.store = store
         self.provider = provider
         self.connector = connector
+        self.namespaces = namespaces
         self.clock = clock
         self.logger = logger
         self.metrics = LifecycleMetrics(metrics)

@@ -80,6 +80,24 @@ struct EpollLoopTests {
         #expect(answer == [9])
     }
 
+    @Test("may end at once after another thread has resumed its last task")
+    func endsWhileResumed() async throws {
+        // ThreadSanitizer reports a thread that still uses the loop. The loop does not sleep, so it ends as early as possible.
+        try await Thread.offLoop {
+            for number in 0..<500 {
+                let answer = try EpollLoop.run { loop in
+                    let isOver = Lock(false)
+                    async let busy: Void = { while !isOver.withLock({ $0 }) { await loop.yield() } }()
+                    let answer = await ThreadPool.files.run { number }
+                    isOver.withLock { $0 = true }
+                    await busy
+                    return answer
+                }
+                #expect(answer == number)
+            }
+        }
+    }
+
     @Test("wakes timers in the order of their times, and never wakes cancelled timers")
     func timers() async throws {
         let order = try await onLoop { loop in

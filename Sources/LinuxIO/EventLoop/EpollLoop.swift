@@ -45,21 +45,17 @@ public final class EpollLoop: TaskExecutor, Sendable {
     public func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         let here = pthread_self()
-        let fate: Fate = state.withLock { state in
-            if state.hasEnded { return .elsewhere }
-            defer { state.jobs.append(job) }
-            // The loop's own thread reads the queue before it sleeps. Only other threads must wake the loop.
-            return state.jobs.isEmpty && state.thread.map { pthread_equal($0, here) == 0 } ?? true ? .wake : .queued
+        let isAccepted = state.withLock { state in
+            if state.hasEnded { return false }
+            // The loop's own thread reads the queue before it sleeps. Only other threads must wake the loop. They do it
+            // under the lock: once the loop can run the job, the loop may end, and its descriptors are closed.
+            if state.jobs.isEmpty, state.thread.map({ pthread_equal($0, here) == 0 }) ?? true { wake() }
+            state.jobs.append(job)
+            return true
         }
-        switch fate {
-        case .queued: break
-        case .wake: wake()
         // Tasks that outlive the loop must still run to their end.
-        case .elsewhere: globalConcurrentExecutor.enqueue(job)
-        }
+        if !isAccepted { globalConcurrentExecutor.enqueue(job) }
     }
-
-    private enum Fate { case queued, wake, elsewhere }
 
     /// Runs jobs and watches descriptors on the calling thread until ``stop()``.
     ///

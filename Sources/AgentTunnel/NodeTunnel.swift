@@ -33,6 +33,9 @@ public struct NodeTunnel: Sendable {
     /// nil before the first client.
     public var lastUse: ContinuousClock.Instant? { use.last }
 
+    /// The number of clients that are connected to the agent socket.
+    public var connections: Int { use.connections }
+
     /// Makes a tunnel that owns and serves the agent socket `listener`.
     ///
     /// `preconnected` is a connection to the forwarder without any sent bytes. The first client gets it, unless it
@@ -107,6 +110,8 @@ public struct NodeTunnel: Sendable {
 /// The number of connected clients of a socket, and the last time at which a client was connected.
 private final class SocketUse: Sendable {
     private let state = Lock((connections: 0, end: nil as ContinuousClock.Instant?))
+
+    var connections: Int { state.withLock { $0.connections } }
 
     var last: ContinuousClock.Instant? { state.withLock { $0.connections > 0 ? .now : $0.end } }
 

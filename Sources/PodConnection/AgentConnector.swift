@@ -33,21 +33,20 @@ package struct AgentConnector: PodConnector {
     }
 
     let options: Options
-    let tunnels: TunnelManager
+    let tunnels: any TunnelHost
     let network: Network
     let loop: EpollLoop
     let logger: Logger
 
-    /// The timeout of the connection that is made ahead of kata's first. Without it, kata's first connection takes longer.
-    private static let spareTimeout = Duration.seconds(2)
-
-    /// A connector; ``run(excluding:)`` has to run beside it.
-    package init(options: Options, network: Network, on loop: EpollLoop, logger: Logger) {
+    /// A connector; ``run(excluding:)`` has to run beside it. nil for `tunnels`: this process serves the agent sockets.
+    package init(
+        options: Options, network: Network, tunnels: (any TunnelHost)? = nil, on loop: EpollLoop, logger: Logger
+    ) {
         self.options = options
         self.network = network
         self.loop = loop
         self.logger = logger
-        tunnels = TunnelManager(logger: logger)
+        self.tunnels = tunnels ?? LocalTunnels(tunnels: NodeTunnels(on: loop, logger: logger))
     }
 
     /// Carries the tunnels and does the background work on the pods' networks, until cancelled; then all tunnels are closed.
@@ -60,7 +59,7 @@ package struct AgentConnector: PodConnector {
         }
     }
 
-    /// Closes all tunnels and their connections; returns how many tunnels there were.
+    /// Closes the tunnels that end with this process, and their connections; returns how many tunnels there were.
     package func closeTunnels() async -> Int { await tunnels.closeAll() }
 
     /// Adds the connector's gauges to `metrics`.
@@ -117,7 +116,8 @@ package struct AgentConnector: PodConnector {
     ) async throws(ConnectorError) {
         let obstacle = Lock<AgentProbe.Obstacle?>(nil)
         do {
-            let dialer = try dialer(to: instance.addresses.first, SandboxFiles(in: directory))
+            let plan = try plan(to: instance.addresses.first, SandboxFiles(in: directory))
+            let dialer = try dialer(by: plan)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await network.manager?.connect(sandbox, to: instance) }
                 group.addTask {
@@ -129,7 +129,8 @@ package struct AgentConnector: PodConnector {
                 defer { group.cancelAll() }
                 while try await group.next() != nil {}
             }
-            try await open(sandbox, in: directory, dialer)
+            try await tunnels.open(plan, for: sandbox)
+            await removeUserData(of: sandbox, SandboxFiles(in: directory))
         } catch let error as ConnectorError {
             throw error
         } catch let fault as AgentProbe.Obstacle {
@@ -142,10 +143,22 @@ package struct AgentConnector: PodConnector {
         }
     }
 
+    /// Listens on the agent socket of a sandbox of an earlier process. A failure is logged.
+    package func reopen(_ sandbox: SandboxID, in directory: String, to instance: Instance) async {
+        do {
+            let plan = try plan(to: instance.addresses.first, SandboxFiles(in: directory))
+            try await tunnels.reopen(plan, for: sandbox)
+        } catch {
+            logger.error(
+                "The agent socket cannot be served again, and the pod's agent cannot be reached; delete the pod",
+                [LogField("sandbox", sandbox), LogField("error", error)])
+        }
+    }
+
     /// Closes the tunnel, begins to remove the network, and removes the keys.
     package func disconnect(_ sandbox: SandboxID, in directory: String) async {
         network.manager?.beginRemoval(sandbox)
-        await tunnels.close(sandbox)
+        await tunnels.close(sandbox, because: "the sandbox is stopped")
         await ThreadPool.files.run { SandboxFiles(in: directory).removeAll() }
     }
 
@@ -168,7 +181,7 @@ package struct AgentConnector: PodConnector {
             guard let sandbox = try? SandboxID(validating: summary.id) else { return PodNetworkStatus() }
             return await NetworkInspection(sandbox: sandbox, manager: manager, loop: loop).status {
                 directory throws(ConnectorError) in
-                try dialer(to: summary.address, SandboxFiles(in: directory))
+                try dialer(by: plan(to: summary.address, SandboxFiles(in: directory)))
             }
         }
     }
@@ -199,46 +212,34 @@ package struct AgentConnector: PodConnector {
         }
     }
 
-    private func dialer(to address: String?, _ files: SandboxFiles) throws(ConnectorError) -> Dialer {
+    private func plan(to address: String?, _ files: SandboxFiles) throws(ConnectorError) -> TunnelPlan {
         guard let host = address else {
             throw ConnectorError(.failed, "The pod VM has no address: the cloud reported none")
         }
         do {
-            let security = try options.security.clientSecurity(try files.readKeys())
-            return Dialer(to: .tcp(host: host, port: options.forwarderPort), security: security, on: loop)
+            return TunnelPlan(
+                socketPath: files.socket, forwarder: .tcp(host: host, port: options.forwarderPort),
+                credentials: options.security.credentials(try files.readKeys()))
         } catch {
-            throw ConnectorError(
-                .failed, "The tunnel's keys cannot be used: delete the pod and create it again", cause: error)
+            throw ConnectorError(unusableKeys: error)
         }
     }
 
-    /// Serves the agent socket. A spare connection is ready for kata's first client. The connection of the health check cannot
-    /// be reused for that, because kata counts a connection's stream ids from 1.
-    private func open(_ sandbox: SandboxID, in directory: String, _ dialer: Dialer) async throws {
-        let files = SandboxFiles(in: directory)
-        let logger = logger.with("sandbox", sandbox)
-        var spare: (any ByteStream)?
+    private func dialer(by plan: TunnelPlan) throws(ConnectorError) -> Dialer {
         do {
-            spare = try await dialer.connect(deadline: .now.advanced(by: Self.spareTimeout))
-        } catch let error as DialError {
-            logger.warning(
-                "A spare connection to the pod VM failed; kata's first connection takes longer",
-                [LogField("error", error)])
-        }
-        do {
-            let listener = try Listener.listen(on: .unix(path: files.socket), loop: loop)
-            await tunnels.open(
-                NodeTunnel(listener, to: dialer, preconnected: spare, on: loop, logger: logger), for: sandbox)
+            return try plan.dialer(on: loop)
         } catch {
-            spare?.close()
-            throw error
+            throw ConnectorError(unusableKeys: error)
         }
+    }
+
+    private func removeUserData(of sandbox: SandboxID, _ files: SandboxFiles) async {
         do {
             try await ThreadPool.files.run { try files.removeUserData() }
         } catch {
             logger.warning(
-                "The boot document cannot be removed; it stays until the sandbox is deleted", [LogField("error", error)]
-            )
+                "The boot document cannot be removed; it stays until the sandbox is deleted",
+                [LogField("sandbox", sandbox), LogField("error", error)])
         }
     }
 }
@@ -255,6 +256,10 @@ extension ConnectorError {
                 cause: error)
         default: self.init(.failed, "The tunnel's keys cannot be made: \(error)", cause: error)
         }
+    }
+
+    fileprivate init(unusableKeys error: any Error) {
+        self.init(.failed, "The tunnel's keys cannot be used: delete the pod and create it again", cause: error)
     }
 
     fileprivate init(_ obstacle: AgentProbe.Obstacle) {

@@ -295,6 +295,36 @@ struct ConnectionTests {
         }
     }
 
+    @Test("again after a restart, also when the VM's forwarder answers only later")
+    func restart() async throws {
+        try await scene { scene, pool in
+            let document = try await scene.prepare()
+            let guest = pool.start { try? await scene.vm.run(document) }
+            try await scene.connector.connect(scene.sandbox, in: scene.path, to: scene.instance)
+            #expect(await scene.connector.closeTunnels() == 1)
+            guest.cancel()
+            await guest.finished()
+            let next = scene.successor
+            pool.start { await next.tunnels.run() }
+            await next.reopen(scene.sandbox, in: scene.path, to: scene.instance)
+            await next.reopen(scene.sandbox, in: scene.path, to: scene.instance)
+            #expect(next.tunnels.count == 1 && next.lastUse(of: scene.sandbox) == nil)
+            let stream = try await LinuxIO.Stream.connect(to: .unix(path: scene.path + "/agent.ttrpc"), on: scene.loop)
+            try await eventually(on: scene.loop) { next.lastUse(of: scene.sandbox) != nil }
+            stream.close()
+            await next.disconnect(scene.sandbox, in: scene.path)
+            #expect(next.tunnels.count == 0 && scene.files.allSatisfy { $0 != "agent.ttrpc" })
+        }
+    }
+
+    @Test("but not after a restart without the sandbox's keys, and the sandbox stays")
+    func restartWithoutKeys() async throws {
+        try await scene { scene, _ in
+            await scene.connector.reopen(scene.sandbox, in: scene.path, to: scene.instance)
+            #expect(scene.connector.tunnels.count == 0)
+        }
+    }
+
     @Test("and closes kata's connections when the VM is gone")
     func dying() async throws {
         try await scene { scene, pool in

@@ -86,12 +86,11 @@ struct TunnelSecurity: Sendable {
         return keys
     }
 
-    /// The TLS client configuration for a sandbox's VM; nil without TLS.
-    func clientSecurity(_ keys: TunnelKeys) throws(TLSError) -> ClientSecurity? {
+    /// The credentials for the tunnel to a sandbox's VM; nil without TLS.
+    func credentials(_ keys: TunnelKeys) -> TunnelCredentials? {
         guard isEnabled else { return nil }
-        let context = try TLSContext.client(
-            trusting: verifies ? authority ?? keys.authority : nil, identity: client ?? keys.client, profile: profile,
-            verifiesPeer: verifies)
-        return ClientSecurity(context: context, serverName: keys.serverName)
+        return TunnelCredentials(
+            authority: verifies ? authority ?? keys.authority : nil, client: client ?? keys.client,
+            serverName: keys.serverName, profile: profile, verifiesPeer: verifies)
     }
 }

@@ -1,0 +1,135 @@
+public import LinuxIO
+public import Telemetry
+
+/// The tunnels that this process serves: one ``NodeTunnel`` for each sandbox, from its first open to its close.
+public final class NodeTunnels: Sendable {
+    /// One tunnel at this moment.
+    public struct Status: Equatable, Sendable {
+        /// The sandbox's id.
+        public let sandbox: String
+        /// The number of clients that are connected to the agent socket.
+        public let connections: Int
+        /// The last time at which a client was connected; nil before the first client.
+        public let lastUse: ContinuousClock.Instant?
+    }
+
+    private struct OpenTunnel {
+        let plan: TunnelPlan
+        let tunnel: NodeTunnel
+        let child: TaskPool.Child
+    }
+
+    private struct State {
+        var tunnels: [String: OpenTunnel] = [:]
+        /// The latest attempt to open each tunnel. A close removes the attempt, which then has no effect.
+        var attempts: [String: Attempt] = [:]
+    }
+
+    private final class Attempt: Sendable {}
+
+    private let state = Lock(State())
+    private let pool = TaskPool()
+    private let loop: EpollLoop
+    private let logger: Logger
+
+    /// The timeout of the connection that is made ahead of kata's first. Without it, kata's first connection takes longer.
+    private static let spareTimeout = Duration.seconds(2)
+
+    /// No tunnels. ``run()`` has to run beside them.
+    public init(on loop: EpollLoop, logger: Logger = .silent) {
+        self.loop = loop
+        self.logger = logger
+    }
+
+    /// Runs all tunnels until cancelled; then they are closed.
+    public func run() async { await pool.run() }
+
+    /// The number of tunnels.
+    public var count: Int { state.withLock { $0.tunnels.count } }
+
+    /// When a client was last connected to a sandbox's agent socket; nil when none was in this process.
+    public func lastUse(of sandbox: String) -> ContinuousClock.Instant? {
+        state.withLock { $0.tunnels[sandbox] }?.tunnel.lastUse
+    }
+
+    /// The tunnels, sorted by sandbox.
+    public var statuses: [Status] {
+        state.withLock { $0.tunnels }.sorted { $0.key < $1.key }.map { sandbox, open in
+            Status(sandbox: sandbox, connections: open.tunnel.connections, lastUse: open.tunnel.lastUse)
+        }
+    }
+
+    /// Listens on a sandbox's agent socket. Does nothing if the same tunnel is open; another tunnel of the sandbox is
+    /// closed first.
+    ///
+    /// With `connectsAhead`, a connection to the VM is ready for kata's first client. The connection of a health check
+    /// cannot be reused for that, because kata counts a connection's stream ids from 1.
+    /// - Throws: `TLSError`, `SocketInUse` or `SystemCallError` when the socket cannot be served, or
+    ///   `CancellationError`, also when the sandbox's tunnel was closed meanwhile.
+    public func open(_ plan: TunnelPlan, for sandbox: String, connectsAhead: Bool) async throws {
+        if state.withLock({ $0.tunnels[sandbox]?.plan }) == plan { return }
+        await close(sandbox)
+        let attempt = Attempt()
+        state.withLock { $0.attempts[sandbox] = attempt }
+        let logger = logger.with("sandbox", sandbox)
+        let dialer = try plan.dialer(on: loop)
+        let spare = connectsAhead ? try await connectAhead(dialer, logger) : nil
+        do {
+            guard state.withLock({ $0.attempts[sandbox] }) === attempt else { throw CancellationError() }
+            let listener = try Listener.listen(on: .unix(path: plan.socketPath), loop: loop)
+            let tunnel = NodeTunnel(listener, to: dialer, preconnected: spare, on: loop, logger: logger)
+            let child = pool.start { await Self.serve(tunnel, logger) }
+            state.withLock { state in
+                state.tunnels[sandbox] = OpenTunnel(plan: plan, tunnel: tunnel, child: child)
+                state.attempts[sandbox] = nil
+            }
+        } catch {
+            spare?.close()
+            throw error
+        }
+    }
+
+    private func connectAhead(_ dialer: Dialer, _ logger: Logger) async throws -> (any ByteStream)? {
+        do {
+            return try await dialer.connect(deadline: .now.advanced(by: Self.spareTimeout))
+        } catch let error as DialError {
+            logger.warning(
+                "A spare connection to the pod VM failed; kata's first connection takes longer",
+                [LogField("error", error)])
+            return nil
+        }
+    }
+
+    private static func serve(_ tunnel: NodeTunnel, _ logger: Logger) async {
+        do {
+            try await tunnel.run()
+        } catch is CancellationError {
+        } catch {
+            logger.error(
+                "The agent socket is no longer served, and the pod's agent cannot be reached; delete the pod",
+                [LogField("error", error)])
+        }
+    }
+
+    /// Closes a sandbox's tunnel, if there is one, and all its connections. Returns once that is done.
+    public func close(_ sandbox: String) async {
+        let open = state.withLock { state in
+            state.attempts[sandbox] = nil
+            return state.tunnels.removeValue(forKey: sandbox)
+        }
+        guard let open else { return }
+        open.child.cancel()
+        await open.child.finished()
+    }
+
+    /// Closes all tunnels and all their connections; returns how many tunnels there were.
+    public func closeAll() async -> Int {
+        let closing = state.withLock { state in
+            defer { state = State() }
+            return Array(state.tunnels.values)
+        }
+        for open in closing { open.child.cancel() }
+        for open in closing { await open.child.finished() }
+        return closing.count
+    }
+}

@@ -20,6 +20,7 @@ package final class MemoryStore: RecordStore {
         var records: [SandboxID: [UInt8]?] = [:]
         /// What a power cut would leave of them.
         var synced: [SandboxID: [UInt8]] = [:]
+        var marks: Set<SandboxID> = []
         var writes: [String] = []
         var fault: Fault?
         var writesUntilFault = 0
@@ -85,6 +86,9 @@ package final class MemoryStore: RecordStore {
         }
     }
 
+    /// Puts a stop mark into a sandbox's directory, as a gateway does.
+    package func mark(_ sandbox: SandboxID) { state.withLock { _ = $0.marks.insert(sandbox) } }
+
     package func directory(of sandbox: SandboxID) -> String { "/memory/\(sandbox)" }
 
     package func create(_ record: SandboxRecord) async throws(RecordError) {
@@ -111,6 +115,7 @@ package final class MemoryStore: RecordStore {
             }
             // After a power cut it may be there again.
             state.records[sandbox] = nil
+            state.marks.remove(sandbox)
         }
     }
 
@@ -124,6 +129,7 @@ package final class MemoryStore: RecordStore {
 
     package func load() throws(RecordError) -> LoadedRecords {
         var loaded = LoadedRecords()
+        loaded.stopped = state.withLock { $0.marks }
         for (id, bytes) in state.withLock({ $0.records }) {
             guard let bytes else {
                 state.withLock { $0.records[id] = nil }

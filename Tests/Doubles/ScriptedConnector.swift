@@ -7,6 +7,7 @@ package final class ScriptedConnector: PodConnector {
         case prepare
         case userData
         case connect
+        case reopen
         case disconnect
         case release
         case adopt
@@ -60,6 +61,11 @@ package final class ScriptedConnector: PodConnector {
     ) async throws(ConnectorError) {
         calls.count(.connect)
         try await connection.play { state.withLock { _ = $0.connected.insert(sandbox) } }
+    }
+
+    package func reopen(_ sandbox: SandboxID, in directory: String, to instance: Instance) async {
+        calls.count(.reopen)
+        state.withLock { _ = $0.connected.insert(sandbox) }
     }
 
     package func disconnect(_ sandbox: SandboxID, in directory: String) async {

@@ -78,6 +78,33 @@ struct RestartTests {
         try await node.run { _ in try await story.tell(node, until: lifetime) }
     }
 
+    @Test("listens again on the agent sockets of running VMs only")
+    func sockets() async throws {
+        let node = Node()
+        try await node.run { supervisor in
+            for id in ["running", "prepared"] { _ = try await supervisor.create(request(id, pod: id)) }
+            try await supervisor.start(request("running").id)
+        }
+        let next = Node(store: node.store, cloud: node.cloud)
+        let running = try request("running").id
+        try await next.run { _ in #expect(next.connector.connected == [running]) }
+    }
+
+    @Test("stops the sandboxes whose StopVM a gateway has answered", arguments: [true, false])
+    func stopMarks(isRunning: Bool) async throws {
+        let node = Node()
+        try await node.run { supervisor in
+            _ = try await supervisor.create(request("a"))
+            if isRunning { try await supervisor.start(request("a").id) }
+        }
+        node.store.mark(try request("a").id)
+        let next = Node(store: node.store, cloud: node.cloud)
+        try await next.run { _ in
+            await next.settled()
+            next.expectNothingLeft()
+        }
+    }
+
     @Test("keeps a running VM, its name and its address")
     func running() async throws {
         let node = Node()

@@ -74,6 +74,8 @@ final class World: CloudProvider, PodConnector {
         state.withLock { _ = $0.things.insert("tunnel of \(sandbox)") }
     }
 
+    func reopen(_ sandbox: SandboxID, in directory: String, to instance: Instance) async {}
+
     func disconnect(_ sandbox: SandboxID, in directory: String) async {
         _ = await nextFate()
         state.withLock { state in

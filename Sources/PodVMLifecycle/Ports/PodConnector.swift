@@ -20,6 +20,12 @@ public protocol PodConnector: Sendable {
     /// one. That error explains a time-out.
     func connect(_ sandbox: SandboxID, in directory: String, to instance: Instance) async throws(ConnectorError)
 
+    /// Listens on the agent socket of a running sandbox of an earlier process again, unless the socket is served.
+    ///
+    /// The supervisor calls it at the start. It does not wait for the VM. If it fails, it logs the reason, and the
+    /// sandbox stays.
+    func reopen(_ sandbox: SandboxID, in directory: String, to instance: Instance) async
+
     /// Removes tunnel and keys, and begins to remove the network. Idempotent and quick, because StopVM waits for it.
     /// The supervisor also calls it for a sandbox that was never connected, or that an earlier process connected.
     func disconnect(_ sandbox: SandboxID, in directory: String) async

@@ -36,6 +36,8 @@ package struct LoadedRecords: Sendable {
     /// The sandboxes whose records could not be read, and why. The records are left in place: a VM may belong to each,
     /// and another version of this program may be able to read them.
     package var unreadable: [SandboxID: String] = [:]
+    /// The sandboxes that have a ``StopMark``.
+    package var stopped: Set<SandboxID> = []
     /// The number of directories of a Go cloud-api-adaptor. They are left in place: their VMs belong to that adaptor.
     package var goDirectories = 0
 

@@ -108,6 +108,7 @@ struct PodsDirectory: RecordStore {
                     loaded.goDirectories += 1
                 } else if let record = try load(sandbox, from: directory) {
                     loaded.records.append(record)
+                    if try StopMark.exists(in: directory) { loaded.stopped.insert(sandbox) }
                 }
             } catch {
                 loaded.unreadable[sandbox] = "\(error)"
@@ -119,8 +120,8 @@ struct PodsDirectory: RecordStore {
     /// Reads the sandbox's record. Removes a directory that has no record, and returns nil.
     private func load(_ sandbox: SandboxID, from directory: Directory) throws -> SandboxRecord? {
         if try directory.kind(of: Self.recordName) == nil {
-            // A crash during the first write leaves only the temporary file.
-            guard try directory.names().allSatisfy({ $0 == "\(Self.recordName).new" }) else {
+            // A crash during the first write leaves only the temporary file, and a gateway may mark such a sandbox.
+            guard try directory.names().allSatisfy({ ["\(Self.recordName).new", StopMark.name].contains($0) }) else {
                 throw RecordError("\(directory.path) has no \(Self.recordName)")
             }
             try removeNow(sandbox)

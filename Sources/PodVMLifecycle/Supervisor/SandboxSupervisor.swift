@@ -123,23 +123,30 @@ public final class SandboxSupervisor: Sendable {
         }
         count()
         await withDiscardingTaskGroup { group in
-            for record in loaded.records { group.addTask { await self.adopt(record) } }
+            for record in loaded.records {
+                group.addTask { await self.adopt(record, isStopped: loaded.stopped.contains(record.id)) }
+            }
         }
     }
 
-    /// Continues a sandbox of an earlier process.
-    private func adopt(_ record: SandboxRecord) async {
+    /// Continues a sandbox of an earlier process. `isStopped` says whether a gateway has answered its StopVM.
+    private func adopt(_ record: SandboxRecord, isStopped: Bool) async {
         let log = logger(of: record)
-        log.info("Found on record", [LogField("state", record.state.name)])
+        log.info("Found on record", [LogField("state", record.state.name), LogField("stopMark", isStopped)])
         let result = await decide(on: record.id) { sandbox in
-            let failure = await sandbox.abandon(sandbox.state.recovered(), in: self.store).failure
+            let next = isStopped ? sandbox.state.stop() : sandbox.state.recovered()
+            let failure = await sandbox.abandon(next, in: self.store).failure
             return (isEnding: sandbox.state.isEnding, failure: failure)
         }
         guard let result else { return }
         if let failure = result.failure {
             log.warning("The deletion of a sandbox could not be recorded; it goes on", [LogField("error", failure)])
         }
-        if result.isEnding { beginEnding(of: record.id) }
+        if result.isEnding {
+            beginEnding(of: record.id)
+        } else if case .running(let instance) = record.state {
+            await connector.reopen(record.id, in: store.directory(of: record.id), to: instance)
+        }
     }
 
     /// Works on deletions in the background until cancelled.

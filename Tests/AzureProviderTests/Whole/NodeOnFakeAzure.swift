@@ -169,6 +169,8 @@ struct PromptAgents: PodConnector {
         }
     }
 
+    func reopen(_ sandbox: SandboxID, in directory: String, to instance: Instance) async {}
+
     func disconnect(_ sandbox: SandboxID, in directory: String) async {}
 
     func release(_ sandbox: SandboxID, in directory: String) async throws(ConnectorError) {}

@@ -110,6 +110,34 @@ public final class TLSStream: ByteStream {
         }
     }
 
+    /// The number of bytes that ``enqueue(_:_:)`` accepts now; nil while earlier bytes are not completely sent.
+    ///
+    /// A writer uses these functions instead of ``tryWrite(_:)`` if it cannot repeat a write.
+    /// - Throws: ``TLSError`` or `SystemCallError`.
+    package func roomToEnqueue() throws -> Int? {
+        try state.withLock { state throws in try state.transport.flush() ? state.transport.prepare() : nil }
+    }
+
+    /// Encrypts `head` and `body`, and sends what fits. Returns whether all is sent; otherwise ``flushEnqueued()`` sends
+    /// the rest.
+    ///
+    /// Together they have at most ``roomToEnqueue()`` bytes. A short `body` is in the same record as `head`.
+    /// - Throws: ``TLSError`` or `SystemCallError`.
+    package func enqueue(_ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer) throws -> Bool {
+        try state.withLock { state throws in
+            unsafe try state.session.write(head, body)
+            return try state.transport.flush()
+        }
+    }
+
+    /// Sends the rest of what was enqueued. Returns whether all is sent.
+    ///
+    /// - Throws: ``TLSError`` or `SystemCallError`.
+    package func flushEnqueued() throws -> Bool { try state.withLock { state throws in try state.transport.flush() } }
+
+    /// The SHA-256 hash of the peer's certificate; nil without a certificate.
+    package var peerFingerprint: [UInt8]? { state.withLock { state in state.session.peerFingerprint } }
+
     /// Suspends until another attempt can succeed. It may also return too early.
     public func wait(for direction: Direction) async throws {
         // OpenSSL still buffers the bytes that were not read in this turn, and epoll reports no event for them.

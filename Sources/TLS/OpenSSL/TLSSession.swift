@@ -15,6 +15,8 @@ internal import LinuxIO
 
     /// The number of encrypted bytes to read from the socket in one call.
     private static let readSize = 128 << 10
+    /// The maximum number of plain bytes in a record.
+    private static let recordSize = 16 << 10
 
     /// The node's end of a connection to `serverName`. With nil the name is not checked.
     ///
@@ -141,6 +143,20 @@ internal import LinuxIO
         }
     }
 
+    /// Encrypts `head` and `body` into the transport, in one record if they fit.
+    mutating func write(_ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer) throws {
+        let count = head.count + body.count
+        guard count <= TLSSession.recordSize else {
+            unsafe try write(head)
+            return unsafe try write(body)
+        }
+        try unsafe withUnsafeTemporaryAllocation(byteCount: count, alignment: 16) { record in
+            unsafe record.copyMemory(from: head)
+            unsafe UnsafeMutableRawBufferPointer(rebasing: record[head.count...]).copyMemory(from: body)
+            unsafe try write(UnsafeRawBufferPointer(record))
+        }
+    }
+
     /// Encrypts a `close_notify` alert into the transport. Reading is still possible.
     mutating func sendCloseNotify() {
         OpenSSLError.clear()
@@ -170,6 +186,15 @@ internal import LinuxIO
         unsafe SSL_get0_alpn_selected(ssl, &name, &length)
         guard let name = unsafe name, length > 0 else { return nil }
         return unsafe String(decoding: UnsafeBufferPointer(start: name, count: Int(length)), as: UTF8.self)
+    }
+
+    /// The SHA-256 hash of the peer's certificate; nil without a certificate.
+    var peerFingerprint: [UInt8]? {
+        guard let certificate = unsafe SSL_get0_peer_certificate(ssl) else { return nil }
+        var hash = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
+        var length: UInt32 = 0
+        guard unsafe X509_digest(certificate, EVP_sha256(), &hash, &length) == 1 else { return nil }
+        return Array(hash[..<Int(length)])
     }
 
     /// The negotiated version and cipher suite, such as `TLSv1.3 TLS_AES_128_GCM_SHA256`.

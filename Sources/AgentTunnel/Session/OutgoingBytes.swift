@@ -1,0 +1,124 @@
+/// The bytes of one direction that the peer has not acknowledged yet. They can be sent again.
+///
+/// A position is the number of bytes of the stream before it. The end of the stream counts as one byte.
+///
+///     acknowledged <= sent <= written            written - acknowledged <= window
+///
+/// The bytes are in a ring that grows up to the window. The source's bytes are read into the ring, so that they are
+/// not copied. Without unacknowledged bytes the ring needs no memory, see ``trim()``.
+struct OutgoingBytes {
+    private let window: Int
+    private var ring: [UInt8] = []
+    /// The position of the ring's first byte.
+    private var origin: UInt64 = 0
+    /// The next size of the ring, if a read fills all free bytes.
+    private var wanted = OutgoingBytes.firstSize
+    /// The position before which the peer needs no bytes again.
+    private(set) var acknowledged: UInt64 = 0
+    /// The position of the next byte to send.
+    private(set) var sent: UInt64 = 0
+    /// The number of bytes that were read from the source.
+    private(set) var written: UInt64 = 0
+    /// Whether the source has ended.
+    private(set) var isFinished = false
+
+    /// The ring's first size. Most messages fit.
+    private static let firstSize = 4 << 10
+
+    init(window: Int) { self.window = window }
+
+    /// The position after the last byte, and after the end.
+    private var total: UInt64 { isFinished ? written + 1 : written }
+
+    /// The number of kept bytes.
+    private var kept: Int { Int(written - min(acknowledged, written)) }
+
+    /// The memory for kept bytes.
+    var capacity: Int { ring.count }
+
+    /// Whether another byte fits.
+    var hasRoom: Bool { !isFinished && kept < window }
+
+    /// Whether the peer has acknowledged all bytes and the end.
+    var isComplete: Bool { isFinished && acknowledged == total }
+
+    /// Whether the end must be sent.
+    var owesEnd: Bool { isFinished && sent == written }
+
+    /// The bytes that were not sent yet, up to the ring's end.
+    private var unsent: Range<Int> {
+        let start = index(sent)
+        return start..<start + min(Int(written - min(sent, written)), ring.count - start)
+    }
+
+    /// The number of bytes that the next data frame can have.
+    var unsentCount: Int { sent < written ? unsent.count : 0 }
+
+    /// Passes the next `count` unsent bytes to `body`.
+    func withUnsent<Result>(_ count: Int, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        let range = unsent.prefix(count)
+        return try unsafe ring.withUnsafeBytes { unsafe try body(UnsafeRawBufferPointer(rebasing: $0[range])) }
+    }
+
+    /// Notes that the next `count` bytes were sent.
+    mutating func noteSent(_ count: Int) { sent += UInt64(count) }
+
+    /// Reads bytes of the source with `read`, which has the results of `ByteStream.tryRead`.
+    ///
+    /// Requires ``hasRoom``. A read of 0 bytes ends the stream.
+    mutating func fill(_ read: (UnsafeMutableRawBufferPointer) throws -> Int?) rethrows -> Int? {
+        if kept == 0 { origin = written }
+        if ring.count < wanted { grow() }
+        let start = index(written)
+        let free = min(ring.count - kept, window - kept, ring.count - start)
+        let count = try unsafe ring.withUnsafeMutableBytes { bytes in
+            unsafe try read(UnsafeMutableRawBufferPointer(rebasing: bytes[start..<start + free]))
+        }
+        guard let count else { return nil }
+        if count == 0 { isFinished = true }
+        written += UInt64(count)
+        if count == free, ring.count < window { wanted = min(ring.count * 4, window) }
+        return count
+    }
+
+    /// Notes that the peer needs no bytes before `position`.
+    mutating func acknowledge(_ position: UInt64) throws(SessionFault) {
+        guard position <= sent else { throw .acknowledgedUnsent(position, sent: sent) }
+        acknowledged = max(acknowledged, position)
+    }
+
+    /// Continues with the bytes after `position`, which the peer has received.
+    mutating func resume(from position: UInt64) throws(SessionFault) {
+        guard (acknowledged...sent).contains(position) else {
+            throw .impossibleResume(position, kept: acknowledged...sent)
+        }
+        sent = position
+    }
+
+    /// Frees the ring, if the peer has acknowledged all bytes.
+    mutating func trim() {
+        guard kept == 0 else { return }
+        ring = []
+        wanted = OutgoingBytes.firstSize
+    }
+
+    private func index(_ position: UInt64) -> Int { ring.isEmpty ? 0 : Int((position - origin) % UInt64(ring.count)) }
+
+    private mutating func grow() {
+        let old = ring
+        let (start, count) = (index(acknowledged), kept)
+        ring = unsafe [UInt8](unsafeUninitializedCapacity: wanted) { buffer, initialized in
+            let first = min(count, old.count - start)
+            let target = UnsafeMutableRawBufferPointer(buffer)
+            unsafe old.withUnsafeBytes { bytes in
+                guard count > 0 else { return }
+                unsafe UnsafeMutableRawBufferPointer(rebasing: target[..<first])
+                    .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[start..<start + first]))
+                unsafe UnsafeMutableRawBufferPointer(rebasing: target[first..<count])
+                    .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[..<(count - first)]))
+            }
+            initialized = wanted
+        }
+        origin = written - UInt64(count)
+    }
+}

@@ -83,7 +83,8 @@ package struct AgentConnector: PodConnector {
         } catch {
             throw ConnectorError(preparing: error)
         }
-        return PreparedPod(agentSocketPath: files.socket)
+        return PreparedPod(
+            agentSocketPath: files.socket, vni: podNetwork.flatMap { $0.vxlanID > 0 ? UInt32(exactly: $0.vxlanID) : nil })
     }
 
     /// Makes the sandbox's keys and boot document, and writes them to its directory.

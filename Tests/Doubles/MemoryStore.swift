@@ -75,6 +75,7 @@ package final class MemoryStore: RecordStore {
     package func afterPowerCut() -> MemoryStore {
         let store = MemoryStore()
         for (id, bytes) in state.withLock({ $0.synced }) { store.put(bytes, for: id) }
+        store.state.withLock { [marks = state.withLock { $0.marks }] in $0.marks = marks }
         return store
     }
 
@@ -119,6 +120,17 @@ package final class MemoryStore: RecordStore {
         }
     }
 
+    package func markStopped(_ sandbox: SandboxID) async throws(RecordError) {
+        await pause()
+        try state.withLock { state throws(RecordError) in
+            if let fault = state.fault { throw fault.error(on: directory(of: sandbox)) }
+            if state.records[sandbox] != nil { state.marks.insert(sandbox) }
+        }
+    }
+
+    /// The bytes of a sandbox's record.
+    package func bytes(of sandbox: SandboxID) -> [UInt8]? { state.withLock { $0.records[sandbox] ?? nil } }
+
     /// Counts an operation in, and waits if it is to be held.
     private func pause() async {
         let gate = state.withLock { $0.gates.isEmpty ? nil : $0.gates.removeFirst() }
@@ -135,8 +147,9 @@ package final class MemoryStore: RecordStore {
                 state.withLock { $0.records[id] = nil }
                 continue
             }
+            if bytes.isEmpty { loaded.empty.insert(id) }
             do {
-                loaded.records.append(try SandboxRecord(parsing: bytes))
+                loaded.records.append(try SandboxRecord(parsing: bytes, of: id))
             } catch {
                 loaded.unreadable[id] = error.description
             }

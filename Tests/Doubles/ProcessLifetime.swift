@@ -74,6 +74,10 @@ package struct CrashingStore: RecordStore {
         try await lifetime.step { () async throws(RecordError) in try await store.remove(sandbox) }
     }
 
+    package func markStopped(_ sandbox: SandboxID) async throws(RecordError) {
+        try await lifetime.step { () async throws(RecordError) in try await store.markStopped(sandbox) }
+    }
+
     package func load() async throws(RecordError) -> LoadedRecords { try await store.load() }
 }
 

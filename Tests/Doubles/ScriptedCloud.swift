@@ -30,7 +30,10 @@ package final class ScriptedCloud: CloudProvider {
     /// Why no pod may have what it asks for; nil: it may.
     package let refusal = Lock<ProviderError?>(nil)
 
-    package init() {}
+    /// Where it creates and finds VMs.
+    package let scope: CloudScope
+
+    package init(scope: CloudScope = .none) { self.scope = scope }
 
     /// The VMs that there are.
     package var machines: Set<InstanceID> { state.withLock { Set($0.machines.keys) } }
@@ -132,4 +135,7 @@ extension ProviderError {
         .quotaExceeded, .giveUp, during: "PUT virtualMachines", "QuotaExceeded: 0 of 8 cores left (request id 42)")
     /// A cloud that does not answer.
     package static let unreachable = ProviderError(.unreachable, .retry(after: .zero), during: "a scripted call")
+    /// A VM whose tags do not name the sandbox.
+    package static let foreign = ProviderError(
+        .foreign, .giveUp, during: "a scripted call", "the VM's tags name another owner")
 }

@@ -184,7 +184,7 @@ struct PodsDirectoryTests {
         }
     }
 
-    @Test("removes a sandbox whose record a power cut has emptied: it was never synced, so there is no VM")
+    @Test("keeps a sandbox whose record is empty: a power cut came before it was synced, or its content was lost")
     func emptied() async throws {
         try await withDirectory { pods in
             for (id, content) in [("empty", []), ("zeros", [UInt8](repeating: 0, count: 300))] {
@@ -193,8 +193,21 @@ struct PodsDirectoryTests {
                 try DurableFile.write([], to: "\(pods.path)/\(id)/identity.json")
             }
             let loaded = try await pods.load()
-            #expect(loaded.records.isEmpty && loaded.unreadable.isEmpty)
-            #expect(try Files.list(pods.path).isEmpty)
+            #expect(loaded.records.isEmpty)
+            #expect(loaded.empty.map(\.rawValue).sorted() == ["empty", "zeros"])
+            #expect(loaded.unreadable.values.allSatisfy { $0.contains("is empty") } && loaded.unreadable.count == 2)
+            #expect(try Files.list(pods.path) == ["empty", "zeros"])
+        }
+    }
+
+    @Test("marks a sandbox as stopped, whether its record can be read or not; one without a directory needs no mark")
+    func stopMark() async throws {
+        try await withDirectory { pods in
+            for id in ["a", "broken", "other"] { try await pods.create(record(id)) }
+            try DurableFile.write(Array("{".utf8), to: "\(pods.path)/broken/record.json")
+            for id in ["a", "broken", "stranger"] { try await pods.markStopped(record(id).id) }
+            #expect(try await pods.load().stopped.map(\.rawValue).sorted() == ["a", "broken"])
+            #expect(try Files.list(pods.path) == ["a", "broken", "other"])
         }
     }
 

@@ -135,27 +135,50 @@ struct RestartTests {
         #expect(next.states == ["running"])
     }
 
-    @Test("reports a record that it cannot parse, does not change it, and serves all others")
-    func unreadable() async throws {
-        let log = LineRecorder()
-        let node = Node(logger: log.logger)
-        node.store.put(Array("{\"version\": 7}".utf8), for: try request("b").id)
+    @Test("writes a record of an older version again, with this adaptor's names and the provider's scope")
+    func older() async throws {
+        let scope = CloudScope(subscription: "s-1", resourceGroup: "pods")
+        let node = Node(cloud: ScriptedCloud(scope: scope))
+        let id = try request("a").id
+        let text = """
+            {"version": 1, "sandbox": "a", "pod": "nginx", "namespace": "default", "networkNamespace": "",
+             "created": 1767225600, "vm": "podvm-nginx-1", "state": "running", "addresses": ["10.0.0.4"]}
+            """
+        node.store.put(Array(text.utf8), for: id)
+        // A full disk leaves the old record.
+        node.store.fail(with: .full)
+        try await node.run { _ in #expect(node.states == ["running"]) }
+        #expect(node.store.bytes(of: id) == Array(text.utf8))
+        node.store.fail(with: nil)
+        let next = Node(store: node.store, cloud: node.cloud)
+        try await next.run { _ in #expect(next.states == ["running"]) }
+        let record = try SandboxRecord(parsing: try #require(node.store.bytes(of: id)))
+        #expect(!record.isOutdated && record.scope == scope)
+        #expect(record.owner == VMOwner(cluster: "test", node: "node-1"))
+    }
+
+    @Test("keeps a sandbox of another scope, and deletes its VM only when that scope is configured again")
+    func otherScope() async throws {
+        let node = Node(cloud: ScriptedCloud(scope: CloudScope(subscription: "s-1", resourceGroup: "old")))
+        let id = try request("a").id
         try await node.run { supervisor in
             _ = try await supervisor.create(request("a"))
-            for call in [
-                await failure { _ = try await supervisor.create(request("b")) },
-                await failure { try await supervisor.start(request("b").id) },
-                await failure { try await supervisor.stop("b") },
-            ] {
-                #expect(call?.code == .failedPrecondition)
-                #expect(call?.message.contains("version") == true)
-            }
+            try await supervisor.start(id)
         }
-        #expect(node.connector.calls[.adopt] == 1, "another sandbox must not get its resources")
-        #expect(try node.connector.kept == [request("a").id, request("b").id])
-        #expect(node.states == ["unreadable", "prepared"])
-        #expect(node.store.directories.count == 2)
-        #expect(log.lines.contains { $0.contains("\"sandbox\":\"b\"") && $0.contains("\"level\":\"error\"") })
+        let elsewhere = Node(
+            store: node.store, cloud: ScriptedCloud(scope: CloudScope(subscription: "s-1", resourceGroup: "new")))
+        try await elsewhere.run { supervisor in
+            #expect(elsewhere.states == ["running"])
+            #expect(supervisor.sandboxes().first?.failure?.contains("resource group old") == true)
+            try await supervisor.stop("a")
+            #expect(elsewhere.states == ["deleting"])
+            #expect(elsewhere.cloud.calls[.delete] == 0)
+        }
+        let next = Node(store: node.store, cloud: node.cloud)
+        try await next.run { _ in
+            await next.settled()
+            next.expectNothingLeft()
+        }
     }
 }
 

@@ -11,6 +11,7 @@ struct SandboxStateTests {
     static let instance = Instance(id: vm, addresses: ["10.0.0.4"])
     static let states: [SandboxState] = [
         .preparing(vm), .prepared(vm), .creating(vm), .booting(instance), .running(instance), .deleting(vm), .gone(vm),
+        .failed(vm, reason: "gone"),
     ]
 
     struct Row: Sendable, CustomTestStringConvertible {
@@ -27,59 +28,74 @@ struct SandboxStateTests {
         Row(
             event: "prepared", apply: { $0.prepared() },
             results: [
-                (1, .nothing), (1, .nothing), (2, .nothing), (3, .nothing), (4, .nothing), (5, .nothing), (6, .nothing),
+                (1, .nothing), (1, .nothing), (2, .nothing), (3, .nothing), (4, .nothing), (5, .nothing),
+                (6, .nothing), (7, .nothing),
             ]),
         Row(
             event: "preparationFailed", apply: { $0.preparationFailed() },
             results: [
-                (6, .release), (1, .nothing), (2, .nothing), (3, .nothing), (4, .nothing), (5, .nothing), (6, .nothing),
+                (6, .release), (1, .nothing), (2, .nothing), (3, .nothing), (4, .nothing), (5, .nothing),
+                (6, .nothing), (7, .nothing),
             ]),
         Row(
             event: "created", apply: { $0.created(at: ["10.0.0.4"]) },
             results: [
                 (5, delete), (5, delete), (3, .connect(instance)), (3, .nothing), (4, .nothing), (5, .nothing),
-                (5, delete),
+                (5, delete), (7, .nothing),
             ]),
         Row(
             event: "creationFailed", apply: { $0.creationFailed() },
             results: [
-                (0, .nothing), (1, .nothing), (5, delete), (3, .nothing), (4, .nothing), (5, .nothing), (6, .nothing),
+                (0, .nothing), (1, .nothing), (5, delete), (3, .nothing), (4, .nothing), (5, .nothing),
+                (6, .nothing), (7, .nothing),
             ]),
         Row(
             event: "replaced", apply: { $0.replaced() },
             results: [
                 (0, .nothing), (1, .nothing), (2, .nothing), (2, .createInstance(vm)), (4, .nothing), (5, .nothing),
-                (6, .nothing),
+                (6, .nothing), (7, .nothing),
             ]),
         Row(
             event: "answered", apply: { $0.answered() },
             results: [
-                (0, .nothing), (1, .nothing), (2, .nothing), (4, .nothing), (4, .nothing), (5, .nothing), (6, .nothing),
+                (0, .nothing), (1, .nothing), (2, .nothing), (4, .nothing), (4, .nothing), (5, .nothing),
+                (6, .nothing), (7, .nothing),
             ]),
         Row(
             event: "connectFailed", apply: { $0.connectFailed() },
             results: [
-                (0, .nothing), (1, .nothing), (2, .nothing), (5, delete), (4, .nothing), (5, .nothing), (6, .nothing),
+                (0, .nothing), (1, .nothing), (2, .nothing), (5, delete), (4, .nothing), (5, .nothing),
+                (6, .nothing), (7, .nothing),
             ]),
         Row(
             event: "failed", apply: { $0.failed() },
             results: [
                 (6, .release), (6, .release), (5, delete), (5, delete), (5, delete), (5, delete), (6, .release),
+                (5, delete),
             ]),
         Row(
             event: "stop", apply: { $0.stop() },
             results: [
                 (6, .release), (6, .release), (5, delete), (5, delete), (5, delete), (5, delete), (6, .release),
+                (5, delete),
             ]),
         Row(
             event: "deleted", apply: { $0.deleted() },
             results: [
-                (0, .nothing), (1, .nothing), (2, .nothing), (3, .nothing), (4, .nothing), (6, .release), (6, .release),
+                (0, .nothing), (1, .nothing), (2, .nothing), (3, .nothing), (4, .nothing), (6, .release),
+                (6, .release), (7, .nothing),
             ]),
         Row(
             event: "recovered", apply: { $0.recovered() },
             results: [
                 (6, .release), (1, .nothing), (5, delete), (5, delete), (4, .nothing), (5, delete), (6, .release),
+                (7, .nothing),
+            ]),
+        Row(
+            event: "vanished", apply: { $0.vanished("gone") },
+            results: [
+                (0, .nothing), (1, .nothing), (2, .nothing), (3, .nothing), (7, .disconnect), (5, .nothing),
+                (6, .nothing), (7, .nothing),
             ]),
     ]
 
@@ -99,6 +115,7 @@ struct SandboxStateTests {
         #expect(effect == .createInstance(Self.vm))
         let refusals: [SandboxState.StartRefusal?] = [
             .inProgress, nil, .inProgress, .inProgress, .running, .stopped, .stopped,
+            .failed(reason: "gone"),
         ]
         for case (let state, let refusal?) in zip(Self.states, refusals) {
             await #expect(throws: refusal, "\(state.name)") { try await committed(state) { try $0.start() } }
@@ -109,7 +126,7 @@ struct SandboxStateTests {
     func noOrphan(state: SandboxState) async throws {
         let mayExist =
             switch state {
-            case .creating, .booting, .running, .deleting: true
+            case .creating, .booting, .running, .failed, .deleting: true
             case .preparing, .prepared, .gone: false
             }
         for row in Self.rows where row.event != "deleted" {

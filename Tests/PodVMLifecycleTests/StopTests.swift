@@ -244,4 +244,22 @@ struct StopTests {
         try await node.supervisor.stop("a")
         #expect(try node.store.load().records.map(\.state.name) == ["deleting"])
     }
+
+    @Test("does not count a VM whose tags were removed as deleted: reports it, and tries again after five minutes")
+    func foreign() async throws {
+        let node = Node()
+        node.cloud.deletion.append(.fail(.foreign))
+        try await node.run { supervisor in
+            _ = try await supervisor.create(request("a"))
+            try await supervisor.start(request("a").id)
+            try await supervisor.stop("a")
+            await node.clock.slept(2)
+            #expect(node.states == ["deleting"])
+            #expect(supervisor.sandboxes().first?.failure?.contains("tags name another owner") == true)
+            #expect(node.clock.naps.last == .seconds(300))
+            node.clock.advance(by: .seconds(300))
+            await node.settled()
+            node.expectNothingLeft()
+        }
+    }
 }

@@ -107,23 +107,41 @@ struct SweepTests {
         #expect(node.cloud.machines == before)
     }
 
-    @Test("does not delete a VM whose record cannot be parsed")
-    func unreadable() async throws {
-        let first = Node()
-        let id = try request("a").id
-        try await first.run { supervisor in
-            _ = try await supervisor.create(request("a"))
-            try await supervisor.start(id)
-        }
-        first.store.put([0x7b], for: id)
-        let second = Node(store: first.store, cloud: first.cloud)
-        try await second.run { supervisor in
+    @Test("does not delete a VM whose sandbox has no record as long as its agent connection is in use")
+    func recordless() async throws {
+        let node = Node()
+        node.cloud.place(spec("podvm-lost-1", node: "node-1", sandbox: "lost"))
+        try await node.run { supervisor in
+            for _ in 0..<3 {
+                node.connector.setLastUse(node.clock.now)
+                await supervisor.sweepOnce()
+                #expect(node.states == ["unreadable"])
+                #expect(supervisor.sandboxes().first?.failure?.contains("has no record") == true)
+                node.clock.advance(by: .seconds(599))
+            }
+            node.clock.advance(by: .seconds(1))
             await supervisor.sweepOnce()
-            second.clock.advance(by: .seconds(3600))
+            #expect(node.states.isEmpty)
+            #expect(node.cloud.calls[.delete] == 0)
+            node.clock.advance(by: .seconds(600))
             await supervisor.sweepOnce()
-            #expect(supervisor.sandboxes().map(\.state) == [.unreadable])
+            await node.cloud.calls.reached(.delete)
         }
-        #expect(second.cloud.machines.count == 1)
+    }
+
+    @Test("leaves a VM alone whose tags change before its deletion")
+    func foreign() async throws {
+        let node = Node()
+        node.cloud.place(spec("podvm-lost-1", node: "node-1", sandbox: "lost"))
+        node.cloud.deletion.append(.fail(.foreign))
+        try await node.run { supervisor in
+            await supervisor.sweepOnce()
+            node.clock.advance(by: .seconds(600))
+            await supervisor.sweepOnce()
+            await node.cloud.calls.reached(.delete)
+        }
+        #expect(node.cloud.calls[.delete] == 1)
+        #expect(node.cloud.machines.count == 1)
     }
 
     @Test("runs only one deletion of an orphan at a time, however often the VM is listed")

@@ -53,7 +53,12 @@ public protocol PodConnector: Sendable {
 public struct PreparedPod: Hashable, Sendable {
     /// The unix socket on which the agent will be reachable: in the sandbox's directory, at most 107 bytes.
     public let agentSocketPath: String
+    /// The number of the pod's VXLAN tunnel, for the sandbox's record; nil without a tunnel.
+    public let vni: UInt32?
 
     /// A prepared pod with its agent socket.
-    public init(agentSocketPath: String) { self.agentSocketPath = agentSocketPath }
+    public init(agentSocketPath: String, vni: UInt32? = nil) {
+        self.agentSocketPath = agentSocketPath
+        self.vni = vni
+    }
 }

@@ -13,7 +13,11 @@ package protocol RecordStore: Sendable {
     /// Removes a sandbox's directory and its contents. Does nothing when there is no directory.
     func remove(_ sandbox: SandboxID) async throws(RecordError)
 
-    /// Reads the records of an earlier process. Removes directories that have no record.
+    /// Marks a sandbox whose record cannot be used as stopped. The mark survives a power cut. Does nothing when the
+    /// sandbox has no directory.
+    func markStopped(_ sandbox: SandboxID) async throws(RecordError)
+
+    /// Reads the records of an earlier process. Removes directories that have no content.
     func load() async throws(RecordError) -> LoadedRecords
 }
 
@@ -36,10 +40,20 @@ package struct LoadedRecords: Sendable {
     /// The sandboxes whose records could not be read, and why. The records are left in place: a VM may belong to each,
     /// and another version of this program may be able to read them.
     package var unreadable: [SandboxID: String] = [:]
+    /// Those of ``unreadable`` whose record is empty.
+    package var empty: Set<SandboxID> = []
     /// The sandboxes that have a ``StopMark``.
     package var stopped: Set<SandboxID> = []
+    /// The sandboxes whose records can be read, and must not be continued.
+    var misplaced: [SandboxID: Misplaced] = [:]
     /// The number of directories of a Go cloud-api-adaptor. They are left in place: their VMs belong to that adaptor.
     package var goDirectories = 0
+
+    /// A record that belongs to another node, or to a VM that another record has too.
+    struct Misplaced {
+        let record: SandboxRecord
+        let reason: String
+    }
 
     package init(records: [SandboxRecord] = [], unreadable: [SandboxID: String] = [:]) {
         self.records = records

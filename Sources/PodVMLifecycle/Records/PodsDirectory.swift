@@ -41,6 +41,18 @@ struct PodsDirectory: RecordStore {
         try await ThreadPool.files.run { () throws(RecordError) in try removeNow(sandbox) }
     }
 
+    func markStopped(_ sandbox: SandboxID) async throws(RecordError) {
+        try await ThreadPool.files.run { () throws(RecordError) in
+            do {
+                let pods = try pods()
+                guard try pods.kind(of: sandbox.rawValue) != nil else { return }
+                try pods.own(sandbox.rawValue).write([], to: StopMark.name, syncs: true)
+            } catch {
+                throw RecordError(error)
+            }
+        }
+    }
+
     func load() async throws(RecordError) -> LoadedRecords {
         try await ThreadPool.files.run { () throws(RecordError) in try loadNow() }
     }
@@ -103,13 +115,7 @@ struct PodsDirectory: RecordStore {
             guard let sandbox = try? SandboxID(validating: name) else { continue }
             do {
                 guard let kind = try pods.kind(of: name), kind == .directory || kind == .link else { continue }
-                let directory = try pods.own(name)
-                if try directory.kind(of: Self.recordName) == nil, try directory.kind(of: Self.goFile) != nil {
-                    loaded.goDirectories += 1
-                } else if let record = try load(sandbox, from: directory) {
-                    loaded.records.append(record)
-                    if try StopMark.exists(in: directory) { loaded.stopped.insert(sandbox) }
-                }
+                try load(sandbox, from: pods.own(name), into: &loaded)
             } catch {
                 loaded.unreadable[sandbox] = "\(error)"
             }
@@ -117,26 +123,24 @@ struct PodsDirectory: RecordStore {
         return loaded
     }
 
-    /// Reads the sandbox's record. Removes a directory that has no record, and returns nil.
-    private func load(_ sandbox: SandboxID, from directory: Directory) throws -> SandboxRecord? {
-        if try directory.kind(of: Self.recordName) == nil {
+    /// Reads the contents of a sandbox's directory. Removes a directory without content.
+    private func load(_ sandbox: SandboxID, from directory: Directory, into loaded: inout LoadedRecords) throws {
+        let hasRecord = try directory.kind(of: Self.recordName) != nil
+        if !hasRecord, try directory.kind(of: Self.goFile) != nil {
+            loaded.goDirectories += 1
+            return
+        }
+        if !hasRecord {
             // A crash during the first write leaves only the temporary file, and a gateway may mark such a sandbox.
-            guard try directory.names().allSatisfy({ ["\(Self.recordName).new", StopMark.name].contains($0) }) else {
-                throw RecordError("\(directory.path) has no \(Self.recordName)")
-            }
-            try removeNow(sandbox)
-            return nil
+            let marks = ["\(Self.recordName).new", StopMark.name]
+            if try directory.names().allSatisfy(marks.contains) { return try removeNow(sandbox) }
         }
+        if try StopMark.exists(in: directory) { loaded.stopped.insert(sandbox) }
+        guard hasRecord else { throw RecordError("\(directory.path) has no \(Self.recordName)") }
         let bytes = try directory.read(Self.recordName, limit: SandboxRecord.sizeLimit)
-        // A power cut came before the record was synced: there is no VM.
-        if bytes.allSatisfy({ $0 == 0 }) {
-            try removeNow(sandbox)
-            return nil
-        }
-        do {
-            let record = try SandboxRecord(parsing: bytes)
-            guard record.id == sandbox else { throw RecordError("sandbox: is not that of its directory") }
-            return record
+        if bytes.allSatisfy({ $0 == 0 }) { loaded.empty.insert(sandbox) }
+        do throws(RecordError) {
+            loaded.records.append(try SandboxRecord(parsing: bytes, of: sandbox))
         } catch {
             throw RecordError("\(directory.path)/\(Self.recordName): \(error)")
         }

@@ -29,10 +29,18 @@ package struct Sandbox: Sendable {
         isRecorded = false
     }
 
-    /// Adopts a sandbox from its record.
+    /// Adopts a sandbox from its record. A record of an older version is written again with the next step.
     package init(recovered record: SandboxRecord) {
         self.record = record
-        isRecorded = true
+        isRecorded = !record.isOutdated
+    }
+
+    /// Notes the number of the pod's tunnel, or where the VM will be. The next step records it.
+    mutating func note(_ change: (inout SandboxRecord) -> Void) {
+        let before = record
+        change(&record)
+        precondition(record.state == before.state && record.id == before.id, "a step changes the state")
+        if record != before { isRecorded = false }
     }
 
     /// Creates the sandbox's directory and its first record.
@@ -47,6 +55,7 @@ package struct Sandbox: Sendable {
     ) async throws(RecordError) -> SandboxState.Effect {
         var next = record
         next.state = decision.state
+        next.isOutdated = false
         if next.state != state || !isRecorded {
             try await store.write(next, toSurvive: next.state.survivedEvent(after: state))
         }
@@ -67,9 +76,11 @@ package struct Sandbox: Sendable {
         do {
             return (try await commit(Decision(next, then: effect), in: store), nil)
         } catch {
+            // The record in the state that the sandbox keeps stays as it is.
+            if next == state { return (effect, error) }
             switch next {
             case .deleting, .gone: break
-            case .preparing, .prepared, .creating, .booting, .running:
+            case .preparing, .prepared, .creating, .booting, .running, .failed:
                 preconditionFailure("a step to \(next.name) must be recorded before it is taken")
             }
             record.state = next

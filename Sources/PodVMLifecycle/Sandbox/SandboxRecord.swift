@@ -1,22 +1,24 @@
-internal import JSON
-
 /// The data that this process needs to adopt or delete a sandbox that another process created.
 ///
 /// Each sandbox has one file, `<pods directory>/<sandbox id>/record.json`, mode 0600:
 ///
 ///     {
-///       "version": 1,
+///       "version": 2,
 ///       "sandbox": "0a1b…", "pod": "nginx", "namespace": "default",
 ///       "networkNamespace": "/run/netns/cni-1",
 ///       "machineType": "Standard_DC2es_v6", "image": "…", "vcpus": 2, "memoryMiB": 4096, "gpus": 1,
-///       "created": 1767225600,
-///       "vm": "podvm-nginx-0a1b2c3d", "state": "booting", "addresses": ["10.0.0.4"]
+///       "created": 1767225600, "request": "89abcdef01234567",
+///       "cluster": "…", "node": "node-1", "subscription": "…", "resourceGroup": "…", "vni": 555001,
+///       "vm": "podvm-nginx-0a1b2c3d", "state": "booting", "addresses": ["10.0.0.4"], "vmID": "…",
+///       "checksum": "0123456789abcdef"
 ///     }
 ///
-/// Optional members without a value are left out. The record never has initdata, keys or user data.
+/// Optional members without a value are left out. A record in the state `failed` has the reason in `failure`. The record
+/// never has initdata, keys or user data. Records of version 1 lack the members from `request` to `vni`, `vmID` and
+/// `checksum`; they are read, and written again as version 2.
 package struct SandboxRecord: Equatable, Sendable {
-    /// The number in `version`. Another number has another meaning, and the record is not read.
-    static let version: Int64 = 1
+    /// The number in `version`. A larger number has another meaning, and the record is not read.
+    static let version: Int64 = 2
     /// The most bytes in a record.
     package static let sizeLimit = 64 << 10
 
@@ -27,114 +29,53 @@ package struct SandboxRecord: Equatable, Sendable {
     package let requirements: Requirements
     /// Seconds since 1970.
     package let created: Int64
+    /// The hash of the CreateVM request; nil in a record of version 1.
+    package let request: String?
+    /// The adaptor that created the sandbox; its names may be empty.
+    var owner: VMOwner
+    /// Where the VM is, or would be.
+    package var scope: CloudScope
+    /// The number of the pod's VXLAN tunnel; nil without a tunnel.
+    package var vni: UInt32?
     package var state: SandboxState
+    /// Whether the bytes that were read have an older version than this record will be written with.
+    var isOutdated = false
 
     /// The record of a CreateVM request, before anything is created.
-    package init(_ request: SandboxRequest, vm: InstanceID, created: Int64) {
+    package init(_ request: SandboxRequest, vm: InstanceID, created: Int64, scope: CloudScope = .none) {
+        self.init(request, vm: vm, created: created, owner: VMOwner(cluster: "", node: ""), scope: scope)
+    }
+
+    /// The record of a CreateVM request to `owner`, before anything is created.
+    init(_ request: SandboxRequest, vm: InstanceID, created: Int64, owner: VMOwner, scope: CloudScope) {
         id = request.id
         podName = request.podName
         podNamespace = request.podNamespace
         networkNamespacePath = request.networkNamespacePath
         requirements = request.requirements
         self.created = created
+        self.request = request.fingerprint
+        self.owner = owner
+        self.scope = scope
         state = .preparing(vm)
     }
-}
 
-extension SandboxRecord {
-    /// The record's bytes in the file.
-    package var encoded: [UInt8] {
-        var object = JSONObject()
-        object["version"] = .integer(Self.version)
-        object["sandbox"] = .string(id.rawValue)
-        object["pod"] = .string(podName)
-        object["namespace"] = .string(podNamespace)
-        object["networkNamespace"] = .string(networkNamespacePath)
-        object["machineType"] = requirements.machineType.map(JSONValue.string)
-        object["image"] = requirements.image.map(JSONValue.string)
-        object["vcpus"] = requirements.vcpus.map { .integer(Int64($0)) }
-        object["memoryMiB"] = requirements.memoryMiB.map { .integer(Int64($0)) }
-        object["gpus"] = requirements.gpus.map { .integer(Int64($0)) }
-        object["created"] = .integer(created)
-        object["vm"] = .string(state.vm.rawValue)
-        object["state"] = .string(state.name)
-        if let addresses = state.addresses { object["addresses"] = .array(addresses.map(JSONValue.string)) }
-        return JSONValue.object(object).encoded(indent: 2) + [UInt8(ascii: "\n")]
-    }
-
-    /// Reads a record. Ignores unknown members: only a new `version` changes a meaning.
-    ///
-    /// - Throws: `RecordError` with what is wrong, and where.
-    package init(parsing bytes: [UInt8]) throws(RecordError) {
-        do throws(JSONError) {
-            try self.init(JSONNode(JSONValue(parsing: bytes, limits: JSONLimits(size: Self.sizeLimit, depth: 8))))
-        } catch {
-            throw RecordError(error.description)
-        }
-    }
-
-    private init(_ node: JSONNode) throws(JSONError) {
-        let version = try node.integer("version")
-        guard version == Self.version else {
-            throw JSONError(path: "version", "\(version) is not known to this version of the adaptor")
-        }
-        id = try Self.id(node)
-        podName = try node.string("pod")
-        podNamespace = try node.string("namespace")
-        networkNamespacePath = try node.string("networkNamespace")
-        requirements = Requirements(
-            machineType: try node.optionalString("machineType"), image: try node.optionalString("image"),
-            vcpus: try node.optionalInteger("vcpus").map { Int($0) },
-            memoryMiB: try node.optionalInteger("memoryMiB").map { Int($0) },
-            gpus: try node.optionalInteger("gpus").map { Int($0) })
-        created = try node.integer("created")
-        state = try SandboxState(node)
-    }
-
-    private static func id(_ node: JSONNode) throws(JSONError) -> SandboxID {
-        let text = try node.string("sandbox")
-        do {
-            return try SandboxID(validating: text)
-        } catch {
-            throw JSONError(path: "sandbox", error.message)
-        }
-    }
-}
-
-extension SandboxState {
-    /// The state's name in records and messages.
-    package var name: String {
-        switch self {
-        case .preparing: "preparing"
-        case .prepared: "prepared"
-        case .creating: "creating"
-        case .booting: "booting"
-        case .running: "running"
-        case .deleting: "deleting"
-        case .gone: "gone"
-        }
-    }
-
-    /// The VM's addresses, once they are known.
-    package var addresses: [String]? {
-        switch self {
-        case .booting(let instance), .running(let instance): instance.addresses
-        case .preparing, .prepared, .creating, .deleting, .gone: nil
-        }
-    }
-
-    fileprivate init(_ node: JSONNode) throws(JSONError) {
-        let vm = InstanceID(rawValue: try node.string("vm"))
-        guard !vm.rawValue.isEmpty else { throw JSONError(path: "vm", "is empty") }
-        switch try node.string("state") {
-        case "preparing": self = .preparing(vm)
-        case "prepared": self = .prepared(vm)
-        case "creating": self = .creating(vm)
-        case "booting": self = .booting(Instance(id: vm, addresses: try node.strings("addresses")))
-        case "running": self = .running(Instance(id: vm, addresses: try node.strings("addresses")))
-        case "deleting": self = .deleting(vm)
-        case "gone": self = .gone(vm)
-        default: throw JSONError(path: "state", "is not one this version of the adaptor knows")
-        }
+    init(
+        id: SandboxID, podName: String, podNamespace: String, networkNamespacePath: String,
+        requirements: Requirements, created: Int64, request: String?, owner: VMOwner, scope: CloudScope, vni: UInt32?,
+        state: SandboxState, isOutdated: Bool
+    ) {
+        self.id = id
+        self.podName = podName
+        self.podNamespace = podNamespace
+        self.networkNamespacePath = networkNamespacePath
+        self.requirements = requirements
+        self.created = created
+        self.request = request
+        self.owner = owner
+        self.scope = scope
+        self.vni = vni
+        self.state = state
+        self.isOutdated = isOutdated
     }
 }

@@ -7,7 +7,8 @@
 ///         v                       v                  v                     v                     │
 ///        gone <───────────────── gone <──deleted── deleting <──────────────┴─────────────────────┘
 ///
-/// One transition leads back: from `booting` to `creating`, when the provider replaces the VM.
+/// One transition leads back: from `booting` to `creating`, when the provider replaces the VM, or when a later process
+/// resumes the start. A running sandbox whose VM disappears becomes `failed`, and leaves that state only by a stop.
 ///
 /// Every other failure after the first request to the cloud leads to `deleting`, by name: the cloud may have accepted a
 /// request that failed. A late event (a creation's answer after a stop) changes nothing.
@@ -21,8 +22,11 @@ package enum SandboxState: Equatable, Sendable {
     case creating(InstanceID)
     /// The VM has an address; the agent has not answered. Leads to `running` or `deleting`, or back to `creating`.
     case booting(Instance)
-    /// The agent has answered. Leads to `deleting`.
+    /// The agent has answered. Leads to `deleting` or `failed`.
     case running(Instance)
+    /// The VM that ran no longer exists, for a reason other than StopVM. Resources of the VM may exist. Leads to
+    /// `deleting`.
+    case failed(InstanceID, reason: String)
     /// The VM must be deleted; requests repeat until the cloud confirms the deletion. Leads to `gone`.
     case deleting(InstanceID)
     /// There is no VM. The node's side is removed next, and then the record.
@@ -33,15 +37,18 @@ package enum SandboxState: Equatable, Sendable {
         case createInstance(InstanceID)
         case connect(Instance)
         case deleteInstance(InstanceID)
+        /// Close the agent connections: there is no agent any more.
+        case disconnect
         /// Remove the node's resources of the sandbox: network, keys, directory.
         case release
         case nothing
     }
 
     /// Why a start is refused. The sandbox does not change.
-    package enum StartRefusal: Error {
+    package enum StartRefusal: Error, Equatable {
         case inProgress
         case running
+        case failed(reason: String)
         case stopped
     }
 
@@ -49,14 +56,14 @@ package enum SandboxState: Equatable, Sendable {
     package var isEnding: Bool {
         switch self {
         case .deleting, .gone: true
-        case .preparing, .prepared, .creating, .booting, .running: false
+        case .preparing, .prepared, .creating, .booting, .running, .failed: false
         }
     }
 
     /// Whether the cloud has a request for the VM, and has not yet confirmed the VM's deletion.
     package var mayHaveVM: Bool {
         switch self {
-        case .creating, .booting, .running, .deleting: true
+        case .creating, .booting, .running, .failed, .deleting: true
         case .preparing, .prepared, .gone: false
         }
     }
@@ -64,8 +71,18 @@ package enum SandboxState: Equatable, Sendable {
     /// The VM's name; a VM of this name need not exist.
     package var vm: InstanceID {
         switch self {
-        case .preparing(let id), .prepared(let id), .creating(let id), .deleting(let id), .gone(let id): id
+        case .preparing(let id), .prepared(let id), .creating(let id), .failed(let id, _), .deleting(let id),
+            .gone(let id):
+            id
         case .booting(let instance), .running(let instance): instance.id
+        }
+    }
+
+    /// The VM with its addresses, once they are known.
+    package var instance: Instance? {
+        switch self {
+        case .booting(let instance), .running(let instance): instance
+        case .preparing, .prepared, .creating, .failed, .deleting, .gone: nil
         }
     }
 }
@@ -75,7 +92,7 @@ extension SandboxState {
     package func prepared() -> Decision {
         switch self {
         case .preparing(let vm): Decision(.prepared(vm), then: .nothing)
-        case .prepared, .creating, .booting, .running, .deleting, .gone: unchanged
+        case .prepared, .creating, .booting, .running, .failed, .deleting, .gone: unchanged
         }
     }
 
@@ -83,7 +100,7 @@ extension SandboxState {
     package func preparationFailed() -> Decision {
         switch self {
         case .preparing(let vm): Decision(.gone(vm), then: .release)
-        case .prepared, .creating, .booting, .running, .deleting, .gone: unchanged
+        case .prepared, .creating, .booting, .running, .failed, .deleting, .gone: unchanged
         }
     }
 
@@ -93,22 +110,22 @@ extension SandboxState {
         case .prepared(let vm): Decision(.creating(vm), then: .createInstance(vm))
         case .preparing, .creating, .booting: throw .inProgress
         case .running: throw .running
+        case .failed(_, let reason): throw .failed(reason: reason)
         case .deleting, .gone: throw .stopped
         }
     }
 
-    /// The cloud has created the VM, at these addresses.
-    package func created(at addresses: [String]) -> Decision {
+    /// The cloud has created the VM, at these addresses; `vmID` is the cloud's own identifier of it, if it is known.
+    package func created(at addresses: [String], vmID: String? = nil) -> Decision {
         switch self {
         case .creating(let vm):
-            Decision(
-                .booting(Instance(id: vm, addresses: addresses)), then: .connect(Instance(id: vm, addresses: addresses))
-            )
-        case .booting, .running, .deleting:
-            unchanged
+            let instance = Instance(id: vm, addresses: addresses, vmID: vmID)
+            return Decision(.booting(instance), then: .connect(instance))
+        case .booting, .running, .failed, .deleting:
+            return unchanged
         case .preparing(let vm), .prepared(let vm), .gone(let vm):
             // The VM is no longer needed, or not yet; it must not be left without an owner.
-            Decision(.deleting(vm), then: .deleteInstance(vm))
+            return Decision(.deleting(vm), then: .deleteInstance(vm))
         }
     }
 
@@ -116,7 +133,7 @@ extension SandboxState {
     package func creationFailed() -> Decision {
         switch self {
         case .creating(let vm): Decision(.deleting(vm), then: .deleteInstance(vm))
-        case .preparing, .prepared, .booting, .running, .deleting, .gone: unchanged
+        case .preparing, .prepared, .booting, .running, .failed, .deleting, .gone: unchanged
         }
     }
 
@@ -124,7 +141,7 @@ extension SandboxState {
     package func replaced() -> Decision {
         switch self {
         case .booting(let instance): Decision(.creating(instance.id), then: .createInstance(instance.id))
-        case .preparing, .prepared, .creating, .running, .deleting, .gone: unchanged
+        case .preparing, .prepared, .creating, .running, .failed, .deleting, .gone: unchanged
         }
     }
 
@@ -132,7 +149,7 @@ extension SandboxState {
     package func answered() -> Decision {
         switch self {
         case .booting(let instance): Decision(.running(instance), then: .nothing)
-        case .preparing, .prepared, .creating, .running, .deleting, .gone: unchanged
+        case .preparing, .prepared, .creating, .running, .failed, .deleting, .gone: unchanged
         }
     }
 
@@ -140,7 +157,15 @@ extension SandboxState {
     package func connectFailed() -> Decision {
         switch self {
         case .booting(let instance): Decision(.deleting(instance.id), then: .deleteInstance(instance.id))
-        case .preparing, .prepared, .creating, .running, .deleting, .gone: unchanged
+        case .preparing, .prepared, .creating, .running, .failed, .deleting, .gone: unchanged
+        }
+    }
+
+    /// The VM no longer exists, although the sandbox was not stopped.
+    package func vanished(_ reason: String) -> Decision {
+        switch self {
+        case .running(let instance): Decision(.failed(instance.id, reason: reason), then: .disconnect)
+        case .preparing, .prepared, .creating, .booting, .failed, .deleting, .gone: unchanged
         }
     }
 
@@ -150,7 +175,7 @@ extension SandboxState {
         case .preparing: preparationFailed()
         case .creating: creationFailed()
         case .booting: connectFailed()
-        case .prepared, .running, .deleting, .gone: stop()
+        case .prepared, .running, .failed, .deleting, .gone: stop()
         }
     }
 
@@ -158,7 +183,7 @@ extension SandboxState {
     package func stop() -> Decision {
         switch self {
         case .preparing(let vm), .prepared(let vm), .gone(let vm): Decision(.gone(vm), then: .release)
-        case .creating, .booting, .running, .deleting: Decision(.deleting(vm), then: .deleteInstance(vm))
+        case .creating, .booting, .running, .failed, .deleting: Decision(.deleting(vm), then: .deleteInstance(vm))
         }
     }
 
@@ -166,7 +191,7 @@ extension SandboxState {
     package func deleted() -> Decision {
         switch self {
         case .deleting(let vm), .gone(let vm): Decision(.gone(vm), then: .release)
-        case .preparing, .prepared, .creating, .booting, .running: unchanged
+        case .preparing, .prepared, .creating, .booting, .running, .failed: unchanged
         }
     }
 
@@ -176,7 +201,7 @@ extension SandboxState {
     /// call.
     package func recovered() -> Decision {
         switch self {
-        case .prepared, .running: unchanged
+        case .prepared, .running, .failed: unchanged
         case .creating, .booting, .deleting: Decision(.deleting(vm), then: .deleteInstance(vm))
         case .preparing(let vm), .gone(let vm): Decision(.gone(vm), then: .release)
         }

@@ -12,6 +12,8 @@ public struct SandboxSummary: Hashable, Sendable {
         case booting
         /// The agent has answered.
         case running
+        /// The VM that ran no longer exists; the sandbox waits for StopVM.
+        case failed
         /// The VM, or its resources on this node, are being deleted.
         case deleting
         /// This version cannot read the sandbox's record, and does not change it.
@@ -32,7 +34,8 @@ public struct SandboxSummary: Hashable, Sendable {
     public let address: String?
     /// The time of CreateVM, in seconds since 1970.
     public let created: Int64
-    /// Why the last try to delete the VM failed, or why the record cannot be read.
+    /// What is wrong, as a sentence: why the start or the last try of a deletion failed, why the VM no longer runs, or
+    /// why the record cannot be read.
     public let failure: String?
 
     /// Describes a sandbox.

@@ -40,7 +40,10 @@ extension SandboxSupervisor {
         let pod = try await connector.prepare(request, in: directory, vmName: record.state.vm)
         if let fault = RequestCheck.socketFault(pod.agentSocketPath) { throw ConnectorError(.invalidRequest, fault) }
         try Task.checkCancellation()
-        _ = try await step(record.id) { $0.prepared() }
+        _ = try await decide(on: record.id) { sandbox throws(RecordError) in
+            sandbox.note { $0.vni = pod.vni }
+            _ = try await sandbox.commit(sandbox.state.prepared(), in: store)
+        }
         return pod
     }
 
@@ -49,7 +52,8 @@ extension SandboxSupervisor {
     {
         let id = request.id
         let vm = VMName.make(pod: request.podName, sandbox: id)
-        let record = SandboxRecord(request, vm: vm, created: clock.secondsSince1970)
+        let record = SandboxRecord(
+            request, vm: vm, created: clock.secondsSince1970, owner: options.owner, scope: provider.scope)
         var sandbox = Sandbox(unrecorded: record)
         let turn = AsyncSemaphore(1)
         // This call holds the sandbox's semaphore first: a call that comes during the first write waits.
@@ -57,7 +61,7 @@ extension SandboxSupervisor {
             try table.withLock { table throws(LifecycleError) in
                 if table.isClosing { throw .closing(id) }
                 if let known = table.entries[id] { throw .exists(known.sandbox.record) }
-                if let reason = table.unreadable[id] { throw .unreadable(id, reason) }
+                if let entry = table.setAside[id] { throw .setAside(id, entry.reason) }
                 if let owner = table.owner(of: vm) { throw .taken(vm, by: owner, for: id) }
                 table.entries[id] = .init(sandbox: sandbox, turn: turn, call: call)
             }
@@ -82,7 +86,7 @@ extension LifecycleError {
                 .failedPrecondition,
                 "Sandbox \(record.id) is being deleted, with its VM \(record.state.vm); create it again when it is gone."
             )
-        case .preparing, .prepared, .creating, .booting, .running:
+        case .preparing, .prepared, .creating, .booting, .running, .failed:
             LifecycleError(
                 .alreadyExists,
                 "Sandbox \(record.id) exists already, for pod \(record.podNamespace)/\(record.podName); it is "
@@ -104,11 +108,11 @@ extension LifecycleError {
             .unavailable, "Sandbox \(id) is not created or started, because the adaptor is stopping; try again.")
     }
 
-    static func unreadable(_ id: SandboxID, _ reason: String) -> LifecycleError {
+    static func setAside(_ id: SandboxID, _ reason: String) -> LifecycleError {
         LifecycleError(
             .failedPrecondition,
-            "Sandbox \(id) has a record that this version of the adaptor cannot read (\(reason)). Its VM, if there is "
-                + "one, must be deleted by hand, and then its directory.")
+            "Sandbox \(id) has a record that this adaptor cannot use (\(reason)). Stop the sandbox; then its VM is "
+                + "deleted, if there is one.")
     }
 
     static func unrecorded(_ error: RecordError, _ what: String) -> LifecycleError {

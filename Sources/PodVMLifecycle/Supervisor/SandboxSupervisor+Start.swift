@@ -50,7 +50,7 @@ extension SandboxSupervisor {
     }
 
     private func beginStart(of id: SandboxID, _ call: InFlightCall) async throws(LifecycleError) -> SandboxRecord {
-        if let reason = table.withLock({ $0.unreadable[id] }) { throw .unreadable(id, reason) }
+        if let entry = table.withLock({ $0.setAside[id] }) { throw .setAside(id, entry.reason) }
         if table.withLock({ $0.isClosing }) { throw .closing(id) }
         let record = try await decide(on: id) { sandbox throws(LifecycleError) in
             try await commitStart(&sandbox)
@@ -73,6 +73,7 @@ extension SandboxSupervisor {
         } catch {
             throw LifecycleError(.failedPrecondition, error.sentence(on: sandbox.record.id))
         }
+        sandbox.note { $0.scope = provider.scope }
         do {
             _ = try await sandbox.commit(decision, in: store)
         } catch {
@@ -117,7 +118,8 @@ extension SandboxSupervisor {
     private func recordAddress(
         _ made: Instance, of record: SandboxRecord, _ timer: PhaseTimer
     ) async throws -> Instance {
-        guard case .connect(let instance) = try await step(record.id, { $0.created(at: made.addresses) }) else {
+        let effect = try await step(record.id) { $0.created(at: made.addresses, vmID: made.vmID) }
+        guard case .connect(let instance) = effect else {
             throw InFlightCall.Interrupted()
         }
         table.withLock { table in
@@ -165,6 +167,7 @@ extension SandboxState.StartRefusal {
         switch self {
         case .inProgress: "Sandbox \(id) is being created or started already; wait for that call."
         case .running: "Sandbox \(id) is running already; it stays as it is."
+        case .failed(let reason): "Sandbox \(id) has failed: \(reason) Stop it, and create another one."
         case .stopped: "Sandbox \(id) was stopped and is being deleted; create another one."
         }
     }

@@ -8,12 +8,13 @@ extension SandboxSupervisor {
     /// Idempotent; an unknown sandbox counts as stopped. A start in progress is cancelled. Needs ``run()`` to be
     /// running.
     ///
-    /// - Throws: ``LifecycleError`` when the deletion could not be recorded, or when the sandbox's record cannot be
-    ///   read. An unrecorded deletion continues, but a restart forgets it; the caller should call again.
+    /// - Throws: ``LifecycleError`` when the deletion could not be recorded. An unrecorded deletion continues, but a
+    ///   restart forgets it; the caller should call again.
     public func stop(_ id: String) async throws(LifecycleError) {
         // An invalid id was never a sandbox.
         guard let id = try? SandboxID(validating: id) else { return }
-        let (teardown, unrecorded) = try await recordStop(of: id)
+        if try await stopSetAside(id) { return }
+        let (teardown, unrecorded) = await recordStop(of: id)
         await teardown?.quickPart.wait()
         // A sandbox that has been removed meanwhile needs no record.
         guard let unrecorded, table.withLock({ $0.entries[id] != nil }) else { return }
@@ -22,8 +23,7 @@ extension SandboxSupervisor {
     }
 
     /// The teardown whose first part StopVM waits for, and the error if the stop could not be recorded.
-    private func recordStop(of id: SandboxID) async throws(LifecycleError) -> (Teardown?, RecordError?) {
-        if let reason = table.withLock({ $0.unreadable[id] }) { throw .unreadable(id, reason) }
+    private func recordStop(of id: SandboxID) async -> (Teardown?, RecordError?) {
         var call: InFlightCall?
         let stopped = await decide(on: id) { sandbox -> (RecordError?, SandboxRecord) in
             let failure = await sandbox.abandon(sandbox.state.stop(), in: store).failure
@@ -98,6 +98,13 @@ extension SandboxSupervisor {
     /// Deletes the VM if it may exist. Returns false when cancelled before the VM is deleted.
     private func delete(_ record: SandboxRecord) async -> Bool {
         guard case .deleting(let vm) = record.state else { return true }
+        guard record.scope == provider.scope else {
+            // Another scope's answer "not found" does not show that the VM is deleted.
+            let fault = record.elsewhere(provider.scope)
+            table.withLock { $0.entries[record.id]?.failure = fault }
+            logger(of: record).error("The VM cannot be deleted; a later process deletes it", [LogField("error", fault)])
+            return false
+        }
         let isDeleted = await insist(on: "delete the VM", of: record) {
             try await self.provider.deleteInstance(vm, of: record.id)
         }
@@ -153,7 +160,7 @@ extension SandboxSupervisor {
                 if Task.isCancelled { return false }
                 let fault = error as? ProviderError
                 if let fault { metrics.deletionFailures.increment(fault.code.description) }
-                let wait = backoff.wait(advised: fault?.advice.wait, random: clock.random())
+                let wait = backoff.wait(advised: fault?.wait, random: clock.random())
                 noting(error)
                 log.warning(
                     "Could not \(what); trying again",
@@ -165,7 +172,14 @@ extension SandboxSupervisor {
     }
 }
 
-extension ProviderError.Advice {
-    /// The advised wait. The advice to give up is ignored: the deletion is retried until the VM is deleted.
-    fileprivate var wait: Duration? { if case .retry(let wait) = self { wait } else { nil } }
+extension ProviderError {
+    /// How long a VM with other tags is left alone before the deletion is tried again: an operator has to restore them.
+    private static var foreignPause: Duration { .seconds(300) }
+
+    /// The wait before the deletion is tried again. The advice to give up is ignored: the deletion is retried until the
+    /// VM is deleted.
+    fileprivate var wait: Duration? {
+        if case .retry(let wait) = advice { return code == .foreign ? max(wait, Self.foreignPause) : wait }
+        return code == .foreign ? Self.foreignPause : nil
+    }
 }

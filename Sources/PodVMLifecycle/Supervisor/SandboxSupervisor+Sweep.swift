@@ -37,13 +37,35 @@ extension SandboxSupervisor {
             return
         }
         let now = clock.now
+        let inUse = sandboxesInUse(of: listed, now: now)
         let findings = orphans.withLock { orphans in
-            let owned = table.withLock { $0.owners }.union(before)
+            let owned = table.withLock { table in
+                table.recordless = inUse.filter { !table.owners.contains($0.key) }
+                return table.owners
+            }.union(before).union(inUse.keys)
             return orphans.look(at: listed, owned: owned, now: now)
         }
         if !findings.new.isEmpty { tell(of: findings.new) }
         for orphan in findings.due { pool.start { await self.delete(orphan) } }
+        endSetAside(by: listed, now: now)
         metrics.sweeps.increment()
+        count()
+    }
+
+    /// The sandboxes of listed VMs whose agent connection was in use within the grace time, with their VMs.
+    ///
+    /// A shim of such a sandbox lives, whatever happened to the sandbox's record.
+    private func sandboxesInUse(
+        of listed: [ListedInstance], now: ContinuousClock.Instant
+    ) -> [SandboxID: InstanceID] {
+        var inUse: [SandboxID: InstanceID] = [:]
+        for vm in listed {
+            guard let sandbox = options.owner.sandbox(of: vm), let use = connector.lastUse(of: sandbox),
+                use.duration(to: now) < options.orphanGraceTime
+            else { continue }
+            inUse[sandbox] = vm.id
+        }
+        return inUse
     }
 
     private func tell(of orphans: [OrphanWatch.Orphan]) {
@@ -65,10 +87,18 @@ extension SandboxSupervisor {
             .with("pod", vm.tags[InstanceTags.pod] ?? "").with("namespace", vm.tags[InstanceTags.namespace] ?? "")
         log.warning("The VM has had no sandbox for the grace time; deleting it")
         metrics.orphans.increment()
-        let isDeleted = await insist(on: "delete the VM", log) {
-            try await self.provider.deleteInstance(vm.id, of: sandbox)
-        }
+        let isDeleted = await insist(on: "delete the VM", log) { try await self.deleteUnlessForeign(orphan, log) }
         orphans.withLock { $0.forget(vm.id) }
-        if isDeleted { log.info("The VM is deleted") }
+        if isDeleted { log.info("The VM is no orphan any more") }
+    }
+
+    /// Deletes an orphan. A VM whose tags have changed is no orphan of this node any more.
+    private func deleteUnlessForeign(_ orphan: OrphanWatch.Orphan, _ log: Logger) async throws(ProviderError) {
+        do throws(ProviderError) {
+            try await provider.deleteInstance(orphan.vm.id, of: orphan.sandbox)
+        } catch {
+            guard error.code == .foreign else { throw error }
+            log.warning("The VM's tags have changed; it is not deleted", [LogField("error", error)])
+        }
     }
 }

@@ -87,10 +87,10 @@ public final class SandboxSupervisor: Sendable {
     /// Adopts the sandboxes of an earlier process: running VMs stay on record; a start or stop in progress ends in a
     /// deletion.
     ///
-    /// - Throws: ``LifecycleError`` when the pods directory cannot be created or listed. A record that cannot be read
-    ///   is logged and left in place; the other records are adopted.
+    /// - Throws: ``LifecycleError`` when the pods directory cannot be created or listed. A sandbox whose record cannot be
+    ///   used is logged and set aside; the other records are adopted.
     public func load() async throws(LifecycleError) {
-        let loaded: LoadedRecords
+        var loaded: LoadedRecords
         do {
             loaded = try await store.load()
         } catch {
@@ -98,11 +98,8 @@ public final class SandboxSupervisor: Sendable {
                 error.isOutOfSpace ? .resourceExhausted : .internal,
                 "The pods directory cannot be used: \(error). Check -pods-dir and its permissions.", cause: error)
         }
-        for (id, reason) in loaded.unreadable.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
-            logger.error(
-                "A sandbox's record cannot be read; it is left in place, because a VM may belong to it. Use the version that wrote it, or delete VM and directory by hand",
-                [LogField("sandbox", id), LogField("error", reason)])
-        }
+        loaded.check(owner: options.owner, scope: provider.scope)
+        setAside(loaded)
         if loaded.goDirectories > 0 {
             logger.warning(
                 """
@@ -110,9 +107,8 @@ public final class SandboxSupervisor: Sendable {
                 Once that adaptor's pods are gone, remove the directories
                 """, [LogField("count", loaded.goDirectories)])
         }
-        table.withLock { $0.unreadable = loaded.unreadable }
         // Adopt all of them before any continues: a resource that one sandbox releases may belong to another.
-        for id in loaded.records.map(\.id) + Array(loaded.unreadable.keys) {
+        for id in loaded.records.map(\.id) + Array(table.withLock { $0.setAside.keys }) {
             connector.adopt(id, in: store.directory(of: id))
         }
         table.withLock { table in
@@ -122,7 +118,7 @@ public final class SandboxSupervisor: Sendable {
             }
         }
         count()
-        await withDiscardingTaskGroup { group in
+        await withDiscardingTaskGroup { [loaded] group in
             for record in loaded.records {
                 group.addTask { await self.adopt(record, isStopped: loaded.stopped.contains(record.id)) }
             }
@@ -140,7 +136,8 @@ public final class SandboxSupervisor: Sendable {
         }
         guard let result else { return }
         if let failure = result.failure {
-            log.warning("The deletion of a sandbox could not be recorded; it goes on", [LogField("error", failure)])
+            log.warning(
+                "A sandbox's record could not be written; the sandbox is continued", [LogField("error", failure)])
         }
         if result.isEnding {
             beginEnding(of: record.id)
@@ -173,7 +170,7 @@ public final class SandboxSupervisor: Sendable {
     }
 
     /// All sandboxes that have not ended, the oldest first.
-    public func sandboxes() -> [SandboxSummary] { table.withLock { $0.summaries } }
+    public func sandboxes() -> [SandboxSummary] { table.withLock { $0.summaries(usedScope: provider.scope) } }
 }
 
 extension SandboxSupervisor {

@@ -24,8 +24,10 @@ struct SandboxTable {
     }
 
     var entries: [SandboxID: Entry] = [:]
-    /// Records that cannot be read, and why.
-    var unreadable: [SandboxID: String] = [:]
+    /// The sandboxes whose records cannot be used.
+    var setAside: [SandboxID: SetAside] = [:]
+    /// The sandboxes without a record whose VM was in the last list, and whose agent connection is in use.
+    var recordless: [SandboxID: InstanceID] = [:]
     /// Set, and replaced by a new event, whenever a VM gets its address.
     var arrival = Event()
     /// Whether the supervisor refuses new sandboxes and VMs because the process ends.
@@ -41,29 +43,51 @@ struct SandboxTable {
     /// The sandboxes that no call works on, and that are not being torn down.
     var idle: [Entry] { entries.values.filter(\.isIdle) }
 
-    /// The sandboxes that own a VM, or may own one. A sandbox whose record cannot be read still owns its VM.
-    var owners: Set<SandboxID> { Set(entries.keys).union(unreadable.keys) }
+    /// The sandboxes that own a VM, or may own one. A sandbox that is set aside still owns its VM.
+    var owners: Set<SandboxID> { Set(entries.keys).union(setAside.keys) }
 
     /// The VM of a pod; nil if there is none. The newest VM, if an older one is not deleted yet.
     func vm(ofPod name: String, in namespace: String) -> InstanceID? {
         entries.values.map(\.sandbox.record)
-            .filter { $0.podName == name && $0.podNamespace == namespace && $0.state.addresses != nil }
+            .filter { $0.podName == name && $0.podNamespace == namespace && $0.state.instance != nil }
             .max { $0.created < $1.created }?.state.vm
     }
 
     /// Each sandbox's state, in no particular order.
     var states: [SandboxSummary.State] {
-        entries.values.map { .init($0.sandbox.state) } + unreadable.map { _ in .unreadable }
+        entries.values.map { .init($0.sandbox.state) } + setAside.map { _ in .unreadable } + recordless.map { _ in .unreadable }
     }
 
-    var summaries: [SandboxSummary] {
-        let known = entries.values.map { SandboxSummary($0.sandbox.record, failure: $0.failure) }
-        let unknown = unreadable.map { id, reason in
+    /// All sandboxes, the oldest first. `usedScope` is the provider's.
+    func summaries(usedScope: CloudScope) -> [SandboxSummary] {
+        let known = entries.values.map { entry in
             SandboxSummary(
-                id: id.rawValue, podName: "", podNamespace: "", state: .unreadable, vm: InstanceID(rawValue: ""),
-                created: 0, failure: reason)
+                entry.sandbox.record, failure: entry.failure ?? entry.sandbox.record.fault(usedScope: usedScope))
         }
-        return (known + unknown).sorted { ($0.created, $0.id) < ($1.created, $1.id) }
+        let unknown = setAside.map { SandboxSummary(unreadable: $0, $1.record, failure: $1.explanation) }
+        let recordless = recordless.map { id, vm in
+            SandboxSummary(
+                unreadable: id, vm: vm,
+                failure: """
+                    The sandbox has no record, and its agent connection is in use: its VM is not deleted as long as that \
+                    is so. Check that -pods-dir names the right directory.
+                    """)
+        }
+        return (known + unknown + recordless).sorted { ($0.created, $0.id) < ($1.created, $1.id) }
+    }
+}
+
+extension SandboxRecord {
+    /// What is wrong with a sandbox whose record can be used: its VM no longer runs, or is elsewhere.
+    fileprivate func fault(usedScope: CloudScope) -> String? {
+        if case .failed(_, let reason) = state { return reason }
+        return state.mayHaveVM && scope != usedScope ? elsewhere(usedScope) : nil
+    }
+
+    /// Why the VM cannot be found or deleted with the present configuration.
+    func elsewhere(_ usedScope: CloudScope) -> String {
+        "The VM is in \(scope), and this adaptor is configured for \(usedScope). Start the adaptor with the former "
+            + "configuration until the VM is deleted."
     }
 }
 
@@ -71,8 +95,20 @@ extension SandboxSummary {
     init(_ record: SandboxRecord, failure: String?) {
         self.init(
             id: record.id.rawValue, podName: record.podName, podNamespace: record.podNamespace,
-            state: State(record.state), vm: record.state.vm, address: record.state.addresses?.first,
+            state: State(record.state), vm: record.state.vm, address: record.state.instance?.addresses.first,
             created: record.created, failure: failure)
+    }
+
+    fileprivate init(unreadable id: SandboxID, _ record: SandboxRecord?, failure: String) {
+        self.init(
+            id: id.rawValue, podName: record?.podName ?? "", podNamespace: record?.podNamespace ?? "",
+            state: .unreadable, vm: record?.state.vm ?? InstanceID(rawValue: ""), created: record?.created ?? 0,
+            failure: failure)
+    }
+
+    fileprivate init(unreadable id: SandboxID, vm: InstanceID, failure: String) {
+        self.init(
+            id: id.rawValue, podName: "", podNamespace: "", state: .unreadable, vm: vm, created: 0, failure: failure)
     }
 }
 
@@ -84,6 +120,7 @@ extension SandboxSummary.State {
         case .creating: self = .creating
         case .booting: self = .booting
         case .running: self = .running
+        case .failed: self = .failed
         case .deleting, .gone: self = .deleting
         }
     }

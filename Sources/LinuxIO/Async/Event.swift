@@ -14,14 +14,14 @@ public final class Event: Sendable {
     /// Whether the event has happened.
     public var isSet: Bool { state.withLock { $0.isSet } }
 
-    /// Sets the event, and wakes all tasks that wait for the event. Idempotent.
+    /// Sets the event, and wakes all tasks that wait for the event, in the order of their arrival. Idempotent.
     public func set() {
         let waiters = state.withLock { state in
             state.isSet = true
             defer { state.waiters = [:] }
             return state.waiters
         }
-        for waiter in waiters.values { waiter.resume() }
+        for waiter in waiters.sorted(by: { $0.key < $1.key }) { waiter.value.resume() }
     }
 
     /// Suspends until the event has happened or the caller is cancelled.

@@ -153,7 +153,7 @@ public final class SandboxSupervisor: Sendable {
         await pool.run()
         let teardowns = table.withLock { table in
             table.isOver = true
-            return table.entries.values.compactMap(\.teardown)
+            return table.ordered.compactMap(\.teardown)
         }
         for teardown in teardowns { teardown.quickPart.set() }
     }
@@ -164,7 +164,7 @@ public final class SandboxSupervisor: Sendable {
     public func refuseStarts() {
         let calls = table.withLock { table in
             table.isClosing = true
-            return table.entries.values.compactMap(\.call)
+            return table.ordered.compactMap(\.call)
         }
         for call in calls { call.interrupt() }
     }

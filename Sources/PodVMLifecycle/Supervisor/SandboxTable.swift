@@ -40,8 +40,16 @@ struct SandboxTable {
         entries.values.first { $0.sandbox.state.vm == vm }?.sandbox.record
     }
 
-    /// The sandboxes that no call works on, and that are not being torn down.
-    var idle: [Entry] { entries.values.filter(\.isIdle) }
+    /// The sandboxes, the oldest first: the order of a dictionary differs from one process to the next.
+    var ordered: [Entry] {
+        entries.values.sorted {
+            let (one, other) = ($0.sandbox.record, $1.sandbox.record)
+            return (one.created, one.id.rawValue) < (other.created, other.id.rawValue)
+        }
+    }
+
+    /// The sandboxes that no call works on, and that are not being torn down, the oldest first.
+    var idle: [Entry] { ordered.filter(\.isIdle) }
 
     /// The sandboxes that own a VM, or may own one. A sandbox that is set aside still owns its VM.
     var owners: Set<SandboxID> { Set(entries.keys).union(setAside.keys) }

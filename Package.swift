@@ -158,6 +158,10 @@ let package = Package(
             dependencies: [
                 "AzureProvider", "Doubles", "FakeCloud", "HTTPTransport", "LinuxIO", "PodVMLifecycle", "Telemetry",
             ], path: "Tests/ScaleRig", swiftSettings: strict),
+        .target(
+            name: "Simulation", dependencies: ["LinuxIO", "PodVMLifecycle", "Telemetry"], path: "Tests/Simulation",
+            swiftSettings: strict),
+        tests("SimulationTests", ["Doubles", "Simulation"]),
         tests("PodVMLifecycleTests", ["Doubles", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
         tests("ConfigurationTests", ["Configuration", "Telemetry"]),
         tests("LinuxIOTests", ["LinuxIO", "TestSupport"]),
@@ -285,8 +289,8 @@ func modules(below targets: [Target], in all: [Target]) -> [Target] {
     return all.filter { needed.contains($0.name) }
 }
 
-// Benchmarks and fuzzers reach the modules without making them products: scripts/bench and scripts/fuzz set PEERPODS_TARGETS,
-// and `swift build` by itself does not build them.
+// Benchmarks, fuzzers and the simulation reach the modules without making them products: scripts/bench, scripts/fuzz and
+// scripts/simulate set PEERPODS_TARGETS, and `swift build` by itself does not build them.
 switch Context.environment["PEERPODS_TARGETS"] {
 case "benchmarks":
     package.targets.append(
@@ -321,5 +325,9 @@ case "fuzz":
         fuzzer("InitdataFuzzer", of: "PodVMBoot"),
     ]
     package.targets = modules(below: fuzzers, in: package.targets) + fuzzers
+case "simulation":
+    package.products = []
+    let simulate = program("simulate", runs: "Simulation", in: "Tests/Programs")
+    package.targets = modules(below: [simulate], in: package.targets) + [simulate]
 default: break
 }

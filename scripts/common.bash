@@ -9,6 +9,7 @@ debug_scratch=$root/.build
 thread_scratch=$root/.build/thread-sanitizer
 release_scratch=$root/.build/static-release
 fuzz_scratch=$root/.build/fuzz
+simulation_scratch=$root/.build/simulation
 # The build of the programs that other machines run. The Swift runtime is linked statically, and the loader searches for
 # libraries only in the system's directories. Two builds of one commit have the same bytes (scripts/reproducible): no path of
 # this machine is in a program (-file-prefix-map), and neither is debug information nor a hash of the compiler's input, because

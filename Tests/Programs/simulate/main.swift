@@ -1,0 +1,4 @@
+internal import LinuxIO
+internal import Simulation
+
+Process.run(SimulateCommand.main(arguments:environment:))

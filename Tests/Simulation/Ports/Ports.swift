@@ -1,0 +1,41 @@
+internal import PodVMLifecycle
+
+/// A defect that a schedule plants, so that the simulation shows that it can fail.
+package enum Defect: String, CaseIterable, Sendable {
+    /// The record of a new VM is not written.
+    case noRecord = "no-record"
+    /// The record of a new VM is not synced.
+    case noSync = "no-sync"
+    /// The VMs without an owner are not looked for.
+    case noSweep = "no-sweep"
+    /// Every sandbox of an earlier process is deleted.
+    case deleteAtLoad = "delete-at-load"
+    /// A failed deletion of a VM counts as a deletion.
+    case trustFailedDeletion = "trust-failed-deletion"
+    /// The VXLAN number is released when the pod is disconnected.
+    case earlyRelease = "early-release"
+    /// The numbers of the sandboxes of an earlier process are not reserved.
+    case noAdoption = "no-adoption"
+    /// A port continues on Swift's own pool.
+    case escape = "escape"
+}
+
+/// The ports of one simulated process.
+struct Ports {
+    let store: any RecordStore
+    let provider: any CloudProvider
+    let connector: any PodConnector
+    let namespaces: any PodNamespaces
+    let clock: any LifecycleClock
+
+    init(world: World, process: Int, defect: Defect?) {
+        let store = SimulatedStore(world: world, process: process)
+        let provider = SimulatedProvider(world: world, process: process)
+        let connector = SimulatedConnector(world: world, process: process)
+        namespaces = SimulatedNamespaces(world: world)
+        clock = SimulatedClock(world: world, process: process)
+        self.store = defect.map { DefectiveStore(store: store, defect: $0) } ?? store
+        self.provider = defect.map { DefectiveProvider(provider: provider, defect: $0) } ?? provider
+        self.connector = defect.map { DefectiveConnector(connector: connector, defect: $0) } ?? connector
+    }
+}

@@ -1,0 +1,154 @@
+internal import PodVMLifecycle
+
+// The steps of a schedule, which its random numbers choose.
+
+extension Schedule {
+    /// The mean number of steps with an unfinished operation between two crashes.
+    private static let stepsBetweenCrashes = 150
+
+    /// Whether every shim has ended, and only the supervisor may have work.
+    var isQuiet: Bool { world.withState { state in state.pods.allSatisfy { $0.isOver && !$0.hasNamespace } } }
+
+    /// One step with faults.
+    func makeStep() {
+        if let current, random(Self.stepsBetweenCrashes) == 0, hasOperations { return crash(current) }
+        let choice = random(100)
+        if choice < 70, runJob() { return }
+        if choice < 92, completeOperation() { return }
+        switch random(200) {
+        case 0..<120: actAsShim()
+        case 120..<170: passTime()
+        case 170..<182: changeDisk()
+        case 182..<188: changeCloud()
+        case 188..<190: disturbVM()
+        case 190..<192: jumpWallClock()
+        case 192: cutPower()
+        case 193: terminate()
+        default: if current == nil { startProcess() }
+        }
+    }
+
+    private var hasOperations: Bool { world.withState { !$0.operations.isEmpty } }
+
+    /// One step without faults: everything that can be done is done before time passes.
+    func makeSettlingStep() {
+        if current == nil { startProcess() }
+        if runJob() || completeOperation() { return }
+        if isEnding { return terminate() }
+        if finishShims() { return }
+        passTime()
+    }
+
+    private var isEnding: Bool {
+        world.withState { state in current.map { state.processes[$0.id] == .ending } ?? false }
+    }
+
+    func random(_ limit: Int) -> Int { world.withState { $0.random.below(limit) } }
+
+    /// Runs a ready job; false if there is none.
+    private func runJob() -> Bool {
+        guard let process = current else { return false }
+        let ready = process.executor.ready
+        guard ready > 0 else { return false }
+        let index = world.withState { state in
+            let index = state.random.below(ready)
+            state.note(.job, process.id, index)
+            return index
+        }
+        process.executor.run(at: index)
+        if process.executor.escapes > 0 {
+            world.withState { $0.check(.noEscape, false, "a job came from another thread") }
+        }
+        buryEnded(process)
+        return true
+    }
+
+    /// Completes an operation that is ready; false if there is none.
+    private func completeOperation() -> Bool {
+        let resume: (() -> Void)? = world.withState { state in
+            guard !state.operations.isEmpty else { return nil }
+            let first = state.random.below(state.operations.count)
+            for offset in state.operations.indices {
+                let index = (first + offset) % state.operations.count
+                guard state.isReady(state.operations[index]) else { continue }
+                let operation = state.operations.remove(at: index)
+                return operation.finish(&state, operation.isCancelled ? .cancelled : .completed)
+            }
+            return nil
+        }
+        resume?()
+        return resume != nil
+    }
+
+    /// Lets the time pass until a task wakes or a late request takes effect.
+    private func passTime() {
+        let wake: ((Bool) -> Void)? = world.withState { state in
+            let sleeper = state.sleepers.indices.min { state.sleepers[$0].due < state.sleepers[$1].due }
+            let request = state.lateRequests.indices.min { state.lateRequests[$0].due < state.lateRequests[$1].due }
+            let due = [sleeper.map { state.sleepers[$0].due }, request.map { state.lateRequests[$0].due }]
+            // Without a sleeper, there is no task that could notice the time.
+            let now = due.compactMap(\.self).min() ?? state.time + .seconds(1)
+            state.time = max(state.time, now)
+            state.note(.time)
+            if let request, state.lateRequests[request].due <= now {
+                state.lateRequests.remove(at: request).apply(&state)
+                return nil
+            }
+            return sleeper.map { state.sleepers.remove(at: $0).wake }
+        }
+        wake?(true)
+    }
+
+    private func changeDisk() {
+        world.withState { state in
+            let isHealthy = state.disk.condition == .healthy
+            // Faults are rarer and shorter than their absence.
+            guard !isHealthy || state.random.chance(25) else { return }
+            let condition: DiskCondition = isHealthy ? state.random.pick([.full, .readOnly, .failing]) : .healthy
+            state.disk.condition = condition
+            state.note(.diskChanges, -1, condition.rawValue)
+        }
+    }
+
+    private func changeCloud() {
+        world.withState { state in
+            state.cloud.faultPercent = state.random.pick([0, 5, 20, 50])
+            state.note(.cloudChanges, -1, state.cloud.faultPercent)
+        }
+    }
+
+    /// A VM vanishes, or its tags are removed.
+    private func disturbVM() {
+        world.withState { state in
+            let ours = state.cloud.vms.indices.filter {
+                !state.cloud.vms[$0].isForeign && !state.cloud.vms[$0].isTampered
+            }
+            guard !ours.isEmpty else { return }
+            let index = state.random.pick(ours)
+            let vm = state.cloud.vms[index]
+            let pod = state.pods.firstIndex { $0.id.rawValue == vm.tags[InstanceTags.sandbox] } ?? -1
+            if state.random.chance(70) {
+                state.cloud.vms.remove(at: index)
+                if pod >= 0 {
+                    state.pods[pod].isVMGone = true
+                    state.loseAgent(of: state.pods[pod].id)
+                }
+                state.count(.vmVanished)
+                state.note(.vmVanished, pod, vm.serial)
+            } else {
+                state.cloud.vms[index].tags = [:]
+                state.cloud.vms[index].isTampered = true
+                state.count(.tagsChanged)
+                state.note(.tagsChanged, pod, vm.serial)
+            }
+        }
+    }
+
+    private func jumpWallClock() {
+        world.withState { state in
+            state.wallClockOffset += Int64(state.random.within(-86_400...86_400))
+            state.count(.wallClockJump)
+            state.note(.wallClockJumps)
+        }
+    }
+}

@@ -1,0 +1,114 @@
+internal import PodVMLifecycle
+
+// The rules that hold after every step.
+
+extension WorldState {
+    /// Checks the step that a write makes in a sandbox's record.
+    mutating func checkTransition(to record: SandboxRecord) {
+        let pod = pod(of: record.id)
+        guard let directory = disk.directory(of: record.id), let before = directory.record?.state else { return }
+        let isLegal = before == record.state || before.leads(to: record.state)
+        check(
+            .recordsMoveForward, isLegal || directory.hasFailedWrite && record.state.isEnding,
+            "the record of pod \(pod) went from \(before.name) to \(record.state.name)")
+        check(
+            .livePodKept, pod < 0 || !pods[pod].needsVM || !record.state.isEnding,
+            "the record of pod \(pod) became \(record.state.name)")
+        checkOwners(of: record)
+    }
+
+    private mutating func checkOwners(of record: SandboxRecord) {
+        guard record.state.mayHaveVM else { return }
+        let isShared = disk.directories.contains { other in
+            guard other.id != record.id, let state = other.record?.state else { return false }
+            return state.mayHaveVM && state.vm == record.state.vm
+        }
+        check(.vmOwnedOnce, !isShared, "VM \(record.state.vm) has two records")
+    }
+
+    /// Checks a request for a new VM: the record must be on the platter.
+    mutating func checkCreation(of sandbox: SandboxID) {
+        let (pod, state) = (pod(of: sandbox), disk.durableState(of: sandbox))
+        check(
+            .recordBeforeEffect, state?.mayHaveVM ?? false,
+            "the VM of pod \(pod) was requested, and its durable record is \(state?.name ?? "missing")")
+    }
+
+    /// Checks the VXLAN numbers of the VMs and of the sandboxes. A VM without a directory is an orphan, and exempt.
+    mutating func checkVMs() {
+        for vm in cloud.vms where !vm.isForeign && !vm.isTampered {
+            guard let number = vm.number else { continue }
+            let sandbox = vm.tags[InstanceTags.sandbox] ?? ""
+            guard disk.directories.contains(where: { $0.id.rawValue == sandbox }) else { continue }
+            let other = disk.directories.first { $0.number == number && $0.id.rawValue != sandbox }
+            check(.numberNotShared, other == nil, "VM \(vm.serial) and another pod have the number \(number)")
+        }
+    }
+
+    /// Checks that a number is released only after the VM has been deleted.
+    mutating func checkRelease(of sandbox: SandboxID) {
+        // A VM that was created after its deletion has an orphan's fate, and the node does not know its number.
+        let vm = cloud.vms.first { $0.tags[InstanceTags.sandbox] == sandbox.rawValue && !$0.isTampered && !$0.isLate }
+        let pod = pod(of: sandbox)
+        check(
+            .numberHeldUntilDeletion, vm == nil,
+            "the number of pod \(pod) was released, and VM \(vm?.serial ?? 0) exists")
+    }
+}
+
+extension SandboxState {
+    /// Whether the state machine has this step.
+    fileprivate func leads(to next: SandboxState) -> Bool {
+        switch (self, next) {
+        case (.preparing, .prepared), (.preparing, .gone), (.prepared, .creating), (.prepared, .gone),
+            (.creating, .booting), (.creating, .deleting), (.booting, .creating), (.booting, .running),
+            (.booting, .deleting), (.running, .deleting), (.deleting, .gone):
+            true
+        default: false
+        }
+    }
+}
+
+extension WorldState {
+    /// Checks what must hold once all faults have ended and time has passed.
+    mutating func checkRest() {
+        for vm in cloud.vms where !vm.isForeign && !vm.isTampered {
+            let owner = disk.directories.first { $0.id.rawValue == vm.tags[InstanceTags.sandbox] }
+            // A sandbox whose record is damaged may own a VM.
+            let isOwned = owner.map { $0.record.map { $0.state.mayHaveVM && !$0.state.isEnding } ?? true } ?? false
+            check(.noVMWithoutOwner, isOwned, "VM \(vm.serial) (\(vm.name)) is left")
+        }
+        for (index, pod) in pods.enumerated() { checkRest(of: pod, index) }
+        check(
+            .foreignUntouched, cloud.vms.count { $0.isForeign } == 4, "a VM of another node or cluster is missing")
+    }
+
+    private mutating func checkRest(of pod: Pod, _ index: Int) {
+        let directory = disk.directory(of: pod.id)
+        let isDamaged = directory.map { $0.record == nil } ?? false
+        switch pod.phase {
+        case .running:
+            if pod.isVMGone { break }
+            let isRunning = if case .running = directory?.record?.state { true } else { false }
+            check(
+                .livePodRuns, isRunning, "the record of pod \(index) is \(directory?.record?.state.name ?? "missing")")
+            check(
+                .livePodRuns, cloud.vms.contains { $0.tags[InstanceTags.sandbox] == pod.id.rawValue || $0.isTampered },
+                "pod \(index) has no VM")
+        case .stopped, .dead:
+            // Without a network namespace, only StopVM removes a sandbox.
+            let isWatched = !pod.request.networkNamespacePath.isEmpty && !pod.hasNamespace
+            let isStopped = pod.phase == .stopped && !(directory?.hasReappeared ?? false)
+            // A VM whose tags were changed is not deleted, and keeps its sandbox.
+            let isTampered = cloud.vms.contains { $0.isTampered && $0.name == directory?.record?.state.vm }
+            guard isWatched || isStopped, !isDamaged, !isTampered else { break }
+            check(
+                .stoppedIsGone, directory == nil,
+                "the record of pod \(index) is \(directory?.record?.state.name ?? "damaged")")
+            check(.stoppedIsGone, node.number(of: pod.id) == nil, "pod \(index) has a VXLAN number")
+        case .new: check(.stoppedIsGone, directory == nil, "pod \(index) was never created, and has a record")
+        case .creating, .created, .starting, .failed, .stopping:
+            check(.comesToRest, false, "pod \(index) is \(pod.phase)")
+        }
+    }
+}

@@ -1,0 +1,55 @@
+import Doubles
+import Simulation
+import Testing
+
+@Suite("The simulation of the lifecycle")
+struct SimulationTests {
+    /// ThreadSanitizer makes a schedule ten times slower.
+    private let schedules = hasThreadSanitizer ? 200 : 2_000
+
+    @Test("every rule holds, and is checked, while every fault is injected")
+    func rules() async throws {
+        let report = try await Simulator.run(first: 1, count: schedules, threads: 2)
+        #expect(report.schedules == schedules)
+        #expect(report.failures.isEmpty, "\(report.failures)")
+        if hasThreadSanitizer { return }
+        for fault in Fault.allCases { #expect(report.faults[fault] > 0, "not injected: \(fault.rawValue)") }
+        for invariant in Invariant.allCases {
+            #expect(report.checks[invariant] > 0, "not checked: \(invariant.rawValue)")
+        }
+    }
+
+    @Test("the same seed makes the same steps")
+    func replay() {
+        for seed in UInt64(1)...50 {
+            let isSame = Simulator.trace(seed: seed).lines == Simulator.trace(seed: seed).lines
+            #expect(isSame, "Seed \(seed) is not repeatable. Does the lifecycle act in the order of a dictionary?")
+        }
+    }
+
+    @Test("another seed makes other steps")
+    func seeds() {
+        #expect(Simulator.trace(seed: 1).lines != Simulator.trace(seed: 2).lines)
+    }
+
+    @Test(
+        "a planted defect breaks a rule",
+        arguments: [
+            (Defect.noRecord, Invariant.recordBeforeEffect), (.noSync, .recordBeforeEffect),
+            (.noSweep, .noVMWithoutOwner), (.deleteAtLoad, .recordsMoveForward),
+            (.trustFailedDeletion, .numberHeldUntilDeletion), (.earlyRelease, .numberHeldUntilDeletion),
+            (.noAdoption, .numberNotShared),
+        ])
+    func defects(defect: Defect, invariant: Invariant) async throws {
+        let report = try await Simulator.run(first: 1, count: 5_000, threads: 1, defect: defect)
+        #expect(report.failures.first?.violation.invariant == invariant, "\(report.failures)")
+    }
+
+    @Test("a task that escapes from the executor breaks a rule")
+    func escape() async throws {
+        let report = try await Simulator.run(first: 1, count: 100, threads: 1, defect: .escape)
+        let broken = try #require(report.failures.first?.violation.invariant)
+        // A crash can come before the escaped task returns.
+        #expect(broken == .noEscape || broken == .processUnwinds)
+    }
+}

@@ -66,7 +66,9 @@ struct AgentDialer {
     }
 
     /// Retries until the agent answers or the timeout expires.
-    private func connect() async throws -> Stream {
+    ///
+    /// - Throws: `SystemCallError` with the last error of the agent's socket.
+    func connect() async throws -> Stream {
         let deadline = ContinuousClock.now.advanced(by: patience)
         while true {
             do {

@@ -79,6 +79,20 @@ public struct Dialer: Sendable {
         }
     }
 
+    /// Connects to the agent: for a session, if the forwarder supports sessions, otherwise for the agent's bytes alone.
+    /// The application protocol of the result tells which.
+    ///
+    /// - Throws: ``DialError``, or `CancellationError`.
+    package func connectForSession(deadline: ContinuousClock.Instant) async throws -> any ByteStream {
+        try await connect(deadline: deadline, noting: { _ in }) { () async throws -> any ByteStream in
+            do {
+                return try await attempt(until: deadline, speaking: SessionHello.applicationProtocol)
+            } catch let error as TLSError where error.code == .unknownProtocol {
+                return try await attempt(until: deadline)
+            }
+        }
+    }
+
     private func connect<Connection: Sendable>(
         deadline: ContinuousClock.Instant, noting note: @Sendable (DialError) -> Void,
         _ attempt: @Sendable () async throws -> Connection

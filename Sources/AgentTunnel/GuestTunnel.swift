@@ -8,6 +8,8 @@ public import Telemetry
 /// The time for a handshake is limited, and when too many handshakes are in progress, the oldest is dropped.
 ///
 /// A node that requests an application protocol (ALPN) of the tunnel is connected to that service instead of the agent.
+/// With the protocol of sessions, its connection to the agent outlives a broken connection to the node: `docs/session.md`
+/// describes it.
 public struct GuestTunnel: Sendable {
     /// The limits for the node, and for clients that are not authenticated yet.
     public struct Limits: Sendable {
@@ -28,6 +30,10 @@ public struct GuestTunnel: Sendable {
         public var agentStart = Duration.seconds(150)
         /// The time within which a broken path to the node is detected.
         public var silence = Duration.seconds(30)
+        /// The time limits of sessions.
+        public var session = SessionTimes()
+        /// The limit of sessions of a client certificate.
+        public var sessions = 64
 
         /// The defaults.
         public init() {}
@@ -43,7 +49,8 @@ public struct GuestTunnel: Sendable {
     private let protocols: [String: ProtocolHandler]
     private let serviceConnections: ConnectionLimit
     private let context: TLSContext?
-    private let agent: SocketAddress
+    private let agent: AgentDialer
+    private let sessions: GuestSessions
     private let makeFilter: FilterFactory
     private let limits: Limits
     private let loop: EpollLoop
@@ -61,10 +68,15 @@ public struct GuestTunnel: Sendable {
     ) {
         self.listener = listener
         self.context = context
-        self.agent = agent
         self.limits = limits
         self.loop = loop
-        log = RateLimitedLogger(logger)
+        let log = RateLimitedLogger(logger)
+        let dialer = AgentDialer(agent, on: loop, patience: limits.agentStart)
+        self.log = log
+        self.agent = dialer
+        sessions = GuestSessions(limit: limits.sessions) {
+            GuestSession(dialer, limits.session, filter: filter(), on: loop, log: log)
+        }
         self.protocols = protocols
         serviceConnections = ConnectionLimit(limits.services)
         makeFilter = filter
@@ -99,11 +111,11 @@ public struct GuestTunnel: Sendable {
         near.setKeepAlive(userTimeout: limits.silence)
         do {
             let node = try await authenticate(near, pendingHandshakes)
-            if let name = (node as? TLSStream)?.applicationProtocol, let handler = protocols[name] {
-                return try await serve(node, handler)
+            if let node = node as? TLSStream, let name = node.applicationProtocol {
+                if name == SessionHello.applicationProtocol { return try await sessions.serve(node) }
+                if let handler = protocols[name] { return try await serve(node, handler) }
             }
-            let call = try await AgentDialer(agent, on: loop, patience: limits.agentStart).answer(node)
-            guard let call else { return }
+            guard let call = try await agent.answer(node) else { return }
             try await relay(node, call.agent, filter: makeFilter(), held: call.held)
         } catch is CancellationError {
         } catch {
@@ -125,7 +137,8 @@ public struct GuestTunnel: Sendable {
         let ticket = pendingHandshakes.enter(near)
         defer { pendingHandshakes.leave(ticket) }
         return try await TLSStream.accept(
-            over: near, context: context, protocols: protocols.keys, deadline: .now.advanced(by: limits.handshake))
+            over: near, context: context, protocols: [SessionHello.applicationProtocol] + protocols.keys,
+            deadline: .now.advanced(by: limits.handshake))
     }
 }
 

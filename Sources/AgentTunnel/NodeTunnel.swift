@@ -1,12 +1,13 @@
 public import LinuxIO
+internal import TLS
 public import Telemetry
 
 /// The node's end of one sandbox's tunnel.
 ///
 /// With its first byte, each connection to the agent socket gets one connection to the VM's forwarder. When one of them
-/// closes, the other closes too. The tunnel does not decode the bytes, so it cannot answer calls in flight when the
-/// path to the VM breaks. It closes the shim's connection, and ttrpc's clients return an error for each of these calls.
-/// The next connection dials again.
+/// closes, the other closes too. If the forwarder supports sessions, the connection is a session: when the path to the
+/// VM breaks, it waits for up to a minute and continues. Without sessions, and after that time, the tunnel closes the
+/// shim's connection, and ttrpc's clients return an error for each call in flight. The next connection dials again.
 public struct NodeTunnel: Sendable {
     /// The limits of one sandbox.
     public struct Limits: Sendable {
@@ -16,6 +17,11 @@ public struct NodeTunnel: Sendable {
         public var dialing = Duration.seconds(30)
         /// The time for which an unused connection to the forwarder is kept for the next client.
         public var preconnectedIdle = Duration.seconds(10)
+        /// The limit of simultaneous sessions. Further connections do not survive a broken path to the VM. The limit of
+        /// the forwarder is higher, because sessions that have ended here may be suspended there.
+        public var sessions = 32
+        /// The time limits of sessions.
+        public var session = SessionTimes()
 
         /// The defaults.
         public init() {}
@@ -27,7 +33,9 @@ public struct NodeTunnel: Sendable {
     private let limits: Limits
     private let loop: EpollLoop
     private let log: RateLimitedLogger
+    private let counters: SessionCounters
     private let use = SocketUse()
+    private let sessions: ConnectionLimit
 
     /// The last time at which a client was connected to the agent socket. It is now while a client is connected, and
     /// nil before the first client.
@@ -38,11 +46,11 @@ public struct NodeTunnel: Sendable {
 
     /// Makes a tunnel that owns and serves the agent socket `listener`.
     ///
-    /// `preconnected` is a connection to the forwarder without any sent bytes. The first client gets it, unless it
-    /// breaks before.
+    /// `preconnected` is a connection to the forwarder without any sent bytes, made with
+    /// ``Dialer/connectForSession(deadline:)``. The first client gets it, unless it breaks before.
     public init(
         _ listener: Listener, to dialer: Dialer, preconnected: (any ByteStream)? = nil, limits: Limits = Limits(),
-        on loop: EpollLoop, logger: Logger = .silent
+        counters: SessionCounters = SessionCounters(), on loop: EpollLoop, logger: Logger = .silent
     ) {
         self.listener = listener
         self.dialer = dialer
@@ -50,6 +58,8 @@ public struct NodeTunnel: Sendable {
         self.limits = limits
         self.loop = loop
         log = RateLimitedLogger(logger)
+        self.counters = counters
+        sessions = ConnectionLimit(limits.sessions)
     }
 
     /// Serves until cancelled; then closes all connections.
@@ -62,11 +72,7 @@ public struct NodeTunnel: Sendable {
         }
         let connections = ConnectionLimit(limits.connections)
         try await withThrowingDiscardingTaskGroup { group in
-            group.addTask {
-                await preconnector.run(on: loop) {
-                    try await dialer.connect(deadline: .now.advanced(by: limits.dialing))
-                }
-            }
+            group.addTask { await preconnector.run(on: loop) { try await dial() } }
             while true {
                 let near = try await listener.accept()
                 guard connections.acquire() else {
@@ -95,7 +101,10 @@ public struct NodeTunnel: Sendable {
             if let ready = await preconnector.take() {
                 far = ready
             } else {
-                far = try await dialer.connect(deadline: .now.advanced(by: limits.dialing))
+                far = try await dial()
+            }
+            if let far = far as? TLSStream, far.applicationProtocol == SessionHello.applicationProtocol {
+                return try await carry(near, far)
             }
             try await relay(near, far)
         } catch is CancellationError {
@@ -104,6 +113,20 @@ public struct NodeTunnel: Sendable {
             near.close()
             log.warning("A tunnel connection failed: \(error)")
         }
+    }
+
+    private func dial() async throws -> any ByteStream {
+        try await dialer.connectForSession(deadline: .now.advanced(by: limits.dialing))
+    }
+
+    /// Carries a client in a session.
+    private func carry(_ near: Stream, _ far: TLSStream) async throws {
+        guard sessions.acquire() else {
+            far.close()
+            return try await relay(near, try await dialer.connect(deadline: .now.advanced(by: limits.dialing)))
+        }
+        defer { sessions.release() }
+        await NodeSession(near, to: dialer, limits.session, counters, on: loop, log: log).run(on: far)
     }
 }
 

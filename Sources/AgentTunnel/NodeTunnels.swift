@@ -27,6 +27,8 @@ public final class NodeTunnels: Sendable {
 
     private final class Attempt: Sendable {}
 
+    /// What happens to the sessions of all tunnels.
+    public let sessions = SessionCounters()
     private let state = Lock(State())
     private let pool = TaskPool()
     private let loop: EpollLoop
@@ -77,7 +79,8 @@ public final class NodeTunnels: Sendable {
         do {
             guard state.withLock({ $0.attempts[sandbox] }) === attempt else { throw CancellationError() }
             let listener = try Listener.listen(on: .unix(path: plan.socketPath), loop: loop)
-            let tunnel = NodeTunnel(listener, to: dialer, preconnected: spare, on: loop, logger: logger)
+            let tunnel = NodeTunnel(
+                listener, to: dialer, preconnected: spare, counters: sessions, on: loop, logger: logger)
             let child = pool.start { await Self.serve(tunnel, logger) }
             state.withLock { state in
                 state.tunnels[sandbox] = OpenTunnel(plan: plan, tunnel: tunnel, child: child)
@@ -91,7 +94,7 @@ public final class NodeTunnels: Sendable {
 
     private func connectAhead(_ dialer: Dialer, _ logger: Logger) async throws -> (any ByteStream)? {
         do {
-            return try await dialer.connect(deadline: .now.advanced(by: Self.spareTimeout))
+            return try await dialer.connectForSession(deadline: .now.advanced(by: Self.spareTimeout))
         } catch let error as DialError {
             logger.warning(
                 "A spare connection to the pod VM failed; kata's first connection takes longer",

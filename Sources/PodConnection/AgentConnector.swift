@@ -65,6 +65,7 @@ package struct AgentConnector: PodConnector {
     /// Adds the connector's gauges to `metrics`.
     package func register(in metrics: Metrics) {
         metrics.gauge("peerpods_tunnels", "Agent sockets that are served.") { Double(tunnels.count) }
+        tunnels.register(in: metrics)
         guard let manager = network.manager else { return }
         metrics.gauge("peerpods_pod_networks", "Pods that have a VXLAN identifier.") { Double(manager.count) }
     }

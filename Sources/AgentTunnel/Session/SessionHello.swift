@@ -23,6 +23,8 @@ package struct SessionHello: Equatable, Sendable {
         case resume = 2
     }
 
+    /// The name of the protocol in the TLS handshake (ALPN).
+    package static let applicationProtocol = "peerpod-session/1"
     /// Bytes of the message.
     package static let size = 25
 

@@ -16,6 +16,7 @@ struct SessionState {
     private var owesPong = false
     private var owesReport = false
     private var closing: SessionEnd?
+    private var isClosed = false
 
     /// The most unacknowledged bytes of a direction.
     static let window = 256 << 10
@@ -48,12 +49,13 @@ struct SessionState {
         case .end: outgoing.noteSent(1)
         case .ping: owesPing = false
         case .pong: owesPong = false
-        case .close: closing = nil
+        case .close: isClosed = true
         case .acknowledgement: break
         }
     }
 
     private func nextKind(room: Int) -> (SessionFrame.Kind, Int)? {
+        if isClosed { return nil }
         if let closing { return (.close, closing.rawValue) }
         if owesPong { return (.pong, 0) }
         if owesPing { return (.ping, 0) }
@@ -102,7 +104,7 @@ struct SessionState {
         outgoing.trim()
     }
 
-    /// Ends the session; the next frame says why.
+    /// Ends the session; the next and last frame says why.
     mutating func close(_ reason: SessionEnd) { closing = reason }
 
     /// Continues on a new connection, whose peer has received `position` bytes, the end included.

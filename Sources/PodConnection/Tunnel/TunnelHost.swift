@@ -1,5 +1,6 @@
 package import AgentTunnel
 package import PodVMLifecycle
+package import Telemetry
 
 /// Holds the node's ends of the tunnels: in this process, or in another one that outlives it.
 package protocol TunnelHost: Sendable {
@@ -30,6 +31,14 @@ package protocol TunnelHost: Sendable {
 
     /// Does the host's work until cancelled.
     func run() async
+
+    /// Adds the metrics of the tunnels that end with this process to `metrics`.
+    func register(in metrics: Metrics)
+}
+
+extension TunnelHost {
+    /// A host in another process has its own metrics.
+    package func register(in metrics: Metrics) {}
 }
 
 /// The tunnels of a node whose adaptor serves them itself. They end with this process.
@@ -53,4 +62,6 @@ struct LocalTunnels: TunnelHost {
     func closeAll() async -> Int { await tunnels.closeAll() }
 
     func run() async { await tunnels.run() }
+
+    func register(in metrics: Metrics) { tunnels.sessions.register(in: metrics) }
 }

@@ -1,0 +1,54 @@
+internal import LinuxIO
+
+/// Bytes for a socket that does not accept them yet.
+final class HeldBytes {
+    private let block: PooledBuffer
+    private var left: Range<Int>
+    /// The bytes of the session that count as passed on when these bytes are written.
+    private(set) var credit: Int
+
+    /// Bytes of this size and more keep the buffer in which they arrived. Smaller ones are copied.
+    private static let worthKeeping = 32 << 10
+
+    private init(_ block: consuming PooledBuffer, _ range: Range<Int>, credit: Int) {
+        self.block = block
+        left = range
+        self.credit = credit
+    }
+
+    /// Takes the bytes in `range` of `room`, and replaces `room` if it keeps the buffer.
+    static func take(from room: inout PooledBuffer, _ range: Range<Int>, credit: Int) -> HeldBytes {
+        guard range.count >= worthKeeping else {
+            return unsafe copy(UnsafeRawBufferPointer(rebasing: room.bytes[range]), credit: credit)
+        }
+        var block = BufferPool.shared.borrow()
+        swap(&block, &room)
+        return HeldBytes(block, range, credit: credit)
+    }
+
+    /// Copies `bytes`.
+    static func copy(_ bytes: UnsafeRawBufferPointer, credit: Int) -> HeldBytes {
+        let block = BufferPool.privateBlock(size: max(bytes.count, 1))
+        unsafe block.bytes.copyMemory(from: bytes)
+        return HeldBytes(block, 0..<bytes.count, credit: credit)
+    }
+
+    /// Writes to `sink` until it accepts no more. Returns how much of the credit is used, and whether all is written.
+    func write(to sink: Stream) throws -> (credit: Int, isDone: Bool) {
+        var used = 0
+        while !left.isEmpty {
+            guard let count = unsafe try sink.tryWrite(UnsafeRawBufferPointer(rebasing: block.bytes[left])) else {
+                return (spend(used), false)
+            }
+            left = left.dropFirst(count)
+            used += count
+        }
+        return (spend(credit), true)
+    }
+
+    private func spend(_ count: Int) -> Int {
+        let spent = min(count, credit)
+        credit -= spent
+        return spent
+    }
+}

@@ -1,0 +1,144 @@
+internal import LinuxIO
+internal import TLS
+
+/// The node's end of one session: it dials again when the connection breaks.
+struct NodeSession: Sendable {
+    private let id = SessionID.random()
+    private let near: Stream
+    private let session: Session
+    private let dialer: Dialer
+    private let times: SessionTimes
+    private let counters: SessionCounters
+    private let loop: EpollLoop
+    private let log: RateLimitedLogger
+
+    /// The pause after a connection that broke during its first messages.
+    private static let pause = Duration.milliseconds(50)
+
+    init(
+        _ near: Stream, to dialer: Dialer, _ times: SessionTimes, _ counters: SessionCounters, on loop: EpollLoop,
+        log: RateLimitedLogger
+    ) {
+        let manner = Session.Manner(
+            silence: times.silence, idle: times.silence / 2, pings: true, shutdown: times.shutdown)
+        session = Session(manner, near: near, nearFailure: .clientClosed, on: loop)
+        self.near = near
+        self.dialer = dialer
+        self.times = times
+        self.counters = counters
+        self.loop = loop
+        self.log = log
+    }
+
+    /// Carries the client, on `stream` first, until the session ends. Closes both.
+    func run(on stream: TLSStream) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await session.carry(near) }
+            session.begin(on: stream, sending: SessionHello(.new, id))
+            await serve(stream)
+            session.end(.stopping)
+            await group.waitForAll()
+        }
+        guard let failure = session.failure, failure.isNews else { return }
+        counters.lose(failure.reason)
+        log.warning("A session with \(dialer.address) ended: \(failure)")
+    }
+
+    private func serve(_ first: TLSStream) async {
+        var stream = first
+        while true {
+            await session.serve(stream)
+            if session.isOver || Task.isCancelled { return }
+            let start = ContinuousClock.now
+            log.warning("The connection to \(dialer.address) broke; its session is suspended for \(times.suspension)")
+            counters.suspend()
+            do {
+                stream = try await reconnect(until: start + times.suspension)
+                counters.endSuspension(resumed: true)
+                log.warning("A session with \(dialer.address) was resumed after \(ContinuousClock.now - start)")
+            } catch {
+                counters.endSuspension(resumed: false)
+                return session.end(error.reason, error.detail)
+            }
+        }
+    }
+
+    /// Dials until the session is resumed.
+    private func reconnect(until deadline: ContinuousClock.Instant) async throws(SessionCore.Failure) -> TLSStream {
+        var request = SessionHello.Request.resume
+        while true {
+            let stream = try await dial(until: deadline)
+            do {
+                let answer = try await greet(stream, request)
+                switch answer.outcome {
+                case .accepted:
+                    try session.resume(on: stream, peerReceived: answer.received)
+                    return stream
+                case .unknown:
+                    // The first connection may have broken before the VM's end received the first message.
+                    if session.isEstablished || request == .new { throw SessionCore.Failure(reason: .unknown) }
+                    request = .new
+                case .crowded: throw SessionCore.Failure(reason: .crowded)
+                }
+            } catch let failure as SessionCore.Failure {
+                stream.close()
+                throw failure
+            } catch let fault as SessionFault {
+                stream.close()
+                throw SessionCore.Failure(reason: .protocolViolation, detail: "\(fault)")
+            } catch {
+                await pause(after: error)
+            }
+            stream.close()
+        }
+    }
+
+    private func pause(after error: any Error) async { _ = try? await loop.sleep(for: NodeSession.pause) }
+
+    private func dial(until deadline: ContinuousClock.Instant) async throws(SessionCore.Failure) -> TLSStream {
+        do {
+            let stream = try await dialer.connect(speaking: SessionHello.applicationProtocol, deadline: deadline)
+            if let stream = stream as? TLSStream { return stream }
+        } catch let error as DialError {
+            if case .distrust = error.cause { throw SessionCore.Failure(reason: .distrusted, detail: "\(error)") }
+            throw SessionCore.Failure(reason: .timedOut, detail: "\(error)")
+        } catch {
+            throw SessionCore.Failure(reason: .stopping)
+        }
+        throw SessionCore.Failure(reason: .unknown, detail: "the forwarder does not support sessions")
+    }
+
+    /// Sends the first message on a new connection, and reads its answer.
+    private func greet(_ stream: TLSStream, _ request: SessionHello.Request) async throws -> SessionAnswer {
+        let hello = SessionHello(request, id, received: request == .new ? 0 : session.received)
+        return try await withDeadline(.now + times.silence, on: loop) {
+            try await stream.write(hello.bytes)
+            return try SessionAnswer(try await stream.readMessage(SessionAnswer.size))
+        }
+    }
+}
+
+extension TLSStream {
+    /// Reads exactly `count` bytes; no bytes if the stream ends before the first.
+    func readMessage(_ count: Int) async throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        while bytes.count < count {
+            let more = try await read(upTo: count - bytes.count)
+            if more.isEmpty {
+                if bytes.isEmpty { return [] }
+                throw SessionCore.LinkEnded()
+            }
+            bytes += more
+        }
+        return bytes
+    }
+}
+
+extension SessionCore.Failure: CustomStringConvertible {
+    /// Whether the log must have the failure. The end of this end's own tunnel is no news.
+    var isNews: Bool { isByPeer || reason != .stopping }
+
+    var description: String {
+        (isByPeer ? "the peer ended it: " : "") + "\(reason)" + (detail.isEmpty ? "" : " (\(detail))")
+    }
+}

@@ -1,0 +1,295 @@
+internal import LinuxIO
+internal import TLS
+
+/// One connection of the agent socket, or of the agent, over a sequence of TLS connections to the peer.
+///
+/// Concurrency: a lock protects the core. While there is a connection, ``serve(_:)`` runs three tasks for it: one reads
+/// frames and passes their bytes on, one waits while the connection accepts no bytes, and one detects silence.
+/// ``carry(_:)`` runs two tasks for the near socket: one reads it, and one waits while it accepts no bytes. Any task
+/// sends frames, in ``SessionCore/flush()``.
+final class Session: Sendable {
+    /// How an end behaves.
+    struct Manner: Sendable {
+        /// The silence after which a connection is given up.
+        let silence: Duration
+        /// The silence after which a ping is sent, and unused memory is freed.
+        let idle: Duration
+        let pings: Bool
+        let shutdown: Duration
+    }
+
+    /// The session is over.
+    let ended = Event()
+    private let core: Lock<SessionCore>
+    private let manner: Manner
+    private let loop: EpollLoop
+    /// There is room for the near socket's bytes, or the session is over.
+    private let room = AsyncCondition()
+    /// There are bytes for the near socket, or the session is over.
+    private let held = AsyncCondition()
+    /// The connection is blocked, or the session is over.
+    private let blocked = AsyncCondition()
+
+    /// Without `near`, the session begins without its near socket, and ``carry(_:)`` gets the socket later.
+    init(
+        _ manner: Manner, near: Stream? = nil, nearFailure: SessionEnd, filter: sending (any StreamFilter)? = nil,
+        on loop: EpollLoop
+    ) {
+        core = Lock(SessionCore(near: near, nearFailure: nearFailure, filter: filter))
+        self.manner = manner
+        self.loop = loop
+    }
+
+    /// Whether the session has ended.
+    var isOver: Bool { core.withLock { $0.isOver } }
+
+    /// Why the session has ended before its streams; nil if it has not.
+    var failure: SessionCore.Failure? { core.withLock { $0.over ?? nil } }
+
+    /// Whether the peer has the session for certain.
+    var isEstablished: Bool { core.withLock { $0.isEstablished } }
+
+    /// The bytes that this end has received.
+    var received: UInt64 { core.withLock { $0.state.incoming.received } }
+
+    /// Ends the session. The peer is told why, if there is a connection.
+    func end(_ reason: SessionEnd, _ detail: String = "") {
+        end(SessionCore.Failure(reason: reason, detail: detail))
+    }
+
+    private func end(_ failure: SessionCore.Failure) {
+        core.withLock { core in
+            guard core.fail(failure) else { return }
+            core.state.close(failure.reason)
+            _ = try? core.flush()
+            core.near?.close()
+        }
+        wake(.all)
+    }
+
+    // MARK: Connections
+
+    /// Begins on `stream`: sends `hello`, whose answer is still to be read.
+    func begin(on stream: TLSStream, sending hello: SessionHello) {
+        core.withLock { core in
+            core.link = SessionCore.Link(stream: stream, answer: [])
+            core.link?.isBlocked = (try? stream.send(hello.bytes)) != true
+        }
+    }
+
+    /// Continues on `stream`, whose peer has received `position` bytes. `first` makes the bytes that are sent before the
+    /// first frame from the number of bytes that this end has received.
+    ///
+    /// - Throws: `SessionFault`, or the stream's error.
+    func resume(
+        on stream: TLSStream, peerReceived position: UInt64, sending first: (UInt64) -> [UInt8] = { _ in [] }
+    ) throws {
+        try core.withLock { core throws in
+            core.link?.stream.close()
+            core.link = nil
+            try core.state.resume(peerReceived: position)
+            core.isEstablished = true
+            core.link = SessionCore.Link(stream: stream)
+            core.link?.isBlocked = try !stream.send(first(core.state.incoming.received))
+        }
+    }
+
+    /// Gives up the current connection, so that ``serve(_:)`` returns.
+    func dropLink() {
+        core.withLock { core in
+            core.link?.stream.close()
+            core.link = nil
+        }
+        blocked.notifyAll()
+    }
+
+    /// Serves the connection `stream` until it breaks, the session ends or the caller is cancelled. Then it is closed.
+    func serve(_ stream: TLSStream) async {
+        act(on: stream) { _ in }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.receive(from: stream) }
+            group.addTask { await self.unblock(stream) }
+            group.addTask { await self.watch(stream) }
+            await group.next()
+            group.cancelAll()
+        }
+        if isOver { await shutDown(stream) }
+        lose(stream)
+    }
+
+    private func receive(from stream: TLSStream) async {
+        while act(on: stream, { try $0.receive() }) != nil {
+            guard (try? await stream.wait(for: .reading)) != nil else { return }
+        }
+    }
+
+    /// Waits while the connection accepts no bytes.
+    private func unblock(_ stream: TLSStream) async {
+        while !Task.isCancelled {
+            let generation = blocked.generation
+            let isBlocked = core.withLock { core in
+                core.link?.stream === stream && !core.isOver ? core.link?.isBlocked : nil
+            }
+            guard let isBlocked else { return }
+            if isBlocked {
+                guard (try? await stream.wait(for: .writing)) != nil else { return }
+                act(on: stream) { core in core.link?.isBlocked = try !stream.flushEnqueued() }
+            } else {
+                await blocked.wait(past: generation)
+            }
+        }
+    }
+
+    /// Detects silence, and uses it to acknowledge bytes and to free memory.
+    private func watch(_ stream: TLSStream) async {
+        while true {
+            let heard = core.withLock { core in core.link?.stream === stream ? core.link?.heard : nil }
+            guard let heard else { return }
+            let now = ContinuousClock.now
+            if now - heard >= manner.silence { return }
+            let isIdle = now - heard >= manner.idle
+            act(on: stream) { core in core.state.idle(ping: isIdle && manner.pings) }
+            let next = min(isIdle ? now + manner.idle : heard + manner.idle, heard + manner.silence)
+            guard (try? await loop.sleep(until: next)) != nil else { return }
+        }
+    }
+
+    /// Runs `body` unless the session is over, or unless `stream` is given and no longer the connection. Then sends
+    /// frames. Returns nil if `body` did not run or failed.
+    @discardableResult
+    private func act<Result>(on stream: TLSStream? = nil, _ body: (inout SessionCore) throws -> Result) -> Result? {
+        var result: Result?
+        var failure: (any Error)?
+        var (current, wakes): (TLSStream?, Wakes) = (nil, [])
+        core.withLock { core in
+            current = core.link?.stream
+            guard !core.isOver, stream == nil || stream === current else { return }
+            do {
+                result = try body(&core)
+                if try core.flush() { wakes.insert(.blocked) }
+                core.noteCompletion()
+            } catch {
+                failure = error
+            }
+            wakes.formUnion(
+                core.isOver ? .all : [core.state.outgoing.hasRoom ? .room : [], core.isHolding ? .held : []])
+        }
+        if let failure { settle(failure, of: current) }
+        wake(wakes)
+        return result
+    }
+
+    private struct Wakes: OptionSet {
+        let rawValue: UInt8
+        static let room = Wakes(rawValue: 1)
+        static let held = Wakes(rawValue: 2)
+        static let blocked = Wakes(rawValue: 4)
+        static let all: Wakes = [.room, .held, .blocked]
+    }
+
+    private func wake(_ wakes: Wakes) {
+        if wakes == .all, isOver { ended.set() }
+        if wakes.contains(.room) { room.notifyAll() }
+        if wakes.contains(.held) { held.notifyAll() }
+        if wakes.contains(.blocked) { blocked.notifyAll() }
+    }
+
+    /// Ends the session if the peer or the near socket is at fault, otherwise only the connection.
+    private func settle(_ error: any Error, of stream: TLSStream?) {
+        switch error {
+        case let failure as SessionCore.Failure: end(failure)
+        case let fault as SessionFault: end(.protocolViolation, "\(fault)")
+        case is SessionCore.LinkEnded, is TLSError, is SystemCallError, is StreamClosed:
+            if let stream { lose(stream) }
+        default: end(.refused, "\(error)")
+        }
+    }
+
+    private func lose(_ stream: TLSStream) {
+        core.withLock { core in if core.link?.stream === stream { core.link = nil } }
+        stream.close()
+        blocked.notifyAll()
+    }
+
+    /// Tells the peer that no more frames follow, and waits until it closes the connection too.
+    private func shutDown(_ stream: TLSStream) async {
+        _ = try? await withDeadline(.now + manner.shutdown, on: loop) { [core] in
+            while try !stream.flushEnqueued() { try await stream.wait(for: .writing) }
+            try core.withLock { core throws in
+                core.link?.isBlocked = false
+                _ = try core.flush()
+            }
+            try await stream.finishWriting()
+            while try await !stream.read(upTo: 16 << 10).isEmpty {}
+        }
+    }
+
+    // MARK: The near socket
+
+    /// Carries the bytes of `near` until the session is over. Then `near` is closed.
+    func carry(_ near: Stream) async {
+        core.withLock { $0.near = near }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.drain(to: near) }
+            await fill(from: near)
+            await group.waitForAll()
+        }
+        near.close()
+    }
+
+    private func fill(from near: Stream) async {
+        while true {
+            let generation = room.generation
+            switch fillOnce() {
+            case .again: break
+            case .empty: if (try? await near.wait(for: .reading)) == nil { return end(.stopping) }
+            case .full:
+                await room.wait(past: generation)
+                if Task.isCancelled { return end(.stopping) }
+            case .ended: return
+            }
+        }
+    }
+
+    private enum Filling {
+        case again
+        case empty
+        case full
+        case ended
+    }
+
+    private func fillOnce() -> Filling {
+        let result = act { core throws -> Filling in
+            if core.state.outgoing.isFinished { return .ended }
+            guard core.state.outgoing.hasRoom else { return .full }
+            return try core.fill() == nil ? .empty : .again
+        }
+        return result ?? .ended
+    }
+
+    /// Waits while the near socket accepts no bytes.
+    private func drain(to near: Stream) async {
+        while true {
+            let generation = held.generation
+            let isHolding = act { core throws in
+                try core.drain()
+                return core.isHolding
+            }
+            guard let isHolding else { return }
+            if isHolding {
+                if (try? await near.wait(for: .writing)) == nil { return end(.stopping) }
+            } else {
+                await held.wait(past: generation)
+                if Task.isCancelled { return end(.stopping) }
+            }
+        }
+    }
+}
+
+extension TLSStream {
+    /// Sends `bytes`, if there are any, after all earlier bytes. Returns whether all is sent.
+    fileprivate func send(_ bytes: [UInt8]) throws -> Bool {
+        guard try roomToEnqueue() != nil else { throw SessionCore.LinkEnded() }
+        return try unsafe bytes.withUnsafeBytes { unsafe try enqueue($0, UnsafeRawBufferPointer(start: nil, count: 0)) }
+    }
+}

@@ -1,0 +1,234 @@
+internal import LinuxIO
+internal import TLS
+
+/// The parts of a ``Session`` that its tasks share, under its lock: the state, the current connection, the near
+/// socket, and the bytes that the near socket has not accepted yet.
+struct SessionCore {
+    /// A connection to the peer.
+    struct Link {
+        let stream: TLSStream
+        var reader = SessionFrameReader()
+        /// Whether enqueued bytes wait for the socket.
+        var isBlocked = false
+        /// The bytes of the peer's answer, while the node waits for it; nil after it.
+        var answer: [UInt8]?
+        /// When bytes arrived last.
+        var heard = ContinuousClock.now
+    }
+
+    /// Why a session ends before its streams.
+    struct Failure: Error {
+        let reason: SessionEnd
+        var detail = ""
+        /// Whether the peer has ended the session.
+        var isByPeer = false
+    }
+
+    /// The peer has closed the connection, but not the session.
+    struct LinkEnded: Error {}
+
+    var state = SessionState()
+    var link: Link?
+    /// The socket of the client or of the agent; nil until there is one.
+    var near: Stream?
+    /// Changes the bytes for the near socket.
+    var filter: (any StreamFilter)?
+    /// The bytes for the near socket that it has not accepted, oldest first.
+    private var held: [HeldBytes] = []
+    private var filtered: [UInt8] = []
+    /// The reason for a failure of the near socket.
+    let nearFailure: SessionEnd
+    /// Whether the peer has the session for certain.
+    var isEstablished = false
+    /// Why the session has ended; nil while it has not.
+    private(set) var over: Failure??
+
+    init(near: Stream?, nearFailure: SessionEnd, filter: (any StreamFilter)?) {
+        self.near = near
+        self.nearFailure = nearFailure
+        self.filter = filter
+    }
+
+    /// Whether the session has ended, in any way.
+    var isOver: Bool { over != nil }
+
+    /// Notes the end of both streams, if they have ended.
+    mutating func noteCompletion() { if over == nil, state.isComplete { over = .some(nil) } }
+
+    /// Ends the session because of `failure`. Returns false if it had ended before.
+    mutating func fail(_ failure: Failure) -> Bool {
+        if over != nil { return false }
+        over = .some(failure)
+        held = []
+        return true
+    }
+
+    // MARK: To the peer
+
+    /// Sends all frames that the connection accepts. Returns whether the connection is blocked.
+    mutating func flush() throws -> Bool {
+        guard let link, !link.isBlocked else { return false }
+        while state.owesFrame {
+            guard let room = try link.stream.roomToEnqueue() else { return block() }
+            guard let frame = state.nextFrame(room: room) else { break }
+            let isSent = try unsafe state.outgoing.withUnsent(frame.kind == .data ? frame.value : 0) { payload in
+                try unsafe frame.withBytes { unsafe try link.stream.enqueue($0, payload) }
+            }
+            state.noteSent(frame)
+            if !isSent { return block() }
+        }
+        return false
+    }
+
+    private mutating func block() -> Bool {
+        link?.isBlocked = true
+        return true
+    }
+
+    /// Reads from the near socket. Returns the number of bytes, 0 at the end, nil if none have arrived.
+    mutating func fill() throws -> Int? {
+        guard let near else { return nil }
+        do {
+            return unsafe try state.fill { room in unsafe try near.tryRead(into: room) }
+        } catch {
+            throw Failure(reason: nearFailure, detail: "\(error)")
+        }
+    }
+
+    // MARK: From the peer
+
+    /// Reads all frames that have arrived.
+    mutating func receive() throws {
+        var room = BufferPool.shared.borrow()
+        link?.heard = .now
+        while !isOver, let link {
+            if self.link?.reader.payloadLeft ?? 0 > 0 {
+                guard try receivePayload(of: link.stream, &room) else { break }
+            } else if link.answer != nil {
+                guard try receiveAnswer(of: link.stream) else { break }
+            } else {
+                guard try receiveHeader(of: link.stream) else { break }
+            }
+        }
+        // A client that does not wait for the agent needs no connection to the agent.
+        if near == nil, state.incoming.isFinished { throw Failure(reason: .clientClosed) }
+        try passOnEnd()
+    }
+
+    private mutating func receivePayload(of stream: TLSStream, _ room: inout PooledBuffer) throws -> Bool {
+        guard let left = link?.reader.payloadLeft else { return false }
+        let target = unsafe UnsafeMutableRawBufferPointer(rebasing: room.bytes.prefix(left))
+        guard let count = unsafe try stream.tryRead(into: target) else { return false }
+        if count == 0 { throw LinkEnded() }
+        link?.reader.skipPayload(count)
+        state.receivePayload(count)
+        try passOn(&room, count)
+        return true
+    }
+
+    private mutating func receiveHeader(of stream: TLSStream) throws -> Bool {
+        let frame = unsafe try link?.reader.header(
+            { unsafe try stream.tryRead(into: $0) }, atEnd: { throw LinkEnded() })
+        guard let frame else { return false }
+        if case .closed(let reason) = try state.receive(frame) { throw Failure(reason: reason, isByPeer: true) }
+        return true
+    }
+
+    private mutating func receiveAnswer(of stream: TLSStream) throws -> Bool {
+        var answer = link?.answer ?? []
+        let bytes = unsafe try [UInt8](unsafeUninitializedCapacity: SessionAnswer.size - answer.count) {
+            let count = unsafe try stream.tryRead(into: UnsafeMutableRawBufferPointer($0))
+            if count == 0 { throw LinkEnded() }
+            $1 = count ?? 0
+        }
+        answer += bytes
+        link?.answer = answer
+        guard answer.count == SessionAnswer.size else { return false }
+        try accept(SessionAnswer(answer))
+        return true
+    }
+
+    /// Reads the answer to a new session, whose first frames may be sent already.
+    private mutating func accept(_ answer: SessionAnswer) throws {
+        switch answer.outcome {
+        case .accepted:
+            guard answer.received == 0 else { throw SessionFault.malformedHello }
+            isEstablished = true
+            link?.answer = nil
+        case .unknown: throw Failure(reason: .unknown)
+        case .crowded: throw Failure(reason: .crowded)
+        }
+    }
+
+    // MARK: To the near socket
+
+    /// Passes on the first `count` bytes of `room`, or holds what the near socket does not accept.
+    private mutating func passOn(_ room: inout PooledBuffer, _ count: Int) throws {
+        guard filter != nil else {
+            let written = try unsafe writeNow(UnsafeRawBufferPointer(rebasing: room.bytes[..<count]))
+            state.consume(written)
+            if written < count { held.append(.take(from: &room, written..<count, credit: count - written)) }
+            return
+        }
+        let bytes = unsafe UnsafeRawBufferPointer(rebasing: room.bytes[..<count])
+        let verdict: FilterVerdict?
+        do {
+            verdict = unsafe try filter?.process(bytes, into: &filtered)
+        } catch {
+            throw Failure(reason: .refused, detail: "\(error)")
+        }
+        if verdict == .unchanged { return try unsafe passOnFiltered(bytes, credit: count) }
+        try unsafe filtered.withUnsafeBytes { try unsafe passOnFiltered($0, credit: count) }
+        filtered = []
+    }
+
+    /// Writes bytes that stand for `credit` bytes of the session.
+    private mutating func passOnFiltered(_ bytes: UnsafeRawBufferPointer, credit: Int) throws {
+        let written = try unsafe writeNow(bytes)
+        guard written < bytes.count else { return state.consume(credit) }
+        unsafe held.append(.copy(UnsafeRawBufferPointer(rebasing: bytes[written...]), credit: credit))
+    }
+
+    /// Writes what the near socket accepts, unless earlier bytes wait.
+    private func writeNow(_ bytes: UnsafeRawBufferPointer) throws -> Int {
+        guard held.isEmpty, let near else { return 0 }
+        var written = 0
+        do {
+            while written < bytes.count {
+                guard let count = unsafe try near.tryWrite(UnsafeRawBufferPointer(rebasing: bytes[written...])) else {
+                    break
+                }
+                written += count
+            }
+        } catch {
+            throw Failure(reason: nearFailure, detail: "\(error)")
+        }
+        return written
+    }
+
+    /// Whether bytes wait for the near socket.
+    var isHolding: Bool { !held.isEmpty }
+
+    /// Writes held bytes until the near socket accepts no more.
+    mutating func drain() throws {
+        guard let near else { return }
+        do {
+            while let first = held.first {
+                let (credit, isDone) = try first.write(to: near)
+                state.consume(credit)
+                if !isDone { return }
+                held.removeFirst()
+            }
+        } catch {
+            throw Failure(reason: nearFailure, detail: "\(error)")
+        }
+        try passOnEnd()
+    }
+
+    /// Ends the near socket's direction after its last byte.
+    private mutating func passOnEnd() throws {
+        guard held.isEmpty, state.incoming.owesEnd, let near else { return }
+        near.shutdownWriting()
+        state.consumeEnd()
+    }
+}

@@ -1,0 +1,114 @@
+import LinuxIO
+import TLS
+import Telemetry
+import TestSupport
+
+@testable import AgentTunnel
+
+/// Both ends of a tunnel with a ``CuttingProxy`` between them.
+final class SessionRig: Sendable {
+    let loop: EpollLoop
+    let proxy: CuttingProxy
+    let identity: SandboxIdentity
+    private let directory: TemporaryDirectory
+    private let forwarder: SocketAddress
+    private let listener: Lock<Listener?>
+    private let times: SessionTimes
+    private let agent: @Sendable (Stream) async throws -> Void
+    private let metrics = Metrics()
+    private let lines = Lock("")
+    private let started = Lock(0)
+
+    init(
+        _ times: SessionTimes = SessionTimes(),
+        agent: @escaping @Sendable (Stream) async throws -> Void = TestTunnel.echo, on loop: EpollLoop
+    ) throws {
+        self.loop = loop
+        self.times = times
+        self.agent = agent
+        directory = try TemporaryDirectory()
+        identity = try SandboxIdentity.make(vmName: "podvm-a")
+        let listener = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
+        forwarder = listener.address
+        self.listener = Lock(listener)
+        proxy = try CuttingProxy(to: forwarder, on: loop)
+    }
+
+    /// Runs everything while `body` runs. The forwarder ends, and another begins, when `restart` returns.
+    func run(
+        _ body: @escaping @Sendable (SessionRig) async throws -> Void,
+        restartingForwarderAt restart: (@Sendable () async -> Void)? = nil
+    ) async throws {
+        let security = ClientSecurity(context: try identity.clientContext(), serverName: "podvm-a")
+        var limits = NodeTunnel.Limits()
+        limits.session = times
+        let counters = SessionCounters()
+        counters.register(in: metrics)
+        let node = NodeTunnel(
+            try Listener.listen(on: directory.socket("agent.ttrpc"), loop: loop),
+            to: Dialer(to: proxy.address, security: security, on: loop), limits: limits,
+            counters: counters, on: loop, logger: logger)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.proxy.run() }
+            group.addTask { try await self.runForwarders(restart) }
+            group.addTask { try await node.run() }
+            group.addTask { try await self.serveAgent() }
+            try await body(self)
+            group.cancelAll()
+            while await group.nextResult() != nil {}
+        }
+    }
+
+    func connect() async throws -> Stream { try await Stream.connect(to: directory.socket("agent.ttrpc"), on: loop) }
+
+    /// How many forwarders have begun.
+    var forwarders: Int { started.withLock { $0 } }
+
+    /// Whether the metrics have the line `text`.
+    func shown(_ text: String) -> Bool { metrics.render().contains(text + "\n") }
+
+    /// Whether the log contains `text`.
+    func logged(_ text: String) -> Bool { lines.withLock { $0.contains(text) } }
+
+    private var logger: Logger {
+        Logger(level: .debug, format: .human) { [lines] line in
+            lines.withLock { $0 += String(decoding: line, as: UTF8.self) }
+        }
+    }
+
+    private func runForwarders(_ restart: (@Sendable () async -> Void)?) async throws {
+        guard let restart else { return try await runForwarder() }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { try? await self.runForwarder() }
+            await restart()
+            group.cancelAll()
+        }
+        listener.withLock { $0 = try? Listener.listen(on: forwarder, loop: loop) }
+        try await runForwarder()
+    }
+
+    private func runForwarder() async throws {
+        guard let listener = listener.withLock({ $0 }) else { return }
+        var limits = GuestTunnel.Limits()
+        limits.session = times
+        started.withLock { $0 += 1 }
+        try await GuestTunnel(
+            listener, security: try identity.serverContext(), agent: directory.socket("agent.sock"), limits: limits,
+            on: loop, logger: logger
+        ).run()
+    }
+
+    private func serveAgent() async throws {
+        let listener = try Listener.listen(on: directory.socket("agent.sock"), loop: loop)
+        defer { listener.close() }
+        try await withThrowingDiscardingTaskGroup { group in
+            while true {
+                let stream = try await listener.accept()
+                group.addTask { [agent] in
+                    defer { stream.close() }
+                    try? await agent(stream)
+                }
+            }
+        }
+    }
+}

@@ -9,6 +9,7 @@ struct DefectiveStore: RecordStore {
     func directory(of sandbox: SandboxID) -> String { store.directory(of: sandbox) }
     func create(_ record: SandboxRecord) async throws(RecordError) { try await store.create(record) }
     func remove(_ sandbox: SandboxID) async throws(RecordError) { try await store.remove(sandbox) }
+    func markStopped(_ sandbox: SandboxID) async throws(RecordError) { try await store.markStopped(sandbox) }
 
     func write(_ record: SandboxRecord, toSurvive event: SurvivedEvent) async throws(RecordError) {
         if defect == .noRecord, case .creating = record.state { return }

@@ -58,6 +58,14 @@ struct SimulatedStore: RecordStore {
         }
     }
 
+    func markStopped(_ sandbox: SandboxID) async throws(RecordError) {
+        try await perform { state, ending -> Result<Void, RecordError> in
+            guard let outcome = state.outcomeOfWrite(ending) else { return .failure(.dead) }
+            if case .failed(let error) = outcome { return .failure(error) }
+            return state.disk.mark(sandbox) ? .success(()) : .failure(.fault)
+        }
+    }
+
     func load() async throws(RecordError) -> LoadedRecords {
         try await perform { state, ending -> Result<LoadedRecords, RecordError> in
             guard ending == .completed || ending == .cancelled else { return .failure(.dead) }

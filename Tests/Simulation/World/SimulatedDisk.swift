@@ -121,16 +121,11 @@ struct SimulatedDisk {
     /// Reads the records as `PodsDirectory` does: a record without bytes is that of a sandbox without a VM.
     mutating func load() -> LoadedRecords {
         var loaded = LoadedRecords()
-        directories.removeAll { $0.bytes.allSatisfy { $0 == 0 } }
         for directory in directories {
+            if directory.hasStopMark { loaded.stopped.insert(directory.id) }
+            if directory.bytes.allSatisfy({ $0 == 0 }) { loaded.empty.insert(directory.id) }
             do {
-                let record = try SandboxRecord(parsing: directory.bytes)
-                if record.id == directory.id {
-                    loaded.records.append(record)
-                    if directory.hasStopMark { loaded.stopped.insert(record.id) }
-                } else {
-                    loaded.unreadable[directory.id] = "sandbox: is not that of its directory"
-                }
+                loaded.records.append(try SandboxRecord(parsing: directory.bytes, of: directory.id))
             } catch {
                 loaded.unreadable[directory.id] = error.description
             }

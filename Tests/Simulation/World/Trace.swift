@@ -94,7 +94,7 @@ extension Trace.Entry: CustomStringConvertible {
 }
 
 extension SandboxState {
-    static let words = ["preparing", "prepared", "creating", "booting", "running", "deleting", "gone"]
+    static let words = ["preparing", "prepared", "creating", "booting", "running", "failed", "deleting", "gone"]
 
     /// The state's place in ``words``.
     var index: Int {
@@ -104,8 +104,9 @@ extension SandboxState {
         case .creating: 2
         case .booting: 3
         case .running: 4
-        case .deleting: 5
-        case .gone: 6
+        case .failed: 5
+        case .deleting: 6
+        case .gone: 7
         }
     }
 }

@@ -80,6 +80,9 @@ public final class HTTPClient: HTTPSender {
             state.nextID += 1
             return state.nextID
         }
+        #if DEBUG
+            CrashPoint.reach("before \(request.method) \(request.url)")
+        #endif
         let outcome = await withTaskGroup(of: Void.self) { group in
             group.addTask {
                 guard (try? await self.loop.sleep(for: request.timeLimit)) != nil else { return }
@@ -88,6 +91,9 @@ public final class HTTPClient: HTTPSender {
             defer { group.cancelAll() }
             return await self.outcome(id, request, origin)
         }
+        #if DEBUG
+            CrashPoint.reach("after \(request.method) \(request.url)")
+        #endif
         if case .failure(let error) = outcome {
             logger.debug("an HTTP request has failed", [.init("method", request.method), .init("error", error)])
         }

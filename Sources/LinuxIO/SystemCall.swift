@@ -42,9 +42,17 @@ extension SystemCallError: CustomStringConvertible {
 package func systemCall<Result: FixedWidthInteger>(
     _ name: String, on subject: @autoclosure () -> String = "", _ body: () -> Result
 ) throws(SystemCallError) -> Result {
+    #if DEBUG
+        CrashPoint.reach("before", name, on: subject)
+    #endif
     while true {
         let result = body()
-        if result != -1 { return result }
+        if result != -1 {
+            #if DEBUG
+                CrashPoint.reach("after", name, on: subject)
+            #endif
+            return result
+        }
         let code = errno
         // EBADF and EFAULT are bugs of this program. To continue would only hide the bug.
         precondition(code != EBADF && code != EFAULT, "\(name): errno \(code)")

@@ -1,0 +1,30 @@
+#if DEBUG
+    internal import Glibc
+
+    /// The places at which a test can kill this process: before and after each change of a file, and each request to
+    /// another machine. Only debug builds have them.
+    ///
+    /// The variable `PEERPODS_CRASH_POINT` is the number of the place, counted from 1 since the start. The process kills
+    /// itself there (SIGKILL), after it has written the place to its standard error.
+    package enum CrashPoint {
+        /// The system calls that change files durably. Each of them is a place before it and one after it.
+        private static let changes: Set<String> = ["fsync", "mkdirat", "renameat", "syncfs", "unlinkat"]
+
+        private static let chosen = Environment.all["PEERPODS_CRASH_POINT"].flatMap { Int($0) }
+        private static let passed = Lock(0)
+
+        /// Passes a place, or ends the process there.
+        package static func reach(_ place: @autoclosure () -> String) {
+            guard let chosen, passed.withLock({ $0 += 1; return $0 }) == chosen else { return }
+            let text = Array("crash point \(chosen): \(place())\n".utf8)
+            _ = unsafe write(2, text, text.count)
+            _ = kill(getpid(), SIGKILL)
+        }
+
+        /// Passes a place beside a system call, if the call changes a file.
+        static func reach(_ time: StaticString, _ call: String, on subject: () -> String) {
+            guard chosen != nil, changes.contains(call) else { return }
+            reach("\(time) \(call) \(subject())")
+        }
+    }
+#endif

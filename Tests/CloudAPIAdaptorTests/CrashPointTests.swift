@@ -1,0 +1,105 @@
+import KataProtocol
+import LinuxIO
+import PeerPodProtocol
+import TTRPC
+import TestSupport
+import Testing
+
+/// An adaptor that is killed before or after each change of a file and each request to the cloud, in the life of a pod.
+///
+/// `CRASH_POINTS=all` tries every place. Otherwise every seventh place is tried, because each costs about a second.
+@Suite(
+    "An adaptor that is killed", .enabled(if: RunningDaemon.isBuiltWhole, "the programs are not built"),
+    .enabled(if: CrashRound.hasCrashPoints, "only a debug build can be killed at a chosen place"))
+struct CrashPointTests {
+    @Test("at any durable write or request of a pod's life leaves no VM and no file, once the shim has stopped the pod")
+    func everyPlace() async throws {
+        try await SharedAzure.run(port: 15170) { azure in
+            let step = Environment.all["CRASH_POINTS"] == "all" ? 1 : 7
+            var places: [String] = []
+            for point in stride(from: 1, to: 2000, by: step) {
+                let round = CrashRound(azure: azure, point: point)
+                guard let place = try await round.run() else { break }
+                places.append("\(point) \(place)")
+            }
+            print("CRASHES \(places.count)\n" + places.joined(separator: "\n"))
+            #expect(places.count >= 80 / step, "\(places)")
+        }
+    }
+}
+
+/// One pod's life with an adaptor that is killed at one place, and with a second adaptor that follows.
+private struct CrashRound {
+    let azure: SharedAzure
+    let point: Int
+
+    private static let sandbox = "0123456789abcdef"
+
+    static var hasCrashPoints: Bool {
+        #if DEBUG
+            true
+        #else
+            false
+        #endif
+    }
+
+    /// The place where the adaptor was killed; nil when it passed fewer places in the whole life of the pod.
+    func run() async throws -> String? {
+        let name = "crash-\(point)"
+        var first = try azure.launch(
+            name, cluster: "cluster-1", environment: ["PEERPODS_CRASH_POINT": "\(point)"])
+        let process = first.process
+        if try await live(with: first) { process.signal(Signals.terminate) }
+        let end = try await withDeadline(.now.advanced(by: .seconds(60)), on: azure.loop) { try await process.wait() }
+        try await first.readLog()
+        guard end == .signalled(Signals.kill) else {
+            #expect(end == .exited(0), "\(first.log)")
+            return nil
+        }
+        let place = first.log.split(separator: "\n").first { $0.hasPrefix("crash point") }
+        try await clean(after: name, String(place ?? "no place"))
+        return place.map { String($0.dropFirst("crash point \(point): ".count)) }
+    }
+
+    /// Plays a shim until the pod has ended or the adaptor is killed; returns whether the pod has ended.
+    private func live(with daemon: RunningDaemon) async throws -> Bool {
+        do {
+            guard try await isReady(daemon) else { return false }
+            try await azure.start(Self.sandbox, by: daemon)
+            _ = try await daemon.call(Hypervisor.stopVM, .with { $0.id = Self.sandbox })
+            while try await !daemon.call(Sandboxes.list, Empty()).sandboxes.isEmpty {
+                try await azure.loop.sleep(for: .milliseconds(10))
+            }
+            return true
+        } catch where !(error is CancellationError) {
+            // The caller waits for the end of the process, which shows whether the adaptor was killed.
+            return false
+        }
+    }
+
+    /// Whether the adaptor has become ready, and not ended before.
+    private func isReady(_ daemon: RunningDaemon) async throws -> Bool {
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask { try await daemon.notification() == "READY=1" }
+            group.addTask {
+                _ = try await daemon.process.wait()
+                return false
+            }
+            defer { group.cancelAll() }
+            return try await group.next() ?? false
+        }
+    }
+
+    /// Starts a second adaptor, stops the sandbox as its shim does, and checks that nothing is left.
+    private func clean(after name: String, _ place: String) async throws {
+        let second = try await azure.daemon(name, cluster: "cluster-1")
+        _ = try await second.call(Hypervisor.stopVM, .with { $0.id = Self.sandbox })
+        try await eventually(on: azure.loop, "no sandbox and no resource after a kill \(place)") {
+            let resources = try await azure.resources
+            return try await second.call(Sandboxes.list, Empty()).sandboxes.isEmpty && resources == 0
+        }
+        try await azure.end(second)
+        let left = try Files.list("\(azure.directory)/\(name)/pods").filter { $0 != ".lock" }
+        #expect(left.isEmpty, "\(left) after a kill \(place)")
+    }
+}

@@ -85,7 +85,8 @@ package struct AgentConnector: PodConnector {
             throw ConnectorError(preparing: error)
         }
         return PreparedPod(
-            agentSocketPath: files.socket, vni: podNetwork.flatMap { $0.vxlanID > 0 ? UInt32(exactly: $0.vxlanID) : nil })
+            agentSocketPath: files.socket,
+            vni: podNetwork.flatMap { $0.vxlanID > 0 ? UInt32(exactly: $0.vxlanID) : nil })
     }
 
     /// Makes the sandbox's keys and boot document, and writes them to its directory.

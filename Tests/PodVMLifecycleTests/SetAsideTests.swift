@@ -18,7 +18,8 @@ struct SetAsideTests {
             case .truncated: return Array(record.dropLast())
             case .newer: return Array("{\"version\": 7}".utf8)
             case .empty: return []
-            case .otherID: return try SandboxRecord(request("b"), vm: InstanceID(rawValue: "podvm-b"), created: 1).encoded
+            case .otherID:
+                return try SandboxRecord(request("b"), vm: InstanceID(rawValue: "podvm-b"), created: 1).encoded
             }
         }
     }
@@ -64,7 +65,9 @@ struct SetAsideTests {
         #expect(log.lines.contains { $0.contains("\"sandbox\":\"a\"") && $0.contains("\"level\":\"error\"") })
     }
 
-    @Test("ends after StopVM, with the VM that has its tags, also when a later process finds it", arguments: Fault.allCases)
+    @Test(
+        "ends after StopVM, with the VM that has its tags, also when a later process finds it",
+        arguments: Fault.allCases)
     func stopped(fault: Fault) async throws {
         let node = try await node(fault)
         try await node.run { supervisor in
@@ -153,7 +156,9 @@ struct SetAsideTests {
         case otherNode, sameVM
     }
 
-    @Test("is kept when its record is another node's, or names another's VM, and stops with StopVM", arguments: Misplacement.allCases)
+    @Test(
+        "is kept when its record is another node's, or names another's VM, and stops with StopVM",
+        arguments: Misplacement.allCases)
     func misplaced(how: Misplacement) async throws {
         let first = Node(name: how == .otherNode ? "node-2" : "node-1")
         let id = try request("a").id

@@ -65,7 +65,9 @@ extension SandboxSupervisor {
                     hasVM: vms[id] != nil, graceTime: options.orphanGraceTime, now: now) == true
             }
         }
-        for id in due { pool.start { await self.end(setAside: id, vms[id] ?? []) } }
+        for id in due.sorted(by: { $0.rawValue < $1.rawValue }) {
+            pool.start { await self.end(setAside: id, vms[id] ?? []) }
+        }
     }
 
     private func end(setAside id: SandboxID, _ vms: [ListedInstance]) async {

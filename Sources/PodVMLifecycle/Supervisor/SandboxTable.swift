@@ -63,7 +63,8 @@ struct SandboxTable {
 
     /// Each sandbox's state, in no particular order.
     var states: [SandboxSummary.State] {
-        entries.values.map { .init($0.sandbox.state) } + setAside.map { _ in .unreadable } + recordless.map { _ in .unreadable }
+        entries.values.map { .init($0.sandbox.state) } + setAside.map { _ in .unreadable }
+            + recordless.map { _ in .unreadable }
     }
 
     /// All sandboxes, the oldest first. `usedScope` is the provider's.

@@ -23,7 +23,8 @@ struct SimulatedConnector: PodConnector {
             state.note(.prepared, pod, number)
             state.checkVMs()
             return ending == .completed
-                ? .success(PreparedPod(agentSocketPath: "\(directory)/agent.ttrpc")) : .failure(.cancelled)
+                ? .success(PreparedPod(agentSocketPath: "\(directory)/agent.ttrpc", vni: UInt32(number)))
+                : .failure(.cancelled)
         }
     }
 

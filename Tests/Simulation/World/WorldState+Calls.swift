@@ -33,7 +33,8 @@ extension WorldState {
         guard hasGateway else {
             return receive(kind, of: pod, LifecycleError(.unavailable, "The connection was closed."))
         }
-        if kind == .stopVM, disk.mark(pods[pod].id) {
+        if kind == .stopVM, disk.condition == .healthy || disk.directory(of: pods[pod].id) == nil {
+            disk.mark(pods[pod].id)
             note(.stopMarked, pod)
             return receive(kind, of: pod, nil)
         }

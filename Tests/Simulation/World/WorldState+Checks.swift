@@ -62,7 +62,7 @@ extension SandboxState {
         switch (self, next) {
         case (.preparing, .prepared), (.preparing, .gone), (.prepared, .creating), (.prepared, .gone),
             (.creating, .booting), (.creating, .deleting), (.booting, .creating), (.booting, .running),
-            (.booting, .deleting), (.running, .deleting), (.deleting, .gone):
+            (.booting, .deleting), (.running, .deleting), (.running, .failed), (.failed, .deleting), (.deleting, .gone):
             true
         default: false
         }
@@ -73,42 +73,54 @@ extension WorldState {
     /// Checks what must hold once all faults have ended and time has passed.
     mutating func checkRest() {
         for vm in cloud.vms where !vm.isForeign && !vm.isTampered {
-            let owner = disk.directories.first { $0.id.rawValue == vm.tags[InstanceTags.sandbox] }
-            // A sandbox whose record is damaged may own a VM.
-            let isOwned = owner.map { $0.record.map { $0.state.mayHaveVM && !$0.state.isEnding } ?? true } ?? false
-            check(.noVMWithoutOwner, isOwned, "VM \(vm.serial) (\(vm.name)) is left")
+            check(.noVMWithoutOwner, isOwned(vm), "VM \(vm.serial) (\(vm.name)) is left")
         }
         for (index, pod) in pods.enumerated() { checkRest(of: pod, index) }
         check(
             .foreignUntouched, cloud.vms.count { $0.isForeign } == 4, "a VM of another node or cluster is missing")
     }
 
+    /// Whether a sandbox may have the VM at rest. A sandbox with a damaged record keeps its VM until StopVM.
+    private func isOwned(_ vm: SimulatedVM) -> Bool {
+        guard let owner = disk.directories.first(where: { $0.id.rawValue == vm.tags[InstanceTags.sandbox] }) else {
+            return false
+        }
+        guard let state = owner.record?.state else { return !owner.hasStopMark }
+        return state.mayHaveVM && !state.isEnding
+    }
+
     private mutating func checkRest(of pod: Pod, _ index: Int) {
         let directory = disk.directory(of: pod.id)
-        let isDamaged = directory.map { $0.record == nil } ?? false
         switch pod.phase {
         case .running:
             if pod.isVMGone { break }
-            let isRunning = if case .running = directory?.record?.state { true } else { false }
-            check(
-                .livePodRuns, isRunning, "the record of pod \(index) is \(directory?.record?.state.name ?? "missing")")
+            let isKept =
+                switch directory?.record?.state {
+                case .running: true
+                case nil: directory != nil
+                default: false
+                }
+            check(.livePodRuns, isKept, "the record of pod \(index) is \(directory.nameOfState)")
             check(
                 .livePodRuns, cloud.vms.contains { $0.tags[InstanceTags.sandbox] == pod.id.rawValue || $0.isTampered },
                 "pod \(index) has no VM")
         case .stopped, .dead:
-            // Without a network namespace, only StopVM removes a sandbox.
-            let isWatched = !pod.request.networkNamespacePath.isEmpty && !pod.hasNamespace
+            // Without a network namespace, or with a damaged record, only StopVM removes a sandbox.
+            let isWatched =
+                !pod.request.networkNamespacePath.isEmpty && !pod.hasNamespace && directory?.record != nil
             let isStopped = pod.phase == .stopped && !(directory?.hasReappeared ?? false)
             // A VM whose tags were changed is not deleted, and keeps its sandbox.
             let isTampered = cloud.vms.contains { $0.isTampered && $0.name == directory?.record?.state.vm }
-            guard isWatched || isStopped, !isDamaged, !isTampered else { break }
-            check(
-                .stoppedIsGone, directory == nil,
-                "the record of pod \(index) is \(directory?.record?.state.name ?? "damaged")")
+            guard isWatched || isStopped, !isTampered else { break }
+            check(.stoppedIsGone, directory == nil, "the record of pod \(index) is \(directory.nameOfState)")
             check(.stoppedIsGone, node.number(of: pod.id) == nil, "pod \(index) has a VXLAN number")
         case .new: check(.stoppedIsGone, directory == nil, "pod \(index) was never created, and has a record")
         case .creating, .created, .starting, .failed, .stopping:
             check(.comesToRest, false, "pod \(index) is \(pod.phase)")
         }
     }
+}
+
+extension SimulatedDisk.Directory? {
+    fileprivate var nameOfState: String { map { $0.record?.state.name ?? "damaged" } ?? "missing" }
 }

@@ -162,7 +162,7 @@ let package = Package(
             name: "Simulation", dependencies: ["LinuxIO", "PodVMLifecycle", "Telemetry"], path: "Tests/Simulation",
             swiftSettings: strict),
         tests("SimulationTests", ["Doubles", "Simulation"]),
-        tests("PodVMLifecycleTests", ["Doubles", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
+        tests("PodVMLifecycleTests", ["Doubles", "LinuxIO", "PodVMLifecycle", "Telemetry", "TestSupport"]),
         tests("ConfigurationTests", ["Configuration", "Telemetry"]),
         tests("LinuxIOTests", ["LinuxIO", "TestSupport"]),
         tests("MachineIsolationTests", ["LinuxIO", "MachineIsolation", "TestSupport"]),

@@ -18,6 +18,7 @@ struct AdaptorConfiguration: Sendable {
     var clusterID = ""
     var orphanGraceTime = Duration.seconds(600)
     var abandonedTimeout = Duration.seconds(60)
+    var standsBy = true
     var probePort = 8000
     var systemCallFilter = SystemCallFilter.Mode.enforce
     var logLevel = LogLevel.info
@@ -75,6 +76,13 @@ struct AdaptorConfiguration: Sendable {
             """
             A sandbox is stopped and its VM deleted when for this long its network namespace is gone and its agent \
             socket has no connection. At most 10s for sandboxes from before a restart. 0s: never.
+            """),
+        Setting(
+            "standby", environment: "STANDBY", \.standsBy, .bool,
+            """
+            While another adaptor uses the pods directory, wait for its end and then take over; the probes succeed \
+            meanwhile. Without it, exit with an error. An upgrade that starts the new adaptor before it stops the old \
+            one needs it.
             """),
         Setting(
             "probe-port", environment: "PROBE_PORT", \.probePort, .integer(in: 0...65535),

@@ -1,4 +1,5 @@
 internal import LinuxIO
+internal import PodVMLifecycle
 internal import Telemetry
 
 extension Daemon {
@@ -7,13 +8,13 @@ extension Daemon {
 
     /// Serves until a signal comes; returns the exit status.
     func serve(
-        _ cloud: Cloud, _ metrics: Metrics, _ signals: Signals, on loop: EpollLoop
+        _ cloud: Cloud, _ lock: PodsDirectoryLock, _ metrics: Metrics, _ signals: Signals, on loop: EpollLoop
     ) async throws -> Int32 {
         try dropPrivileges(using: cloud)
         let stop = Event()
         return try await withThrowingTaskGroup(of: Int32?.self) { group in
             group.addTask {
-                try await serve(cloud, metrics, until: stop, on: loop)
+                try await serve(cloud, lock, metrics, until: stop, on: loop)
                 return 0
             }
             group.addTask {

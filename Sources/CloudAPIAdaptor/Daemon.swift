@@ -26,14 +26,14 @@ struct Daemon: Sendable {
     ///
     /// Pod VMs stay when the daemon ends: the next process finds them by their records.
     func run(on loop: EpollLoop) async throws -> Int32 {
-        // Before any socket is opened: a second adaptor must not begin to serve.
-        let lock = try PodsDirectoryLock.take(configuration.podsDirectory)
-        defer { withExtendedLifetime(lock) {} }
         let signals = try Signals([Signals.terminate, Signals.interrupt], on: loop)
         Signals.ignoreBrokenPipes()
         SystemInfo.raiseDescriptorLimit()
         let metrics = Metrics()
         ProcessMetrics.register(in: metrics)
+        // Before the hypervisor socket is opened: a second adaptor must not begin to serve.
+        guard let lock = try await lockPodsDirectory(signals, metrics, on: loop) else { return 0 }
+        defer { withExtendedLifetime(lock) {} }
         logger.info(
             "Pod VMs are tagged with this cluster and this node",
             [
@@ -43,7 +43,7 @@ struct Daemon: Sendable {
         let cloud = try await makeCloud(loop, logger, metrics)
         let outcome: Result<Int32, any Error>
         do {
-            outcome = .success(try await serve(cloud, metrics, signals, on: loop))
+            outcome = .success(try await serve(cloud, lock, metrics, signals, on: loop))
         } catch {
             outcome = .failure(error)
         }
@@ -52,7 +52,9 @@ struct Daemon: Sendable {
     }
 
     /// Runs the cloud's services, and the node's within their time.
-    func serve(_ cloud: Cloud, _ metrics: Metrics, until stop: Event, on loop: EpollLoop) async throws {
+    func serve(
+        _ cloud: Cloud, _ lock: PodsDirectoryLock, _ metrics: Metrics, until stop: Event, on loop: EpollLoop
+    ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for service in cloud.services { group.addTask { try await service() } }
             group.addTask {
@@ -60,7 +62,7 @@ struct Daemon: Sendable {
                 if stop.isSet { return }
                 let network = try await network(cloud.reach)
                 if stop.isSet { return }
-                let node = try await start(cloud, network, metrics, on: loop)
+                let node = try await start(cloud, lock, network, metrics, on: loop)
                 ServiceManager.notify("READY=1", environment: environment)
                 ProcessMemory.forgetStartUp()
                 try await run(node, until: stop, on: loop)
@@ -99,7 +101,8 @@ struct Daemon: Sendable {
 
     /// Makes the services, in an order in which no client is accepted before its service is ready.
     private func start(
-        _ cloud: Cloud, _ network: AgentConnector.Network, _ metrics: Metrics, on loop: EpollLoop
+        _ cloud: Cloud, _ lock: PodsDirectoryLock, _ network: AgentConnector.Network, _ metrics: Metrics,
+        on loop: EpollLoop
     ) async throws -> Node {
         var options = connectorOptions
         // The fake Azure's VMs run this project's forwarder, which works without a pod network.
@@ -120,23 +123,28 @@ struct Daemon: Sendable {
         try await supervisor.load()
         let ending = Set(
             supervisor.sandboxes().filter { $0.state == .deleting }.compactMap { try? SandboxID(validating: $0.id) })
-        let endpoints = ProbeEndpoints(
-            hypervisorSocket: configuration.socketPath, supervisor: supervisor, metrics: metrics, loop: loop)
-        // Shared, so that a new process can be probed while the old process ends.
-        let probes = try HTTPServer(
-            on: try Listener.listen(
-                on: .tcp(host: "127.0.0.1", port: UInt16(clamping: configuration.probePort)), loop: loop,
-                sharesPort: true),
-            loop: loop, logger: logger, handler: endpoints.answer)
+        let probes = try probeServer(
+            .serving(
+                hypervisorSocket: configuration.socketPath, supervisor: supervisor, metrics: metrics, loop: loop),
+            on: loop)
         connector.register(in: metrics)
         logger.info(
             "Serving", [LogField("socket", configuration.socketPath), LogField("probes", probes.address)])
         let services: [@Sendable () async throws -> Void] = [
             { await supervisor.run() }, { await supervisor.sweep(every: Self.sweepInterval) },
             { await supervisor.stopAbandoned() }, { await connector.run(excluding: ending) },
-            { try await hypervisor.run() }, { try await probes.run() }, { try await Self.trimMemory(on: loop) },
+            { try await hypervisor.run { lock.hasSuccessor } }, { try await probes.run() },
+            { try await Self.trimMemory(on: loop) },
         ]
         return Node(services: services, supervisor: supervisor, connector: connector)
+    }
+
+    /// The server of the probes.
+    func probeServer(_ endpoints: ProbeEndpoints, on loop: EpollLoop) throws -> HTTPServer {
+        // Shared, so that a new process can be probed while the old process serves and ends.
+        let listener = try Listener.listen(
+            on: .tcp(host: "127.0.0.1", port: UInt16(clamping: configuration.probePort)), loop: loop, sharesPort: true)
+        return try HTTPServer(on: listener, loop: loop, logger: logger, handler: endpoints.answer)
     }
 
     /// The services of this node's pods.

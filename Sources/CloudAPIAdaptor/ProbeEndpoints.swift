@@ -5,10 +5,26 @@ internal import Telemetry
 
 /// The adaptor's HTTP endpoints for the kubelet, Prometheus and operators.
 struct ProbeEndpoints: Sendable {
-    let hypervisorSocket: String
-    let supervisor: SandboxSupervisor
     let metrics: Metrics
-    let loop: EpollLoop
+    let startup: @Sendable () async -> HTTPResponse
+    let health: @Sendable () -> HTTPResponse
+
+    /// The probes of an adaptor that serves the shims.
+    static func serving(
+        hypervisorSocket: String, supervisor: SandboxSupervisor, metrics: Metrics, loop: EpollLoop
+    ) -> ProbeEndpoints {
+        ProbeEndpoints(
+            metrics: metrics, startup: { await reach(hypervisorSocket, on: loop) },
+            // An answer shows that the loop runs and that the supervisor's lock is free.
+            health: { .text("ok, \(supervisor.sandboxes().count) sandboxes\n") })
+    }
+
+    /// The probes of an adaptor that waits for another one to end. They succeed: Kubernetes ends the old pod of a
+    /// DaemonSet only when the new pod is ready.
+    static func standby(metrics: Metrics) -> ProbeEndpoints {
+        ProbeEndpoints(
+            metrics: metrics, startup: { .text("standby\n") }, health: { .text("standby\n") })
+    }
 
     /// The timeout of a connection to the hypervisor socket.
     private static let connectTimeout = Duration.seconds(1)
@@ -31,18 +47,14 @@ struct ProbeEndpoints: Sendable {
     }
 
     /// Whether the hypervisor socket accepts connections.
-    private func startup() async -> HTTPResponse {
+    private static func reach(_ socket: String, on loop: EpollLoop) async -> HTTPResponse {
         do {
             let connection = try await Stream.connect(
-                to: .unix(path: hypervisorSocket), on: loop, deadline: .now.advanced(by: Self.connectTimeout))
+                to: .unix(path: socket), on: loop, deadline: .now.advanced(by: connectTimeout))
             connection.close()
             return .text("ok\n")
         } catch {
-            return .text(
-                "the hypervisor socket \(hypervisorSocket) does not accept connections: \(error)\n", status: 500)
+            return .text("the hypervisor socket \(socket) does not accept connections: \(error)\n", status: 500)
         }
     }
-
-    /// An answer shows that the loop runs and that the supervisor's lock is free.
-    private func health() -> HTTPResponse { .text("ok, \(supervisor.sandboxes().count) sandboxes\n") }
 }

@@ -55,9 +55,10 @@ public final class HypervisorServer: Sendable {
 
     /// Serves until cancelled; then the calls in flight are cancelled and the socket is removed.
     ///
+    /// The socket's file stays if `isReplaced` then says that another process replaces it: so its path always exists.
     /// - Throws: `CancellationError`, or the reason why no more connections can be accepted.
-    public func run() async throws {
-        defer { listener.close() }
+    public func run(isReplaced: @Sendable () -> Bool = { false }) async throws {
+        defer { listener.close(keepsFile: isReplaced()) }
         try await server.serve(listener)
     }
 }

@@ -51,7 +51,11 @@ struct DaemonTests {
             let first = try RunningDaemon(in: directory.path, on: loop)
             _ = try await first.notification()
             for (name, flags, reason) in [
-                ("second", [], "The pods directory \(directory.path)/pods is in use by another cloud-api-adaptor"),
+                (
+                    "second", ["-standby=false"],
+                    "The pods directory \(directory.path)/pods is in use by another cloud-api-adaptor (process "
+                        + "\(first.process.pid))"
+                ),
                 (
                     "third",
                     ["-pods-dir", directory.path + "/others", "-fake-state-dir", directory.path + "/other"],
@@ -93,7 +97,7 @@ struct DaemonTests {
                     in: directory.path, on: loop, manager: "manager-\(number)",
                     arguments: [
                         "-pods-dir", "\(directory.path)/\(pods ?? "pods-\(number)")",
-                        "-fake-state-dir", "\(directory.path)/cloud-\(number)",
+                        "-fake-state-dir", "\(directory.path)/cloud-\(number)", "-standby=false",
                     ])
             }
             // Each either says that it serves, or ends.

@@ -14,7 +14,7 @@ struct ProbeEndpointsTests {
         let supervisor = SandboxSupervisor(
             store: MemoryStore(), provider: ScriptedCloud(), connector: ScriptedConnector(), clock: ManualClock(),
             metrics: metrics)
-        return ProbeEndpoints(hypervisorSocket: socket, supervisor: supervisor, metrics: metrics, loop: loop)
+        return .serving(hypervisorSocket: socket, supervisor: supervisor, metrics: metrics, loop: loop)
     }
 
     @Test("startup succeeds when the hypervisor socket accepts connections, and says why when it does not")
@@ -52,6 +52,18 @@ struct ProbeEndpointsTests {
             let refused = await endpoints.answer(HTTPRequest(method: "PUT", target: "/metrics"))
             #expect(refused.status == 405)
             #expect(refused.headers["Allow"] == "GET, HEAD")
+        }
+    }
+
+    @Test("startup and health succeed in standby, and say that it is a standby")
+    func standby() async throws {
+        try await onLoop { _ in
+            for path in ["/startup", "/healthz"] {
+                let answer = await ProbeEndpoints.standby(metrics: Metrics())
+                    .answer(HTTPRequest(method: "GET", target: path))
+                #expect(answer.status == 200)
+                #expect(answer.body == Array("standby\n".utf8))
+            }
         }
     }
 }

@@ -82,10 +82,10 @@ struct RunningDaemon {
         }
     }
 
-    /// What the probes answer.
+    /// What the probes answer; after a standby has taken over, those of its service.
     func get(_ path: String) async throws -> String {
         let address = try #require(
-            log.firstRange(of: "\"probes\":\"").map { log[$0.upperBound...].prefix { $0 != "\"" } })
+            log.ranges(of: "\"probes\":\"").last.map { log[$0.upperBound...].prefix { $0 != "\"" } })
         let stream = try await LinuxIO.Stream.connect(to: try SocketAddress(parsing: String(address)), on: loop)
         try await stream.write(Array("GET \(path) HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".utf8))
         var answer: [UInt8] = []

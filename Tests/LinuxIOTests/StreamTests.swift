@@ -119,6 +119,33 @@ struct StreamTests {
         }
     }
 
+    @Test("replaces a stale socket file so that its path always exists, and a crash before that is repaired")
+    func replaced() async throws {
+        let directory = try TemporaryDirectory()
+        let path = "\(directory.path)/s"
+        let isOver = Lock(false)
+        async let missing = Thread.offLoop {
+            while !Files.exists(path) {}
+            var missing = 0
+            while !isOver.withLock({ $0 }) { missing += Files.exists(path) ? 0 : 1 }
+            return missing
+        }
+        try await onLoop { loop in
+            for _ in 0..<200 {
+                let listener = try Listener.listen(on: .unix(path: path), loop: loop)
+                #expect(Files.permissions(path) == 0o600)
+                listener.close(keepsFile: true)
+            }
+            isOver.withLock { $0 = true }
+            // A process has ended after its bind: a socket file that no path of a listener names.
+            try Files.move(path, to: "\(directory.path)/.new")
+            try Listener.listen(on: .unix(path: path), loop: loop).close(keepsFile: true)
+            try Listener.listen(on: .unix(path: path), loop: loop).close(keepsFile: true)
+            #expect(try Files.list(directory.path) == ["s"])
+        }
+        #expect(try await missing == 0)
+    }
+
     @Test("of many listeners that find the same stale socket file at once, one serves and all others are refused")
     func staleRace() async throws {
         let directory = try TemporaryDirectory()

@@ -28,7 +28,7 @@ struct HypervisorPeerTests {
 
         func check(_ name: String, by peer: GoPeer, on loop: EpollLoop) async throws {
             try await alongside(supervisor.run) {
-                try await alongside(server.run) {
+                try await alongside({ try await server.run() }) {
                     try await peer.check(name, .unix(path: server.path), with: "/proc/self/ns/net", on: loop)
                 }
             }

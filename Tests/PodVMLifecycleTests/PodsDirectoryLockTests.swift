@@ -1,5 +1,6 @@
 import LinuxIO
 import PodVMLifecycle
+import TestSupport
 import Testing
 
 @testable import PodVMLifecycle
@@ -24,6 +25,41 @@ struct PodsDirectoryLockTests {
             first = nil
             _ = try PodsDirectoryLock.take(path)
         }
+    }
+
+    @Test("names the process that holds it, and passes to one of those that wait")
+    func waiting() async throws {
+        let path = try Files.makeTemporaryDirectory(prefix: "/tmp/pods-")
+        defer { try? Files.removeTree(path) }
+        try await onLoop { loop in
+            var lock: PodsDirectoryLock? = try PodsDirectoryLock.take(path)
+            #expect(PodsDirectoryLock.holder(of: path) == Int(ProcessTree.current))
+            #expect(try PodsDirectoryLock.takeIfFree(path) == nil)
+            #expect(lock?.hasSuccessor == false)
+            try await withThrowingTaskGroup(of: PodsDirectoryLock.self) { group in
+                for _ in 0..<3 { group.addTask { try await PodsDirectoryLock.wait(for: path, on: loop) } }
+                while lock?.hasSuccessor == false { await loop.yield() }
+                lock = nil
+                let next = try #require(try await group.next())
+                #expect(try PodsDirectoryLock.takeIfFree(path) == nil)
+                while !next.hasSuccessor { try await loop.sleep(for: .milliseconds(1)) }
+                group.cancelAll()
+                while let ended = await group.nextResult() {
+                    #expect(throws: CancellationError.self) { _ = try ended.get() }
+                }
+                // A program that another test starts may have inherited the lock, until it is executed.
+                while next.hasSuccessor { try await loop.sleep(for: .milliseconds(1)) }
+            }
+        }
+    }
+
+    @Test(
+        "a file that does not name a process is no holder", arguments: ["", "x\n", String(repeating: "1", count: 70)])
+    func noHolder(content: String) throws {
+        let path = try Files.makeTemporaryDirectory(prefix: "/tmp/pods-")
+        defer { try? Files.removeTree(path) }
+        try DurableFile.write(Array(content.utf8), to: "\(path)/.lock")
+        #expect(PodsDirectoryLock.holder(of: path) == nil)
     }
 
     @Test("is never treated as a sandbox")

@@ -25,10 +25,10 @@ public final class Listener: Sendable {
 
     /// Starts to listen.
     ///
-    /// A Unix socket file that no process serves is replaced. A socket that answers is not changed, also when both
-    /// processes start at the same moment. The file has `mode` from its creation. The socket stays in `namespace` (nil:
-    /// the thread's namespace). The socket and its connections keep the namespace alive. With `device`, the listener
-    /// accepts only connections over that interface.
+    /// A Unix socket file that no process serves is replaced by one rename, so that a client never finds the file
+    /// missing. A socket that answers is not changed, also when both processes start at the same moment. The file has
+    /// `mode` from its creation. The socket stays in `namespace` (nil: the thread's namespace). The socket and its
+    /// connections keep the namespace alive. With `device`, the listener accepts only connections over that interface.
     /// - Throws: ``SocketInUse``, or ``SystemCallError``.
     public static func listen(
         on address: SocketAddress, loop: EpollLoop, backlog: CInt = 1024, mode: UInt32 = 0o600,
@@ -41,11 +41,12 @@ public final class Listener: Sendable {
             // The lock is held from the check of the old file until the new socket answers. Otherwise two processes
             // find the same stale file, and the slower process removes the socket of the other.
             let turn = try FileLock.takeDirectory(Files.parent(of: path))
-            try removeStaleSocket(path)
-            let number = try socket(on: address, backlog: backlog, mode: mode, sharesPort: sharesPort, device)
-                .disowned()
+            let isReplaced = try isStaleSocket(path)
+            let place = isReplaced ? freeName(beside: path) : path
+            let fd = try socket(on: .unix(path: place), backlog: backlog, mode: mode, sharesPort: sharesPort, device)
+            if isReplaced { try Files.move(place, to: path) }
             _ = consume turn
-            return number
+            return fd.disowned()
         }
         let number = try namespace.map { try $0.run { Result { try open() } }.get() } ?? open()
         let fd = OwnedFD(owning: number)
@@ -122,9 +123,12 @@ public final class Listener: Sendable {
     }
 
     /// Stops listening. Removes the socket file if the file still belongs to this listener. Idempotent.
-    public func close() {
+    ///
+    /// With `keepsFile` the file stays, and refuses connections until another listener replaces it.
+    public func close(keepsFile: Bool = false) {
         if stream.isClosed { return }
         stream.close()
+        if keepsFile { return }
         if case .unix(let path) = address, file != nil, file == FileIdentity(path) { _ = unsafe unlink(path) }
     }
 
@@ -132,8 +136,11 @@ public final class Listener: Sendable {
         if case .unix(let path) = address { FileIdentity(path) } else { nil }
     }
 
-    private static func removeStaleSocket(_ path: String) throws {
-        guard let file = FileIdentity(path) else { return }
+    /// Whether there is a socket file at `path` that no process serves; false when there is no file.
+    ///
+    /// - Throws: ``SocketInUse``, or ``SystemCallError`` when the file is not a socket.
+    private static func isStaleSocket(_ path: String) throws -> Bool {
+        guard let file = FileIdentity(path) else { return false }
         guard file.isSocket else { throw SystemCallError(call: "bind", errno: EADDRINUSE, subject: path) }
         let answer = try unsafe SocketAddress.unix(path: path).withKernelForm {
             family, kernel, length throws(SystemCallError) in
@@ -142,7 +149,17 @@ public final class Listener: Sendable {
         }
         // Only a refusal means that no process listens. A full backlog (EAGAIN) means that a process listens.
         guard answer == ECONNREFUSED else { throw SocketInUse(path: path) }
-        _ = unsafe unlink(path)
+        return true
+    }
+
+    /// The path at which a socket is bound before it replaces the file at `path`. The caller holds the directory's lock.
+    ///
+    /// The name is short, because it counts for the limit of a Unix socket's path.
+    private static func freeName(beside path: String) -> String {
+        let name = Files.parent(of: path) + "/.new"
+        // A process that ended between bind and rename has left it.
+        if FileIdentity(name)?.isSocket == true { _ = unsafe unlink(name) }
+        return name
     }
 
     private static func boundAddress(_ fd: CInt, asked: SocketAddress) -> SocketAddress {

@@ -87,15 +87,15 @@ let package = Package(
         module("PodVMLifecycle", ["Encoding", "JSON", "LinuxIO", "Telemetry"]),
         module("PodVMBoot", ["CYAML", "CZlib", "Encoding", "JSON", "LinuxIO", "PodNetwork", "Telemetry"]),
         module("KataProtocol", ["TTRPC"]),
+        module("AgentHealth", ["AgentTunnel", "KataProtocol", "TTRPC"]),
         module("PeerPodProtocol", ["PodNetwork", "TTRPC"]),
 
         // 3: edges
         module(
             "PodConnection",
             [
-                "AgentTunnel", "Configuration", "JSON", "KataProtocol", "LinuxIO", "PacketFilter", "PeerPodProtocol",
-                "PodNetwork",
-                "PodVMBoot", "PodVMLifecycle", "TLS", "TTRPC", "Telemetry",
+                "AgentHealth", "AgentTunnel", "Configuration", "JSON", "KataProtocol", "LinuxIO", "PacketFilter",
+                "PeerPodProtocol", "PodNetwork", "PodVMBoot", "PodVMLifecycle", "TLS", "TTRPC", "Telemetry",
             ]),
         module("AzurePreflight", ["AzureProvider", "HTTPTransport", "JSON", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
         module("FakeAzureLauncher", ["Configuration", "JSON", "LinuxIO", "Telemetry"]),
@@ -168,7 +168,12 @@ let package = Package(
         tests("MachineIsolationTests", ["LinuxIO", "MachineIsolation", "TestSupport"]),
         tests("EncodingTests", ["Encoding"]),
         tests("TLSTests", ["LinuxIO", "TLS", "Telemetry", "TestSupport"]),
-        tests("AgentTunnelTests", ["AgentTunnel", "COpenSSL", "LinuxIO", "TLS", "Telemetry", "TestSupport"]),
+        tests(
+            "AgentTunnelTests",
+            [
+                "AgentHealth", "AgentTunnel", "COpenSSL", "KataProtocol", "LinuxIO", "TLS", "TTRPC", "Telemetry",
+                "TestSupport",
+            ]),
         tests("HTTPTransportTests", ["HTTPTransport", "LinuxIO", "TLS", "Telemetry", "TestSupport"]),
         .target(
             name: "AzureDoubles",
@@ -310,6 +315,7 @@ case "fuzz":
         .target(name: "Fuzzing", dependencies: ["CFuzzer"], path: "Fuzz/Sources/Fuzzing", swiftSettings: strict),
         fuzzer("FrameDecoderFuzzer", of: "TTRPC"),
         fuzzer("ProtobufFuzzer", of: "TTRPC"),
+        fuzzer("SessionFuzzer", of: "AgentHealth", "AgentTunnel"),
         fuzzer("EnvelopeFuzzer", of: "TTRPC"),
         fuzzer("MessageFuzzer", of: "KataProtocol", "PeerPodProtocol", "TTRPC"),
         fuzzer("ServerFuzzer", of: "LinuxIO", "TTRPC"),

@@ -27,6 +27,9 @@ public struct NodeTunnel: Sendable {
         public init() {}
     }
 
+    /// Makes the responder for one client's connection; nil means that no calls are answered in place of the agent.
+    public typealias ResponderFactory = @Sendable () -> (any SuspensionResponder)?
+
     private let listener: Listener
     private let dialer: Dialer
     private let preconnector: Preconnector
@@ -34,6 +37,7 @@ public struct NodeTunnel: Sendable {
     private let loop: EpollLoop
     private let log: RateLimitedLogger
     private let counters: SessionCounters
+    private let makeResponder: ResponderFactory
     private let use = SocketUse()
     private let sessions: ConnectionLimit
 
@@ -50,7 +54,8 @@ public struct NodeTunnel: Sendable {
     /// ``Dialer/connectForSession(deadline:)``. The first client gets it, unless it breaks before.
     public init(
         _ listener: Listener, to dialer: Dialer, preconnected: (any ByteStream)? = nil, limits: Limits = Limits(),
-        counters: SessionCounters = SessionCounters(), on loop: EpollLoop, logger: Logger = .silent
+        counters: SessionCounters = SessionCounters(), on loop: EpollLoop, logger: Logger = .silent,
+        responder: @escaping ResponderFactory = { nil }
     ) {
         self.listener = listener
         self.dialer = dialer
@@ -59,6 +64,7 @@ public struct NodeTunnel: Sendable {
         self.loop = loop
         log = RateLimitedLogger(logger)
         self.counters = counters
+        makeResponder = responder
         sessions = ConnectionLimit(limits.sessions)
     }
 
@@ -126,7 +132,9 @@ public struct NodeTunnel: Sendable {
             return try await relay(near, try await dialer.connect(deadline: .now.advanced(by: limits.dialing)))
         }
         defer { sessions.release() }
-        await NodeSession(near, to: dialer, limits.session, counters, on: loop, log: log).run(on: far)
+        let session = NodeSession(
+            near, to: dialer, limits.session, counters, makeResponder(), on: loop, log: log)
+        await session.run(on: far)
     }
 }
 

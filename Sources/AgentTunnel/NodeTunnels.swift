@@ -33,13 +33,19 @@ public final class NodeTunnels: Sendable {
     private let pool = TaskPool()
     private let loop: EpollLoop
     private let logger: Logger
+    private let makeResponder: NodeTunnel.ResponderFactory
 
     /// The timeout of the connection that is made ahead of kata's first. Without it, kata's first connection takes longer.
     private static let spareTimeout = Duration.seconds(2)
 
     /// No tunnels. ``run()`` has to run beside them.
-    public init(on loop: EpollLoop, logger: Logger = .silent) {
+    ///
+    /// `responder` makes what answers calls of a client while the path to its VM is broken.
+    public init(
+        on loop: EpollLoop, logger: Logger = .silent, responder: @escaping NodeTunnel.ResponderFactory = { nil }
+    ) {
         self.loop = loop
+        makeResponder = responder
         self.logger = logger
     }
 
@@ -80,7 +86,8 @@ public final class NodeTunnels: Sendable {
             guard state.withLock({ $0.attempts[sandbox] }) === attempt else { throw CancellationError() }
             let listener = try Listener.listen(on: .unix(path: plan.socketPath), loop: loop)
             let tunnel = NodeTunnel(
-                listener, to: dialer, preconnected: spare, counters: sessions, on: loop, logger: logger)
+                listener, to: dialer, preconnected: spare, counters: sessions, on: loop, logger: logger,
+                responder: makeResponder)
             let child = pool.start { await Self.serve(tunnel, logger) }
             state.withLock { state in
                 state.tunnels[sandbox] = OpenTunnel(plan: plan, tunnel: tunnel, child: child)

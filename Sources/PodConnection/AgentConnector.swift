@@ -1,3 +1,4 @@
+internal import AgentHealth
 internal import AgentTunnel
 package import LinuxIO
 package import PeerPodProtocol
@@ -20,6 +21,8 @@ package struct AgentConnector: PodConnector {
         let wantsScratchSpace: Bool
         /// Whether pods without a network namespace start although the VMs can be reached from one.
         package var allowsPodsWithoutNetwork: Bool
+        /// Whether the node answers health checks of a VM that is out of reach.
+        package let answersHealth: Bool
     }
 
     /// How pods' networks reach the VMs.
@@ -46,7 +49,8 @@ package struct AgentConnector: PodConnector {
         self.network = network
         self.loop = loop
         self.logger = logger
-        self.tunnels = tunnels ?? LocalTunnels(tunnels: NodeTunnels(on: loop, logger: logger))
+        self.tunnels =
+            tunnels ?? LocalTunnels(tunnels: NodeTunnels(on: loop, logger: logger, responder: options.responder))
     }
 
     /// Carries the tunnels and does the background work on the pods' networks, until cancelled; then all tunnels are closed.
@@ -244,6 +248,14 @@ package struct AgentConnector: PodConnector {
                 "The boot document cannot be removed; it stays until the sandbox is deleted",
                 [LogField("sandbox", sandbox), LogField("error", error)])
         }
+    }
+}
+
+extension AgentConnector.Options {
+    /// Makes what answers health checks while a VM is out of reach.
+    fileprivate var responder: NodeTunnel.ResponderFactory {
+        let answers = answersHealth
+        return { answers ? HealthResponder() : nil }
     }
 }
 

@@ -9,6 +9,8 @@ package import Telemetry
 package struct PodConnectionSettings: Sendable {
     /// The TCP port of agent-protocol-forwarder in the pod VMs.
     package var forwarderPort = 15150
+    /// Whether the node answers health checks of a VM that is out of reach.
+    var answersHealth = true
     /// How the node and the VM authenticate each other.
     package var tls = TLSSettings()
     /// Initdata for pods that bring none.
@@ -29,7 +31,14 @@ package struct PodConnectionSettings: Sendable {
     private static let tunnel: [Setting<PodConnectionSettings>] = [
         Setting(
             "forwarder-port", environment: "FORWARDER_PORT", \.forwarderPort, .integer(in: 1...65535),
-            "The TCP port of agent-protocol-forwarder in the pod VMs.")
+            "The TCP port of agent-protocol-forwarder in the pod VMs."),
+        Setting(
+            "answer-health-while-suspended", \.answersHealth, .bool,
+            """
+            Answer kata's health checks of a pod while the path to its VM is broken, for a minute at most. Otherwise kata \
+            stops the pod after 30 seconds without an answer.
+            """
+        ),
     ]
 
     private static let boot: [Setting<PodConnectionSettings>] = [
@@ -66,7 +75,8 @@ package struct PodConnectionSettings: Sendable {
         guard let security, problems.isEmpty else { throw ConfigurationError(problems) }
         return AgentConnector.Options(
             forwarderPort: UInt16(clamping: forwarderPort), security: security, initdata: packed,
-            wantsScratchSpace: wantsScratchSpace, allowsPodsWithoutNetwork: network.allowsPodsWithoutNetwork)
+            wantsScratchSpace: wantsScratchSpace, allowsPodsWithoutNetwork: network.allowsPodsWithoutNetwork,
+            answersHealth: answersHealth)
     }
 
     /// Settings that are allowed but probably not intended, as a sentence each.

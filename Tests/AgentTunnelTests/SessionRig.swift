@@ -14,18 +14,23 @@ final class SessionRig: Sendable {
     private let forwarder: SocketAddress
     private let listener: Lock<Listener?>
     private let times: SessionTimes
+    private let responder: NodeTunnel.ResponderFactory
     private let agent: @Sendable (Stream) async throws -> Void
     private let metrics = Metrics()
     private let lines = Lock("")
     private let started = Lock(0)
+    /// The forwarder's limit of sessions.
+    let sessions = Lock(64)
 
     init(
         _ times: SessionTimes = SessionTimes(),
-        agent: @escaping @Sendable (Stream) async throws -> Void = TestTunnel.echo, on loop: EpollLoop
+        agent: @escaping @Sendable (Stream) async throws -> Void = TestTunnel.echo,
+        responder: @escaping NodeTunnel.ResponderFactory = { nil }, on loop: EpollLoop
     ) throws {
         self.loop = loop
         self.times = times
         self.agent = agent
+        self.responder = responder
         directory = try TemporaryDirectory()
         identity = try SandboxIdentity.make(vmName: "podvm-a")
         let listener = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
@@ -47,7 +52,7 @@ final class SessionRig: Sendable {
         let node = NodeTunnel(
             try Listener.listen(on: directory.socket("agent.ttrpc"), loop: loop),
             to: Dialer(to: proxy.address, security: security, on: loop), limits: limits,
-            counters: counters, on: loop, logger: logger)
+            counters: counters, on: loop, logger: logger, responder: responder)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.proxy.run() }
             group.addTask { try await self.runForwarders(restart) }
@@ -60,6 +65,13 @@ final class SessionRig: Sendable {
     }
 
     func connect() async throws -> Stream { try await Stream.connect(to: directory.socket("agent.ttrpc"), on: loop) }
+
+    /// A new connection to the forwarder, for a session.
+    func dial() async throws -> TLSStream? {
+        let security = ClientSecurity(context: try identity.clientContext(), serverName: "podvm-a")
+        let dialer = Dialer(to: forwarder, security: security, on: loop)
+        return try await dialer.connectForSession(deadline: .now + .seconds(20)) as? TLSStream
+    }
 
     /// How many forwarders have begun.
     var forwarders: Int { started.withLock { $0 } }
@@ -91,6 +103,7 @@ final class SessionRig: Sendable {
         guard let listener = listener.withLock({ $0 }) else { return }
         var limits = GuestTunnel.Limits()
         limits.session = times
+        limits.sessions = sessions.withLock { $0 }
         started.withLock { $0 += 1 }
         try await GuestTunnel(
             listener, security: try identity.serverContext(), agent: directory.socket("agent.sock"), limits: limits,

@@ -1,5 +1,7 @@
+import KataProtocol
 import LinuxIO
 import TLS
+import TTRPC
 import Telemetry
 import TestSupport
 import Testing
@@ -122,6 +124,88 @@ struct SessionTests {
             #expect(proxy.accepted == 1)
             client.close()
             await writer.value
+        }
+    }
+
+    @Test("carries ttrpc calls across cuts, and each call gets its answer once")
+    func calls() async throws {
+        let served = Lock(0)
+        try await withCuts(agent: { stream in
+            let service = Service.services(of: [
+                Health.check.handled { _, _ in
+                    var response = HealthCheckResponse()
+                    response.status = served.withLock { count in
+                        count += 1
+                        return UInt32(count)
+                    }
+                    return response
+                }
+            ])
+            await Server(service, on: stream.loop).serve(stream)
+        }) { tunnel, proxy in
+            let connection = try await tunnel.connect()
+            try await Client.with(connection, on: tunnel.loop) { client in
+                for round in 1...60 {
+                    if round.isMultiple(of: 6) { proxy.cut() }
+                    let answer = try await client.call(Health.check, HealthCheckRequest(), timeout: .seconds(30))
+                    #expect(answer.status == UInt32(round))
+                }
+            }
+            #expect(proxy.accepted > 5)
+        }
+        #expect(served.withLock { $0 } == 60)
+    }
+
+    @Test("ends alone when its node sends what the protocol does not allow; others continue, and the log says why")
+    func hostile() async throws {
+        try await withCuts { tunnel, proxy in
+            let client = try await tunnel.connect()
+            try await client.write([1])
+            #expect(try await client.readExactly(1) == [1])
+            let id = SessionID.random()
+            let attacks: [[UInt8]] = [
+                [9] + [UInt8](repeating: 0, count: 24),
+                SessionHello(.new, id).bytes + [7, 0, 0, 0] + [UInt8](repeating: 0, count: 8),
+                SessionHello(.new, id).bytes + [2, 0, 0, 0] + [UInt8](repeating: 255, count: 8),
+                SessionHello(.new, id).bytes + [1, 255, 255, 255] + [UInt8](repeating: 0, count: 8),
+            ]
+            for attack in attacks {
+                let stream = try #require(try await tunnel.dial())
+                try await stream.write(attack)
+                _ = try? await stream.readToEnd()
+                stream.close()
+            }
+            let stranger = try #require(try await tunnel.dial())
+            try await stranger.write(SessionHello(.resume, .random(), received: 5).bytes)
+            #expect(try await stranger.readExactly(SessionAnswer.size) == SessionAnswer(.unknown).bytes)
+            #expect(tunnel.logged("unknown kind 7"))
+            #expect(tunnel.logged("acknowledged 18446744073709551615 bytes"))
+            #expect(tunnel.logged("first message is malformed"))
+            try await client.write([2])
+            #expect(try await client.readExactly(1) == [2])
+        }
+    }
+
+    @Test("of a client that has too many replaces the longest suspended one, or is refused")
+    func crowd() async throws {
+        try await onLoop { loop in
+            let rig = try SessionRig(on: loop)
+            rig.sessions.withLock { $0 = 2 }
+            try await rig.run { tunnel in
+                var streams: [TLSStream] = []
+                func begin() async throws -> [UInt8] {
+                    let stream = try #require(try await tunnel.dial())
+                    streams.append(stream)
+                    try await stream.write(SessionHello(.new, .random()).bytes)
+                    return try await stream.readExactly(SessionAnswer.size)
+                }
+                for _ in 0..<2 { #expect(try await begin() == SessionAnswer(.accepted).bytes) }
+                #expect(try await begin() == SessionAnswer(.crowded).bytes)
+                streams[0].close()
+                // The end of the connection has to arrive first.
+                while try await begin() != SessionAnswer(.accepted).bytes { streams.removeLast().close() }
+                for stream in streams { stream.close() }
+            }
         }
     }
 

@@ -16,12 +16,12 @@ struct NodeSession: Sendable {
     private static let pause = Duration.milliseconds(50)
 
     init(
-        _ near: Stream, to dialer: Dialer, _ times: SessionTimes, _ counters: SessionCounters, on loop: EpollLoop,
-        log: RateLimitedLogger
+        _ near: Stream, to dialer: Dialer, _ times: SessionTimes, _ counters: SessionCounters,
+        _ responder: (any SuspensionResponder)?, on loop: EpollLoop, log: RateLimitedLogger
     ) {
         let manner = Session.Manner(
             silence: times.silence, idle: times.silence / 2, pings: true, shutdown: times.shutdown)
-        session = Session(manner, near: near, nearFailure: .clientClosed, on: loop)
+        session = Session(manner, near: near, nearFailure: .clientClosed, responder: responder, on: loop)
         self.near = near
         self.dialer = dialer
         self.times = times
@@ -52,12 +52,17 @@ struct NodeSession: Sendable {
             let start = ContinuousClock.now
             log.warning("The connection to \(dialer.address) broke; its session is suspended for \(times.suspension)")
             counters.suspend()
+            session.suspend()
             do {
                 stream = try await reconnect(until: start + times.suspension)
-                counters.endSuspension(resumed: true)
-                log.warning("A session with \(dialer.address) was resumed after \(ContinuousClock.now - start)")
+                counters.endSuspension(resumed: true, answered: session.answered)
+                log.warning(
+                    """
+                    A session with \(dialer.address) was resumed after \(ContinuousClock.now - start); the node answered \
+                    \(session.answered) health checks
+                    """)
             } catch {
-                counters.endSuspension(resumed: false)
+                counters.endSuspension(resumed: false, answered: session.answered)
                 return session.end(error.reason, error.detail)
             }
         }

@@ -11,6 +11,8 @@ struct OutgoingBytes {
     private var ring: [UInt8] = []
     /// The position of the ring's first byte.
     private var origin: UInt64 = 0
+    /// The part of the window that only ``append(_:)`` uses.
+    private let reserve: Int
     /// The next size of the ring, if a read fills all free bytes.
     private var wanted = OutgoingBytes.firstSize
     /// The position before which the peer needs no bytes again.
@@ -25,7 +27,11 @@ struct OutgoingBytes {
     /// The ring's first size. Most messages fit.
     private static let firstSize = 4 << 10
 
-    init(window: Int) { self.window = window }
+    /// Without a `reserve`, ``append(_:)`` must not be used.
+    init(window: Int, reserve: Int = 0) {
+        self.window = window
+        self.reserve = reserve
+    }
 
     /// The position after the last byte, and after the end.
     private var total: UInt64 { isFinished ? written + 1 : written }
@@ -36,8 +42,11 @@ struct OutgoingBytes {
     /// The memory for kept bytes.
     var capacity: Int { ring.count }
 
-    /// Whether another byte fits.
-    var hasRoom: Bool { !isFinished && kept < window }
+    /// Whether another byte of the source fits.
+    var hasRoom: Bool { !isFinished && room > 0 }
+
+    /// The number of bytes of the source that fit.
+    var room: Int { window - reserve - kept }
 
     /// Whether the peer has acknowledged all bytes and the end.
     var isComplete: Bool { isFinished && acknowledged == total }
@@ -67,10 +76,29 @@ struct OutgoingBytes {
     ///
     /// Requires ``hasRoom``. A read of 0 bytes ends the stream.
     mutating func fill(_ read: (UnsafeMutableRawBufferPointer) throws -> Int?) rethrows -> Int? {
+        try unsafe fill(upTo: room, read)
+    }
+
+    /// Appends `bytes`, which may also be in the reserve.
+    mutating func append(_ bytes: [UInt8]) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = unsafe fill(upTo: window - kept) { target in
+                let count = min(target.count, rest.count)
+                unsafe target.copyBytes(from: rest.prefix(count))
+                return count
+            }
+            rest = rest.dropFirst(count ?? 0)
+        }
+    }
+
+    private mutating func fill(
+        upTo limit: Int, _ read: (UnsafeMutableRawBufferPointer) throws -> Int?
+    ) rethrows -> Int? {
         if kept == 0 { origin = written }
         if ring.count < wanted { grow() }
         let start = index(written)
-        let free = min(ring.count - kept, window - kept, ring.count - start)
+        let free = min(ring.count - kept, limit, ring.count - start)
         let count = try unsafe ring.withUnsafeMutableBytes { bytes in
             unsafe try read(UnsafeMutableRawBufferPointer(rebasing: bytes[start..<start + free]))
         }

@@ -33,9 +33,9 @@ final class Session: Sendable {
     /// Without `near`, the session begins without its near socket, and ``carry(_:)`` gets the socket later.
     init(
         _ manner: Manner, near: Stream? = nil, nearFailure: SessionEnd, filter: sending (any StreamFilter)? = nil,
-        on loop: EpollLoop
+        responder: (any SuspensionResponder)? = nil, on loop: EpollLoop
     ) {
-        core = Lock(SessionCore(near: near, nearFailure: nearFailure, filter: filter))
+        core = Lock(SessionCore(near: near, nearFailure: nearFailure, filter: filter, responder: responder))
         self.manner = manner
         self.loop = loop
     }
@@ -51,6 +51,12 @@ final class Session: Sendable {
 
     /// The bytes that this end has received.
     var received: UInt64 { core.withLock { $0.state.incoming.received } }
+
+    /// The number of calls that were answered in place of the agent since the last suspension began.
+    var answered: Int { core.withLock { $0.answered } }
+
+    /// Notes that the session has no connection, and lets the responder answer.
+    func suspend() { act { $0.suspend() } }
 
     /// Ends the session. The peer is told why, if there is a connection.
     func end(_ reason: SessionEnd, _ detail: String = "") {
@@ -88,6 +94,7 @@ final class Session: Sendable {
             core.link?.stream.close()
             core.link = nil
             try core.state.resume(peerReceived: position)
+            core.endSuspension()
             core.isEstablished = true
             core.link = SessionCore.Link(stream: stream)
             core.link?.isBlocked = try !stream.send(first(core.state.incoming.received))

@@ -27,12 +27,17 @@ struct SessionCore {
     /// The peer has closed the connection, but not the session.
     struct LinkEnded: Error {}
 
-    var state = SessionState()
+    var state: SessionState
     var link: Link?
     /// The socket of the client or of the agent; nil until there is one.
     var near: Stream?
     /// Changes the bytes for the near socket.
-    var filter: (any StreamFilter)?
+    private var filter: (any StreamFilter)?
+    /// Answers calls while the session is suspended.
+    private var responder: (any SuspensionResponder)?
+    private var isSuspended = false
+    /// The calls that the responder has answered since the last suspension began.
+    private(set) var answered = 0
     /// The bytes for the near socket that it has not accepted, oldest first.
     private var held: [HeldBytes] = []
     private var filtered: [UInt8] = []
@@ -43,7 +48,12 @@ struct SessionCore {
     /// Why the session has ended; nil while it has not.
     private(set) var over: Failure??
 
-    init(near: Stream?, nearFailure: SessionEnd, filter: (any StreamFilter)?) {
+    init(
+        near: Stream?, nearFailure: SessionEnd, filter: (any StreamFilter)?,
+        responder: (any SuspensionResponder)?
+    ) {
+        state = SessionState(reserve: responder == nil ? 0 : SuspensionLimits.heldBytes)
+        self.responder = responder
         self.near = near
         self.nearFailure = nearFailure
         self.filter = filter
@@ -89,10 +99,60 @@ struct SessionCore {
     mutating func fill() throws -> Int? {
         guard let near else { return nil }
         do {
-            return unsafe try state.fill { room in unsafe try near.tryRead(into: room) }
+            if isSuspended, responder != nil { return try fillSuspended(near) }
+            return unsafe try state.fill { room in
+                let count = unsafe try near.tryRead(into: room)
+                if let count { unsafe responder?.follow(UnsafeRawBufferPointer(rebasing: room[..<count])) }
+                return count
+            }
         } catch {
             throw Failure(reason: nearFailure, detail: "\(error)")
         }
+    }
+
+    // MARK: Suspension
+
+    /// Begins a suspension: the responder answers what waits for the agent.
+    mutating func suspend() {
+        var answers = SuspendedAnswers()
+        isSuspended = true
+        answered = 0
+        responder?.suspend(into: &answers)
+        give(answers)
+    }
+
+    /// Ends a suspension.
+    mutating func endSuspension() {
+        guard isSuspended else { return }
+        isSuspended = false
+        releaseRequests()
+    }
+
+    private mutating func releaseRequests() {
+        if !state.outgoing.isFinished, let bytes = responder?.resume() { state.append(bytes) }
+    }
+
+    /// Reads from the near socket while the session is suspended.
+    private mutating func fillSuspended(_ near: Stream) throws -> Int? {
+        let block = BufferPool.shared.borrow()
+        let target = unsafe UnsafeMutableRawBufferPointer(rebasing: block.bytes.prefix(state.outgoing.room))
+        guard let count = unsafe try near.tryRead(into: target) else { return nil }
+        guard count > 0 else {
+            releaseRequests()
+            return unsafe state.fill { _ in 0 }
+        }
+        var (output, answers): ([UInt8], SuspendedAnswers) = ([], SuspendedAnswers())
+        unsafe responder?.process(UnsafeRawBufferPointer(rebasing: target[..<count]), into: &output, answers: &answers)
+        state.append(output)
+        give(answers)
+        return count
+    }
+
+    /// Gives the client the answers, after the bytes that it waits for.
+    private mutating func give(_ answers: SuspendedAnswers) {
+        guard answers.count > 0 else { return }
+        answered += answers.count
+        unsafe answers.bytes.withUnsafeBytes { held.append(unsafe .copy($0, credit: 0)) }
     }
 
     // MARK: From the peer
@@ -164,29 +224,33 @@ struct SessionCore {
 
     /// Passes on the first `count` bytes of `room`, or holds what the near socket does not accept.
     private mutating func passOn(_ room: inout PooledBuffer, _ count: Int) throws {
-        guard filter != nil else {
-            let written = try unsafe writeNow(UnsafeRawBufferPointer(rebasing: room.bytes[..<count]))
+        let bytes = unsafe UnsafeRawBufferPointer(rebasing: room.bytes[..<count])
+        guard unsafe try examine(bytes) == .replaced else {
+            let written = try unsafe writeNow(bytes)
             state.consume(written)
             if written < count { held.append(.take(from: &room, written..<count, credit: count - written)) }
             return
         }
-        let bytes = unsafe UnsafeRawBufferPointer(rebasing: room.bytes[..<count])
-        let verdict: FilterVerdict?
-        do {
-            verdict = unsafe try filter?.process(bytes, into: &filtered)
-        } catch {
-            throw Failure(reason: .refused, detail: "\(error)")
+        let written = try unsafe filtered.withUnsafeBytes { try unsafe writeNow($0) }
+        if written < filtered.count {
+            unsafe filtered.withUnsafeBytes { bytes in
+                let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[written...])
+                unsafe held.append(.copy(rest, credit: count))
+            }
+        } else {
+            state.consume(count)
         }
-        if verdict == .unchanged { return try unsafe passOnFiltered(bytes, credit: count) }
-        try unsafe filtered.withUnsafeBytes { try unsafe passOnFiltered($0, credit: count) }
         filtered = []
     }
 
-    /// Writes bytes that stand for `credit` bytes of the session.
-    private mutating func passOnFiltered(_ bytes: UnsafeRawBufferPointer, credit: Int) throws {
-        let written = try unsafe writeNow(bytes)
-        guard written < bytes.count else { return state.consume(credit) }
-        unsafe held.append(.copy(UnsafeRawBufferPointer(rebasing: bytes[written...]), credit: credit))
+    /// Lets the filter or the responder process bytes for the near socket.
+    private mutating func examine(_ bytes: UnsafeRawBufferPointer) throws -> FilterVerdict {
+        do {
+            if let verdict = unsafe try filter?.process(bytes, into: &filtered) { return verdict }
+        } catch {
+            throw Failure(reason: .refused, detail: "\(error)")
+        }
+        return unsafe responder?.filterAnswers(bytes, into: &filtered) ?? .unchanged
     }
 
     /// Writes what the near socket accepts, unless earlier bytes wait.

@@ -47,21 +47,19 @@ public final class SessionCounters: Sendable {
 
     func suspend() { counts.withLock { $0.suspended += 1 } }
 
-    func endSuspension(resumed isResumed: Bool) {
+    func endSuspension(resumed isResumed: Bool, answered: Int) {
         counts.withLock { counts in
             counts.suspended -= 1
+            counts.answered += answered
             if isResumed { counts.resumed += 1 }
         }
-        if isResumed { shown.withLock { $0 }?.resumed.increment() }
+        let shown = shown.withLock { $0 }
+        if isResumed { shown?.resumed.increment() }
+        if answered > 0 { shown?.answered.increment(by: Double(answered)) }
     }
 
     func lose(_ reason: SessionEnd) {
         counts.withLock { $0.lost[reason, default: 0] += 1 }
         shown.withLock { $0 }?.lost.increment(reason.label)
-    }
-
-    func answerHealth() {
-        counts.withLock { $0.answered += 1 }
-        shown.withLock { $0 }?.answered.increment()
     }
 }

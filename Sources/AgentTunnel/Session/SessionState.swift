@@ -21,8 +21,9 @@ struct SessionState {
     /// The most unacknowledged bytes of a direction.
     static let window = 256 << 10
 
-    init(window: Int = SessionState.window) {
-        outgoing = OutgoingBytes(window: window)
+    /// The `reserve` is the part of the window for bytes that are not read from the source, see ``append(_:)``.
+    init(window: Int = SessionState.window, reserve: Int = 0) {
+        outgoing = OutgoingBytes(window: window, reserve: reserve)
         incoming = IncomingBytes(window: window)
     }
 
@@ -96,6 +97,9 @@ struct SessionState {
     mutating func fill(_ read: (UnsafeMutableRawBufferPointer) throws -> Int?) rethrows -> Int? {
         try unsafe outgoing.fill(read)
     }
+
+    /// Adds bytes of the source that were read before.
+    mutating func append(_ bytes: [UInt8]) { outgoing.append(bytes) }
 
     /// Requests a ping, an acknowledgement of bytes that are not acknowledged, and frees unused memory.
     mutating func idle(ping: Bool) {

@@ -31,9 +31,11 @@ struct SharedAzure: Sendable {
 
     /// A daemon with a socket and records of its own that says READY=1.
     func daemon(
-        _ name: String, cluster: String, node: String = "node-1", graceTime: String = "100ms", flags: [String] = []
+        _ name: String, cluster: String, node: String = "node-1", graceTime: String = "100ms", flags: [String] = [],
+        manager: String = "manager"
     ) async throws -> RunningDaemon {
-        var daemon = try launch(name, cluster: cluster, node: node, graceTime: graceTime, flags: flags)
+        var daemon = try launch(
+            name, cluster: cluster, node: node, graceTime: graceTime, flags: flags, manager: manager)
         try #require(try await daemon.notification() == "READY=1")
         try await daemon.readLog(until: "\"probes\"")
         return daemon
@@ -42,12 +44,12 @@ struct SharedAzure: Sendable {
     /// A daemon that may end before it is ready.
     func launch(
         _ name: String, cluster: String, node: String = "node-1", graceTime: String = "100ms", flags: [String] = [],
-        environment: [String: String] = [:]
+        environment: [String: String] = [:], manager: String = "manager"
     ) throws -> RunningDaemon {
         let own = "\(directory)/\(name)"
         try Files.makeDirectories(own)
         return try RunningDaemon(
-            in: own, on: loop,
+            in: own, on: loop, manager: manager,
             arguments: [
                 "-forwarder-port", "\(port)", "-cluster-id", cluster, "-node-name", node,
                 "-orphan-grace-time", graceTime,

@@ -15,7 +15,11 @@
 
         /// Passes a place, or ends the process there.
         package static func reach(_ place: @autoclosure () -> String) {
-            guard let chosen, passed.withLock({ $0 += 1; return $0 }) == chosen else { return }
+            guard let chosen,
+                passed.withLock({
+                    $0 += 1; return $0
+                }) == chosen
+            else { return }
             let text = Array("crash point \(chosen): \(place())\n".utf8)
             _ = unsafe write(2, text, text.count)
             _ = kill(getpid(), SIGKILL)

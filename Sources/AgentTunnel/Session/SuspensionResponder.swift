@@ -26,6 +26,9 @@ public struct SuspendedAnswers: Sendable {
     public var bytes: [UInt8] = []
     /// The number of answers.
     public var count = 0
+
+    /// No answers.
+    public init() {}
 }
 
 /// The limits of a ``SuspensionResponder``.

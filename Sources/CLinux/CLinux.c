@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -63,6 +64,58 @@ int clinux_socketpair(int ends[2]) {
 }
 
 int clinux_accept(int fd) { return accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK); }
+
+int clinux_peer_user(int fd, unsigned int *user) {
+    struct ucred peer;
+    socklen_t length = sizeof peer;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == -1) return -1;
+    *user = peer.uid;
+    return 0;
+}
+
+enum { descriptor_limit = 8 };
+union descriptor_room {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE(descriptor_limit * sizeof(int))];
+};
+
+int clinux_send_descriptors(int socket, const int *descriptors, int count) {
+    if (count < 1 || count > descriptor_limit) {
+        errno = EINVAL;
+        return -1;
+    }
+    union descriptor_room room = {0};
+    char byte = 0;
+    struct iovec content = {&byte, 1};
+    struct msghdr message = {.msg_iov = &content, .msg_iovlen = 1, .msg_control = room.bytes,
+                             .msg_controllen = CMSG_SPACE(count * sizeof(int))};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(count * sizeof(int));
+    memcpy(CMSG_DATA(header), descriptors, count * sizeof(int));
+    return sendmsg(socket, &message, MSG_NOSIGNAL) == -1 ? -1 : 0;
+}
+
+int clinux_receive_descriptors(int socket, int descriptors[8]) {
+    union descriptor_room room = {0};
+    char byte;
+    struct iovec content = {&byte, 1};
+    struct msghdr message = {.msg_iov = &content, .msg_iovlen = 1, .msg_control = room.bytes,
+                             .msg_controllen = sizeof room.bytes};
+    ssize_t size = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+    if (size == -1) return -1;
+    int count = 0;
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
+        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+        count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        memcpy(descriptors, CMSG_DATA(header), count * sizeof(int));
+    }
+    if (size == 1 && !(message.msg_flags & MSG_CTRUNC)) return count;
+    for (int index = 0; index < count; index++) close(descriptors[index]);
+    errno = size == 0 ? ENODATA : EMSGSIZE;
+    return -1;
+}
 
 int clinux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
 

@@ -31,6 +31,13 @@ int clinux_socket(int family);
 int clinux_datagram(void);
 int clinux_socketpair(int ends[2]);
 int clinux_accept(int fd);
+// The user that connected to a unix socket.
+int clinux_peer_user(int fd, unsigned int *user);
+// Sends one byte with copies of the descriptors over a unix socket.
+int clinux_send_descriptors(int socket, const int *descriptors, int count);
+// Receives one byte and at most 8 descriptors; answers their number. ENODATA at the end of the stream, EMSGSIZE when
+// there were more: none is open then.
+int clinux_receive_descriptors(int socket, int descriptors[8]);
 int clinux_pipe(int ends[2]);
 int clinux_set_nonblocking(int fd);
 int clinux_duplicate(int fd);

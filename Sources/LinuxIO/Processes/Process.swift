@@ -8,6 +8,9 @@ public enum Process {
         exit(with: main(Array(CommandLine.arguments.dropFirst()), Environment.all))
     }
 
+    /// The process id of this process.
+    public static var id: Int32 { getpid() }
+
     /// Exits immediately, also during other work. Use this when a program that is already stopping is asked again to
     /// stop.
     public static func exit(with status: Int32) -> Never { Glibc.exit(status) }

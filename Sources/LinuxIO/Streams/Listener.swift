@@ -5,7 +5,7 @@ internal import Glibc
 public final class Listener: Sendable {
     /// The address of the listener. For TCP it has the port that the kernel assigned.
     public let address: SocketAddress
-    private let stream: Stream
+    let stream: Stream
     /// The identity of this listener's socket file, so that the file of a later listener is never removed.
     private let file: FileIdentity?
     /// The number of connections accepted since the last wait.
@@ -15,7 +15,7 @@ public final class Listener: Sendable {
     /// block the loop.
     private static let connectionsPerTurn = 16
 
-    private init(_ stream: Stream, at address: SocketAddress, file: FileIdentity?) {
+    init(_ stream: Stream, at address: SocketAddress, file: FileIdentity?) {
         self.stream = stream
         self.address = address
         self.file = file
@@ -132,7 +132,7 @@ public final class Listener: Sendable {
         if case .unix(let path) = address, file != nil, file == FileIdentity(path) { _ = unsafe unlink(path) }
     }
 
-    private static func identity(of address: SocketAddress) -> FileIdentity? {
+    static func identity(of address: SocketAddress) -> FileIdentity? {
         if case .unix(let path) = address { FileIdentity(path) } else { nil }
     }
 

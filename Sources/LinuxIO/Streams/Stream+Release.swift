@@ -20,13 +20,16 @@ extension Stream {
     /// - Throws: ``StreamClosed``, or ``SystemCallError`` if no descriptors are left.
     public func release() throws -> OwnedFD {
         let copy = try withDescriptor { fd in
-            let copy = try systemCall("fcntl", on: "descriptor \(fd)") { clinux_duplicate(fd) }
-            // The kernel watches files, not numbers. If only our descriptor were closed, the file would still be
-            // watched.
-            _ = clinux_epoll_set(loop.epoll.rawValue, clinux_remove, fd, 0, 0)
-            return copy
+            try systemCall("fcntl", on: "descriptor \(fd)") { clinux_duplicate(fd) }
         }
-        close()
+        closeShared()
         return OwnedFD(owning: copy)
+    }
+
+    /// Closes this descriptor of a file that has another open descriptor, here or in another process.
+    func closeShared() {
+        // The kernel watches files, not numbers. If only our descriptor were closed, the file would still be watched.
+        _ = try? withDescriptor { fd in clinux_epoll_set(loop.epoll.rawValue, clinux_remove, fd, 0, 0) }
+        close()
     }
 }

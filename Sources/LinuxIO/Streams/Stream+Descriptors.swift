@@ -1,0 +1,38 @@
+internal import CLinux
+internal import Glibc
+
+extension Stream {
+    /// The most descriptors that one message carries.
+    public static let descriptorLimit = 8
+
+    /// Sends copies of open descriptors over this unix socket, with one byte (SCM_RIGHTS of unix(7)).
+    ///
+    /// `descriptors` has 1 to ``descriptorLimit`` numbers, which stay open here. At most one task writes to the stream.
+    /// - Throws: ``SystemCallError``, ``StreamClosed`` or `CancellationError`.
+    public func sendDescriptors(_ descriptors: [CInt]) async throws {
+        while true {
+            let sent = try withDescriptor { socket in
+                try tryingSystemCall("sendmsg") {
+                    Int(unsafe clinux_send_descriptors(socket, descriptors, CInt(descriptors.count)))
+                }
+            }
+            if sent != nil { return }
+            try await wait(for: .writing)
+        }
+    }
+
+    /// Receives the descriptors of one message of ``sendDescriptors(_:)``. The caller owns the numbers.
+    ///
+    /// - Throws: ``SystemCallError``: `ENODATA` at the end of the stream, `EMSGSIZE` for a message with more than
+    ///   ``descriptorLimit`` descriptors; ``StreamClosed`` or `CancellationError`.
+    public func receiveDescriptors() async throws -> [CInt] {
+        while true {
+            var received = [CInt](repeating: -1, count: Self.descriptorLimit)
+            let count = try withDescriptor { socket in
+                try tryingSystemCall("recvmsg") { Int(unsafe clinux_receive_descriptors(socket, &received)) }
+            }
+            if let count { return Array(received[..<count]) }
+            try await wait(for: .reading)
+        }
+    }
+}

@@ -72,6 +72,9 @@ public final class Client: Sendable {
         }
     }
 
+    /// Whether the connection has ended. Later calls fail with UNAVAILABLE.
+    public var hasEnded: Bool { state.withLock { $0.end != nil } }
+
     /// Closes the connection. Idempotent.
     public func close() {
         end(Status(.unavailable, "the connection is closed"))

@@ -19,8 +19,10 @@ struct Router: Sendable {
 
     private var routes: [UInt64: [Route]] = [:]
     private let services: [String]
+    private let fallback: Service.Unary?
 
-    init(_ services: [Service]) {
+    init(_ services: [Service], fallback: Service.Unary? = nil) {
+        self.fallback = fallback
         self.services = services.map(\.name)
         precondition(Set(self.services).count == services.count, "a service is served twice: \(self.services)")
         for service in services {
@@ -29,7 +31,7 @@ struct Router: Sendable {
         }
     }
 
-    /// Finds the method of a request.
+    /// Finds the method of a request. The fallback serves every method that does not exist, if there is one.
     ///
     /// - Throws: UNIMPLEMENTED. The message says whether the service or the method does not exist.
     func route(_ request: RequestLayout, in bytes: borrowing Span<UInt8>) throws(Status) -> Route {
@@ -38,6 +40,7 @@ struct Router: Sendable {
         for route in routes[Router.hash(service, method)] ?? [] {
             if equal(route.service, service), equal(route.method, method) { return route }
         }
+        if let fallback { return Route(wholeText(service), wholeText(method), .unary(fallback)) }
         if services.contains(where: { equal($0, service) }) {
             throw Status(.unimplemented, "service \(text(service)) has no method \(text(method))")
         }
@@ -68,6 +71,8 @@ struct Router: Sendable {
         }
         return true
     }
+
+    private func wholeText(_ bytes: borrowing Span<UInt8>) -> String { String(decoding: copy(bytes), as: UTF8.self) }
 
     /// The part of a client's name that a message may quote.
     private func text(_ bytes: borrowing Span<UInt8>) -> String {

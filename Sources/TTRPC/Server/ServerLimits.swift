@@ -1,5 +1,8 @@
 /// The limits of a server for its clients, so that no client can use all resources.
 public struct ServerLimits: Sendable {
+    /// The maximum connections at the same time. A further connection is closed.
+    public var connections = 4096
+
     /// The maximum calls in flight of one connection. A further call is answered with RESOURCE_EXHAUSTED.
     public var callsPerConnection = 4096
 

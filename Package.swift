@@ -88,7 +88,7 @@ let package = Package(
         module("PodVMBoot", ["CYAML", "CZlib", "Encoding", "JSON", "LinuxIO", "PodNetwork", "Telemetry"]),
         module("KataProtocol", ["TTRPC"]),
         module("AgentHealth", ["AgentTunnel", "KataProtocol", "TTRPC"]),
-        module("PeerPodProtocol", ["PodNetwork", "TTRPC"]),
+        module("PeerPodProtocol", ["AgentTunnel", "LinuxIO", "PodNetwork", "TLS", "TTRPC", "Telemetry"]),
 
         // 3: edges
         module(
@@ -229,7 +229,7 @@ let package = Package(
                 "TestSupport",
             ]),
         tests("KataProtocolTests", ["KataProtocol", "LinuxIO", "TTRPC"]),
-        tests("PeerPodProtocolTests", ["LinuxIO", "PeerPodProtocol", "TTRPC"]),
+        tests("PeerPodProtocolTests", ["AgentTunnel", "LinuxIO", "PeerPodProtocol", "TLS", "TTRPC", "Telemetry"]),
         tests("JSONTests", ["JSON"]),
         tests(
             "AgentProtocolForwarderTests",

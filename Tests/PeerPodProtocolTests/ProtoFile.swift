@@ -37,7 +37,9 @@ struct ProtoFile {
             case "message":
                 message = words[1]
                 messages[message] = []
-            case "rpc": methods.insert("\(service)/\(words[1])(\(words[2])) returns (\(words[4]))")
+            case "rpc":
+                let answer = words[4...].joined(separator: " ")
+                methods.insert("\(service)/\(words[1])(\(words[2])) returns (\(answer))")
             case "syntax", "import": continue
             default:
                 guard let number = Int(words.last ?? "") else { throw Unreadable(line: String(line)) }

@@ -27,15 +27,35 @@ struct ProtoFileTests {
         },
         GetInfoRequest.with { ($0.podName, $0.podNamespace, $0.wait) = ("web", "shop", true) },
         GetInfoResponse.with { $0.vmID = "podvm-web" },
+        AttachRequest.with { ($0.version, $0.adaptorSocket) = (1, "/run/a.sock") },
+        GatewayEvent.with { ($0.status, $0.stoppedSandbox) = (gateway, "s1") }, gateway,
+        OpenTunnelRequest.with {
+            ($0.sandbox, $0.socket, $0.host, $0.port) = ("s1", "/run/agent.ttrpc", "10.0.0.4", 15150)
+            ($0.connectsAhead, $0.tls) = (true, tls)
+        },
+        tls, CloseTunnelRequest.with { ($0.sandbox, $0.reason) = ("s1", "stopped") },
+        HandOverRequest.with { ($0.version, $0.socket) = (1, "/run/b.sock") },
+        HandOverResponse.with { $0.generation = 1 }, TunnelList.with { $0.tunnels = [tunnel] }, tunnel,
     ]
+    private static let gateway = GatewayStatus.with {
+        ($0.version, $0.generation, $0.pid, $0.tunnels) = (1, 2, 3, 4)
+        ($0.waitingCalls, $0.forwardedCalls, $0.resentCalls, $0.stopMarks, $0.attachments) = (5, 6, 7, 8, 9)
+    }
+    private static let tls = TunnelTLS.with {
+        ($0.authority, $0.certificate, $0.key, $0.serverName) = ("a", "c", "k", "podvm-web")
+        ($0.minimumVersion, $0.cipherSuites, $0.skipsVerification) = ("VersionTLS12", ["TLS_A"], true)
+    }
+    private static let tunnel = TunnelStatus.with {
+        ($0.sandbox, $0.connections, $0.millisecondsSinceUse, $0.generation) = ("s1", 1, 2, 3)
+    }
 
     private let fields: [String: [ProtoFile.Field]]
     private let methods: Set<String>
 
     init() throws {
-        let (own, info) = (try ProtoFile("peerpod.proto"), try ProtoFile("podvminfo.proto"))
-        fields = own.messages.merging(info.messages) { _, _ in [] }
-        methods = own.methods.union(info.methods)
+        let files = try ["peerpod.proto", "podvminfo.proto", "gateway.proto"].map { try ProtoFile($0) }
+        fields = files.reduce(into: [:]) { $0.merge($1.messages) { _, _ in [] } }
+        methods = files.reduce(into: []) { $0.formUnion($1.methods) }
     }
 
     @Test("have the messages of the code, field by field: name, type and number")
@@ -50,14 +70,24 @@ struct ProtoFileTests {
     func services() {
         let own = [
             Self.text(of: Sandboxes.list), Self.text(of: Sandboxes.network), Self.text(of: PodVM.network),
-            Self.text(of: PodVMInfo.getInfo),
+            Self.text(of: PodVMInfo.getInfo), Self.text(of: GatewayControl.openTunnel),
+            Self.text(of: GatewayControl.closeTunnel), Self.text(of: GatewayControl.list),
+            Self.text(of: GatewayControl.counters), Self.text(of: GatewayControl.handOver),
+            Self.text(of: GatewayControl.attach),
         ]
         #expect(methods == Set(own))
     }
 
     private static func text<Request, Response>(of method: Method<Request, Response>) -> String {
-        func name(_ kind: any Message.Type) -> String { kind == Empty.self ? "google.protobuf.Empty" : "\(kind)" }
-        return "\(method.service)/\(method.name)(\(name(Request.self))) returns (\(name(Response.self)))"
+        "\(method.service)/\(method.name)(\(name(Request.self))) returns (\(name(Response.self)))"
+    }
+
+    private static func text<Request, Response>(of method: StreamingMethod<Request, Response>) -> String {
+        "\(method.service)/\(method.name)(\(name(Request.self))) returns (stream \(name(Response.self)))"
+    }
+
+    private static func name(_ kind: any Message.Type) -> String {
+        kind == Empty.self ? "google.protobuf.Empty" : "\(kind)"
     }
 
     /// What the encoder writes, in order, with the properties' names and types.
@@ -82,6 +112,9 @@ struct ProtoFileTests {
         case is UInt64: "uint64"
         case is Int, is Int64: "int64"
         case is [String]: "repeated string"
+        case is GatewayStatus: "GatewayStatus"
+        case is TunnelTLS: "TunnelTLS"
+        case is [TunnelStatus]: "repeated TunnelStatus"
         case is [HopStatus]: "repeated HopStatus"
         case is [SandboxStatus]: "repeated SandboxStatus"
         default: nil

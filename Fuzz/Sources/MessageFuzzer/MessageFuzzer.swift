@@ -10,7 +10,7 @@ struct MessageFuzzer {
         Fuzzer.run { input in
             guard let kind = input.first else { return }
             let bytes = Array(input.dropFirst())
-            switch kind % 14 {
+            switch kind % 18 {
             case 0: examine(bytes, as: CreateVMRequest.self)
             case 1: examine(bytes, as: VMRequest.self)
             case 2: examine(bytes, as: CreateContainerRequest.self)
@@ -24,9 +24,22 @@ struct MessageFuzzer {
             case 10: examine(bytes, as: WaitProcessResponse.self)
             case 11: examine(bytes, as: VMNetworkStatus.self)
             case 12: examine(bytes, as: PodNetworkStatus.self)
-            default: examine(bytes, as: ReadStreamResponse.self)
+            case 13: examine(bytes, as: ReadStreamResponse.self)
+            case 14: examine(bytes, as: AttachRequest.self)
+            case 15: examine(bytes, as: GatewayEvent.self)
+            case 16: examine(bytes, as: TunnelList.self)
+            default:
+                examine(bytes, as: OpenTunnelRequest.self)
+                examinePlan(bytes)
             }
         }
+    }
+
+    /// The plan of a request makes an equal request.
+    private static func examinePlan(_ bytes: [UInt8]) {
+        guard let request = try? OpenTunnelRequest(parsing: bytes), let plan = try? request.plan() else { return }
+        let again = OpenTunnelRequest(plan, for: request.sandbox, connectsAhead: request.connectsAhead)
+        require((try? again.plan()) == plan, "\(again)")
     }
 
     private static func examine<Kind: Message>(_ bytes: [UInt8], as kind: Kind.Type) {

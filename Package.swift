@@ -100,6 +100,12 @@ let package = Package(
         module("AzurePreflight", ["AzureProvider", "HTTPTransport", "JSON", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
         module("FakeAzureLauncher", ["Configuration", "JSON", "LinuxIO", "Telemetry"]),
         module(
+            "Gateway",
+            [
+                "AgentTunnel", "Configuration", "KataProtocol", "LinuxIO", "PeerPodProtocol", "PodVMLifecycle",
+                "ProcessHardening", "TTRPC", "Telemetry",
+            ]),
+        module(
             "RemoteHypervisor",
             ["KataProtocol", "LinuxIO", "PeerPodProtocol", "PodVMLifecycle", "TTRPC", "Telemetry"]),
         module("AzureProvider", ["Configuration", "HTTPTransport", "JSON", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
@@ -108,8 +114,9 @@ let package = Package(
         module(
             "CloudAPIAdaptor",
             [
-                "AzurePreflight", "AzureProvider", "Configuration", "FakeAzureLauncher", "HTTPTransport", "LinuxIO",
-                "PodConnection", "PodVMLifecycle", "ProcessHardening", "RemoteHypervisor", "TLS", "Telemetry",
+                "AzurePreflight", "AzureProvider", "Configuration", "FakeAzureLauncher", "Gateway", "HTTPTransport",
+                "LinuxIO", "PodConnection", "PodVMLifecycle", "ProcessHardening", "RemoteHypervisor", "TLS",
+                "Telemetry",
             ]),
         module(
             "AgentProtocolForwarder",
@@ -230,6 +237,12 @@ let package = Package(
             ]),
         tests("KataProtocolTests", ["KataProtocol", "LinuxIO", "TTRPC"]),
         tests("PeerPodProtocolTests", ["AgentTunnel", "LinuxIO", "PeerPodProtocol", "TLS", "TTRPC", "Telemetry"]),
+        tests(
+            "GatewayTests",
+            [
+                "AgentTunnel", "Gateway", "KataProtocol", "LinuxIO", "PeerPodProtocol", "PodVMLifecycle", "TTRPC",
+                "Telemetry", "TestSupport",
+            ]),
         tests("JSONTests", ["JSON"]),
         tests(
             "AgentProtocolForwarderTests",
@@ -269,8 +282,9 @@ let package = Package(
         tests(
             "PeerTests",
             [
-                "AgentProtocolForwarder", "AgentTunnel", "Doubles", "JSON", "KataProtocol", "LinuxIO", "NetworkRig",
-                "PodNetwork", "PodVMBoot", "PodVMLifecycle", "RemoteHypervisor", "TTRPC", "Telemetry",
+                "AgentProtocolForwarder", "AgentTunnel", "Doubles", "Gateway", "JSON", "KataProtocol", "LinuxIO",
+                "NetworkRig", "PodConnection", "PodNetwork", "PodVMBoot", "PodVMLifecycle", "RemoteHypervisor", "TTRPC",
+                "Telemetry",
                 "agent-protocol-forwarder", "fake-azure", "fake-pod-vm", "TLS", "TestSupport",
             ]),
     ]

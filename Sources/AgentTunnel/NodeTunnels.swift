@@ -122,14 +122,18 @@ public final class NodeTunnels: Sendable {
     }
 
     /// Closes a sandbox's tunnel, if there is one, and all its connections. Returns once that is done.
-    public func close(_ sandbox: String) async {
+    ///
+    /// - Returns: Whether there was a tunnel.
+    @discardableResult
+    public func close(_ sandbox: String) async -> Bool {
         let open = state.withLock { state in
             state.attempts[sandbox] = nil
             return state.tunnels.removeValue(forKey: sandbox)
         }
-        guard let open else { return }
+        guard let open else { return false }
         open.child.cancel()
         await open.child.finished()
+        return true
     }
 
     /// Closes all tunnels and all their connections; returns how many tunnels there were.

@@ -8,6 +8,7 @@ internal import Telemetry
 /// Names, variables and defaults are the Go adaptor's, so that its deployments work unchanged.
 struct AdaptorConfiguration: Sendable {
     var socketPath = "/run/peerpod/hypervisor.sock"
+    var gateway = GatewayPlace.inProcess
     var podsDirectory = "/run/peerpod/pods"
     var proxyTimeout = Duration.seconds(300)
     var connection = PodConnectionSettings()
@@ -31,6 +32,13 @@ struct AdaptorConfiguration: Sendable {
         Setting(
             "socket", environment: "REMOTE_HYPERVISOR_ENDPOINT", \.socketPath, .path,
             "The unix socket that kata's shims connect to."),
+        Setting(
+            "gateway", environment: "GATEWAY", \.gateway, GatewayPlace.format,
+            """
+            Where the gateway runs, which holds the shims' connections. in-process: in the adaptor, and the connections \
+            end with the adaptor. A path: the control socket of "cloud-api-adaptor gateway", which keeps the connections \
+            while the adaptor restarts; -socket then has no effect here.
+            """),
         Setting(
             "pods-dir", environment: "PODS_DIR", \.podsDirectory, .path,
             """

@@ -107,7 +107,9 @@ struct Daemon: Sendable {
         var options = connectorOptions
         // The fake Azure's VMs run this project's forwarder, which works without a pod network.
         if cloud.isFake { options.allowsPodsWithoutNetwork = true }
-        let connector = AgentConnector(options: options, network: network, on: loop, logger: logger)
+        let gateway = gatewayTunnels(on: loop)
+        let connector = AgentConnector(
+            options: options, network: network, tunnels: gateway, on: loop, logger: logger)
         let supervisor = SandboxSupervisor(
             podsDirectory: configuration.podsDirectory, provider: cloud.provider, connector: connector, loop: loop,
             logger: logger, metrics: metrics,
@@ -116,7 +118,7 @@ struct Daemon: Sendable {
                 orphanGraceTime: configuration.orphanGraceTime, abandonedTimeout: configuration.abandonedTimeout))
         // Before the records are read: an adaptor with another pods directory and the same socket must not change a record.
         let hypervisor = try HypervisorServer.listen(
-            on: configuration.socketPath,
+            on: configuration.servedSocket,
             serving: HypervisorService.services(of: supervisor, logger: logger) { summary in
                 await connector.networkStatus(of: summary)
             }, loop: loop, logger: logger)
@@ -125,17 +127,18 @@ struct Daemon: Sendable {
             supervisor.sandboxes().filter { $0.state == .deleting }.compactMap { try? SandboxID(validating: $0.id) })
         let probes = try probeServer(
             .serving(
-                hypervisorSocket: configuration.socketPath, supervisor: supervisor, metrics: metrics, loop: loop),
+                hypervisorSocket: configuration.servedSocket, supervisor: supervisor, metrics: metrics, loop: loop),
             on: loop)
         connector.register(in: metrics)
         logger.info(
-            "Serving", [LogField("socket", configuration.socketPath), LogField("probes", probes.address)])
-        let services: [@Sendable () async throws -> Void] = [
+            "Serving", [LogField("socket", configuration.servedSocket), LogField("probes", probes.address)])
+        var services: [@Sendable () async throws -> Void] = [
             { await supervisor.run() }, { await supervisor.sweep(every: Self.sweepInterval) },
             { await supervisor.stopAbandoned() }, { await connector.run(excluding: ending) },
             { try await hypervisor.run { lock.hasSuccessor } }, { try await probes.run() },
             { try await Self.trimMemory(on: loop) },
         ]
+        if let gateway { services.append { await Self.stopSandboxes(of: gateway, supervisor, logger) } }
         return Node(services: services, supervisor: supervisor, connector: connector)
     }
 

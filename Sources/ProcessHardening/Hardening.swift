@@ -28,6 +28,9 @@ public struct Hardening: Sendable {
             filter: .adaptor(entersNetworks: entersNetworks))
     }
 
+    /// For the process that holds the shims' connections, before it serves.
+    public static let gateway = Hardening(capabilities: [], filter: .gateway)
+
     /// Drops all other rights permanently. Call this while the process has one thread.
     ///
     /// - Throws: ``HardeningError``.

@@ -21,6 +21,11 @@ extension SystemCallFilter {
         SystemCallFilter(everyDaemon, writingFiles, entersNetworks ? networks : [])
     }
 
+    /// For the process that holds the shims' connections. It writes stop marks and sockets.
+    static var gateway: SystemCallFilter {
+        SystemCallFilter(everyDaemon, writingFiles)
+    }
+
     private static var everyDaemon: [Rule] { memory + process + time + events + descriptors + sockets }
 
     /// No memory is writable and executable at the same time, or executable after it was writable.

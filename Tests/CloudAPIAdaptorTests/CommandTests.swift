@@ -26,7 +26,7 @@ struct CommandTests {
         #expect(error.contains("Usage: cloud-api-adaptor COMMAND"))
     }
 
-    @Test("help and version succeed", arguments: [["help"], ["version"], ["azure", "-help"], ["azure", "--help"]])
+    @Test("help and version succeed", arguments: [["help"], ["version"], ["azure", "-help"], ["gateway", "--help"]])
     func help(arguments: [String]) {
         let (status, output, error) = run(arguments)
         #expect(status == 0)
@@ -76,7 +76,8 @@ struct CommandTests {
     @Test(
         "an invalid value gives an error that names it",
         arguments: [
-            (["-forwarder-port", "0"], "-forwarder-port"), (["-vxlan-port", "65536"], "-vxlan-port"),
+            (["-gateway", "gateway.sock"], "-gateway"), (["-forwarder-port", "0"], "-forwarder-port"),
+            (["-vxlan-port", "65536"], "-vxlan-port"),
             (["-vxlan-min-id", "16777216"], "-vxlan-min-id"), (["-tunnel-type", "ipip"], "only vxlan"),
             (["-proxy-timeout", "300"], "300s or 300m"), (["-proxy-timeout", "0s"], "from 1ms"),
             (["-peerpods-limit-per-node", "many"], "a whole number"), (["-log-level", "loud"], "one of debug"),

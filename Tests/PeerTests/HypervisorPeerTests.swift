@@ -1,11 +1,14 @@
 import Doubles
+import Gateway
 import LinuxIO
+import PodConnection
 import PodVMLifecycle
 import RemoteHypervisor
+import Telemetry
 import TestSupport
 import Testing
 
-/// containerd's client, as kata's Go shim uses it, on the adaptor's own socket.
+/// containerd's client, as kata's Go shim uses it, on the adaptor's own socket or on a gateway's.
 @Suite(.enabled(if: GoPeer.isAvailable, GoPeer.need))
 struct HypervisorPeerTests {
     /// An adaptor's socket with a lifecycle on a real disk, and a cloud that does as told.
@@ -15,8 +18,11 @@ struct HypervisorPeerTests {
         let directory: TemporaryDirectory
         let server: HypervisorServer
         let supervisor: SandboxSupervisor
+        /// The gateway, and what attaches the adaptor to it; nil: the client uses the adaptor's socket.
+        private var gateway: (Gateway, GatewayTunnels)?
+        private var socket: String { gateway == nil ? server.path : directory.path + "/gateway/hypervisor.sock" }
 
-        init(on loop: EpollLoop) async throws {
+        init(on loop: EpollLoop, hasGateway: Bool) async throws {
             directory = try TemporaryDirectory()
             supervisor = SandboxSupervisor(
                 podsDirectory: directory.path + "/p", provider: cloud, connector: connector, loop: loop)
@@ -24,22 +30,36 @@ struct HypervisorPeerTests {
             server = try HypervisorServer.listen(
                 on: directory.path + "/hypervisor.sock",
                 serving: HypervisorService.services(of: supervisor) + OurAgent().services, loop: loop)
+            guard hasGateway else { return }
+            var options = GatewayOptions()
+            options.hypervisorSocket = directory.path + "/gateway/hypervisor.sock"
+            options.controlSocket = directory.path + "/gateway/gateway.sock"
+            options.podsDirectory = directory.path + "/p"
+            gateway = (
+                try await Gateway.start(options, on: loop, logger: .silent),
+                GatewayTunnels(
+                    socket: options.controlSocket, adaptorSocket: server.path, on: loop, logger: .silent)
+            )
         }
 
         func check(_ name: String, by peer: GoPeer, on loop: EpollLoop) async throws {
-            try await alongside(supervisor.run) {
-                try await alongside({ try await server.run() }) {
-                    try await peer.check(name, .unix(path: server.path), with: "/proc/self/ns/net", on: loop)
-                }
+            var services: [@Sendable () async throws -> Void] = [supervisor.run, { try await server.run() }]
+            if let (gateway, tunnels) = gateway {
+                services += [{ try await gateway.run(until: Event()) }, tunnels.run]
+            }
+            try await alongside(services) {
+                try await peer.check(name, .unix(path: socket), with: "/proc/self/ns/net", on: loop)
             }
         }
     }
 
-    @Test("a pod is created, started and stopped, and the error of a wrong request says what is wrong")
-    func life() async throws {
+    @Test(
+        "a pod is created, started and stopped, and the error of a wrong request says what is wrong",
+        arguments: [false, true])
+    func life(hasGateway: Bool) async throws {
         let peer = try GoPeer()
         try await onLoop { loop in
-            let node = try await Node(on: loop)
+            let node = try await Node(on: loop, hasGateway: hasGateway)
             try await node.check("hypervisor", by: peer, on: loop)
             #expect(node.cloud.created.count == 1)
             #expect(node.cloud.deleted == node.cloud.created.map(\.name))
@@ -47,11 +67,12 @@ struct HypervisorPeerTests {
         }
     }
 
-    @Test("a shim that exits during StartVM leaves no VM", arguments: ["start-hangup", "start-deadline"])
-    func abandonedStart(check: String) async throws {
+    @Test(
+        "a shim that exits during StartVM leaves no VM", arguments: ["start-hangup", "start-deadline"], [false, true])
+    func abandonedStart(check: String, hasGateway: Bool) async throws {
         let peer = try GoPeer()
         try await onLoop { loop in
-            let node = try await Node(on: loop)
+            let node = try await Node(on: loop, hasGateway: hasGateway)
             node.cloud.creation.append(.wait(Event()))
             try await node.check(check, by: peer, on: loop)
             #expect(node.cloud.machines.isEmpty)
@@ -61,12 +82,13 @@ struct HypervisorPeerTests {
 
     @Test(
         "the adaptor's socket serves other clients, whatever one client sends",
-        arguments: ["frames", "stream-ids", "drip", "garbage", "idle", "oversized-request", "unknown"])
-    func hostile(check: String) async throws {
+        arguments: ["frames", "stream-ids", "drip", "garbage", "idle", "oversized-request", "unknown"],
+        [false, true])
+    func hostile(check: String, hasGateway: Bool) async throws {
         let peer = try GoPeer()
         _ = SystemInfo.raiseDescriptorLimit()
         try await onLoop { loop in
-            let node = try await Node(on: loop)
+            let node = try await Node(on: loop, hasGateway: hasGateway)
             try await node.check(check, by: peer, on: loop)
         }
     }

@@ -1,0 +1,53 @@
+public import Configuration
+internal import LinuxIO
+public import ProcessHardening
+public import Telemetry
+
+/// The settings of `cloud-api-adaptor gateway`. They have the names, variables and defaults of the adaptor's settings.
+public struct GatewayOptions: Sendable {
+    /// The unix socket that kata's shims connect to.
+    public var hypervisorSocket = "/run/peerpod/hypervisor.sock"
+    /// The unix socket that the adaptor connects to.
+    public var controlSocket = "/run/peerpod/gateway.sock"
+    /// The adaptor's directory for sandboxes.
+    public var podsDirectory = "/run/peerpod/pods"
+    /// What happens to system calls that the gateway does not need.
+    public var systemCallFilter = SystemCallFilter.Mode.enforce
+    /// The lowest level that is logged.
+    public var logLevel = LogLevel.info
+    /// The format of log lines.
+    public var logFormat = Logger.Format.automatic
+
+    /// The defaults.
+    public init() {}
+
+    /// The flags and variables.
+    public static let settings: [Setting<GatewayOptions>] = [
+        Setting(
+            "socket", environment: "REMOTE_HYPERVISOR_ENDPOINT", \.hypervisorSocket, .path,
+            "The unix socket that kata's shims connect to."),
+        Setting(
+            "gateway-socket", environment: "GATEWAY_SOCKET", \.controlSocket, .path,
+            """
+            The unix socket that the adaptor connects to; give the same path to the adaptor as -gateway. The adaptor makes \
+            its own socket, adaptor.sock, in the same directory.
+            """),
+        Setting(
+            "pods-dir", environment: "PODS_DIR", \.podsDirectory, .path,
+            "The adaptor's directory for sandboxes. The gateway writes stop marks and agent sockets there."),
+        Setting(
+            "seccomp", environment: "SECCOMP", \.systemCallFilter,
+            .choice(SystemCallFilter.Mode.allCases.map { ($0.rawValue, $0) }),
+            """
+            What happens to system calls that the gateway does not need. enforce: they fail. log: they succeed, and the audit \
+            log has them.
+            """),
+        Setting(
+            "log-level", environment: "LOG_LEVEL", \.logLevel,
+            .choice(LogLevel.allCases.map { ($0.description, $0) }), "The lowest level that is logged."),
+        Setting(
+            "log-format", environment: "LOG_FORMAT", \.logFormat,
+            .choice([("automatic", .automatic), ("human", .human), ("json", .json)]),
+            "The format of log lines. automatic: human on a terminal, json elsewhere."),
+    ]
+}

@@ -1,0 +1,89 @@
+internal import LinuxIO
+internal import PeerPodProtocol
+internal import TTRPC
+internal import Telemetry
+
+/// The sockets of a gateway process, by generation.
+///
+/// Each process has the shared control socket and also one of its own, so that a later process reaches every earlier one,
+/// also when a process between them has crashed.
+struct Generations: Sendable {
+    /// The shared control socket.
+    let controlSocket: String
+    let loop: EpollLoop
+
+    /// How long an earlier process may take to answer.
+    static let timeout = Duration.seconds(5)
+
+    /// The control socket of one process.
+    func socket(of generation: Int64) -> String { "\(controlSocket).\(generation)" }
+
+    /// Where this process takes the sockets of an earlier one.
+    private var receivingSocket: String { "\(controlSocket).next" }
+
+    /// The listening sockets of a process.
+    struct Listeners {
+        let hypervisor: Listener
+        let control: Listener
+        /// The generation of the process that gave them away.
+        let generation: Int64
+    }
+
+    /// The generations that have a socket which answers, in ascending order.
+    func answering() async throws -> [Int64] {
+        let prefix = controlSocket.split(separator: "/").last.map { "\($0)." } ?? ""
+        let numbers = try Files.list(Files.parent(of: controlSocket)).compactMap { name in
+            name.hasPrefix(prefix) ? Int64(name.dropFirst(prefix.count)) : nil
+        }
+        var found: [Int64] = []
+        for number in numbers.sorted() where await isAnswering(socket(of: number)) { found.append(number) }
+        return found
+    }
+
+    private func isAnswering(_ path: String) async -> Bool {
+        guard let stream = try? await connect(path) else { return false }
+        stream.close()
+        return true
+    }
+
+    private func connect(_ path: String) async throws -> Stream {
+        try await Stream.connect(to: .unix(path: path), on: loop, deadline: .now.advanced(by: Self.timeout))
+    }
+
+    /// Takes the listening sockets of the process that serves them; nil when no process does.
+    ///
+    /// - Throws: The reason why that process does not give them away.
+    func takeListeners(hypervisorSocket: String) async throws -> Listeners? {
+        guard let stream = try? await connect(controlSocket) else { return nil }
+        let receiver = try Listener.listen(on: .unix(path: receivingSocket), loop: loop)
+        defer { receiver.close() }
+        let request = HandOverRequest.with {
+            ($0.version, $0.socket) = (GatewayControl.version, receivingSocket)
+        }
+        let (numbers, answer) = try await Client.with(stream, on: loop) { client in
+            async let numbers = receive(from: receiver)
+            let answer = try await client.call(GatewayControl.handOver, request, timeout: Self.timeout)
+            return (try await numbers, answer)
+        }
+        guard numbers.count == 2 else {
+            for number in numbers { _ = OwnedFD(owning: number) }
+            throw Status(.internal, "the earlier gateway sent \(numbers.count) descriptors instead of 2")
+        }
+        let hypervisor = OwnedFD(owning: numbers[0])
+        let control = OwnedFD(owning: numbers[1])
+        return Listeners(
+            hypervisor: try Listener(adopting: hypervisor, at: .unix(path: hypervisorSocket), on: loop),
+            control: try Listener(adopting: control, at: .unix(path: controlSocket), on: loop),
+            generation: answer.generation)
+    }
+
+    private func receive(from receiver: Listener) async throws -> [CInt] {
+        try await withDeadline(.now.advanced(by: Self.timeout), on: loop) {
+            while true {
+                let connection = try await receiver.accept()
+                defer { connection.close() }
+                if connection.isPeerTrusted { return try await connection.receiveDescriptors() }
+            }
+        }
+    }
+}

@@ -107,8 +107,6 @@ struct SimulatedDisk {
             survivor.bytes = random.chance(50) ? [] : Array(repeating: 0, count: directory.bytes.count)
             survivor.record = nil
         case 4:
-            // A torn record keeps its sandbox until StopVM, and the shim of a stopped pod does not call StopVM again.
-            if let state = directory.record?.state, state.isEnding { return nil }
             count(.tornRecord)
             survivor.bytes = Array(directory.bytes.prefix(1 + random.below(max(1, directory.bytes.count - 2))))
             survivor.record = nil

@@ -108,7 +108,8 @@ extension WorldState {
             // Without a network namespace, or with a damaged record, only StopVM removes a sandbox.
             let isWatched =
                 !pod.request.networkNamespacePath.isEmpty && !pod.hasNamespace && directory?.record != nil
-            let isStopped = pod.phase == .stopped && !(directory?.hasReappeared ?? false)
+            let isMarked = directory.map { $0.record != nil || $0.hasStopMark } ?? true
+            let isStopped = pod.phase == .stopped && isMarked && !(directory?.hasReappeared ?? false)
             // A VM whose tags were changed is not deleted, and keeps its sandbox.
             let isTampered = cloud.vms.contains { $0.isTampered && $0.name == directory?.record?.state.vm }
             guard isWatched || isStopped, !isTampered else { break }

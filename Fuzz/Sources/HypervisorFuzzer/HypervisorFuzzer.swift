@@ -72,7 +72,7 @@ struct HypervisorFuzzer {
         let end = ContinuousClock.now + .seconds(5)
         while !supervisor.sandboxes().isEmpty, .now < end { try await loop.sleep(for: .milliseconds(1)) }
         require(supervisor.sandboxes().isEmpty, "sandboxes remain: \(supervisor.sandboxes())")
-        require(world.leftovers.isEmpty, "resources remain: \(world.leftovers)")
+        require(world.remains.isEmpty, "resources remain: \(world.remains)")
         let files = try Files.list(directory)
         require(files.isEmpty, "files remain: \(files)")
     }

@@ -19,7 +19,7 @@ final class World: CloudProvider, PodConnector {
     }
 
     /// The objects in the cloud and on the node.
-    var leftovers: Set<String> { state.withLock { $0.things } }
+    var remains: Set<String> { state.withLock { $0.things } }
 
     /// Lets other tasks run.
     func pause(_ turns: Int) async { for _ in 0..<turns { await loop.yield() } }

@@ -31,7 +31,7 @@ public struct SandboxStatus: Message {
     public var podName = ""
     /// The pod's namespace.
     public var podNamespace = ""
-    /// One of `prepared`, `creating`, `booting`, `running`, `deleting`.
+    /// One of `preparing`, `prepared`, `creating`, `booting`, `running`, `failed`, `deleting`, `unreadable`.
     public var state = ""
     /// The cloud's name for its VM.
     public var vm = ""
@@ -39,6 +39,8 @@ public struct SandboxStatus: Message {
     public var address = ""
     /// The time of CreateVM, in seconds of Unix time.
     public var created: Int64 = 0
+    /// What is wrong with the sandbox, as sentences for people; empty if nothing is.
+    public var failure = ""
 
     /// All fields unset.
     public init() {}
@@ -52,6 +54,7 @@ public struct SandboxStatus: Message {
         fields.string(5, &vm)
         fields.string(6, &address)
         fields.integer(7, &created)
+        fields.string(8, &failure)
     }
 }
 

@@ -106,6 +106,7 @@ public struct HypervisorService: Sendable {
                     $0.vm = summary.vm.rawValue
                     $0.address = summary.address ?? ""
                     $0.created = summary.created
+                    $0.failure = summary.failure ?? ""
                 }
             }
         }

@@ -96,6 +96,7 @@ struct CommandLineTests {
                 $0.vm = "podvm-web-0a0a0a0a"
                 $0.address = "10.0.0.4"
                 $0.created = WallTime.now.secondsSinceEpoch - 300
+                $0.failure = "Its VM no longer exists."
             }
             let server = Server(
                 Service.services(of: [
@@ -117,11 +118,14 @@ struct CommandLineTests {
                 SANDBOX       STATE    POD       VM                  ADDRESS   AGE
                 0a0a0a0a0a0a  running  shop/web  podvm-web-0a0a0a0a  10.0.0.4   5m
 
+                0a0a0a0a0a0a: Its VM no longer exists.
+
                 """)
         let document = try JSONValue(parsing: Array("[\(parts[1])".utf8))
         let first = try JSONNode(try #require(document.arrayValue?.first))
         #expect(try first.string("id").count == 64)
         #expect(try first.string("state") == "running")
+        #expect(try first.string("failure") == "Its VM no longer exists.")
     }
 
     @Test(
@@ -132,7 +136,7 @@ struct CommandLineTests {
         let sandboxes = [Int64.min, .max, 0].map { created in
             SandboxStatus.with {
                 ($0.id, $0.podName, $0.podNamespace, $0.state) = (evil, evil, evil, evil)
-                ($0.vm, $0.address, $0.created) = (evil, evil, created)
+                ($0.vm, $0.address, $0.created, $0.failure) = (evil, evil, created, evil)
             }
         }
         for isJSON in [false, true] {
@@ -145,7 +149,7 @@ struct CommandLineTests {
                 #expect(try list.map { try JSONNode($0).string("pod") } == [evil, evil, evil])
             } else {
                 let lines = said.standard.split(separator: "\n")
-                #expect(lines.count == 4 && lines.dropFirst().allSatisfy { $0.hasSuffix(" unknown") })
+                #expect(lines.count == 7 && lines[1...3].allSatisfy { $0.hasSuffix(" unknown") })
             }
         }
     }

@@ -11,7 +11,7 @@ struct ProtoFileTests {
     }
     private static let sandbox = SandboxStatus.with {
         ($0.id, $0.podName, $0.podNamespace, $0.state) = ("s1", "web", "shop", "running")
-        ($0.vm, $0.address, $0.created) = ("podvm-web", "10.0.0.4", 7)
+        ($0.vm, $0.address, $0.created, $0.failure) = ("podvm-web", "10.0.0.4", 7, "It failed.")
     }
     /// One of each message, with a value in every field.
     private static let messages: [any Message] = [

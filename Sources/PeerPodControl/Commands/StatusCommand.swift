@@ -15,7 +15,8 @@ struct StatusOptions: Sendable {
     static let command = Command(
         "peerpodctl status", summary: "list the sandboxes of the node's adaptor",
         details: """
-            ADDRESS is the VM's address, once it is known; AGE counts from CreateVM. With -watch, the list is shown \
+            ADDRESS is the VM's address, once it is known; AGE counts from CreateVM. Below the table is what is wrong with \
+            a sandbox. With -watch, the list is shown \
             repeatedly until Ctrl-C; with -watch and -json, as one line each time.
             """,
         defaults: StatusOptions(),
@@ -66,8 +67,17 @@ struct StatusCommand: Sendable {
             return
         }
         if isRepeated { WatchLoop.begin(output) }
-        let lines = sandboxes.isEmpty ? ["no sandboxes"] : Self.table(of: sandboxes, now: WallTime.now).lines
+        let lines =
+            sandboxes.isEmpty
+            ? ["no sandboxes"]
+            : Self.table(of: sandboxes, now: WallTime.now).lines + Self.failures(of: sandboxes)
         output.standard(lines.map { $0 + "\n" }.joined())
+    }
+
+    /// A line for each sandbox with which something is wrong, after an empty line.
+    static func failures(of sandboxes: [SandboxStatus]) -> [String] {
+        let lines = sandboxes.filter { !$0.failure.isEmpty }.map { "\($0.id.prefix(12)): \($0.failure)".printable() }
+        return lines.isEmpty ? [] : [""] + lines
     }
 
     static func table(of sandboxes: [SandboxStatus], now: WallTime) -> TextTable {
@@ -89,6 +99,7 @@ extension SandboxStatus {
         [
             "id": .string(id), "pod": .string(podName), "namespace": .string(podNamespace), "state": .string(state),
             "vm": .string(vm), "address": .string(address), "created": .integer(created),
+            "failure": .string(failure),
         ]
     }
 }

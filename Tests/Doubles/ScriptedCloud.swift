@@ -8,6 +8,7 @@ package final class ScriptedCloud: CloudProvider {
         case provision
         case delete
         case list
+        case deleteLeftover
     }
 
     private struct State {
@@ -32,8 +33,15 @@ package final class ScriptedCloud: CloudProvider {
 
     /// Where it creates and finds VMs.
     package let scope: CloudScope
+    /// How long after a crash a request may still create a VM.
+    package let lateRequestTime: Duration
+    /// Resources without a VM; a deletion removes them.
+    package let remains = Lock<[Leftover]>([])
 
-    package init(scope: CloudScope = .none) { self.scope = scope }
+    package init(scope: CloudScope = .none, lateRequestTime: Duration = .zero) {
+        self.scope = scope
+        self.lateRequestTime = lateRequestTime
+    }
 
     /// The VMs that there are.
     package var machines: Set<InstanceID> { state.withLock { Set($0.machines.keys) } }
@@ -79,6 +87,13 @@ package final class ScriptedCloud: CloudProvider {
                 state.deleted.append(id)
             }
         }
+    }
+
+    package func leftovers() async throws(ProviderError) -> [Leftover] { remains.withLock { $0 } }
+
+    package func deleteLeftover(_ leftover: Leftover) async throws(ProviderError) {
+        calls.count(.deleteLeftover)
+        remains.withLock { $0.removeAll { $0 == leftover } }
     }
 
     package func instances() async throws(ProviderError) -> [ListedInstance] {

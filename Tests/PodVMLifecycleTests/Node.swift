@@ -21,7 +21,8 @@ struct Node: Sendable {
         store: MemoryStore = MemoryStore(), cloud: ScriptedCloud = ScriptedCloud(),
         lifetime: ProcessLifetime = ProcessLifetime(),
         logger: Logger = .silent, name: String = "node-1", cluster: String = "test",
-        orphanGraceTime: Duration = .seconds(600), abandonedTimeout: Duration = .seconds(60)
+        orphanGraceTime: Duration = .seconds(600), abandonedTimeout: Duration = .seconds(60),
+        deletionsAtOnce: Int = 16, callersSurvive: Bool = false
     ) {
         self.store = store
         self.cloud = cloud
@@ -30,7 +31,8 @@ struct Node: Sendable {
             connector: connector, namespaces: namespaces, clock: clock, logger: logger, metrics: metrics,
             options: .init(
                 node: name, cluster: cluster, tags: ["team": "blue"], orphanGraceTime: orphanGraceTime,
-                abandonedTimeout: abandonedTimeout))
+                abandonedTimeout: abandonedTimeout, deletionsAtOnce: deletionsAtOnce,
+                callersSurviveRestart: callersSurvive))
     }
 
     /// Loads, runs the background for as long as `body` takes, and returns when no task is left.

@@ -8,7 +8,7 @@ import Testing
 struct OrphanWatchTests {
     private static let owner = VMOwner(cluster: "test", node: "node-1")
     private let start = ContinuousClock.now
-    private var watch = OrphanWatch(owner: owner, graceTime: .seconds(600))
+    private var watch = OrphanWatch<ListedInstance>(owner: owner, graceTime: .seconds(600))
 
     private func vm(_ name: String = "podvm-a", _ changes: [String: String?] = [:]) -> ListedInstance {
         var tags = [
@@ -24,7 +24,7 @@ struct OrphanWatchTests {
     ) throws -> (new: [ListedInstance], due: [ListedInstance]) {
         let owned = Set(try owned.map { try SandboxID(validating: $0) })
         let findings = watch.look(at: listed, owned: owned, now: start.advanced(by: .seconds(seconds)))
-        return (findings.new.map(\.vm), findings.due.map(\.vm))
+        return (findings.new.map(\.resource), findings.due.map(\.resource))
     }
 
     @Test("reports a VM once as new, and once as due, when the grace time has passed since it was first seen")
@@ -40,7 +40,7 @@ struct OrphanWatchTests {
 
     @Test("never reports a VM as due when it is first seen, however long the process has run and short the grace time")
     mutating func twice() throws {
-        watch = OrphanWatch(owner: Self.owner, graceTime: .zero)
+        watch = OrphanWatch<ListedInstance>(owner: Self.owner, graceTime: .zero)
         #expect(try look(at: [], after: 0) == ([], []))
         #expect(try look(at: [vm()], after: 86_400) == ([vm()], []))
         #expect(try look(at: [vm()], after: 86_400) == ([], [vm()]))

@@ -108,13 +108,25 @@ struct SandboxStateTests {
         }
     }
 
-    @Test("starts a prepared sandbox, and refuses to start any other")
+    @Test("keeps a start of an earlier process where its callers survive", arguments: states)
+    func recovered(state: SandboxState) async throws {
+        let (sandbox, _) = try await committed(state) { $0.recovered(callersSurvive: true) }
+        let (other, _) = try await committed(state) { $0.recovered() }
+        switch state {
+        case .creating, .booting: #expect(sandbox.state == state && other.state == .deleting(Self.vm))
+        default: #expect(sandbox.state == other.state)
+        }
+    }
+
+    @Test("starts a prepared sandbox or one whose start was interrupted, and refuses to start any other")
     func start() async throws {
-        let (sandbox, effect) = try await committed(.prepared(Self.vm)) { try $0.start() }
-        #expect(sandbox.state == .creating(Self.vm))
-        #expect(effect == .createInstance(Self.vm))
+        for state in [SandboxState.prepared(Self.vm), .creating(Self.vm), .booting(Self.instance)] {
+            let (sandbox, effect) = try await committed(state) { try $0.start() }
+            #expect(sandbox.state == .creating(Self.vm))
+            #expect(effect == .createInstance(Self.vm))
+        }
         let refusals: [SandboxState.StartRefusal?] = [
-            .inProgress, nil, .inProgress, .inProgress, .running, .stopped, .stopped,
+            .inProgress, nil, nil, nil, .running, .stopped, .stopped,
             .failed(reason: "gone"),
         ]
         for case (let state, let refusal?) in zip(Self.states, refusals) {

@@ -138,26 +138,6 @@ struct StartTests {
         #expect(node.cloud.calls[.create] == 0)
     }
 
-    @Test("refuses a second start, during the first and after it, without an effect on the sandbox")
-    func twice() async throws {
-        let node = Node()
-        let cloudIsReady = Event()
-        node.cloud.creation.append(.wait(cloudIsReady))
-        try await run(node) { supervisor in
-            async let started: Void = supervisor.start(id)
-            await node.cloud.calls.reached(.create)
-            #expect(await failure { try await supervisor.start(id) }?.code == .failedPrecondition)
-            cloudIsReady.set()
-            try await started
-            let error = await failure { try await supervisor.start(id) }
-            #expect(error?.code == .failedPrecondition)
-            #expect(error?.message.contains("running") == true)
-        }
-        #expect(node.states == ["running"])
-        #expect(node.cloud.created.count == 1)
-        #expect(node.cloud.deleted.isEmpty)
-    }
-
     /// What can go wrong, and how it is told.
     struct Trouble: Sendable, CustomTestStringConvertible {
         let testDescription: String

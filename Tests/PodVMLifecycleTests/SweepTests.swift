@@ -37,14 +37,14 @@ struct SweepTests {
             _ = try await supervisor.create(request("a"))
             try await supervisor.start(try request("a").id)
             let specs = node.cloud.created
-            async let sweep: Void = supervisor.sweepOnce()
+            async let sweep = supervisor.sweepOnce()
             await node.cloud.calls.reached(.list, 1)
             try await supervisor.stop("a")
             await node.settled()
             // As ARM does, which lists what is deleted for a while.
             for spec in specs { node.cloud.place(spec) }
             list.set()
-            await sweep
+            _ = await sweep
         }
         #expect(!log.lines.contains { $0.contains("no sandbox on record") }, "\(log.lines)")
     }

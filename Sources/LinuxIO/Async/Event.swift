@@ -24,6 +24,19 @@ public final class Event: Sendable {
         for waiter in waiters.sorted(by: { $0.key < $1.key }) { waiter.value.resume() }
     }
 
+    /// Suspends until the event has happened, even if the caller is cancelled.
+    package func waitIgnoringCancellation() async {
+        await withCheckedContinuation { waiter in
+            let isOver = state.withLock { state in
+                if state.isSet { return true }
+                state.waiters[state.nextID] = waiter
+                state.nextID += 1
+                return false
+            }
+            if isOver { waiter.resume() }
+        }
+    }
+
     /// Suspends until the event has happened or the caller is cancelled.
     public func wait() async {
         let id = state.withLock { state in

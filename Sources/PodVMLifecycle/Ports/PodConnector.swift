@@ -51,8 +51,11 @@ public protocol PodConnector: Sendable {
 
 /// The answer to CreateVM.
 public struct PreparedPod: Hashable, Sendable {
-    /// The unix socket on which the agent will be reachable: in the sandbox's directory, at most 107 bytes.
+    /// The unix socket on which the agent will be reachable: `agent.ttrpc` in the sandbox's directory, at most 107 bytes.
     public let agentSocketPath: String
+    /// The path of the agent socket in a sandbox's directory.
+    static func agentSocketPath(in directory: String) -> String { "\(directory)/agent.ttrpc" }
+
     /// The number of the pod's VXLAN tunnel, for the sandbox's record; nil without a tunnel.
     public let vni: UInt32?
 

@@ -13,7 +13,7 @@ struct RequestCheck {
     /// - Throws: ``LifecycleError`` that names the fault.
     func check(directory: String) throws(LifecycleError) {
         if let fault = nameFault("pod name", request.podName) ?? nameFault("pod namespace", request.podNamespace)
-            ?? namespaceFault ?? requirementsFault ?? Self.socketFault("\(directory)/agent.ttrpc")
+            ?? namespaceFault ?? requirementsFault ?? Self.socketFault(PreparedPod.agentSocketPath(in: directory))
         {
             throw LifecycleError(.invalidArgument, "Sandbox \(request.id) cannot be created: \(fault)")
         }

@@ -104,11 +104,13 @@ extension SandboxState {
         }
     }
 
-    /// Kata requests that the VM runs.
+    /// Kata requests that the VM runs, and no call works on that.
+    ///
+    /// A start that an earlier process left is begun again: the provider finds the VM, or creates it.
     package func start() throws(StartRefusal) -> Decision {
         switch self {
-        case .prepared(let vm): Decision(.creating(vm), then: .createInstance(vm))
-        case .preparing, .creating, .booting: throw .inProgress
+        case .prepared, .creating, .booting: Decision(.creating(vm), then: .createInstance(vm))
+        case .preparing: throw .inProgress
         case .running: throw .running
         case .failed(_, let reason): throw .failed(reason: reason)
         case .deleting, .gone: throw .stopped
@@ -197,11 +199,12 @@ extension SandboxState {
 
     /// An earlier process left the sandbox in this state.
     ///
-    /// The shim that waited for it closed its connection when that process ended, and a closed connection cancels the
-    /// call.
-    package func recovered() -> Decision {
+    /// Without a gateway, the shim that waited for a start closed its connection when that process ended, and a closed
+    /// connection cancels the call. With `callersSurvive`, the shim still waits, and the gateway repeats its call.
+    package func recovered(callersSurvive: Bool = false) -> Decision {
         switch self {
         case .prepared, .running, .failed: unchanged
+        case .creating where callersSurvive, .booting where callersSurvive: unchanged
         case .creating, .booting, .deleting: Decision(.deleting(vm), then: .deleteInstance(vm))
         case .preparing(let vm), .gone(let vm): Decision(.gone(vm), then: .release)
         }

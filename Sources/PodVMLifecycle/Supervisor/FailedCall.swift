@@ -7,15 +7,15 @@ struct FailedCall {
     private let cause: (any Error)?
     private let unrecorded: RecordError?
 
-    /// Must be called in the caller's own task, because it reads that task's cancellation.
+    /// Must be called in the task of the call's work, because it reads that task's cancellation.
     init(
         _ record: SandboxRecord, at phase: PhaseTimer.Phase, _ call: InFlightCall, _ cause: (any Error)?,
         _ unrecorded: RecordError?
     ) {
         self.record = record
         self.phase = phase
-        isStopped = call.isInterrupted
-        isCancelled = Task.isCancelled
+        isStopped = call.ending == .stopped
+        isCancelled = call.ending == .abandoned || Task.isCancelled
         self.cause = cause
         self.unrecorded = unrecorded
     }

@@ -11,6 +11,8 @@ struct LifecycleMetrics {
     let abandoned: Counter
     let sweeps: Counter
     let orphans: Counter
+    let leftovers: Counter
+    let vanished: Counter
     private let sandboxes: Gauge
 
     init(_ metrics: Metrics) {
@@ -30,6 +32,12 @@ struct LifecycleMetrics {
             "peerpods_sweeps_total", "Times that the cloud's VMs were compared with the records.")
         orphans = metrics.counter(
             "peerpods_orphaned_vms_total", "VMs of this node that no sandbox owned, and that are therefore deleted.")
+        leftovers = metrics.counter(
+            "peerpods_leftovers_total",
+            "Network interfaces, disks and public addresses of this node without a VM, which are therefore deleted.",
+            labels: ["kind"])
+        vanished = metrics.counter(
+            "peerpods_vanished_vms_total", "VMs of running sandboxes that disappeared without StopVM.")
         sandboxes = metrics.gauge("peerpods_sandboxes", "Sandboxes on this node, by state.", labels: ["state"])
     }
 

@@ -59,9 +59,21 @@ extension SandboxSupervisor {
             }
             let since = max(entry.abandonedSince ?? now, lastUse ?? entry.abandonedSince ?? now)
             table.entries[id]?.abandonedSince = since
-            let timeout =
-                entry.isTakenUp ? min(Self.timeoutAfterStart, options.abandonedTimeout) : options.abandonedTimeout
+            let timeout = timeout(of: entry)
             return since.duration(to: now) >= timeout ? timeout : nil
         }
+    }
+
+    private func timeout(of entry: SandboxTable.Entry) -> Duration {
+        entry.isTakenUp ? min(Self.timeoutAfterStart, options.abandonedTimeout) : options.abandonedTimeout
+    }
+
+    /// What an operator reads of a sandbox that looks abandoned; nil for others.
+    func abandonment(of entry: SandboxTable.Entry, now: ContinuousClock.Instant) -> String? {
+        guard let since = entry.abandonedSince, entry.isIdle else { return nil }
+        let (age, limit) = (since.duration(to: now) / .seconds(1), timeout(of: entry) / .seconds(1))
+        return
+            "Its network namespace is gone, and no client has been connected to its agent socket, for \(Int(age)) s; "
+            + "after \(Int(limit)) s it is stopped."
     }
 }

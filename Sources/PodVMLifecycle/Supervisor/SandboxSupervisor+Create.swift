@@ -4,14 +4,29 @@ internal import Telemetry
 extension SandboxSupervisor {
     /// CreateVM: checks the request and does all work that needs no cloud.
     ///
-    /// If it fails, or the caller's task is cancelled, nothing of the sandbox is left.
+    /// The same request again joins the call in progress, or answers the same while the sandbox is prepared. If the call
+    /// fails, or all its callers' tasks are cancelled, nothing of the sandbox is left. Needs ``run()`` to be running.
     ///
     /// - Returns: The path of the unix socket on which the agent will be reachable.
     /// - Throws: ``LifecycleError``.
     public func create(_ request: SandboxRequest) async throws(LifecycleError) -> String {
         try RequestCheck(request: request, namespaces: namespaces).check(directory: store.directory(of: request.id))
-        let call = InFlightCall()
-        let record = try await register(request, call)
+        if table.withLock({ $0.isClosing }) { throw await refusal(of: request.id) }
+        let call = InFlightCall(.create)
+        switch try await admit(request, call) {
+        case .begun(let record):
+            begin(call) { await self.carryOutCreate(request, record, call) }
+            try await call.result()
+        case .joined(let other): try await other.result()
+        case .done: logger.info("The sandbox is prepared already", [LogField("sandbox", request.id)])
+        }
+        return PreparedPod.agentSocketPath(in: store.directory(of: request.id))
+    }
+
+    /// Does the work of one CreateVM. Returns nil when a later process continues the call.
+    private func carryOutCreate(
+        _ request: SandboxRequest, _ record: SandboxRecord, _ call: InFlightCall
+    ) async -> Result<Void, LifecycleError>? {
         let log = logger(of: record)
         // The Go adaptor's test suite looks for this sentence in the log.
         log.info("create a sandbox \(record.id) for pod \(record.podName) in namespace \(record.podNamespace)")
@@ -19,62 +34,96 @@ extension SandboxSupervisor {
             log.info("The sandbox has no network namespace; if its shim dies, only StopVM removes it")
         }
         let directory = store.directory(of: record.id)
-        let outcome: Result<PreparedPod, any Error>
+        let outcome: Result<Void, any Error>
         do {
             outcome = .success(try await call.run { try await self.prepare(request, record, in: directory) })
         } catch {
             outcome = .failure(error)
         }
-        let settled = await settle(call, of: record.id, failed: outcome.isFailure)
-        if case .success(let pod) = outcome, !settled.isEnding { return pod.agentSocketPath }
+        guard let settled = await settle(call, of: record.id, failed: outcome.isFailure) else { return nil }
+        if !outcome.isFailure, !settled.isEnding { return .success(()) }
         await teardown(of: record.id)?.quickPart.wait()
         let failure = FailedCall(record, at: .preparing, call, outcome.failure, settled.unrecorded).error
         log.warning("Could not prepare the sandbox", [LogField("error", failure.message)])
-        throw failure
+        return .failure(failure)
     }
 
     private func prepare(
         _ request: SandboxRequest, _ record: SandboxRecord, in directory: String
-    ) async throws -> PreparedPod {
+    ) async throws {
         try provider.check(request.requirements)
         let pod = try await connector.prepare(request, in: directory, vmName: record.state.vm)
-        if let fault = RequestCheck.socketFault(pod.agentSocketPath) { throw ConnectorError(.invalidRequest, fault) }
         try Task.checkCancellation()
         _ = try await decide(on: record.id) { sandbox throws(RecordError) in
             sandbox.note { $0.vni = pod.vni }
             _ = try await sandbox.commit(sandbox.state.prepared(), in: store)
         }
-        return pod
+    }
+
+    /// What comes of a CreateVM.
+    fileprivate enum Admission {
+        case begun(SandboxRecord)
+        case joined(InFlightCall)
+        /// The sandbox is prepared.
+        case done
     }
 
     /// Adds the sandbox to the table and to the disk, unless the sandbox or its VM's name exists already.
-    private func register(_ request: SandboxRequest, _ call: InFlightCall) async throws(LifecycleError) -> SandboxRecord
-    {
-        let id = request.id
-        let vm = VMName.make(pod: request.podName, sandbox: id)
+    private func admit(_ request: SandboxRequest, _ call: InFlightCall) async throws(LifecycleError) -> Admission {
+        await removal(of: request.id)
         let record = SandboxRecord(
-            request, vm: vm, created: clock.secondsSince1970, owner: options.owner, scope: provider.scope)
-        var sandbox = Sandbox(unrecorded: record)
+            request, vm: VMName.make(pod: request.podName, sandbox: request.id), created: clock.secondsSince1970,
+            owner: options.owner, scope: provider.scope)
         let turn = AsyncSemaphore(1)
         // This call holds the sandbox's semaphore first: a call that comes during the first write waits.
-        try await turn.withPermitIgnoringCancellation { () async throws(LifecycleError) in
-            try table.withLock { table throws(LifecycleError) in
-                if table.isClosing { throw .closing(id) }
-                if let known = table.entries[id] { throw .exists(known.sandbox.record) }
-                if let entry = table.setAside[id] { throw .setAside(id, entry.reason) }
-                if let owner = table.owner(of: vm) { throw .taken(vm, by: owner, for: id) }
-                table.entries[id] = .init(sandbox: sandbox, turn: turn, call: call)
+        return try await turn.withPermitIgnoringCancellation { () async throws(LifecycleError) in
+            let admission = try table.withLock { table throws(LifecycleError) in
+                try table.admit(record, turn, call)
             }
+            guard case .begun = admission else { return admission }
+            var sandbox = Sandbox(unrecorded: record)
             do throws(RecordError) {
                 try await sandbox.create(in: store)
             } catch {
-                table.withLock { $0.entries[id] = nil }
-                throw .unrecorded(error, "Sandbox \(id) cannot be created")
+                table.withLock { $0.entries[request.id] = nil }
+                let failure = LifecycleError.unrecorded(error, "Sandbox \(request.id) cannot be created")
+                call.finish(.failure(failure))
+                throw failure
             }
-            table.withLock { $0.entries[id]?.sandbox = sandbox }
+            table.withLock { [sandbox] in $0.entries[request.id]?.sandbox = sandbox }
+            count()
+            return admission
         }
-        count()
-        return record
+    }
+
+    /// Waits for the removal of a sandbox of that id that has no VM, or until the caller is cancelled.
+    ///
+    /// After a restart, a gateway repeats a CreateVM whose earlier work is being undone.
+    private func removal(of id: SandboxID) async {
+        let teardown = table.withLock { table -> Teardown? in
+            guard let entry = table.entries[id], case .gone = entry.sandbox.state else { return nil }
+            return entry.teardown
+        }
+        await teardown?.isDone.wait()
+    }
+}
+
+extension SandboxTable {
+    /// Adds a sandbox, or finds the sandbox that the same request has created.
+    fileprivate mutating func admit(
+        _ record: SandboxRecord, _ turn: AsyncSemaphore, _ call: InFlightCall
+    ) throws(LifecycleError) -> SandboxSupervisor.Admission {
+        if isClosing { throw .closing(record.id) }
+        if let entry = setAside[record.id] { throw .setAside(record.id, entry.reason) }
+        if let known = entries[record.id] {
+            guard known.sandbox.record.request == record.request else { throw .exists(known.sandbox.record) }
+            if let other = known.call, other.kind == .create, other.join() { return .joined(other) }
+            if known.call == nil, case .prepared = known.sandbox.state { return .done }
+            throw .exists(known.sandbox.record)
+        }
+        if let owner = owner(of: record.state.vm) { throw .taken(record.state.vm, by: owner, for: record.id) }
+        entries[record.id] = Entry(sandbox: Sandbox(unrecorded: record), turn: turn, call: call)
+        return .begun(record)
     }
 }
 

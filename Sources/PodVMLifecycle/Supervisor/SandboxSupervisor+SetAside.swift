@@ -60,7 +60,7 @@ extension SandboxSupervisor {
         guard options.owner.isNamed else { return }
         let vms = Dictionary(grouping: listed) { options.owner.sandbox(of: $0) }
         let due = table.withLock { table in
-            table.setAside.keys.filter { id in
+            table.setAside.keys.sorted { $0.rawValue < $1.rawValue }.filter { id in
                 table.setAside[id]?.look(
                     hasVM: vms[id] != nil, graceTime: options.orphanGraceTime, now: now) == true
             }
@@ -78,7 +78,7 @@ extension SandboxSupervisor {
         for vm in vms {
             log.info("Deleting the VM of a sandbox whose record cannot be used", [LogField("vm", vm.id)])
             let isDeleted = await insist(
-                on: "delete the VM", log, { try await self.provider.deleteInstance(vm.id, of: id) }, noting: note)
+                on: "delete the VM", log, { try await self.deleteVM(vm.id, of: id) }, noting: note)
             guard isDeleted else { return }
             metrics.deletions.increment()
         }

@@ -5,10 +5,10 @@ internal import Telemetry
 //
 // | step            | function            | record first | effect                              | undo                  |
 // |-----------------|---------------------|--------------|-------------------------------------|-----------------------|
-// | register        | create, register    | preparing    | the sandbox's directory             | remove it             |
+// | register        | create, admit       | preparing    | the sandbox's directory             | remove it             |
 // | prepare         | prepare             | -            | network number, keys, user data     | release them          |
 // | prepared        | prepare             | prepared     | answer with the agent socket's path | -                     |
-// | ask the cloud   | beginStart, bringUp | creating*    | the cloud creates the VM            | delete the VM by name |
+// | ask the cloud   | admitStart, bringUp | creating*    | the cloud creates the VM            | delete the VM by name |
 // | address known   | recordAddress       | booting*     | dial the VM, set up its network     | disconnect            |
 // | replaced        | recordReplacement   | creating*    | the provider tries another place    | delete the VM by name |
 // | agent answered  | bringUp             | running*     | answer that the VM runs             | -                     |
@@ -16,54 +16,58 @@ internal import Telemetry
 // | VM deleted      | recordDeletion      | gone         | release number, remove directory    | repeated until done   |
 //
 // A record with * survives a power cut, the others the end of the process. A crash after a record and before the next one
-// leaves that record; the next process reads it, and undoes the start unless the state is prepared or running
-// (`SandboxState.recovered()`). The undo of a step includes the undo of all steps before it.
+// leaves that record; the next process reads it, and undoes the start unless the state is prepared, running or failed
+// (`SandboxState.recovered()`). Where callers survive a restart, because a gateway holds their connections, a start in the
+// states creating and booting waits for its StartVM, and begins again with the step "ask the cloud". The undo of a step includes the undo of all steps before it.
 
 extension SandboxSupervisor {
     /// StartVM: returns once the agent in the sandbox's VM has answered through the tunnel.
     ///
-    /// After any failure, a cancellation of the caller's task or a stop, the VM is being deleted when this throws.
+    /// During a start, another StartVM joins that start; for a running sandbox it succeeds at once. A start of an earlier
+    /// process is continued from its record. After any failure, the cancellation of all callers' tasks or a stop, the VM
+    /// is being deleted when this throws. Needs ``run()`` to be running.
     ///
     /// - Throws: ``LifecycleError``. A refusal (not found, failed precondition) does not change the sandbox.
     public func start(_ id: SandboxID) async throws(LifecycleError) {
-        let call = InFlightCall()
-        let record = try await beginStart(of: id, call)
-        metrics.starts.increment()
-        let log = logger(of: record)
-        log.info("Starting the VM")
-        let timer = PhaseTimer(.creating, clock: clock)
-        let outcome: Result<Void, any Error>
-        do {
-            outcome = .success(try await call.run { try await self.bringUp(record, timer) })
-        } catch {
-            outcome = .failure(error)
+        if let entry = table.withLock({ $0.setAside[id] }) { throw .setAside(id, entry.reason) }
+        if table.withLock({ $0.isClosing }) { throw await refusal(of: id) }
+        let call = InFlightCall(.start)
+        switch try await admitStart(of: id, call) {
+        case .begun(let record):
+            // The process may have begun to end while the start was recorded, before this call was in the table.
+            if table.withLock({ $0.isClosing }) { call.interrupt(endingAtClose) }
+            begin(call) { await self.carryOutStart(of: record, call) }
+            try await call.result()
+        case .joined(let other): try await other.result()
+        case .running: logger.info("The VM runs already", [LogField("sandbox", id)])
         }
-        let settled = await settle(call, of: id, failed: outcome.isFailure)
-        if outcome.isFailure || settled.isEnding {
-            let failed = FailedCall(record, at: timer.phase, call, outcome.failure, settled.unrecorded)
-            metrics.startFailures.increment(failed.error.code.rawValue)
-            log.error("The VM did not start", [LogField("error", failed.error.message)])
-            throw failed.error
-        }
-        timer.report(to: metrics.startSeconds)
-        log.info("The VM runs", [LogField("milliseconds", Int64(timer.total / .milliseconds(1)))])
     }
 
-    private func beginStart(of id: SandboxID, _ call: InFlightCall) async throws(LifecycleError) -> SandboxRecord {
-        if let entry = table.withLock({ $0.setAside[id] }) { throw .setAside(id, entry.reason) }
-        if table.withLock({ $0.isClosing }) { throw .closing(id) }
-        let record = try await decide(on: id) { sandbox throws(LifecycleError) in
+    /// What comes of a StartVM.
+    private enum StartAdmission {
+        case begun(SandboxRecord)
+        case joined(InFlightCall)
+        case running
+    }
+
+    private func admitStart(of id: SandboxID, _ call: InFlightCall) async throws(LifecycleError) -> StartAdmission {
+        let admission = try await decide(on: id) { sandbox throws(LifecycleError) -> StartAdmission in
+            if let other = table.withLock({ $0.entries[id]?.call }) {
+                if other.kind == .start, other.join() { return .joined(other) }
+                throw LifecycleError(.failedPrecondition, SandboxState.StartRefusal.inProgress.sentence(on: id))
+            }
+            if case .running = sandbox.state { return .running }
             try await commitStart(&sandbox)
-            return sandbox.record
-        } publish: { entry in
-            entry.call = call
+            table.withLock { table in
+                table.entries[id]?.call = call
+                table.entries[id]?.isUnclaimed = false
+            }
+            return .begun(sandbox.record)
         }
-        guard let record else {
+        guard let admission else {
             throw LifecycleError(.notFound, "Sandbox \(id) is not known on this node; create it first.")
         }
-        // The process may have begun to end while the start was recorded, before this call was in the table.
-        if table.withLock({ $0.isClosing }) { call.interrupt() }
-        return record
+        return admission
     }
 
     private func commitStart(_ sandbox: inout Sandbox) async throws(LifecycleError) {
@@ -79,6 +83,31 @@ extension SandboxSupervisor {
         } catch {
             throw .unrecorded(error, "Sandbox \(sandbox.record.id) cannot be started")
         }
+    }
+
+    /// Does the work of one StartVM. Returns nil when a later process continues the call.
+    private func carryOutStart(of record: SandboxRecord, _ call: InFlightCall) async -> Result<Void, LifecycleError>? {
+        metrics.starts.increment()
+        let log = logger(of: record)
+        log.info("Starting the VM")
+        let timer = PhaseTimer(.creating, clock: clock)
+        let outcome: Result<Void, any Error>
+        do {
+            outcome = .success(try await call.run { try await self.bringUp(record, timer) })
+        } catch {
+            outcome = .failure(error)
+        }
+        guard let settled = await settle(call, of: record.id, failed: outcome.isFailure) else { return nil }
+        if outcome.isFailure || settled.isEnding {
+            let failure = FailedCall(record, at: timer.phase, call, outcome.failure, settled.unrecorded).error
+            table.withLock { $0.entries[record.id]?.startFailure = failure.message }
+            metrics.startFailures.increment(failure.code.rawValue)
+            log.error("The VM did not start", [LogField("error", failure.message)])
+            return .failure(failure)
+        }
+        timer.report(to: metrics.startSeconds)
+        log.info("The VM runs", [LogField("milliseconds", Int64(timer.total / .milliseconds(1)))])
+        return .success(())
     }
 
     /// Follows the VM's creation from the boot document to the agent's answer, and records each event before it acts on

@@ -36,7 +36,7 @@ extension SandboxSupervisor {
         logger(of: record).info("Stopping", [LogField("callsOff", call != nil)])
         if let call {
             // That call begins the teardown when it ends.
-            call.interrupt()
+            call.interrupt(.stopped)
             return (nil, unrecorded)
         }
         beginEnding(of: id)
@@ -52,6 +52,8 @@ extension SandboxSupervisor {
         let record = table.withLock { table -> SandboxRecord? in
             guard var entry = table.entries[id], entry.teardown == nil, entry.call == nil else { return nil }
             entry.teardown = teardown
+            entry.isUnclaimed = false
+            if case .deleting = entry.sandbox.state { entry.endingSince = clock.now }
             table.entries[id] = entry
             if table.isOver { teardown.quickPart.set() }
             return entry.sandbox.record
@@ -105,14 +107,31 @@ extension SandboxSupervisor {
             logger(of: record).error("The VM cannot be deleted; a later process deletes it", [LogField("error", fault)])
             return false
         }
-        let isDeleted = await insist(on: "delete the VM", of: record) {
-            try await self.provider.deleteInstance(vm, of: record.id)
-        }
-        guard isDeleted else { return false }
+        guard await insistOnDeleting(vm, of: record), await awaitLateRequests(of: record) else { return false }
         metrics.deletions.increment()
         logger(of: record).info("The VM is deleted")
         await recordDeletion(of: record.id)
         return true
+    }
+
+    private func insistOnDeleting(_ vm: InstanceID, of record: SandboxRecord) async -> Bool {
+        await insist(on: "delete the VM", of: record) { try await self.deleteVM(vm, of: record.id) }
+    }
+
+    /// Deletes a VM, when fewer than the permitted number of VMs are being deleted. A try that failed gives up its place,
+    /// so that the other deletions go on.
+    func deleteVM(_ vm: InstanceID, of sandbox: SandboxID) async throws {
+        try await deletions.withPermit { try await self.provider.deleteInstance(vm, of: sandbox) }
+    }
+
+    /// Deletes the VM again once no request of an earlier process can create it any more: the process that sent the
+    /// request may have been killed before the cloud took up the request. Returns false when cancelled.
+    private func awaitLateRequests(of record: SandboxRecord) async -> Bool {
+        guard let until = table.withLock({ $0.entries[record.id]?.lateRequestsUntil }), clock.now < until else {
+            return true
+        }
+        guard (try? await clock.sleep(for: clock.now.duration(to: until))) != nil else { return false }
+        return await insistOnDeleting(record.state.vm, of: record)
     }
 
     private func recordDeletion(of id: SandboxID) async {
@@ -121,6 +140,7 @@ extension SandboxSupervisor {
             await sandbox.abandon(sandbox.state.deleted(), in: store).effect
         } publish: { entry in
             entry.failure = nil
+            entry.endingSince = nil
         }
     }
 

@@ -8,8 +8,8 @@ public import Telemetry
 /// sandboxes continue during the disk write - and publishes the decision in `table`, under the table's lock. So two
 /// simultaneous calls for one sandbox run one after the other, and no other call sees a decision that is not recorded.
 /// The effect of a decision - a request to the cloud, the tunnel - happens after the semaphore is released, and reports
-/// its result as the next event. CreateVM and StartVM work in their caller's task. The teardown of a sandbox must
-/// outlive the caller, and is a child of ``run()``.
+/// its result as the next event. The work of CreateVM and StartVM, for which several callers may wait, and the teardown
+/// of a sandbox, which outlives its caller, are children of ``run()``.
 public final class SandboxSupervisor: Sendable {
     /// The operator's settings.
     public struct Options: Sendable {
@@ -25,12 +25,17 @@ public final class SandboxSupervisor: Sendable {
         public var orphanGraceTime: Duration
         /// The time that a sandbox must look abandoned by its shim before it is stopped; zero disables the check.
         public var abandonedTimeout: Duration
+        /// The number of VMs that are deleted at the same time.
+        public var deletionsAtOnce: Int
+        /// Whether a gateway holds the shims' connections, and repeats their calls to the next process. Then a start
+        /// survives the end of this process.
+        public var callersSurviveRestart: Bool
 
         /// The adaptor's defaults, with empty names.
         public init(
             proxyTimeout: Duration = .seconds(300), node: String = "", cluster: String = "",
             tags: [String: String] = [:], orphanGraceTime: Duration = .seconds(600),
-            abandonedTimeout: Duration = .seconds(60)
+            abandonedTimeout: Duration = .seconds(60), deletionsAtOnce: Int = 16, callersSurviveRestart: Bool = false
         ) {
             self.proxyTimeout = proxyTimeout
             self.node = node
@@ -38,6 +43,8 @@ public final class SandboxSupervisor: Sendable {
             self.tags = tags
             self.orphanGraceTime = orphanGraceTime
             self.abandonedTimeout = abandonedTimeout
+            self.deletionsAtOnce = deletionsAtOnce
+            self.callersSurviveRestart = callersSurviveRestart
         }
 
         var owner: VMOwner { VMOwner(cluster: cluster, node: node) }
@@ -52,7 +59,11 @@ public final class SandboxSupervisor: Sendable {
     let metrics: LifecycleMetrics
     let pool = TaskPool()
     let table = Lock(SandboxTable())
-    let orphans: Lock<OrphanWatch>
+    let orphans: Lock<OrphanWatch<ListedInstance>>
+    let leftovers: Lock<OrphanWatch<Leftover>>
+    let absences = Lock(AbsenceWatch())
+    /// Admits the deletions to the cloud, in the order of their tries.
+    let deletions: AsyncSemaphore
     let logger: Logger
 
     /// A supervisor of the sandboxes in `podsDirectory`, which is created with mode 0700 if it does not exist. Call
@@ -82,10 +93,18 @@ public final class SandboxSupervisor: Sendable {
         self.metrics = LifecycleMetrics(metrics)
         self.options = options
         orphans = Lock(OrphanWatch(owner: options.owner, graceTime: options.orphanGraceTime))
+        leftovers = Lock(OrphanWatch(owner: options.owner, graceTime: options.orphanGraceTime))
+        deletions = AsyncSemaphore(max(options.deletionsAtOnce, 1))
+        metrics.gauge(
+            "peerpods_oldest_deletion_seconds",
+            "The age of the oldest VM deletion that the cloud has not confirmed; 0 without one."
+        ) { [table] in
+            table.withLock { $0.oldestDeletion }.map { $0.since.duration(to: clock.now) / .seconds(1) } ?? 0
+        }
     }
 
-    /// Adopts the sandboxes of an earlier process: running VMs stay on record; a start or stop in progress ends in a
-    /// deletion.
+    /// Adopts the sandboxes of an earlier process: running VMs stay on record, and a stop in progress goes on. A start in
+    /// progress ends in a deletion, or waits for its StartVM where callers survive a restart.
     ///
     /// - Throws: ``LifecycleError`` when the pods directory cannot be created or listed. A sandbox whose record cannot be
     ///   used is logged and set aside; the other records are adopted.
@@ -108,7 +127,7 @@ public final class SandboxSupervisor: Sendable {
                 """, [LogField("count", loaded.goDirectories)])
         }
         // Adopt all of them before any continues: a resource that one sandbox releases may belong to another.
-        for id in loaded.records.map(\.id) + Array(table.withLock { $0.setAside.keys }) {
+        for id in loaded.records.map(\.id) + table.withLock({ $0.setAside.keys.sorted { $0.rawValue < $1.rawValue } }) {
             connector.adopt(id, in: store.directory(of: id))
         }
         table.withLock { table in
@@ -123,6 +142,7 @@ public final class SandboxSupervisor: Sendable {
                 group.addTask { await self.adopt(record, isStopped: loaded.stopped.contains(record.id)) }
             }
         }
+        pool.start { await self.stopUnclaimed() }
     }
 
     /// Continues a sandbox of an earlier process. `isStopped` says whether a gateway has answered its StopVM.
@@ -130,7 +150,9 @@ public final class SandboxSupervisor: Sendable {
         let log = logger(of: record)
         log.info("Found on record", [LogField("state", record.state.name), LogField("stopMark", isStopped)])
         let result = await decide(on: record.id) { sandbox in
-            let next = isStopped ? sandbox.state.stop() : sandbox.state.recovered()
+            let next =
+                isStopped
+                ? sandbox.state.stop() : sandbox.state.recovered(callersSurvive: self.options.callersSurviveRestart)
             let failure = await sandbox.abandon(next, in: self.store).failure
             return (isEnding: sandbox.state.isEnding, failure: failure)
         }
@@ -139,6 +161,7 @@ public final class SandboxSupervisor: Sendable {
             log.warning(
                 "A sandbox's record could not be written; the sandbox is continued", [LogField("error", failure)])
         }
+        noteWhatRemains(of: record)
         if result.isEnding {
             beginEnding(of: record.id)
         } else if case .running(let instance) = record.state {
@@ -146,31 +169,44 @@ public final class SandboxSupervisor: Sendable {
         }
     }
 
-    /// Works on deletions in the background until cancelled.
+    /// Notes what an earlier process may have left undone: a request to the cloud, a start.
+    private func noteWhatRemains(of record: SandboxRecord) {
+        let now = clock.now
+        table.withLock { table in
+            switch record.state {
+            case .creating, .deleting:
+                table.entries[record.id]?.lateRequestsUntil = now.advanced(by: provider.lateRequestTime)
+            case .preparing, .prepared, .booting, .running, .failed, .gone: break
+            }
+            switch table.entries[record.id]?.sandbox.state {
+            case .creating, .booting: table.entries[record.id]?.isUnclaimed = true
+            default: break
+            }
+        }
+    }
+
+    /// Works on calls and deletions until cancelled.
     ///
     /// When cancelled, it stops immediately: unfinished deletions stay on record for the next process.
     public func run() async {
         await pool.run()
-        let teardowns = table.withLock { table in
+        let entries = table.withLock { table in
             table.isOver = true
-            return table.ordered.compactMap(\.teardown)
+            return table.ordered
         }
-        for teardown in teardowns { teardown.quickPart.set() }
-    }
-
-    /// Refuses new CreateVM and StartVM calls, and cancels those in progress. StopVM and deletions continue.
-    ///
-    /// The process calls it when it ends: a VM without its tunnel is of no use.
-    public func refuseStarts() {
-        let calls = table.withLock { table in
-            table.isClosing = true
-            return table.ordered.compactMap(\.call)
+        for entry in entries {
+            entry.teardown?.quickPart.set()
+            if !options.callersSurviveRestart { entry.call?.finish(.failure(.closing(entry.sandbox.record.id))) }
         }
-        for call in calls { call.interrupt() }
     }
 
     /// All sandboxes that have not ended, the oldest first.
-    public func sandboxes() -> [SandboxSummary] { table.withLock { $0.summaries(usedScope: provider.scope) } }
+    public func sandboxes() -> [SandboxSummary] {
+        let now = clock.now
+        return table.withLock { table in
+            table.summaries(usedScope: provider.scope) { abandonment(of: $0, now: now) }
+        }
+    }
 }
 
 extension SandboxSupervisor {
@@ -208,26 +244,6 @@ extension SandboxSupervisor {
         try await decide(on: id) { sandbox throws(RecordError) in
             try await sandbox.commit(next(sandbox.state), in: store)
         }
-    }
-
-    /// Ends a call: if the call failed, or its caller or a stop has cancelled it, the sandbox's teardown begins.
-    ///
-    /// Must be called in the caller's own task, because it reads that task's cancellation.
-    func settle(
-        _ call: InFlightCall, of id: SandboxID, failed: Bool
-    ) async -> (isEnding: Bool, unrecorded: RecordError?) {
-        let result = await decide(on: id) { sandbox -> (isEnding: Bool, unrecorded: RecordError?) in
-            let isCalledOff = Task.isCancelled || call.isInterrupted
-            let state = sandbox.state
-            guard failed || isCalledOff else { return (state.isEnding, nil) }
-            let unrecorded = await sandbox.abandon(isCalledOff ? state.stop() : state.failed(), in: store).failure
-            return (true, unrecorded)
-        } publish: { entry in
-            entry.call = nil
-        }
-        guard let result else { return (true, nil) }
-        if result.isEnding { beginEnding(of: id) }
-        return result
     }
 
     func count() {

@@ -14,6 +14,14 @@ struct SandboxTable {
         var teardown: Teardown?
         /// Why the teardown's last try failed.
         var failure: String?
+        /// Why StartVM failed.
+        var startFailure: String?
+        /// The time at which the deletion began, or was found on record.
+        var endingSince: ContinuousClock.Instant?
+        /// Until then, a request of an earlier process may still create the VM.
+        var lateRequestsUntil: ContinuousClock.Instant?
+        /// Whether the sandbox is in the middle of a start of an earlier process that no StartVM has continued.
+        var isUnclaimed = false
         /// Whether an earlier process created the sandbox.
         var isTakenUp = false
         /// The time since which the sandbox has looked abandoned; nil if it does not.
@@ -68,10 +76,15 @@ struct SandboxTable {
     }
 
     /// All sandboxes, the oldest first. `usedScope` is the provider's.
-    func summaries(usedScope: CloudScope) -> [SandboxSummary] {
+    ///
+    /// `abandonment` describes a sandbox that looks abandoned; nil for others.
+    func summaries(usedScope: CloudScope, abandonment: (Entry) -> String?) -> [SandboxSummary] {
         let known = entries.values.map { entry in
-            SandboxSummary(
-                entry.sandbox.record, failure: entry.failure ?? entry.sandbox.record.fault(usedScope: usedScope))
+            let record = entry.sandbox.record
+            let failures = [
+                entry.startFailure, entry.failure ?? record.fault(usedScope: usedScope), abandonment(entry),
+            ]
+            return SandboxSummary(record, failure: failures.compactMap(\.self).joinedSentences)
         }
         let unknown = setAside.map { SandboxSummary(unreadable: $0, $1.record, failure: $1.explanation) }
         let recordless = recordless.map { id, vm in
@@ -98,6 +111,11 @@ extension SandboxRecord {
         "The VM is in \(scope), and this adaptor is configured for \(usedScope). Start the adaptor with the former "
             + "configuration until the VM is deleted."
     }
+}
+
+extension [String] {
+    /// The sentences in one text; nil when there is none.
+    fileprivate var joinedSentences: String? { isEmpty ? nil : joined(separator: " ") }
 }
 
 extension SandboxSummary {

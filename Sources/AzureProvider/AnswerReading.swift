@@ -101,7 +101,17 @@ enum ResourceReading {
             texts += read {
                 try VirtualMachine(node)
             } told: { machine in
-                [machine.name, machine.interfaceName ?? "", machine.fault?.code ?? "", machine.fault?.message ?? ""]
+                [
+                    machine.name, machine.interfaceName ?? "", machine.fault?.code ?? "", machine.fault?.message ?? "",
+                    machine.vmID ?? "", machine.size ?? "", machine.created.map { "\($0)" } ?? "",
+                ]
+            }
+            for kind in [ResourceKind.interface, .disk, .publicAddress] {
+                texts += read {
+                    try VMPart(node, kind)
+                } told: { part in
+                    [part.name, part.id, part.created.map { "\($0)" } ?? ""]
+                }
             }
             texts += read {
                 try NetworkInterface(node)

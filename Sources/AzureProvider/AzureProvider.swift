@@ -43,6 +43,13 @@ public final class AzureProvider: CloudProvider {
             options, arm: arm, sshPublicKey: sshPublicKey, clock: clock, logger: logger, metrics: metrics)
     }
 
+    /// The subscription and the resource group, in lower case, because Azure ignores case.
+    public var scope: CloudScope {
+        CloudScope(
+            subscription: context.options.subscriptionID.lowercased(),
+            resourceGroup: context.options.resourceGroup.lowercased())
+    }
+
     /// Keeps the token and the region's VM sizes fresh, until cancelled. Without it, calls renew the token themselves,
     /// and the sizes are not read again.
     public func run() async {
@@ -94,15 +101,26 @@ public final class AzureProvider: CloudProvider {
         let listed = nodes.compactMap { node -> ListedInstance? in
             // An unreadable element must not hide the others.
             guard let machine = try? VirtualMachine(node), machine.tags[InstanceTags.sandbox] != nil else { return nil }
-            return ListedInstance(id: InstanceID(rawValue: machine.name), tags: machine.tags)
+            return ListedInstance(
+                id: InstanceID(rawValue: machine.name), tags: machine.tags, vmID: machine.vmID, size: machine.size,
+                created: machine.created)
         }
-        // Two clusters may have nodes of the same name.
-        let owners = Set(
-            listed.filter { $0.tags[InstanceTags.node] != nil }.map {
-                [$0.tags[InstanceTags.cluster] ?? "", $0.tags[InstanceTags.node] ?? ""]
-            })
-        context.sweeps.listed(pages: context.machines.pages, nodes: owners.count)
+        context.sweeps.listed(pages: context.machines.pages, tags: listed.map(\.tags))
         return listed
+    }
+
+    /// The interfaces, disks and public addresses of the resource group that have a sandbox's tags and belong to no VM.
+    ///
+    /// - Throws: ``ProviderError/Code/throttled`` when the lists of all nodes together would exceed the rate limit.
+    public func leftovers() async throws(ProviderError) -> [Leftover] {
+        try await withoutSecrets { () async throws(ProviderError) in try await LeftoverScan(context: context).list() }
+    }
+
+    /// Deletes an interface, a disk or a public address that belongs to no VM.
+    public func deleteLeftover(_ leftover: Leftover) async throws(ProviderError) {
+        try await withoutSecrets { () async throws(ProviderError) in
+            try await LeftoverScan(context: context).delete(leftover)
+        }
     }
 
     /// Runs `body`. Removes from its error our secrets that servers and proxies may have repeated.

@@ -19,6 +19,7 @@ struct AzureContext: Sendable {
     let machines: BatchingReader
     let interfaces: BatchingReader
     let sweeps: ListRateLimit
+    let leftoverLists: ListRateLimit
     /// The number of VMs whose power state is watched.
     let watched = Lock(0)
     /// The time from the acceptance of a VM to the address on its interface. Azure may have created the interface
@@ -43,6 +44,7 @@ struct AzureContext: Sendable {
         machines = BatchingReader(.vm, resources, clock: clock)
         interfaces = BatchingReader(.interface, resources, clock: clock)
         sweeps = ListRateLimit(clock: clock)
+        leftoverLists = ListRateLimit(clock: clock)
     }
 
     func logger(of id: InstanceID, _ sandbox: SandboxID) -> Logger {

@@ -82,10 +82,13 @@ struct AzureResources: Sendable {
 }
 
 extension ARMError {
-    /// Whether the error is a 404 with a code of ARM. A 404 of a proxy, or about the whole subscription, does not prove
-    /// that the resource does not exist.
+    /// Whether the error is a 404 with a code of ARM about this resource.
+    ///
+    /// A 404 of a proxy does not prove that the resource does not exist. Nor does a 404 about the whole subscription or
+    /// resource group: the configuration may name another one than the one in which the resource was created.
     var reportsAbsence: Bool {
-        isNotFound && !code.isEmpty && !hasCode("SubscriptionNotFound") && !hasCode("InvalidSubscriptionId")
+        isNotFound && !code.isEmpty
+            && !["SubscriptionNotFound", "InvalidSubscriptionId", "ResourceGroupNotFound"].contains(where: hasCode)
     }
 
     /// Whether the error says nothing about the resource, and a later request may succeed.

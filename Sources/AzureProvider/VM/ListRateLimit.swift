@@ -1,7 +1,7 @@
 internal import LinuxIO
 internal import PodVMLifecycle
 
-/// Limits how often a node lists the resource group's VMs for its sweep.
+/// Limits how often a node lists the resource group's VMs, or their other resources, for its sweep.
 ///
 /// Every node lists every VM, so the cost grows with the square of the cluster's size. ARM refills 25 reads a second
 /// for all nodes together; a tenth of that is for sweeps.
@@ -29,7 +29,17 @@ final class ListRateLimit: Sendable {
         }
     }
 
-    /// Records that a list had `pages` pages, with VMs of `nodes` nodes.
+    /// Records that a list had `pages` pages, with resources that have these tags.
+    func listed(pages: Int, tags: [[String: String]]) {
+        // Two clusters may have nodes of the same name.
+        let owners = Set(
+            tags.filter { $0[InstanceTags.node] != nil }.map {
+                [$0[InstanceTags.cluster] ?? "", $0[InstanceTags.node] ?? ""]
+            })
+        listed(pages: pages, nodes: owners.count)
+    }
+
+    /// Records that a list had `pages` pages, with resources of `nodes` nodes.
     func listed(pages: Int, nodes: Int) {
         let now = clock.now
         let share = Duration.seconds(Double(max(1, nodes)) * Double(pages) / Self.budget)

@@ -25,11 +25,9 @@ struct VMRemoval: Sendable {
         guard names.fault == nil else { return }
         let begun = context.clock.now
         do throws(CreationFailure) {
-            let outcome = try await removeMachine()
-            if outcome != .foreign {
-                try await removeLeftovers(lingering: outcome == .deleted ? Self.lingering : 0)
-                context.metrics.removalSeconds.observe(begun.duration(to: context.clock.now))
-            }
+            let isDeleted = try await removeMachine()
+            try await removeLeftovers(lingering: isDeleted ? Self.lingering : 0)
+            context.metrics.removalSeconds.observe(begun.duration(to: context.clock.now))
         } catch {
             switch error {
             case .azure(let fault): throw ProviderError(fault, during: operation)
@@ -41,35 +39,34 @@ struct VMRemoval: Sendable {
         if keepingEntry { context.vms.updateIfKnown(id) { $0.owner = nil } } else { context.vms.forget(id) }
     }
 
-    /// The result of deleting the VM.
-    private enum Outcome {
-        case deleted
-        case absent
-        /// The VM does not belong to the sandbox: then no resource under its name does.
-        case foreign
-    }
-
-    private func removeMachine() async throws(CreationFailure) -> Outcome {
+    /// Deletes the VM; false if there is none. A VM that does not belong to the sandbox is an error, and then no
+    /// resource under its name is deleted.
+    private func removeMachine() async throws(CreationFailure) -> Bool {
         // A VM that this process created, or whose tags it has read, need not be read again.
         if context.vms[id]?.owner != sandbox {
-            guard let machine = try await findMachine() else { return .absent }
-            guard machine.belongs(to: sandbox) else {
-                log.warning(
-                    "The VM of this name belongs to another owner; it is not deleted",
-                    [LogField("owner", machine.owner ?? "unknown")])
-                return .foreign
-            }
+            guard let machine = try await findMachine() else { return false }
+            guard machine.belongs(to: sandbox) else { throw .final(foreign(machine)) }
             if let interface = machine.interfaceName { context.note(interface: interface, of: id) }
         }
         var request = context.resources.request("DELETE", .vm, id.rawValue)
         // The guest has no data that justifies a graceful shutdown.
         request.query = [("forceDeletion", "true")]
-        guard let answer = try await delete(request) else { return .absent }
+        guard let answer = try await delete(request) else { return false }
         let running = ARMOperation(answer, of: request)
         try await context.machines.waiting { () throws(CreationFailure) in try await awaitEnd(running) }
         // The VM's part of its family's quota is free, unless the VM never had a part.
         if context.vms[id]?.hasFailed != true { context.memory.forgetQuota() }
-        return .deleted
+        return true
+    }
+
+    /// The VM of this name has other tags. An operator may have changed them, so the VM may still be the sandbox's.
+    private func foreign(_ machine: VirtualMachine) -> ProviderError {
+        let tag =
+            machine.owner.map { "its tag \(InstanceTags.sandbox) is \"\($0)\"" }
+            ?? "it has no tag \(InstanceTags.sandbox)"
+        return ProviderError(
+            .foreign, .retry(after: .seconds(300)), during: operation,
+            "\(tag), so it is left alone. If it is this sandbox's VM, set the tag to \"\(sandbox)\", or delete the VM")
     }
 
     /// Finds the VM, also if it appears only now: a PUT whose answer was not awaited may take effect late.

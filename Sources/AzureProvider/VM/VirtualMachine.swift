@@ -8,6 +8,12 @@ struct VirtualMachine: Sendable {
     let provisioning: ProvisioningState
     /// Whether the VM is in the state `Deleting`, one of the many states that are not final.
     let isBeingDeleted: Bool
+    /// ARM's `vmId`, which no later VM of this name has.
+    let vmID: String?
+    /// Azure's name of its size.
+    let size: String?
+    /// The time of its creation, in seconds since 1970.
+    let created: Int64?
     /// The ids of its network interfaces; empty while there are none.
     let interfaces: [String]
     /// Why the VM failed, if the answer has its instance view.
@@ -24,6 +30,9 @@ struct VirtualMachine: Sendable {
         let state = try properties?.optionalString("provisioningState") ?? "Succeeded"
         provisioning = ProvisioningState(state)
         isBeingDeleted = state.lowercased() == "deleting"
+        vmID = try properties?.optionalString("vmId").flatMap(Self.word)
+        size = try properties?.optionalObject("hardwareProfile")?.optionalString("vmSize").flatMap(Self.word)
+        created = try properties?.optionalString("timeCreated").flatMap(AzureTime.seconds)
         var interfaces: [String] = []
         for interface in try properties?.optionalObject("networkProfile")?.optionalObjects("networkInterfaces") ?? [] {
             if let id = try interface.optionalString("id") { interfaces.append(id) }
@@ -32,6 +41,11 @@ struct VirtualMachine: Sendable {
         let statuses = try properties?.optionalObject("instanceView")?.optionalObjects("statuses") ?? []
         fault = try Self.fault(statuses)
         power = try PowerState(statuses)
+    }
+
+    /// A word that can be used unchanged in records and logs; nil if it is not one.
+    private static func word(_ text: String) -> String? {
+        ResourceID.isName(text) && text.utf8.count <= 80 ? text : nil
     }
 
     /// The status `ProvisioningState/failed/<code>` of an instance view.

@@ -85,7 +85,10 @@ struct CreateTests {
             #expect(error?.code == .rejected && error?.advice == .giveUp)
             #expect(error?.detail.contains(owner.map { "sandbox \($0)" } ?? "an unknown owner") == true)
             #expect(error?.detail.contains("left alone") == true)
-            try await azure.provider.deleteInstance(Example.vm, of: azure.sandbox)
+            let deletion = await azure.failure {
+                try await azure.provider.deleteInstance(Example.vm, of: azure.sandbox)
+            }
+            #expect(deletion?.code == .foreign)
             #expect(!azure.calls.contains { $0.hasPrefix("DELETE") })
         }
     }
@@ -100,7 +103,8 @@ struct CreateTests {
         azure.arm.on("GET", Fixture.vm, .json(200, Fixture.machine("Succeeded", sandbox: "ffffffff")))
         #expect(await azure.failure { _ = try await azure.create() }?.detail.contains("sandbox ffffffff") == true)
         let deletions = azure.calls.count { $0.hasPrefix("DELETE") }
-        try await azure.provider.deleteInstance(Example.vm, of: azure.sandbox)
+        let deletion = await azure.failure { try await azure.provider.deleteInstance(Example.vm, of: azure.sandbox) }
+        #expect(deletion?.code == .foreign)
         #expect(azure.calls.count { $0.hasPrefix("DELETE") } == deletions)
     }
 

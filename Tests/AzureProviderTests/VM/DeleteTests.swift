@@ -68,6 +68,19 @@ struct DeleteTests {
         #expect(error?.advice != .giveUp)
     }
 
+    @Test(
+        "leaves a VM alone whose tags name another sandbox or none, and does not report it as deleted",
+        arguments: ["other", nil])
+    func foreign(owner: String?) async throws {
+        let azure = try Fixture()
+        azure.arm.on("GET", Fixture.vm, .json(200, Fixture.machine("Succeeded", sandbox: owner)))
+        let error = await azure.failure { try await delete(azure) }
+        #expect(error?.code == .foreign)
+        #expect(error?.advice != .giveUp)
+        #expect(error?.detail.contains("set the tag to \"0a1b2c3d4e5f\", or delete the VM") == true)
+        #expect(!azure.calls.contains { $0.hasPrefix("DELETE") })
+    }
+
     @Test("removes the interface, the disk and the public address that remain after the VM")
     func leftovers() async throws {
         let azure = try Fixture { $0.usesPublicIP = true }
@@ -102,11 +115,11 @@ struct DeleteTests {
         #expect(error?.advice == .retry(after: .seconds(180)))
     }
 
-    @Test("does not treat a proxy's 404 as Azure's, nor a missing subscription as a missing VM")
+    @Test("does not treat a proxy's 404 as Azure's, nor a missing subscription or resource group as a missing VM")
     func notProven() async throws {
         for reply in [
             ScriptedARM.Reply.bytes(404, "text/html", "<html>no such page</html>"),
-            .refusal(404, "SubscriptionNotFound"),
+            .refusal(404, "SubscriptionNotFound"), .refusal(404, "ResourceGroupNotFound"),
         ] {
             let azure = try Fixture()
             azure.arm.on("GET", Fixture.vm, reply)

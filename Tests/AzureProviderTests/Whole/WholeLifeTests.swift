@@ -217,7 +217,10 @@ struct WholeLifeTests {
             let other = try SandboxID(validating: "b")
             let later = try NodeOnFakeAzure(azure, machines, client, loop)
             #expect(try await later.provider.instances().map(\.id) == [spec.name])
-            try await later.provider.deleteInstance(spec.name, of: other)
+            let error = await #expect(throws: ProviderError.self) {
+                try await later.provider.deleteInstance(spec.name, of: other)
+            }
+            #expect(error?.code == .foreign)
             #expect(machines.count == 1, "the VM does not belong to that sandbox")
             try await later.provider.deleteInstance(spec.name, of: sandbox)
             #expect(later.left == [])

@@ -116,6 +116,8 @@ struct FakeNetworkInterface: Equatable, Sendable {
     var etag: String
     let made: WallTime
     var origin: RequestOrigin
+    /// The tags of the VM with which it was created.
+    var tags = JSONObject()
 }
 
 /// A public address as ARM knows it.
@@ -133,6 +135,8 @@ struct PublicAddress: Equatable, Sendable {
     var etag: String
     let made: WallTime
     var origin: RequestOrigin
+    /// The tags of the VM with which it was created.
+    var tags = JSONObject()
 }
 
 /// A managed disk as ARM knows it.
@@ -150,4 +154,6 @@ struct ManagedDisk: Equatable, Sendable {
     var goesWithMachine: Bool
     let made: WallTime
     var origin: RequestOrigin
+    /// The tags of the VM with which it was created.
+    var tags = JSONObject()
 }

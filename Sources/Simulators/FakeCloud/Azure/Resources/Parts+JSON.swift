@@ -35,10 +35,12 @@ extension FakeNetworkInterface {
         properties["nicType"] = "Standard"
         properties["auxiliaryMode"] = "None"
         properties["auxiliarySku"] = "None"
-        return [
+        var members = JSONObject(members: [
             "name": .string(id.name), "id": .string(path), "etag": .string(weakTag),
             "type": .string(id.kind.typeName), "location": .string(state.region), "properties": .object(properties),
-        ]
+        ])
+        if !tags.isEmpty { members["tags"] = .object(tags) }
+        return .object(members)
     }
 }
 
@@ -61,6 +63,7 @@ extension PublicAddress {
             "location": .string(state.region), "properties": .object(properties),
             "sku": ["name": isStandard ? "Standard" : "Basic", "tier": "Regional"],
         ])
+        if !tags.isEmpty { members["tags"] = .object(tags) }
         if !zones.isEmpty { members["zones"] = .array(zones.map { .string($0) }) }
         return .object(members)
     }
@@ -98,6 +101,7 @@ extension ManagedDisk {
             "properties": .object(properties),
         ])
         if let machine { members["managedBy"] = .string(machine.path(in: state.subscription)) }
+        if !tags.isEmpty { members["tags"] = .object(tags) }
         if !zones.isEmpty { members["zones"] = .array(zones.map { .string($0) }) }
         return .object(members)
     }

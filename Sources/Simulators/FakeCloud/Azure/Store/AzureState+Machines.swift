@@ -63,7 +63,7 @@ extension AzureState {
             storageType: machine.body.storageType, zones: machine.body.zones,
             securityType: machine.body.encryption.flatMap(AzureState.diskSecurity), image: machine.body.image,
             machine: machine.id, goesWithMachine: machine.body.osDiskGoesWithMachine, made: now,
-            origin: machine.origin)
+            origin: machine.origin, tags: machine.body.tags)
         note(machine.disk)
     }
 
@@ -95,7 +95,7 @@ extension AzureState {
             id: id, guid: RandomID.guid(), hardwareAddress: "00-0D-3A-" + hardware.joined(separator: "-"),
             isPrimary: plan.isPrimary, goesWithMachine: plan.goesWithMachine, securityGroup: plan.securityGroup,
             hasAcceleration: plan.hasAcceleration, addresses: addresses, machine: machine.id, etag: RandomID.guid(),
-            made: now, origin: machine.origin)
+            made: now, origin: machine.origin, tags: machine.body.tags)
         note(id)
     }
 
@@ -108,7 +108,8 @@ extension AzureState {
         publicAddresses[id] = PublicAddress(
             id: id, guid: RandomID.guid(), isStandard: plan.isStandard, isStatic: plan.isStatic,
             goesWithInterface: plan.goesWithInterface, address: "", zones: machine.body.zones, interface: interface,
-            configuration: configuration, etag: RandomID.guid(), made: now, origin: machine.origin)
+            configuration: configuration, etag: RandomID.guid(), made: now, origin: machine.origin,
+            tags: machine.body.tags)
         note(id)
         return id
     }

@@ -66,6 +66,7 @@ extension FakeNetworkInterface {
         record["etag"] = .string(etag)
         record["made"] = .integer(made.millisecondsSinceEpoch)
         record["by"] = origin.record
+        if !tags.isEmpty { record["tags"] = .object(tags) }
         return .object(record)
     }
 
@@ -89,6 +90,7 @@ extension FakeNetworkInterface {
         etag = try node.string("etag")
         made = try node.time("made")
         origin = try RequestOrigin(record: node)
+        tags = try node.optionalObject("tags")?.members ?? JSONObject()
     }
 }
 
@@ -106,6 +108,7 @@ extension PublicAddress {
         record["etag"] = .string(etag)
         record["made"] = .integer(made.millisecondsSinceEpoch)
         record["by"] = origin.record
+        if !tags.isEmpty { record["tags"] = .object(tags) }
         return .object(record)
     }
 
@@ -122,6 +125,7 @@ extension PublicAddress {
         etag = try node.string("etag")
         made = try node.time("made")
         origin = try RequestOrigin(record: node)
+        tags = try node.optionalObject("tags")?.members ?? JSONObject()
     }
 }
 
@@ -140,6 +144,7 @@ extension ManagedDisk {
         record["goes"] = .bool(goesWithMachine)
         record["made"] = .integer(made.millisecondsSinceEpoch)
         record["by"] = origin.record
+        if !tags.isEmpty { record["tags"] = .object(tags) }
         return .object(record)
     }
 
@@ -159,5 +164,6 @@ extension ManagedDisk {
         goesWithMachine = try node.bool("goes")
         made = try node.time("made")
         origin = try RequestOrigin(record: node)
+        tags = try node.optionalObject("tags")?.members ?? JSONObject()
     }
 }

@@ -170,7 +170,7 @@ let package = Package(
             swiftSettings: strict),
         tests("SimulationTests", ["Doubles", "Simulation"]),
         tests("PodVMLifecycleTests", ["Doubles", "LinuxIO", "PodVMLifecycle", "Telemetry", "TestSupport"]),
-        tests("ConfigurationTests", ["Configuration", "Telemetry"]),
+        tests("ConfigurationTests", ["Configuration", "LinuxIO", "Telemetry", "TestSupport"]),
         tests("LinuxIOTests", ["LinuxIO", "TestSupport"]),
         tests("MachineIsolationTests", ["LinuxIO", "MachineIsolation", "TestSupport"]),
         tests("EncodingTests", ["Encoding"]),

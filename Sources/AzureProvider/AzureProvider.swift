@@ -9,7 +9,9 @@ public import Telemetry
 /// Concurrency: every call works in its caller's task, so it sends nothing after it has returned. The shared state of
 /// calls - sizes, places that failed, VMs that are being created or deleted - has a lock for each part.
 public final class AzureProvider: CloudProvider {
-    let context: AzureContext
+    /// The settings and the shared state, for work that begins now.
+    var context: AzureContext { current.withLock { $0 } }
+    private let current: Lock<AzureContext>
     private let token: TokenSource
 
     /// A provider for these options; it sends nothing to Azure yet.
@@ -39,8 +41,27 @@ public final class AzureProvider: CloudProvider {
         token = TokenSource(options, sender: sender, clock: clock, logger: logger, metrics: metrics)
         let arm = ARMClient(
             AzureAccount(options), sender: sender, credential: token, clock: clock, logger: logger, metrics: metrics)
-        context = AzureContext(
-            options, arm: arm, sshPublicKey: sshPublicKey, clock: clock, logger: logger, metrics: metrics)
+        current = Lock(
+            AzureContext(
+                options, arm: arm, sshPublicKey: sshPublicKey, clock: clock, logger: logger, metrics: metrics))
+    }
+
+    /// Uses other settings for VMs that are created from now on; work in progress keeps its settings.
+    ///
+    /// ``AzureOptions/fixedSettings`` do not change.
+    /// - Throws: ``ProviderError`` with every problem of the options in its detail; then nothing changes.
+    public func use(_ options: AzureOptions, sshPublicKey: String) throws(ProviderError) {
+        var options = options
+        options.keepFixedSettings(of: context.options)
+        let problems = options.problems
+        guard problems.isEmpty else {
+            throw ProviderError(
+                .rejected, .giveUp, during: "configure the Azure provider", problems.joined(separator: "; "))
+        }
+        current.withLock { context in
+            context.options = options
+            context.sshPublicKey = sshPublicKey
+        }
     }
 
     /// The subscription and the resource group, in lower case, because Azure ignores case.

@@ -7,6 +7,8 @@ internal import Telemetry
 ///
 /// Names, variables and defaults are the Go adaptor's, so that its deployments work unchanged.
 struct AdaptorConfiguration: Sendable {
+    var settingsFile = ""
+    var drainTime = Duration.zero
     var socketPath = "/run/peerpod/hypervisor.sock"
     var gateway = GatewayPlace.inProcess
     var podsDirectory = "/run/peerpod/pods"
@@ -29,6 +31,19 @@ struct AdaptorConfiguration: Sendable {
         service + PodConnectionSettings.settings.map { $0.within(\.connection) } + pods + node
 
     private static let service: [Setting<AdaptorConfiguration>] = [
+        Setting(
+            "config", environment: "CONFIG_FILE", \.settingsFile, .path,
+            """
+            A file of lines NAME=VALUE, or a directory with a file for each variable, such as a mounted ConfigMap. Its \
+            variables override those of the environment. SIGHUP reads it again: new VMs get the changed settings of \
+            Azure, running VMs keep theirs.
+            """),
+        Setting(
+            "drain", environment: "DRAIN", \.drainTime, .duration(in: .zero ... .seconds(86_400)),
+            """
+            At SIGTERM, wait for running deletions of VMs up to this time. Deletions that still run then stay on record \
+            for the next process. Give Kubernetes a longer terminationGracePeriodSeconds.
+            """),
         Setting(
             "socket", environment: "REMOTE_HYPERVISOR_ENDPOINT", \.socketPath, .path,
             "The unix socket that kata's shims connect to."),

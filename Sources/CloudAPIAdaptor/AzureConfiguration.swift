@@ -39,7 +39,7 @@ struct AzureConfiguration: Sendable {
                         """
                     ).notingSource(at: \.fakeSource)
                 ] + FakeAzureSettings.settings.map { $0.within(\.fake) }),
-        ])
+        ], settingsFile: "config")
 
     /// The problems that keep the adaptor from starting, a sentence each.
     var problems: [String] {

@@ -14,11 +14,11 @@ extension Cloud {
     ///
     /// - Throws: ``FakeAzureError``, `ConfigurationError` and what the HTTP client or the SSH key file fails with.
     static func azure(
-        _ configuration: AzureConfiguration, environment: [String: String], on loop: EpollLoop, logger: Logger,
-        metrics: Metrics
+        _ configuration: AzureConfiguration, rereading reread: @escaping AzureReload.Reread,
+        environment: [String: String], on loop: EpollLoop, logger: Logger, metrics: Metrics
     ) async throws -> Cloud {
         guard configuration.usesFake else {
-            return try azure(configuration, environment, on: loop, logger: logger, metrics: metrics)
+            return try azure(configuration, reread, environment, on: loop, logger: logger, metrics: metrics)
         }
         let fake = try await FakeAzureProcess.start(
             configuration.fakeSettings, arguments: configuration.fakeArguments, environment: environment, on: loop,
@@ -30,8 +30,17 @@ extension Cloud {
                     + (SystemInfo.isRoot ? ", as root," : "") + " and nothing protects them from it; for tests only",
                 [LogField("endpoint", fake.announcement.endpoint)])
             var configuration = configuration
-            configuration.azure.replaceAccount(from: fake.announcement.environment)
-            return try azure(configuration, environment, of: fake, on: loop, logger: logger, metrics: metrics)
+            let account = fake.announcement.environment
+            configuration.azure.replaceAccount(from: account)
+            let rereadWithAccount = { @Sendable () throws(ConfigurationError) -> AzureConfiguration in
+                var configuration = try reread()
+                let problems = configuration.problems
+                guard problems.isEmpty else { throw ConfigurationError(problems) }
+                configuration.azure.replaceAccount(from: account)
+                return configuration
+            }
+            return try azure(
+                configuration, rereadWithAccount, environment, of: fake, on: loop, logger: logger, metrics: metrics)
         } catch {
             await fake.end()
             throw error
@@ -40,8 +49,8 @@ extension Cloud {
 
     /// The provider for this configuration, and its services; with `fake`, which then is one of them.
     private static func azure(
-        _ configuration: AzureConfiguration, _ environment: [String: String], of fake: FakeAzureProcess? = nil,
-        on loop: EpollLoop, logger: Logger, metrics: Metrics
+        _ configuration: AzureConfiguration, _ reread: @escaping AzureReload.Reread, _ environment: [String: String],
+        of fake: FakeAzureProcess? = nil, on loop: EpollLoop, logger: Logger, metrics: Metrics
     ) throws -> Cloud {
         let options = configuration.azure
         guard options.problems.isEmpty else { throw ConfigurationError(options.problems) }
@@ -62,6 +71,9 @@ extension Cloud {
         var cloud = Cloud(
             provider: provider, services: [{ try await sender.run() }, { await provider.run() }],
             verify: { try await verification.run() })
+        let reload = AzureReload(
+            provider: provider, started: configuration, reread: reread, environment: environment, logger: logger)
+        cloud.reload = { try reload.run() }
         if let fake { cloud.rely(on: fake) }
         return cloud
     }

@@ -19,8 +19,11 @@ public enum CloudAPIAdaptorCommand {
             entries: [azure, GatewayCommand.entry], output: output)
     }
 
-    private static let azure = Program.Entry("azure", AzureConfiguration.command) {
-        configuration, _, environment throws(ConfigurationError) in
+    private static let azure = Program.Entry(rereading: "azure", AzureConfiguration.command, serveAzure)
+
+    private static func serveAzure(
+        _ configuration: AzureConfiguration, _ reread: @escaping AzureReload.Reread, _ environment: [String: String]
+    ) throws(ConfigurationError) -> Int32 {
         // With the fake Azure, the other settings are known only once it runs.
         let problems = configuration.problems
         guard problems.isEmpty else { throw ConfigurationError(problems) }
@@ -28,7 +31,8 @@ public enum CloudAPIAdaptorCommand {
             configuration.adaptor, AzureConfiguration.command.values(of: configuration),
             warnings: configuration.usesFake ? [] : configuration.azure.warnings, environment
         ) { loop, logger, metrics in
-            try await Cloud.azure(configuration, environment: environment, on: loop, logger: logger, metrics: metrics)
+            try await Cloud.azure(
+                configuration, rereading: reread, environment: environment, on: loop, logger: logger, metrics: metrics)
         }
     }
 

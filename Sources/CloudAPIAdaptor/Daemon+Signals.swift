@@ -4,7 +4,7 @@ internal import Telemetry
 
 extension Daemon {
     /// The timeout for the end of the services, including the time for StopVM. Unfinished work stays on record.
-    private static let shutdownTimeout = stopVMTime + .seconds(5)
+    private var shutdownTimeout: Duration { Self.stopVMTime + .seconds(5) + configuration.drainTime }
 
     /// Serves until a signal comes; returns the exit status.
     func serve(
@@ -18,7 +18,7 @@ extension Daemon {
                 return 0
             }
             group.addTask {
-                try await handleSignals(signals, stop, on: loop)
+                try await handleSignals(signals, cloud, ReloadMetrics(metrics), stop, on: loop)
                 return 1
             }
             defer { group.cancelAll() }
@@ -26,24 +26,36 @@ extension Daemon {
         }
     }
 
-    /// Stops the daemon at the first signal; exits at once at a second one, or when stopping exceeds its timeout.
-    private func handleSignals(_ signals: Signals, _ stop: Event, on loop: EpollLoop) async throws {
-        let first = try await signals.next()
+    /// Stops the daemon at the first signal but SIGHUP, which reads the configuration again; exits at once at a second
+    /// one, or when stopping exceeds its timeout.
+    private func handleSignals(
+        _ signals: Signals, _ cloud: Cloud, _ metrics: ReloadMetrics, _ stop: Event, on loop: EpollLoop
+    ) async throws {
+        let first = try await nextStop(signals) { reload(cloud, metrics) }
         logger.info("Stopping", [LogField("signal", Int(first))])
         ServiceManager.notify("STOPPING=1", environment: environment)
         // The gateway sends the calls in progress to the next adaptor. An orderly end would cancel them, and answer.
         if configuration.gateway != .inProcess { Process.exit(with: 0) }
         stop.set()
         do {
-            let second = try await withDeadline(.now.advanced(by: Self.shutdownTimeout), on: loop) {
-                try await signals.next()
+            let second = try await withDeadline(.now.advanced(by: shutdownTimeout), on: loop) {
+                try await nextStop(signals)
             }
             logger.warning("Exiting at once because of a second signal", [LogField("signal", Int(second))])
         } catch is DeadlineExceeded {
             logger.error(
                 "Exiting at once: stopping has exceeded its timeout; unfinished deletions stay on record",
-                [LogField("seconds", Self.shutdownTimeout.components.seconds)])
+                [LogField("seconds", shutdownTimeout.components.seconds)])
         }
         Process.exit(with: 1)
+    }
+
+    /// The next signal but SIGHUP. For each SIGHUP, it calls `body`.
+    func nextStop(_ signals: Signals, atHangUp body: () -> Void = {}) async throws -> CInt {
+        while true {
+            let signal = try await signals.next()
+            guard signal == Signals.hangUp else { return signal }
+            body()
+        }
     }
 }

@@ -30,7 +30,7 @@ extension Daemon {
             ])
         let ends = try await withThrowingTaskGroup(of: StandbyEnd?.self) { group in
             group.addTask { .locked(try await PodsDirectoryLock.wait(for: path, on: loop)) }
-            group.addTask { .signal(try await signals.next()) }
+            group.addTask { .signal(try await nextStop(signals)) }
             group.addTask {
                 try await probes.run()
                 return nil

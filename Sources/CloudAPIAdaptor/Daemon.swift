@@ -26,7 +26,7 @@ struct Daemon: Sendable {
     ///
     /// Pod VMs stay when the daemon ends: the next process finds them by their records.
     func run(on loop: EpollLoop) async throws -> Int32 {
-        let signals = try Signals([Signals.terminate, Signals.interrupt], on: loop)
+        let signals = try Signals([Signals.terminate, Signals.interrupt, Signals.hangUp], on: loop)
         Signals.ignoreBrokenPipes()
         SystemInfo.raiseDescriptorLimit()
         let metrics = Metrics()
@@ -178,6 +178,7 @@ struct Daemon: Sendable {
                 await stop.wait()
                 node.supervisor.refuseStarts()
                 if await node.connector.closeTunnels() > 0 { try await loop.sleep(for: Self.stopVMTime) }
+                try await drain(node.supervisor, on: loop)
             }
             defer { group.cancelAll() }
             try await group.next()

@@ -32,11 +32,16 @@ public struct Command<Options: Sendable>: Sendable {
     public let details: String
     let defaults: Options
     let sections: [Section]
+    /// The name of the setting that names a file of variables.
+    let settingsFile: String?
 
     /// Makes a command. Its settings change the values of `defaults`.
+    ///
+    /// The value of the setting `settingsFile`, if it has one, is the path of a file of lines `NAME=VALUE`, or of a
+    /// directory with a file for each variable, such as a mounted ConfigMap. Its variables override the environment's.
     public init(
         _ name: String, summary: String, details: String = "", operands: String? = nil, defaults: Options,
-        sections: [Section]
+        sections: [Section], settingsFile: String? = nil
     ) {
         self.name = name
         self.summary = summary
@@ -44,6 +49,7 @@ public struct Command<Options: Sendable>: Sendable {
         self.operands = operands
         self.defaults = defaults
         self.sections = sections
+        self.settingsFile = settingsFile
         let names = sections.flatMap(\.settings).map(\.name)
         precondition(Set(names).count == names.count, "\(name) has two settings of one name")
     }
@@ -51,8 +57,9 @@ public struct Command<Options: Sendable>: Sendable {
     /// The request of `arguments`, without the command's own name, and `environment`.
     ///
     /// The syntax is Go's flag syntax: one dash or two, `-f v` or `-f=v`, switches only `-f` or `-f=v`. The first
-    /// argument that is not a flag, or `--`, ends the flags. A flag overrides its variable, and a variable overrides
-    /// the default. An empty variable counts as unset. Lists and maps take values from both.
+    /// argument that is not a flag, or `--`, ends the flags. A flag overrides its variable in the settings file, which
+    /// overrides the variable in the environment, which overrides the default. An empty variable counts as unset. Lists
+    /// and maps take values from a flag and a variable.
     public func parse(
         _ arguments: [String], environment: [String: String]
     ) throws(ConfigurationError) -> Request {
@@ -61,6 +68,8 @@ public struct Command<Options: Sendable>: Sendable {
         if operands == nil, let surplus = parsed.operands.first {
             throw ConfigurationError("unexpected argument \"\(surplus)\": \(name) takes only flags")
         }
+        let file = try variables(inFileOf: parsed, environment)
+        let environment = environment.merging(file) { $1 }
         var options = defaults
         var problems: [String] = []
         for setting in sections.flatMap(\.settings) {
@@ -85,6 +94,15 @@ public struct Command<Options: Sendable>: Sendable {
         }
         guard problems.isEmpty else { throw ConfigurationError(problems) }
         return .run(options, operands: parsed.operands)
+    }
+
+    /// The variables of the settings file, if there is one.
+    private func variables(
+        inFileOf parsed: FlagParser, _ environment: [String: String]
+    ) throws(ConfigurationError) -> [String: String] {
+        guard let setting = sections.flatMap(\.settings).first(where: { $0.name == settingsFile }) else { return [:] }
+        let path = parsed.values[setting.name]?.last ?? setting.environment.flatMap { environment[$0] } ?? ""
+        return path.isEmpty ? [:] : try SettingsFile.read(path)
     }
 
     /// The name and value of each setting in `options`, in the order of the table. Secrets are shown as `‹secret›`.

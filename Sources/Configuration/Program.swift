@@ -35,6 +35,33 @@ public struct Program: Sendable {
             }
         }
 
+        /// The command that `word` selects, without operands. `body` can read the settings again: `reread` parses the
+        /// same command line and environment, and the settings file as it is then.
+        public init<Options>(
+            rereading word: String, _ command: Command<Options>,
+            _ body:
+                @escaping @Sendable (
+                    _ options: Options, _ reread: @escaping @Sendable () throws(ConfigurationError) -> Options,
+                    _ environment: [String: String]
+                ) throws(ConfigurationError) -> Int32
+        ) {
+            self.word = word
+            summary = command.summary
+            help = { command.help }
+            run = { (arguments, environment) throws(ConfigurationError) in
+                guard case .run(let options, _) = try command.parse(arguments, environment: environment) else {
+                    return nil
+                }
+                let reread = { @Sendable () throws(ConfigurationError) -> Options in
+                    guard case .run(let new, _) = try command.parse(arguments, environment: environment) else {
+                        return options
+                    }
+                    return new
+                }
+                return try body(options, reread, environment)
+            }
+        }
+
         /// A known command that cannot run with any arguments. `reason` is a sentence.
         public init(_ word: String, summary: String, unavailable reason: String) {
             self.word = word

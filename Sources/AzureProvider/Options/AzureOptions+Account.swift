@@ -1,6 +1,24 @@
 internal import Telemetry
 
 extension AzureOptions {
+    /// The flags of the settings that cannot change while the provider runs: the account, its endpoints, the region and
+    /// the resource group, and whether VMs have public addresses, which deletions must know.
+    public static let fixedSettings: Set<String> = [
+        "clientid", "secret", "tenantid", "subscriptionid", "azure-credential", "azure-federated-token-file",
+        "azure-cloud", "azure-authority-host", "azure-management-endpoint", "azure-metadata-endpoint", "azure-ca-file",
+        "region", "resourcegroup", "use-public-ip",
+    ]
+
+    /// Takes the values of ``fixedSettings`` from `other`.
+    mutating func keepFixedSettings(of other: AzureOptions) {
+        (clientID, clientSecret, tenantID) = (other.clientID, other.clientSecret, other.tenantID)
+        (subscriptionID, resourceGroup, region) = (other.subscriptionID, other.resourceGroup, other.region)
+        (credential, federatedTokenFile) = (other.credential, other.federatedTokenFile)
+        (cloud, authorityHost) = (other.cloud, other.authorityHost)
+        (managementEndpoint, metadataEndpoint) = (other.managementEndpoint, other.metadataEndpoint)
+        (authorityFile, usesPublicIP) = (other.authorityFile, other.usesPublicIP)
+    }
+
     /// Replaces the account, endpoints, network and image with those of this environment; the other settings of VMs do
     /// not change.
     ///

@@ -5,8 +5,8 @@ internal import Telemetry
 
 /// The shared state of all work on VMs: the client of Azure, clock, options, and tables.
 struct AzureContext: Sendable {
-    let options: AzureOptions
-    let sshPublicKey: String
+    var options: AzureOptions
+    var sshPublicKey: String
     let arm: ARMClient
     let resources: AzureResources
     let clock: any LifecycleClock

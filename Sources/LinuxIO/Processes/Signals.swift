@@ -9,6 +9,8 @@ public final class Signals: Sendable {
     public static let terminate = SIGTERM
     /// The request of Ctrl-C to stop.
     public static let interrupt = SIGINT
+    /// The request to read the configuration again.
+    public static let hangUp = SIGHUP
     /// Ends a process. The process cannot prevent this.
     public static let kill = SIGKILL
     /// Suspends a process until it is continued or killed. The process cannot prevent this.

@@ -1,0 +1,51 @@
+internal import Configuration
+internal import LinuxIO
+internal import PodVMLifecycle
+internal import Telemetry
+
+extension Daemon {
+    /// The metrics of the configuration in use.
+    struct ReloadMetrics: Sendable {
+        private let reloads: Counter
+        private let loaded: Gauge
+
+        init(_ metrics: Metrics) {
+            reloads = metrics.counter(
+                "peerpods_configuration_reloads_total", "Configurations read again: used or refused.",
+                labels: ["outcome"])
+            loaded = metrics.gauge(
+                "peerpods_configuration_loaded_timestamp_seconds",
+                "When the configuration in use was read, in seconds since 1970.")
+            loaded.set(Double(WallTime.now.secondsSinceEpoch))
+        }
+
+        fileprivate func count(_ isUsed: Bool) {
+            reloads.increment(isUsed ? "used" : "refused")
+            if isUsed { loaded.set(Double(WallTime.now.secondsSinceEpoch)) }
+        }
+    }
+
+    /// Uses the configuration as it is now. A configuration with a fault is refused as a whole.
+    func reload(_ cloud: Cloud, _ metrics: ReloadMetrics) {
+        do {
+            let reloaded = try cloud.reload()
+            for name in reloaded.ignored {
+                logger.warning("The changed setting needs a restart; its old value stays", [LogField("setting", name)])
+            }
+            logger.info("Configuration reloaded", reloaded.changed.map { LogField($0.name, $0.value) })
+            metrics.count(true)
+        } catch {
+            for problem in Self.problems(of: error) {
+                logger.error(
+                    "The new configuration is refused; the old one stays in use", [LogField("problem", problem)])
+            }
+            metrics.count(false)
+        }
+    }
+
+    private static func problems(of error: any Error) -> [String] {
+        if let error = error as? ConfigurationError { return error.problems }
+        if let error = error as? ProviderError { return [error.detail] }
+        return ["\(error)"]
+    }
+}

@@ -1,6 +1,6 @@
 public import TTRPC
 
-/// `peerpod.v1.Sandboxes`: the sandboxes of a node's adaptor. Its methods change nothing.
+/// `peerpod.v1.Sandboxes`: the sandboxes of a node's adaptor. Only ``collect`` changes something.
 public enum Sandboxes {
     /// The service's name on the wire.
     public static let service = "peerpod.v1.Sandboxes"

@@ -16,7 +16,7 @@ public struct HypervisorService: Sendable {
     /// Returns the network of an existing sandbox.
     public typealias NetworkInspector = @Sendable (SandboxSummary) async -> PodNetworkStatus
 
-    private let supervisor: SandboxSupervisor
+    let supervisor: SandboxSupervisor
     private let inspectNetwork: NetworkInspector
     private let logger: Logger
 
@@ -55,6 +55,8 @@ public struct HypervisorService: Sendable {
             PodVMInfo.getInfo.handled { _, request in try await service.info(request) },
             Sandboxes.list.handled { _, _ in service.list },
             Sandboxes.network.handled { _, request in try await service.network(of: request.id) },
+            Sandboxes.orphans.handled { _, request in try await service.orphans(request) },
+            Sandboxes.collect.handled { _, request in try await service.collect(request) },
         ])
     }
 

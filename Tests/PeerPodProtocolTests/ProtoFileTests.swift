@@ -13,8 +13,15 @@ struct ProtoFileTests {
         ($0.id, $0.podName, $0.podNamespace, $0.state) = ("s1", "web", "shop", "running")
         ($0.vm, $0.address, $0.created, $0.failure) = ("podvm-web", "10.0.0.4", 7, "It failed.")
     }
+    private static let orphan = OrphanStatus.with {
+        ($0.kind, $0.name, $0.node, $0.podNamespace, $0.podName) = ("VM", "podvm-web", "n1", "shop", "web")
+        ($0.sandbox, $0.size, $0.created, $0.reason, $0.obstacle) = ("s1", "DC2es", 7, "lost", "young")
+    }
+    private static let nodes = OrphansRequest.with { ($0.nodes, $0.allNodes) = (["n1"], true) }
     /// One of each message, with a value in every field.
     private static let messages: [any Message] = [
+        orphan, nodes, OrphanList.with { $0.orphans = [orphan] },
+        CollectRequest.with { ($0.nodes, $0.orphans) = (nodes, [orphan]) },
         hop, sandbox, SandboxList.with { $0.sandboxes = [sandbox] }, PodNetworkRequest.with { $0.id = "s1" },
         PodNetworkStatus.with {
             ($0.namespacePath, $0.addresses, $0.vxlanID, $0.vxlanPort) = ("/run/netns/a", ["10.1.0.2/24"], 7, 4789)
@@ -70,7 +77,8 @@ struct ProtoFileTests {
     func services() {
         let own = [
             Self.text(of: Sandboxes.list), Self.text(of: Sandboxes.network), Self.text(of: PodVM.network),
-            Self.text(of: PodVMInfo.getInfo), Self.text(of: GatewayControl.openTunnel),
+            Self.text(of: PodVMInfo.getInfo), Self.text(of: Sandboxes.orphans), Self.text(of: Sandboxes.collect),
+            Self.text(of: GatewayControl.openTunnel),
             Self.text(of: GatewayControl.closeTunnel), Self.text(of: GatewayControl.list),
             Self.text(of: GatewayControl.counters), Self.text(of: GatewayControl.handOver),
             Self.text(of: GatewayControl.attach),
@@ -117,6 +125,8 @@ struct ProtoFileTests {
         case is [TunnelStatus]: "repeated TunnelStatus"
         case is [HopStatus]: "repeated HopStatus"
         case is [SandboxStatus]: "repeated SandboxStatus"
+        case is [OrphanStatus]: "repeated OrphanStatus"
+        case is OrphansRequest?: "OrphansRequest"
         default: nil
         }
     }

@@ -32,6 +32,11 @@ public enum PeerPodControlCommand {
                     }
                     return StopCommand(options: options, operands: operands, output: output).run()
                 },
+                .init("gc", CollectOptions.command) { options, _, _ throws(ConfigurationError) in
+                    let problems = options.problems
+                    guard problems.isEmpty else { throw ConfigurationError(problems) }
+                    return CollectCommand(options: options, output: output).run()
+                },
                 .init("check azure", CheckOptions.command) { options, _, _ in
                     CheckCommand(options: options, output: output).run()
                 },

@@ -10,7 +10,7 @@ import Testing
 private func runPod(
     on node: StandInNode, _ loop: EpollLoop, annotations: [String: String] = [:], network: RunNetwork = .none,
     policy: String? = nil, timeout: Duration = .seconds(600), output: PodOutput = .none,
-    timeouts: ShimTimeouts = ShimTimeouts(),
+    timeouts: ShimTimeouts = ShimTimeouts(), keepsConnection: Bool = false,
     meanwhile: @escaping @Sendable (PodControl) async -> Void = { _ in }
 ) async throws -> PodOutcome {
     let plan = RunPlan(
@@ -22,7 +22,9 @@ private func runPod(
         let pod = ShimPod(
             plan: plan,
             identity: PodIdentity(name: "web", namespace: "shop", sandbox: randomSandboxID()), control: control,
-            output: output, hypervisor: HypervisorSocket(path: node.socket, loop: loop), timeouts: timeouts)
+            output: output,
+            hypervisor: HypervisorSocket(path: node.socket, loop: loop, keepsConnection: keepsConnection),
+            timeouts: timeouts)
         return await withTaskGroup(of: PodOutcome?.self) { group in
             group.addTask {
                 await meanwhile(control)
@@ -42,6 +44,34 @@ extension PodOutcome {
 
 @Suite("The shim")
 struct ShimPodTests {
+    @Test("of kata 4 keeps one connection to the hypervisor, and gives StopVM one second")
+    func rust() async throws {
+        try await onLoop { loop in
+            let node = try StandInNode(on: loop)
+            let begun = ContinuousClock.now
+            let outcome = try await runPod(on: node, loop, timeouts: ShimTimeouts(of: .rust), keepsConnection: true)
+            #expect(outcome.status == 0)
+            #expect(outcome.teardownFailures.isEmpty)
+            #expect(node.calls.filter { $0.hasSuffix("VM") } == ["CreateVM", "StartVM", "StopVM"])
+            #expect(node.hypervisorConnections == 1)
+            let deadline = try #require(node.deadline(of: "StopVM"))
+            #expect(deadline < begun.advanced(by: ShimTimeouts(of: .go).stopVM))
+        }
+        #expect(ShimTimeouts(of: .rust).betweenChecks == .seconds(30))
+        #expect(ShimTimeouts(of: .go).betweenChecks == .seconds(5))
+    }
+
+    @Test("of kata 4 does not dial again after a StopVM that fails, and the failure is reported")
+    func rustStopFails() async throws {
+        try await onLoop { loop in
+            let node = try StandInNode(on: loop) { $0.stopVM = { throw Status(.unavailable, "away") } }
+            let outcome = try await runPod(on: node, loop, timeouts: ShimTimeouts(of: .rust), keepsConnection: true)
+            #expect(outcome.status == 0)
+            #expect(outcome.teardownFailures.count == 1)
+            #expect(node.hypervisorConnections == 1)
+        }
+    }
+
     @Test("makes the calls of a plain pod in order, with one connection for each hypervisor call and one for the agent")
     func order() async throws {
         try await onLoop { loop in

@@ -6,6 +6,7 @@ struct RunOptions: Sendable {
     enum ReportFormat: String, CaseIterable, Sendable { case auto, text, json, none }
 
     var socket = HypervisorOptions.defaultSocket
+    var shim = ShimKind.go
     var pods = 1
     var concurrency = 10
     var name = "peerpod"
@@ -25,6 +26,10 @@ struct RunOptions: Sendable {
         details: """
             Does for each pod what kata's shim does: CreateVM, StartVM, one connection to the agent for the pod's life with a \
             health check every 5 seconds, and in the end StopVM, also after a failure.
+
+            -shim rust plays kata 4's shim instead: one connection to the hypervisor socket for the pod's life, which is \
+            never dialed again, a health check every 30 seconds, and 1 second for StopVM. That shim only logs a StopVM \
+            that fails; this command reports it.
 
             The command's output is passed on; with several pods, each line begins with the pod's name. The report goes to \
             standard error, as with time(1): a bar per phase for one pod, percentiles for several.
@@ -47,6 +52,9 @@ struct RunOptions: Sendable {
                 "Flags",
                 [
                     HypervisorOptions.socket(\.socket),
+                    Setting(
+                        "shim", \.shim, .choice(ShimKind.allCases.map { ($0.rawValue, $0) }),
+                        "Which of kata's shims is played."),
                     Setting("pods", \.pods, .integer(in: 1...10_000), "How many pods."),
                     Setting("concurrency", \.concurrency, .integer(in: 1...1000), "How many pods at a time."),
                     Setting(
@@ -90,7 +98,8 @@ struct RunOptions: Sendable {
             throw ConfigurationError("-stdin is only for one pod, but -pods is \(pods)")
         }
         return RunPlan(
-            socket: socket, pods: pods, concurrency: min(concurrency, pods), name: name, namespace: namespace,
+            socket: socket, shim: shim, pods: pods, concurrency: min(concurrency, pods), name: name,
+            namespace: namespace,
             annotations: annotations, network: try network(), timeout: timeout,
             policy: try policy(), readsStandardInput: readsStandardInput, showsOutput: !isQuiet, command: command)
     }

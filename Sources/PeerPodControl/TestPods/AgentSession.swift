@@ -65,7 +65,7 @@ struct AgentSession: Sendable {
         }
     }
 
-    /// Checks the agent's health every five seconds. One failure is final, as in the shim.
+    /// Checks the agent's health again and again. One failure is final, as in the shims.
     private func keepChecking() async throws -> Int32 {
         while true {
             try await loop.sleep(for: timeouts.betweenChecks)

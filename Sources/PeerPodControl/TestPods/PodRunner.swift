@@ -43,7 +43,8 @@ struct PodRunner: Sendable {
         let identity = PodIdentity(name: name, namespace: plan.namespace, sandbox: randomSandboxID())
         return await ShimPod(
             plan: plan, identity: identity, control: control, output: output(name),
-            hypervisor: HypervisorSocket(path: plan.socket, loop: loop), cluster: cluster, announce: announce
+            hypervisor: HypervisorSocket(path: plan.socket, loop: loop, keepsConnection: plan.shim == .rust),
+            cluster: cluster, announce: announce, timeouts: ShimTimeouts(of: plan.shim)
         ).run()
     }
 }

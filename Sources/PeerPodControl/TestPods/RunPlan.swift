@@ -2,6 +2,8 @@
 struct RunPlan: Sendable {
     /// The hypervisor socket.
     let socket: String
+    /// Which of kata's shims is played.
+    var shim = ShimKind.go
     /// The number of pods, and the number of them that run at the same time.
     let pods: Int
     let concurrency: Int

@@ -5,7 +5,7 @@ internal import PodNetwork
 internal import TTRPC
 internal import Telemetry
 
-/// One pod, handled as kata's Go shim handles it in remote mode.
+/// One pod, handled as kata's shims handle it in remote mode.
 ///
 ///     CreateVM ─> StartVM ─> one agent connection: Check, CreateSandbox, … WaitProcess,
 ///                            pings all the while ─> RemoveContainer, DestroySandbox ─> StopVM
@@ -16,7 +16,7 @@ struct ShimPod: Sendable {
     let identity: PodIdentity
     let control: PodControl
     let output: PodOutput
-    let hypervisor: HypervisorSocket
+    var hypervisor: HypervisorSocket
     /// The network that creates the pod's namespace, if the plan requires that.
     var cluster: ClusterNetwork?
     /// Called with the pod's place in the network before its command runs.
@@ -26,6 +26,19 @@ struct ShimPod: Sendable {
 
     /// Runs the pod from beginning to end.
     func run() async -> PodOutcome {
+        do {
+            return try await hypervisor.withConnection { hypervisor in
+                var pod = self
+                pod.hypervisor = hypervisor
+                return await pod.runConnected()
+            }
+        } catch {
+            let failure = PodFailure("connecting to the hypervisor", error, on: hypervisor.path)
+            return progress.outcome(of: identity, Task.isCancelled ? .interrupted : .failed(failure))
+        }
+    }
+
+    private func runConnected() async -> PodOutcome {
         let mayHaveVM = Event()
         let number = Lock<PodNumber?>(nil)
         let result = await untilStopped {

@@ -102,7 +102,8 @@ let package = Package(
         module(
             "Gateway",
             [
-                "AgentTunnel", "Configuration", "KataProtocol", "LinuxIO", "PeerPodProtocol", "PodVMLifecycle",
+                "AgentHealth", "AgentTunnel", "Configuration", "KataProtocol", "LinuxIO", "PeerPodProtocol",
+                "PodVMLifecycle",
                 "ProcessHardening", "TTRPC", "Telemetry",
             ]),
         module(

@@ -21,6 +21,7 @@ struct AdaptorConfiguration: Sendable {
     var clusterID = ""
     var orphanGraceTime = Duration.seconds(600)
     var abandonedTimeout = Duration.seconds(60)
+    var deletionsAtOnce = 16
     var standsBy = true
     var probePort = 8000
     var systemCallFilter = SystemCallFilter.Mode.enforce
@@ -107,6 +108,9 @@ struct AdaptorConfiguration: Sendable {
             meanwhile. Without it, exit with an error. An upgrade that starts the new adaptor before it stops the old \
             one needs it.
             """),
+        Setting(
+            "deletions-at-once", environment: "DELETIONS_AT_ONCE", \.deletionsAtOnce, .integer(in: 1...1000),
+            "How many VMs are deleted at the same time. The others wait."),
         Setting(
             "probe-port", environment: "PROBE_PORT", \.probePort, .integer(in: 0...65535),
             "The port of /startup, /healthz and /metrics on 127.0.0.1. 0: any free port."),

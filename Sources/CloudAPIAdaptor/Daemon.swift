@@ -115,7 +115,8 @@ struct Daemon: Sendable {
             logger: logger, metrics: metrics,
             options: .init(
                 proxyTimeout: configuration.proxyTimeout, node: nodeName, cluster: cluster.value,
-                orphanGraceTime: configuration.orphanGraceTime, abandonedTimeout: configuration.abandonedTimeout))
+                orphanGraceTime: configuration.orphanGraceTime, abandonedTimeout: configuration.abandonedTimeout,
+                deletionsAtOnce: configuration.deletionsAtOnce, callersSurviveRestart: gateway != nil))
         // Before the records are read: an adaptor with another pods directory and the same socket must not change a record.
         let hypervisor = try HypervisorServer.listen(
             on: configuration.servedSocket,

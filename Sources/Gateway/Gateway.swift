@@ -1,3 +1,4 @@
+internal import AgentHealth
 internal import AgentTunnel
 internal import KataProtocol
 public import LinuxIO
@@ -39,7 +40,8 @@ public final class Gateway: Sendable {
         self.logger = logger
         self.ownControl = ownControl
         let (slot, counters) = (AdaptorSlot(), GatewayCounters())
-        tunnels = NodeTunnels(on: loop, logger: logger)
+        let answersHealth = options.answersHealth
+        tunnels = NodeTunnels(on: loop, logger: logger) { answersHealth ? HealthResponder() : nil }
         predecessors = Predecessors(earlier, of: generations, slot: slot, logger: logger)
         succession = Succession(
             hypervisor: sockets.hypervisor, control: sockets.control, slot: slot, on: loop, logger: logger)

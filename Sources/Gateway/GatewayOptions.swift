@@ -11,6 +11,8 @@ public struct GatewayOptions: Sendable {
     public var controlSocket = "/run/peerpod/gateway.sock"
     /// The adaptor's directory for sandboxes.
     public var podsDirectory = "/run/peerpod/pods"
+    /// Whether the gateway answers kata's health checks while the path to a VM is broken.
+    public var answersHealth = true
     /// What happens to system calls that the gateway does not need.
     public var systemCallFilter = SystemCallFilter.Mode.enforce
     /// The lowest level that is logged.
@@ -35,6 +37,12 @@ public struct GatewayOptions: Sendable {
         Setting(
             "pods-dir", environment: "PODS_DIR", \.podsDirectory, .path,
             "The adaptor's directory for sandboxes. The gateway writes stop marks and agent sockets there."),
+        Setting(
+            "answer-health-while-suspended", \.answersHealth, .bool,
+            """
+            Answer kata's health checks of a pod while the path to its VM is broken, for a minute at most. Otherwise kata \
+            stops the pod after 30 seconds without an answer.
+            """),
         Setting(
             "seccomp", environment: "SECCOMP", \.systemCallFilter,
             .choice(SystemCallFilter.Mode.allCases.map { ($0.rawValue, $0) }),

@@ -21,10 +21,10 @@ struct GatewayStoryTests {
         }
 
         /// An adaptor that is attached to the gateway.
-        func adaptor(_ name: String) async throws -> RunningDaemon {
+        func adaptor(_ name: String, flags: [String] = []) async throws -> RunningDaemon {
             var adaptor = try RunningDaemon(
                 in: directory.path, on: loop, manager: name, boots: true,
-                arguments: ["-forwarder-port", "\(port)"] + RunningGateway.flags(in: directory.path))
+                arguments: ["-forwarder-port", "\(port)"] + RunningGateway.flags(in: directory.path) + flags)
             #expect(try await adaptor.notification() == "READY=1")
             try await adaptor.readLog(until: "Attached to the gateway")
             return adaptor
@@ -87,6 +87,34 @@ struct GatewayStoryTests {
                 #expect(try await process.wait() == .exited(0))
             }
             #expect(!Files.exists(second.socket) && !Files.exists(gateway.controlSocket))
+        }
+    }
+
+    @Test(
+        "starts although its adaptor is killed or stopped during StartVM: the next adaptor continues the start",
+        arguments: [(Signals.kill, 15176), (Signals.terminate, 15177)])
+    func continued(signal: Int32, port: Int) async throws {
+        try await Self.run(port: port) { node in
+            let gateway = try await node.gateway()
+            let first = try await node.adaptor("first", flags: ["-fake-boot-delay", "2s"])
+            let socket = try await first.call(Hypervisor.createVM, pod).agentSocketPath
+            async let start = first.call(Hypervisor.startVM, .with { $0.id = pod.id })
+            try await eventually(on: node.loop, "the VM's address") {
+                try await first.call(Sandboxes.list, Empty()).sandboxes.map(\.state) == ["booting"]
+            }
+            first.process.signal(signal)
+            _ = try await first.process.wait()
+            let second = try await node.adaptor("second")
+            _ = try await start
+            #expect(try await second.call(Sandboxes.list, Empty()).sandboxes.map(\.state) == ["running"])
+            #expect(try Files.list(node.directory.path + "/cloud/machines").count == 1)
+            #expect(try await PodShell(socket, on: node.loop).output(of: "echo hello") == "hello\n")
+
+            _ = try await second.call(Hypervisor.stopVM, .with { $0.id = pod.id })
+            try await node.podIsGone(second)
+            second.process.signal(Signals.terminate)
+            _ = try await second.process.wait()
+            try await gateway.end()
         }
     }
 

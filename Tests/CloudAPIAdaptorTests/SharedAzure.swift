@@ -15,9 +15,12 @@ struct SharedAzure: Sendable {
     let account: FakeAzureAccount
 
     /// Runs `body` beside the fake Azure; VMs listen on `port`, which no other test uses.
-    static func run(port: Int, _ body: @escaping @Sendable (SharedAzure) async throws -> Void) async throws {
+    static func run(
+        port: Int, within limit: Duration = .seconds(300),
+        _ body: @escaping @Sendable (SharedAzure) async throws -> Void
+    ) async throws {
         let directory = try TemporaryDirectory()
-        try await onLoop { loop in
+        try await onLoop(within: limit) { loop in
             let options = LocalAzureOptions(in: directory.path, port: UInt16(port))
             let azure = try LocalAzure(options, on: loop)
             try await withThrowingTaskGroup(of: Void.self) { group in

@@ -1,7 +1,7 @@
 # The tasks of this repository. Each target calls a script; "scripts/NAME --help" explains the options.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup hooks build test demo lint format words docs bench fuzz simulate ci release sbom reproducible clean
+.PHONY: help setup hooks build test demo lint format words docs bench fuzz simulate soak ci release sbom reproducible clean
 
 help: ## List the targets
 	@sed -n -E 's/^([a-z]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -41,6 +41,9 @@ fuzz: ## Run each fuzzer for a minute
 
 simulate: ## Run 100,000 schedules of the lifecycle with faults
 	scripts/simulate
+
+soak: ## Start pods for half an hour while processes are killed and the network is cut
+	scripts/soak
 
 ci: ## Run everything that a change must pass
 	.ci/run

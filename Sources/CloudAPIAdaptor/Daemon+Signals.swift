@@ -34,8 +34,6 @@ extension Daemon {
         let first = try await nextStop(signals) { reload(cloud, metrics) }
         logger.info("Stopping", [LogField("signal", Int(first))])
         ServiceManager.notify("STOPPING=1", environment: environment)
-        // The gateway sends the calls in progress to the next adaptor. An orderly end would cancel them, and answer.
-        if configuration.gateway != .inProcess { Process.exit(with: 0) }
         stop.set()
         do {
             let second = try await withDeadline(.now.advanced(by: shutdownTimeout), on: loop) {

@@ -140,7 +140,9 @@ struct Daemon: Sendable {
             { try await Self.trimMemory(on: loop) },
         ]
         if let gateway { services.append { await Self.stopSandboxes(of: gateway, supervisor, logger) } }
-        return Node(services: services, supervisor: supervisor, connector: connector)
+        return Node(
+            services: services, supervisor: supervisor, connector: connector,
+            closeSocket: { hypervisor.close(isReplaced: lock.hasSuccessor) })
     }
 
     /// The server of the probes.
@@ -156,6 +158,8 @@ struct Daemon: Sendable {
         let services: [@Sendable () async throws -> Void]
         let supervisor: SandboxSupervisor
         let connector: AgentConnector
+        /// Accepts no more connections on the hypervisor socket, and removes its file.
+        let closeSocket: @Sendable () -> Void
     }
 
     /// Returns memory to the kernel that only the start, or a moment with many pods, has needed.
@@ -178,6 +182,7 @@ struct Daemon: Sendable {
             group.addTask {
                 await stop.wait()
                 node.supervisor.refuseStarts()
+                if configuration.gateway != .inProcess { try await leave(node, on: loop) }
                 if await node.connector.closeTunnels() > 0 { try await loop.sleep(for: Self.stopVMTime) }
                 try await drain(node.supervisor, on: loop)
             }
@@ -185,5 +190,15 @@ struct Daemon: Sendable {
             try await group.next()
         }
         logger.info("Stopped; sandboxes and their VMs stay")
+    }
+
+    /// Ends this process while the gateway holds the shims' connections.
+    ///
+    /// The gateway sends the calls in progress to the next adaptor. To end them here would answer them.
+    private func leave(_ node: Node, on loop: EpollLoop) async throws -> Never {
+        try await drain(node.supervisor, on: loop)
+        node.closeSocket()
+        logger.info("Stopped; sandboxes, their VMs and their connections stay")
+        Process.exit(with: 0)
     }
 }

@@ -58,9 +58,12 @@ public final class HypervisorServer: Sendable {
     /// The socket's file stays if `isReplaced` then says that another process replaces it: so its path always exists.
     /// - Throws: `CancellationError`, or the reason why no more connections can be accepted.
     public func run(isReplaced: @Sendable () -> Bool = { false }) async throws {
-        defer { listener.close(keepsFile: isReplaced()) }
+        defer { close(isReplaced: isReplaced()) }
         try await server.serve(listener)
     }
+
+    /// Accepts no more connections. Removes the socket's file, unless another process replaces it. Idempotent.
+    public func close(isReplaced: Bool) { listener.close(keepsFile: isReplaced) }
 }
 
 /// The reason why the adaptor's socket cannot be served.

@@ -143,6 +143,23 @@ struct AbandonedTests {
         }
     }
 
+    @Test("is stopped after the whole timeout after a restart that its shim survives")
+    func survivedRestart() async throws {
+        let first = Node(callersSurvive: true)
+        let request = try request("a", networkNamespace: path)
+        try await first.run { supervisor in _ = try await supervisor.create(request) }
+        let next = Node(store: first.store, cloud: first.cloud, callersSurvive: true)
+        next.namespaces.set(.missing, at: path)
+        try await next.run { supervisor in
+            await look(after: .zero, at: next)
+            await look(after: .seconds(59), at: next)
+            #expect(next.states == ["prepared"])
+            await look(after: .seconds(1), at: next)
+            await next.settled()
+            next.expectNothingLeft()
+        }
+    }
+
     @Test("stays when the timeout is zero")
     func never() async throws {
         let node = Node(abandonedTimeout: .zero)

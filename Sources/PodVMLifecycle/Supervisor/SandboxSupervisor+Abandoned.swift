@@ -2,8 +2,8 @@ internal import LinuxIO
 internal import Telemetry
 
 extension SandboxSupervisor {
-    /// The timeout for a sandbox of an earlier process. Its shim's connection ended with that process, and kata does
-    /// not connect again.
+    /// The timeout for a sandbox of an earlier process that held the shims' connections itself: they ended with that
+    /// process, and kata does not connect again.
     private static var timeoutAfterStart: Duration { .seconds(10) }
     /// The longest pause between two checks.
     private static var longestPause: Duration { .seconds(5) }
@@ -65,7 +65,8 @@ extension SandboxSupervisor {
     }
 
     private func timeout(of entry: SandboxTable.Entry) -> Duration {
-        entry.isTakenUp ? min(Self.timeoutAfterStart, options.abandonedTimeout) : options.abandonedTimeout
+        entry.isTakenUp && !options.callersSurviveRestart
+            ? min(Self.timeoutAfterStart, options.abandonedTimeout) : options.abandonedTimeout
     }
 
     /// What an operator reads of a sandbox that looks abandoned; nil for others.

@@ -27,11 +27,6 @@ struct HeldWriteTests {
         return await task.value
     }
 
-    /// Returns once `count` calls wait for their turn to decide about the sandbox.
-    private func queued(_ count: Int, _ supervisor: SandboxSupervisor) async {
-        while supervisor.table.withLock({ $0.entries[id]?.turn.waiting }) != count { await Task.yield() }
-    }
-
     private func created(
         _ node: Node, _ body: @escaping @Sendable (SandboxSupervisor) async throws -> Void
     ) async throws {
@@ -95,7 +90,7 @@ struct HeldWriteTests {
             let error = try await during(node, { await failure { _ = try await supervisor.create(request("a")) } }) {
                 _ in
                 stop = Task { await failure { try await supervisor.stop("a") } }
-                await queued(1, supervisor)
+                await node.queued(1, on: id)
             }
             #expect(await stop?.value == nil)
             #expect(error?.code == .cancelled)
@@ -113,7 +108,7 @@ struct HeldWriteTests {
             let error = try await during(node, { await failure { _ = try await supervisor.create(request("a")) } }) {
                 _ in
                 stop = Task { await failure { try await supervisor.stop("a") } }
-                await queued(1, supervisor)
+                await node.queued(1, on: id)
             }
             #expect(error?.code == .resourceExhausted)
             #expect(await stop?.value == nil)
@@ -157,7 +152,7 @@ struct HeldWriteTests {
             var second: Task<LifecycleError?, Never>?
             let first = try await during(node, { await failure { try await supervisor.start(id) } }) { _ in
                 second = Task { await failure { try await supervisor.start(id) } }
-                await queued(1, supervisor)
+                await node.queued(1, on: id)
             }
             #expect(first == nil)
             #expect(await second?.value == nil)
@@ -174,7 +169,7 @@ struct HeldWriteTests {
             var stop: Task<LifecycleError?, Never>?
             let error = try await during(node, { await failure { try await supervisor.start(id) } }) { _ in
                 stop = Task { await failure { try await supervisor.stop("a") } }
-                await queued(1, supervisor)
+                await node.queued(1, on: id)
             }
             #expect(error?.code == .cancelled)
             #expect(await stop?.value == nil)
@@ -220,7 +215,7 @@ struct HeldWriteTests {
             var stop: Task<LifecycleError?, Never>?
             _ = try await during(node, { await failure { try await supervisor.start(id) } }, passing: write) { _ in
                 stop = Task { await failure { try await supervisor.stop("a") } }
-                await queued(1, supervisor)
+                await node.queued(1, on: id)
             }
             #expect(await stop?.value == nil)
             await node.settled()
@@ -258,9 +253,9 @@ struct HeldWriteTests {
             var others: [Task<LifecycleError?, Never>] = []
             let error = try await during(node, { await failure { try await supervisor.stop("a") } }) { _ in
                 others.append(Task { await failure { try await supervisor.stop("a") } })
-                await queued(1, supervisor)
+                await node.queued(1, on: id)
                 others.append(Task { await failure { try await supervisor.start(id) } })
-                await queued(2, supervisor)
+                await node.queued(2, on: id)
             }
             #expect(error == nil)
             #expect(await others[0].value == nil)
@@ -284,7 +279,7 @@ struct HeldWriteTests {
                 node, { await failure { try await supervisor.stop("a") } }, passing: 1
             ) { _ in
                 stop = Task { await failure { try await supervisor.stop("a") } }
-                await queued(1, supervisor)
+                await node.queued(1, on: id)
                 create = Task { await failure { _ = try await supervisor.create(request("a")) } }
             }
             #expect(first == nil)

@@ -52,6 +52,11 @@ struct Node: Sendable {
         }
     }
 
+    /// Returns once `count` calls wait for their turn to decide about the sandbox.
+    func queued(_ count: Int, on id: SandboxID) async {
+        while supervisor.table.withLock({ $0.entries[id]?.turn.waiting }) != count { await Task.yield() }
+    }
+
     /// Returns once nothing that has begun to end is left.
     func settled() async {
         for ending in supervisor.table.withLock({ $0.entries.values.compactMap(\.teardown) }) {

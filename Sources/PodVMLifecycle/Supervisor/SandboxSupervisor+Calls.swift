@@ -68,11 +68,12 @@ extension SandboxSupervisor {
         guard (try? await clock.sleep(for: Self.claimTime)) != nil else { return }
         for record in table.withLock({ $0.ordered.filter(\.isUnclaimed).map(\.sandbox.record) }) {
             let log = logger(of: record)
-            log.warning(
-                "No StartVM has continued the start of an earlier process; stopping the sandbox",
-                [LogField("seconds", Int64(Self.claimTime / .seconds(1)))])
             do {
-                try await stop(record.id.rawValue)
+                // A StartVM that is being recorded now continues the start.
+                guard try await stop(record.id, if: \.isUnclaimed) else { continue }
+                log.warning(
+                    "No StartVM has continued the start of an earlier process; the sandbox is stopped",
+                    [LogField("seconds", Int64(Self.claimTime / .seconds(1)))])
             } catch {
                 log.warning("Could not stop the sandbox completely", [LogField("error", error)])
             }

@@ -14,24 +14,38 @@ extension SandboxSupervisor {
         // An invalid id was never a sandbox.
         guard let id = try? SandboxID(validating: id) else { return }
         if try await stopSetAside(id) { return }
-        let (teardown, unrecorded) = await recordStop(of: id)
+        try await stop(id) { _ in true }
+    }
+
+    /// Stops a sandbox if `condition` holds when the stop is decided. Returns whether it held.
+    ///
+    /// A call that is recording a decision about the sandbox ends that first; the condition sees its result.
+    @discardableResult
+    func stop(
+        _ id: SandboxID, if condition: (SandboxTable.Entry) -> Bool
+    ) async throws(LifecycleError) -> Bool {
+        guard let (teardown, unrecorded) = await recordStop(of: id, if: condition) else { return false }
         await teardown?.quickPart.wait()
         // A sandbox that has been removed meanwhile needs no record.
-        guard let unrecorded, table.withLock({ $0.entries[id] != nil }) else { return }
+        guard let unrecorded, table.withLock({ $0.entries[id] != nil }) else { return true }
         throw .unrecorded(
             unrecorded, "Sandbox \(id) is being stopped and its VM deleted, but a restart would forget it")
     }
 
-    /// The teardown whose first part StopVM waits for, and the error if the stop could not be recorded.
-    private func recordStop(of id: SandboxID) async -> (Teardown?, RecordError?) {
+    /// The teardown whose first part StopVM waits for, and the error if the stop could not be recorded. nil if the
+    /// sandbox does not exist, or `condition` does not hold.
+    private func recordStop(
+        of id: SandboxID, if condition: (SandboxTable.Entry) -> Bool
+    ) async -> (Teardown?, RecordError?)? {
         var call: InFlightCall?
-        let stopped = await decide(on: id) { sandbox -> (RecordError?, SandboxRecord) in
+        let stopped = await decide(on: id) { sandbox -> (RecordError?, SandboxRecord)? in
+            guard let entry = table.withLock({ $0.entries[id] }), condition(entry) else { return nil }
             let failure = await sandbox.abandon(sandbox.state.stop(), in: store).failure
             return (failure, sandbox.record)
         } publish: { entry in
             call = entry.call
         }
-        guard let (unrecorded, record) = stopped else { return (nil, nil) }
+        guard case let (unrecorded, record)?? = stopped else { return nil }
         metrics.stops.increment()
         logger(of: record).info("Stopping", [LogField("callsOff", call != nil)])
         if let call {

@@ -1,0 +1,112 @@
+import Doubles
+import LinuxIO
+import PodVMLifecycle
+import Testing
+
+@testable import PodVMLifecycle
+
+@Suite("A start whose callers survive the adaptor's restart")
+struct ContinuedStartTests {
+    let id: SandboxID
+
+    init() throws { id = try request("a").id }
+
+    enum Phase: CaseIterable, Sendable {
+        case creating, booting
+
+        func hold(_ node: Node) {
+            switch self {
+            case .creating: node.cloud.creation.append(.wait(Event()))
+            case .booting: node.connector.connection.append(.wait(Event()))
+            }
+        }
+
+        func reached(by node: Node) async {
+            switch self {
+            case .creating: await node.cloud.calls.reached(.create)
+            case .booting: await node.connector.calls.reached(.connect)
+            }
+        }
+    }
+
+    /// A node whose process ends during a StartVM, whose caller gets no answer.
+    private func interruptedNode(_ phase: Phase) async throws -> Node {
+        let node = Node(callersSurvive: true)
+        phase.hold(node)
+        try await node.run { supervisor in
+            _ = try await supervisor.create(request("a"))
+            let call = Task { await failure { try await supervisor.start(id) } }
+            await phase.reached(by: node)
+            supervisor.refuseStarts()
+            let later = Task { await failure { try await supervisor.start(id) } }
+            call.cancel()
+            later.cancel()
+            #expect(await call.value?.code == .cancelled)
+            #expect(await later.value?.code == .unavailable)
+        }
+        #expect(node.states == [phase == .creating ? "creating" : "booting"])
+        #expect(node.cloud.calls[.delete] == 0)
+        return node
+    }
+
+    @Test("is continued by the StartVM that the gateway repeats", arguments: Phase.allCases)
+    func continued(phase: Phase) async throws {
+        let first = try await interruptedNode(phase)
+        let node = Node(store: first.store, cloud: first.cloud, callersSurvive: true)
+        try await node.run { supervisor in
+            try await supervisor.start(id)
+            // The time for a StartVM has no meaning any more.
+            await node.clock.slept(1)
+            node.clock.advance(by: .seconds(30))
+            #expect(node.states == ["running"])
+        }
+        #expect(node.cloud.deleted.isEmpty && node.cloud.machines.count == 1)
+        #expect(node.connector.connected == [id])
+    }
+
+    @Test("is undone when no StartVM comes within 30 seconds", arguments: Phase.allCases)
+    func unclaimed(phase: Phase) async throws {
+        let first = try await interruptedNode(phase)
+        let node = Node(store: first.store, cloud: first.cloud, callersSurvive: true)
+        try await node.run { _ in
+            await node.clock.slept(1)
+            #expect(node.clock.naps == [.seconds(30)])
+            node.clock.advance(by: .seconds(29))
+            #expect(node.states == [phase == .creating ? "creating" : "booting"])
+            node.clock.advance(by: .seconds(1))
+            await node.connector.calls.reached(.release)
+            while !node.states.isEmpty { await Task.yield() }
+            node.expectNothingLeft()
+        }
+    }
+
+    @Test("is undone at once by a process that holds its shims' connections itself", arguments: Phase.allCases)
+    func inProcess(phase: Phase) async throws {
+        let first = try await interruptedNode(phase)
+        let node = Node(store: first.store, cloud: first.cloud)
+        try await node.run { _ in
+            await node.settled()
+            node.expectNothingLeft()
+        }
+    }
+
+    @Test("is continued by a StartVM whose record is being written when the time ends")
+    func claimedLast() async throws {
+        let first = try await interruptedNode(.booting)
+        let node = Node(store: first.store, cloud: first.cloud, callersSurvive: true)
+        try await node.run { supervisor in
+            await node.clock.slept(1)
+            let disk = Event()
+            let operations = node.store.operations[.began]
+            node.store.hold(until: disk)
+            let start = Task { await failure { try await supervisor.start(id) } }
+            await node.store.operations.reached(.began, operations + 1)
+            node.clock.advance(by: .seconds(30))
+            await node.queued(1, on: id)
+            disk.set()
+            #expect(await start.value == nil)
+            #expect(node.states == ["running"])
+        }
+        #expect(node.cloud.deleted.isEmpty)
+    }
+}

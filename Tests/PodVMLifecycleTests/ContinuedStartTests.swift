@@ -109,4 +109,61 @@ struct ContinuedStartTests {
         }
         #expect(node.cloud.deleted.isEmpty)
     }
+
+    @Test(
+        "has callers that end when they are cancelled, also when the process ends before their work begins",
+        arguments: [true, false], [true, false])
+    func neverBegun(isStart: Bool, endsDuringWrite: Bool) async throws {
+        let node = Node(callersSurvive: true)
+        let supervisor = node.supervisor
+        try await supervisor.load()
+        let process = Task { await supervisor.run() }
+        if isStart { _ = try await supervisor.create(request("a")) }
+        let disk = Event()
+        let operations = node.store.operations[.began]
+        node.store.hold(until: disk)
+        process.cancel()
+        if !endsDuringWrite { await process.value }
+        let caller = Task {
+            await failure {
+                if isStart { try await supervisor.start(id) } else { _ = try await supervisor.create(request("a")) }
+            }
+        }
+        await node.store.operations.reached(.began, operations + 1)
+        await process.value
+        disk.set()
+        caller.cancel()
+        #expect(await caller.value?.code == .cancelled)
+        #expect(node.cloud.calls[.create] == 0)
+    }
+
+    @Test("lets a StartVM wait that has been admitted when the process begins to end, and is decided later")
+    func closing() async throws {
+        let node = Node(callersSurvive: true)
+        node.connector.connection.append(.wait(Event()))
+        try await node.run { supervisor in
+            _ = try await supervisor.create(request("a"))
+            let first = Task { await failure { try await supervisor.start(id) } }
+            await node.connector.calls.reached(.connect)
+            let turn = try #require(supervisor.table.withLock { $0.entries[id]?.turn })
+            let (isHeld, release) = (Event(), Event())
+            let decision = Task {
+                await turn.withPermitIgnoringCancellation {
+                    isHeld.set()
+                    await release.wait()
+                }
+            }
+            await isHeld.wait()
+            let second = Task { await failure { try await supervisor.start(id) } }
+            await node.queued(1, on: id)
+            supervisor.refuseStarts()
+            release.set()
+            await decision.value
+            first.cancel()
+            second.cancel()
+            #expect(await first.value?.code == .cancelled)
+            #expect(await second.value?.code == .unavailable)
+        }
+        #expect(node.states == ["booting"])
+    }
 }

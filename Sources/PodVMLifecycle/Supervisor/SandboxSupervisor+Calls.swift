@@ -11,14 +11,22 @@ extension SandboxSupervisor {
     var endingAtClose: InFlightCall.Ending { options.callersSurviveRestart ? .suspended : .stopped }
 
     /// Begins the work of a call that is in the table. `work` returns nil when a later process continues the call.
-    func begin(_ call: InFlightCall, _ work: @escaping @Sendable () async -> Result<Void, LifecycleError>?) {
+    func begin(
+        _ call: InFlightCall, of id: SandboxID,
+        _ work: @escaping @Sendable () async -> Result<Void, LifecycleError>?
+    ) {
         pool.start { if let outcome = await work() { call.finish(outcome) } }
         // After the end of the background work, the work does not begin.
-        if table.withLock({ $0.isOver }), !options.callersSurviveRestart {
-            call.finish(
-                .failure(
-                    LifecycleError(.unavailable, "The adaptor is stopping; try again.")))
-        }
+        if table.withLock({ $0.isOver }) { leave(call, of: id) }
+    }
+
+    /// Ends a call whose work does not go on in this process.
+    ///
+    /// Where a later process continues the call, its callers get no answer, and wait until they are cancelled. A caller
+    /// that was cancelled before, and waits for the end of the work, gets an answer.
+    func leave(_ call: InFlightCall, of id: SandboxID) {
+        call.interrupt(endingAtClose)
+        if call.ending != .suspended { call.finish(.failure(.closing(id))) }
     }
 
     /// Ends a call: if the call failed, or its callers or a stop have cancelled it, the sandbox's teardown begins. Returns

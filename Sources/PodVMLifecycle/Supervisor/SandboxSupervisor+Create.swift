@@ -15,9 +15,10 @@ extension SandboxSupervisor {
         let call = InFlightCall(.create)
         switch try await admit(request, call) {
         case .begun(let record):
-            begin(call) { await self.carryOutCreate(request, record, call) }
+            begin(call, of: record.id) { await self.carryOutCreate(request, record, call) }
             try await call.result()
         case .joined(let other): try await other.result()
+        case .closing: throw await refusal(of: request.id)
         case .done: logger.info("The sandbox is prepared already", [LogField("sandbox", request.id)])
         }
         return PreparedPod.agentSocketPath(in: store.directory(of: request.id))
@@ -64,6 +65,8 @@ extension SandboxSupervisor {
     fileprivate enum Admission {
         case begun(SandboxRecord)
         case joined(InFlightCall)
+        /// The process ends.
+        case closing
         /// The sandbox is prepared.
         case done
     }
@@ -113,7 +116,7 @@ extension SandboxTable {
     fileprivate mutating func admit(
         _ record: SandboxRecord, _ turn: AsyncSemaphore, _ call: InFlightCall
     ) throws(LifecycleError) -> SandboxSupervisor.Admission {
-        if isClosing { throw .closing(record.id) }
+        if isClosing { return .closing }
         if let entry = setAside[record.id] { throw .setAside(record.id, entry.reason) }
         if let known = entries[record.id] {
             guard known.sandbox.record.request == record.request else { throw .exists(known.sandbox.record) }

@@ -36,9 +36,10 @@ extension SandboxSupervisor {
         case .begun(let record):
             // The process may have begun to end while the start was recorded, before this call was in the table.
             if table.withLock({ $0.isClosing }) { call.interrupt(endingAtClose) }
-            begin(call) { await self.carryOutStart(of: record, call) }
+            begin(call, of: record.id) { await self.carryOutStart(of: record, call) }
             try await call.result()
         case .joined(let other): try await other.result()
+        case .closing: throw await refusal(of: id)
         case .running: logger.info("The VM runs already", [LogField("sandbox", id)])
         }
     }
@@ -47,6 +48,8 @@ extension SandboxSupervisor {
     private enum StartAdmission {
         case begun(SandboxRecord)
         case joined(InFlightCall)
+        /// The process ends.
+        case closing
         case running
     }
 
@@ -54,6 +57,7 @@ extension SandboxSupervisor {
         let admission = try await decide(on: id) { sandbox throws(LifecycleError) -> StartAdmission in
             if let other = table.withLock({ $0.entries[id]?.call }) {
                 if other.kind == .start, other.join() { return .joined(other) }
+                if other.ending == .suspended { return .closing }
                 throw LifecycleError(.failedPrecondition, SandboxState.StartRefusal.inProgress.sentence(on: id))
             }
             if case .running = sandbox.state { return .running }

@@ -196,7 +196,7 @@ public final class SandboxSupervisor: Sendable {
         }
         for entry in entries {
             entry.teardown?.quickPart.set()
-            if !options.callersSurviveRestart { entry.call?.finish(.failure(.closing(entry.sandbox.record.id))) }
+            if let call = entry.call { leave(call, of: entry.sandbox.record.id) }
         }
     }
 

@@ -177,6 +177,9 @@ package struct AgentConnector: PodConnector {
     /// When a client was last connected to the sandbox's agent socket.
     package func lastUse(of sandbox: SandboxID) -> ContinuousClock.Instant? { tunnels.lastUse(of: sandbox) }
 
+    /// Waits for the gateway, if there is one.
+    package func callersReachable() async { await tunnels.callersReachable() }
+
     /// Reads the network record that an earlier process wrote.
     package func adopt(_ sandbox: SandboxID, in directory: String) { network.manager?.adopt(sandbox, in: directory) }
 

@@ -11,6 +11,7 @@ package final class ScriptedConnector: PodConnector {
         case disconnect
         case release
         case adopt
+        case callersReachable
     }
 
     private let state = Lock((ready: Set<SandboxID>(), connected: Set<SandboxID>(), kept: Set<SandboxID>()))
@@ -26,7 +27,18 @@ package final class ScriptedConnector: PodConnector {
     /// What disconnecting waits for, so that it can be made to hang.
     private let obstacle = Lock<Event?>(nil)
 
+    /// What the shims' calls wait for before they can reach the process.
+    private let gateway = Lock<Event?>(nil)
+
     package init() {}
+
+    /// Makes ``callersReachable()`` wait.
+    package func holdCallers(until signal: Event) { gateway.withLock { $0 = signal } }
+
+    package func callersReachable() async {
+        calls.count(.callersReachable)
+        await gateway.withLock { $0 }?.wait()
+    }
 
     /// Makes ``disconnect(_:in:)`` wait.
     package func holdDisconnecting(until signal: Event) { obstacle.withLock { $0 = signal } }

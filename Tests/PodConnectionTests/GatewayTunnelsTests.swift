@@ -143,6 +143,27 @@ struct GatewayTunnelsTests {
         }
     }
 
+    @Test("belong to a process that shims reach once the gateway has attached it, or has its caller cancelled")
+    func callersReachable() async throws {
+        try await Self.run { scene, _ in
+            let isReachable = Event()
+            let waiting = scene.pool.start {
+                await scene.tunnels.callersReachable()
+                isReachable.set()
+            }
+            let newer = try scene.gateway(version: 2)
+            try await scene.loop.sleep(for: .milliseconds(100))
+            #expect(!isReachable.isSet, "the gateway refuses this adaptor")
+            newer.kill()
+            let cancelled = scene.pool.start { await scene.tunnels.callersReachable() }
+            cancelled.cancel()
+            await cancelled.finished()
+            _ = try scene.gateway()
+            await waiting.finished()
+            #expect(isReachable.isSet)
+        }
+    }
+
     @Test("come with the sandboxes that the gateway has marked as stopped")
     func stops() async throws {
         try await Self.run { scene, _ in

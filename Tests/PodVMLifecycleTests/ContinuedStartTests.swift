@@ -80,6 +80,23 @@ struct ContinuedStartTests {
         }
     }
 
+    @Test("waits for its StartVM only from the time at which calls can reach the process")
+    func unreachable() async throws {
+        let first = try await interruptedNode(.creating)
+        let node = Node(store: first.store, cloud: first.cloud, callersSurvive: true)
+        let gateway = Event()
+        node.connector.holdCallers(until: gateway)
+        try await node.run { supervisor in
+            await node.connector.calls.reached(.callersReachable)
+            node.clock.advance(by: .seconds(3600))
+            #expect(node.clock.naps.isEmpty)
+            gateway.set()
+            await node.clock.slept(1)
+            try await supervisor.start(id)
+        }
+        #expect(node.states == ["running"])
+    }
+
     @Test("is undone at once by a process that holds its shims' connections itself", arguments: Phase.allCases)
     func inProcess(phase: Phase) async throws {
         let first = try await interruptedNode(phase)

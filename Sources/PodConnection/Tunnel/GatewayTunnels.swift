@@ -93,6 +93,9 @@ package final class GatewayTunnels: TunnelHost {
         if let client { await close(sandbox, because: reason, over: client, within: Self.closeTimeout) }
     }
 
+    /// Returns once this adaptor is attached: then the gateway sends it the calls that wait.
+    package func callersReachable() async { _ = try? await attached() }
+
     /// The gateway keeps its tunnels when this process ends.
     package func closeAll() async -> Int { 0 }
 

@@ -32,11 +32,17 @@ package protocol TunnelHost: Sendable {
     /// Does the host's work until cancelled.
     func run() async
 
+    /// Returns once the shims' calls can reach this process, or the caller is cancelled.
+    func callersReachable() async
+
     /// Adds the metrics of the tunnels that end with this process to `metrics`.
     func register(in metrics: Metrics)
 }
 
 extension TunnelHost {
+    /// Without another process, the shims call this process directly.
+    package func callersReachable() async {}
+
     /// A host in another process has its own metrics.
     package func register(in metrics: Metrics) {}
 }

@@ -47,6 +47,17 @@ public protocol PodConnector: Sendable {
     /// The supervisor calls it first, at the start, for every sandbox that has a directory. That includes a sandbox
     /// whose record cannot be read, which keeps its resources.
     func adopt(_ sandbox: SandboxID, in directory: String)
+
+    /// Returns once the shims' calls can reach this process, or the caller is cancelled.
+    ///
+    /// Where a gateway holds the shims' connections, that is when the gateway knows this process. The time in which a
+    /// StartVM has to continue a start begins then.
+    func callersReachable() async
+}
+
+extension PodConnector {
+    /// Without a gateway, the shims call this process directly.
+    public func callersReachable() async {}
 }
 
 /// The answer to CreateVM.

@@ -70,9 +70,11 @@ extension SandboxSupervisor {
         return .closing(id)
     }
 
-    /// Stops the sandboxes whose start an earlier process began, when no StartVM has continued it within the time.
+    /// Stops the sandboxes whose start an earlier process began, when no StartVM has continued it within the time. The
+    /// time begins when StartVM calls can reach this process.
     func stopUnclaimed() async {
         guard table.withLock({ $0.entries.values.contains(where: \.isUnclaimed) }) else { return }
+        await connector.callersReachable()
         guard (try? await clock.sleep(for: Self.claimTime)) != nil else { return }
         for record in table.withLock({ $0.ordered.filter(\.isUnclaimed).map(\.sandbox.record) }) {
             let log = logger(of: record)

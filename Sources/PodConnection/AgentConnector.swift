@@ -137,7 +137,6 @@ package struct AgentConnector: PodConnector {
                 while try await group.next() != nil {}
             }
             try await tunnels.open(plan, for: sandbox)
-            await removeUserData(of: sandbox, SandboxFiles(in: directory))
         } catch let error as ConnectorError {
             throw error
         } catch let fault as AgentProbe.Obstacle {
@@ -147,6 +146,17 @@ package struct AgentConnector: PodConnector {
             throw ConnectorError(.cancelled, "Connecting to the agent in the pod VM was cancelled")
         } catch {
             throw ConnectorError(.failed, "The agent socket cannot be served", cause: error)
+        }
+    }
+
+    /// Removes the boot document, which has the VM's key. A failure is logged.
+    package func started(_ sandbox: SandboxID, in directory: String) async {
+        do {
+            try await ThreadPool.files.run { try SandboxFiles(in: directory).removeUserData() }
+        } catch {
+            logger.warning(
+                "The boot document cannot be removed; it stays until the sandbox is deleted",
+                [LogField("sandbox", sandbox), LogField("error", error)])
         }
     }
 
@@ -240,16 +250,6 @@ package struct AgentConnector: PodConnector {
             return try plan.dialer(on: loop)
         } catch {
             throw ConnectorError(unusableKeys: error)
-        }
-    }
-
-    private func removeUserData(of sandbox: SandboxID, _ files: SandboxFiles) async {
-        do {
-            try await ThreadPool.files.run { try files.removeUserData() }
-        } catch {
-            logger.warning(
-                "The boot document cannot be removed; it stays until the sandbox is deleted",
-                [LogField("sandbox", sandbox), LogField("error", error)])
         }
     }
 }

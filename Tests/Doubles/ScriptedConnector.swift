@@ -7,6 +7,7 @@ package final class ScriptedConnector: PodConnector {
         case prepare
         case userData
         case connect
+        case started
         case reopen
         case disconnect
         case release
@@ -74,6 +75,8 @@ package final class ScriptedConnector: PodConnector {
         calls.count(.connect)
         try await connection.play { state.withLock { _ = $0.connected.insert(sandbox) } }
     }
+
+    package func started(_ sandbox: SandboxID, in directory: String) async { calls.count(.started) }
 
     package func reopen(_ sandbox: SandboxID, in directory: String, to instance: Instance) async {
         calls.count(.reopen)

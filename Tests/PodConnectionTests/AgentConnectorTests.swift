@@ -196,6 +196,8 @@ struct ConnectionTests {
             pool.start { try? await scene.vm.run(document) }
             try await scene.connector.connect(scene.sandbox, in: scene.path, to: scene.instance)
             #expect(Files.permissions(scene.path + "/agent.ttrpc") == 0o600)
+            #expect(Files.exists(scene.path + "/user-data"), "a later process may continue the start")
+            for _ in 0..<2 { await scene.connector.started(scene.sandbox, in: scene.path) }
             #expect(!Files.exists(scene.path + "/user-data"), "the VM's key is not needed any more")
             for _ in 0..<3 { #expect(try await scene.check() == HealthCheckResponse.serving) }
             await scene.connector.disconnect(scene.sandbox, in: scene.path)

@@ -97,6 +97,25 @@ struct ContinuedStartTests {
         #expect(node.states == ["running"])
     }
 
+    @Test("keeps its boot document until the record says that it runs, and loses it then, also after a restart")
+    func document() async throws {
+        // The process dies when the agent has answered, before "running" is on record.
+        let first = Node(lifetime: ProcessLifetime(last: 5, .beforeTheWrite), callersSurvive: true)
+        try await first.run { supervisor in
+            _ = try await supervisor.create(request("a"))
+            _ = await failure { try await supervisor.start(id) }
+        }
+        #expect(first.store.writes.last == "booting")
+        #expect(first.connector.calls[.connect] == 1 && first.connector.calls[.started] == 0)
+        let second = Node(store: first.store, cloud: first.cloud, callersSurvive: true)
+        try await second.run { supervisor in
+            try await supervisor.start(id)
+            #expect(second.connector.calls[.started] == 1)
+        }
+        let third = Node(store: first.store, cloud: first.cloud, callersSurvive: true)
+        try await third.run { _ in #expect(third.connector.calls[.started] == 1) }
+    }
+
     @Test("is undone at once by a process that holds its shims' connections itself", arguments: Phase.allCases)
     func inProcess(phase: Phase) async throws {
         let first = try await interruptedNode(phase)

@@ -58,7 +58,7 @@ struct SandboxStateTests {
         Row(
             event: "answered", apply: { $0.answered() },
             results: [
-                (0, .nothing), (1, .nothing), (2, .nothing), (4, .nothing), (4, .nothing), (5, .nothing),
+                (0, .nothing), (1, .nothing), (2, .nothing), (4, .discardBootDocument), (4, .nothing), (5, .nothing),
                 (6, .nothing), (7, .nothing),
             ]),
         Row(

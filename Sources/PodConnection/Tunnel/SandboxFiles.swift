@@ -7,7 +7,7 @@ internal import Telemetry
 ///
 ///     agent.ttrpc     the agent socket
 ///     identity.json   the tunnel's keys (0600): see ``TunnelKeys``
-///     user-data       the boot document (0600): removed once the agent has answered
+///     user-data       the boot document (0600): removed once the record says `running`
 ///
 /// They are complete once the sandbox's record says `prepared`, and are synced with the record before the cloud is asked.
 ///
@@ -55,7 +55,7 @@ struct SandboxFiles: Sendable {
             decoding: try Directory.ownEntry(directory).read(Self.userDataName, limit: Self.sizeLimit), as: UTF8.self)
     }
 
-    /// Removes the boot document, which holds the VM's key: the node does not need it once the VM has booted.
+    /// Removes the boot document, if there is one. The node does not need it once the start is complete.
     func removeUserData() throws { try Directory.ownEntry(directory).remove(Self.userDataName) }
 
     /// Removes all files. A file that cannot be removed is removed with the directory.

@@ -10,7 +10,8 @@ public protocol PodConnector: Sendable {
         _ request: SandboxRequest, in directory: String, vmName: InstanceID
     ) async throws(ConnectorError) -> PreparedPod
 
-    /// The VM's boot document in base64, as ``prepare(_:in:vmName:)`` wrote it.
+    /// The VM's boot document in base64, as ``prepare(_:in:vmName:)`` wrote it. A later process that continues the
+    /// start reads it again, until ``started(_:in:)``.
     func userData(for sandbox: SandboxID, in directory: String) async throws(ConnectorError) -> String
 
     /// Dials the VM until the agent has answered through the tunnel, and then listens on the agent socket.
@@ -19,6 +20,12 @@ public protocol PodConnector: Sendable {
     /// errors that another try does not change. When it is cancelled, it throws the error of its last try, if there was
     /// one. That error explains a time-out.
     func connect(_ sandbox: SandboxID, in directory: String, to instance: Instance) async throws(ConnectorError)
+
+    /// Removes what only a start needs: the boot document.
+    ///
+    /// The supervisor calls it when it is on record that the sandbox runs, and for a running sandbox of an earlier
+    /// process. Idempotent. If it fails, it logs the reason.
+    func started(_ sandbox: SandboxID, in directory: String) async
 
     /// Listens on the agent socket of a running sandbox of an earlier process again, unless the socket is served.
     ///
@@ -56,6 +63,9 @@ public protocol PodConnector: Sendable {
 }
 
 extension PodConnector {
+    /// A connector without a boot document has nothing to remove.
+    public func started(_ sandbox: SandboxID, in directory: String) async {}
+
     /// Without a gateway, the shims call this process directly.
     public func callersReachable() async {}
 }

@@ -36,6 +36,8 @@ package enum SandboxState: Equatable, Sendable {
     package enum Effect: Equatable, Sendable {
         case createInstance(InstanceID)
         case connect(Instance)
+        /// The start is complete, and no later process needs its boot document.
+        case discardBootDocument
         case deleteInstance(InstanceID)
         /// Close the agent connections: there is no agent any more.
         case disconnect
@@ -150,7 +152,7 @@ extension SandboxState {
     /// The agent in the VM has answered through the tunnel.
     package func answered() -> Decision {
         switch self {
-        case .booting(let instance): Decision(.running(instance), then: .nothing)
+        case .booting(let instance): Decision(.running(instance), then: .discardBootDocument)
         case .preparing, .prepared, .creating, .running, .failed, .deleting, .gone: unchanged
         }
     }

@@ -11,7 +11,7 @@ internal import Telemetry
 // | ask the cloud   | admitStart, bringUp | creating*    | the cloud creates the VM            | delete the VM by name |
 // | address known   | recordAddress       | booting*     | dial the VM, set up its network     | disconnect            |
 // | replaced        | recordReplacement   | creating*    | the provider tries another place    | delete the VM by name |
-// | agent answered  | bringUp             | running*     | answer that the VM runs             | -                     |
+// | agent answered  | bringUp             | running*     | remove the boot document, answer    | -                     |
 // | stop or failure | recordStop, settle  | deleting*    | the undo of all steps above         | repeated until done   |
 // | VM deleted      | recordDeletion      | gone         | release number, remove directory    | repeated until done   |
 //
@@ -121,7 +121,8 @@ extension SandboxSupervisor {
         var event: CreationEvent? = await creation.next()
         while let happened = event { event = try await react(to: happened, of: record, creation, timer) }
         try Task.checkCancellation()
-        _ = try await step(record.id) { $0.answered() }
+        guard case .discardBootDocument = try await step(record.id, { $0.answered() }) else { return }
+        await connector.started(record.id, in: store.directory(of: record.id))
     }
 
     private func requestInstance(for record: SandboxRecord) async throws -> any InstanceCreation {

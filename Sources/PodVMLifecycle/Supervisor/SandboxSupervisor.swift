@@ -165,7 +165,9 @@ public final class SandboxSupervisor: Sendable {
         if result.isEnding {
             beginEnding(of: record.id)
         } else if case .running(let instance) = record.state {
-            await connector.reopen(record.id, in: store.directory(of: record.id), to: instance)
+            let directory = store.directory(of: record.id)
+            await connector.reopen(record.id, in: directory, to: instance)
+            await connector.started(record.id, in: directory)
         }
     }
 

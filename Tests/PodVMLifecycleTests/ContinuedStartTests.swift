@@ -116,6 +116,25 @@ struct ContinuedStartTests {
         try await third.run { _ in #expect(third.connector.calls[.started] == 1) }
     }
 
+    @Test("has a record that survives a power cut before the cloud is asked again")
+    func durable() async throws {
+        // The write of this record failed after it replaced the file, so that the record was not synced.
+        var record = SandboxRecord(try request("a"), vm: VMName.make(pod: "nginx", sandbox: id), created: 1)
+        record.state = .creating(record.state.vm)
+        let store = MemoryStore()
+        try await store.create(record)
+        let node = Node(store: store, callersSurvive: true)
+        let cloudIsBack = Event()
+        node.cloud.creation.append(.wait(cloudIsBack))
+        try await node.run { supervisor in
+            let start = Task { await failure { try await supervisor.start(id) } }
+            await node.cloud.calls.reached(.create)
+            #expect(store.afterPowerCut().directories == [id])
+            cloudIsBack.set()
+            #expect(await start.value == nil)
+        }
+    }
+
     @Test("is undone at once by a process that holds its shims' connections itself", arguments: Phase.allCases)
     func inProcess(phase: Phase) async throws {
         let first = try await interruptedNode(phase)

@@ -19,6 +19,8 @@ package struct Sandbox: Sendable {
     package private(set) var record: SandboxRecord
     /// Whether the present state is on disk.
     private var isRecorded: Bool
+    /// Whether a record of the sandbox is known to survive a power cut.
+    private var isDurable: Bool
 
     /// The sandbox's place in its life cycle.
     package var state: SandboxState { record.state }
@@ -27,12 +29,14 @@ package struct Sandbox: Sendable {
     package init(unrecorded record: SandboxRecord) {
         self.record = record
         isRecorded = false
+        isDurable = false
     }
 
     /// Adopts a sandbox from its record. A record of an older version is written again with the next step.
     package init(recovered record: SandboxRecord) {
         self.record = record
         isRecorded = !record.isOutdated
+        isDurable = record.state.isSurelyDurable
     }
 
     /// Notes the number of the pod's tunnel, or where the VM will be. The next step records it.
@@ -56,8 +60,10 @@ package struct Sandbox: Sendable {
         var next = record
         next.state = decision.state
         next.isOutdated = false
-        if next.state != state || !isRecorded {
-            try await store.write(next, toSurvive: next.state.survivedEvent(after: state))
+        if next.state != state || !isRecorded || decision.effect.needsDurableRecord && !isDurable {
+            let event = next.state.survivedEvent(isFirst: !isDurable)
+            try await store.write(next, toSurvive: event)
+            if event != .processEnd { isDurable = true }
         }
         record = next
         isRecorded = true
@@ -91,13 +97,32 @@ package struct Sandbox: Sendable {
 }
 
 extension SandboxState {
-    /// The event that the record of this state has to survive when it replaces a record of the state `before`.
+    /// The event that the record of this state has to survive. `isFirst` says that no record is known to survive a power
+    /// cut yet.
     ///
     /// While there is no VM, the record describes nothing outside this machine's memory: a power cut ends the pod, and
     /// the record with it. From the first request to the cloud, only the record can find the VM again. When the VM is
     /// deleted, an old record only causes another deletion.
-    fileprivate func survivedEvent(after before: SandboxState) -> SurvivedEvent {
+    fileprivate func survivedEvent(isFirst: Bool) -> SurvivedEvent {
         guard mayHaveVM else { return .processEnd }
-        return before.mayHaveVM ? .powerCut : .firstPowerCut
+        return isFirst ? .firstPowerCut : .powerCut
+    }
+
+    /// Whether a record of this state, found by a later process, shows that the record survives a power cut.
+    ///
+    /// A record in the state `creating` may be one whose write has failed after it replaced the file. Later states follow
+    /// only a record that was written completely.
+    fileprivate var isSurelyDurable: Bool {
+        switch self {
+        case .preparing, .prepared, .creating: false
+        case .booting, .running, .failed, .deleting, .gone: true
+        }
+    }
+}
+
+extension SandboxState.Effect {
+    /// Whether only a record that survives a power cut permits the effect.
+    fileprivate var needsDurableRecord: Bool {
+        if case .createInstance = self { true } else { false }
     }
 }

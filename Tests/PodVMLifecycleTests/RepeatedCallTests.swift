@@ -148,6 +148,26 @@ struct LateRequestTests {
             #expect(node.cloud.calls[.delete] == 2)
         }
     }
+
+    @Test("may take effect after a deletion whose answer came late: the VM is deleted again")
+    func lateAnswer() async throws {
+        let id = try request("a").id
+        var record = SandboxRecord(try request("a"), vm: VMName.make(pod: "nginx", sandbox: id), created: 1)
+        record.state = .creating(record.state.vm)
+        let store = MemoryStore()
+        store.put(record.encoded, for: id)
+        let node = Node(store: store, cloud: ScriptedCloud(lateRequestTime: .seconds(10)))
+        let answer = Event()
+        node.cloud.deletion.append(.wait(answer))
+        try await node.run { _ in
+            await node.cloud.calls.reached(.delete)
+            node.clock.advance(by: .seconds(10))
+            answer.set()
+            await node.settled()
+            node.expectNothingLeft()
+        }
+        #expect(node.cloud.calls[.delete] == 2)
+    }
 }
 
 extension Node {

@@ -121,11 +121,26 @@ extension SandboxSupervisor {
             logger(of: record).error("The VM cannot be deleted; a later process deletes it", [LogField("error", fault)])
             return false
         }
-        guard await insistOnDeleting(vm, of: record), await awaitLateRequests(of: record) else { return false }
+        guard await deleteForGood(vm, of: record) else { return false }
         metrics.deletions.increment()
         logger(of: record).info("The VM is deleted")
         await recordDeletion(of: record.id)
         return true
+    }
+
+    /// Deletes the VM. If a request of an earlier process could still create the VM when the deletion began, deletes the VM
+    /// again once no request can: that process may have been killed before the cloud took up the request. Returns false
+    /// when cancelled.
+    private func deleteForGood(_ vm: InstanceID, of record: SandboxRecord) async -> Bool {
+        // The deletion takes effect at an unknown time after this.
+        let start = clock.now
+        guard await insistOnDeleting(vm, of: record) else { return false }
+        guard let until = table.withLock({ $0.entries[record.id]?.lateRequestsUntil }), start < until else {
+            return true
+        }
+        let rest = clock.now.duration(to: until)
+        if rest > .zero, (try? await clock.sleep(for: rest)) == nil { return false }
+        return await insistOnDeleting(vm, of: record)
     }
 
     private func insistOnDeleting(_ vm: InstanceID, of record: SandboxRecord) async -> Bool {
@@ -136,16 +151,6 @@ extension SandboxSupervisor {
     /// so that the other deletions go on.
     func deleteVM(_ vm: InstanceID, of sandbox: SandboxID) async throws {
         try await deletions.withPermit { try await self.provider.deleteInstance(vm, of: sandbox) }
-    }
-
-    /// Deletes the VM again once no request of an earlier process can create it any more: the process that sent the
-    /// request may have been killed before the cloud took up the request. Returns false when cancelled.
-    private func awaitLateRequests(of record: SandboxRecord) async -> Bool {
-        guard let until = table.withLock({ $0.entries[record.id]?.lateRequestsUntil }), clock.now < until else {
-            return true
-        }
-        guard (try? await clock.sleep(for: clock.now.duration(to: until))) != nil else { return false }
-        return await insistOnDeleting(record.state.vm, of: record)
     }
 
     private func recordDeletion(of id: SandboxID) async {

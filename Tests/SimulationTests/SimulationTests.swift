@@ -38,7 +38,7 @@ struct SimulationTests {
             (Defect.noRecord, Invariant.recordBeforeEffect), (.noSync, .recordBeforeEffect),
             (.noSweep, .noVMWithoutOwner), (.deleteAtLoad, .recordsMoveForward),
             (.trustFailedDeletion, .numberHeldUntilDeletion), (.earlyRelease, .numberHeldUntilDeletion),
-            (.noAdoption, .numberNotShared),
+            (.earlyDiscard, .documentKept), (.noAdoption, .numberNotShared),
         ])
     func defects(defect: Defect, invariant: Invariant) async throws {
         let report = try await Simulator.run(first: 1, count: 5_000, threads: 1, defect: defect)

@@ -31,6 +31,8 @@ struct DefectiveProvider: CloudProvider {
     let provider: SimulatedProvider
     let defect: Defect
 
+    var lateRequestTime: Duration { provider.lateRequestTime }
+
     func createInstance(for sandbox: SandboxID, from spec: InstanceSpec) -> any InstanceCreation {
         provider.createInstance(for: sandbox, from: spec)
     }
@@ -65,6 +67,11 @@ struct DefectiveConnector: PodConnector {
         _ sandbox: SandboxID, in directory: String, to instance: Instance
     ) async throws(ConnectorError) {
         try await connector.connect(sandbox, in: directory, to: instance)
+        if defect == .earlyDiscard { await connector.started(sandbox, in: directory) }
+    }
+
+    func started(_ sandbox: SandboxID, in directory: String) async {
+        await connector.started(sandbox, in: directory)
     }
 
     func reopen(_ sandbox: SandboxID, in directory: String, to instance: Instance) async {

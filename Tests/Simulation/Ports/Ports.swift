@@ -14,6 +14,8 @@ package enum Defect: String, CaseIterable, Sendable {
     case trustFailedDeletion = "trust-failed-deletion"
     /// The VXLAN number is released when the pod is disconnected.
     case earlyRelease = "early-release"
+    /// The boot document is removed before it is on record that the sandbox runs.
+    case earlyDiscard = "early-discard"
     /// The numbers of the sandboxes of an earlier process are not reserved.
     case noAdoption = "no-adoption"
     /// A port continues on Swift's own pool.

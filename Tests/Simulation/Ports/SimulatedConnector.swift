@@ -19,7 +19,10 @@ struct SimulatedConnector: PodConnector {
             }
             let number = state.random.pick(free)
             state.node.reserved.append((request.id, number))
-            state.disk.change(request.id) { $0.number = number }
+            state.disk.change(request.id) { directory in
+                directory.number = number
+                directory.hasDocument = true
+            }
             state.note(.prepared, pod, number)
             state.checkVMs()
             return ending == .completed
@@ -31,6 +34,9 @@ struct SimulatedConnector: PodConnector {
     func userData(for sandbox: SandboxID, in directory: String) async throws(ConnectorError) -> String {
         try await perform { state, ending -> Result<String, ConnectorError> in
             if ending != .completed { return .failure(.cancelled) }
+            let hasDocument = state.disk.directory(of: sandbox)?.hasDocument ?? false
+            let pod = state.pod(of: sandbox)
+            state.check(.documentKept, hasDocument, "pod \(pod) has no boot document")
             return state.inject(.preparationFailed, 2) ? .failure(.failed) : .success("I2Nsb3VkLWNvbmZpZw==")
         }
     }
@@ -48,6 +54,14 @@ struct SimulatedConnector: PodConnector {
             state.node.tunnels.append(sandbox)
             state.note(.connected, state.pod(of: sandbox))
             return .success(())
+        }
+    }
+
+    func started(_ sandbox: SandboxID, in directory: String) async {
+        await world.perform(of: process) { state, ending in
+            if ending == .dead { return }
+            state.disk.change(sandbox) { $0.hasDocument = false }
+            state.note(.documentRemoved, state.pod(of: sandbox))
         }
     }
 

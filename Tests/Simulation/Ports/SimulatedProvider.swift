@@ -3,8 +3,13 @@ internal import PodVMLifecycle
 
 /// The cloud of one simulated process.
 struct SimulatedProvider: CloudProvider {
+    /// A request of a process that has crashed takes effect within that time.
+    static let lateRequestTime = Duration.seconds(10)
+
     let world: World
     let process: Int
+
+    var lateRequestTime: Duration { Self.lateRequestTime }
 
     func createInstance(for sandbox: SandboxID, from spec: InstanceSpec) -> any InstanceCreation {
         SimulatedCreation(world: world, process: process, sandbox: sandbox, spec: spec)
@@ -109,7 +114,9 @@ final class SimulatedCreation: InstanceCreation {
         world.withState { $0.checkCreation(of: sandbox) }
         return await world.perform(of: process) { [spec, sandbox] state, ending in
             if ending == .crashed, state.inject(.lateCreation, 40) {
-                let due = state.time + .milliseconds(state.random.below(10_000))
+                let due =
+                    state.time
+                    + .milliseconds(state.random.below(Int(SimulatedProvider.lateRequestTime / .milliseconds(1))))
                 state.lateRequests.append(
                     LateRequest(due: due) { _ = $0.createVM(spec, for: sandbox, isLate: true) })
                 return .failed(.cancelled)

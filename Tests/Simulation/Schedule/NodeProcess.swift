@@ -18,7 +18,7 @@ final class NodeProcess {
     /// Whether all tasks have ended.
     var hasEnded: Bool { unfinished.withLock { $0 == 0 } }
 
-    init(id: Int, world: World, defect: Defect?) {
+    init(id: Int, world: World, hasGateway: Bool, defect: Defect?) {
         self.id = id
         self.world = world
         let ports = Ports(world: world, process: id, defect: defect)
@@ -27,7 +27,7 @@ final class NodeProcess {
             clock: ports.clock,
             options: .init(
                 proxyTimeout: .seconds(60), node: "node-1", cluster: "test", orphanGraceTime: .seconds(60),
-                abandonedTimeout: .seconds(30)))
+                abandonedTimeout: .seconds(30), callersSurviveRestart: hasGateway))
         let (supervisor, sweeps) = (supervisor, defect != .noSweep)
         main = start { await Self.run(supervisor, id, world, sweeps: sweeps) }
     }

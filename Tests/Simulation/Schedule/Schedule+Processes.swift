@@ -15,7 +15,7 @@ extension Schedule {
             state.note(.processStarts, state.processes.count - 1)
             return state.processes.count - 1
         }
-        current = NodeProcess(id: id, world: world, defect: defect)
+        current = NodeProcess(id: id, world: world, hasGateway: hasGateway, defect: defect)
     }
 
     /// Ends the process between two of its steps. What it had asked of disk and cloud may take effect.

@@ -12,8 +12,6 @@ struct SimulatedVM {
     var isBroken = false
     /// Whether an operator changed the tags.
     var isTampered = false
-    /// Whether the process that requested the VM had crashed when the VM was created.
-    var isLate = false
     /// Whether the VM belongs to another node or cluster.
     var isForeign = false
 }
@@ -41,8 +39,7 @@ extension WorldState {
         }
         let serial = makeID()
         let number = disk.directory(of: sandbox)?.number
-        cloud.vms.append(
-            SimulatedVM(name: spec.name, serial: serial, tags: spec.tags, number: number, isLate: isLate))
+        cloud.vms.append(SimulatedVM(name: spec.name, serial: serial, tags: spec.tags, number: number))
         note(isLate ? .vmCreatedLate : .vmCreated, pod(of: sandbox), serial)
         checkVMs()
         return serial

@@ -16,6 +16,8 @@ struct SimulatedDisk {
         var record: SandboxRecord?
         /// The VXLAN number in `network.json`.
         var number: Int?
+        /// Whether the boot document exists.
+        var hasDocument = false
         /// Whether a gateway has marked the sandbox as stopped.
         var hasStopMark = false
         /// Whether a write to this directory has failed, after which memory and disk may differ.

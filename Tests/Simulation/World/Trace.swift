@@ -47,6 +47,7 @@ struct Trace: Equatable {
         case notPrepared = "pod not prepared"
         case connected = "pod connected"
         case notConnected = "pod not connected"
+        case documentRemoved = "boot document removed"
         case reopened = "agent socket served again"
         case stopMarked = "stop mark written"
         case disconnected = "pod disconnected"

@@ -47,8 +47,7 @@ extension WorldState {
 
     /// Checks that a number is released only after the VM has been deleted.
     mutating func checkRelease(of sandbox: SandboxID) {
-        // A VM that was created after its deletion has an orphan's fate, and the node does not know its number.
-        let vm = cloud.vms.first { $0.tags[InstanceTags.sandbox] == sandbox.rawValue && !$0.isTampered && !$0.isLate }
+        let vm = cloud.vms.first { $0.tags[InstanceTags.sandbox] == sandbox.rawValue && !$0.isTampered }
         let pod = pod(of: sandbox)
         check(
             .numberHeldUntilDeletion, vm == nil,

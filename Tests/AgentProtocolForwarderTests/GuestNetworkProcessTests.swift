@@ -125,7 +125,7 @@ extension RealNamespaces {
                     "\"worker-node-ip\": \"10.0.0.1/24\"", "\"worker-node-ip\": \"127.0.0.1/8\"",
                     "not the address of a host"
                 ),
-                ("\"further-routes\": [", "many routes", "a pod may have 1024"),
+                ("\"routes\": [", "many routes", "a pod may have 1024"),
                 ("\"gw\": \"10.244.1.1\"", "\"gw\": \"10.99.0.1\"", "The route to"),
                 ("\"gw\": \"10.244.1.1\"", "\"gw\": \"169.254.169.254\"", "the pod's network needs 169.254.169.254"),
             ])

@@ -136,10 +136,17 @@ func (s *suite) hypervisor() error {
 	}
 	s.expect(created.AgentSocketPath != "" && len(created.AgentSocketPath) <= 107,
 		"CreateVM answers with a path that fits a socket", "%q", created.AgentSocketPath)
-	err = s.once(time.Minute, hypervisorService, "CreateVM", createRequest(id, s.other), &createVMResponse{})
-	s.expectStatus(err, codes.AlreadyExists, "a second CreateVM for the same sandbox is refused")
-	if err := s.once(time.Minute, hypervisorService, "StartVM", &idRequest{ID: id}, &empty{}); err != nil {
-		return err
+	var repeated createVMResponse
+	err = s.once(time.Minute, hypervisorService, "CreateVM", createRequest(id, s.other), &repeated)
+	s.expect(err == nil && repeated.AgentSocketPath == created.AgentSocketPath,
+		"the same CreateVM again has the same answer", "%+v, %v", repeated, err)
+	different := createRequest(id, s.other)
+	different.Annotations["io.kubernetes.cri.sandbox-name"] = "other"
+	err = s.once(time.Minute, hypervisorService, "CreateVM", different, &createVMResponse{})
+	s.expectStatus(err, codes.AlreadyExists, "another CreateVM for the same sandbox is refused")
+	for _, what := range []string{"StartVM succeeds", "StartVM of a running sandbox succeeds"} {
+		err = s.once(time.Minute, hypervisorService, "StartVM", &idRequest{ID: id}, &empty{})
+		s.expectStatus(err, codes.OK, what)
 	}
 	var info getInfoResponse
 	err = s.once(time.Minute, "podvminfo.PodVMInfo", "GetInfo", &getInfoRequest{PodName: "nginx", PodNamespace: "default"}, &info)

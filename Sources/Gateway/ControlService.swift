@@ -39,6 +39,11 @@ struct ControlService: Sendable {
             $0.pid = Int64(Process.id)
             $0.tunnels = tunnels.count
             counters.fill(&$0)
+            let sessions = tunnels.sessions.current
+            $0.suspendedSessions = sessions.suspended
+            $0.resumedSessions = sessions.resumed
+            $0.lostSessions = sessions.lost.values.reduce(0, +)
+            $0.answeredChecks = sessions.answered
         }
     }
 

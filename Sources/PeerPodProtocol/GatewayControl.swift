@@ -90,6 +90,14 @@ public struct GatewayStatus: Message {
     public var stopMarks = 0
     /// How often an adaptor has attached.
     public var attachments = 0
+    /// The agent connections that wait for a connection to their VM now.
+    public var suspendedSessions = 0
+    /// How often an agent connection has continued after a broken path to its VM.
+    public var resumedSessions = 0
+    /// The agent connections that a broken path has ended.
+    public var lostSessions = 0
+    /// The health checks that the gateway has answered for VMs out of reach.
+    public var answeredChecks = 0
 
     /// All fields unset.
     public init() {}
@@ -105,6 +113,10 @@ public struct GatewayStatus: Message {
         fields.integer(7, &resentCalls)
         fields.integer(8, &stopMarks)
         fields.integer(9, &attachments)
+        fields.integer(10, &suspendedSessions)
+        fields.integer(11, &resumedSessions)
+        fields.integer(12, &lostSessions)
+        fields.integer(13, &answeredChecks)
     }
 }
 

@@ -47,6 +47,7 @@ struct ProtoFileTests {
     private static let gateway = GatewayStatus.with {
         ($0.version, $0.generation, $0.pid, $0.tunnels) = (1, 2, 3, 4)
         ($0.waitingCalls, $0.forwardedCalls, $0.resentCalls, $0.stopMarks, $0.attachments) = (5, 6, 7, 8, 9)
+        ($0.suspendedSessions, $0.resumedSessions, $0.lostSessions, $0.answeredChecks) = (10, 11, 12, 13)
     }
     private static let tls = TunnelTLS.with {
         ($0.authority, $0.certificate, $0.key, $0.serverName) = ("a", "c", "k", "podvm-web")

@@ -42,6 +42,7 @@ private final class TestGateway: Sendable {
                     tunnels.withLock { $0[request.sandbox] = nil }
                     return Empty()
                 },
+                GatewayControl.counters.handled { _, _ in .with { ($0.stopMarks, $0.resumedSessions) = (2, 3) } },
                 GatewayControl.list.handled { _, _ in
                     .with { list in
                         list.tunnels = tunnels.withLock { $0.keys.sorted() }.map { id in
@@ -128,6 +129,21 @@ struct GatewayTunnelsTests {
             first.kill()
             let second = try scene.gateway(with: ["c"])
             try await eventually(on: scene.loop) { second.open == ["a", "b", "c"] }
+        }
+    }
+
+    @Test("have the gateway's counters among the adaptor's metrics, while it is attached")
+    func metrics() async throws {
+        try await Self.run { scene, _ in
+            let metrics = Metrics()
+            scene.tunnels.register(in: metrics)
+            let gateway = try scene.gateway()
+            try await eventually(on: scene.loop) { metrics.render().contains("peerpods_gateway_stop_marks 2\n") }
+            #expect(metrics.render().contains("peerpods_gateway_attached 1\n"))
+            #expect(metrics.render().contains("peerpods_gateway_sessions_resumed 3\n"))
+            gateway.kill()
+            try await eventually(on: scene.loop) { metrics.render().contains("peerpods_gateway_attached 0\n") }
+            #expect(!metrics.render().contains("peerpods_gateway_stop_marks 2"))
         }
     }
 

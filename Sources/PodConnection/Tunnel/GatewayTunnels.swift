@@ -25,6 +25,8 @@ package final class GatewayTunnels: TunnelHost {
         var link: Client?
         /// The gateway's last list; nil while it is not known.
         var observed: [SandboxID: Observation]?
+        /// What the gateway last said of itself; nil while this adaptor is not attached.
+        var status: GatewayStatus?
     }
 
     /// The ids of sandboxes whose StopVM the gateway has answered. Only one task may read them.
@@ -93,6 +95,23 @@ package final class GatewayTunnels: TunnelHost {
         if let client { await close(sandbox, because: reason, over: client, within: Self.closeTimeout) }
     }
 
+    /// Adds what the gateway counts. While this adaptor is not attached, only `peerpods_gateway_attached` has a value.
+    package func register(in metrics: Metrics) {
+        func gauge(_ name: String, _ help: String, _ value: @escaping @Sendable (GatewayStatus) -> Int) {
+            metrics.gauge(name, help) { [state] in state.withLock { $0.status }.map { Double(value($0)) } }
+        }
+        metrics.gauge("peerpods_gateway_attached", "Whether this adaptor is attached to the gateway.") { [state] in
+            state.withLock { $0.link == nil ? 0 : 1 }
+        }
+        gauge("peerpods_gateway_waiting_calls", "Hypervisor calls that wait for an adaptor.", \.waitingCalls)
+        gauge("peerpods_gateway_resent_calls", "Calls that were sent to another adaptor again.", \.resentCalls)
+        gauge("peerpods_gateway_stop_marks", "StopVM calls that the gateway has answered itself.", \.stopMarks)
+        gauge("peerpods_gateway_sessions_suspended", "Agent connections that wait for their VM.", \.suspendedSessions)
+        gauge("peerpods_gateway_sessions_resumed", "Agent connections that have continued.", \.resumedSessions)
+        gauge("peerpods_gateway_sessions_lost", "Agent connections that a broken path has ended.", \.lostSessions)
+        gauge("peerpods_gateway_health_answered", "Health checks answered for VMs out of reach.", \.answeredChecks)
+    }
+
     /// Returns once this adaptor is attached: then the gateway sends it the calls that wait.
     package func callersReachable() async { _ = try? await attached() }
 
@@ -118,7 +137,7 @@ package final class GatewayTunnels: TunnelHost {
     private func setLink(_ client: Client?) {
         state.withLock { state in
             state.link = client
-            if client == nil { state.observed = nil }
+            if client == nil { (state.observed, state.status) = (nil, nil) }
         }
         changes.notifyAll()
     }
@@ -164,7 +183,8 @@ extension GatewayTunnels {
             group.addTask {
                 while true {
                     let observed = try await self.list(over: client)
-                    self.state.withLock { $0.observed = observed }
+                    let status = try await client.call(GatewayControl.counters, Empty(), timeout: Self.openTimeout)
+                    self.state.withLock { ($0.observed, $0.status) = (observed, status) }
                     try await self.loop.sleep(for: Self.listInterval)
                 }
             }

@@ -89,6 +89,15 @@ check_azure_traffic() {
     python3 "$azure_specification/check_request.py" --capture "$1/all" --allow-unknown --quiet
 }
 
+# fake_azure_control ADDRESS DIRECTORY PATH: a GET of the control endpoint of the fake Azure whose state is in DIRECTORY.
+fake_azure_control() {
+    local connection
+    exec {connection}<>"/dev/tcp/${1%:*}/${1##*:}"
+    printf 'GET /control/%s HTTP/1.0\r\nAuthorization: Bearer %s\r\n\r\n' "$3" "$(<"$2/secret")" >&"$connection"
+    sed '1,/^\r$/d' <&"$connection"
+    exec {connection}>&-
+}
+
 # contains_no_simulator PROGRAM: whether a program that was built (and not stripped) has no symbol and no text that names a
 # module of Sources/Simulators. A program whose symbols cannot be read fails the check.
 contains_no_simulator() {

@@ -38,7 +38,8 @@ package enum Thread {
     /// Gives the calling thread a descriptor table of its own, which has only the standard streams. The thread then
     /// uses none of the process's descriptors, and closing them elsewhere is not delayed by this thread.
     ///
-    /// Call this only on a thread that ``run(_:)`` or ``offLoop(_:)`` started. Needs Linux 5.9.
+    /// Call this only in the body of ``run(_:)``. A thread of ``offLoop(_:)`` resumes a task afterwards, and for that it
+    /// needs the descriptors of the task's loop. Needs Linux 5.9.
     package static func leaveDescriptors() throws(SystemCallError) {
         _ = try systemCall("close_range") { clinux_own_descriptors() }
     }

@@ -20,6 +20,8 @@ release_build=(swift build -c release --static-swift-stdlib --disable-local-rpat
 # The programs of a release. The simulators are not among them.
 release_programs=(cloud-api-adaptor agent-protocol-forwarder peerpodctl)
 spdx_tools=$root/.build/peers/spdx-tools
+# The directory with the programs kubectl and helm (scripts/setup test installs them).
+kubernetes_tools=$root/.build/peers/kubernetes
 logs=$root/.build/logs
 verbose=${VERBOSE:-}
 

@@ -9,10 +9,22 @@ public enum CloudAPIAdaptorCommand {
     /// Runs the command that `arguments`, without the program's name, ask for; returns the exit status.
     public static func main(arguments: [String], environment: [String: String]) -> Int32 {
         Privileges.hideMemory()
-        return program(output: .process).run(arguments, environment: environment)
+        return run(arguments, environment: environment, output: .process)
     }
 
-    static func program(output: Program.Output) -> Program {
+    static func run(_ arguments: [String], environment: [String: String], output: Program.Output) -> Int32 {
+        let program = program(output: output)
+        guard arguments.isEmpty else { return program.run(arguments, environment: environment) }
+        do throws(ConfigurationError) {
+            let arguments = try ContainerStart.arguments(for: environment) ?? []
+            return program.run(arguments, environment: environment)
+        } catch {
+            for problem in error.problems { output.error("\(problem)\n") }
+            return program.usageStatus
+        }
+    }
+
+    private static func program(output: Program.Output) -> Program {
         Program(
             "cloud-api-adaptor", version: ProjectVersion.text,
             summary: "run each pod in a virtual machine in a cloud, for kata's remote hypervisor",

@@ -104,7 +104,7 @@ public struct Program: Sendable {
     let main: Entry?
     let output: Output
     /// The exit status for an invalid command line or environment.
-    let usageStatus: Int32
+    public let usageStatus: Int32
 
     /// Makes a program of `entries`. `main` runs if the command line names no other command.
     public init(

@@ -8,11 +8,11 @@ import Testing
 /// Runs the program, and keeps what it says.
 func run(_ arguments: [String], environment: [String: String] = [:]) -> (status: Int32, output: String, error: String) {
     let texts = Mutex((output: "", error: ""))
-    let program = CloudAPIAdaptorCommand.program(
+    let status = CloudAPIAdaptorCommand.run(
+        arguments, environment: environment,
         output: .init(
             standard: { text in texts.withLock { $0.output += text } },
             error: { text in texts.withLock { $0.error += text } }))
-    let status = program.run(arguments, environment: environment)
     return texts.withLock { (status, $0.output, $0.error) }
 }
 
@@ -24,6 +24,29 @@ struct CommandTests {
         #expect(status == 1)
         #expect(output.isEmpty)
         #expect(error.contains("Usage: cloud-api-adaptor COMMAND"))
+    }
+
+    @Test("without arguments, CLOUD_PROVIDER selects the provider, as in the Go adaptor's image")
+    func providerOfTheEnvironment() {
+        let account = [
+            "AZURE_SUBSCRIPTION_ID": "s", "AZURE_REGION": "westeurope", "AZURE_RESOURCE_GROUP": "g",
+            "AZURE_IMAGE_ID": "i", "AZURE_SUBNET_ID": "",
+        ]
+        let incomplete = run([], environment: account.merging(["CLOUD_PROVIDER": "azure"]) { $1 })
+        #expect(incomplete.status == 1)
+        #expect(incomplete.error == "AZURE_SUBNET_ID is NOT set\n")
+
+        // A bad value shows that the settings are read, because then the adaptor does not start.
+        let fake = run([], environment: ["CLOUD_PROVIDER": "azure", "FAKE_CLOUD": "true", "PROBE_PORT": "x"])
+        #expect(fake.status == 1)
+        #expect(fake.error.hasPrefix("cloud-api-adaptor azure: the value \"x\" of the environment variable PROBE_PORT"))
+
+        let other = run([], environment: ["CLOUD_PROVIDER": "libvirt"])
+        #expect(other.status == 1)
+        #expect(other.error.contains("CLOUD_PROVIDER is \"libvirt\""))
+
+        let command = run(["version"], environment: ["CLOUD_PROVIDER": "libvirt"])
+        #expect(command.status == 0)
     }
 
     @Test("help and version succeed", arguments: [["help"], ["version"], ["azure", "-help"], ["gateway", "--help"]])

@@ -22,6 +22,8 @@ release_programs=(cloud-api-adaptor agent-protocol-forwarder peerpodctl)
 spdx_tools=$root/.build/peers/spdx-tools
 # The directory with the programs kubectl and helm (scripts/setup test installs them).
 kubernetes_tools=$root/.build/peers/kubernetes
+# A virtual environment with what checks the manifests: kubernetes-validate and an evaluator of CEL.
+manifest_tools=$root/.build/peers/manifests
 logs=$root/.build/logs
 verbose=${VERBOSE:-}
 

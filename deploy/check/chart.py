@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""Renders the chart with many values, and checks what comes out.
+
+usage: chart.py HELM DIRECTORY
+
+Writes each rendering to DIRECTORY/NAME.yaml, for the checks of other programs.
+"""
+import itertools, os, re, subprocess, sys, yaml
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+CHART = f"{ROOT}/deploy/charts/peerpods"
+NAMESPACE, RELEASE = "confidential-containers-system", "one"
+MONITORING = ["--api-versions", "monitoring.coreos.com/v1/PodMonitor", "--api-versions", "monitoring.coreos.com/v1/PrometheusRule"]
+MUTATING = ["--api-versions", "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy"]
+HELM, DIRECTORY = sys.argv[1:]
+problems, renderings = [], 0
+
+def helm(values, *options, release=RELEASE):
+    command = [HELM, "template", release, CHART, "--namespace", NAMESPACE, "--include-crds"]
+    for value in values: command += ["--values", value] if value.endswith(".yaml") else ["--set-json", value]
+    return subprocess.run(command + list(options), capture_output=True, text=True)
+
+def render(name, values, *options, **arguments):
+    """The objects of a rendering, by kind and name."""
+    global renderings
+    renderings += 1
+    result = helm(values, *options, **arguments)
+    if result.returncode != 0:
+        problems.append(f"{name}: {result.stderr.strip()}")
+        return {}
+    with open(f"{DIRECTORY}/{name}.yaml", "w", encoding="utf-8") as file: file.write(result.stdout)
+    objects = {}
+    for item in yaml.safe_load_all(result.stdout):
+        if not item: continue
+        key = (item["kind"], item["metadata"]["name"])
+        if key in objects: problems.append(f"{name}: {key} occurs twice")
+        objects[key] = item
+    judge(name, objects, arguments.get("release", RELEASE))
+    return objects
+
+CLUSTER_WIDE = {"ClusterRole", "ClusterRoleBinding", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding",
+                "MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding"}
+
+def judge(name, objects, release):
+    """What holds for each rendering."""
+    for (kind, title), item in objects.items():
+        metadata = item["metadata"]
+        if kind in CLUSTER_WIDE:
+            if not title.startswith(release + "-"): problems.append(f"{name}: {kind} {title} has not the release's name")
+        elif kind not in ("CustomResourceDefinition", "RuntimeClass") and metadata.get("namespace") != NAMESPACE:
+            problems.append(f"{name}: {kind} {title} is not in the release's namespace")
+        if kind != "CustomResourceDefinition" and metadata.get("labels", {}).get("app.kubernetes.io/instance") != release:
+            problems.append(f"{name}: {kind} {title} has no label with the release")
+        if kind == "ClusterRole":
+            for rule in item["rules"]:
+                wide = {"*", "delete", "deletecollection", "escalate", "bind", "impersonate"} & set(rule["verbs"])
+                if wide: problems.append(f"{name}: ClusterRole {title} has {wide}")
+                if "secrets" in rule.get("resources", []) and set(rule["verbs"]) != {"get"}:
+                    problems.append(f"{name}: ClusterRole {title} reads more than single Secrets")
+    adaptor = objects.get(("DaemonSet", "cloud-api-adaptor-daemonset"))
+    if not adaptor: return problems.append(f"{name}: there is no DaemonSet of the adaptor")
+    if adaptor["spec"]["selector"] != {"matchLabels": {"app": "cloud-api-adaptor"}}:
+        problems.append(f"{name}: the selector differs from upstream's")
+    container = adaptor["spec"]["template"]["spec"]["containers"][0]
+    if "ports" in container: problems.append(f"{name}: a declared port prevents a surge")
+    mounted = {mount["name"] for mount in container["volumeMounts"]}
+    if mounted != {volume["name"] for volume in adaptor["spec"]["template"]["spec"]["volumes"]}:
+        problems.append(f"{name}: volumes and mounts differ")
+    needed = {source.get("name") for entry in container["envFrom"] for source in entry.values()}
+    missing = {item for item in needed if ("ConfigMap", item) not in objects and ("Secret", item) not in objects} - EXISTING
+    if missing: problems.append(f"{name}: the adaptor needs {missing}, which the chart does not create")
+
+EXISTING = {"existing-secret"}
+
+def require(condition, text):
+    if not condition: problems.append(text)
+
+def refuses(name, values, words):
+    global renderings
+    renderings += 1
+    result = helm(values)
+    require(result.returncode != 0 and words in result.stderr, f"{name}: not refused with '{words}': {result.stderr.strip()[:300]}")
+
+azure, fake, upstream = f"{CHART}/values-azure.yaml", f"{CHART}/values-fake.yaml", f"{ROOT}/deploy/check/upstream-values.yaml"
+
+# Each option by itself, and then pairs of those that change the same objects.
+options = {
+    "in-process": ['gateway.mode="inProcess"'],
+    "no-pull-secrets": ["rbac.pullSecrets=false"],
+    "no-node-policy": ["nodePolicy.enabled=false"],
+    "sizing": ["sizingPolicy.enabled=true"],
+    "runtime-class": ["runtimeClass.create=true", "runtimeClass.countsPodVM=true"],
+    "trusted-ca": ['trustedCA.configMapName="trusted-ca"'],
+    "proxy": ['proxy.httpsProxy="http://proxy:3128"', 'proxy.noProxy=".svc"'],
+    "openshift": ["openshift.enabled=true"],
+    "no-network-policy": ["networkPolicy.enabled=false"],
+    "metrics": ["metrics.enabled=true"],
+    "metrics-bare": ["metrics.enabled=true", "metrics.podMonitor.enabled=false", "metrics.alerts.enabled=false", "metrics.dashboard.enabled=false"],
+    "peer-pod-test": ["tests.peerPod.enabled=true", 'tests.peerPod.command=["true"]'],
+    "privileged": ["daemonset.privileged=true"],
+    "digest": ['image.digest="sha256:' + 64 * "0" + '"', 'image.pullSecrets=["registry"]'],
+    "create-secrets": ['secrets.mode="create"'],
+    "existing-secret": ['secrets.existingSecretName="existing-secret"'],
+    "certificates": ['providerConfigs.azure.CACERT_FILE="/etc/certificates/ca.crt"', 'secrets.mode="create"', 'secrets.tlsCerts.caCert="x"'],
+    "bare-pods": ['daemonset.nodeSelector=null', 'daemonset.tolerations=[]', 'daemonset.priorityClassName=""'],
+}
+for base, values in (("azure", azure), ("fake", fake), ("upstream", upstream)):
+    render(base, [values])
+for option, values in options.items(): render(f"azure-{option}", [azure] + values, *MONITORING, *MUTATING)
+for first, second in itertools.combinations(["in-process", "openshift", "metrics", "certificates", "trusted-ca"], 2):
+    render(f"azure-{first}-{second}", [azure] + options[first] + options[second], *MONITORING, *MUTATING)
+render("everything", [azure] + sum((values for name, values in options.items() if not name.startswith("no-")), []), *MONITORING, *MUTATING)
+
+# What upstream documents is accepted, and reaches the adaptor.
+with open(upstream, encoding="utf-8") as file: documented = yaml.safe_load(file)["providerConfigs"]["azure"]
+data = render("upstream-keys", [upstream] + [f'providerConfigs.azure.{key}="probe-{key}"' for key in documented
+                                             if key not in ("PROBE_PORT",)])[("ConfigMap", "peer-pods-cm")]["data"]
+for key in documented: require(data.get(key) == f"probe-{key}", f"upstream's key {key} does not reach the ConfigMap")
+require(data["CLOUD_PROVIDER"] == "azure", "CLOUD_PROVIDER does not reach the ConfigMap")
+data = render("upstream-empty", [upstream, 'providerConfigs.azure.PEERPODS_LIMIT_PER_NODE=""', 'limit="7"', 'tlsProfile.minVersion="VersionTLS13"'])[
+    ("ConfigMap", "peer-pods-cm")]["data"]
+require(data["PEERPODS_LIMIT_PER_NODE"] == "7", "the value limit does not reach the ConfigMap")
+require(data["TLS_MIN_VERSION"] == "VersionTLS13", "the value tlsProfile does not reach the ConfigMap")
+
+# Two releases share no cluster-wide object.
+first, second = render("release-one", [azure]), render("release-two", [azure], release="two")
+shared = {key for key in first if key in second and key[0] in CLUSTER_WIDE}
+require(not shared, f"two releases share {shared}")
+
+# Optional parts are there when they are wanted, and only then.
+plain, whole = render("azure-plain", [azure]), render("azure-whole", [azure, "metrics.enabled=true"], *MONITORING)
+for key in (("PodMonitor", "one-cloud-api-adaptor"), ("PrometheusRule", "one-cloud-api-adaptor"), ("ConfigMap", "one-dashboard")):
+    require(key in whole and key not in plain, f"{key} does not follow metrics.enabled")
+require(("PodMonitor", "one-cloud-api-adaptor") not in render("no-operator", [azure, "metrics.enabled=true"]), "a PodMonitor without its operator")
+require("RUNBOOK" not in str(whole), "a runbook link was not replaced")
+environment = plain[("DaemonSet", "cloud-api-adaptor-daemonset")]["spec"]["template"]["spec"]["containers"][0]["env"]
+require({"GATEWAY", "NODE_NAME", "POD_UID", "POD_NAMESPACE"} <= {entry["name"] for entry in environment}, "variables of the adaptor are missing")
+require(("DaemonSet", "cloud-api-adaptor-gateway") in plain, "there is no gateway")
+inside = render("in-process", [azure, 'gateway.mode="inProcess"'])
+require(("DaemonSet", "cloud-api-adaptor-gateway") not in inside, "a gateway beside the one in the process")
+require("GATEWAY" not in str(inside[("DaemonSet", "cloud-api-adaptor-daemonset")]), "GATEWAY is set with the gateway in the process")
+
+# Errors that the schema or the chart finds.
+refuses("typing error in a value", [azure, "gatway.mode=1"], "gatway")
+refuses("typing error in a key", [azure, 'providerConfigs.azure.AZURE_REGIO="x"'], "AZURE_REGIO")
+refuses("secret in the ConfigMap", [azure, 'providerConfigs.azure.AZURE_CLIENT_SECRET="x"'], "AZURE_CLIENT_SECRET")
+refuses("another provider", [azure, 'provider="libvirt"'], "provider")
+refuses("no account", [], "providerConfigs.azure.AZURE_SUBSCRIPTION_ID is not set")
+refuses("an account without an image", [azure, 'providerConfigs.azure.AZURE_IMAGE_ID=""'], "AZURE_IMAGE_ID is not set")
+refuses("an older cluster", [azure, "sizingPolicy.enabled=true"], "MutatingAdmissionPolicy")
+
+for problem in problems: print(f"error: {problem}")
+print(f"{renderings} renderings: checked, {len(problems)} errors")
+sys.exit(1 if problems else 0)

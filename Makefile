@@ -1,7 +1,8 @@
 # The tasks of this repository. Each target calls a script; "scripts/NAME --help" explains the options.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup hooks build test demo lint format words docs bench fuzz simulate soak ci release sbom reproducible clean
+.PHONY: help setup hooks build test demo lint format words docs deploy bench fuzz simulate soak ci release images sbom
+.PHONY: reproducible clean
 
 help: ## List the targets
 	@sed -n -E 's/^([a-z]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -33,6 +34,9 @@ words: ## Check the words alone
 docs: ## Check that the documents name only what exists
 	scripts/docs
 
+deploy: ## Check the chart, the manifests, the alerts and the policies
+	scripts/check-deploy
+
 bench: ## Measure, and report the figures that moved beyond their tolerance
 	scripts/bench
 
@@ -50,6 +54,9 @@ ci: ## Run everything that a change must pass
 
 release: ## Build the production set into dist/
 	scripts/release
+
+images: ## Build the container images into dist/images (as root)
+	scripts/images
 
 sbom: ## Write the software bill of materials of the release programs
 	scripts/sbom --output dist/cloud-api-adaptor.spdx.json

@@ -140,6 +140,15 @@ inside = render("in-process", [azure, 'gateway.mode="inProcess"'])
 require(("DaemonSet", "cloud-api-adaptor-gateway") not in inside, "a gateway beside the one in the process")
 require("GATEWAY" not in str(inside[("DaemonSet", "cloud-api-adaptor-daemonset")]), "GATEWAY is set with the gateway in the process")
 
+# The fake Azure runs on nodes without labels, and its VMs are not limited.
+simulated = render("simulated", [fake])
+adaptor = simulated[("DaemonSet", "cloud-api-adaptor-daemonset")]["spec"]["template"]["spec"]
+require(adaptor["nodeSelector"] == {"kubernetes.io/os": "linux"}, f"the fake's node selector is {adaptor['nodeSelector']}")
+require("limits" not in adaptor["containers"][0]["resources"], "the fake's VMs have a limit")
+require("scheduling" not in simulated[("RuntimeClass", "kata-remote")], "the fake's RuntimeClass selects nodes")
+test = simulated[("Pod", "one-test-adaptor")]["spec"]
+require(test["nodeSelector"] == adaptor["nodeSelector"] and "run" in test["containers"][0]["command"], "the fake's test does not run a pod beside an adaptor")
+
 # Errors that the schema or the chart finds.
 refuses("typing error in a value", [azure, "gatway.mode=1"], "gatway")
 refuses("typing error in a key", [azure, 'providerConfigs.azure.AZURE_REGIO="x"'], "AZURE_REGIO")

@@ -85,7 +85,8 @@ let package = Package(
 
         // 2: domain
         module("PodVMLifecycle", ["Encoding", "JSON", "LinuxIO", "Telemetry"]),
-        module("PodVMBoot", ["CYAML", "CZlib", "Encoding", "JSON", "LinuxIO", "PodNetwork", "Telemetry"]),
+        module("MeasuredBoot", ["Encoding", "JSON", "LinuxIO", "TLS"]),
+        module("PodVMBoot", ["CYAML", "CZlib", "Encoding", "JSON", "LinuxIO", "PodNetwork", "TLS", "Telemetry"]),
         module("KataProtocol", ["TTRPC"]),
         module("AgentHealth", ["AgentTunnel", "KataProtocol", "TTRPC"]),
         module("PeerPodProtocol", ["AgentTunnel", "LinuxIO", "PodNetwork", "TLS", "TTRPC", "Telemetry"]),
@@ -129,8 +130,8 @@ let package = Package(
         module(
             "PeerPodControl",
             [
-                "AzurePreflight", "AzureProvider", "Configuration", "HTTPTransport", "JSON", "KataProtocol", "LinuxIO",
-                "PodNetwork",
+                "AzurePreflight", "AzureProvider", "Configuration", "HTTPTransport", "JSON", "Encoding", "KataProtocol", "LinuxIO",
+                "MeasuredBoot", "PodNetwork", "PodVMBoot",
                 "PodVMLifecycle", "TTRPC", "Telemetry", "PeerPodProtocol",
             ]),
         program("cloud-api-adaptor", runs: "CloudAPIAdaptor"),

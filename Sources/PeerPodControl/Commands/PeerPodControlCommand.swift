@@ -40,6 +40,21 @@ public enum PeerPodControlCommand {
                 .init("check azure", CheckOptions.command) { options, _, _ in
                     CheckCommand(options: options, output: output).run()
                 },
+                .init("reference-values", ReferenceValuesOptions.command) {
+                    options, operands, _ throws(ConfigurationError) in
+                    let image = try oneImage(operands)
+                    return ReferenceValuesCommand(options: options, image: image, output: output).run()
+                },
+                .init("image uki", KernelImageOptions.command) { options, _, _ throws(ConfigurationError) in
+                    guard options.problems.isEmpty else { throw ConfigurationError(options.problems) }
+                    return KernelImageCommand(options: options, output: output).run()
+                },
+                .init("image vhd-footer", DiskFooterOptions.command) {
+                    options, operands, _ throws(ConfigurationError) in
+                    guard !options.output.isEmpty else { throw ConfigurationError(["give -output"]) }
+                    let image = try oneImage(operands)
+                    return DiskFooterCommand(options: options, image: image, output: output).run()
+                },
                 .init(
                     "fake-azure", summary: "has moved to the program fake-azure",
                     unavailable: """
@@ -48,5 +63,12 @@ public enum PeerPodControlCommand {
                         """),
             ],
             usageStatus: ExitStatus.failure, output: output)
+    }
+
+    private static func oneImage(_ operands: [String]) throws(ConfigurationError) -> String {
+        guard let image = operands.first, operands.count == 1 else {
+            throw ConfigurationError(["name one disk image"])
+        }
+        return image
     }
 }

@@ -273,7 +273,8 @@ let package = Package(
             name: "NetworkRig", dependencies: ["LinuxIO", "PodNetwork"], path: "Tests/NetworkRig",
             swiftSettings: strict),
         tests("PodNetworkTests", ["LinuxIO", "NetworkRig", "PacketFilter", "PodNetwork"]),
-        tests("PodVMBootTests", ["LinuxIO", "PodNetwork", "PodVMBoot", "Telemetry"]),
+        tests("MeasuredBootTests", ["Encoding", "LinuxIO", "MeasuredBoot", "TestSupport"]),
+        tests("PodVMBootTests", ["Encoding", "LinuxIO", "PodNetwork", "PodVMBoot", "Telemetry", "TestSupport"]),
         tests(
             "PeerPodControlTests",
             [

@@ -332,6 +332,7 @@ case "fuzz":
         .target(name: "Fuzzing", dependencies: ["CFuzzer"], path: "Fuzz/Sources/Fuzzing", swiftSettings: strict),
         fuzzer("FrameDecoderFuzzer", of: "TTRPC"),
         fuzzer("ProtobufFuzzer", of: "TTRPC"),
+        fuzzer("DiskImageFuzzer", of: "MeasuredBoot"),
         fuzzer("SessionFuzzer", of: "AgentHealth", "AgentTunnel"),
         fuzzer("EnvelopeFuzzer", of: "TTRPC"),
         fuzzer("MessageFuzzer", of: "KataProtocol", "PeerPodProtocol", "TTRPC"),

@@ -1,9 +1,7 @@
 internal import LinuxIO
 
-/// Reads ranges of a disk image.
-///
-/// - Throws: The second conformer is a part of another disk, so the errors of a file pass through.
-protocol DiskReader: Sendable {
+/// Reads ranges of a disk image: a file, a part of another disk, or bytes in a test.
+package protocol DiskReader: Sendable {
     /// The size in bytes.
     var size: Int64 { get }
 
@@ -24,20 +22,6 @@ struct DiskPart<Whole: DiskReader>: DiskReader {
             throw ImageError("the partition", "\(count) bytes at \(offset) are outside of its \(size) bytes")
         }
         return try whole.read(count, at: start + offset)
-    }
-}
-
-/// A disk in memory.
-struct DiskInMemory: DiskReader {
-    let bytes: [UInt8]
-
-    var size: Int64 { Int64(bytes.count) }
-
-    func read(_ count: Int, at offset: Int64) throws(ImageError) -> [UInt8] {
-        guard let offset = Int(exactly: offset), let slice = Bytes(bytes).slice(at: offset, count) else {
-            throw ImageError("the disk", "\(count) bytes at \(offset) are outside of its \(size) bytes")
-        }
-        return Array(slice)
     }
 }
 

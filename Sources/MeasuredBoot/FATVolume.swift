@@ -1,7 +1,7 @@
 /// A FAT12, FAT16 or FAT32 volume, as an EFI system partition has it (Microsoft's "FAT File System Specification").
 ///
 /// It reads names, directories and files. All numbers come from the volume, so each chain of clusters is bounded.
-struct FATVolume<Disk: DiskReader>: Sendable {
+package struct FATVolume<Disk: DiskReader>: Sendable {
     /// An entry of a directory.
     struct Entry: Equatable, Sendable {
         /// The long name, or the short one if there is no long name.
@@ -33,7 +33,7 @@ struct FATVolume<Disk: DiskReader>: Sendable {
     /// Reads a volume's geometry and its first table.
     ///
     /// - Throws: ``ImageError`` when the volume is not FAT, or its geometry is impossible.
-    init(_ disk: Disk) throws(ImageError) {
+    package init(_ disk: Disk) throws(ImageError) {
         func malformed(_ reason: String) -> ImageError {
             ImageError("the EFI system partition", "it is not a FAT volume: \(reason)", advice: "make the image again")
         }
@@ -85,7 +85,7 @@ struct FATVolume<Disk: DiskReader>: Sendable {
     /// The content of a file; nil if there is none.
     ///
     /// - Throws: ``ImageError`` when the file is damaged, or has more than `limit` bytes.
-    func read(_ path: [String], limit: Int) throws(ImageError) -> [UInt8]? {
+    package func read(_ path: [String], limit: Int) throws(ImageError) -> [UInt8]? {
         guard let name = path.last,
             let entry = try list(path.dropLast())?.first(where: { !$0.isDirectory && $0.hasName(name) })
         else { return nil }

@@ -1,7 +1,7 @@
 internal import Encoding
 
 /// A GUID partition table (UEFI specification, "GUID Partition Table (GPT) Disk Layout") with sectors of 512 bytes.
-struct PartitionTable: Equatable, Sendable {
+package struct PartitionTable: Equatable, Sendable {
     /// A partition of a disk.
     struct Partition: Equatable, Sendable {
         /// The type, as 16 bytes in the order of the disk.
@@ -36,7 +36,7 @@ struct PartitionTable: Equatable, Sendable {
     ///
     /// - Throws: ``ImageError`` when there is none, a checksum is wrong, or partitions overlap or leave the disk. A firmware
     ///   could read such a table differently.
-    init(of disk: some DiskReader) throws(ImageError) {
+    package init(of disk: some DiskReader) throws(ImageError) {
         func malformed(_ reason: String) -> ImageError {
             ImageError("the partition table", reason, advice: "make the image again")
         }

@@ -1,7 +1,7 @@
 internal import TLS
 
 /// The top of a dm-verity hash tree on a partition (cryptsetup's "Verity On-Disk Format", version 1).
-struct VerityTree: Equatable, Sendable {
+package struct VerityTree: Equatable, Sendable {
     /// The root hash: the hash of the salt and of the tree's first block.
     let rootHash: [UInt8]
     /// The number of data blocks that the tree covers.
@@ -12,7 +12,7 @@ struct VerityTree: Equatable, Sendable {
     /// Reads a partition; nil if it has no superblock of dm-verity.
     ///
     /// - Throws: ``ImageError`` when the superblock is damaged or of another kind; ``TLSError`` from OpenSSL.
-    init?(on disk: some DiskReader) throws {
+    package init?(on disk: some DiskReader) throws {
         guard disk.size >= 512 else { return nil }
         let superblock = Bytes(try disk.read(512, at: 0))
         guard superblock.slice(at: 0, 8).map({ Array($0) }) == Array("verity".utf8) + [0, 0] else { return nil }

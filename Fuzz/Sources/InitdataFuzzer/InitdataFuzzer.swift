@@ -13,6 +13,9 @@ struct InitdataFuzzer {
 
     private static func examine(_ initdata: Initdata) {
         require(initdata.text.count <= Initdata.sizeLimit)
+        if let content = try? InitdataContent(initdata) {
+            require((try? content.digest().count) == content.algorithm.size)
+        }
         require(
             (try? Initdata(packed: initdata.packed)) == initdata,
             "\(initdata.text.count) bytes are not the same after packing")

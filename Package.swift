@@ -343,7 +343,11 @@ case "fuzz":
         fuzzer(
             "HypervisorFuzzer", of: "KataProtocol", "LinuxIO", "PeerPodProtocol", "PodVMLifecycle", "RemoteHypervisor",
             "TTRPC"),
-        fuzzer("AzureAnswerFuzzer", of: "AzureProvider", "HTTPTransport"),
+        fuzzer("AzureAnswerFuzzer", of: "AzureAnswerReading", "HTTPTransport"),
+        // The provider's readers are internal, so scripts/fuzz builds with -enable-testing. The provider's tests have this folder, too.
+        .target(
+            name: "AzureAnswerReading", dependencies: ["AzureProvider", "HTTPTransport", "JSON", "Telemetry"],
+            path: "Tests/AzureProviderTests/Reading", swiftSettings: strict),
         fuzzer("BootDocumentFuzzer", of: "PodVMBoot"),
         fuzzer("CloudConfigFuzzer", of: "PodVMBoot"),
         fuzzer("InitdataFuzzer", of: "PodVMBoot"),

@@ -1,4 +1,4 @@
-internal import AzureProvider
+internal import AzureAnswerReading
 internal import Fuzzing
 internal import HTTPTransport
 

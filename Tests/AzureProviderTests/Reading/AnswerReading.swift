@@ -1,24 +1,27 @@
-public import HTTPTransport
+@testable internal import AzureProvider
+package import HTTPTransport
 internal import JSON
+internal import Telemetry
 
 /// An answer, read by each of our readers of Azure's answers in turn: as a token and its refusal, as a page of a list,
 /// as an operation's state, as an error, and as a rate limit.
 ///
-/// For fuzzing: it sends nothing, and reports the results of all readers.
-public struct AnswerReading: Sendable {
+/// For the fuzzer AzureAnswerFuzzer, which builds this folder as a module of its own, and for tests: it sends nothing, and reports
+/// the results of all readers.
+package struct AnswerReading: Sendable {
     /// All text that would be part of an error or a log line.
-    public private(set) var texts: [String] = []
+    package private(set) var texts: [String] = []
     /// The links that would be followed, with the token.
-    public private(set) var links: [String] = []
+    package private(set) var links: [String] = []
     /// The time for which the token would be used, in seconds.
-    public private(set) var tokenLife: Double?
+    package private(set) var tokenLife: Double?
     /// The wait of the client before the next call, in seconds.
-    public private(set) var pause: Double?
+    package private(set) var pause: Double?
     /// The number of a list's elements.
-    public private(set) var elements = 0
+    package private(set) var elements = 0
 
     /// Reads an answer that a server at `endpoint` may have sent.
-    public init(_ response: HTTPResponse, endpoint: String) {
+    package init(_ response: HTTPResponse, endpoint: String) {
         readToken(response)
         texts.append(RequestIDs(response.headers, client: "").description)
         pause = ARMPause.advised(response.headers).map { $0 / .seconds(1) }

@@ -40,9 +40,9 @@ private enum Nesting {
     @TaskLocal static var isInLoop = false
 }
 
-/// How many tests' loops run at once. PEERPODS_TEST_LOOPS sets another number: with 8 the tests without root take half the time.
-/// The default is 2, because libnftables cannot use a descriptor above 1,023 (select), and some tests open thousands.
-private let loops = AsyncSemaphore(Environment.all["PEERPODS_TEST_LOOPS"].flatMap { Int($0) } ?? 2)
+/// How many tests' loops run at once; PEERPODS_TEST_LOOPS sets another number. With two, the processors are idle while tests wait for
+/// processes.
+private let loops = AsyncSemaphore(Environment.all["PEERPODS_TEST_LOOPS"].flatMap { Int($0) } ?? 4)
 
 /// Runs `body` while `services` run beside it, which are cancelled when the body has returned.
 package func alongside(

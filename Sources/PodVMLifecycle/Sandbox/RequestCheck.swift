@@ -55,15 +55,21 @@ struct RequestCheck {
 
     private var requirementsFault: String? {
         let wanted = request.requirements
-        for (what, text) in [("machine type", wanted.machineType), ("image", wanted.image)] {
-            guard let text else { continue }
-            if text.isEmpty || text.utf8.count > Self.referenceLimit || text.utf8.contains(where: { $0 < 0x20 }) {
-                return "the \(what) asked for is empty, too long or has control characters."
-            }
-        }
-        for (what, number) in [("vCPUs", wanted.vcpus), ("memory", wanted.memoryMiB), ("GPUs", wanted.gpus)] {
-            if let number, number < 1 { return "\(number) \(what) were asked for; leave it out or ask for 1 or more." }
+        return referenceFault("machine type", wanted.machineType) ?? referenceFault("image", wanted.image)
+            ?? numberFault("vCPUs", wanted.vcpus) ?? numberFault("memory", wanted.memoryMiB)
+            ?? numberFault("GPUs", wanted.gpus)
+    }
+
+    private func referenceFault(_ what: String, _ text: String?) -> String? {
+        guard let text else { return nil }
+        if text.isEmpty || text.utf8.count > Self.referenceLimit || text.utf8.contains(where: { $0 < 0x20 }) {
+            return "the \(what) asked for is empty, too long or has control characters."
         }
         return nil
+    }
+
+    private func numberFault(_ what: String, _ number: Int?) -> String? {
+        guard let number, number < 1 else { return nil }
+        return "\(number) \(what) were asked for; leave it out or ask for 1 or more."
     }
 }

@@ -26,6 +26,7 @@ package struct SessionFrame: Equatable, Sendable {
     /// The most bytes of payload.
     package static let payloadLimit = 256 << 10
 
+    /// What the frame carries or asks for.
     package let kind: Kind
     /// The length of a data frame's payload, the reason of ``Kind/close``, otherwise 0.
     package let value: Int

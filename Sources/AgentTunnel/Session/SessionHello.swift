@@ -28,7 +28,9 @@ package struct SessionHello: Equatable, Sendable {
     /// Bytes of the message.
     package static let size = 25
 
+    /// Whether the session begins or continues.
     package let request: Request
+    /// The session that begins or continues.
     package let id: SessionID
     /// The bytes of the agent's direction that the node has received; 0 for a new session.
     package let received: UInt64
@@ -77,6 +79,7 @@ package struct SessionAnswer: Equatable, Sendable {
     /// Bytes of the message.
     package static let size = 9
 
+    /// Whether the node may use the session, and if not, why.
     package let outcome: Outcome
     /// The bytes of the client's direction that the VM's end has received, if it has accepted.
     package let received: UInt64

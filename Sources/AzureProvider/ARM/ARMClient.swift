@@ -10,8 +10,10 @@ package import Telemetry
 /// safe. It ends with an answer of 2xx, or an error that has ARM's message and ids. All of it happens in the caller's
 /// task: after a call has returned, it sends nothing.
 package final class ARMClient: Sendable {
+    /// The subscription, resource group and region of all calls.
     package let account: AzureAccount
     let sender: any HTTPSender
+    /// The source of the token that each call carries.
     package let credential: TokenSource
     let clock: any LifecycleClock
     let logger: Logger
@@ -19,6 +21,8 @@ package final class ARMClient: Sendable {
     let throttle: ARMThrottle
     let limits = ARMLimits()
 
+    /// A client that sends with `sender` and takes its tokens from `credential`; `metrics` gets the number of calls and
+    /// retries.
     package init(
         _ account: AzureAccount, sender: any HTTPSender, credential: TokenSource, clock: any LifecycleClock,
         logger: Logger, metrics: Metrics

@@ -1,5 +1,6 @@
 /// Why a call to Azure Resource Manager, or the operation that it began, did not succeed.
 package struct ARMError: Error, Sendable, CustomStringConvertible {
+    /// How far the call came, which decides whether it may be sent again.
     package enum Kind: Hashable, Sendable {
         /// ARM answered, with this status.
         case refused(status: Int)
@@ -13,9 +14,11 @@ package struct ARMError: Error, Sendable, CustomStringConvertible {
         case malformed
         /// There is no token for the call.
         case credential
+        /// The task of the call was cancelled.
         case cancelled
     }
 
+    /// How far the call came.
     package var kind: Kind
     /// The operation and its object: `PUT virtualMachines/podvm-x`.
     package var operation: String
@@ -27,10 +30,12 @@ package struct ARMError: Error, Sendable, CustomStringConvertible {
     package var target: String?
     /// The last of the nested details, which is the root cause.
     package var innermost: (code: String, message: String)?
+    /// The ids by which Azure support finds the call.
     package var ids = RequestIDs()
     /// The wait before the next call that ARM asks for.
     package var retryAfter: Duration?
 
+    /// An error of the operation that is named `PUT virtualMachines/podvm-x` in messages; `code` is ARM's, or empty.
     package init(_ kind: Kind, during operation: String, code: String = "", _ message: String) {
         self.kind = kind
         self.operation = operation
@@ -87,10 +92,12 @@ package struct RequestIDs: Equatable, Sendable, CustomStringConvertible {
     /// This client's id: one for a call and all its tries.
     package var client: String?
 
+    /// No ids: nothing was sent.
     package init() {}
 
     var isEmpty: Bool { request == nil && correlation == nil && routing == nil && client == nil }
 
+    /// The known ids, such as `request id 3fa8, correlation id 91bc`; empty without any.
     package var description: String {
         [("request id", request), ("correlation id", correlation), ("routing id", routing), ("client id", client)]
             .compactMap { name, id in id.map { "\(name) \($0)" } }.joined(separator: ", ")

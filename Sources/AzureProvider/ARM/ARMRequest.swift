@@ -7,15 +7,18 @@ package struct ARMRequest: Sendable {
     package var method: String
     /// The path from the root, percent-encoded: `/subscriptions/...`.
     package var path: String
+    /// The version of the API, a date such as `2024-07-01`: see ``APIVersion``.
     package var apiVersion: String
     /// The parameters in addition to the api-version, not yet encoded.
     package var query: [(name: String, value: String)] = []
     /// The header fields in addition to those of every call.
     package var headers: HTTPHeaders = [:]
+    /// The document to send; nil: no body.
     package var body: JSONValue?
     /// The time limit of one try.
     package var timeLimit = Duration.seconds(60)
 
+    /// A call of `path`, which starts with `/` and has no query.
     package init(_ method: String, _ path: String, apiVersion: String, body: JSONValue? = nil) {
         self.method = method
         self.path = path
@@ -39,7 +42,9 @@ package struct ARMRequest: Sendable {
 
 /// An answer of ARM: always a 2xx.
 package struct ARMAnswer: Sendable {
+    /// The HTTP status, 200 to 299.
     package var status: Int
+    /// The header fields of the answer.
     package var headers: HTTPHeaders
     /// Nil when there was no body.
     package var body: JSONValue?
@@ -48,6 +53,7 @@ package struct ARMAnswer: Sendable {
     /// This client's id, which reads of the operation carry, too.
     package var clientRequestID: String?
 
+    /// An answer with an optional document as its body.
     package init(status: Int, headers: HTTPHeaders = [:], body: JSONValue? = nil, requestID: String? = nil) {
         self.status = status
         self.headers = headers

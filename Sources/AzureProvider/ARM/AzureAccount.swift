@@ -1,11 +1,15 @@
 /// The subscription, resource group and region that this adaptor uses, and the paths of resources in them.
 package struct AzureAccount: Sendable {
+    /// The id of the subscription, a UUID.
     package let subscriptionID: String
+    /// The name of the resource group in which the VMs are created.
     package let resourceGroup: String
+    /// The region of the VMs, such as `eastus`.
     package let region: String
     /// The endpoints of the cloud, or those of the options.
     package let endpoints: AzureEndpoints
 
+    /// The account and the endpoints of the options.
     package init(_ options: AzureOptions) {
         subscriptionID = options.subscriptionID
         resourceGroup = options.resourceGroup

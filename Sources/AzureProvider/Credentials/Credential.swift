@@ -23,6 +23,7 @@ enum TokenUrgency: Sendable {
 
 /// The token that a call to ARM carries.
 package struct AccessToken: Sendable {
+    /// The text after `Bearer`.
     package let value: Secret<String>
     /// The end by this process's monotonic clock, counted from the request: no wall clock has to be right.
     package let expires: ContinuousClock.Instant
@@ -43,6 +44,7 @@ package struct AccessToken: Sendable {
 
 /// Why no token is available.
 package struct CredentialError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The part that failed; it decides whether another request may succeed.
     package enum Kind: Hashable, Sendable {
         /// A setting or a file is missing.
         case incomplete
@@ -52,16 +54,20 @@ package struct CredentialError: Error, Equatable, Sendable, CustomStringConverti
         case unreachable
         /// The answer is not a token.
         case malformed
+        /// The task that requested the token was cancelled.
         case cancelled
     }
 
+    /// The part that failed.
     package var kind: Kind
     /// `AADSTS7000215`, `invalid_client`, or empty.
     package var code: String
     /// What failed, for which object, why, and what to do. It has no secret.
     package var description: String
+    /// The wait before the next request that the token server asks for; nil: it names none.
     package var retryAfter: Duration?
 
+    /// An error; `description` must have no secret.
     package init(_ kind: Kind, code: String = "", _ description: String) {
         self.kind = kind
         self.code = code

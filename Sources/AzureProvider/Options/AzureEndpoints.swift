@@ -53,9 +53,11 @@ extension AzureCloud {
 
 /// The URL of a service that has only a scheme, a host and maybe a port.
 package struct EndpointURL: Hashable, Sendable {
+    /// Whether the scheme is `https`.
     package let isSecure: Bool
     /// A name, or an address; an IPv6 address has brackets.
     package let host: String
+    /// The port of the URL; nil: that of the scheme.
     package let port: UInt16?
 
     /// Nil when `text` has anything else: another scheme, a path, a user, a space.

@@ -1,5 +1,6 @@
 /// Addresses that begin with the same bits: `10.1.0.0/16`, or a single address.
 package struct IPv4Range: Hashable, CustomStringConvertible {
+    /// The first address, as a number in host byte order.
     package let first: UInt32
     /// 0 to 32.
     package let length: Int
@@ -13,15 +14,18 @@ package struct IPv4Range: Hashable, CustomStringConvertible {
         first = address & Self.mask(length)
     }
 
+    /// The last address, as a number in host byte order.
     package var last: UInt32 { first | ~Self.mask(length) }
 
     /// The number of addresses.
     package var count: Int { 1 << (32 - length) }
 
+    /// Whether each address of `other` is in the range.
     package func contains(_ other: IPv4Range) -> Bool {
         length <= other.length && other.first & Self.mask(length) == first
     }
 
+    /// Whether the ranges have an address in common.
     package func overlaps(_ other: IPv4Range) -> Bool { contains(other) || other.contains(self) }
 
     /// Whether it is within the private ranges of RFC 1918.
@@ -29,6 +33,7 @@ package struct IPv4Range: Hashable, CustomStringConvertible {
         ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"].contains { IPv4Range($0)?.contains(self) == true }
     }
 
+    /// `10.1.0.0/16`; a single address has no length.
     package var description: String {
         let bytes = [24, 16, 8, 0].map { String(first >> UInt32($0) & 0xff) }.joined(separator: ".")
         return length == 32 ? bytes : "\(bytes)/\(length)"

@@ -4,7 +4,9 @@
 ///
 /// Keywords and names are compared without regard to case, as in ARM; names keep their case.
 package struct ResourceID: Sendable, CustomStringConvertible {
+    /// The id of the subscription.
     package let subscription: String
+    /// The name of the resource group.
     package let resourceGroup: String
     /// `Microsoft.Network`
     package let provider: String
@@ -45,6 +47,7 @@ package struct ResourceID: Sendable, CustomStringConvertible {
         return ResourceID(self, parts: parts.dropLast())
     }
 
+    /// The id as a path, with the case of the original names.
     package var description: String {
         "/subscriptions/\(subscription)/resourceGroups/\(resourceGroup)/providers/\(provider)"
             + parts.map { "/\($0.type)/\($0.name)" }.joined()

@@ -5,6 +5,7 @@ package import JSON
 package struct SizeCatalog: Sendable {
     private let sizes: [String: VMSize]
 
+    /// Of two sizes whose names differ only in case, the first one counts.
     package init(_ sizes: [VMSize] = []) {
         self.sizes = Dictionary(sizes.map { ($0.name.lowercased(), $0) }, uniquingKeysWith: { first, _ in first })
     }
@@ -16,6 +17,7 @@ package struct SizeCatalog: Sendable {
         self.init(sizes)
     }
 
+    /// The number of sizes.
     package var count: Int { sizes.count }
 
     /// All sizes, the smallest first.

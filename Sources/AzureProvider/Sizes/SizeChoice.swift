@@ -12,6 +12,7 @@ package struct SizeChoice: Sendable {
 
     /// Why no size can be chosen; the pod's annotations or the configuration must change.
     package struct Refusal: Error, Equatable, CustomStringConvertible {
+        /// The size or the requirement, why it is refused, and what to change.
         package let description: String
 
         init(_ description: String) { self.description = description }
@@ -28,6 +29,7 @@ package struct SizeChoice: Sendable {
 
     private var defaultSize: String { options.instanceSize.trimmed }
 
+    /// `catalog` has the sizes of the region; nil: they could not be read.
     package init(_ options: AzureOptions, _ catalog: SizeCatalog?) {
         self.options = options
         self.catalog = catalog
@@ -129,5 +131,6 @@ package struct SizeChoice: Sendable {
 
 /// Makes tuples that contain ``VMSize`` comparable.
 extension VMSize: Comparable {
+    /// Compares by what a size offers, so that the smallest sufficient size can be chosen.
     package static func < (one: VMSize, other: VMSize) -> Bool { isSmaller(one, other) }
 }

@@ -2,14 +2,19 @@ package import JSON
 
 /// A VM size, as the resource SKUs of one region describe it.
 package struct VMSize: Hashable, Sendable {
+    /// Azure's name, such as `Standard_DC2es_v6`.
     package let name: String
     /// The quota family, which cannot be derived from the name: `standardDCEV6Family`.
     package var family = ""
+    /// The number of virtual processors.
     package var vcpus = 0
     /// Memory in whole MiB. Azure reports GB, maybe with a fraction.
     package var memoryMiB = 0
+    /// The number of GPUs.
     package var gpus = 0
+    /// The maximum number of data disks.
     package var dataDiskLimit = 0
+    /// Whether the size can have premium SSDs.
     package var hasPremiumStorage = true
     /// `TDX` or `SNP`; nil: not for confidential VMs.
     package var confidentialType: String?

@@ -115,8 +115,11 @@ extension ARMAnswer {
 package enum APIVersion {
     /// Virtual machines and usages.
     package static let compute = "2024-07-01"
+    /// Disks.
     package static let disks = "2024-03-02"
+    /// The resource SKUs of a region.
     package static let sizes = "2021-07-01"
+    /// Network interfaces, public addresses, networks and security groups.
     package static let network = "2024-03-01"
     /// The version for the network interface within a VM's body, from Azure's enumeration.
     package static let inlineNetwork = "2020-11-01"

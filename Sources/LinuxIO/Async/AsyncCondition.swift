@@ -20,6 +20,7 @@ package final class AsyncCondition: Sendable {
     /// The number of notifications. Read this value before you read the state.
     package var generation: UInt64 { state.withLock { $0.notifications } }
 
+    /// A condition without waiting tasks.
     package init() {}
 
     /// Wakes all waiting tasks.

@@ -10,6 +10,7 @@ internal import Glibc
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private var value: Value
 
+    /// Makes an unlocked lock that owns `value`.
     package init(_ value: consuming sending Value) {
         unsafe mutex = .allocate(capacity: 1)
         unsafe mutex.initialize(to: pthread_mutex_t())
@@ -23,6 +24,7 @@ internal import Glibc
         unsafe mutex.deallocate()
     }
 
+    /// Runs `body` while no other thread has the lock. `body` must not take the same lock again.
     package func withLock<Result: ~Copyable, Failure: Error>(
         _ body: (inout Value) throws(Failure) -> Result
     ) throws(Failure) -> Result {

@@ -16,6 +16,7 @@ package final class ThreadPool: Sendable {
     package let limit: Int
     private let state = Lock(State())
 
+    /// A pool of at most `limit` threads, which start when there is work.
     package init(limit: Int) { self.limit = limit }
 
     /// Runs `body` on a thread of the pool while the caller is suspended. Cancelling the caller does not stop `body`.

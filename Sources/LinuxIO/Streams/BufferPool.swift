@@ -23,6 +23,7 @@ package final class BufferPool: Sendable {
     /// The number of free blocks that the pool keeps.
     private static let idleLimit = 4
 
+    /// An empty pool, for tests; the process uses ``shared``.
     package init() {}
 
     /// Lends a block. The block returns to the pool when the result is destroyed.

@@ -56,8 +56,10 @@ package final class GatewayTunnels: TunnelHost {
         (stoppedSandboxes, stops) = AsyncStream.makeStream()
     }
 
+    /// The tunnels that the gateway reports; before its first report, those that are wanted.
     package var count: Int { state.withLock { $0.observed?.count ?? $0.wanted.count } }
 
+    /// When the sandbox's shim last used the tunnel: now if it is connected, nil if the gateway has no such tunnel.
     package func lastUse(of sandbox: SandboxID) -> ContinuousClock.Instant? {
         state.withLock { state in
             // A gateway that does not answer says nothing about the shim.
@@ -67,6 +69,8 @@ package final class GatewayTunnels: TunnelHost {
         }
     }
 
+    /// Returns once the gateway has opened the tunnel. If the gateway does not answer, tries again until the task is
+    /// cancelled.
     package func open(_ plan: TunnelPlan, for sandbox: SandboxID) async throws {
         want(plan, for: sandbox)
         while true {
@@ -85,6 +89,7 @@ package final class GatewayTunnels: TunnelHost {
     /// Notes that the tunnel is wanted: ``run()`` opens it if the gateway does not have it.
     package func reopen(_ plan: TunnelPlan, for sandbox: SandboxID) { want(plan, for: sandbox) }
 
+    /// Closes the tunnel at once if the gateway is attached, otherwise when it attaches again.
     package func close(_ sandbox: SandboxID, because reason: String) async {
         let client = state.withLock { state in
             state.wanted[sandbox] = nil
@@ -118,6 +123,8 @@ package final class GatewayTunnels: TunnelHost {
     /// The gateway keeps its tunnels when this process ends.
     package func closeAll() async -> Int { 0 }
 
+    /// Attaches to the gateway, again after each loss, and makes its tunnels those that are wanted, until the task is
+    /// cancelled.
     package func run() async {
         await link.run { client, events in
             try await self.reconcile(over: client)

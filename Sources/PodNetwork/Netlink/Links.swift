@@ -6,15 +6,20 @@ package import LinuxIO
 package struct Link: Equatable, Sendable {
     /// The parameters of a VXLAN interface.
     package struct VXLAN: Equatable, Sendable, CustomStringConvertible {
+        /// The VXLAN network identifier (VNI), 0 to 2^24-1.
         package var identifier: UInt32
+        /// The UDP port, in host byte order.
         package var port: Int
+        /// The address to which packets go without a forwarding entry; nil: none.
         package var remote: NetAddress?
+        /// The source address of outer packets; nil: the kernel chooses one.
         package var local: NetAddress?
         /// Whether each packet has its own identifier (`external`), as with Cilium.
         var isExternal: Bool
         /// The limit of learnt addresses; nil if it does not learn.
         var learningLimit: UInt32?
 
+        /// The identifier, the remote end and the port, for messages.
         package var description: String {
             "VXLAN \(identifier) to \(remote?.description ?? "any host"), UDP port \(port)"
         }
@@ -22,21 +27,27 @@ package struct Link: Equatable, Sendable {
 
     /// Its index in its namespace.
     package var index: CInt
+    /// The name in its namespace, at most 15 bytes.
     package var name: String
     /// Its alias (`ip link set dev … alias`); empty if it has none.
     package var note: String
     /// The kind, such as `veth`; empty if the kernel does not report it.
     package var kind: String
+    /// The MTU in bytes.
     package var mtu: Int
+    /// The MAC address; nil for an interface without one.
     package var hardwareAddress: LinkAddress?
+    /// Whether it was brought up (`IFF_UP`).
     package var isUp: Bool
     /// Whether it transmits packets (`IF_OPER_UP`). This begins some time after it is up.
     package var isRunning: Bool
+    /// Whether it is a loopback interface (`IFF_LOOPBACK`).
     package var isLoopback: Bool
     /// The index of its bridge; 0 if it has none.
     package var master: CInt
     /// The index of a veth's peer in the peer's namespace; else the index of the interface below, or 0.
     package var peer: CInt
+    /// The parameters of a VXLAN interface; nil for another kind.
     package var vxlan: VXLAN?
 
     init?(_ link: OpaquePointer) {
@@ -212,6 +223,7 @@ extension NetlinkSocket {
         }
     }
 
+    /// Sets the MTU, in bytes.
     package func setMTU(_ mtu: Int, of link: Link) throws(PodNetworkError) {
         try unsafe change(link, NetlinkCall(.linkState, "set the MTU \(mtu) of", "The interface \(link.name)")) {
             change in
@@ -220,6 +232,7 @@ extension NetlinkSocket {
         }
     }
 
+    /// Sets the MAC address.
     package func setAddress(_ address: LinkAddress, of link: Link) throws(PodNetworkError) {
         try unsafe change(link, NetlinkCall(.linkState, "set the address \(address) of", "The interface \(link.name)"))
         {

@@ -14,5 +14,6 @@ package struct NetlinkCall: Equatable, Sendable, CustomStringConvertible {
         self.object = object
     }
 
+    /// The verb and the object, such as `bring up The interface eth0`.
     package var description: String { "\(verb) \(object)" }
 }

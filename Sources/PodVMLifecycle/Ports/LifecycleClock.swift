@@ -20,11 +20,16 @@ package protocol LifecycleClock: Sendable {
 package struct LoopClock: LifecycleClock {
     let loop: EpollLoop
 
+    /// A clock whose sleeps end with `loop`.
     package init(loop: EpollLoop) { self.loop = loop }
 
+    /// The monotonic time of the process.
     package var now: ContinuousClock.Instant { .now }
+    /// The wall clock, in whole seconds.
     package var secondsSince1970: Int64 { WallTime.now.secondsSinceEpoch }
 
+    /// A number in `0..<1` from the system's generator.
     package func random() -> Double { Double.random(in: 0..<1) }
+    /// Suspends on a timer of the loop.
     package func sleep(for duration: Duration) async throws { try await loop.sleep(for: duration) }
 }

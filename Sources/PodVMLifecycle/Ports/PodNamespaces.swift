@@ -23,8 +23,10 @@ package enum NamespaceStatus: Hashable, Sendable {
 
 /// The namespaces of this node's kernel.
 package struct KernelNamespaces: PodNamespaces {
+    /// Has no state: each call looks at the path again.
     package init() {}
 
+    /// A path that cannot be examined, for example without a free descriptor, is ``NamespaceStatus/present``.
     package func status(at path: String) -> NamespaceStatus {
         guard NetworkNamespace.isGone(path) else { return .present }
         if Files.isDirectory(path) { return .directory }

@@ -55,6 +55,7 @@ package struct LoadedRecords: Sendable {
         let reason: String
     }
 
+    /// The records that can be read, and why each of the others cannot.
     package init(records: [SandboxRecord] = [], unreadable: [SandboxID: String] = [:]) {
         self.records = records
         self.unreadable = unreadable
@@ -68,6 +69,7 @@ package struct RecordError: Error, Equatable, CustomStringConvertible {
     /// What failed, on which file, and why.
     package let description: String
 
+    /// `description` says what failed, on which file, and why.
     package init(_ description: String, isOutOfSpace: Bool = false) {
         self.isOutOfSpace = isOutOfSpace
         self.description = description

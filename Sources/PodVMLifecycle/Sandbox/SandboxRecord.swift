@@ -22,10 +22,15 @@ package struct SandboxRecord: Equatable, Sendable {
     /// The most bytes in a record.
     package static let sizeLimit = 64 << 10
 
+    /// The sandbox that the record describes.
     package let id: SandboxID
+    /// The name of the pod.
     package let podName: String
+    /// The Kubernetes namespace of the pod.
     package let podNamespace: String
+    /// The path of the pod's network namespace on the node; empty: the pod has none.
     package let networkNamespacePath: String
+    /// What the pod asks of its VM.
     package let requirements: Requirements
     /// Seconds since 1970.
     package let created: Int64
@@ -37,6 +42,7 @@ package struct SandboxRecord: Equatable, Sendable {
     package var scope: CloudScope
     /// The number of the pod's VXLAN tunnel; nil without a tunnel.
     package var vni: UInt32?
+    /// The step of the sandbox's life that was recorded last.
     package var state: SandboxState
     /// Whether the bytes that were read have an older version than this record will be written with.
     var isOutdated = false

@@ -6,12 +6,18 @@ package import LinuxIO
 package enum Mounts {
     /// What a mount forbids those who use it.
     package struct Restrictions: OptionSet, Sendable {
+        /// The flags in the kernel's form.
         package let rawValue: UInt
+        /// Restrictions from flags in the kernel's form.
         package init(rawValue: UInt) { self.rawValue = rawValue }
 
+        /// No writes.
         package static let readOnly = Restrictions(rawValue: clinux_read_only)
+        /// Programs do not get the rights of their file's owner.
         package static let noSetUID = Restrictions(rawValue: clinux_no_set_uid)
+        /// Device files cannot be opened.
         package static let noDevices = Restrictions(rawValue: clinux_no_devices)
+        /// Programs cannot be executed.
         package static let noPrograms = Restrictions(rawValue: clinux_no_programs)
     }
 

@@ -4,8 +4,11 @@ package import Telemetry
 /// The settings of a fake Azure; ``AzureScenario`` has its behaviour.
 package struct FakeAzureOptions: Sendable {
     // Its only account.
+    /// The only subscription, a UUID.
     package var subscriptionID = "00000000-0000-4000-8000-000000000001"
+    /// The only tenant, a UUID.
     package var tenantID = "00000000-0000-4000-8000-000000000002"
+    /// The client id for which a secret gets tokens, a UUID.
     package var clientID = "00000000-0000-4000-8000-000000000003"
     /// Gives access to tokens and to `/control`. Random, because a client with the secret can run programs with the
     /// rights of this process.
@@ -13,8 +16,11 @@ package struct FakeAzureOptions: Sendable {
     /// Whether managed identities and federated tokens get tokens, too. Then every user of this machine can run
     /// programs with the rights of this process.
     package var acceptsAnyIdentity = false
+    /// The name of the only resource group.
     package var resourceGroup = "peerpods"
+    /// The only region.
     package var region = "eastus"
+    /// The VM size of the account.
     package var instanceSize = "Standard_DC2es_v6"
     /// The address to listen on, for plain HTTP or for TLS.
     package var listen = SocketAddress.tcp(host: "127.0.0.1", port: 0)
@@ -29,6 +35,7 @@ package struct FakeAzureOptions: Sendable {
     package var stateDirectory = ""
     /// PEM files of a certificate and its key to use instead of a generated certificate; both or neither.
     package var certificateFile = ""
+    /// The path of the private key; empty: none.
     package var keyFile = ""
     /// The file to which every exchange is appended, one JSON object per line; empty: none.
     package var recordingFile = ""

@@ -11,6 +11,7 @@ package final class RecordOnlyMachines: MachineHost {
     private let machines = Lock<[String: Machine]>([:])
     private let number = Lock(0)
 
+    /// No machines.
     package init() {}
 
     /// The number of machines.
@@ -19,6 +20,7 @@ package final class RecordOnlyMachines: MachineHost {
     /// The request with which a machine was powered on; nil before that.
     package func spec(_ name: String) -> MachineSpec? { machines.withLock { $0[name]?.spec } }
 
+    /// Counts up; an existing machine keeps its address.
     package func reserveAddress(for name: String) async throws -> String {
         machines.withLock { machines in
             if let machine = machines[name] { return machine.address }
@@ -32,6 +34,7 @@ package final class RecordOnlyMachines: MachineHost {
         }
     }
 
+    /// Records the machine as running; starts nothing.
     package func powerOn(_ spec: MachineSpec, at address: String) async throws {
         machines.withLock { machines in
             if machines[spec.name]?.spec != nil { return }
@@ -40,8 +43,10 @@ package final class RecordOnlyMachines: MachineHost {
         }
     }
 
+    /// Forgets the machine.
     package func remove(_ name: String) async throws { machines.withLock { $0[name] = nil } }
 
+    /// The recorded status; nil if there is no such machine.
     package func status(of name: String) -> GuestStatus? {
         guard let machine = machines.withLock({ $0[name] }), let spec = machine.spec else { return nil }
         if machine.up > .now { return .booting }

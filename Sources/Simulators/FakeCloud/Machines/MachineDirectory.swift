@@ -8,16 +8,25 @@ package import LinuxIO
 ///     timeline.json   the times of its boot steps     console.log    the output of its programs
 ///     run/            the guest's own files: sockets, /run/peerpod, copied files, volumes
 package struct MachineDirectory: Hashable, Sendable {
+    /// The path of the directory.
     package let path: String
 
+    /// The directory at `path`, which need not exist.
     package init(_ path: String) { self.path = path }
 
+    /// The path of the VM's description.
     package var record: String { path + "/machine.json" }
+    /// The path of the file that is locked while the VM lives.
     package var power: String { path + "/power" }
+    /// The path of the file with the number of the first process.
     package var processNumber: String { path + "/pid" }
+    /// The path of the file with the guest's status: see ``GuestStatus``.
     package var status: String { path + "/status" }
+    /// The path of the file with the times of the boot steps.
     package var timeline: String { path + "/timeline.json" }
+    /// The path of the file with the programs' output.
     package var console: String { path + "/console.log" }
+    /// The path of the directory with the guest's own files.
     package var guest: String { path + "/run" }
 
     /// The descriptor number under which every process of the VM has its `power` file open.
@@ -57,6 +66,7 @@ package enum GuestStatus: Equatable, Sendable, CustomStringConvertible {
     case running
     case failed(String)
 
+    /// Nil unless `text` is the description of a status.
     package init?(parsing text: String) {
         switch text {
         case "booting": self = .booting
@@ -66,6 +76,7 @@ package enum GuestStatus: Equatable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// The text of the status file; the reverse of ``init(parsing:)``.
     package var description: String {
         switch self {
         case .booting: "booting"

@@ -4,6 +4,7 @@ package import LinuxIO
 package struct MachineSpec: Equatable, Sendable {
     /// At most 64 characters of `a-z0-9-`.
     package var name: String
+    /// The VM's tags in the cloud.
     package var tags: [String: String] = [:]
     /// The time that firmware and kernel take.
     package var bootDelay = Duration.zero
@@ -14,6 +15,7 @@ package struct MachineSpec: Equatable, Sendable {
     /// The URL of the guest's metadata service: `http://127.0.0.1:4711/imds/<token>`.
     package var metadataEndpoint = ""
 
+    /// A machine without tags, delays and faults.
     package init(name: String) { self.name = name }
 }
 
@@ -56,5 +58,6 @@ package protocol MachineHost: Sendable {
 }
 
 extension MachineHost {
+    /// Nil: the machine uses the URL of its description.
     package func metadataListener(of name: String) throws -> Listener? { nil }
 }

@@ -9,6 +9,7 @@ package import LinuxIO
 package struct MachinePower: Sendable {
     private let directory: MachineDirectory
 
+    /// The power of the VM in `directory`.
     package init(of directory: MachineDirectory) { self.directory = directory }
 
     /// Whether a process of the VM lives.

@@ -5,9 +5,11 @@ package import Telemetry
 package struct MachineRecord: Equatable, Sendable {
     /// The request of the cloud.
     package var spec: MachineSpec
+    /// What the machine has of its own.
     package var kind: MachineKind
     /// Its address in 127.0.0.0/8 or in the bridge's subnet; no other machine has the same.
     package var address: String
+    /// The TCP port of its forwarder.
     package var port: UInt16
     /// The time of the request to power it on.
     package var created: WallTime
@@ -16,6 +18,7 @@ package struct MachineRecord: Equatable, Sendable {
     /// Flags of the forwarder beyond those that every machine's forwarder gets.
     package var forwarderFlags: [String]
 
+    /// A description with the address, port and programs that the host has chosen.
     package init(
         _ spec: MachineSpec, kind: MachineKind = .processes, address: String, port: UInt16, created: WallTime,
         forwarder: String, forwarderFlags: [String] = []
@@ -29,6 +32,7 @@ package struct MachineRecord: Equatable, Sendable {
         self.forwarderFlags = forwarderFlags
     }
 
+    /// Reads ``encoded``. Throws when a member is missing or has the wrong type.
     package init(parsing bytes: [UInt8]) throws(JSONError) {
         let node = try JSONNode(JSONValue(parsing: bytes))
         spec = MachineSpec(name: try node.string("name"))
@@ -46,6 +50,7 @@ package struct MachineRecord: Equatable, Sendable {
         forwarderFlags = try node.strings("forwarder-flags")
     }
 
+    /// The JSON document of the file.
     package var encoded: [UInt8] {
         let tags = JSONObject(spec.tags.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) })
         let record: JSONValue = [

@@ -8,6 +8,7 @@ package struct RequestOrigin: Equatable, Sendable {
     /// The client's id of its request.
     package var clientRequestID: String
 
+    /// `principal` is the account that created it; `clientRequestID` is the id of the request.
     package init(principal: String, clientRequestID: String) {
         self.principal = principal
         self.clientRequestID = clientRequestID

@@ -28,6 +28,7 @@ package struct AzureScenario: Equatable, Sendable {
 
     /// Azure's own limits on calls.
     package struct Throttling: Equatable, Sendable {
+        /// Whether the limits apply.
         package var isOn = true
         /// How many seconds pass for the buckets in one second of the clock.
         package var timeScale = 1.0
@@ -49,25 +50,33 @@ package struct AzureScenario: Equatable, Sendable {
             case sku
         }
 
+        /// The VM size.
         package var size: String
         /// Nil: the whole region.
         package var zone: String?
+        /// The number of VMs of the size that can exist at once.
         package var machines: Int
+        /// The error when the capacity is used.
         package var refusal = Refusal.allocation
     }
 
     /// A restriction of a size, as the SKUs API lists it.
     package struct Restriction: Equatable, Sendable {
+        /// The VM size.
         package var size: String
         /// Empty: the whole region.
         package var zones: [String]
+        /// The reason code of the SKUs API.
         package var reason = "NotAvailableForSubscription"
     }
 
     /// The quota of the subscription.
     package struct Quota: Equatable, Sendable {
+        /// The limit of virtual processors in the region.
         package var cores = 20_000
+        /// The limit of virtual processors of spot VMs.
         package var spotCores = 20_000
+        /// The limit of VMs.
         package var machines = 25_000
         /// The limit of a family that `families` does not contain.
         package var coresOfFamily = 20_000
@@ -82,6 +91,7 @@ package struct AzureScenario: Equatable, Sendable {
     package struct Image: Equatable, Sendable {
         /// The regions to which it is replicated, in addition to the account's region unless `isHere` is false.
         package var regions: [String] = []
+        /// Whether the image is in the account's region.
         package var isHere = true
         /// The feature `SecurityType` of the image definition; empty: none.
         package var security = "ConfidentialVMSupported"
@@ -89,6 +99,7 @@ package struct AzureScenario: Equatable, Sendable {
 
     /// The only subnet.
     package struct Subnet: Equatable, Sendable {
+        /// The address range, IPv4.
         package var prefix = "10.224.0.0/16"
         /// The number of addresses that other clients use.
         package var used = 0
@@ -96,19 +107,29 @@ package struct AzureScenario: Equatable, Sendable {
         package var outbound = "nat"
     }
 
+    /// How long each step of a VM takes.
     package var delays = Delays()
+    /// The faults of calls and of VMs.
     package var faults: [AzureFault] = []
+    /// The limits on the rate of calls.
     package var throttling = Throttling()
+    /// The sizes whose capacity is limited.
     package var capacity: [Capacity] = []
+    /// The sizes that the subscription cannot use.
     package var restrictions: [Restriction] = []
+    /// The limits of the subscription.
     package var quota = Quota()
+    /// The image of the VMs.
     package var image = Image()
+    /// The subnet of the VMs.
     package var subnet = Subnet()
     /// The actions that the account may perform; `*` matches any text.
     package var permissions = ["*"]
     /// The ports that the security group allows from the virtual network; empty: all.
     package var openPorts: [Int] = []
+    /// The maximum number of elements in a page of a list.
     package var pageSize = 200
+    /// The lifetime of each token.
     package var tokenLifetime = Duration.seconds(3599)
     /// The value of `Retry-After` for operations, in seconds.
     package var retryAfter = 1
@@ -161,6 +182,7 @@ package struct AzureFault: Equatable, Sendable {
     package var call: AzureCall?
     /// A pattern for the name of the resource; `*` matches any text.
     package var name = "*"
+    /// What happens.
     package var action: Action
     /// The number of matching calls that get the fault; 0: no limit.
     package var first = 0
@@ -169,6 +191,7 @@ package struct AzureFault: Equatable, Sendable {
     /// The value of `Retry-After` in the answer; nil: none.
     package var retryAfter: Int?
 
+    /// A fault of each call of this kind; nil: of any kind.
     package init(_ action: Action, at call: AzureCall?) {
         self.action = action
         self.call = call

@@ -51,6 +51,10 @@ struct CallForwarder: Sendable {
             throw AdaptorGone()
         }
         let timeout = call.deadline.map { ContinuousClock.now.duration(to: $0) }
+        #if DEBUG
+            CrashPoint.reach("before \(call.method) is forwarded")
+            defer { CrashPoint.reach("after the answer to \(call.method)") }
+        #endif
         return try await Client.with(connection, on: loop) { client in
             do {
                 return try await client.call(

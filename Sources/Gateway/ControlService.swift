@@ -53,6 +53,9 @@ struct ControlService: Sendable {
     ) async throws {
         try check(request)
         let adaptor = slot.attach(request.adaptorSocket)
+        #if DEBUG
+            CrashPoint.reach("after an adaptor has attached")
+        #endif
         counters.countAttachment()
         logger.info("An adaptor has attached", [LogField("socket", adaptor.socket)])
         defer {
@@ -92,6 +95,10 @@ struct ControlService: Sendable {
         let sandbox = try sandbox(request.sandbox)
         let plan = try request.plan()
         if try await predecessors.tunnels().contains(where: { $0.sandbox == request.sandbox }) { return Empty() }
+        #if DEBUG
+            CrashPoint.reach("before a tunnel is opened")
+            defer { CrashPoint.reach("after a tunnel was opened") }
+        #endif
         do {
             try await tunnels.open(plan, for: sandbox.rawValue, connectsAhead: request.connectsAhead)
         } catch is CancellationError {
@@ -104,6 +111,10 @@ struct ControlService: Sendable {
     }
 
     private func close(_ request: CloseTunnelRequest) async throws(Status) -> Empty {
+        #if DEBUG
+            CrashPoint.reach("before a tunnel is closed")
+            defer { CrashPoint.reach("after a tunnel was closed") }
+        #endif
         guard await tunnels.close(request.sandbox) else {
             try await predecessors.close(request)
             return Empty()

@@ -29,14 +29,21 @@ struct Generations: Sendable {
         let generation: Int64
     }
 
-    /// The generations that have a socket which answers, in ascending order.
+    /// The generations that have a socket which answers, in ascending order. Sockets of ended processes are removed.
     func answering() async throws -> [Int64] {
+        Listener.removeStaleSocket(at: receivingSocket)
         let prefix = controlSocket.split(separator: "/").last.map { "\($0)." } ?? ""
         let numbers = try Files.list(Files.parent(of: controlSocket)).compactMap { name in
             name.hasPrefix(prefix) ? Int64(name.dropFirst(prefix.count)) : nil
         }
         var found: [Int64] = []
-        for number in numbers.sorted() where await isAnswering(socket(of: number)) { found.append(number) }
+        for number in numbers.sorted() {
+            if await isAnswering(socket(of: number)) {
+                found.append(number)
+            } else {
+                Listener.removeStaleSocket(at: socket(of: number))
+            }
+        }
         return found
     }
 
@@ -54,30 +61,43 @@ struct Generations: Sendable {
     ///
     /// - Throws: The reason why that process does not give them away.
     func takeListeners(hypervisorSocket: String) async throws -> Listeners? {
+        do {
+            return try await takeListenersOnce(hypervisorSocket)
+        } catch let status as Status where status.code == .unavailable {
+            // The process has ended during the call. Its sockets are free, unless yet another process has them.
+            return try await takeListenersOnce(hypervisorSocket)
+        }
+    }
+
+    private func takeListenersOnce(_ hypervisorSocket: String) async throws -> Listeners? {
         guard let stream = try? await connect(controlSocket) else { return nil }
         let receiver = try Listener.listen(on: .unix(path: receivingSocket), loop: loop)
         defer { receiver.close() }
+        #if DEBUG
+            CrashPoint.reach("before the listeners are requested")
+        #endif
         let request = HandOverRequest.with {
             ($0.version, $0.socket) = (GatewayControl.version, receivingSocket)
         }
-        let (numbers, answer) = try await Client.with(stream, on: loop) { client in
-            async let numbers = receive(from: receiver)
+        let (descriptors, answer) = try await Client.with(stream, on: loop) { client in
+            async let descriptors = receive(from: receiver)
             let answer = try await client.call(GatewayControl.handOver, request, timeout: Self.timeout)
-            return (try await numbers, answer)
+            return (try await descriptors, answer)
         }
-        guard numbers.count == 2 else {
-            for number in numbers { _ = OwnedFD(owning: number) }
-            throw Status(.internal, "the earlier gateway sent \(numbers.count) descriptors instead of 2")
+        #if DEBUG
+            CrashPoint.reach("after the listeners have arrived")
+        #endif
+        let count = descriptors.count
+        guard count == 2, let hypervisor = descriptors.takeFirst(), let control = descriptors.takeFirst() else {
+            throw Status(.internal, "the earlier gateway sent \(count) descriptors instead of 2")
         }
-        let hypervisor = OwnedFD(owning: numbers[0])
-        let control = OwnedFD(owning: numbers[1])
         return Listeners(
             hypervisor: try Listener(adopting: hypervisor, at: .unix(path: hypervisorSocket), on: loop),
             control: try Listener(adopting: control, at: .unix(path: controlSocket), on: loop),
             generation: answer.generation)
     }
 
-    private func receive(from receiver: Listener) async throws -> [CInt] {
+    private func receive(from receiver: Listener) async throws -> ReceivedDescriptors {
         try await withDeadline(.now.advanced(by: Self.timeout), on: loop) {
             while true {
                 let connection = try await receiver.accept()

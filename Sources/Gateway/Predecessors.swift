@@ -68,6 +68,7 @@ struct Predecessors: Sendable {
         while let adaptor = try? await slot.adaptor() {
             guard let stream = try? await Stream.connect(to: .unix(path: socket), on: loop) else {
                 sockets.withLock { $0[generation] = nil }
+                Listener.removeStaleSocket(at: socket)
                 return logger.info("An earlier gateway has ended", [LogField("generation", generation)])
             }
             do {

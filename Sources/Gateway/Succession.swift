@@ -53,6 +53,12 @@ final class Succession: Sendable {
         let connection = try await Stream.connect(
             to: .unix(path: path), on: loop, deadline: .now.advanced(by: Generations.timeout))
         defer { connection.close() }
+        #if DEBUG
+            CrashPoint.reach("before the listeners are sent")
+        #endif
         try await Listener.send([hypervisor, control], over: connection)
+        #if DEBUG
+            CrashPoint.reach("after the listeners were sent")
+        #endif
     }
 }

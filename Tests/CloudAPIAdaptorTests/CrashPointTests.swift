@@ -42,7 +42,7 @@ struct CrashPointTests {
 }
 
 /// One pod's life with an adaptor that is killed at one place, and with a second adaptor that follows.
-private struct CrashRound {
+struct CrashRound {
     let azure: SharedAzure
     let point: Int
 

@@ -11,21 +11,52 @@ struct RunningGateway {
     let loop: EpollLoop
     let controlSocket: String
 
+    private let manager: LinuxIO.Stream
+
     /// Starts a gateway for the adaptors that ``RunningDaemon`` starts in `directory`; returns once it serves.
-    init(in directory: String, on loop: EpollLoop, manager name: String = "gateway") async throws {
+    init(in directory: String, on loop: EpollLoop, manager name: String = "gateway", flags: [String] = []) async throws {
+        try self.init(launchedIn: directory, on: loop, manager: name, flags: flags, error: .null)
+        #expect(try await isReady())
+    }
+
+    /// Starts a gateway. ``isReady()`` says when it serves. Its log is at most what a pipe holds.
+    init(
+        launchedIn directory: String, on loop: EpollLoop, manager name: String, flags: [String] = [],
+        environment: [String: String] = [:], error: ChildProcess.Output = .pipe
+    ) throws {
         self.loop = loop
         controlSocket = directory + "/gateway.sock"
-        let manager = try ServiceManager.listen(at: "\(directory)/\(name)", on: loop)
+        manager = try ServiceManager.listen(at: "\(directory)/\(name)", on: loop)
         var options = ChildProcess.Options(
             executable: RunningDaemon.executable,
             arguments: [
                 "gateway", "-socket", directory + "/h.sock", "-gateway-socket", controlSocket, "-pods-dir",
                 directory + "/pods",
-            ])
+            ] + flags)
         options.environment = ["NOTIFY_SOCKET": "\(directory)/\(name)", "LOG_FORMAT": "json"]
-        options.error = .null
+            .merging(environment) { $1 }
+        options.error = error
         process = try ChildProcess.start(options, on: loop)
-        #expect(String(decoding: try await manager.read(upTo: 4096), as: UTF8.self) == "READY=1")
+    }
+
+    /// Whether it serves now, and has not ended before.
+    func isReady() async throws -> Bool {
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask { String(decoding: try await manager.read(upTo: 4096), as: UTF8.self) == "READY=1" }
+            group.addTask {
+                _ = try await process.wait()
+                return false
+            }
+            defer { group.cancelAll() }
+            return try await group.next() ?? false
+        }
+    }
+
+    /// What it has logged, after its end.
+    func log() async throws -> String {
+        var text: [UInt8] = []
+        while let bytes = try await process.error?.read(upTo: 65536), !bytes.isEmpty { text += bytes }
+        return String(decoding: text, as: UTF8.self)
     }
 
     /// The flags by which an adaptor uses the gateway in `directory`.

@@ -109,4 +109,18 @@ struct GenerationTests {
             #expect(try await rig.shim { try await $0.call("s", "m", []) } == [1])
         }
     }
+
+    @Test("removes the sockets that a killed process has left")
+    func stale() async throws {
+        try await Rig.run { rig in
+            for name in [".7", ".next"] {
+                try Listener.listen(on: .unix(path: rig.options.controlSocket + name), loop: rig.loop).close(
+                    keepsFile: true)
+            }
+            let next = try await Gateway.start(rig.options, on: rig.loop, logger: .silent)
+            rig.pool.start { try? await next.run(until: Event()) }
+            #expect(try await rig.status.generation == 2)
+            for name in [".7", ".next"] { #expect(!Files.exists(rig.options.controlSocket + name)) }
+        }
+    }
 }

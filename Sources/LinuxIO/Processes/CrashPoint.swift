@@ -1,8 +1,8 @@
 #if DEBUG
     internal import Glibc
 
-    /// The places at which a test can kill this process: before and after each change of a file, and each request to
-    /// another machine. Only debug builds have them.
+    /// The places at which a test can kill this process: before and after each change of a file, each request to another
+    /// machine, and each step of a gateway. Only debug builds have them.
     ///
     /// The variable `PEERPODS_CRASH_POINT` is the number of the place, counted from 1 since the start. The process kills
     /// itself there (SIGKILL), after it has written the place to its standard error.

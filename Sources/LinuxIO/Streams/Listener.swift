@@ -132,6 +132,13 @@ public final class Listener: Sendable {
         if case .unix(let path) = address, file != nil, file == FileIdentity(path) { _ = unsafe unlink(path) }
     }
 
+    /// Removes the file at `path` if it is a socket that no process serves.
+    public static func removeStaleSocket(at path: String) {
+        guard let turn = try? FileLock.takeDirectory(Files.parent(of: path)) else { return }
+        if (try? isStaleSocket(path)) == true { _ = unsafe unlink(path) }
+        _ = consume turn
+    }
+
     static func identity(of address: SocketAddress) -> FileIdentity? {
         if case .unix(let path) = address { FileIdentity(path) } else { nil }
     }

@@ -21,18 +21,37 @@ extension Stream {
         }
     }
 
-    /// Receives the descriptors of one message of ``sendDescriptors(_:)``. The caller owns the numbers.
+    /// Receives the descriptors of one message of ``sendDescriptors(_:)``.
     ///
     /// - Throws: ``SystemCallError``: `ENODATA` at the end of the stream, `EMSGSIZE` for a message with more than
     ///   ``descriptorLimit`` descriptors; ``StreamClosed`` or `CancellationError`.
-    public func receiveDescriptors() async throws -> [CInt] {
+    public func receiveDescriptors() async throws -> ReceivedDescriptors {
         while true {
             var received = [CInt](repeating: -1, count: Self.descriptorLimit)
             let count = try withDescriptor { socket in
                 try tryingSystemCall("recvmsg") { Int(unsafe clinux_receive_descriptors(socket, &received)) }
             }
-            if let count { return Array(received[..<count]) }
+            if let count { return ReceivedDescriptors(Array(received[..<count])) }
             try await wait(for: .reading)
         }
+    }
+}
+
+/// Descriptors that another process has sent. Those that are not taken are closed with the last reference.
+public final class ReceivedDescriptors: Sendable {
+    private let numbers: Lock<[CInt]>
+
+    fileprivate init(_ numbers: [CInt]) { self.numbers = Lock(numbers) }
+
+    deinit { while let descriptor = takeFirst() { _ = consume descriptor } }
+
+    /// The number of descriptors that are not taken.
+    public var count: Int { numbers.withLock { $0.count } }
+
+    /// Takes the first descriptor that is left.
+    public func takeFirst() -> OwnedFD? {
+        let number = numbers.withLock { $0.isEmpty ? nil : $0.removeFirst() }
+        guard let number else { return nil }
+        return OwnedFD(owning: number)
     }
 }

@@ -1,3 +1,4 @@
+internal import AgentTunnel
 internal import TTRPC
 
 /// Finds the frames in one direction of a ttrpc connection, however the bytes are cut.
@@ -95,5 +96,25 @@ struct FrameWalk {
     private mutating func skip(_ count: Int) -> Int {
         left -= count
         return count
+    }
+}
+
+extension FrameWalk {
+    /// Appends the position to a snapshot.
+    func append(to snapshot: inout [UInt8]) {
+        snapshot.append(UInt64(left))
+        snapshot.append(block: passed)
+        snapshot.append(block: held)
+    }
+
+    /// Reads the position of a snapshot.
+    ///
+    /// - Throws: `SessionFault.malformedSnapshot`.
+    init(_ reader: inout SnapshotReader) throws(SessionFault) {
+        let left = try reader.number()
+        (passed, held) = (try reader.block(), try reader.block())
+        guard left <= UInt64(UInt32.max), passed.count < FrameHeader.size, held.count <= SuspensionLimits.heldBytes
+        else { throw .malformedSnapshot }
+        self.left = Int(left)
     }
 }

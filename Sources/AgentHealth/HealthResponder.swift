@@ -77,6 +77,40 @@ public struct HealthResponder: SuspensionResponder {
     /// Returns the bytes of an incomplete request.
     public mutating func resume() -> [UInt8] { requests.release() }
 
+    /// The positions in both directions, and the checks without an answer.
+    public var snapshot: [UInt8] {
+        var output: [UInt8] = []
+        requests.append(to: &output)
+        responses.append(to: &output)
+        for streams in [pending, answered] {
+            output.append(UInt64(streams.count))
+            for stream in streams.sorted() { output.append(UInt64(stream)) }
+        }
+        return output
+    }
+
+    /// Continues with the state of another responder.
+    public mutating func restore(_ snapshot: [UInt8]) -> Bool {
+        var reader = SnapshotReader(snapshot)
+        do {
+            requests = try FrameWalk(&reader)
+            responses = try FrameWalk(&reader)
+            pending = try Self.streams(&reader)
+            answered = try Self.streams(&reader)
+        } catch {
+            return false
+        }
+        return reader.isAtEnd
+    }
+
+    private static func streams(_ reader: inout SnapshotReader) throws(SessionFault) -> Set<UInt32> {
+        let count = try reader.number()
+        guard count <= UInt64(limit) else { throw .malformedSnapshot }
+        var streams: Set<UInt32> = []
+        for _ in 0..<count { streams.insert(UInt32(truncatingIfNeeded: try reader.number())) }
+        return streams
+    }
+
     private mutating func take(_ frame: [UInt8], _ output: inout [UInt8], _ answers: inout SuspendedAnswers) {
         let header = FrameHeader(frame)
         let payload = frame.dropFirst(FrameHeader.size)

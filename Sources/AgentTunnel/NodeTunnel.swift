@@ -40,6 +40,10 @@ public struct NodeTunnel: Sendable {
     private let makeResponder: ResponderFactory
     private let use = SocketUse()
     private let sessions: ConnectionLimit
+    private let movable = MovableConnections()
+    private let hasLeft = Event()
+    /// Runs the connections that began in another process.
+    private let adopted = TaskPool()
 
     /// The last time at which a client was connected to the agent socket. It is now while a client is connected, and
     /// nil before the first client.
@@ -68,7 +72,7 @@ public struct NodeTunnel: Sendable {
         sessions = ConnectionLimit(limits.sessions)
     }
 
-    /// Serves until cancelled; then closes all connections.
+    /// Serves until cancelled; then closes all connections. After ``leave()`` it accepts no more connections.
     ///
     /// - Throws: `CancellationError`, or `SystemCallError` when the socket can no longer be served.
     public func run() async throws {
@@ -79,8 +83,8 @@ public struct NodeTunnel: Sendable {
         let connections = ConnectionLimit(limits.connections)
         try await withThrowingDiscardingTaskGroup { group in
             group.addTask { await preconnector.run(on: loop) { try await dial() } }
-            while true {
-                let near = try await listener.accept()
+            group.addTask { await adopted.run() }
+            while let near = try await nextClient() {
                 guard connections.acquire() else {
                     log.warning("Refused a connection to the agent socket: too many are open")
                     near.close()
@@ -98,11 +102,53 @@ public struct NodeTunnel: Sendable {
         }
     }
 
+    /// The next client; nil after ``leave()``.
+    private func nextClient() async throws -> Stream? {
+        do { return try await listener.accept() } catch is StreamClosed { return nil }
+    }
+
+    // MARK: Other processes
+
+    /// Sends a copy of the listening socket over a unix socket.
+    public func sendListener(over connection: Stream) async throws {
+        try await Listener.send([listener], over: connection)
+    }
+
+    /// Stops to accept connections, because another process does.
+    public func leave() {
+        hasLeft.set()
+        listener.leave()
+    }
+
+    /// Whether it accepts connections.
+    public var accepts: Bool { !hasLeft.isSet }
+
+    /// Gives up all connections that can be continued elsewhere. Plain connections to the VM stay.
+    public func detachConnections() -> [DetachedConnection] { movable.detachAll() }
+
+    /// Prepares to continue connections that a tunnel to the same VM has given up. The result begins.
+    ///
+    /// - Throws: The reason why the state of one of them is malformed.
+    public func preparing(_ connections: [DetachedConnection]) throws -> @Sendable () -> Void {
+        let sessions = try connections.map { connection in
+            (connection.stream, try connection.snapshot.map { try session(of: connection.stream, continuing: $0) })
+        }
+        return {
+            for (stream, session) in sessions {
+                use.begin()
+                adopted.start {
+                    defer { use.end() }
+                    if let session { await carry(stream, session, on: nil) } else { await carry(stream) }
+                }
+            }
+        }
+    }
+
     private func carry(_ near: Stream) async {
         do {
             // An agent only answers, so the tunnel waits for the client's first byte. A client that sends nothing
             // costs no handshake, and does not delay the handshakes of other clients.
-            try await near.wait(for: .reading)
+            guard try await isReady(near) else { return }
             let far: any ByteStream
             if let ready = await preconnector.take() {
                 far = ready
@@ -121,6 +167,18 @@ public struct NodeTunnel: Sendable {
         }
     }
 
+    /// Waits for a client's first byte. Returns false if another process continues the connection.
+    private func isReady(_ near: Stream) async throws -> Bool {
+        movable.insert(near)
+        do {
+            try await near.wait(for: .reading)
+        } catch {
+            if movable.remove(near) { throw error }
+            return false
+        }
+        return movable.remove(near)
+    }
+
     private func dial() async throws -> any ByteStream {
         try await dialer.connectForSession(deadline: .now.advanced(by: limits.dialing))
     }
@@ -132,8 +190,17 @@ public struct NodeTunnel: Sendable {
             return try await relay(near, try await dialer.connect(deadline: .now.advanced(by: limits.dialing)))
         }
         defer { sessions.release() }
-        let session = NodeSession(
-            near, to: dialer, limits.session, counters, makeResponder(), on: loop, log: log)
+        await carry(near, try session(of: near), on: far)
+    }
+
+    private func session(of near: Stream, continuing snapshot: SessionSnapshot? = nil) throws -> NodeSession {
+        try NodeSession(
+            near, continuing: snapshot, to: dialer, limits.session, counters, makeResponder(), on: loop, log: log)
+    }
+
+    private func carry(_ near: Stream, _ session: NodeSession, on far: TLSStream?) async {
+        movable.insert(session, of: near)
+        defer { movable.remove(near) }
         await session.run(on: far)
     }
 }

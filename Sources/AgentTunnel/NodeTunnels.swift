@@ -121,6 +121,36 @@ public final class NodeTunnels: Sendable {
         }
     }
 
+    // MARK: Other processes
+
+    /// The plan of a sandbox's tunnel, and the tunnel.
+    public func tunnel(of sandbox: String) -> (plan: TunnelPlan, tunnel: NodeTunnel)? {
+        state.withLock { $0.tunnels[sandbox] }.map { ($0.plan, $0.tunnel) }
+    }
+
+    /// Prepares to serve a tunnel that another process serves: its listening socket, if this process does not have it, and
+    /// its connections. The result begins.
+    ///
+    /// - Throws: The reason why it cannot be served.
+    public func preparing(
+        _ plan: TunnelPlan, for sandbox: String, _ listener: Listener?, _ connections: [DetachedConnection]
+    ) throws -> @Sendable () -> Void {
+        if let open = state.withLock({ $0.tunnels[sandbox] }), open.plan == plan {
+            return try open.tunnel.preparing(connections)
+        }
+        guard let listener else { throw TunnelNotOpen() }
+        let logger = logger.with("sandbox", sandbox)
+        let tunnel = NodeTunnel(
+            listener, to: try plan.dialer(on: loop), counters: sessions, on: loop, logger: logger,
+            responder: makeResponder)
+        let beginConnections = try tunnel.preparing(connections)
+        return { [self] in
+            beginConnections()
+            let child = pool.start { await Self.serve(tunnel, logger) }
+            state.withLock { $0.tunnels[sandbox] = OpenTunnel(plan: plan, tunnel: tunnel, child: child) }
+        }
+    }
+
     /// Closes a sandbox's tunnel, if there is one, and all its connections. Returns once that is done.
     ///
     /// - Returns: Whether there was a tunnel.
@@ -147,3 +177,6 @@ public final class NodeTunnels: Sendable {
         return closing.count
     }
 }
+
+/// A connection came without the listening socket of its tunnel, which this process does not serve.
+public struct TunnelNotOpen: Error {}

@@ -12,6 +12,8 @@ struct ControlService: Sendable {
     let counters: GatewayCounters
     let predecessors: Predecessors
     let succession: Succession
+    let moving: MovingTunnels
+    let giver: TunnelGiver
     let podsDirectory: String
     let generation: Int64
     let logger: Logger
@@ -28,6 +30,7 @@ struct ControlService: Sendable {
                 try await succession.handOver(to: request)
                 return .with { $0.generation = generation }
             },
+            GatewayControl.moveTunnel.handled { _, request in try await giver.move(request) },
         ])
     }
 
@@ -94,6 +97,7 @@ struct ControlService: Sendable {
     private func open(_ request: OpenTunnelRequest) async throws -> Empty {
         let sandbox = try sandbox(request.sandbox)
         let plan = try request.plan()
+        await moving.wait(for: request.sandbox)
         if try await predecessors.tunnels().contains(where: { $0.sandbox == request.sandbox }) { return Empty() }
         #if DEBUG
             CrashPoint.reach("before a tunnel is opened")
@@ -115,11 +119,13 @@ struct ControlService: Sendable {
             CrashPoint.reach("before a tunnel is closed")
             defer { CrashPoint.reach("after a tunnel was closed") }
         #endif
-        guard await tunnels.close(request.sandbox) else {
-            try await predecessors.close(request)
-            return Empty()
+        await moving.wait(for: request.sandbox)
+        let isOwn = await tunnels.close(request.sandbox)
+        // An earlier process may have connections of the same sandbox.
+        try await predecessors.close(request)
+        if isOwn {
+            logger.info("Closed a tunnel", [LogField("sandbox", request.sandbox), LogField("reason", request.reason)])
         }
-        logger.info("Closed a tunnel", [LogField("sandbox", request.sandbox), LogField("reason", request.reason)])
         return Empty()
     }
 
@@ -133,6 +139,7 @@ struct ControlService: Sendable {
 
     /// The tunnels of this process and of the earlier ones.
     private func list() async throws(Status) -> TunnelList {
+        await moving.wait()
         let now = ContinuousClock.now
         let own = tunnels.statuses.map { tunnel in
             TunnelStatus.with {
@@ -144,6 +151,15 @@ struct ControlService: Sendable {
             }
         }
         let earlier = try await predecessors.tunnels()
-        return .with { $0.tunnels = (own + earlier).sorted { $0.sandbox < $1.sandbox } }
+        let all = Dictionary(grouping: own + earlier, by: \.sandbox).values.compactMap(Self.merged)
+        return .with { $0.tunnels = all.sorted { $0.sandbox < $1.sandbox } }
+    }
+
+    /// One tunnel whose connections several processes have. The newest of them has the agent socket.
+    private static func merged(_ parts: [TunnelStatus]) -> TunnelStatus? {
+        guard var whole = parts.max(by: { $0.generation < $1.generation }) else { return nil }
+        whole.connections = parts.reduce(0) { $0 + $1.connections }
+        whole.millisecondsSinceUse = parts.map(\.millisecondsSinceUse).filter { $0 >= 0 }.min() ?? -1
+        return whole
     }
 }

@@ -17,6 +17,7 @@ public final class Gateway: Sendable {
     private let ownControl: Listener
     private let succession: Succession
     private let predecessors: Predecessors
+    private let taker: TunnelTaker?
     private let tunnels: NodeTunnels
     private let loop: EpollLoop
     private let logger: Logger
@@ -45,6 +46,13 @@ public final class Gateway: Sendable {
         predecessors = Predecessors(earlier, of: generations, slot: slot, logger: logger)
         succession = Succession(
             hypervisor: sockets.hypervisor, control: sockets.control, slot: slot, on: loop, logger: logger)
+        let moving = MovingTunnels()
+        taker =
+            options.takesConnections
+            ? TunnelTaker(
+                tunnels: tunnels, predecessors: predecessors, moving: moving,
+                receivingSocket: generations.movingSocket(of: sockets.generation), loop: loop, logger: logger) : nil
+        let giver = TunnelGiver(tunnels: tunnels, succession: succession, loop: loop, logger: logger)
         let forwarder = CallForwarder(slot: slot, counters: counters, loop: loop, logger: logger)
         let stops = StopCalls(
             forwarder: forwarder, slot: slot, counters: counters, podsDirectory: options.podsDirectory, loop: loop,
@@ -58,7 +66,7 @@ public final class Gateway: Sendable {
             }, on: loop, logger: logger)
         let service = ControlService(
             slot: slot, tunnels: tunnels, counters: counters, predecessors: predecessors, succession: succession,
-            podsDirectory: options.podsDirectory, generation: sockets.generation, logger: logger)
+            moving: moving, giver: giver, podsDirectory: options.podsDirectory, generation: sockets.generation, logger: logger)
         control = Server(service.services, on: loop, limits: Self.controlLimits, logger: logger)
     }
 
@@ -119,6 +127,7 @@ public final class Gateway: Sendable {
     private var services: [@Sendable () async throws -> Void] {
         [
             { await self.tunnels.run() }, { await self.predecessors.run() },
+            { await self.taker?.run() },
             { try await self.hypervisor.serve(self.succession.hypervisor) },
             { try await self.control.serve(self.succession.control) { self.admits($0) } },
             { try await self.control.serve(self.ownControl) { self.admits($0) } },

@@ -11,6 +11,8 @@ public struct GatewayOptions: Sendable {
     public var controlSocket = "/run/peerpod/gateway.sock"
     /// The adaptor's directory for sandboxes.
     public var podsDirectory = "/run/peerpod/pods"
+    /// Whether a gateway takes the connections of an earlier one.
+    public var takesConnections = true
     /// Whether the gateway answers kata's health checks while the path to a VM is broken.
     public var answersHealth = true
     /// What happens to system calls that the gateway does not need.
@@ -37,6 +39,12 @@ public struct GatewayOptions: Sendable {
         Setting(
             "pods-dir", environment: "PODS_DIR", \.podsDirectory, .path,
             "The adaptor's directory for sandboxes. The gateway writes stop marks and agent sockets there."),
+        Setting(
+            "take-over", environment: "GATEWAY_TAKE_OVER", \.takesConnections, .bool,
+            """
+            Take the agent connections of the gateway that runs, so that it ends. Only connections to forwarders that \
+            support sessions can be taken. Otherwise the other gateway keeps its connections until their pods end.
+            """),
         Setting(
             "answer-health-while-suspended", \.answersHealth, .bool,
             """

@@ -21,6 +21,9 @@ struct Generations: Sendable {
     /// Where this process takes the sockets of an earlier one.
     private var receivingSocket: String { "\(controlSocket).next" }
 
+    /// Where a process takes the tunnels of earlier ones.
+    func movingSocket(of generation: Int64) -> String { "\(socket(of: generation)).move" }
+
     /// The listening sockets of a process.
     struct Listeners {
         let hypervisor: Listener
@@ -31,18 +34,14 @@ struct Generations: Sendable {
 
     /// The generations that have a socket which answers, in ascending order. Sockets of ended processes are removed.
     func answering() async throws -> [Int64] {
-        Listener.removeStaleSocket(at: receivingSocket)
+        let directory = Files.parent(of: controlSocket)
         let prefix = controlSocket.split(separator: "/").last.map { "\($0)." } ?? ""
-        let numbers = try Files.list(Files.parent(of: controlSocket)).compactMap { name in
-            name.hasPrefix(prefix) ? Int64(name.dropFirst(prefix.count)) : nil
-        }
+        let names = try Files.list(directory).filter { $0.hasPrefix(prefix) }
+        for name in names { Listener.removeStaleSocket(at: "\(directory)/\(name)") }
         var found: [Int64] = []
-        for number in numbers.sorted() {
-            if await isAnswering(socket(of: number)) {
-                found.append(number)
-            } else {
-                Listener.removeStaleSocket(at: socket(of: number))
-            }
+        for number in names.compactMap({ Int64($0.dropFirst(prefix.count)) }).sorted()
+        where await isAnswering(socket(of: number)) {
+            found.append(number)
         }
         return found
     }

@@ -23,6 +23,9 @@ struct Predecessors: Sendable {
         self.logger = logger
     }
 
+    /// The control sockets of the earlier processes that have not ended.
+    var current: [Int64: String] { sockets.withLock { $0 } }
+
     /// Attaches the adaptor to each earlier process, until all of them have ended or this task is cancelled.
     func run() async {
         await withDiscardingTaskGroup { group in

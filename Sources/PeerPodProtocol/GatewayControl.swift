@@ -21,6 +21,8 @@ public enum GatewayControl {
     public static let counters = Method<Empty, GatewayStatus>(service, "Counters")
     /// Passes the listening sockets to a newer gateway process.
     public static let handOver = Method<HandOverRequest, HandOverResponse>(service, "HandOver")
+    /// Passes a tunnel and its connections to a newer gateway process.
+    public static let moveTunnel = Method<MoveTunnelRequest, MoveTunnelResponse>(service, "MoveTunnel")
 
     /// Checks the protocol version of the other end, which is called `other` in the error, and this end `own`.
     ///

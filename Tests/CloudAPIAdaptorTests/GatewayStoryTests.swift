@@ -17,8 +17,8 @@ struct GatewayStoryTests {
         let pool: TaskPool
         let port: Int
 
-        func gateway(_ name: String = "gateway") async throws -> RunningGateway {
-            try await RunningGateway(in: directory.path, on: loop, manager: name)
+        func gateway(_ name: String = "gateway", flags: [String] = []) async throws -> RunningGateway {
+            try await RunningGateway(in: directory.path, on: loop, manager: name, flags: flags)
         }
 
         /// An adaptor that is attached to the gateway.
@@ -143,6 +143,37 @@ struct GatewayStoryTests {
         }
     }
 
+    @Test("moves to a newer gateway with its agent connection and its byte stream, five times, and each older one ends")
+    func moved() async throws {
+        try await Self.run(port: 15178) { node in
+            var gateway = try await node.gateway()
+            let adaptor = try await node.adaptor("first")
+            let socket = try await node.startPod(adaptor)
+            let container = try await CountingContainer(socket, in: node.pool, on: node.loop)
+            let silent = try await LinuxIO.Stream.connect(to: .unix(path: socket), on: node.loop)
+            for number in 1...5 {
+                try await container.goesOn()
+                let newer = try await node.gateway("newer-\(number)")
+                #expect(try await gateway.process.wait() == .exited(0))
+                try await container.goesOn()
+                gateway = newer
+            }
+            #expect(try await gateway.tunnels().map { "\($0.generation) \($0.connections)" } == ["6 2"])
+            #expect(try await gateway.status().resumedSessions == 1)
+            #expect(try await PodShell(socket, on: node.loop).output(of: "echo hello") == "hello\n")
+            let client = Client(silent, on: node.loop)
+            node.pool.start { await client.run() }
+            _ = try await client.call(Health.check, HealthCheckRequest())
+
+            _ = try await adaptor.call(Hypervisor.stopVM, .with { $0.id = pod.id })
+            try await node.podIsGone(adaptor)
+            adaptor.process.signal(Signals.terminate)
+            _ = try await adaptor.process.wait()
+            try await gateway.end()
+            #expect(try Files.list(node.directory.path).filter { $0.contains(".sock") } == [])
+        }
+    }
+
     @Test("stays with an older gateway while a newer one serves new pods, and the older one ends with its last pod")
     func upgraded() async throws {
         try await Self.run(port: 15175) { node in
@@ -150,7 +181,7 @@ struct GatewayStoryTests {
             let adaptor = try await node.adaptor("first")
             let socket = try await node.startPod(adaptor)
             let container = try await CountingContainer(socket, in: node.pool, on: node.loop)
-            let newer = try await node.gateway("newer")
+            let newer = try await node.gateway("newer", flags: ["-take-over=false"])
             try await container.goesOn()
 
             var other = pod

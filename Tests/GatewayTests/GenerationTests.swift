@@ -36,7 +36,7 @@ struct GenerationTests {
             rig.pool.start { await cached.run() }
             #expect(try await cached.call("s", "before", []) == [1])
 
-            let next = try await Gateway.start(rig.options, on: rig.loop, logger: .silent)
+            let next = try await Gateway.start(rig.keepingOptions, on: rig.loop, logger: .silent)
             rig.pool.start { try? await next.run(until: Event()) }
             try await eventually(on: rig.loop) { first.end.withLock { ($0 as? Status)?.code } == .aborted }
             #expect(try await rig.status.generation == 2)
@@ -73,12 +73,12 @@ struct GenerationTests {
             rig.pool.start { await cached.run() }
             _ = try? await cached.call("s", "m", [], timeout: .milliseconds(1))
 
-            let second = try await Gateway.start(rig.options, on: rig.loop, logger: .silent)
+            let second = try await Gateway.start(rig.keepingOptions, on: rig.loop, logger: .silent)
             let killed = rig.pool.start { try? await second.run(until: Event()) }
             #expect(try await rig.status.generation == 2)
             killed.cancel()
             await killed.finished()
-            let third = try await Gateway.start(rig.options, on: rig.loop, logger: .silent)
+            let third = try await Gateway.start(rig.keepingOptions, on: rig.loop, logger: .silent)
             rig.pool.start { try? await third.run(until: Event()) }
             #expect(try await rig.status.generation == 2)
 
@@ -117,7 +117,7 @@ struct GenerationTests {
                 try Listener.listen(on: .unix(path: rig.options.controlSocket + name), loop: rig.loop).close(
                     keepsFile: true)
             }
-            let next = try await Gateway.start(rig.options, on: rig.loop, logger: .silent)
+            let next = try await Gateway.start(rig.keepingOptions, on: rig.loop, logger: .silent)
             rig.pool.start { try? await next.run(until: Event()) }
             #expect(try await rig.status.generation == 2)
             for name in [".7", ".next"] { #expect(!Files.exists(rig.options.controlSocket + name)) }

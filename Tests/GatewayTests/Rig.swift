@@ -17,6 +17,13 @@ struct Rig: Sendable {
 
     var pods: String { options.podsDirectory }
 
+    /// The options of a gateway that leaves connections to the earlier one.
+    var keepingOptions: GatewayOptions {
+        var options = options
+        options.takesConnections = false
+        return options
+    }
+
     private init(on loop: EpollLoop) throws {
         self.loop = loop
         directory = try TemporaryDirectory()

@@ -43,6 +43,11 @@ struct ProtoFileTests {
         tls, CloseTunnelRequest.with { ($0.sandbox, $0.reason) = ("s1", "stopped") },
         HandOverRequest.with { ($0.version, $0.socket) = (1, "/run/b.sock") },
         HandOverResponse.with { $0.generation = 1 }, TunnelList.with { $0.tunnels = [tunnel] }, tunnel,
+        MoveTunnelRequest.with { ($0.sandbox, $0.socket) = ("s1", "/run/c.sock") },
+        MoveTunnelResponse.with { ($0.isMoved, $0.kept) = (true, 1) },
+        MovedTunnel.with {
+            ($0.plan, $0.hasListener, $0.connections) = (.with { $0.sandbox = "s1" }, true, 2)
+        },
     ]
     private static let gateway = GatewayStatus.with {
         ($0.version, $0.generation, $0.pid, $0.tunnels) = (1, 2, 3, 4)
@@ -82,6 +87,7 @@ struct ProtoFileTests {
             Self.text(of: GatewayControl.openTunnel),
             Self.text(of: GatewayControl.closeTunnel), Self.text(of: GatewayControl.list),
             Self.text(of: GatewayControl.counters), Self.text(of: GatewayControl.handOver),
+            Self.text(of: GatewayControl.moveTunnel),
             Self.text(of: GatewayControl.attach),
         ]
         #expect(methods == Set(own))

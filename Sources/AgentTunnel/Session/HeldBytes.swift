@@ -26,6 +26,9 @@ final class HeldBytes {
         return HeldBytes(block, range, credit: credit)
     }
 
+    /// The bytes that are not written.
+    var bytes: [UInt8] { unsafe Array(UnsafeRawBufferPointer(rebasing: block.bytes[left])) }
+
     /// Copies `bytes`.
     static func copy(_ bytes: UnsafeRawBufferPointer, credit: Int) -> HeldBytes {
         let block = BufferPool.privateBlock(size: max(bytes.count, 1))

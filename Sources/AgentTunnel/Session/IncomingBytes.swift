@@ -15,6 +15,13 @@ struct IncomingBytes {
 
     init(window: Int) { self.window = window }
 
+    /// Continues with the state of a snapshot.
+    init(_ snapshot: SessionSnapshot, window: Int) {
+        self.window = window
+        (received, consumed, reported) = (snapshot.received, snapshot.consumed, snapshot.reported)
+        isFinished = snapshot.hasPeerEnded
+    }
+
     /// Whether all bytes and the end were passed on.
     var isComplete: Bool { isFinished && consumed == received }
 

@@ -3,7 +3,7 @@ internal import TLS
 
 /// The node's end of one session: it dials again when the connection breaks.
 struct NodeSession: Sendable {
-    private let id = SessionID.random()
+    private let id: SessionID
     private let near: Stream
     private let session: Session
     private let dialer: Dialer
@@ -15,10 +15,15 @@ struct NodeSession: Sendable {
     /// The pause after a connection that broke during its first messages.
     private static let pause = Duration.milliseconds(50)
 
+    /// A new session, or the session of `snapshot`.
+    ///
+    /// - Throws: ``SessionFault/malformedSnapshot``.
     init(
-        _ near: Stream, to dialer: Dialer, _ times: SessionTimes, _ counters: SessionCounters,
-        _ responder: (any SuspensionResponder)?, on loop: EpollLoop, log: RateLimitedLogger
-    ) {
+        _ near: Stream, continuing snapshot: SessionSnapshot? = nil, to dialer: Dialer, _ times: SessionTimes,
+        _ counters: SessionCounters, _ responder: (any SuspensionResponder)?, on loop: EpollLoop,
+        log: RateLimitedLogger
+    ) throws(SessionFault) {
+        id = snapshot?.id ?? .random()
         let manner = Session.Manner(
             silence: times.silence, idle: times.silence / 2, pings: true, shutdown: times.shutdown)
         session = Session(manner, near: near, nearFailure: .clientClosed, responder: responder, on: loop)
@@ -28,14 +33,20 @@ struct NodeSession: Sendable {
         self.counters = counters
         self.loop = loop
         self.log = log
+        if let snapshot { try session.restore(snapshot) }
     }
 
-    /// Carries the client, on `stream` first, until the session ends. Closes both.
-    func run(on stream: TLSStream) async {
+    /// Ends the session here without a message to the peer, and returns what another process needs to continue it; nil
+    /// if the session has ended.
+    func detach() -> DetachedConnection? { session.detach(id) }
+
+    /// Carries the client until the session ends, on `stream` first. Closes both. A session that was restored needs no
+    /// stream.
+    func run(on stream: TLSStream?) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await session.carry(near) }
-            session.begin(on: stream, sending: SessionHello(.new, id))
-            await serve(stream)
+            if let stream { session.begin(on: stream, sending: SessionHello(.new, id)) }
+            await serveUntilDetached(stream)
             session.end(.stopping)
             await group.waitForAll()
         }
@@ -44,27 +55,47 @@ struct NodeSession: Sendable {
         log.warning("A session with \(dialer.address) ended: \(failure)")
     }
 
-    private func serve(_ first: TLSStream) async {
-        var stream = first
+    private func serveUntilDetached(_ stream: TLSStream?) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await serve(stream) }
+            group.addTask { await session.isDetached.wait() }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private func serve(_ first: TLSStream?) async {
+        var next = first
         while true {
-            await session.serve(stream)
-            if session.isOver || Task.isCancelled { return }
-            let start = ContinuousClock.now
-            log.warning("The connection to \(dialer.address) broke; its session is suspended for \(times.suspension)")
-            counters.suspend()
-            session.suspend()
-            do {
-                stream = try await reconnect(until: start + times.suspension)
-                counters.endSuspension(resumed: true, answered: session.answered)
+            if let stream = next {
+                await session.serve(stream)
+                if session.isOver || Task.isCancelled { return }
                 log.warning(
-                    """
-                    A session with \(dialer.address) was resumed after \(ContinuousClock.now - start); the node answered \
-                    \(session.answered) health checks
-                    """)
-            } catch {
-                counters.endSuspension(resumed: false, answered: session.answered)
-                return session.end(error.reason, error.detail)
+                    "The connection to \(dialer.address) broke; its session is suspended for \(times.suspension)")
             }
+            next = await resume()
+            if next == nil { return }
+        }
+    }
+
+    /// Suspends the session until there is another connection; nil after the session's end.
+    private func resume() async -> TLSStream? {
+        let start = ContinuousClock.now
+        counters.suspend()
+        session.suspend()
+        do {
+            let stream = try await reconnect(until: start + times.suspension)
+            counters.endSuspension(resumed: true, answered: session.answered)
+            log.warning(
+                """
+                A session with \(dialer.address) was resumed after \(ContinuousClock.now - start); the node answered \
+                \(session.answered) health checks
+                """)
+            return stream
+        } catch {
+            counters.endSuspension(resumed: false, answered: session.answered)
+            session.end(error.reason, error.detail)
+            return nil
         }
     }
 
@@ -92,6 +123,10 @@ struct NodeSession: Sendable {
                 stream.close()
                 throw SessionCore.Failure(reason: .protocolViolation, detail: "\(fault)")
             } catch {
+                if session.isOver || Task.isCancelled {
+                    stream.close()
+                    throw SessionCore.Failure(reason: .stopping)
+                }
                 await pause(after: error)
             }
             stream.close()

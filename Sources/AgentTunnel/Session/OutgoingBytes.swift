@@ -33,6 +33,21 @@ struct OutgoingBytes {
         self.reserve = reserve
     }
 
+    /// Continues with the state of a snapshot.
+    init(_ snapshot: SessionSnapshot, window: Int, reserve: Int) {
+        self.init(window: window, reserve: reserve)
+        let start = snapshot.written - UInt64(snapshot.kept.count)
+        (acknowledged, sent, written) = (start, start, start)
+        append(snapshot.kept)
+        (acknowledged, sent, isFinished) = (snapshot.acknowledged, snapshot.sent, snapshot.hasSourceEnded)
+    }
+
+    /// The bytes that the peer has not acknowledged, oldest first.
+    var keptBytes: [UInt8] {
+        let (start, count) = (index(written - UInt64(kept)), kept)
+        return (0..<count).map { ring[(start + $0) % ring.count] }
+    }
+
     /// The position after the last byte, and after the end.
     private var total: UInt64 { isFinished ? written + 1 : written }
 

@@ -20,6 +20,8 @@ final class Session: Sendable {
 
     /// The session is over.
     let ended = Event()
+    /// The session is over here, and goes on in another place.
+    let isDetached = Event()
     private let core: Lock<SessionCore>
     private let manner: Manner
     private let loop: EpollLoop
@@ -73,6 +75,25 @@ final class Session: Sendable {
         wake(.all)
     }
 
+    // MARK: Other processes
+
+    /// Continues with the state of a snapshot, before anything else.
+    ///
+    /// - Throws: ``SessionFault/malformedSnapshot``.
+    func restore(_ snapshot: SessionSnapshot) throws(SessionFault) {
+        try core.withLock { (core) throws(SessionFault) in try core.restore(snapshot) }
+    }
+
+    /// Ends the session here without a message to the peer; nil if it has ended.
+    func detach(_ id: SessionID) -> DetachedConnection? {
+        let connection = core.withLock { $0.detach(id) }
+        if connection != nil {
+            isDetached.set()
+            wake(.all)
+        }
+        return connection
+    }
+
     // MARK: Connections
 
     /// Begins on `stream`: sends `hello`, whose answer is still to be read.
@@ -91,6 +112,7 @@ final class Session: Sendable {
         on stream: TLSStream, peerReceived position: UInt64, sending first: (UInt64) -> [UInt8] = { _ in [] }
     ) throws {
         try core.withLock { core throws in
+            if core.isOver { throw SessionCore.LinkEnded() }
             core.link?.stream.close()
             core.link = nil
             try core.state.resume(peerReceived: position)

@@ -59,6 +59,36 @@ struct SessionCore {
         self.filter = filter
     }
 
+    /// Continues with the state of a snapshot.
+    ///
+    /// - Throws: ``SessionFault/malformedSnapshot``.
+    mutating func restore(_ snapshot: SessionSnapshot) throws(SessionFault) {
+        // Without the positions in both directions, a responder cannot begin.
+        if snapshot.responder.isEmpty { responder = nil }
+        guard responder?.restore(snapshot.responder) ?? snapshot.responder.isEmpty else { throw .malformedSnapshot }
+        state = SessionState(snapshot, reserve: responder == nil ? 0 : SuspensionLimits.heldBytes)
+        isEstablished = snapshot.isEstablished
+        held = snapshot.held.map { piece in
+            unsafe piece.bytes.withUnsafeBytes { unsafe HeldBytes.copy($0, credit: piece.credit) }
+        }
+    }
+
+    /// Ends the session here without a message to the peer, so that another process continues it with the near socket.
+    /// Returns nil if the session has ended.
+    mutating func detach(_ id: SessionID) -> DetachedConnection? {
+        guard over == nil, let near, let socket = try? near.release(),
+            let stream = try? Stream(socket, on: near.loop)
+        else { return nil }
+        endSuspension()
+        link?.stream.close()
+        link = nil
+        var snapshot = SessionSnapshot(id, state, held: held)
+        snapshot.isEstablished = isEstablished
+        snapshot.responder = responder?.snapshot ?? []
+        _ = fail(Failure(reason: .stopping))
+        return DetachedConnection(stream, snapshot)
+    }
+
     /// Whether the session has ended, in any way.
     var isOver: Bool { over != nil }
 

@@ -71,6 +71,8 @@ package enum SessionFault: Error, Equatable, Sendable {
     case malformedHello
     /// Two sessions of one client have the same identifier.
     case duplicateIdentifier
+    /// Another process has described a session in a way that is not possible.
+    case malformedSnapshot
 }
 
 extension SessionFault: CustomStringConvertible {
@@ -87,6 +89,7 @@ extension SessionFault: CustomStringConvertible {
             "the peer continues after \(count) bytes, but only \(kept.lowerBound) to \(kept.upperBound) are possible"
         case .malformedHello: "the peer's first message is malformed"
         case .duplicateIdentifier: "the peer began a session with the identifier of another one"
+        case .malformedSnapshot: "the description of a session is malformed, or has another version"
         }
     }
 }

@@ -27,6 +27,12 @@ struct SessionState {
         incoming = IncomingBytes(window: window)
     }
 
+    /// Continues with the state of a snapshot.
+    init(_ snapshot: SessionSnapshot, window: Int = SessionState.window, reserve: Int = 0) {
+        outgoing = OutgoingBytes(snapshot, window: window, reserve: reserve)
+        incoming = IncomingBytes(snapshot, window: window)
+    }
+
     /// Whether both directions have ended, and the peer knows.
     var isComplete: Bool { outgoing.isComplete && incoming.isComplete }
 

@@ -18,6 +18,12 @@ public protocol SuspensionResponder: Sendable {
 
     /// Returns the client's bytes that were held back. They are sent next.
     mutating func resume() -> [UInt8]
+
+    /// What another responder needs to continue, while no bytes are held back.
+    var snapshot: [UInt8] { get }
+
+    /// Continues where the responder was that made the snapshot. Returns false if the snapshot is malformed.
+    mutating func restore(_ snapshot: [UInt8]) -> Bool
 }
 
 /// Bytes for a client whose calls were answered in place of the agent.

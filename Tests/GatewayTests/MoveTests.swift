@@ -1,10 +1,10 @@
-import AgentTunnel
 import LinuxIO
 import PeerPodProtocol
 import TTRPC
 import TestSupport
 import Testing
 
+@testable import AgentTunnel
 @testable import Gateway
 
 @Suite("A tunnel that moves to a newer gateway")
@@ -58,6 +58,7 @@ struct MoveTests {
             #expect(try await Self.connections(in: rig) == nil)
             // The client's connection is open, because this process has it.
             try await client.write([1])
+            #expect(try await arrival.connections[0].stream.read(upTo: 2) == [1])
             #expect(Files.exists(Self.agent(in: rig)))
             for connection in arrival.connections { connection.leave() }
             #expect(try await client.read(upTo: 1).isEmpty)

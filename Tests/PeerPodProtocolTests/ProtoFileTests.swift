@@ -129,6 +129,7 @@ struct ProtoFileTests {
         case is [String]: "repeated string"
         case is GatewayStatus: "GatewayStatus"
         case is TunnelTLS: "TunnelTLS"
+        case is OpenTunnelRequest: "OpenTunnelRequest"
         case is [TunnelStatus]: "repeated TunnelStatus"
         case is [HopStatus]: "repeated HopStatus"
         case is [SandboxStatus]: "repeated SandboxStatus"

@@ -19,6 +19,10 @@ final class SessionRig: Sendable {
     private let metrics = Metrics()
     private let lines = Lock("")
     private let started = Lock(0)
+    private let moves = Lock(0)
+    private let pool = TaskPool()
+    private let tunnel = Lock<NodeTunnel?>(nil)
+    private let makeTunnel = Lock<(@Sendable (Listener) -> NodeTunnel)?>(nil)
     /// The forwarder's limit of sessions.
     let sessions = Lock(64)
 
@@ -53,15 +57,42 @@ final class SessionRig: Sendable {
             try Listener.listen(on: directory.socket("agent.ttrpc"), loop: loop),
             to: Dialer(to: proxy.address, security: security, on: loop), limits: limits,
             counters: counters, on: loop, logger: logger, responder: responder)
+        makeTunnel.withLock { [loop, logger, responder, proxy, limits] in
+            $0 = { listener in
+                NodeTunnel(
+                    listener, to: Dialer(to: proxy.address, security: security, on: loop), limits: limits,
+                    counters: counters, on: loop, logger: logger, responder: responder)
+            }
+        }
+        tunnel.withLock { $0 = node }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.proxy.run() }
             group.addTask { try await self.runForwarders(restart) }
             group.addTask { try await node.run() }
+            group.addTask { await self.pool.run() }
             group.addTask { try await self.serveAgent() }
             try await body(self)
             group.cancelAll()
             while await group.nextResult() != nil {}
         }
+    }
+
+    /// Moves all connections to another tunnel, which listens on a socket of its own, as a newer process does. Returns
+    /// the number of connections.
+    func move() throws -> Int {
+        let number = moves.withLock { moves in
+            moves += 1
+            return moves
+        }
+        guard let old = tunnel.withLock({ $0 }), let make = makeTunnel.withLock({ $0 }) else { return 0 }
+        let next = make(try Listener.listen(on: directory.socket("\(number)"), loop: loop))
+        let connections = try old.detachConnections().map { connection in
+            try DetachedConnection(connection.stream.release(), session: connection.session, on: loop)
+        }
+        try next.preparing(connections)()
+        pool.start { try? await next.run() }
+        tunnel.withLock { $0 = next }
+        return connections.count
     }
 
     func connect() async throws -> Stream { try await Stream.connect(to: directory.socket("agent.ttrpc"), on: loop) }

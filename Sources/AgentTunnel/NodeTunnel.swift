@@ -136,6 +136,8 @@ public struct NodeTunnel: Sendable {
         return {
             for (stream, session) in sessions {
                 use.begin()
+                // The next move may come before the task runs.
+                if let session { movable.insert(session, of: stream) }
                 adopted.start {
                     defer { use.end() }
                     if let session { await carry(stream, session, on: nil) } else { await carry(stream) }

@@ -22,7 +22,7 @@ final class SessionRig: Sendable {
     private let moves = Lock(0)
     private let pool = TaskPool()
     private let tunnel = Lock<NodeTunnel?>(nil)
-    private let makeTunnel = Lock<(@Sendable (Listener) -> NodeTunnel)?>(nil)
+    private let makeTunnel = Lock<TunnelMaker?>(nil)
     /// The forwarder's limit of sessions.
     let sessions = Lock(64)
 
@@ -58,7 +58,7 @@ final class SessionRig: Sendable {
             to: Dialer(to: proxy.address, security: security, on: loop), limits: limits,
             counters: counters, on: loop, logger: logger, responder: responder)
         makeTunnel.withLock { [loop, logger, responder, proxy, limits] in
-            $0 = { listener in
+            $0 = TunnelMaker { listener in
                 NodeTunnel(
                     listener, to: Dialer(to: proxy.address, security: security, on: loop), limits: limits,
                     counters: counters, on: loop, logger: logger, responder: responder)
@@ -77,6 +77,9 @@ final class SessionRig: Sendable {
         }
     }
 
+    /// The clients of the tunnel that has the connections.
+    var connections: Int { tunnel.withLock { $0?.connections ?? 0 } }
+
     /// Moves all connections to another tunnel, which listens on a socket of its own, as a newer process does. Returns
     /// the number of connections.
     func move() throws -> Int {
@@ -85,7 +88,7 @@ final class SessionRig: Sendable {
             return moves
         }
         guard let old = tunnel.withLock({ $0 }), let make = makeTunnel.withLock({ $0 }) else { return 0 }
-        let next = make(try Listener.listen(on: directory.socket("\(number)"), loop: loop))
+        let next = make.make(try Listener.listen(on: directory.socket("\(number)"), loop: loop))
         let connections = try old.detachConnections().map { connection in
             try DetachedConnection(connection.stream.release(), session: connection.session, on: loop)
         }
@@ -155,4 +158,9 @@ final class SessionRig: Sendable {
             }
         }
     }
+}
+
+/// Makes a tunnel of a rig. A lock of a closure would wrap the closure again at each access.
+private struct TunnelMaker: Sendable {
+    let make: @Sendable (Listener) -> NodeTunnel
 }

@@ -15,7 +15,7 @@ import Testing
 struct GatewayCrashTests {
     @Test(
         "at any step of a pod's life leaves no VM, no file and no socket, once the shim has had an answer to StopVM",
-        arguments: zip(GatewayLife.allCases, [8, 8, 14, 6]))
+        arguments: zip(GatewayLife.allCases, [10, 14, 12, 6]))
     func everyPlace(life: GatewayLife, least: Int) async throws {
         let step = Environment.all["CRASH_POINTS"] == "all" ? 1 : 3
         let places = try await withThrowingTaskGroup(of: (point: Int, place: String?).self) { group in

@@ -19,7 +19,9 @@ final class MovableConnections: Sendable {
 
     /// Removes a client. Returns false if it was detached.
     @discardableResult
-    func remove(_ client: Stream) -> Bool { entries.withLock { $0.removeValue(forKey: ObjectIdentifier(client)) } != nil }
+    func remove(_ client: Stream) -> Bool {
+        entries.withLock { $0.removeValue(forKey: ObjectIdentifier(client)) } != nil
+    }
 
     /// Removes and detaches all connections.
     func detachAll() -> [DetachedConnection] {

@@ -66,7 +66,8 @@ public final class Gateway: Sendable {
             }, on: loop, logger: logger)
         let service = ControlService(
             slot: slot, tunnels: tunnels, counters: counters, predecessors: predecessors, succession: succession,
-            moving: moving, giver: giver, podsDirectory: options.podsDirectory, generation: sockets.generation, logger: logger)
+            moving: moving, giver: giver, podsDirectory: options.podsDirectory, generation: sockets.generation,
+            logger: logger)
         control = Server(service.services, on: loop, limits: Self.controlLimits, logger: logger)
     }
 

@@ -41,7 +41,9 @@ struct MovedSessionTests {
         try await run(
             times,
             agent: { stream in
-                while case let bytes = try await stream.read(upTo: 100), !bytes.isEmpty { try await stream.write(bytes) }
+                while case let bytes = try await stream.read(upTo: 100), !bytes.isEmpty {
+                    try await stream.write(bytes)
+                }
                 await release.wait()
                 try await stream.write([9])
             }

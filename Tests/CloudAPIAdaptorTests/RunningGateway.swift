@@ -14,7 +14,8 @@ struct RunningGateway {
     private let manager: LinuxIO.Stream
 
     /// Starts a gateway for the adaptors that ``RunningDaemon`` starts in `directory`; returns once it serves.
-    init(in directory: String, on loop: EpollLoop, manager name: String = "gateway", flags: [String] = []) async throws {
+    init(in directory: String, on loop: EpollLoop, manager name: String = "gateway", flags: [String] = []) async throws
+    {
         try self.init(launchedIn: directory, on: loop, manager: name, flags: flags, error: .null)
         #expect(try await isReady())
     }

@@ -37,7 +37,8 @@ struct MoveTests {
 
     /// The clients of the tunnel that the older gateway serves; nil without a tunnel.
     private static func connections(in rig: Rig) async throws -> Int? {
-        try await older(rig) { try await $0.call(GatewayControl.list, Empty()).tunnels.first.map { Int($0.connections) } }
+        let list = try await older(rig) { try await $0.call(GatewayControl.list, Empty()) }
+        return list.tunnels.first.map { Int($0.connections) }
     }
 
     private static func move(_ rig: Rig, to receiver: Listener) async throws -> MoveTunnelResponse {

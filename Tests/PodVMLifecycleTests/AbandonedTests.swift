@@ -110,6 +110,29 @@ struct AbandonedTests {
         }
     }
 
+    @Test("is not stopped when a start has come while the stop waited for its turn")
+    func lateStart() async throws {
+        let node = Node()
+        let signal = Event()
+        try await node.run { supervisor in
+            let request = try request("a", networkNamespace: path)
+            _ = try await supervisor.create(request)
+            node.namespaces.set(.missing, at: path)
+            await look(after: .zero, at: node)
+            let begun = node.store.operations[.began]
+            node.store.hold(until: signal)
+            async let start: Void = supervisor.start(request.id)
+            await node.store.operations.reached(.began, begun + 1)
+            async let stop: Void = look(after: .seconds(60), at: node)
+            // The check has found the sandbox once the metric counts it.
+            while !node.metrics.render().contains("peerpods_abandoned_sandboxes_total 1") { await Task.yield() }
+            signal.set()
+            await stop
+            try await start
+            #expect(node.states == ["running"])
+        }
+    }
+
     @Test("does not include one without a namespace, which stays, as CreateVM logs")
     func withoutNamespace() async throws {
         let log = LineRecorder()

@@ -123,6 +123,7 @@ struct AddressWait: Sendable {
             progress.settled = progress.settled ?? context.clock.now
             machine = seen
         }
+        if let machine, machine.vmID != nil { context.vms.update(id) { $0.vmID = machine.vmID } }
         guard let name = machine?.interfaceName else { return }
         progress.interface = name
         context.note(interface: name, of: id)

@@ -18,7 +18,11 @@ struct CreationAttempt: Sendable {
 
     /// Returns the VM's addresses. The first one is dialed first.
     func run() async throws(CreationFailure) -> [String] {
-        context.vms.update(id) { $0.operation = nil }
+        // An earlier try's VM had another `vmId`.
+        context.vms.update(id) { entry in
+            entry.operation = nil
+            entry.vmID = nil
+        }
         let body = VMBody(
             options: context.options, spec: spec, size: candidate.size, zone: candidate.zone,
             sshPublicKey: context.sshPublicKey)
@@ -74,7 +78,9 @@ struct CreationAttempt: Sendable {
             ])
         // An unreadable answer is not an error: the VM is read later.
         guard let node = try? answer.node(of: request) else { return nil }
-        return (try? VirtualMachine(node))?.interfaceName
+        guard let machine = try? VirtualMachine(node) else { return nil }
+        context.vms.update(id) { $0.vmID = machine.vmID }
+        return machine.interfaceName
     }
 
     /// The PUT failed or got no answer; nevertheless the VM may exist and belong to this sandbox.
@@ -99,6 +105,7 @@ struct CreationAttempt: Sendable {
         context.vms.update(id) { entry in
             entry.owner = sandbox
             entry.lost = nil
+            entry.vmID = machine.vmID
         }
         if machine.provisioning == .failed || machine.provisioning == .canceled || machine.isBeingDeleted {
             throw .failedVMExists

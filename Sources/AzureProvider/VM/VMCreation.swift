@@ -84,7 +84,8 @@ final class VMCreation: InstanceCreation {
                 let attempt = CreationAttempt(
                     context: context, sandbox: sandbox, spec: spec, candidate: candidate,
                     preferred: placement.preferred)
-                let instance = Instance(id: id, addresses: try await attempt.run())
+                let addresses = try await attempt.run()
+                let instance = Instance(id: id, addresses: addresses, vmID: context.vms[id]?.vmID)
                 return (.addressKnown(instance), .provisioning(placement, at: candidate))
             } catch {
                 switch error {

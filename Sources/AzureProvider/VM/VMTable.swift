@@ -11,6 +11,8 @@ final class VMTable: Sendable {
         var operation: ARMOperation?
         /// The interface's name, if Azure gave it another name than requested.
         var interface: String?
+        /// ARM's `vmId` of the VM of the present try; nil while no answer of Azure has had it.
+        var vmID: String?
         /// Whether the VM's try has failed; its resources must be deleted before the next try.
         var hasFailed = false
         /// The time since which a PUT may still take effect, because its answer was not awaited or never came.

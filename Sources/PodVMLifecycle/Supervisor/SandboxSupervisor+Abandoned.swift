@@ -40,7 +40,8 @@ extension SandboxSupervisor {
                 ])
             metrics.abandoned.increment()
             do {
-                try await stop(record.id.rawValue)
+                // A call that has come since the check needs the sandbox.
+                try await stop(record.id) { $0.isIdle && $0.sandbox.state == record.state }
             } catch {
                 log.warning("Could not stop the abandoned sandbox completely", [LogField("error", error)])
             }

@@ -43,6 +43,22 @@ struct CreateTests {
         #expect(azure.arm.calls.count { $0.contains("/skus") } == 1)
     }
 
+    @Test("tells the VM's own identifier: from the answer to the request, or from the first read of a VM that exists")
+    func identifier() async throws {
+        let new = try Fixture()
+        new.arm.on("PUT", Fixture.vm, .json(201, Fixture.machine(vmID: "0b1c-1"), [Fixture.running]))
+        new.address(Fixture.hasAddress)
+        let created = try await new.provider.createInstance(for: new.sandbox, from: new.spec).instance()
+        #expect(created.vmID == "0b1c-1")
+
+        let old = try Fixture()
+        old.arm.on("PUT", Fixture.vm, .refusal(412, "PreconditionFailed"))
+        old.arm.on("GET", Fixture.vm, .json(200, Fixture.machine("Succeeded", vmID: "0b1c-2")))
+        old.address(Fixture.hasAddress)
+        let adopted = try await old.provider.createInstance(for: old.sandbox, from: old.spec).instance()
+        #expect(adopted.vmID == "0b1c-2")
+    }
+
     @Test("takes the interface's name from the VM if Azure gave it another name")
     func otherName() async throws {
         let azure = try Fixture()

@@ -56,7 +56,7 @@ struct ProviderFixture {
     /// A VM as ARM tells of it.
     static func machine(
         _ state: String = "Creating", sandbox: String? = "0a1b2c3d4e5f", nic: String? = nil,
-        name: String = "podvm-nginx-0a1b2c3d"
+        name: String = "podvm-nginx-0a1b2c3d", vmID: String? = nil
     ) -> JSONValue {
         let interfaces: [JSONValue] =
             nic.map {
@@ -64,12 +64,10 @@ struct ProviderFixture {
             } ?? []
         var tags = JSONObject()
         if let sandbox { tags["peerpods-sandbox"] = .string(sandbox) }
-        return [
-            "name": .string(name), "tags": .object(tags),
-            "properties": [
-                "provisioningState": .string(state), "networkProfile": ["networkInterfaces": .array(interfaces)],
-            ],
-        ]
+        var properties = JSONObject([("provisioningState", .string(state))])
+        properties["networkProfile"] = ["networkInterfaces": .array(interfaces)]
+        if let vmID { properties["vmId"] = .string(vmID) }
+        return ["name": .string(name), "tags": .object(tags), "properties": .object(properties)]
     }
 
     static func interface(_ address: String?, vm: String? = nil, publicIP: String? = nil) -> JSONValue {

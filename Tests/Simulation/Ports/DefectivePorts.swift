@@ -23,6 +23,7 @@ struct DefectiveStore: RecordStore {
                 loaded.records[index].state = .deleting(loaded.records[index].state.vm)
             }
         }
+        if defect == .forgetDamaged { loaded.unreadable = [:] }
         return loaded
     }
 }

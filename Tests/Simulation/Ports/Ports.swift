@@ -18,6 +18,8 @@ package enum Defect: String, CaseIterable, Sendable {
     case earlyDiscard = "early-discard"
     /// The numbers of the sandboxes of an earlier process are not reserved.
     case noAdoption = "no-adoption"
+    /// A sandbox whose record is damaged counts as one that was stopped.
+    case forgetDamaged = "forget-damaged"
     /// A port continues on Swift's own pool.
     case escape = "escape"
 }

@@ -43,7 +43,7 @@ struct SimulatedProvider: CloudProvider {
 
 extension SimulatedCloud {
     /// The list that the cloud answers with: all VMs that could belong to the node.
-    fileprivate var list: [ListedInstance] { vms.map { ListedInstance(id: $0.name, tags: $0.tags) } }
+    fileprivate var list: [ListedInstance] { vms.map { ListedInstance(id: $0.name, tags: $0.tags, vmID: String($0.serial)) } }
 }
 
 /// What becomes of a request.
@@ -122,13 +122,13 @@ final class SimulatedCreation: InstanceCreation {
                 return .failed(.cancelled)
             }
             let outcome = state.outcomeOfRequest(ending)
-            let isThere = outcome.takesEffect && state.createVM(spec, for: sandbox) != nil
+            let serial = outcome.takesEffect ? state.createVM(spec, for: sandbox) : nil
             if let error = outcome.error { return .failed(error) }
-            guard isThere else {
+            guard let serial else {
                 state.note(.vmNotCreated, state.pod(of: sandbox))
                 return .failed(.refused)
             }
-            return .addressKnown(Instance(id: spec.name, addresses: ["10.0.0.4"]))
+            return .addressKnown(Instance(id: spec.name, addresses: ["10.0.0.4"], vmID: String(serial)))
         }
     }
 

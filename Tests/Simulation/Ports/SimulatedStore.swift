@@ -73,7 +73,9 @@ struct SimulatedStore: RecordStore {
             guard ending == .completed || ending == .cancelled else { return .failure(.dead) }
             if state.disk.condition == .failing, state.inject(.writeFailed, 20) { return .failure(.fault) }
             state.note(.loaded, process)
-            return .success(state.disk.load())
+            let loaded = state.disk.load()
+            state.checkDamage(loaded)
+            return .success(loaded)
         }
     }
 

@@ -24,6 +24,7 @@ extension Schedule {
         case 190..<192: jumpWallClock()
         case 192: cutPower()
         case 193: terminate()
+        case 194...196: if current == nil { flipBit() }
         default: if current == nil { startProcess() }
         }
     }
@@ -127,20 +128,35 @@ extension Schedule {
             let index = state.random.pick(ours)
             let vm = state.cloud.vms[index]
             let pod = state.pods.firstIndex { $0.id.rawValue == vm.tags[InstanceTags.sandbox] } ?? -1
-            if state.random.chance(70) {
+            let choice = state.random.below(10)
+            if choice < 7 {
                 state.cloud.vms.remove(at: index)
-                if pod >= 0 {
-                    state.pods[pod].isVMGone = true
-                    state.loseAgent(of: state.pods[pod].id)
-                }
+                state.loseVM(of: pod)
                 state.count(.vmVanished)
                 state.note(.vmVanished, pod, vm.serial)
+            } else if choice < 8 {
+                state.cloud.vms[index] = vm.successor(serial: state.makeID())
+                state.loseVM(of: pod)
+                state.count(.vmExchanged)
+                state.note(.vmExchanged, pod, vm.serial)
             } else {
                 state.cloud.vms[index].tags = [:]
                 state.cloud.vms[index].isTampered = true
                 state.count(.tagsChanged)
                 state.note(.tagsChanged, pod, vm.serial)
             }
+        }
+    }
+
+    /// A bit of a record flips while no process has read the record.
+    private func flipBit() {
+        world.withState { state in
+            let whole = state.disk.directories.filter { $0.record != nil }
+            guard !whole.isEmpty else { return }
+            let directory = state.random.pick(whole)
+            state.disk.flipBit(state.random.below(directory.bytes.count * 8), of: directory.id)
+            state.count(.bitFlip)
+            state.note(.bitFlipped, state.pod(of: directory.id))
         }
     }
 

@@ -5,6 +5,7 @@ package enum Invariant: String, CaseIterable, Sendable {
     case vmOwnedOnce = "no VM has two owners"
     case numberNotShared = "no two pods share a VXLAN number"
     case numberHeldUntilDeletion = "a VXLAN number is released only when its VM is deleted"
+    case damageNoticed = "a damaged record is set aside, and not used"
     case documentKept = "a start finds the sandbox's boot document"
     case livePodKept = "the VM of a running pod is deleted only when its shim has stopped the pod or has died"
     case foreignUntouched = "the VMs of other nodes and clusters are not touched"

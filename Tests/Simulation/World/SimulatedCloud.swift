@@ -14,6 +14,9 @@ struct SimulatedVM {
     var isTampered = false
     /// Whether the VM belongs to another node or cluster.
     var isForeign = false
+
+    /// Another VM with the same name and tags.
+    func successor(serial: Int) -> SimulatedVM { SimulatedVM(name: name, serial: serial, tags: tags, number: number) }
 }
 
 /// The VMs of a subscription, and how well it answers.
@@ -55,6 +58,13 @@ extension WorldState {
         check(.foreignUntouched, !vm.isForeign, "VM \(vm.name) of another node was deleted")
         check(.livePodKept, pod < 0 || !pods[pod].needsVM, "VM \(vm.serial) of pod \(pod) was deleted")
         return true
+    }
+
+    /// The pod's VM no longer exists, which ends the shim's connection to the agent.
+    mutating func loseVM(of pod: Int) {
+        guard pod >= 0 else { return }
+        pods[pod].isVMGone = true
+        loseAgent(of: pods[pod].id)
     }
 
     /// Puts VMs of other owners, and one that no sandbox of this node owns, into the cloud.

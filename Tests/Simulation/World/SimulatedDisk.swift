@@ -12,7 +12,7 @@ struct SimulatedDisk {
         let id: SandboxID
         /// The bytes of the record's file.
         var bytes: [UInt8]
-        /// The record that was written; nil when a power cut damaged it.
+        /// The record that was written; nil when a power cut or a bit flip damaged it.
         var record: SandboxRecord?
         /// The VXLAN number in `network.json`.
         var number: Int?
@@ -77,6 +77,18 @@ struct SimulatedDisk {
 
     /// Removes a directory; the platter still has it.
     mutating func remove(_ sandbox: SandboxID) { directories.removeAll { $0.id == sandbox } }
+
+    /// Flips one bit of a record on the platter, and in what a reader sees.
+    mutating func flipBit(_ bit: Int, of sandbox: SandboxID) {
+        change(sandbox) { directory in
+            directory.bytes[bit / 8] ^= 1 << UInt8(bit % 8)
+            directory.record = nil
+        }
+        guard let directory = directory(of: sandbox), let place = durable.firstIndex(where: { $0.id == sandbox })
+        else { return }
+        durable[place].bytes = directory.bytes
+        durable[place].record = nil
+    }
 
     /// Leaves what the platter has, and of the rest what happened to be written.
     mutating func cutPower(_ random: inout SeededRandom, _ count: (Fault) -> Void) {

@@ -29,6 +29,7 @@ struct Trace: Equatable {
         case recordWritten = "record written"
         case recordWrittenAndFailed = "record written, and the write failed"
         case recordFailed = "record not written"
+        case bitFlipped = "a bit of the record flips"
         case directoryRemoved = "directory removed"
         case directoryNotRemoved = "directory not removed"
         case loaded = "records loaded"
@@ -40,6 +41,7 @@ struct Trace: Equatable {
         case vmDeleted = "VM deleted"
         case vmNotDeleted = "VM not deleted"
         case vmVanished = "VM vanished"
+        case vmExchanged = "VM exchanged for another one of the same name"
         case tagsChanged = "the VM's tags change"
         case listed = "VMs listed"
         case notListed = "VMs not listed"
@@ -88,7 +90,7 @@ extension Trace.Entry: CustomStringConvertible {
         case .calls, .answered, .refused: Call.Kind(rawValue: detail).map { "\($0)" }
         case .diskChanges: DiskCondition(rawValue: detail).map { "\($0)" }
         case .cloudChanges: "\(detail) % of the requests fail"
-        case .vmCreated, .vmCreatedLate, .vmDeleted, .vmVanished, .tagsChanged: "VM \(detail)"
+        case .vmCreated, .vmCreatedLate, .vmDeleted, .vmVanished, .vmExchanged, .tagsChanged: "VM \(detail)"
         default: nil
         }
     }

@@ -17,6 +17,15 @@ extension WorldState {
         checkOwners(of: record)
     }
 
+    /// Checks that no record was read from a damaged file.
+    mutating func checkDamage(_ loaded: LoadedRecords) {
+        for directory in disk.directories where directory.record == nil {
+            let isUsed = loaded.records.contains { $0.id == directory.id }
+            let pod = pod(of: directory.id)
+            check(.damageNoticed, !isUsed, "the damaged record of pod \(pod) was read")
+        }
+    }
+
     private mutating func checkOwners(of record: SandboxRecord) {
         guard record.state.mayHaveVM else { return }
         let isShared = disk.directories.contains { other in
@@ -110,7 +119,11 @@ extension WorldState {
             let isMarked = directory.map { $0.record != nil || $0.hasStopMark } ?? true
             let isStopped = pod.phase == .stopped && isMarked && !(directory?.hasReappeared ?? false)
             // A VM whose tags were changed is not deleted, and keeps its sandbox.
-            let isTampered = cloud.vms.contains { $0.isTampered && $0.name == directory?.record?.state.vm }
+            // Only its number shows the VM of a damaged record.
+            let isTampered = cloud.vms.contains { vm in
+                vm.isTampered
+                    && (vm.name == directory?.record?.state.vm || vm.number != nil && vm.number == directory?.number)
+            }
             guard isWatched || isStopped, !isTampered else { break }
             check(.stoppedIsGone, directory == nil, "the record of pod \(index) is \(directory.nameOfState)")
             check(.stoppedIsGone, node.number(of: pod.id) == nil, "pod \(index) has a VXLAN number")

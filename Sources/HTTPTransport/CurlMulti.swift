@@ -253,6 +253,12 @@ internal import LinuxIO
     }
 
     func takeBody(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        let status = unsafe ccurl_get_long(handle, CURLINFO_RESPONSE_CODE)
+        if let onBody = request.onBody, 200..<300 ~= status {
+            if unsafe onBody(Array(bytes)) { return true }
+            refusal = (.answerTooLarge, "the receiver of the answer refused it")
+            return false
+        }
         guard bytes.count <= request.responseLimit - body.count else {
             refusal = (.answerTooLarge, "the answer has more than \(request.responseLimit) bytes, which is the limit")
             body = []

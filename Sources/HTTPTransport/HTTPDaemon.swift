@@ -49,6 +49,11 @@ final class HTTPDaemon: Sendable {
         }
     }
 
+    /// Continues to send the stream of an answer, if the connection waits for its next part.
+    func resume(_ id: RequestID) {
+        state.withLock { $0.inbox.requests[id]?.resumeStream() }
+    }
+
     /// Closes all connections; requests without an answer get a 503.
     func stop() { state.withLock { $0.stop() } }
 }
@@ -94,7 +99,12 @@ final class HTTPDaemon: Sendable {
     mutating func stop() {
         guard let daemon = unsafe handle else { return }
         inbox.isClosed = true
-        for request in inbox.requests.values { request.answer(.text("the server has stopped\n", status: 503)) }
+        for request in inbox.requests.values {
+            request.answer(.text("the server has stopped\n", status: 503))
+            // Ends the stream; `finish` would call this daemon, whose lock is held.
+            request.response?.stream?.close()
+            request.resumeStream()
+        }
         unsafe MHD_run(daemon)  // Resumes the last answered connections, because MHD_stop_daemon requires it.
         unsafe MHD_stop_daemon(daemon)
         unsafe handle = nil
@@ -142,8 +152,10 @@ private final class Inbox {
     /// The bytes of a refused body that have arrived.
     var surplus = 0
     var response: HTTPResponse?
-    /// The connection while it is suspended. Only an answer ends the suspension.
+    /// The connection while it is suspended. Only an answer, or the next part of its body, ends the suspension.
     var connection: OpaquePointer?
+    /// Whether the connection is suspended until the next part of its answer's body.
+    private var isStalled = false
 
     init(target: String) { self.target = target }
 
@@ -151,6 +163,20 @@ private final class Inbox {
     func answer(_ response: HTTPResponse) {
         guard let connection = unsafe connection, self.response == nil else { return }
         self.response = response
+        unsafe MHD_resume_connection(connection)
+    }
+
+    /// Suspends the connection until the stream of its answer has a part.
+    func stall() {
+        guard let connection = unsafe connection, !isStalled else { return }
+        isStalled = true
+        unsafe MHD_suspend_connection(connection)
+    }
+
+    /// Resumes the connection if it is suspended until the next part of the body.
+    func resumeStream() {
+        guard isStalled, let connection = unsafe connection else { return }
+        isStalled = false
         unsafe MHD_resume_connection(connection)
     }
 }
@@ -218,7 +244,7 @@ private func receive(
     if let response = request.response {
         inbox.connections.end(key)
         // Without an answer the library closes the connection.
-        return response == .disconnect ? .NO : unsafe send(response, on: connection)
+        return response == .disconnect ? .NO : unsafe send(response, on: connection, of: request)
     }
     switch request.phase {
     case .refused: return unsafe send(tooLarge, on: connection)
@@ -275,6 +301,7 @@ private func complete(
     guard let context = unsafe context, let pointer = unsafe slot?.pointee else { return }
     let request = unsafe Unmanaged<PendingRequest>.fromOpaque(pointer).takeRetainedValue()
     unsafe request.connection = nil
+    request.response?.stream?.close()
     unsafe Unmanaged<Inbox>.fromOpaque(context).takeUnretainedValue().requests[request.id] = nil
     unsafe slot?.pointee = nil
 }
@@ -282,8 +309,10 @@ private func complete(
 private let tooLarge = HTTPResponse.text("the body is too large\n", status: 413)
 
 /// Passes a response to the library; `MHD_NO` makes the library close the connection.
-private func send(_ response: HTTPResponse, on connection: OpaquePointer?) -> MHD_Result {
-    let answer = unsafe response.body.withUnsafeBytes { body in
+private func send(
+    _ response: HTTPResponse, on connection: OpaquePointer?, of request: PendingRequest? = nil
+) -> MHD_Result {
+    let answer = unsafe request.flatMap { unsafe streamed(response, $0) } ?? response.body.withUnsafeBytes { body in
         // The library copies the bytes, so it does not write to them.
         unsafe MHD_create_response_from_buffer(
             body.count, UnsafeMutableRawPointer(mutating: body.baseAddress), .RESPMEM_MUST_COPY)
@@ -296,4 +325,24 @@ private func send(_ response: HTTPResponse, on connection: OpaquePointer?) -> MH
         unsafe MHD_add_response_header(answer, name, value)
     }
     return unsafe MHD_queue_response(connection, UInt32(clamping: response.status), answer)
+}
+
+/// An answer whose body comes from a stream; nil if the response has none. `complete` comes after its last use of
+/// `request`.
+private func streamed(_ response: HTTPResponse, _ request: PendingRequest) -> OpaquePointer? {
+    guard response.stream != nil else { return nil }
+    return unsafe MHD_create_response_from_callback(
+        UInt64.max, 32 << 10, nextPart, Unmanaged.passUnretained(request).toOpaque(), nil)
+}
+
+/// Gives the library the next part of a stream, or suspends the connection until there is one.
+private func nextPart(
+    _ context: UnsafeMutableRawPointer?, _ position: UInt64, _ buffer: UnsafeMutablePointer<CChar>?, _ room: Int
+) -> Int {
+    guard let context = unsafe context, let buffer = unsafe buffer else { return -1 }
+    let request = unsafe Unmanaged<PendingRequest>.fromOpaque(context).takeUnretainedValue()
+    guard let part = request.response?.stream?.take(upTo: room) else { return -1 }
+    if part.isEmpty { request.stall() }
+    unsafe UnsafeMutableRawBufferPointer(start: buffer, count: room).copyBytes(from: part)
+    return part.count
 }

@@ -54,6 +54,8 @@ public struct HTTPResponse: Sendable, Equatable {
     public var headers: HTTPHeaders
     /// The body. The server does not send it in the answer to a HEAD request.
     public var body: [UInt8]
+    /// The source of a body that is sent in parts, in place of ``body``; nil for a complete body.
+    public var stream: HTTPBodyStream?
 
     /// Makes a response with these properties.
     public init(status: Int, headers: HTTPHeaders = [:], body: [UInt8] = []) {

@@ -115,7 +115,13 @@ public final class HTTPServer: Sendable {
             let (requests, wait) = daemon.run()
             for (id, request) in requests {
                 handlers.start {
-                    self.daemon.answer(id, await self.handler(request))
+                    let response = await self.handler(request)
+                    response.stream?.onChange { [weak self] in
+                        guard let self else { return }
+                        self.daemon.resume(id)
+                        self.turn()
+                    }
+                    self.daemon.answer(id, response)
                     self.turn()
                 }
             }

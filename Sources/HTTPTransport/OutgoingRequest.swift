@@ -15,6 +15,10 @@ public struct OutgoingRequest: Sendable {
     /// Whether the client uses the environment's proxy. It must be false for servers on this host or link, such as
     /// IMDS.
     public var usesProxy = true
+    /// Receives the body of an answer with a status of 2xx, part by part, as it arrives; the returned answer then has
+    /// no body, and ``responseLimit`` does not apply. False ends the transfer with
+    /// ``HTTPError/Reason/answerTooLarge``. The client calls it on its loop, so it must not block.
+    public var onBody: (@Sendable ([UInt8]) -> Bool)?
 
     /// Makes a request with these properties.
     public init(_ method: String, _ url: String, headers: HTTPHeaders = [:], body: [UInt8] = []) {

@@ -51,6 +51,7 @@ let package = Package(
         .executable(name: "agent-protocol-forwarder", targets: ["agent-protocol-forwarder"]),
         .executable(name: "peerpodctl", targets: ["peerpodctl"]),
         .executable(name: "fake-azure", targets: ["fake-azure"]),
+        .executable(name: "fake-kubernetes", targets: ["fake-kubernetes"]),
         .executable(name: "fake-pod-vm", targets: ["fake-pod-vm"]),
     ],
     targets: [
@@ -110,7 +111,11 @@ let package = Package(
         module(
             "RemoteHypervisor",
             ["KataProtocol", "LinuxIO", "PeerPodProtocol", "PodVMLifecycle", "TTRPC", "Telemetry"]),
-        module("AzureProvider", ["Configuration", "HTTPTransport", "JSON", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
+        module(
+            "AzureProvider",
+            ["Configuration", "Encoding", "HTTPTransport", "JSON", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
+
+        module("Kubernetes", ["Encoding", "HTTPTransport", "JSON", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
 
         // 4: programs
         module(
@@ -154,6 +159,9 @@ let package = Package(
                 "Configuration", "FakeCloud", "JSON", "KataProtocol", "LinuxIO", "MachineIsolation", "PodNetwork",
                 "TTRPC", "Telemetry",
             ]),
+        simulator(
+            "FakeKubernetes", ["Configuration", "Encoding", "HTTPTransport", "JSON", "LinuxIO", "TLS", "Telemetry"]),
+        simulatorProgram("fake-kubernetes", runs: "FakeKubernetes"),
         simulatorProgram("fake-azure", runs: "FakeAzureProgram"),
         simulatorProgram("fake-pod-vm", runs: "FakePodVM"),
 
@@ -225,6 +233,12 @@ let package = Package(
                 "Configuration", "FakeAzureLauncher", "FakeCloud", "LinuxIO", "Telemetry", "TestSupport",
             ]),
         tests("TelemetryTests", ["Telemetry"]),
+        tests(
+            "KubernetesTests",
+            [
+                "Doubles", "Encoding", "FakeKubernetes", "HTTPTransport", "JSON", "Kubernetes", "LinuxIO", "PodVMLifecycle", "Telemetry",
+                "TestSupport",
+            ]),
         .executableTarget(
             name: "hardened-child", dependencies: ["CLinux", "LinuxIO", "ProcessHardening"],
             path: "Tests/HardenedChild",

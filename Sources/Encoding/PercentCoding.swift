@@ -1,8 +1,8 @@
 /// Text as a part of a URL or of a form.
-enum PercentCoding {
+package enum PercentCoding {
     /// `text` with every character escaped except letters, digits and `-._~`. The result is always one segment of a
     /// path, one name or one value (RFC 3986, §2.3).
-    static func encoded(_ text: String) -> String {
+    package static func encoded(_ text: String) -> String {
         var encoded: [UInt8] = []
         encoded.reserveCapacity(text.utf8.count)
         for byte in text.utf8 {
@@ -19,7 +19,7 @@ enum PercentCoding {
     }
 
     /// `a=b&c=d`, for a query or for a body of type `application/x-www-form-urlencoded`.
-    static func encoded(_ fields: [(name: String, value: String)]) -> String {
+    package static func encoded(_ fields: [(name: String, value: String)]) -> String {
         fields.map { "\(encoded($0.name))=\(encoded($0.value))" }.joined(separator: "&")
     }
 

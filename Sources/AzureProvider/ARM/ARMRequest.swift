@@ -1,3 +1,4 @@
+internal import Encoding
 package import HTTPTransport
 package import JSON
 

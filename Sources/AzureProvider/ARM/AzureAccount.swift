@@ -1,3 +1,5 @@
+internal import Encoding
+
 /// The subscription, resource group and region that this adaptor uses, and the paths of resources in them.
 package struct AzureAccount: Sendable {
     /// The id of the subscription, a UUID.

@@ -1,3 +1,4 @@
+internal import Encoding
 internal import HTTPTransport
 internal import PodVMLifecycle
 internal import Telemetry

@@ -1,0 +1,126 @@
+internal import JSON
+internal import LinuxIO
+package import PodVMLifecycle
+package import Telemetry
+
+/// Advertises to the scheduler how many pod VMs this node may have, and keeps that true.
+///
+/// Annotation and capacity go in one merge patch of `nodes/status`. The Node is watched: a kubelet that registers it as a
+/// new object removes both. At an orderly end the capacity is withdrawn, unless another adaptor owns the Node.
+package final class NodeAdvertiser: Sendable {
+    /// The least time between two writes, so that two writers of the Node do not write in a loop.
+    private static let pause = Duration.seconds(2)
+
+    private let client: KubernetesClient
+    private let node: ObjectName
+    private let features: ClusterFeatures
+    private let clock: any LifecycleClock
+    private let logger: Logger
+    private let state: Lock<NodeAdvertisement>
+    private let lastWrite = Lock<ContinuousClock.Instant?>(nil)
+
+    /// An advertiser for the node of that name. It does nothing before ``run()``.
+    package init(
+        _ client: KubernetesClient, node: String, owner: String, limit: Int, features: ClusterFeatures,
+        clock: any LifecycleClock, logger: Logger = .silent
+    ) {
+        self.client = client
+        self.node = ObjectName(.nodes, node)
+        self.features = features
+        self.clock = clock
+        self.logger = logger
+        state = Lock(NodeAdvertisement(owner: owner, limit: limit))
+    }
+
+    /// Advertises, and again whenever the Node lacks it, until cancelled.
+    package func run() async {
+        // Needs only the right to patch; the watch needs more.
+        await advertise()
+        await client.follow(ObjectSelection(node)) { event in
+            switch event {
+            case .listed(let objects): await self.look(at: objects.first)
+            case .changed(.added(let object)), .changed(.modified(let object)): await self.look(at: object)
+            case .changed: break
+            case .failed(let error): await self.lookWithoutWatch(after: error)
+            }
+        }
+    }
+
+    /// Withdraws the capacity if this adaptor owns the Node; for an orderly end.
+    package func withdraw() async {
+        let owner = state.withLock { $0.owner }
+        let annotation = "/metadata/annotations/" + Self.pointer(NodeAdvertisement.ownerAnnotation)
+        do throws(KubernetesError) {
+            try await client.jsonPatch(
+                node, subresource: "status",
+                [
+                    ["op": "test", "path": .string(annotation), "value": .string(owner)],
+                    ["op": "remove", "path": .string("/status/capacity/" + Self.pointer(NodeAdvertisement.resource))],
+                ])
+            logger.info("The node advertises no pod VMs any longer", [LogField("node", node.name)])
+        } catch {
+            // The server does not say which operation was not possible.
+            guard error.kind == .invalid || error.kind == .notFound else {
+                return logger.warning(
+                    "Could not withdraw the node's pod VMs; the scheduler still counts on them",
+                    [LogField("error", error)])
+            }
+            logger.info(
+                "Another adaptor owns the node, or its pod VMs were withdrawn already", [LogField("node", node.name)])
+        }
+    }
+
+    private func look(at object: JSONObject?) async {
+        // An object that cannot be read tells nothing; the next change does.
+        let node = object.flatMap { try? ClusterNode($0) }
+        if object != nil, node == nil { return }
+        switch state.withLock({ $0.step(for: node) }) {
+        case .advertise: await advertise()
+        case .rest: features.succeeded(.nodeResource)
+        case .yield: logger.debug("Another adaptor owns the node")
+        case .wait: logger.warning("The node does not exist at the API server", [LogField("node", self.node.name)])
+        }
+    }
+
+    /// Without the right to watch, the node is read at each try of the watch; that needs the right to get it.
+    private func lookWithoutWatch(after error: KubernetesError) async {
+        do throws(KubernetesError) {
+            await look(at: try await client.get(node))
+        } catch let second {
+            features.failed(.nodeResource, second.kind == .notFound ? second : error)
+        }
+    }
+
+    private func advertise() async {
+        do { try await waitSinceLastWrite() } catch { return }
+        let (owner, limit) = state.withLock { ($0.owner, $0.limit) }
+        do throws(KubernetesError) {
+            try await client.mergePatch(
+                node, subresource: "status",
+                [
+                    "metadata": ["annotations": [NodeAdvertisement.ownerAnnotation: .string(owner)]],
+                    "status": ["capacity": [NodeAdvertisement.resource: .string(String(limit))]],
+                ])
+            state.withLock { $0.claimed() }
+            features.succeeded(.nodeResource)
+            logger.info("The node advertises pod VMs", [LogField("node", node.name), LogField("limit", limit)])
+        } catch {
+            features.failed(.nodeResource, error)
+        }
+    }
+
+    private func waitSinceLastWrite() async throws {
+        let now = clock.now
+        let last = lastWrite.withLock { last in
+            defer { last = now }
+            return last
+        }
+        guard let last, last.duration(to: now) < Self.pause else { return }
+        try await clock.sleep(for: Self.pause)
+    }
+
+    /// A key as a part of a JSON pointer.
+    private static func pointer(_ key: String) -> String {
+        String(key.flatMap { $0 == "~" ? "~0" : $0 == "/" ? "~1" : String($0) })
+    }
+}

@@ -1,0 +1,58 @@
+package import JSON
+
+/// A Pod object.
+package struct ClusterPod: Equatable, Sendable {
+    /// One container of the pod.
+    package struct Container: Equatable, Sendable {
+        /// The image, as the pod names it.
+        package let image: String
+        /// The requested amounts, by resource.
+        package let requests: [String: Quantity]
+        /// The limits, by resource.
+        package let limits: [String: Quantity]
+        /// Whether it is an init container that stays: a sidecar.
+        package let isSidecar: Bool
+    }
+
+    /// Name, namespace, UID and annotations.
+    package let metadata: ObjectMetadata
+    /// The containers that run together.
+    package let containers: [Container]
+    /// The containers that run before, one after the other; a sidecar stays.
+    package let initContainers: [Container]
+    /// The name of the ServiceAccount; `default` if the pod names none.
+    package let serviceAccount: String
+    /// The names of the secrets with which its images are pulled.
+    package let imagePullSecrets: [String]
+    /// The node; nil before the scheduler has chosen one.
+    package let nodeName: String?
+    /// The RuntimeClass, if the pod names one.
+    package let runtimeClass: String?
+
+    /// Reads a Pod.
+    package init(_ object: JSONObject) throws(JSONError) {
+        metadata = try ObjectMetadata(of: object)
+        let spec = try object.object("spec")
+        containers = try Self.containers(spec, "containers")
+        initContainers = try Self.containers(spec, "initContainers")
+        let account = try spec.optionalString("serviceAccountName") ?? ""
+        serviceAccount = account.isEmpty ? "default" : account
+        imagePullSecrets = try spec.optionalNames("imagePullSecrets")
+        nodeName = try spec.optionalString("nodeName")
+        runtimeClass = try spec.optionalString("runtimeClassName")
+    }
+
+    private static func containers(_ spec: JSONNode, _ key: String) throws(JSONError) -> [Container] {
+        var containers: [Container] = []
+        for node in try spec.optionalObjects(key) ?? [] {
+            let resources = try node.optionalObject("resources")
+            containers.append(
+                Container(
+                    image: try node.optionalString("image") ?? "",
+                    requests: try resources?.optionalQuantities("requests") ?? [:],
+                    limits: try resources?.optionalQuantities("limits") ?? [:],
+                    isSidecar: try node.optionalString("restartPolicy") == "Always"))
+        }
+        return containers
+    }
+}

@@ -1,0 +1,72 @@
+internal import HTTPTransport
+internal import JSON
+internal import LinuxIO
+
+extension FakeKubernetes {
+    func watch(_ request: HTTPRequest, _ route: APIRoute) throws(APIStatus) -> HTTPResponse {
+        var fields = request.query("fieldSelector")
+        if let name = route.name { fields = "metadata.name=\(name)" }
+        let watch = Watch(
+            resource: route.resource, namespace: route.namespace,
+            selectors: try Selectors(fields: fields, labels: request.query("labelSelector"), for: route.resource))
+        let text = request.query("resourceVersion") ?? ""
+        guard text.isEmpty || Int64(text) != nil else { throw .badRequest("invalid resource version: \(text)") }
+        let from = Int64(text) ?? 0
+        let bookmarks = ["1", "true"].contains(request.query("allowWatchBookmarks") ?? "")
+        let id = begin(watch, from: from, marksEnd: request.query("sendInitialEvents") == "true")
+        if let id {
+            let seconds = request.query("timeoutSeconds").flatMap { Int64($0) } ?? 1800
+            watchers.start { await self.end(id, watch, after: .seconds(max(1, min(seconds, 3600))), bookmarks) }
+        }
+        var response = HTTPResponse(status: 200, headers: ["Content-Type": "application/json"])
+        response.stream = watch.stream
+        return response
+    }
+
+    /// Registers the watch, and writes what it has missed. Nil if the watch has ended already.
+    private func begin(_ watch: Watch, from version: Int64, marksEnd: Bool) -> UInt64? {
+        state.withLock { state in
+            if version != 0, version < state.store.oldestVersion {
+                let status = APIStatus(410, "Expired", "too old resource version: \(version)")
+                watch.stream.write(Watch.line("ERROR", status.json))
+                watch.stream.finish()
+                return nil
+            }
+            if version == 0 {
+                for (_, object) in state.store.list(watch.resource, in: watch.namespace)
+                where watch.selectors.match(watch.resource.shown(object)) {
+                    watch.stream.write(watch.line(existing: object))
+                }
+                if marksEnd { watch.stream.write(watch.bookmark(state.store.version, isInitialEnd: true)) }
+            } else {
+                for change in state.store.changes where change.version > version {
+                    if let line = watch.line(change) { watch.stream.write(line) }
+                }
+            }
+            if state.faults.brokenWatches > 0 {
+                state.faults.brokenWatches -= 1
+                watch.stream.write(Array(#"{"type":"MODIFIED","object":{"metadata":{"na"#.utf8))
+                watch.stream.finish()
+                return nil
+            }
+            state.nextWatch += 1
+            state.watches[state.nextWatch] = watch
+            return state.nextWatch
+        }
+    }
+
+    /// Ends the watch after its time, with a bookmark, or when its client has gone.
+    private func end(_ id: UInt64, _ watch: Watch, after time: Duration, _ hasBookmarks: Bool) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { try? await self.loop.sleep(for: time) }
+            group.addTask { await watch.stream.isClosed.wait() }
+            await group.next()
+            group.cancelAll()
+        }
+        state.withLock { state in
+            state.watches[id] = nil
+            if hasBookmarks { watch.stream.write(watch.bookmark(state.store.version)) }
+        }
+        watch.stream.finish()
+    }
+}

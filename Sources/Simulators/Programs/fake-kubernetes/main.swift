@@ -1,0 +1,4 @@
+internal import FakeKubernetes
+internal import LinuxIO
+
+Process.run(FakeKubernetesCommand.main(arguments:environment:))

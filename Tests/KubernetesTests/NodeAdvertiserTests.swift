@@ -1,0 +1,105 @@
+import FakeKubernetes
+import JSON
+import Kubernetes
+import LinuxIO
+import PodVMLifecycle
+import Telemetry
+import TestSupport
+import Testing
+
+@Suite("Advertising pod VMs on the node")
+struct NodeAdvertiserTests {
+    private func advertiser(
+        _ fake: FakeCluster, _ owner: String, limit: Int = 10, features: ClusterFeatures? = nil
+    ) -> NodeAdvertiser {
+        NodeAdvertiser(
+            fake.client, node: "node-1", owner: owner, limit: limit,
+            features: features ?? ClusterFeatures(metrics: fake.metrics), clock: LoopClock(loop: fake.loop))
+    }
+
+    private func capacity(_ fake: FakeCluster) -> JSONValue? {
+        fake.cluster.objects("nodes").first?["status"]?["capacity"]?["kata.peerpods.io/vm"]
+    }
+
+    private func owner(_ fake: FakeCluster) -> JSONValue? {
+        fake.cluster.objects("nodes").first?["metadata"]?["annotations"]?["kata.peerpods.io/caa-owner"]
+    }
+
+    @Test("capacity and owner come in one request, and come again when the node was registered as a new object")
+    func registeredAgain() async throws {
+        try await FakeCluster.run { fake in
+            let advertiser = advertiser(fake, "u1", limit: 7)
+            try await alongside({ await advertiser.run() }) {
+                try await eventually(on: fake.loop, "the capacity") { capacity(fake) == "7" && owner(fake) == "u1" }
+                #expect(fake.cluster.requests.first == "adaptor patch /api/v1/nodes/node-1/status")
+                fake.cluster.remove("nodes", "node-1")
+                fake.cluster.addNode("node-1")
+                try await eventually(on: fake.loop, "the capacity again") { capacity(fake) == "7" && owner(fake) == "u1" }
+            }
+        }
+    }
+
+    @Test("the later of two adaptors owns the node; the earlier leaves the capacity when it ends")
+    func twoAdaptors() async throws {
+        try await FakeCluster.run { fake in
+            let (old, new) = (advertiser(fake, "u1"), advertiser(fake, "u2"))
+            try await alongside({ await old.run() }) {
+                try await eventually(on: fake.loop, "the first owner") { owner(fake) == "u1" }
+                try await alongside({ await new.run() }) {
+                    try await eventually(on: fake.loop, "the second owner") { owner(fake) == "u2" }
+                    // The earlier one sees the change, and does not take the node back.
+                    fake.cluster.remove("nodes", "none")
+                    try await fake.loop.sleep(for: .milliseconds(300))
+                    #expect(owner(fake) == "u2")
+                    await old.withdraw()
+                    #expect(capacity(fake) == "10")
+                }
+            }
+            await new.withdraw()
+            #expect(capacity(fake) == nil)
+            // A second time is harmless.
+            await new.withdraw()
+        }
+    }
+
+    @Test("without the right to watch, the node is read; without the right to patch, the feature says what is missing")
+    func rights() async throws {
+        let rights: Set<AccessRules.Right> = [.init("patch", "nodes/status"), .init("get", "nodes")]
+        try await FakeCluster.run(rights: rights) { fake in
+            let features = ClusterFeatures(metrics: fake.metrics)
+            let advertiser = advertiser(fake, "u1", features: features)
+            try await alongside({ await advertiser.run() }) {
+                try await eventually(on: fake.loop, "a read of the node") {
+                    fake.cluster.requests.contains("adaptor get /api/v1/nodes/node-1")
+                }
+                #expect(capacity(fake) == "10")
+                #expect(features.missing.isEmpty)
+                fake.cluster.changeRules { $0.rights["adaptor"] = [.init("get", "nodes")] }
+                fake.cluster.remove("nodes", "node-1")
+                fake.cluster.addNode("node-1")
+                try await eventually(on: fake.loop, "the missing right") {
+                    features.missing.contains { $0.contains("forbidden") && $0.contains("nodes/status: patch") }
+                }
+                #expect(fake.metrics.render().contains(#"peerpods_kubernetes_feature{feature="node-resource"} 0"#))
+            }
+        }
+    }
+
+    @Test("an API server that is away at the start is used as soon as it answers")
+    func away() async throws {
+        try await FakeCluster.run(rights: []) { fake in
+            fake.cluster.changeRules { $0.tokens = [:] }
+            let features = ClusterFeatures(metrics: fake.metrics)
+            let advertiser = advertiser(fake, "u1", features: features)
+            try await alongside({ await advertiser.run() }) {
+                try await eventually(on: fake.loop, "the failure") { !features.missing.isEmpty }
+                fake.cluster.changeRules {
+                    $0.tokens["t1"] = "adaptor"
+                    $0.rights["adaptor"] = FakeCluster.adaptorRights
+                }
+                try await eventually(on: fake.loop, "the capacity") { capacity(fake) == "10" }
+                #expect(features.missing.isEmpty)
+            }
+        }
+    }
+}

@@ -122,7 +122,7 @@ let package = Package(
             "CloudAPIAdaptor",
             [
                 "AzurePreflight", "AzureProvider", "Configuration", "FakeAzureLauncher", "Gateway", "HTTPTransport",
-                "LinuxIO", "PodConnection", "PodVMLifecycle", "ProcessHardening", "RemoteHypervisor", "TLS",
+                "JSON", "Kubernetes", "LinuxIO", "PodConnection", "PodVMLifecycle", "ProcessHardening", "RemoteHypervisor", "TLS",
                 "Telemetry",
             ]),
         module(
@@ -220,7 +220,8 @@ let package = Package(
         tests(
             "CloudAPIAdaptorTests",
             [
-                "CloudAPIAdaptor", "Configuration", "Doubles", "FakeAzureLauncher", "FakeCloud", "HTTPTransport",
+                "CloudAPIAdaptor", "Configuration", "Doubles", "FakeAzureLauncher", "FakeCloud", "FakeKubernetes",
+                "HTTPTransport",
                 "JSON",
                 "KataProtocol", "LinuxIO", "NetworkRig", "PacketFilter", "PeerPodProtocol", "PodConnection",
                 "PodNetwork",
@@ -299,8 +300,8 @@ let package = Package(
         tests(
             "PeerTests",
             [
-                "AgentProtocolForwarder", "AgentTunnel", "Doubles", "Gateway", "JSON", "KataProtocol", "LinuxIO",
-                "NetworkRig", "PodConnection", "PodNetwork", "PodVMBoot", "PodVMLifecycle", "RemoteHypervisor", "TTRPC",
+                "AgentProtocolForwarder", "AgentTunnel", "Doubles", "FakeKubernetes", "Gateway", "JSON", "KataProtocol",
+                "LinuxIO", "NetworkRig", "PodConnection", "PodNetwork", "PodVMBoot", "PodVMLifecycle", "RemoteHypervisor", "TTRPC",
                 "Telemetry",
                 "agent-protocol-forwarder", "fake-azure", "fake-pod-vm", "TLS", "TestSupport",
             ]),

@@ -71,6 +71,13 @@ public final class AzureProvider: CloudProvider {
             resourceGroup: context.options.resourceGroup.lowercased())
     }
 
+    /// The VM's resource id.
+    public func path(of id: InstanceID) -> String {
+        let options = context.options
+        return "/subscriptions/\(options.subscriptionID)/resourceGroups/\(options.resourceGroup)"
+            + "/providers/Microsoft.Compute/virtualMachines/\(id)"
+    }
+
     /// Keeps the token and the region's VM sizes fresh, until cancelled. Without it, calls renew the token themselves,
     /// and the sizes are not read again.
     public func run() async {

@@ -18,6 +18,9 @@ struct AdaptorConfiguration: Sendable {
     var verifiesCloudConfiguration = false
     var pauseImage = ""
     var nodeName = ""
+    var podUID = ""
+    var usesKubernetes = true
+    var serviceAccountDirectory = "/var/run/secrets/kubernetes.io/serviceaccount"
     var clusterID = ""
     var orphanGraceTime = Duration.seconds(600)
     var abandonedTimeout = Duration.seconds(60)
@@ -70,7 +73,10 @@ struct AdaptorConfiguration: Sendable {
     private static let pods: [Setting<AdaptorConfiguration>] = [
         Setting(
             "peerpods-limit-per-node", environment: "PEERPODS_LIMIT_PER_NODE", \.podLimit, .integer(),
-            "How many pod VMs the node advertises to Kubernetes. Without effect yet."),
+            """
+            How many pod VMs the node advertises to Kubernetes, as the resource kata.peerpods.io/vm. A negative number: \
+            none is advertised, and the node stays as it is.
+            """),
         Setting(
             "cloud-config-verify", environment: "CLOUD_CONFIG_VERIFY", \.verifiesCloudConfiguration, .bool,
             "Check the cloud's configuration at the start, and exit if no pod could start."),
@@ -88,8 +94,24 @@ struct AdaptorConfiguration: Sendable {
             """
             An identifier that no other cluster in the resource group has, such as the UID of the namespace kube-system. \
             Pod VMs are tagged with it, and only VMs with this cluster's and this node's tags are deleted as orphans. \
-            Without it, a hash of /etc/machine-id.
+            Without it, the UID of the namespace kube-system, or else a hash of /etc/machine-id. The identity of an \
+            earlier start stays in use while there are sandboxes.
             """),
+        Setting(
+            "pod-uid", environment: "POD_UID", \.podUID, .string("UID"),
+            """
+            The UID of the adaptor's own pod, which identifies this adaptor on its Node. Without it, the UID in the \
+            ServiceAccount's token.
+            """),
+        Setting(
+            "kubernetes", environment: "KUBERNETES_API", \.usesKubernetes, .bool,
+            """
+            Use the API server of the cluster, if the adaptor runs in a pod. Pods also start without an API server and \
+            without any right at it.
+            """),
+        Setting(
+            "service-account-dir", environment: "SERVICE_ACCOUNT_DIR", \.serviceAccountDirectory, .path,
+            "The directory with the files token and ca.crt, with which the adaptor uses the API server."),
         Setting(
             "orphan-grace-time", environment: "ORPHAN_GRACE_TIME", \.orphanGraceTime,
             .duration(in: .milliseconds(100) ... .seconds(30 * 86_400)),

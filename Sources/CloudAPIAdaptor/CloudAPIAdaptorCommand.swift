@@ -54,7 +54,7 @@ public enum CloudAPIAdaptorCommand {
         warnings: [String], _ environment: [String: String], _ makeCloud: @escaping Cloud.Factory
     ) throws(ConfigurationError) -> Int32 {
         let options = try configuration.connection.options()
-        let cluster = try ClusterIdentity(configured: configuration.clusterID)
+        let cluster = configuration.clusterID.isEmpty ? nil : try ClusterIdentity(configured: configuration.clusterID)
         let logger = Logger(level: configuration.logLevel, format: configuration.logFormat)
         logger.info("cloud-api-adaptor \(ProjectVersion.text)", values.map { LogField($0.name, $0.value) })
         for warning in configuration.warnings + warnings { logger.warning(warning) }

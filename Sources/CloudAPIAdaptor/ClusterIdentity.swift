@@ -10,12 +10,24 @@ struct ClusterIdentity: Equatable, Sendable {
     /// The origin of an identity.
     enum Source: String, Sendable {
         case configuration = "-cluster-id"
+        case kubeSystem = "UID of the namespace kube-system"
         case machineID = "hash of the machine id"
     }
 
     /// The value of the VMs' tag.
     let value: String
     let source: Source
+
+    /// An identity that is valid.
+    init(_ value: String, from source: Source) {
+        self.value = value
+        self.source = source
+    }
+
+    /// Whether `text` can be an identity.
+    static func isValid(_ text: String) -> Bool {
+        !text.isEmpty && text.utf8.count <= lengthLimit && text.utf8.allSatisfy { 0x21...0x7e ~= $0 }
+    }
 
     /// The largest length of an identity, in bytes: half the limit of a tag's value in Azure.
     static let lengthLimit = 128
@@ -35,7 +47,7 @@ struct ClusterIdentity: Equatable, Sendable {
             source = .machineID
             return
         }
-        guard configured.utf8.count <= Self.lengthLimit, configured.utf8.allSatisfy({ 0x21...0x7e ~= $0 }) else {
+        guard Self.isValid(configured) else {
             throw ConfigurationError(
                 "-cluster-id (CLUSTER_ID): the value must have 1 to \(Self.lengthLimit) printable ASCII characters without spaces, "
                     + "such as the UID of the namespace kube-system")

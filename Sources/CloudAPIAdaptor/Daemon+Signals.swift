@@ -4,17 +4,18 @@ internal import Telemetry
 
 extension Daemon {
     /// The timeout for the end of the services, including the time for StopVM. Unfinished work stays on record.
-    private var shutdownTimeout: Duration { Self.stopVMTime + .seconds(5) + configuration.drainTime }
+    private var shutdownTimeout: Duration { Self.stopVMTime + ClusterConnection.withdrawalTime + .seconds(5) + configuration.drainTime }
 
     /// Serves until a signal comes; returns the exit status.
     func serve(
-        _ cloud: Cloud, _ lock: PodsDirectoryLock, _ metrics: Metrics, _ signals: Signals, on loop: EpollLoop
+        _ parts: Start, _ signals: Signals, on loop: EpollLoop
     ) async throws -> Int32 {
+        let (cloud, metrics) = (parts.cloud, parts.metrics)
         try dropPrivileges(using: cloud)
         let stop = Event()
         return try await withThrowingTaskGroup(of: Int32?.self) { group in
             group.addTask {
-                try await serve(cloud, lock, metrics, until: stop, on: loop)
+                try await serve(parts, until: stop, on: loop)
                 return 0
             }
             group.addTask {

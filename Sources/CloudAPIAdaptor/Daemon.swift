@@ -10,7 +10,8 @@ internal import Telemetry
 struct Daemon: Sendable {
     let configuration: AdaptorConfiguration
     let connectorOptions: AgentConnector.Options
-    let cluster: ClusterIdentity
+    /// The configured identity; nil if the identity is found at the start.
+    let cluster: ClusterIdentity?
     let environment: [String: String]
     let logger: Logger
     let makeCloud: Cloud.Factory
@@ -31,9 +32,21 @@ struct Daemon: Sendable {
         SystemInfo.raiseDescriptorLimit()
         let metrics = Metrics()
         ProcessMetrics.register(in: metrics)
+        let kubernetes = ClusterConnection.open(
+            configuration, environment, nodeName: nodeName, on: loop, logger: logger, metrics: metrics)
+        return try await kubernetes.running {
+            try await run(signals, kubernetes, metrics, on: loop)
+        }
+    }
+
+    /// Serves while the connection to the cluster runs.
+    private func run(
+        _ signals: Signals, _ kubernetes: ClusterConnection, _ metrics: Metrics, on loop: EpollLoop
+    ) async throws -> Int32 {
         // Before the hypervisor socket is opened: a second adaptor must not begin to serve.
         guard let lock = try await lockPodsDirectory(signals, metrics, on: loop) else { return 0 }
         defer { withExtendedLifetime(lock) {} }
+        let cluster = try await clusterIdentity(kubernetes)
         logger.info(
             "Pod VMs are tagged with this cluster and this node",
             [
@@ -43,7 +56,7 @@ struct Daemon: Sendable {
         let cloud = try await makeCloud(loop, logger, metrics)
         let outcome: Result<Int32, any Error>
         do {
-            outcome = .success(try await serve(cloud, lock, metrics, signals, on: loop))
+            outcome = .success(try await serve(Start(cloud, lock, cluster, kubernetes, metrics), signals, on: loop))
         } catch {
             outcome = .failure(error)
         }
@@ -51,10 +64,29 @@ struct Daemon: Sendable {
         return try outcome.get()
     }
 
+    /// What the services of this node are made from.
+    struct Start: Sendable {
+        let cloud: Cloud
+        let lock: PodsDirectoryLock
+        let cluster: ClusterIdentity
+        let kubernetes: ClusterConnection
+        let metrics: Metrics
+
+        fileprivate init(
+            _ cloud: Cloud, _ lock: PodsDirectoryLock, _ cluster: ClusterIdentity, _ kubernetes: ClusterConnection,
+            _ metrics: Metrics
+        ) {
+            self.cloud = cloud
+            self.lock = lock
+            self.cluster = cluster
+            self.kubernetes = kubernetes
+            self.metrics = metrics
+        }
+    }
+
     /// Runs the cloud's services, and the node's within their time.
-    func serve(
-        _ cloud: Cloud, _ lock: PodsDirectoryLock, _ metrics: Metrics, until stop: Event, on loop: EpollLoop
-    ) async throws {
+    func serve(_ parts: Start, until stop: Event, on loop: EpollLoop) async throws {
+        let cloud = parts.cloud
         try await withThrowingTaskGroup(of: Void.self) { group in
             for service in cloud.services { group.addTask { try await service() } }
             group.addTask {
@@ -62,10 +94,10 @@ struct Daemon: Sendable {
                 if stop.isSet { return }
                 let network = try await network(cloud.reach)
                 if stop.isSet { return }
-                let node = try await start(cloud, lock, network, metrics, on: loop)
+                let node = try await start(parts, network, on: loop)
                 ServiceManager.notify("READY=1", environment: environment)
                 ProcessMemory.forgetStartUp()
-                try await run(node, until: stop, on: loop)
+                try await run(node, parts.kubernetes, until: stop, on: loop)
             }
             defer { group.cancelAll() }
             try await group.next()
@@ -101,9 +133,9 @@ struct Daemon: Sendable {
 
     /// Makes the services, in an order in which no client is accepted before its service is ready.
     private func start(
-        _ cloud: Cloud, _ lock: PodsDirectoryLock, _ network: AgentConnector.Network, _ metrics: Metrics,
-        on loop: EpollLoop
+        _ parts: Start, _ network: AgentConnector.Network, on loop: EpollLoop
     ) async throws -> Node {
+        let (cloud, lock, metrics) = (parts.cloud, parts.lock, parts.metrics)
         var options = connectorOptions
         // The fake Azure's VMs run this project's forwarder, which works without a pod network.
         if cloud.isFake { options.allowsPodsWithoutNetwork = true }
@@ -111,10 +143,11 @@ struct Daemon: Sendable {
         let connector = AgentConnector(
             options: options, network: network, tunnels: gateway, on: loop, logger: logger)
         let supervisor = SandboxSupervisor(
-            podsDirectory: configuration.podsDirectory, provider: cloud.provider, connector: connector, loop: loop,
+            podsDirectory: configuration.podsDirectory, provider: cloud.provider, connector: connector,
+            observer: parts.kubernetes.observer, loop: loop,
             logger: logger, metrics: metrics,
             options: .init(
-                proxyTimeout: configuration.proxyTimeout, node: nodeName, cluster: cluster.value,
+                proxyTimeout: configuration.proxyTimeout, node: nodeName, cluster: parts.cluster.value,
                 orphanGraceTime: configuration.orphanGraceTime, abandonedTimeout: configuration.abandonedTimeout,
                 deletionsAtOnce: configuration.deletionsAtOnce, callersSurviveRestart: gateway != nil))
         // Before the records are read: an adaptor with another pods directory and the same socket must not change a record.
@@ -128,7 +161,8 @@ struct Daemon: Sendable {
             supervisor.sandboxes().filter { $0.state == .deleting }.compactMap { try? SandboxID(validating: $0.id) })
         let probes = try probeServer(
             .serving(
-                hypervisorSocket: configuration.servedSocket, supervisor: supervisor, metrics: metrics, loop: loop),
+                hypervisorSocket: configuration.servedSocket, supervisor: supervisor, metrics: metrics,
+                features: parts.kubernetes.features, loop: loop),
             on: loop)
         connector.register(in: metrics)
         logger.info(
@@ -176,12 +210,15 @@ struct Daemon: Sendable {
     ///
     /// The agent connections end first. StopVM is served for some time after that, so that the shims' reaction is on record
     /// before the process ends.
-    private func run(_ node: Node, until stop: Event, on loop: EpollLoop) async throws {
+    private func run(
+        _ node: Node, _ kubernetes: ClusterConnection, until stop: Event, on loop: EpollLoop
+    ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for service in node.services { group.addTask { try await service() } }
             group.addTask {
                 await stop.wait()
                 node.supervisor.refuseStarts()
+                await kubernetes.withdraw()
                 if configuration.gateway != .inProcess { try await leave(node, on: loop) }
                 if await node.connector.closeTunnels() > 0 { try await loop.sleep(for: Self.stopVMTime) }
                 try await drain(node.supervisor, on: loop)

@@ -1,4 +1,5 @@
 internal import HTTPTransport
+internal import Kubernetes
 internal import LinuxIO
 internal import PodVMLifecycle
 internal import Telemetry
@@ -11,10 +12,11 @@ struct ProbeEndpoints: Sendable {
 
     /// The probes of an adaptor that serves the shims.
     static func serving(
-        hypervisorSocket: String, supervisor: SandboxSupervisor, metrics: Metrics, loop: EpollLoop
+        hypervisorSocket: String, supervisor: SandboxSupervisor, metrics: Metrics,
+        features: ClusterFeatures = ClusterFeatures(), loop: EpollLoop
     ) -> ProbeEndpoints {
         ProbeEndpoints(
-            metrics: metrics, startup: { await reach(hypervisorSocket, on: loop) },
+            metrics: metrics, startup: { await reach(hypervisorSocket, features, on: loop) },
             // An answer shows that the loop runs and that the supervisor's lock is free.
             health: { .text("ok, \(supervisor.sandboxes().count) sandboxes\n") })
     }
@@ -46,13 +48,15 @@ struct ProbeEndpoints: Sendable {
         }
     }
 
-    /// Whether the hypervisor socket accepts connections.
-    private static func reach(_ socket: String, on loop: EpollLoop) async -> HTTPResponse {
+    /// Whether the hypervisor socket accepts connections. What is missing at the API server is named, and is no failure.
+    private static func reach(
+        _ socket: String, _ features: ClusterFeatures, on loop: EpollLoop
+    ) async -> HTTPResponse {
         do {
             let connection = try await Stream.connect(
                 to: .unix(path: socket), on: loop, deadline: .now.advanced(by: connectTimeout))
             connection.close()
-            return .text("ok\n")
+            return .text("ok\n" + features.missing.map { "missing: \($0)\n" }.joined())
         } catch {
             return .text("the hypervisor socket \(socket) does not accept connections: \(error)\n", status: 500)
         }

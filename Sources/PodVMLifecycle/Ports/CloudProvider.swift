@@ -6,6 +6,9 @@ public protocol CloudProvider: Sendable {
     /// Where this provider creates, lists and deletes VMs. It does not change while the process runs.
     var scope: CloudScope { get }
 
+    /// The name that identifies a VM in its whole cloud, such as its resource id.
+    func path(of id: InstanceID) -> String
+
     /// The longest time after which a request whose answer was not awaited, for example because the process was killed,
     /// may still create a VM.
     var lateRequestTime: Duration { get }
@@ -47,6 +50,9 @@ public protocol CloudProvider: Sendable {
 extension CloudProvider {
     /// A cloud without scopes.
     public var scope: CloudScope { .none }
+
+    /// The VM's name, in a cloud without longer names.
+    public func path(of id: InstanceID) -> String { id.rawValue }
 
     /// Ten seconds.
     public var lateRequestTime: Duration { .seconds(10) }

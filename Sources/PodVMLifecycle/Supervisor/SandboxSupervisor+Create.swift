@@ -31,6 +31,7 @@ extension SandboxSupervisor {
         let log = logger(of: record)
         // The Go adaptor's test suite looks for this sentence in the log.
         log.info("create a sandbox \(record.id) for pod \(record.podName) in namespace \(record.podNamespace)")
+        note(.preparing, of: record)
         if record.networkNamespacePath.isEmpty {
             log.info("The sandbox has no network namespace; if its shim dies, only StopVM removes it")
         }
@@ -46,6 +47,7 @@ extension SandboxSupervisor {
         await teardown(of: record.id)?.quickPart.wait()
         let failure = FailedCall(record, at: .preparing, call, outcome.failure, settled.unrecorded).error
         log.warning("Could not prepare the sandbox", [LogField("error", failure.message)])
+        note(.preparationFailed(failure), of: record)
         return .failure(failure)
     }
 

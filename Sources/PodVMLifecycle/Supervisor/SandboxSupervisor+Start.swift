@@ -107,9 +107,11 @@ extension SandboxSupervisor {
             table.withLock { $0.entries[record.id]?.startFailure = failure.message }
             metrics.startFailures.increment(failure.code.rawValue)
             log.error("The VM did not start", [LogField("error", failure.message)])
+            note(.startFailed(failure), of: record)
             return .failure(failure)
         }
         timer.report(to: metrics.startSeconds)
+        note(.running(timer.total), of: record)
         log.info("The VM runs", [LogField("milliseconds", Int64(timer.total / .milliseconds(1)))])
         return .success(())
     }
@@ -130,7 +132,9 @@ extension SandboxSupervisor {
         let spec = InstanceSpec(
             name: record.state.vm, podName: record.podName, podNamespace: record.podNamespace,
             requirements: record.requirements, userData: userData, tags: tags(of: record))
+        await observer.willCreateInstance(of: observed(record))
         try Task.checkCancellation()
+        note(.requested, of: record)
         return provider.createInstance(for: record.id, from: spec)
     }
 
@@ -161,6 +165,7 @@ extension SandboxSupervisor {
             table.arrival = Event()
         }
         timer.begin(.connecting)
+        note(.addressKnown(instance), of: record)
         logger(of: record).debug("The VM has an address", [LogField("address", instance.addresses.first ?? "none")])
         return instance
     }
@@ -174,6 +179,7 @@ extension SandboxSupervisor {
         logger(of: record).warning(
             "The cloud could not provision the VM; it is created again in another place", [LogField("error", error)])
         timer.begin(.creating)
+        note(.replaced(error), of: record)
     }
 
     private func readiness(

@@ -124,6 +124,8 @@ extension SandboxSupervisor {
         guard await deleteForGood(vm, of: record) else { return false }
         metrics.deletions.increment()
         logger(of: record).info("The VM is deleted")
+        note(.deleted, of: record)
+        observer.didDeleteInstance(of: observed(record))
         await recordDeletion(of: record.id)
         return true
     }
@@ -181,6 +183,7 @@ extension SandboxSupervisor {
     ) async -> Bool {
         await insist(on: what, logger(of: record), work) { error in
             self.table.withLock { $0.entries[record.id]?.failure = "\(error)" }
+            if error is ProviderError { self.note(.deletionFailed("\(error)"), of: record) }
             teardown?.quickPart.set()
         }
     }

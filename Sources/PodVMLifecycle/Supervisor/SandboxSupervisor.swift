@@ -54,6 +54,7 @@ public final class SandboxSupervisor: Sendable {
     let provider: any CloudProvider
     let connector: any PodConnector
     let namespaces: any PodNamespaces
+    let observer: any LifecycleObserver
     let clock: any LifecycleClock
     let options: Options
     let metrics: LifecycleMetrics
@@ -69,18 +70,19 @@ public final class SandboxSupervisor: Sendable {
     /// A supervisor of the sandboxes in `podsDirectory`, which is created with mode 0700 if it does not exist. Call
     /// ``load()`` first.
     public convenience init(
-        podsDirectory: String, provider: any CloudProvider, connector: any PodConnector, loop: EpollLoop,
+        podsDirectory: String, provider: any CloudProvider, connector: any PodConnector,
+        observer: (any LifecycleObserver)? = nil, loop: EpollLoop,
         logger: Logger = .silent, metrics: Metrics = Metrics(), options: Options = Options()
     ) {
         self.init(
             store: PodsDirectory(path: podsDirectory), provider: provider, connector: connector,
-            clock: LoopClock(loop: loop), logger: logger, metrics: metrics, options: options)
+            observer: observer ?? NoObserver(), clock: LoopClock(loop: loop), logger: logger, metrics: metrics, options: options)
     }
 
     /// A supervisor that reaches all objects outside it through the given ports, for tests.
     package init(
         store: any RecordStore, provider: any CloudProvider, connector: any PodConnector,
-        namespaces: any PodNamespaces = KernelNamespaces(), clock: any LifecycleClock, logger: Logger = .silent,
+        namespaces: any PodNamespaces = KernelNamespaces(), observer: any LifecycleObserver = NoObserver(), clock: any LifecycleClock, logger: Logger = .silent,
         metrics: Metrics = Metrics(),
         options: Options = Options()
     ) {
@@ -88,6 +90,7 @@ public final class SandboxSupervisor: Sendable {
         self.provider = provider
         self.connector = connector
         self.namespaces = namespaces
+        self.observer = observer
         self.clock = clock
         self.logger = logger
         self.metrics = LifecycleMetrics(metrics)
@@ -250,6 +253,15 @@ extension SandboxSupervisor {
 
     func count() {
         table.withLock { metrics.count($0.states) }
+    }
+
+    /// Tells the observer of an event.
+    func note(_ event: LifecycleEvent, of record: SandboxRecord) { observer.observe(event, of: observed(record)) }
+
+    func observed(_ record: SandboxRecord) -> ObservedPod {
+        ObservedPod(
+            name: record.podName, namespace: record.podNamespace, sandbox: record.id, vm: record.state.vm,
+            vmPath: provider.path(of: record.state.vm))
     }
 
     func logger(of record: SandboxRecord) -> Logger {

@@ -1,0 +1,113 @@
+import FakeKubernetes
+import HTTPTransport
+import JSON
+import KataProtocol
+import LinuxIO
+import TLS
+import TTRPC
+import TestSupport
+import Testing
+
+@Suite("An adaptor in a cluster", .enabled(if: RunningDaemon.isBuiltWhole, "the programs are not built"))
+struct ClusterStoryTests {
+    /// A fake API server with TLS, and the environment of an adaptor's pod.
+    private struct Cluster: Sendable {
+        let api: FakeKubernetes
+        let environment: [String: String]
+    }
+
+    private func withCluster(
+        in directory: TemporaryDirectory, on loop: EpollLoop, rights: Set<AccessRules.Right> = [.init("*", "*")],
+        _ body: @Sendable (Cluster) async throws -> Void
+    ) async throws {
+        let identity = try ServerIdentity.make(name: "localhost", organization: "tests")
+        _ = try directory.write(identity.authority, to: "ca.crt")
+        _ = try directory.write("t1", to: "token")
+        let api = FakeKubernetes(adminToken: "admin", on: loop)
+        api.changeRules {
+            $0.tokens["t1"] = "adaptor"
+            $0.rights["adaptor"] = rights
+        }
+        api.addNode("node-1")
+        api.insert(["metadata": ["name": "web"], "spec": ["containers": []]], "pods", in: "default")
+        let server = try FakeKubernetesServer(
+            api, listen: .tcp(host: "127.0.0.1", port: 0),
+            tls: .init(certificate: identity.server.certificate, key: identity.server.key), on: loop)
+        guard case .tcp(_, let port) = server.address else { return }
+        let environment = [
+            "FAKE_CLOUD": "true", "KUBERNETES_SERVICE_HOST": "localhost", "KUBERNETES_SERVICE_PORT": "\(port)",
+            "SERVICE_ACCOUNT_DIR": directory.path, "NODE_NAME": "node-1", "POD_UID": "u1", "CLUSTER_ID": "",
+            "PEERPODS_LIMIT_PER_NODE": "7",
+        ]
+        try await alongside({ do { try await server.run() } catch is CancellationError {} }) {
+            try await body(Cluster(api: api, environment: environment))
+        }
+    }
+
+    private static let pod = CreateVMRequest.with {
+        $0.id = "0123456789abcdef"
+        $0.annotations = [
+            "io.kubernetes.cri.sandbox-name": "web", "io.kubernetes.cri.sandbox-namespace": "default",
+        ]
+    }
+
+    @Test("advertises the node, shows a pod's life, and withdraws the resource at its end")
+    func whole() async throws {
+        let directory = try TemporaryDirectory()
+        try await onLoop(within: .seconds(200)) { loop in
+            try await withCluster(in: directory, on: loop) { cluster in
+                let capacity = { @Sendable in
+                    cluster.api.objects("nodes").first?["status"]?["capacity"]?["kata.peerpods.io/vm"]
+                }
+                let uid = cluster.api.objects("namespaces").first { $0["metadata"]?["name"] == "kube-system" }?["metadata"]
+                var daemon = try RunningDaemon(
+                    in: directory.path, on: loop, boots: true, arguments: ["-forwarder-port", "15172"],
+                    environment: cluster.environment)
+                try await daemon.readLog(until: "\"Serving\",\"socket\"")
+                #expect(daemon.log.contains(uid?["uid"]?.stringValue ?? "?"), "\(daemon.log)")
+                try await eventually(on: loop, "the capacity") { capacity() == "7" }
+                _ = try await daemon.notification()
+                _ = try await daemon.call(Hypervisor.createVM, Self.pod)
+                _ = try await daemon.call(Hypervisor.startVM, .with { $0.id = Self.pod.id })
+                let peerPod = try #require(cluster.api.objects("peerpods").first)
+                let id = peerPod["spec"]?["instanceID"]?.stringValue ?? ""
+                #expect(id.hasPrefix("/subscriptions/") && id.contains("/virtualMachines/podvm-web-"))
+                _ = try await daemon.call(Hypervisor.stopVM, .with { $0.id = Self.pod.id })
+                try await eventually(on: loop, "the events of a pod's life") {
+                    let reasons = cluster.api.objects("events").compactMap { $0["reason"]?.stringValue }
+                    return Set(reasons) == ["PodVMRequested", "PodVMAddress", "PodVMReady", "PodVMDeleted"]
+                }
+                try await eventually(on: loop, "the release of the PeerPod") {
+                    cluster.api.objects("peerpods").allSatisfy { $0["metadata"]?["finalizers"] == nil }
+                }
+                #expect(try await daemon.get("/startup").hasSuffix("ok\n"))
+                daemon.process.signal(Signals.terminate)
+                #expect(try await daemon.process.wait() == .exited(0))
+                #expect(capacity() == nil)
+            }
+        }
+    }
+
+    @Test("without any right pods start, and /startup says what is missing")
+    func withoutRights() async throws {
+        let directory = try TemporaryDirectory()
+        try await onLoop(within: .seconds(200)) { loop in
+            try await withCluster(in: directory, on: loop, rights: []) { cluster in
+                var daemon = try RunningDaemon(
+                    in: directory.path, on: loop, boots: true, arguments: ["-forwarder-port", "15173"],
+                    environment: cluster.environment.merging(["CLUSTER_ID": "test"]) { $1 })
+                try await daemon.readLog(until: "\"Serving\",\"socket\"")
+                _ = try await daemon.notification()
+                _ = try await daemon.call(Hypervisor.createVM, Self.pod)
+                _ = try await daemon.call(Hypervisor.startVM, .with { $0.id = Self.pod.id })
+                let answer = try await daemon.get("/startup")
+                #expect(answer.contains(" 200 "))
+                #expect(answer.contains("missing: node-resource"), "\(answer)")
+                #expect(answer.contains("missing: peerpods"), "\(answer)")
+                _ = try await daemon.call(Hypervisor.stopVM, .with { $0.id = Self.pod.id })
+                daemon.process.signal(Signals.terminate)
+                #expect(try await daemon.process.wait() == .exited(0))
+            }
+        }
+    }
+}

@@ -122,7 +122,8 @@ let package = Package(
             "CloudAPIAdaptor",
             [
                 "AzurePreflight", "AzureProvider", "Configuration", "FakeAzureLauncher", "Gateway", "HTTPTransport",
-                "JSON", "Kubernetes", "LinuxIO", "PodConnection", "PodVMLifecycle", "ProcessHardening", "RemoteHypervisor", "TLS",
+                "JSON", "Kubernetes", "LinuxIO", "PodConnection", "PodVMLifecycle", "ProcessHardening",
+                "RemoteHypervisor", "TLS",
                 "Telemetry",
             ]),
         module(
@@ -237,7 +238,8 @@ let package = Package(
         tests(
             "KubernetesTests",
             [
-                "Doubles", "Encoding", "FakeKubernetes", "HTTPTransport", "JSON", "Kubernetes", "LinuxIO", "PodVMLifecycle", "Telemetry",
+                "Doubles", "Encoding", "FakeKubernetes", "HTTPTransport", "JSON", "Kubernetes", "LinuxIO",
+                "PodVMLifecycle", "Telemetry",
                 "TestSupport",
             ]),
         .executableTarget(
@@ -300,8 +302,10 @@ let package = Package(
         tests(
             "PeerTests",
             [
-                "AgentProtocolForwarder", "AgentTunnel", "Doubles", "FakeKubernetes", "Gateway", "JSON", "KataProtocol",
-                "LinuxIO", "NetworkRig", "PodConnection", "PodNetwork", "PodVMBoot", "PodVMLifecycle", "RemoteHypervisor", "TTRPC",
+                "AgentProtocolForwarder", "AgentTunnel", "Doubles", "FakeKubernetes", "Gateway", "HTTPTransport",
+                "JSON",
+                "KataProtocol", "LinuxIO", "NetworkRig", "PodConnection", "PodNetwork", "PodVMBoot", "PodVMLifecycle",
+                "RemoteHypervisor", "TTRPC",
                 "Telemetry",
                 "agent-protocol-forwarder", "fake-azure", "fake-pod-vm", "TLS", "TestSupport",
             ]),
@@ -364,6 +368,7 @@ case "fuzz":
             name: "AzureAnswerReading", dependencies: ["AzureProvider", "HTTPTransport", "JSON", "Telemetry"],
             path: "Tests/AzureProviderTests/Reading", swiftSettings: strict),
         fuzzer("BootDocumentFuzzer", of: "PodVMBoot"),
+        fuzzer("KubernetesFuzzer", of: "JSON", "Kubernetes"),
         fuzzer("CloudConfigFuzzer", of: "PodVMBoot"),
         fuzzer("InitdataFuzzer", of: "PodVMBoot"),
     ]

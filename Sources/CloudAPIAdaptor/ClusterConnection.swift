@@ -30,7 +30,8 @@ struct ClusterConnection: Sendable {
         func none(_ reason: String) -> ClusterConnection {
             logger.info("No API server of Kubernetes is used", [LogField("reason", reason)])
             return ClusterConnection(
-                features: features, client: nil, sender: nil, advertiser: nil, observer: nil, loop: loop, logger: logger)
+                features: features, client: nil, sender: nil, advertiser: nil, observer: nil, loop: loop, logger: logger
+            )
         }
         guard configuration.usesKubernetes else { return none("-kubernetes is false") }
         let access: ClusterAccess

@@ -4,7 +4,9 @@ internal import Telemetry
 
 extension Daemon {
     /// The timeout for the end of the services, including the time for StopVM. Unfinished work stays on record.
-    private var shutdownTimeout: Duration { Self.stopVMTime + ClusterConnection.withdrawalTime + .seconds(5) + configuration.drainTime }
+    private var shutdownTimeout: Duration {
+        Self.stopVMTime + ClusterConnection.withdrawalTime + .seconds(5) + configuration.drainTime
+    }
 
     /// Serves until a signal comes; returns the exit status.
     func serve(

@@ -312,11 +312,13 @@ private let tooLarge = HTTPResponse.text("the body is too large\n", status: 413)
 private func send(
     _ response: HTTPResponse, on connection: OpaquePointer?, of request: PendingRequest? = nil
 ) -> MHD_Result {
-    let answer = unsafe request.flatMap { unsafe streamed(response, $0) } ?? response.body.withUnsafeBytes { body in
-        // The library copies the bytes, so it does not write to them.
-        unsafe MHD_create_response_from_buffer(
-            body.count, UnsafeMutableRawPointer(mutating: body.baseAddress), .RESPMEM_MUST_COPY)
-    }
+    let answer =
+        unsafe request.flatMap { unsafe streamed(response, $0) }
+        ?? response.body.withUnsafeBytes { body in
+            // The library copies the bytes, so it does not write to them.
+            unsafe MHD_create_response_from_buffer(
+                body.count, UnsafeMutableRawPointer(mutating: body.baseAddress), .RESPMEM_MUST_COPY)
+        }
     guard let answer = unsafe answer else { return .NO }
     // The library counts references, so the response lives until it is sent.
     defer { unsafe MHD_destroy_response(answer) }

@@ -59,7 +59,8 @@ struct ClusterStoryTests {
                 let capacity = { @Sendable in
                     cluster.api.objects("nodes").first?["status"]?["capacity"]?["kata.peerpods.io/vm"]
                 }
-                let uid = cluster.api.objects("namespaces").first { $0["metadata"]?["name"] == "kube-system" }?["metadata"]
+                let uid = cluster.api.objects("namespaces").first { $0["metadata"]?["name"] == "kube-system" }?[
+                    "metadata"]
                 var daemon = try RunningDaemon(
                     in: directory.path, on: loop, boots: true, arguments: ["-forwarder-port", "15172"],
                     environment: cluster.environment)

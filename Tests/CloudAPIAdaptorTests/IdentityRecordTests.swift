@@ -42,7 +42,8 @@ struct IdentityRecordTests {
         #expect(machine.used == "hash")
     }
 
-    @Test("a record that cannot be read counts as none", arguments: ["", "{", "{}", #"{"cluster":"a b","source":"x"}"#])
+    @Test(
+        "a record that cannot be read counts as none", arguments: ["", "{", "{}", #"{"cluster":"a b","source":"x"}"#])
     func damaged(text: String) throws {
         let directory = try TemporaryDirectory()
         _ = try directory.write(text, to: IdentityRecord.name)

@@ -26,7 +26,8 @@ struct AccessTests {
     @Test(
         "says what is missing",
         arguments: [
-            ([:], "do not", true), (["KUBERNETES_SERVICE_HOST": "h", "KUBERNETES_SERVICE_PORT": "443"], "token", false),
+            ([:], "do not", true),
+            (["KUBERNETES_SERVICE_HOST": "h", "KUBERNETES_SERVICE_PORT": "443"], "token", false),
             (["KUBERNETES_SERVICE_HOST": "h/../x", "KUBERNETES_SERVICE_PORT": "443"], "not a host", true),
             (["KUBERNETES_SERVICE_HOST": "h", "KUBERNETES_SERVICE_PORT": "70000"], "not a host", true),
             (["KUBERNETES_SERVICE_HOST": "h", "KUBERNETES_SERVICE_PORT": ""], "not set", true),
@@ -42,7 +43,8 @@ struct AccessTests {
 
     @Test("a token names the pod and the node")
     func claims() throws {
-        let payload = #"{"iss":"x","kubernetes.io":{"namespace":"n","node":{"name":"node-1","uid":"u0"},"#
+        let payload =
+            #"{"iss":"x","kubernetes.io":{"namespace":"n","node":{"name":"node-1","uid":"u0"},"#
             + #""pod":{"name":"caa-x","uid":"u1"},"serviceaccount":{"name":"caa","uid":"u2"}}}"#
         let claims = try #require(TokenClaims(token: "h." + Base64.encodeForURL(Array(payload.utf8)) + ".s"))
         #expect(claims.nodeName == "node-1")

@@ -158,7 +158,8 @@ struct ClientTests {
         var limits = KubernetesClient.Limits()
         limits.pages = 3
         let endless = try ClientRig(Array(repeating: first, count: 9), limits: limits)
-        #expect(await KubernetesError.Kind.of { _ = try await endless.client.list(ObjectSelection(.pods)) } == .malformed)
+        #expect(
+            await KubernetesError.Kind.of { _ = try await endless.client.list(ObjectSelection(.pods)) } == .malformed)
         #expect(endless.server.requests.count == 3)
     }
 }

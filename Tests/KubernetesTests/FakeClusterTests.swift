@@ -34,7 +34,7 @@ struct FakeClusterTests {
         }
     }
 
-    @Test("an extended resource that is no whole number is refused", arguments: ["1500m", "-1"])
+    @Test("an extended resource that is not a whole number is refused", arguments: ["1500m", "-1"])
     func invalid(value: String) async throws {
         try await FakeCluster.run { fake in
             let kind = await fake.kind {
@@ -142,7 +142,8 @@ struct FakeClusterTests {
             #expect(fake.cluster.objects("events")[0]["note"] == "text")
             for (key, value) in [
                 ("eventTime", "2026-11-30T05:00:00Z"), ("eventTime", "2026-11-30T05:00:00.000Z"), ("type", "Bogus"),
-                ("reportingController", "adaptor"), ("reason", ""), ("note", .string(String(repeating: "x", count: 1025))),
+                ("reportingController", "adaptor"), ("reason", ""),
+                ("note", .string(String(repeating: "x", count: 1025))),
                 ("regarding", ["kind": "Pod", "namespace": "other", "name": "p"]),
             ] as [(String, JSONValue)] {
                 var members = event.objectValue ?? JSONObject()
@@ -241,7 +242,8 @@ struct FakeClusterTests {
                 try await expect("listed 1", 1)
                 let patch: @Sendable (String) async throws -> Void = { value in
                     try await fake.client.mergePatch(
-                        Self.node, subresource: "status", ["status": ["capacity": ["kata.peerpods.io/vm": .string(value)]]])
+                        Self.node, subresource: "status",
+                        ["status": ["capacity": ["kata.peerpods.io/vm": .string(value)]]])
                 }
                 try await patch("1")
                 try await expect("modified", 1)

@@ -34,7 +34,9 @@ struct NodeAdvertiserTests {
                 #expect(fake.cluster.requests.first == "adaptor patch /api/v1/nodes/node-1/status")
                 fake.cluster.remove("nodes", "node-1")
                 fake.cluster.addNode("node-1")
-                try await eventually(on: fake.loop, "the capacity again") { capacity(fake) == "7" && owner(fake) == "u1" }
+                try await eventually(on: fake.loop, "the capacity again") {
+                    capacity(fake) == "7" && owner(fake) == "u1"
+                }
             }
         }
     }

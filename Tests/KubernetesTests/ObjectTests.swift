@@ -8,7 +8,8 @@ struct ObjectTests {
     @Test(
         "quantities",
         arguments: [
-            ("500m", 500), ("1", 1000), ("1.5", 1500), ("2Gi", 2_147_483_648_000), ("1k", 1_000_000), ("1e3", 1_000_000),
+            ("500m", 500), ("1", 1000), ("1.5", 1500), ("2Gi", 2_147_483_648_000), ("1k", 1_000_000),
+            ("1e3", 1_000_000),
             ("100n", 1), ("0", 0), ("999999E", .max),
         ] as [(String, Int64)])
     func quantities(text: String, thousandths: Int64) {
@@ -47,6 +48,8 @@ struct ObjectTests {
             ]).members)
         #expect(secret.data[".dockerconfigjson"]?.reveal() == Array("{}".utf8))
         #expect("\(secret)".contains("123") == false)
-        #expect(throws: JSONError.self) { try ClusterSecret(JSONNode(["metadata": ["name": "s"], "data": ["k": "%"]]).members) }
+        #expect(throws: JSONError.self) {
+            try ClusterSecret(JSONNode(["metadata": ["name": "s"], "data": ["k": "%"]]).members)
+        }
     }
 }

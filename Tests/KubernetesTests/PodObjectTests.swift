@@ -34,7 +34,8 @@ private struct ObserverRig: Sendable {
             let pod = ObservedPod(
                 name: "web", namespace: "default", sandbox: try SandboxID(validating: "0123456789abcdef0123"),
                 vm: InstanceID(rawValue: "podvm-web-01234567"),
-                vmPath: "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/podvm-web-01234567")
+                vmPath:
+                    "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/podvm-web-01234567")
             try await alongside({ await observer.run() }) {
                 try await body(ObserverRig(fake: fake, features: features, observer: observer, pod: pod))
             }
@@ -60,7 +61,8 @@ struct PodObjectTests {
         try await ObserverRig.run { rig in
             let instance = Instance(id: rig.pod.vm, addresses: ["10.0.0.4"])
             let steps: [LifecycleEvent] = [
-                .preparing, .requested, .replaced(Self.quota), .addressKnown(instance), .running(.seconds(21)), .deleted,
+                .preparing, .requested, .replaced(Self.quota), .addressKnown(instance), .running(.seconds(21)),
+                .deleted,
             ]
             for event in steps { rig.observer.observe(event, of: rig.pod) }
             rig.observer.observe(.startFailed(LifecycleError(.internal, "\(Self.quota)")), of: rig.pod)

@@ -31,7 +31,7 @@ struct WatchTests {
     }
 
     @Test(
-        "a line that is no event is an error",
+        "a line that is not an event is an error",
         arguments: ["x\n", "{}\n", "[]\n", #"{"type":"ADDED"}"# + "\n", #"{"type":"BOOKMARK","object":{}}"# + "\n"])
     func hostile(line: String) {
         var decoder = WatchDecoder(lineLimit: 1000)

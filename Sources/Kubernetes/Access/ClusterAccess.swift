@@ -33,7 +33,8 @@ package struct ClusterAccess: Equatable, Sendable {
         let port = environment["KUBERNETES_SERVICE_PORT"] ?? ""
         guard !host.isEmpty, !port.isEmpty else {
             throw Missing(
-                description: "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set: this process does not run "
+                description:
+                    "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set: this process does not run "
                     + "in a pod of Kubernetes")
         }
         guard let number = UInt16(port), number > 0, Self.isHost(host) else {

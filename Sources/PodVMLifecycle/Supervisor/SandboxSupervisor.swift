@@ -76,13 +76,15 @@ public final class SandboxSupervisor: Sendable {
     ) {
         self.init(
             store: PodsDirectory(path: podsDirectory), provider: provider, connector: connector,
-            observer: observer ?? NoObserver(), clock: LoopClock(loop: loop), logger: logger, metrics: metrics, options: options)
+            observer: observer ?? NoObserver(), clock: LoopClock(loop: loop), logger: logger, metrics: metrics,
+            options: options)
     }
 
     /// A supervisor that reaches all objects outside it through the given ports, for tests.
     package init(
         store: any RecordStore, provider: any CloudProvider, connector: any PodConnector,
-        namespaces: any PodNamespaces = KernelNamespaces(), observer: any LifecycleObserver = NoObserver(), clock: any LifecycleClock, logger: Logger = .silent,
+        namespaces: any PodNamespaces = KernelNamespaces(), observer: any LifecycleObserver = NoObserver(),
+        clock: any LifecycleClock, logger: Logger = .silent,
         metrics: Metrics = Metrics(),
         options: Options = Options()
     ) {

@@ -6,8 +6,9 @@ extension FakeKubernetes {
     func create(_ request: HTTPRequest, _ route: APIRoute) throws(APIStatus) -> HTTPResponse {
         var object = try body(of: request)
         if let kind = object["kind"]?.stringValue, kind != route.resource.kind {
-            throw .badRequest("\(kind) in version \"\(route.resource.groupVersion)\" cannot be handled as a "
-                + route.resource.kind)
+            throw .badRequest(
+                "\(kind) in version \"\(route.resource.groupVersion)\" cannot be handled as a "
+                    + route.resource.kind)
         }
         if route.resource.isNamespaced, route.namespace == nil {
             throw .badRequest("an empty namespace may not be set during creation")
@@ -71,7 +72,9 @@ extension FakeKubernetes {
         case "application/strategic-merge-patch+json" where !route.resource.isCustom:
             result = Patch.strategic(patch, into: .object(old))
         default:
-            let known = ["json-patch+json", "merge-patch+json"] + (route.resource.isCustom ? [] : ["strategic-merge-patch+json"])
+            let known =
+                ["json-patch+json", "merge-patch+json"]
+                + (route.resource.isCustom ? [] : ["strategic-merge-patch+json"])
             throw APIStatus(
                 415, "UnsupportedMediaType",
                 "the body of the request was in an unknown format - accepted media types include: "

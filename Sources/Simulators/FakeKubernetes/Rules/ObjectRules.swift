@@ -25,7 +25,8 @@ struct ObjectRules {
             for key in members.keys where !known.contains(key) {
                 if isStrict { throw .badRequest("strict decoding error: unknown field \"\(part).\(key)\"") }
             }
-            object[part] = .object(JSONObject(members.entries.filter { known.contains($0.key) }.map { ($0.key, $0.value) }))
+            object[part] = .object(
+                JSONObject(members.entries.filter { known.contains($0.key) }.map { ($0.key, $0.value) }))
         }
         return object
     }

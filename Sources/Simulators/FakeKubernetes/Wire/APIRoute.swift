@@ -20,7 +20,8 @@ struct APIRoute {
         }
         guard let version = parts.popFirst() else { return nil }
         var namespace: String?
-        if parts.first == "namespaces", parts.count >= 3, !["status", "finalize"].contains(parts[parts.startIndex + 2]) {
+        if parts.first == "namespaces", parts.count >= 3, !["status", "finalize"].contains(parts[parts.startIndex + 2])
+        {
             namespace = parts[parts.startIndex + 1]
             parts = parts.dropFirst(2)
         }

@@ -41,7 +41,8 @@ struct Discovery {
         let known = resources.filter { $0.group == group && $0.version == version }
         if known.isEmpty { return nil }
         let entries = known.flatMap { resource in
-            [entry(resource, resource.plural)] + (resource.hasStatus ? [entry(resource, resource.plural + "/status")] : [])
+            [entry(resource, resource.plural)]
+                + (resource.hasStatus ? [entry(resource, resource.plural + "/status")] : [])
         }
         return [
             "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": .string(known[0].groupVersion),

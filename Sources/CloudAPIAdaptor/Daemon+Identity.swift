@@ -7,10 +7,7 @@ extension Daemon {
     /// - Throws: `ConfigurationError` when there is no identity at all.
     func clusterIdentity(_ kubernetes: ClusterConnection) async throws -> ClusterIdentity {
         let record = IdentityRecord(podsDirectory: configuration.podsDirectory)
-        if let cluster {
-            note(cluster, in: record)
-            return cluster
-        }
+        if let cluster { return cluster }
         let found = await kubernetes.clusterUID().map { ClusterIdentity($0, from: .kubeSystem) }
         let (identity, other) = try record.choice(found: found) { try ClusterIdentity(configured: "") }
         if let other {

@@ -59,7 +59,7 @@ struct PodObjectTests {
     @Test("a start is shown by Normal events on the pod, a failure by a Warning with Azure's words")
     func events() async throws {
         try await ObserverRig.run { rig in
-            let instance = Instance(id: rig.pod.vm, addresses: ["10.0.0.4"])
+            let instance = Instance(id: rig.pod.vm, addresses: ["10.0.0.4"], place: "Standard_DC2es_v6 in zone 2")
             let steps: [LifecycleEvent] = [
                 .preparing, .requested, .replaced(Self.quota), .addressKnown(instance), .running(.seconds(21)),
                 .deleted,
@@ -75,6 +75,7 @@ struct PodObjectTests {
             let failure = try #require(events.first { $0["type"] == "Warning" }?["note"]?.stringValue)
             #expect(failure.contains("QuotaExceeded") && failure.contains("request id 42"))
             #expect(failure.utf8.count <= 1024)
+            #expect(events.contains { $0["note"]?.stringValue?.contains("Standard_DC2es_v6 in zone 2") == true })
             #expect(rig.features.missing.isEmpty)
         }
     }

@@ -22,13 +22,14 @@ struct Node: Sendable {
         lifetime: ProcessLifetime = ProcessLifetime(),
         logger: Logger = .silent, name: String = "node-1", cluster: String = "test",
         orphanGraceTime: Duration = .seconds(600), abandonedTimeout: Duration = .seconds(60),
-        deletionsAtOnce: Int = 16, callersSurvive: Bool = false
+        deletionsAtOnce: Int = 16, callersSurvive: Bool = false, observer: any LifecycleObserver = NoObserver()
     ) {
         self.store = store
         self.cloud = cloud
         supervisor = SandboxSupervisor(
             store: CrashingStore(store, during: lifetime), provider: CrashingCloud(cloud, during: lifetime),
-            connector: connector, namespaces: namespaces, clock: clock, logger: logger, metrics: metrics,
+            connector: connector, namespaces: namespaces, observer: observer, clock: clock, logger: logger,
+            metrics: metrics,
             options: .init(
                 node: name, cluster: cluster, tags: ["team": "blue"], orphanGraceTime: orphanGraceTime,
                 abandonedTimeout: abandonedTimeout, deletionsAtOnce: deletionsAtOnce,

@@ -85,7 +85,8 @@ final class VMCreation: InstanceCreation {
                     context: context, sandbox: sandbox, spec: spec, candidate: candidate,
                     preferred: placement.preferred)
                 let addresses = try await attempt.run()
-                let instance = Instance(id: id, addresses: addresses, vmID: context.vms[id]?.vmID)
+                let instance = Instance(
+                    id: id, addresses: addresses, vmID: context.vms[id]?.vmID, place: "\(candidate)")
                 return (.addressKnown(instance), .provisioning(placement, at: candidate))
             } catch {
                 switch error {

@@ -25,7 +25,10 @@ package struct PodEvent: Hashable, Sendable {
             self.init(false, "PodVMRequested", "Create", "Requested VM \(pod.vm) for sandbox \(pod.sandbox)")
         case .addressKnown(let instance):
             let address = instance.addresses.first ?? "none"
-            self.init(false, "PodVMAddress", "Create", "VM \(pod.vm) has the address \(address); waiting for its agent")
+            let place = instance.place.map { " (\($0))" } ?? ""
+            self.init(
+                false, "PodVMAddress", "Create",
+                "VM \(pod.vm)\(place) has the address \(address); waiting for its agent")
         // The pod has not failed: the adaptor continues in another place.
         case .replaced(let error):
             self.init(

@@ -44,9 +44,12 @@ public struct Instance: Hashable, Sendable {
     public let addresses: [String]
     /// The cloud's own identifier of this VM: see ``ListedInstance/vmID``. Nil until it is known.
     public let vmID: String?
+    /// The size and the zone in words, for people; nil when the cloud does not say. It is not recorded.
+    public let place: String?
 
     /// A VM with its addresses.
-    public init(id: InstanceID, addresses: [String], vmID: String? = nil) {
+    public init(id: InstanceID, addresses: [String], vmID: String? = nil, place: String? = nil) {
+        self.place = place
         self.id = id
         self.addresses = addresses
         self.vmID = vmID

@@ -165,7 +165,7 @@ extension SandboxSupervisor {
             table.arrival = Event()
         }
         timer.begin(.connecting)
-        note(.addressKnown(instance), of: record)
+        note(.addressKnown(made), of: record)
         logger(of: record).debug("The VM has an address", [LogField("address", instance.addresses.first ?? "none")])
         return instance
     }

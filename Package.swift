@@ -136,7 +136,8 @@ let package = Package(
         module(
             "PeerPodControl",
             [
-                "AzurePreflight", "AzureProvider", "Configuration", "HTTPTransport", "JSON", "Encoding", "KataProtocol", "LinuxIO",
+                "AzurePreflight", "AzureProvider", "Configuration", "HTTPTransport", "JSON", "Encoding", "KataProtocol",
+                "LinuxIO",
                 "MeasuredBoot", "PodNetwork", "PodVMBoot",
                 "PodVMLifecycle", "TTRPC", "Telemetry", "PeerPodProtocol",
             ]),

@@ -155,7 +155,9 @@ package struct FATVolume<Disk: DiskReader>: Sendable {
             } else if attributes & 0x3F == 0x0F {
                 longName = Self.piece(of: entry) + longName
             } else {
-                if attributes & 0x08 == 0 { entries.append(Entry(entry, longName: longName, isDirectory: attributes & 0x10 != 0)) }
+                if attributes & 0x08 == 0 {
+                    entries.append(Entry(entry, longName: longName, isDirectory: attributes & 0x10 != 0))
+                }
                 longName = []
             }
         }

@@ -55,7 +55,9 @@ package struct PartitionTable: Equatable, Sendable {
         guard header.little(at: 80, UInt32.self) == UInt32(Self.entryLimit),
             header.little(at: 84, UInt32.self) == UInt32(Self.entrySize),
             let first: Int64 = header.little(at: 72), (2...64).contains(first)
-        else { throw malformed("it does not have \(Self.entryLimit) entries of \(Self.entrySize) bytes at its beginning") }
+        else {
+            throw malformed("it does not have \(Self.entryLimit) entries of \(Self.entrySize) bytes at its beginning")
+        }
         let entries = try disk.read(Self.entryLimit * Self.entrySize, at: first * Self.sector)
         guard header.little(at: 88, UInt32.self) == CRC32.checksum(entries) else {
             throw malformed("the checksum of its entries is wrong")
@@ -87,7 +89,9 @@ extension PartitionTable.Partition {
         self.identifier = Array(identifier)
         start = first * 512
         size = (last - first + 1) * 512
-        let units = stride(from: name.startIndex, to: name.endIndex, by: 2).map { UInt16(name[$0]) | UInt16(name[$0 + 1]) << 8 }
+        let units = stride(from: name.startIndex, to: name.endIndex, by: 2).map {
+            UInt16(name[$0]) | UInt16(name[$0 + 1]) << 8
+        }
         self.name = String(decoding: units.prefix { $0 != 0 }, as: UTF16.self)
     }
 }

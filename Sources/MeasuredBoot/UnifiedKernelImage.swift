@@ -79,10 +79,11 @@ public struct UnifiedKernelImage: Sendable {
             guard image.count <= UInt32.max, address + content.count <= UInt32.max else {
                 throw ImageError("the image", "it would be larger than 4 GiB")
             }
-            headers += PortableExecutable.Section(
-                name: section.rawValue, virtualSize: content.count, virtualAddress: address,
-                rawSize: image.count - offset, rawOffset: offset
-            ).header
+            headers +=
+                PortableExecutable.Section(
+                    name: section.rawValue, virtualSize: content.count, virtualAddress: address,
+                    rawSize: image.count - offset, rawOffset: offset
+                ).header
             added += image.count - offset
             end = address + content.count
         }

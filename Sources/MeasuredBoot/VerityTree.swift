@@ -21,7 +21,9 @@ package struct VerityTree: Equatable, Sendable {
             throw unknown("its version is not 1, or its hashes are not of the usual type")
         }
         let algorithm = (superblock.slice(at: 32, 32) ?? []).prefix { $0 != 0 }
-        guard String(decoding: algorithm, as: UTF8.self) == "sha256" else { throw unknown("its algorithm is not sha256") }
+        guard String(decoding: algorithm, as: UTF8.self) == "sha256" else {
+            throw unknown("its algorithm is not sha256")
+        }
         guard let dataBlockSize = superblock.little(at: 64, UInt32.self),
             let hashBlockSize = superblock.little(at: 68, UInt32.self),
             let dataBlocks: UInt64 = superblock.little(at: 72), let saltSize = superblock.little(at: 80, UInt16.self),

@@ -18,6 +18,8 @@ public enum VirtualHardDisk {
     ///   - identifier: 16 bytes, which replace the random UUID of other tools, so that two builds of a disk are equal.
     ///   - created: seconds since 1970.
     ///
+    /// - Returns: ``footerSize`` bytes.
+    ///
     /// - Throws: ``ImageError`` when Azure would not take a disk of this size.
     public static func footer(size: Int64, identifier: [UInt8], created: Int64) throws(ImageError) -> [UInt8] {
         guard size > 0, size <= sizeLimit, size % sizeUnit == 0 else {

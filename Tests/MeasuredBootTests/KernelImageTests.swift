@@ -21,7 +21,8 @@ struct KernelImageTests {
     @Test("is not built when the stub's headers have no room, or the stub has the section already")
     func refusedStubs() throws {
         #expect(throws: ImageError.self) {
-            try UnifiedKernelImage.build(stub: Program.bytes(headerRoom: 512), [(.linux, []), (.initrd, []), (.release, [])])
+            try UnifiedKernelImage.build(
+                stub: Program.bytes(headerRoom: 512), [(.linux, []), (.initrd, []), (.release, [])])
         }
         let image = try Program.kernelImage().program.bytes
         #expect(throws: ImageError.self) { try UnifiedKernelImage.build(stub: image, [(.linux, [])]) }

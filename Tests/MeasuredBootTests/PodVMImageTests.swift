@@ -110,7 +110,9 @@ struct PodVMImageTests {
         }
     }
 
-    @Test("a disk that is cut, or has a changed byte in its table or its file system, is read or refused, and never crashes")
+    @Test(
+        "a disk that is cut, or has a changed byte in its table or its file system, is read or refused, and never crashes"
+    )
     func hostile() throws {
         try EpollLoop.run { loop in
             let disk = try await Disk(on: loop)
@@ -136,7 +138,9 @@ struct PodVMImageTests {
         }
     }
 
-    @Test("the VHD's footer has the size and the type that qemu reads", .enabled(if: Tool.areInstalled("qemu-img"), "needs qemu-img"))
+    @Test(
+        "the VHD's footer has the size and the type that qemu reads",
+        .enabled(if: Tool.areInstalled("qemu-img"), "needs qemu-img"))
     func footer() throws {
         try EpollLoop.run { loop in
             let directory = try TemporaryDirectory()

@@ -24,9 +24,10 @@ enum Program {
         file.replace(at: optional + 64, little: UInt32(0x1234))
         file.replace(at: optional + 108, little: UInt32(16))
         let raw = (code.count + 511) / 512 * 512
-        file += PortableExecutable.Section(
-            name: ".text", virtualSize: code.count, virtualAddress: 4096, rawSize: raw, rawOffset: headerRoom
-        ).header
+        file +=
+            PortableExecutable.Section(
+                name: ".text", virtualSize: code.count, virtualAddress: 4096, rawSize: raw, rawOffset: headerRoom
+            ).header
         file += [UInt8](repeating: 0, count: headerRoom - file.count)
         file += code
         file.pad(to: 512)

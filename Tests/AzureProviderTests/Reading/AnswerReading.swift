@@ -1,7 +1,8 @@
-@testable internal import AzureProvider
 package import HTTPTransport
 internal import JSON
 internal import Telemetry
+
+@testable internal import AzureProvider
 
 /// An answer, read by each of our readers of Azure's answers in turn: as a token and its refusal, as a page of a list,
 /// as an operation's state, as an error, and as a rate limit.

@@ -43,7 +43,9 @@ struct SimulatedProvider: CloudProvider {
 
 extension SimulatedCloud {
     /// The list that the cloud answers with: all VMs that could belong to the node.
-    fileprivate var list: [ListedInstance] { vms.map { ListedInstance(id: $0.name, tags: $0.tags, vmID: String($0.serial)) } }
+    fileprivate var list: [ListedInstance] {
+        vms.map { ListedInstance(id: $0.name, tags: $0.tags, vmID: String($0.serial)) }
+    }
 }
 
 /// What becomes of a request.

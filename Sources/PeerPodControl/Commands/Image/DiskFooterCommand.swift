@@ -22,7 +22,8 @@ struct DiskFooterOptions: Sendable {
                 "Flags",
                 [
                     Setting("id", \.identifier, .string("HEX"), "The disk's identifier: 32 hexadecimal digits."),
-                    Setting("created", \.created, .integer(in: 0 ... .max), "The time of creation, in seconds since 1970."),
+                    Setting(
+                        "created", \.created, .integer(in: 0 ... .max), "The time of creation, in seconds since 1970."),
                     Setting("output", \.output, .path, "The file to write."),
                 ])
         ])

@@ -14,7 +14,8 @@ struct KernelImageOptions: Sendable {
     var output = ""
 
     static let command = Command(
-        "peerpodctl image uki", summary: "build a unified kernel image: one program with kernel, command line and initrd",
+        "peerpodctl image uki",
+        summary: "build a unified kernel image: one program with kernel, command line and initrd",
         details: """
             Appends the sections to systemd's UEFI stub. Equal input gives equal bytes. scripts/image calls this command.
             """,

@@ -18,8 +18,6 @@ struct Daemon: Sendable {
 
     /// How long StopVM is served after the tunnels were closed: kata's shim calls it as soon as its connection breaks.
     static let stopVMTime = Duration.seconds(2)
-    /// When the memory of the start is returned: the first requests to the cloud are done by then.
-    private static let settlingTime = Duration.seconds(10)
     /// The longest time between two comparisons of the cloud's VMs with the records.
     private static let sweepInterval = Duration.seconds(300)
 
@@ -171,7 +169,7 @@ struct Daemon: Sendable {
             { await supervisor.run() }, { await supervisor.sweep(every: Self.sweepInterval) },
             { await supervisor.stopAbandoned() }, { await connector.run(excluding: ending) },
             { try await hypervisor.run { lock.hasSuccessor } }, { try await probes.run() },
-            { try await Self.trimMemory(on: loop) },
+            { try await ProcessMemory.keepSmall(on: loop) },
         ]
         if let gateway { services.append { await Self.stopSandboxes(of: gateway, supervisor, logger) } }
         return Node(
@@ -194,16 +192,6 @@ struct Daemon: Sendable {
         let connector: AgentConnector
         /// Accepts no more connections on the hypervisor socket, and removes its file.
         let closeSocket: @Sendable () -> Void
-    }
-
-    /// Returns memory to the kernel that only the start, or a moment with many pods, has needed.
-    private static func trimMemory(on loop: EpollLoop) async throws {
-        var pause = settlingTime
-        while true {
-            try await loop.sleep(for: pause)
-            ProcessMemory.forgetStartUp()
-            pause = sweepInterval
-        }
     }
 
     /// Runs every service until `stop`, or until one fails, which ends them all.

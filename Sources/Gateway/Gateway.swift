@@ -132,6 +132,7 @@ public final class Gateway: Sendable {
             { try await self.hypervisor.serve(self.succession.hypervisor) },
             { try await self.control.serve(self.succession.control) { self.admits($0) } },
             { try await self.control.serve(self.ownControl) { self.admits($0) } },
+            { try await ProcessMemory.keepSmall(on: self.loop) },
         ]
     }
 

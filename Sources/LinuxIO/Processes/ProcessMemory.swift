@@ -25,6 +25,22 @@ public enum ProcessMemory {
     }
 }
 
+extension ProcessMemory {
+    private static let settlingTime = Duration.seconds(10)
+    private static let interval = Duration.seconds(60)
+
+    /// Returns memory to the kernel that only the start, or a moment with much work, has needed: first after 10 s, then every
+    /// minute, until this task is cancelled. It throws nothing else.
+    public static func keepSmall(on loop: EpollLoop) async throws {
+        var pause = settlingTime
+        while true {
+            try await loop.sleep(for: pause)
+            forgetStartUp()
+            pause = interval
+        }
+    }
+}
+
 /// A mapping of a file in the address space, as in proc_pid_smaps(5).
 struct MappedFile: Equatable {
     let start: UInt

@@ -40,7 +40,7 @@ struct AdaptorConfiguration: Sendable {
             """
             A file of lines NAME=VALUE, or a directory with a file for each variable, such as a mounted ConfigMap. Its \
             variables override those of the environment. SIGHUP reads it again: new VMs get the changed settings of \
-            Azure, running VMs keep theirs.
+            Azure and the changed -proxy-timeout, running VMs keep theirs.
             """),
         Setting(
             "drain", environment: "DRAIN", \.drainTime, .duration(in: .zero ... .seconds(86_400)),

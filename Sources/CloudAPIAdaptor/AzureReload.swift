@@ -4,7 +4,7 @@ internal import LinuxIO
 internal import TLS
 internal import Telemetry
 
-/// Reads the settings of Azure again, and gives the provider those that can change while it runs.
+/// Reads the settings again, gives the provider those of Azure that can change while it runs, and returns the others.
 struct AzureReload: Sendable {
     /// Parses the command line, the environment and the settings file again.
     typealias Reread = @Sendable () throws(ConfigurationError) -> AzureConfiguration
@@ -18,6 +18,7 @@ struct AzureReload: Sendable {
 
     /// The flags of the settings that can change.
     private static let names = Set(AzureOptions.settings.map(\.name)).subtracting(AzureOptions.fixedSettings)
+        .union(["proxy-timeout"])
 
     init(
         provider: AzureProvider, started: AzureConfiguration, reread: @escaping Reread, environment: [String: String],
@@ -43,7 +44,7 @@ struct AzureReload: Sendable {
         let ignored = Self.differences(of: new, from: started).filter { !Self.names.contains($0.name) }
         return Cloud.Reloaded(
             changed: Self.differences(of: new, from: before).filter { Self.names.contains($0.name) },
-            ignored: ignored.map(\.name))
+            ignored: ignored.map(\.name), proxyTimeout: new.adaptor.proxyTimeout)
     }
 
     private static func differences(

@@ -21,6 +21,8 @@ struct Cloud: Sendable {
         var changed: [(name: String, value: String)]
         /// The names of settings that differ from those at the start, and need a restart.
         var ignored: [String]
+        /// The time limit for the first answer of a VM's agent from now on; nil when it was not read.
+        var proxyTimeout: Duration?
     }
 
     let provider: any CloudProvider

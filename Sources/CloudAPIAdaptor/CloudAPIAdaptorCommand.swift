@@ -60,7 +60,7 @@ public enum CloudAPIAdaptorCommand {
         for warning in configuration.warnings + warnings { logger.warning(warning) }
         let daemon = Daemon(
             configuration: configuration, connectorOptions: options, cluster: cluster, environment: environment,
-            logger: logger, makeCloud: makeCloud)
+            logger: logger, makeCloud: makeCloud, proxyTimeout: .init(configuration.proxyTimeout))
         do {
             return try EpollLoop.run { loop in try await daemon.run(on: loop) }
         } catch {

@@ -25,10 +25,33 @@ extension Daemon {
         }
     }
 
+    /// Who uses the proxy timeout: it can change before the supervisor exists.
+    final class ProxyTimeout: Sendable {
+        private let state: Lock<(timeout: Duration, supervisor: SandboxSupervisor?)>
+
+        init(_ timeout: Duration) { state = Lock((timeout, nil)) }
+
+        /// Gives the supervisor the timeout in use, and every later one.
+        func pass(to supervisor: SandboxSupervisor) {
+            state.withLock { state in
+                state.supervisor = supervisor
+                supervisor.use(proxyTimeout: state.timeout)
+            }
+        }
+
+        fileprivate func change(to timeout: Duration) {
+            state.withLock { state in
+                state.timeout = timeout
+                state.supervisor?.use(proxyTimeout: timeout)
+            }
+        }
+    }
+
     /// Uses the configuration as it is now. A configuration with a fault is refused as a whole.
     func reload(_ cloud: Cloud, _ metrics: ReloadMetrics) {
         do {
             let reloaded = try cloud.reload()
+            if let timeout = reloaded.proxyTimeout { proxyTimeout.change(to: timeout) }
             for name in reloaded.ignored {
                 logger.warning("The changed setting needs a restart; its old value stays", [LogField("setting", name)])
             }

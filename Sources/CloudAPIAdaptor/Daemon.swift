@@ -15,6 +15,7 @@ struct Daemon: Sendable {
     let environment: [String: String]
     let logger: Logger
     let makeCloud: Cloud.Factory
+    let proxyTimeout: ProxyTimeout
 
     /// How long StopVM is served after the tunnels were closed: kata's shim calls it as soon as its connection breaks.
     static let stopVMTime = Duration.seconds(2)
@@ -148,6 +149,7 @@ struct Daemon: Sendable {
                 proxyTimeout: configuration.proxyTimeout, node: nodeName, cluster: parts.cluster.value,
                 orphanGraceTime: configuration.orphanGraceTime, abandonedTimeout: configuration.abandonedTimeout,
                 deletionsAtOnce: configuration.deletionsAtOnce, callersSurviveRestart: gateway != nil))
+        proxyTimeout.pass(to: supervisor)
         // Before the records are read: an adaptor with another pods directory and the same socket must not change a record.
         let hypervisor = try HypervisorServer.listen(
             on: configuration.servedSocket,

@@ -18,11 +18,13 @@ struct ReloadTests {
             try await daemon.readLog(until: "\"Serving\",\"socket\"")
             #expect(daemon.log.contains("team=red"))
 
-            try DurableFile.write(Array("TAGS=team=blue\nAZURE_INSTANCE_SIZES=a,b\nPROXY_TIMEOUT=7m\n".utf8), to: path)
+            try DurableFile.write(Array("TAGS=team=blue\nAZURE_INSTANCE_SIZES=a,b\nPROXY_TIMEOUT=7m\nNODE_NAME=other\n".utf8), to: path)
             daemon.process.signal(Signals.hangUp)
             try await daemon.readLog(until: "\"Configuration reloaded\"")
             #expect(daemon.log.contains("\"instance-sizes\":\"a,b\",\"tags\":\"team=blue\""), "\(daemon.log)")
-            #expect(daemon.log.contains("\"setting\":\"proxy-timeout\""))
+            #expect(daemon.log.contains("\"proxy-timeout\":\"7m\""), "\(daemon.log)")
+            #expect(daemon.log.contains("\"setting\":\"node-name\""))
+            #expect(!daemon.log.contains("\"setting\":\"proxy-timeout\""))
 
             try DurableFile.write(Array("TAGS=team=green\nAZURE_SUBNET_ID=\nROOT_VOLUME_SIZE=x\n".utf8), to: path)
             daemon.process.signal(Signals.hangUp)

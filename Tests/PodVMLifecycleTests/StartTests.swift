@@ -222,6 +222,25 @@ struct StartTests {
         }
     }
 
+    @Test("uses a changed timeout for the next wait, and keeps the old one for a wait that has begun")
+    func changedTimeout() async throws {
+        let node = Node()
+        node.connector.connection.append(.wait(Event()))
+        node.cloud.provisioning.append(.wait(Event()))
+        node.supervisor.use(proxyTimeout: .seconds(420))
+        try await run(node) { supervisor in
+            let call = Task { await failure { try await supervisor.start(id) } }
+            await node.clock.slept(1)
+            #expect(node.clock.naps == [.seconds(420)])
+            supervisor.use(proxyTimeout: .seconds(1))
+            node.clock.advance(by: .seconds(419))
+            #expect(node.states == ["booting"])
+            node.clock.advance(by: .seconds(1))
+            #expect(await call.value?.message.contains("did not answer within 420 s") == true)
+            await node.settled()
+        }
+    }
+
     /// Where a start can be when something comes in between.
     enum Phase: String, CaseIterable, Sendable {
         case document, creation, connection

@@ -187,7 +187,7 @@ extension SandboxSupervisor {
     ) -> ReadinessWait {
         ReadinessWait(
             sandbox: record.id, directory: store.directory(of: record.id), instance: instance, creation: creation,
-            connector: connector, clock: clock, timeout: options.proxyTimeout)
+            connector: connector, clock: clock, timeout: proxyTimeout.withLock { $0 })
     }
 
     private func tags(of record: SandboxRecord) -> [String: String] {

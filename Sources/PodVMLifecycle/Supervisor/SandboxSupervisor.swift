@@ -57,6 +57,8 @@ public final class SandboxSupervisor: Sendable {
     let observer: any LifecycleObserver
     let clock: any LifecycleClock
     let options: Options
+    /// The time limit of ``Options/proxyTimeout`` for the VMs whose address becomes known from now on.
+    let proxyTimeout: Lock<Duration>
     let metrics: LifecycleMetrics
     let pool = TaskPool()
     let table = Lock(SandboxTable())
@@ -97,6 +99,7 @@ public final class SandboxSupervisor: Sendable {
         self.logger = logger
         self.metrics = LifecycleMetrics(metrics)
         self.options = options
+        proxyTimeout = Lock(options.proxyTimeout)
         orphans = Lock(OrphanWatch(owner: options.owner, graceTime: options.orphanGraceTime))
         leftovers = Lock(OrphanWatch(owner: options.owner, graceTime: options.orphanGraceTime))
         deletions = AsyncSemaphore(max(options.deletionsAtOnce, 1))
@@ -191,6 +194,9 @@ public final class SandboxSupervisor: Sendable {
             }
         }
     }
+
+    /// Replaces the time limit of ``Options/proxyTimeout``. Waits that have begun keep theirs.
+    public func use(proxyTimeout timeout: Duration) { proxyTimeout.withLock { $0 = timeout } }
 
     /// Works on calls and deletions until cancelled.
     ///

@@ -18,7 +18,8 @@ struct ReloadTests {
             try await daemon.readLog(until: "\"Serving\",\"socket\"")
             #expect(daemon.log.contains("team=red"))
 
-            try DurableFile.write(Array("TAGS=team=blue\nAZURE_INSTANCE_SIZES=a,b\nPROXY_TIMEOUT=7m\nNODE_NAME=other\n".utf8), to: path)
+            let changed = "TAGS=team=blue\nAZURE_INSTANCE_SIZES=a,b\nPROXY_TIMEOUT=7m\nNODE_NAME=other\n"
+            try DurableFile.write(Array(changed.utf8), to: path)
             daemon.process.signal(Signals.hangUp)
             try await daemon.readLog(until: "\"Configuration reloaded\"")
             #expect(daemon.log.contains("\"instance-sizes\":\"a,b\",\"tags\":\"team=blue\""), "\(daemon.log)")

@@ -1,7 +1,7 @@
 # The tasks of this repository. Each target calls a script; "scripts/NAME --help" explains the options.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup hooks build test demo lint format words docs deploy bench fuzz simulate soak ci release images sbom
+.PHONY: help setup hooks build test demo lint format words docs deploy bench fuzz simulate soak ci release image images sbom
 .PHONY: reproducible clean
 
 help: ## List the targets
@@ -54,6 +54,9 @@ ci: ## Run everything that a change must pass
 
 release: ## Build the production set into dist/
 	scripts/release
+
+image: ## Build the disk image of the pod VM into dist/image (as root)
+	scripts/image
 
 images: ## Build the container images into dist/images (as root)
 	scripts/images

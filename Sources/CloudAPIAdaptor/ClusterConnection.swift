@@ -7,7 +7,7 @@ internal import Telemetry
 /// What the adaptor does with the API server of its cluster, if it has one. Nothing here can keep a pod from starting.
 struct ClusterConnection: Sendable {
     /// The longest time for the withdrawal of the node's resource at an orderly end.
-    static let withdrawalTime = Duration.seconds(3)
+    static let withdrawalTime = Duration.seconds(10)
     /// The longest time for the cluster's identity at the start.
     private static let identityTime = Duration.seconds(10)
 

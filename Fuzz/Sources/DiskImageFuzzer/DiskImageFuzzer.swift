@@ -27,7 +27,7 @@ struct DiskImageFuzzer {
             _ = try? VirtualHardDisk.size(inFooter: bytes)
             if let volume = try? FATVolume(disk) {
                 let file = try? volume.read(["EFI", "BOOT", "BOOTX64.EFI"], limit: 1 << 20)
-                require((file??.count ?? 0) <= 1 << 20)
+                require((file?.count ?? 0) <= 1 << 20)
             }
             if let image = try? UnifiedKernelImage(bytes, name: "input") { _ = try? BootMeasurements(of: image) }
         }

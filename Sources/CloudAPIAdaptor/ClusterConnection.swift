@@ -123,7 +123,7 @@ struct ClusterConnection: Sendable {
     func withdraw() async {
         guard let advertiser else { return }
         do {
-            try await withDeadline(.now.advanced(by: Self.withdrawalTime), on: loop) { await advertiser.withdraw() }
+            try await withDeadline(.now.advanced(by: Self.withdrawalTime), on: loop) { try await advertiser.withdraw() }
         } catch {
             logger.warning("The API server did not answer in time; the node still advertises its pod VMs")
         }

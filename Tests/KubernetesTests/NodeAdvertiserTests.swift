@@ -1,3 +1,4 @@
+import Doubles
 import FakeKubernetes
 import JSON
 import Kubernetes
@@ -53,14 +54,35 @@ struct NodeAdvertiserTests {
                     fake.cluster.remove("nodes", "none")
                     try await fake.loop.sleep(for: .milliseconds(300))
                     #expect(owner(fake) == "u2")
-                    await old.withdraw()
+                    try await old.withdraw()
                     #expect(capacity(fake) == "10")
                 }
             }
-            await new.withdraw()
+            try await new.withdraw()
             #expect(capacity(fake) == nil)
             // A second time is harmless.
-            await new.withdraw()
+            try await new.withdraw()
+        }
+    }
+
+    @Test("a capacity that was withdrawn is not advertised again, though the watch reports the change")
+    func withdrawn() async throws {
+        try await FakeCluster.run { fake in
+            // The pause between two writes passes at once on this clock: a second write would come at once.
+            let advertiser = NodeAdvertiser(
+                fake.client, node: "node-1", owner: "u1", limit: 10, features: ClusterFeatures(metrics: fake.metrics),
+                clock: InstantClock())
+            try await alongside({ await advertiser.run() }) {
+                try await eventually(on: fake.loop, "the watch of the node") {
+                    capacity(fake) == "10" && fake.cluster.requests.contains { $0.contains("adaptor watch") }
+                }
+                try await advertiser.withdraw()
+                fake.cluster.remove("nodes", "node-1")
+                fake.cluster.addNode("node-1")
+                try await fake.loop.sleep(for: .milliseconds(300))
+                #expect(capacity(fake) == nil)
+                #expect(fake.cluster.requests.count { $0.contains("adaptor patch") } == 2)
+            }
         }
     }
 

@@ -18,14 +18,24 @@ package struct NodeAdvertisement: Equatable, Sendable {
         case yield
         /// The Node does not exist.
         case wait
+        /// This adaptor ends and has withdrawn the capacity, or is about to.
+        case leave
+    }
+
+    private enum Claim {
+        /// This adaptor has not written its Node yet.
+        case none
+        /// This adaptor has written its Node at least once.
+        case made
+        /// This adaptor does not write its Node any longer.
+        case withdrawn
     }
 
     /// This adaptor's id: the UID of its pod.
     package let owner: String
     /// The number of pod VMs.
     package let limit: Int
-    /// Whether this adaptor has written the Node at least once.
-    private var hasClaimed = false
+    private var claim = Claim.none
 
     /// An adaptor that has not written its Node yet.
     package init(owner: String, limit: Int) {
@@ -35,9 +45,10 @@ package struct NodeAdvertisement: Equatable, Sendable {
 
     /// The step for a Node as it is now; nil for a Node that does not exist.
     package func step(for node: ClusterNode?) -> Step {
+        if isWithdrawn { return .leave }
         guard let node else { return .wait }
         // The first claim takes the Node from an older adaptor.
-        guard hasClaimed else { return .advertise }
+        if claim == .none { return .advertise }
         switch node.metadata.annotations[Self.ownerAnnotation] {
         case owner?: return node.capacity[Self.resource] == String(limit) ? .rest : .advertise
         // A kubelet has registered the Node as a new object, without annotations.
@@ -46,6 +57,12 @@ package struct NodeAdvertisement: Equatable, Sendable {
         }
     }
 
-    /// Says that the Node was written.
-    package mutating func claimed() { hasClaimed = true }
+    /// Whether the capacity must not be written again.
+    package var isWithdrawn: Bool { claim == .withdrawn }
+
+    /// Records that the Node was written.
+    package mutating func claimed() { if claim == .none { claim = .made } }
+
+    /// Records that the capacity is withdrawn for good.
+    package mutating func withdrawn() { claim = .withdrawn }
 }

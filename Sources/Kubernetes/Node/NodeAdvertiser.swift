@@ -18,6 +18,8 @@ package final class NodeAdvertiser: Sendable {
     private let logger: Logger
     private let state: Lock<NodeAdvertisement>
     private let lastWrite = Lock<ContinuousClock.Instant?>(nil)
+    /// One write at a time, so that the withdrawal is the last to reach the server.
+    private let writing = AsyncSemaphore(1)
 
     /// An advertiser for the node of that name. It does nothing before ``run()``.
     package init(
@@ -46,8 +48,16 @@ package final class NodeAdvertiser: Sendable {
         }
     }
 
-    /// Withdraws the capacity if this adaptor owns the Node; for an orderly end.
-    package func withdraw() async {
+    /// Withdraws the capacity if this adaptor owns the Node; for an orderly end. The capacity is not advertised again.
+    ///
+    /// - Throws: `CancellationError` if cancelled while another write is in progress.
+    package func withdraw() async throws {
+        // The watch reports the withdrawal itself as a change, which must not be repaired.
+        state.withLock { $0.withdrawn() }
+        try await writing.withPermit { await removeCapacity() }
+    }
+
+    private func removeCapacity() async {
         let owner = state.withLock { $0.owner }
         let annotation = "/metadata/annotations/" + Self.pointer(NodeAdvertisement.ownerAnnotation)
         do throws(KubernetesError) {
@@ -78,6 +88,7 @@ package final class NodeAdvertiser: Sendable {
         case .advertise: await advertise()
         case .rest: features.succeeded(.nodeResource)
         case .yield: logger.debug("Another adaptor owns the node")
+        case .leave: break
         case .wait: logger.warning("The node does not exist at the API server", [LogField("node", self.node.name)])
         }
     }
@@ -92,7 +103,16 @@ package final class NodeAdvertiser: Sendable {
     }
 
     private func advertise() async {
-        do { try await waitSinceLastWrite() } catch { return }
+        do {
+            try await waitSinceLastWrite()
+            try await writing.withPermit { await writeCapacity() }
+        } catch {
+            // Cancelled.
+        }
+    }
+
+    private func writeCapacity() async {
+        if state.withLock({ $0.isWithdrawn }) { return }
         let (owner, limit) = state.withLock { ($0.owner, $0.limit) }
         do throws(KubernetesError) {
             try await client.mergePatch(

@@ -69,6 +69,31 @@ public struct AgentCallRewriter: StreamFilter {
         return .replaced
     }
 
+    /// The bytes of the current frame, until it passes.
+    public var heldBack: Int {
+        if case .holding = state { return held.count }
+        return edge.count
+    }
+
+    /// Empty before a frame passes. Else the frame's bytes that are left, and the scan of its envelope.
+    public var checkpoint: [UInt64] {
+        guard case .passing(let rest) = state else { return [] }
+        return [UInt64(rest)] + (scan?.words ?? [])
+    }
+
+    /// Continues with the ``checkpoint`` of another rewriter. Returns false for words that no rewriter writes.
+    public mutating func resume(_ checkpoint: [UInt64]) -> Bool {
+        guard let rest = checkpoint.first else { return true }
+        // An oversized frame passes too.
+        guard (1...UInt64(UInt32.max)).contains(rest) else { return false }
+        if checkpoint.count > 1 {
+            guard let scan = EnvelopeScan(checkpoint.dropFirst()) else { return false }
+            self.scan = scan
+        }
+        state = .passing(Int(rest))
+        return true
+    }
+
     /// Begins a frame. A complete header is read in its place, so that a frame that passes is not copied.
     private mutating func start(_ walk: inout Walk, _ output: inout [UInt8]) throws {
         guard !edge.isEmpty || walk.count < FrameHeader.size else {

@@ -10,7 +10,7 @@ internal import TTRPC
 /// that ends within a field. Numbers with more bytes than they need have one meaning for all readers, and are accepted.
 struct EnvelopeScan: Sendable {
     /// The calls that the forwarder distinguishes.
-    enum Call { case createSandbox, createContainer, other }
+    enum Call: UInt64 { case createSandbox = 1, createContainer, other }
 
     /// The element that the next byte belongs to.
     private enum Place {
@@ -25,7 +25,7 @@ struct EnvelopeScan: Sendable {
         case content(Int)
     }
 
-    private enum Name {
+    private enum Name: UInt64 {
         case service, createSandbox, createContainer
 
         /// The name that a field of that length may have; nil if there is none.
@@ -182,5 +182,50 @@ struct EnvelopeScan: Sendable {
         case .createContainer: method = .createContainer
         default: method = .other
         }
+    }
+}
+
+// MARK: Another process
+
+extension EnvelopeScan {
+    /// The number of words of ``words``.
+    static let wordCount = 9
+
+    /// The scan as words, for ``init(_:)``.
+    var words: [UInt64] {
+        var (kind, first, second) = (0 as UInt64, 0 as UInt64, 0 as UInt64)
+        switch place {
+        case .tag: break
+        case .scalar: kind = 1
+        case .length(let field): (kind, first) = (2, UInt64(field))
+        case .name(let name, let index): (kind, first, second) = (3, name.rawValue, UInt64(index))
+        case .content(let rest): (kind, first) = (4, UInt64(rest))
+        }
+        let known: UInt64 = isForAgent.map { $0 ? 2 : 1 } ?? 0
+        return [
+            kind, first, second, number, bits, UInt64(seen), known, method?.rawValue ?? 0, namesComeLate ? 1 : 0,
+        ]
+    }
+
+    /// Continues a scan; nil if no scan has these words.
+    init?(_ words: ArraySlice<UInt64>) {
+        let words = Array(words)
+        guard words.count == Self.wordCount, words[5] <= 0xFF, words[6] <= 2, words[7] <= 3, words[8] <= 1,
+            words[4] <= 63
+        else { return nil }
+        switch words[0] {
+        case 0: place = .tag
+        case 1: place = .scalar
+        case 2 where words[1] < 1 << 29: place = .length(Int(words[1]))
+        case 3:
+            guard let name = Name(rawValue: words[1]), words[2] < UInt64(name.text.count) else { return nil }
+            place = .name(name, Int(words[2]))
+        case 4 where (1...UInt64(Frame.payloadLimit)).contains(words[1]): place = .content(Int(words[1]))
+        default: return nil
+        }
+        (number, bits, seen) = (words[3], words[4], Int(words[5]))
+        isForAgent = words[6] == 0 ? nil : words[6] == 2
+        method = Call(rawValue: words[7])
+        namesComeLate = words[8] == 1
     }
 }

@@ -17,10 +17,12 @@ struct Forwarder: Sendable {
 
     /// Listens; ``run()`` serves the clients. Throws the kernel's reason.
     ///
-    /// `network` is the VM's end of the pod's network, which the node can query.
+    /// `network` is the VM's end of the pod's network, which the node can query. With a `store`, it continues the
+    /// sessions in `kept`, and its own sessions outlive a crash.
     init(
         _ setup: ForwarderSetup, _ options: ForwarderOptions, network: PodVMService.Network? = nil,
-        on loop: EpollLoop, logger: Logger
+        store: (any DescriptorStore)? = nil, kept: KeptDescriptors = KeptDescriptors(), on loop: EpollLoop,
+        logger: Logger
     ) throws {
         listener = try Listener.listen(on: options.listen, loop: loop)
         metadata = try setup.metadata.flatMap { endpoint in
@@ -37,7 +39,7 @@ struct Forwarder: Sendable {
         let own = PodVMService(network).server(on: loop, logger: logger)
         tunnel = GuestTunnel(
             listener, security: setup.security, agent: .unix(path: options.agentSocket), on: loop, logger: logger,
-            protocols: [PodVM.applicationProtocol: { stream in await own.serve(stream) }]
+            protocols: [PodVM.applicationProtocol: { stream in await own.serve(stream) }], store: store, kept: kept
         ) {
             AgentCallRewriter(podNamespace: podNamespace, holdingIn: frames)
         }

@@ -40,6 +40,7 @@ public enum ForwarderCommand {
     private static func serve(
         _ options: ForwarderOptions, _ environment: [String: String], dropsPrivileges: Bool, _ logger: Logger
     ) -> Int32 {
+        let kept = ServiceManagerStore.takeKept(environment: environment)
         do {
             let setup = try ForwarderSetup(options)
             let logger = logger.with("pod", setup.document.podName).with("namespace", setup.document.podNamespace)
@@ -64,7 +65,9 @@ public enum ForwarderCommand {
                     network = try await join(wanted, unless: signals, on: loop, logger)
                     if network == nil { return logger.info("Stopped before the pod's network was up") }
                 }
-                let forwarder = try Forwarder(setup, options, network: network, on: loop, logger: logger)
+                let forwarder = try Forwarder(
+                    setup, options, network: network, store: ServiceManagerStore(environment: environment), kept: kept,
+                    on: loop, logger: logger)
                 if dropsPrivileges {
                     try Hardening.forwarder(entersNetworks: network != nil)
                         .apply(options.systemCallFilter, logger: logger)

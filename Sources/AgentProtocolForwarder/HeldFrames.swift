@@ -95,6 +95,8 @@ public struct HeldFrameRefused: Error, Equatable, Sendable, CustomStringConverti
 final class HeldFrame {
     private let frames: HeldFrames
     private var id: Int?
+    /// The number of bytes of the incomplete frame.
+    private(set) var count = 0
     /// Bytes of complete frames that may not have been sent yet.
     private var leaving = 0
 
@@ -105,10 +107,15 @@ final class HeldFrame {
         frames.forget(leaving)
     }
 
-    func begin(size: Int) { id = frames.begin(size: size) }
+    func begin(size: Int) {
+        id = frames.begin(size: size)
+        count = 0
+    }
 
     func append(_ bytes: UnsafeRawBufferPointer) throws(HeldFrameRefused) {
-        if let id { unsafe try frames.append(bytes, to: id) }
+        guard let id else { return }
+        unsafe try frames.append(bytes, to: id)
+        count += bytes.count
     }
 
     /// Returns the whole frame, which the caller then sends.

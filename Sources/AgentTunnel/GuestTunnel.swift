@@ -51,9 +51,12 @@ public struct GuestTunnel: Sendable {
     private let context: TLSContext?
     private let agent: AgentDialer
     private let sessions: GuestSessions
+    private let store: (any DescriptorStore)?
+    private let kept: KeptDescriptors
     private let makeFilter: FilterFactory
     private let limits: Limits
     private let loop: EpollLoop
+    private let logger: Logger
     private let log: RateLimitedLogger
 
     /// Makes a tunnel that owns and serves `listener`.
@@ -61,9 +64,12 @@ public struct GuestTunnel: Sendable {
     /// Without a `context` it serves without TLS, for tests only. It connects to `agent` when a connection has bytes
     /// for the agent. Each connection's bytes go through a `filter` of its own. A client that requests one of
     /// `protocols` by its name gets that service; without TLS, clients cannot request a service.
+    ///
+    /// With a `store`, sessions outlive a crash of this process: the next process continues those that are in `kept`.
     public init(
         _ listener: Listener, security context: TLSContext?, agent: SocketAddress, limits: Limits = Limits(),
         on loop: EpollLoop, logger: Logger = .silent, protocols: [String: ProtocolHandler] = [:],
+        store: (any DescriptorStore)? = nil, kept: KeptDescriptors = KeptDescriptors(),
         filter: @escaping FilterFactory = { nil }
     ) {
         self.listener = listener
@@ -72,10 +78,14 @@ public struct GuestTunnel: Sendable {
         self.loop = loop
         let log = RateLimitedLogger(logger)
         let dialer = AgentDialer(agent, on: loop, patience: limits.agentStart)
-        self.log = log
+        (self.logger, self.log) = (logger, log)
         self.agent = dialer
-        sessions = GuestSessions(limit: limits.sessions) {
-            GuestSession(dialer, limits.session, filter: filter(), on: loop, log: log)
+        self.store = store
+        self.kept = kept
+        sessions = GuestSessions(limit: limits.sessions) { key in
+            let keeper = store.map { GuestSession.Keeper(store: $0, name: StoredSession.newName()) }
+            return GuestSession(
+                dialer, limits.session, filter: filter(), keeper: keeper, key: key, on: loop, log: log)
         }
         self.protocols = protocols
         serviceConnections = ConnectionLimit(limits.services)
@@ -90,6 +100,11 @@ public struct GuestTunnel: Sendable {
         let connections = ConnectionLimit(limits.connections)
         let pendingHandshakes = PendingHandshakes(limit: limits.handshakes, grace: limits.grace)
         try await withThrowingDiscardingTaskGroup { group in
+            for (session, key) in storedSessions() {
+                // A client may ask for the session with its first bytes.
+                sessions.add(session, key)
+                group.addTask { await sessions.run(session, key) }
+            }
             while true {
                 let near = try await listener.accept()
                 guard connections.acquire() else {
@@ -103,6 +118,26 @@ public struct GuestTunnel: Sendable {
                 }
             }
         }
+    }
+
+    /// The sessions of an earlier process. Those that cannot be continued are closed.
+    private func storedSessions() -> [(GuestSession, GuestSessions.Key)] {
+        guard let store else { return [] }
+        var sessions: [(GuestSession, GuestSessions.Key)] = []
+        for name in StoredSession.names(in: kept) {
+            do {
+                let stored = try StoredSession(name, in: kept, on: loop)
+                let key = GuestSessions.Key(fingerprint: stored.recovery.fingerprint, id: stored.recovery.id)
+                let session = try GuestSession(
+                    continuing: stored, agent, limits.session, filter: makeFilter(), in: store, on: loop, log: log)
+                sessions.append((session, key))
+            } catch {
+                StoredSession.drop(name, from: store)
+                log.warning("A session of the program before this one cannot be continued: \(error)")
+            }
+        }
+        if !sessions.isEmpty { logger.info("Continuing \(sessions.count) sessions of the program before this one") }
+        return sessions
     }
 
     private func serve(_ near: Stream, _ pendingHandshakes: PendingHandshakes) async {

@@ -8,6 +8,26 @@ public protocol StreamFilter {
     /// `bytes` are valid only during the call. `output` is empty at first. The filter appends the bytes to forward
     /// instead, unless the verdict is ``FilterVerdict/unchanged``. An error ends the connection.
     mutating func process(_ bytes: UnsafeRawBufferPointer, into output: inout [UInt8]) throws -> FilterVerdict
+
+    /// The number of bytes that the filter holds back now. They are the last ones of the stream.
+    var heldBack: Int { get }
+
+    /// What another filter needs to continue after the bytes that are not held back, in at most 24 words.
+    var checkpoint: [UInt64] { get }
+
+    /// Continues with the ``checkpoint`` of another filter, before any bytes. An empty one is that of a new filter.
+    /// Returns false if it is not possible.
+    mutating func resume(_ checkpoint: [UInt64]) -> Bool
+}
+
+/// A filter without a state.
+extension StreamFilter {
+    /// None.
+    public var heldBack: Int { 0 }
+    /// Empty.
+    public var checkpoint: [UInt64] { [] }
+    /// Continues after an empty checkpoint.
+    public mutating func resume(_ checkpoint: [UInt64]) -> Bool { checkpoint.isEmpty }
 }
 
 /// The result of a filter.

@@ -17,8 +17,10 @@
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/sendfile.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -79,15 +81,16 @@ union descriptor_room {
     char bytes[CMSG_SPACE(descriptor_limit * sizeof(int))];
 };
 
-int clinux_send_descriptors(int socket, const int *descriptors, int count) {
+int clinux_send_message(int socket, const void *address, unsigned int length, const char *text, unsigned long size,
+                        const int *descriptors, int count) {
     if (count < 1 || count > descriptor_limit) {
         errno = EINVAL;
         return -1;
     }
     union descriptor_room room = {0};
-    char byte = 0;
-    struct iovec content = {&byte, 1};
-    struct msghdr message = {.msg_iov = &content, .msg_iovlen = 1, .msg_control = room.bytes,
+    struct iovec content = {(void *)text, size};
+    struct msghdr message = {.msg_name = (void *)address, .msg_namelen = length, .msg_iov = &content,
+                             .msg_iovlen = 1, .msg_control = room.bytes,
                              .msg_controllen = CMSG_SPACE(count * sizeof(int))};
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
@@ -97,23 +100,39 @@ int clinux_send_descriptors(int socket, const int *descriptors, int count) {
     return sendmsg(socket, &message, MSG_NOSIGNAL) == -1 ? -1 : 0;
 }
 
-int clinux_receive_descriptors(int socket, int descriptors[8]) {
+int clinux_send_descriptors(int socket, const int *descriptors, int count) {
+    return clinux_send_message(socket, NULL, 0, "", 1, descriptors, count);
+}
+
+int clinux_close_on_exec(int fd) { return fcntl(fd, F_SETFD, FD_CLOEXEC); }
+
+long clinux_receive_message(int socket, char *bytes, unsigned long size, int descriptors[8], int *count) {
     union descriptor_room room = {0};
-    char byte;
-    struct iovec content = {&byte, 1};
+    struct iovec content = {bytes, size};
     struct msghdr message = {.msg_iov = &content, .msg_iovlen = 1, .msg_control = room.bytes,
                              .msg_controllen = sizeof room.bytes};
-    ssize_t size = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-    if (size == -1) return -1;
-    int count = 0;
+    *count = 0;
+    ssize_t received = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+    if (received == -1) return -1;
     for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
         if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
-        count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        memcpy(descriptors, CMSG_DATA(header), count * sizeof(int));
+        *count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        memcpy(descriptors, CMSG_DATA(header), *count * sizeof(int));
     }
-    if (size == 1 && !(message.msg_flags & MSG_CTRUNC)) return count;
+    if (!(message.msg_flags & (MSG_CTRUNC | MSG_TRUNC))) return received;
+    for (int index = 0; index < *count; index++) close(descriptors[index]);
+    errno = EMSGSIZE;
+    return -1;
+}
+
+int clinux_receive_descriptors(int socket, int descriptors[8]) {
+    char byte;
+    int count;
+    long received = clinux_receive_message(socket, &byte, 1, descriptors, &count);
+    if (received == 1) return count;
+    if (received == -1) return -1;
     for (int index = 0; index < count; index++) close(descriptors[index]);
-    errno = size == 0 ? ENODATA : EMSGSIZE;
+    errno = ENODATA;
     return -1;
 }
 
@@ -124,14 +143,32 @@ int clinux_set_nonblocking(int fd) {
     return flags == -1 ? -1 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
-int clinux_duplicate(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 3); }
+int clinux_duplicate(int fd, int lowest) { return fcntl(fd, F_DUPFD_CLOEXEC, lowest); }
 
 int clinux_set_option(int fd, int level, int name, int value) {
     return setsockopt(fd, level, name, &value, sizeof value);
 }
 
+int clinux_get_option(int fd, int level, int name, int *value) {
+    socklen_t size = sizeof *value;
+    return getsockopt(fd, level, name, value, &size);
+}
+
+const int clinux_peek_offset = SO_PEEK_OFF;
 const int clinux_tcp = IPPROTO_TCP, clinux_no_delay = TCP_NODELAY, clinux_user_timeout = TCP_USER_TIMEOUT;
 const int clinux_keep_idle = TCP_KEEPIDLE, clinux_keep_interval = TCP_KEEPINTVL, clinux_keep_count = TCP_KEEPCNT;
+
+int clinux_memory_file(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
+
+long clinux_send_file(int socket, int file, unsigned long count) { return sendfile(socket, file, NULL, count); }
+
+int clinux_punch_hole(int file, long long offset, long long length) {
+    return fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
+}
+
+void clinux_store(unsigned long long *word, unsigned long long value) {
+    __atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
 
 int clinux_open(const char *path, int flags, unsigned int mode) {
     return open(path, flags | O_CLOEXEC, mode);

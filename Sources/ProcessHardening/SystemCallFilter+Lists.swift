@@ -8,7 +8,7 @@ extension SystemCallFilter {
     ///
     /// With `entersNetworks` a thread may enter a network namespace.
     static func forwarder(entersNetworks: Bool) -> SystemCallFilter {
-        SystemCallFilter(everyDaemon, readingFiles, entersNetworks ? networks : [])
+        SystemCallFilter(everyDaemon, readingFiles, journals, entersNetworks ? networks : [])
     }
 
     /// For the pod VM's first program. It writes the files of the VM's user data.
@@ -27,6 +27,9 @@ extension SystemCallFilter {
     }
 
     private static var everyDaemon: [Rule] { memory + process + time + events + descriptors + sockets }
+
+    /// Files in memory, and their bytes on sockets.
+    private static let journals: [Rule] = Rule.all("fallocate ftruncate memfd_create sendfile")
 
     /// No memory is writable and executable at the same time, or executable after it was writable.
     private static let memory: [Rule] =

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import AgentTunnel
@@ -21,7 +22,7 @@ struct SessionStateTests {
 
     @Test("loses no byte when the connection is cut again and again", arguments: 0..<40)
     func manyCuts(seed: UInt64) throws {
-        var random = SplitMix(state: seed)
+        var random = SplitMix(seed: seed)
         let up = (0..<Int.random(in: 0...3000, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
         let down = (0..<Int.random(in: 0...3000, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
         var pair = SessionPair(

@@ -296,11 +296,13 @@ struct PodNetworkStoryTests {
                     && Self.name(of: pid).hasPrefix("agent-protocol")
             }
             try #require(forwarders.count == 1)
-            ProcessTree.signal(forwarders[0], Signals.kill)
+            // A process that is killed is replaced at once.
+            ProcessTree.signal(forwarders[0], Self.stopSignal)
             let alone = try await daemon.call(Sandboxes.network, .with { $0.id = "web" })
             #expect(alone.silence.contains("forwarder"), "\(alone)")
             #expect(alone.problems.isEmpty && alone.hops.count == 3, "\(alone)")
             #expect(try Lab.pings("10.244.1.2", from: inside))
+            ProcessTree.signal(forwarders[0], Signals.kill)
             let whole = try await node.look("web", by: daemon)
             #expect(whole.problems.isEmpty && whole.hops.count == 5, "\(whole)")
             try await node.stop("web", by: daemon)
@@ -308,6 +310,9 @@ struct PodNetworkStoryTests {
             try await node.end(daemon)
         }
     }
+
+    /// SIGSTOP.
+    private static let stopSignal: Int32 = 19
 
     private static func name(of pid: Int32) -> String {
         (try? DurableFile.read("/proc/\(pid)/comm", limit: 100)).map { String(decoding: $0, as: UTF8.self) } ?? ""

@@ -12,6 +12,12 @@ final class GuestSession: Sendable {
         let ended = Event()
     }
 
+    /// Where a session is kept for the time after a crash.
+    struct Keeper: Sendable {
+        let store: any DescriptorStore
+        let name: String
+    }
+
     private struct State {
         var offer: Offer?
         var suspendedSince: ContinuousClock.Instant?
@@ -23,21 +29,58 @@ final class GuestSession: Sendable {
     private let changed = AsyncCondition()
     private let session: Session
     private let agent: AgentDialer
+    /// The agent's connection of an earlier process; nil in a new session.
+    private let connected: Stream?
+    private let keeper: Keeper?
     private let times: SessionTimes
     private let loop: EpollLoop
     private let log: RateLimitedLogger
 
+    /// A new session, which is kept by `keeper` if that is given.
     init(
-        _ agent: AgentDialer, _ times: SessionTimes, filter: sending (any StreamFilter)?, on loop: EpollLoop,
-        log: RateLimitedLogger
+        _ agent: AgentDialer, _ times: SessionTimes, filter: sending (any StreamFilter)?, keeper: Keeper? = nil,
+        key: GuestSessions.Key, on loop: EpollLoop, log: RateLimitedLogger
     ) {
+        session = Self.session(times, filter: filter, on: loop)
+        (self.agent, self.times, self.loop, self.log) = (agent, times, loop, log)
+        connected = nil
+        guard let keeper else {
+            self.keeper = nil
+            return
+        }
+        do {
+            let journal = try SessionJournal(key.id, fingerprint: key.fingerprint)
+            try journal.keep(in: keeper.store, as: keeper.name)
+            session.use(journal)
+            self.keeper = keeper
+        } catch {
+            StoredSession.drop(keeper.name, from: keeper.store)
+            self.keeper = nil
+            log.warning(
+                "A session will not survive a crash of this program: its journal cannot be made or stored: \(error)")
+        }
+    }
+
+    /// Continues a session of an earlier process.
+    ///
+    /// - Throws: ``SessionFault/malformedSnapshot``.
+    init(
+        continuing stored: sending StoredSession, _ agent: AgentDialer, _ times: SessionTimes,
+        filter: sending (any StreamFilter)?, in store: any DescriptorStore, on loop: EpollLoop, log: RateLimitedLogger
+    ) throws(SessionFault) {
+        session = Self.session(times, filter: filter, on: loop)
+        (self.agent, self.times, self.loop, self.log) = (agent, times, loop, log)
+        connected = stored.agent
+        keeper = Keeper(store: store, name: stored.name)
+        try session.restore(stored.recovery, stored.journal)
+    }
+
+    private static func session(
+        _ times: SessionTimes, filter: sending (any StreamFilter)?, on loop: EpollLoop
+    ) -> Session {
         let manner = Session.Manner(
             silence: times.guestSilence, idle: times.silence / 2, pings: false, shutdown: times.shutdown)
-        session = Session(manner, nearFailure: .agentClosed, filter: filter, on: loop)
-        self.agent = agent
-        self.times = times
-        self.loop = loop
-        self.log = log
+        return Session(manner, nearFailure: .agentClosed, filter: filter, on: loop)
     }
 
     /// Whether the session has ended.
@@ -65,8 +108,8 @@ final class GuestSession: Sendable {
         return isTaken
     }
 
-    /// Runs the session, on `first` to begin with. Returns after its end.
-    func run(_ first: Offer) async {
+    /// Runs the session, on `first` to begin with, or on the next offer. Returns after its end.
+    func run(_ first: Offer?) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.carryAgent() }
             group.addTask { [session, changed] in
@@ -83,21 +126,36 @@ final class GuestSession: Sendable {
         }
         left?.stream.close()
         left?.ended.set()
+        if let keeper { StoredSession.drop(keeper.name, from: keeper.store) }
         guard let failure = session.failure, failure.isNews else { return }
         log.warning("A session with the node ended: \(failure)")
     }
 
     private func carryAgent() async {
+        if let connected { return await session.carry(connected) }
         do {
-            await session.carry(try await agent.connect())
+            let stream = try await agent.connect()
+            keep(stream)
+            await session.carry(stream)
         } catch is CancellationError {
         } catch {
             session.end(.agentClosed, "the agent does not answer: \(error)")
         }
     }
 
-    private func serve(_ first: Offer) async {
-        var offer = first
+    private func keep(_ stream: Stream) {
+        guard let keeper else { return }
+        do {
+            try session.keep(stream, in: keeper.store, as: keeper.name)
+        } catch {
+            log.warning("A session will not survive a crash of this program: it cannot be stored: \(error)")
+        }
+    }
+
+    private func serve(_ first: Offer?) async {
+        var next = first
+        if next == nil { next = await nextOffer() }
+        guard var offer = next else { return session.end(.timedOut) }
         while true {
             do {
                 try session.resume(on: offer.stream, peerReceived: offer.received) { received in

@@ -3,7 +3,8 @@ internal import TLS
 
 /// The sessions of the VM's end, and their limits.
 final class GuestSessions: Sendable {
-    private struct Key: Hashable {
+    /// The name of a session: no client can name the session of another client.
+    struct Key: Hashable {
         let fingerprint: [UInt8]
         let id: SessionID
     }
@@ -16,12 +17,21 @@ final class GuestSessions: Sendable {
 
     private let sessions = Lock<[Key: GuestSession]>([:])
     private let limit: Int
-    private let make: @Sendable () -> GuestSession
+    private let make: @Sendable (Key) -> GuestSession
 
     /// At most `limit` sessions of a client certificate; `make` makes a session.
-    init(limit: Int, _ make: @escaping @Sendable () -> GuestSession) {
+    init(limit: Int, _ make: @escaping @Sendable (Key) -> GuestSession) {
         self.limit = limit
         self.make = make
+    }
+
+    /// Adds a session of an earlier process.
+    func add(_ session: GuestSession, _ key: Key) { sessions.withLock { $0[key] = session } }
+
+    /// Runs a session that was added, until its end.
+    func run(_ session: GuestSession, _ key: Key) async {
+        await session.run(nil)
+        sessions.withLock { $0[key] = nil }
     }
 
     /// Serves one connection of a node, until the connection ends.
@@ -61,7 +71,7 @@ final class GuestSessions: Sendable {
                 guard let oldest = suspended.min(by: { $0.0 < $1.0 }) else { return .refuse(.crowded) }
                 oldest.1.end(.crowded)
             }
-            let session = make()
+            let session = make(key)
             sessions[key] = session
             return .begin(session)
         }

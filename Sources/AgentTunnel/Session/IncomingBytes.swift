@@ -22,6 +22,17 @@ struct IncomingBytes {
         isFinished = snapshot.hasPeerEnded
     }
 
+    /// Continues after `settled` bytes, all of which were passed on.
+    ///
+    /// - Throws: `SessionFault.malformedSnapshot`, if no stream has so many bytes.
+    init(settled: UInt64, isFinished: Bool, window: Int) throws(SessionFault) {
+        guard settled <= SessionState.positionLimit else { throw .malformedSnapshot }
+        self.init(window: window)
+        self.isFinished = isFinished
+        received = isFinished ? settled + 1 : settled
+        (consumed, reported) = (received, received)
+    }
+
     /// Whether all bytes and the end were passed on.
     var isComplete: Bool { isFinished && consumed == received }
 

@@ -8,9 +8,9 @@
 /// not copied. Without unacknowledged bytes the ring needs no memory, see ``trim()``.
 struct OutgoingBytes {
     private let window: Int
-    private var ring: [UInt8] = []
+    private var ring = RingMemory()
     /// The position of the ring's first byte.
-    private var origin: UInt64 = 0
+    private(set) var origin: UInt64 = 0
     /// The part of the window that only ``append(_:)`` uses.
     private let reserve: Int
     /// The next size of the ring, if a read fills all free bytes.
@@ -40,6 +40,29 @@ struct OutgoingBytes {
         (acknowledged, sent, written) = (start, start, start)
         append(snapshot.kept)
         (acknowledged, sent, isFinished) = (snapshot.acknowledged, snapshot.sent, snapshot.hasSourceEnded)
+    }
+
+    /// Begins with a ring whose size is the window.
+    init(_ ring: SharedRing) {
+        self.init(window: ring.count)
+        self.ring = RingMemory(ring)
+        wanted = 0
+    }
+
+    /// Continues with the bytes in a ring. The peer may have received all of them.
+    ///
+    /// - Throws: `SessionFault.malformedSnapshot`, if these counts are not possible.
+    init(
+        _ ring: SharedRing, origin: UInt64, acknowledged: UInt64, written: UInt64, isFinished: Bool
+    ) throws(SessionFault) {
+        self.init(ring)
+        let kept = written - min(acknowledged, written)
+        guard written <= SessionState.positionLimit, acknowledged <= written + (isFinished ? 1 : 0),
+            origin <= min(acknowledged, written), kept <= UInt64(window)
+        else { throw .malformedSnapshot }
+        (self.origin, self.acknowledged, self.written) = (origin, acknowledged, written)
+        self.isFinished = isFinished
+        sent = total
     }
 
     /// The bytes that the peer has not acknowledged, oldest first.
@@ -81,7 +104,7 @@ struct OutgoingBytes {
     /// Passes the next `count` unsent bytes to `body`.
     func withUnsent<Result>(_ count: Int, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
         let range = unsent.prefix(count)
-        return try unsafe ring.withUnsafeBytes { unsafe try body(UnsafeRawBufferPointer(rebasing: $0[range])) }
+        return try unsafe ring.withBytes { unsafe try body(UnsafeRawBufferPointer(rebasing: $0[range])) }
     }
 
     /// Notes that the next `count` bytes were sent.
@@ -110,11 +133,11 @@ struct OutgoingBytes {
     private mutating func fill(
         upTo limit: Int, _ read: (UnsafeMutableRawBufferPointer) throws -> Int?
     ) rethrows -> Int? {
-        if kept == 0 { origin = written }
+        prepare()
         if ring.count < wanted { grow() }
         let start = index(written)
         let free = min(ring.count - kept, limit, ring.count - start)
-        let count = try unsafe ring.withUnsafeMutableBytes { bytes in
+        let count = try unsafe ring.withMutableBytes { bytes in
             unsafe try read(UnsafeMutableRawBufferPointer(rebasing: bytes[start..<start + free]))
         }
         guard let count else { return nil }
@@ -141,27 +164,22 @@ struct OutgoingBytes {
     /// Frees the ring, if the peer has acknowledged all bytes.
     mutating func trim() {
         guard kept == 0 else { return }
-        ring = []
-        wanted = OutgoingBytes.firstSize
+        ring.free()
+        if wanted > 0 { wanted = OutgoingBytes.firstSize }
     }
 
-    private func index(_ position: UInt64) -> Int { ring.isEmpty ? 0 : Int((position - origin) % UInt64(ring.count)) }
+    /// Decides where the next bytes go: to the ring's start, if it keeps none.
+    mutating func prepare() {
+        if kept == 0 { origin = written }
+    }
+
+    private func index(_ position: UInt64) -> Int {
+        ring.count == 0 ? 0 : Int((position - origin) % UInt64(ring.count))
+    }
 
     private mutating func grow() {
-        let old = ring
-        let (start, count) = (index(acknowledged), kept)
-        ring = unsafe [UInt8](unsafeUninitializedCapacity: wanted) { buffer, initialized in
-            let first = min(count, old.count - start)
-            let target = UnsafeMutableRawBufferPointer(buffer)
-            unsafe old.withUnsafeBytes { bytes in
-                guard count > 0 else { return }
-                unsafe UnsafeMutableRawBufferPointer(rebasing: target[..<first])
-                    .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[start..<start + first]))
-                unsafe UnsafeMutableRawBufferPointer(rebasing: target[first..<count])
-                    .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[..<(count - first)]))
-            }
-            initialized = wanted
-        }
+        let count = kept
+        ring.grow(to: wanted, keeping: count, from: index(acknowledged))
         origin = written - UInt64(count)
     }
 }

@@ -84,6 +84,22 @@ final class Session: Sendable {
         try core.withLock { (core) throws(SessionFault) in try core.restore(snapshot) }
     }
 
+    /// Uses a journal from now on, before anything else.
+    func use(_ journal: sending SessionJournal) { core.withLock { $0.use(journal) } }
+
+    /// Continues with the journal of an earlier process, before anything else.
+    ///
+    /// - Throws: ``SessionFault/malformedSnapshot``.
+    func restore(_ recovery: SessionJournal.Recovery, _ journal: sending SessionJournal) throws(SessionFault) {
+        try core.withLock { (core) throws(SessionFault) in try core.restore(recovery, journal) }
+    }
+
+    /// Stores `agent` beside the journal, before any bytes are read from it or written to it. Does nothing without a
+    /// journal.
+    func keep(_ agent: Stream, in store: any DescriptorStore, as name: String) throws {
+        try core.withLock { core throws in try core.keep(agent, in: store, as: name) }
+    }
+
     /// Ends the session here without a message to the peer; nil if it has ended.
     func detach(_ id: SessionID) -> DetachedConnection? {
         let connection = core.withLock { $0.detach(id) }
@@ -177,7 +193,7 @@ final class Session: Sendable {
             let now = ContinuousClock.now
             if now - heard >= manner.silence { return }
             let isIdle = now - heard >= manner.idle
-            act(on: stream) { core in core.state.idle(ping: isIdle && manner.pings) }
+            act(on: stream) { core in core.idle(ping: isIdle && manner.pings) }
             let next = min(isIdle ? now + manner.idle : heard + manner.idle, heard + manner.silence)
             guard (try? await loop.sleep(until: next)) != nil else { return }
         }

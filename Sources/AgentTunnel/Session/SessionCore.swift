@@ -40,6 +40,11 @@ struct SessionCore {
     private(set) var answered = 0
     /// The bytes for the near socket that it has not accepted, oldest first.
     private var held: [HeldBytes] = []
+    /// The bytes that the filter holds and that do not count as passed on. If the process ends, the peer sends them
+    /// again.
+    private var unsettled = 0
+    /// Keeps the session for the time after a crash.
+    private var journal: SessionJournal?
     private var filtered: [UInt8] = []
     /// The reason for a failure of the near socket.
     let nearFailure: SessionEnd
@@ -71,6 +76,28 @@ struct SessionCore {
         held = snapshot.held.map { piece in
             unsafe piece.bytes.withUnsafeBytes { unsafe HeldBytes.copy($0, credit: piece.credit) }
         }
+    }
+
+    /// Uses a journal from now on, before any bytes.
+    mutating func use(_ journal: SessionJournal) {
+        self.journal = journal
+        state = SessionState(OutgoingBytes(journal.ring), IncomingBytes(window: SessionState.window))
+    }
+
+    /// Stores the agent's socket beside the journal.
+    func keep(_ agent: Stream, in store: any DescriptorStore, as name: String) throws {
+        try journal?.keep(agent, in: store, as: name)
+    }
+
+    /// Continues with the journal of an earlier process, before anything else.
+    ///
+    /// - Throws: ``SessionFault/malformedSnapshot``.
+    mutating func restore(_ recovery: SessionJournal.Recovery, _ journal: SessionJournal) throws(SessionFault) {
+        guard filter?.resume(recovery.checkpoint) ?? recovery.checkpoint.isEmpty else { throw .malformedSnapshot }
+        self.journal = journal
+        state = recovery.state
+        isEstablished = true
+        if recovery.unsent > 0 { held = [.written(to: journal, count: recovery.unsent, credit: 0)] }
     }
 
     /// Ends the session here without a message to the peer, so that another process continues it with the near socket.
@@ -105,6 +132,12 @@ struct SessionCore {
 
     // MARK: To the peer
 
+    /// Requests a ping, an acknowledgement of bytes that are not acknowledged, and frees unused memory.
+    mutating func idle(ping: Bool) {
+        journal?.willChange(state.outgoing)
+        state.idle(ping: ping)
+    }
+
     /// Sends all frames that the connection accepts. Returns whether the connection is blocked.
     mutating func flush() throws -> Bool {
         guard let link, !link.isBlocked else { return false }
@@ -130,6 +163,7 @@ struct SessionCore {
         guard let near else { return nil }
         do {
             if isSuspended, responder != nil { return try fillSuspended(near) }
+            if let journal { return try fill(from: near, noting: journal) }
             return unsafe try state.fill { room in
                 let count = unsafe try near.tryRead(into: room)
                 if let count { unsafe responder?.follow(UnsafeRawBufferPointer(rebasing: room[..<count])) }
@@ -138,6 +172,14 @@ struct SessionCore {
         } catch {
             throw Failure(reason: nearFailure, detail: "\(error)")
         }
+    }
+
+    private mutating func fill(from near: Stream, noting journal: SessionJournal) throws -> Int? {
+        state.prepare()
+        journal.willChange(state.outgoing)
+        let count = unsafe try state.fill { unsafe try near.tryRead(into: $0) }
+        try journal.didRead(state.outgoing, from: near)
+        return count
     }
 
     // MARK: Suspension
@@ -202,6 +244,11 @@ struct SessionCore {
         }
         // A client that does not wait for the agent needs no connection to the agent.
         if near == nil, state.incoming.isFinished { throw Failure(reason: .clientClosed) }
+        if state.incoming.isFinished, unsettled > 0 {
+            // The stream ends within a call, which the agent does not get.
+            state.consume(unsettled)
+            unsettled = 0
+        }
         try passOnEnd()
     }
 
@@ -253,9 +300,12 @@ struct SessionCore {
     // MARK: To the near socket
 
     /// Passes on the first `count` bytes of `room`, or holds what the near socket does not accept.
-    private mutating func passOn(_ room: inout PooledBuffer, _ count: Int) throws {
+    mutating func passOn(_ room: inout PooledBuffer, _ count: Int) throws {
         let bytes = unsafe UnsafeRawBufferPointer(rebasing: room.bytes[..<count])
-        guard unsafe try examine(bytes) == .replaced else {
+        let verdict = unsafe try examine(bytes)
+        let credit = credit(for: count)
+        if let journal { return unsafe try passOn(verdict == .replaced ? nil : bytes, credit, through: journal) }
+        guard verdict == .replaced else {
             let written = try unsafe writeNow(bytes)
             state.consume(written)
             if written < count { held.append(.take(from: &room, written..<count, credit: count - written)) }
@@ -265,12 +315,46 @@ struct SessionCore {
         if written < filtered.count {
             unsafe filtered.withUnsafeBytes { bytes in
                 let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[written...])
-                unsafe held.append(.copy(rest, credit: count))
+                unsafe held.append(.copy(rest, credit: credit))
             }
         } else {
-            state.consume(count)
+            state.consume(credit)
         }
         filtered = []
+    }
+
+    /// Passes on the filter's output, or `bytes` if they are not changed, through the journal's output file.
+    private mutating func passOn(
+        _ bytes: UnsafeRawBufferPointer?, _ credit: Int, through journal: SessionJournal
+    ) throws {
+        let start = journal.outputEnd
+        do {
+            if let bytes = unsafe bytes {
+                try unsafe journal.append(bytes)
+            } else {
+                try unsafe filtered.withUnsafeBytes { unsafe try journal.append($0) }
+                filtered = []
+            }
+        } catch {
+            throw Failure(reason: .refused, detail: "the bytes for the agent cannot be stored: \(error)")
+        }
+        let isComplete = unsettled == filter?.heldBack ?? 0
+        journal.settle(
+            received: isComplete ? state.incoming.received - UInt64(unsettled) : nil,
+            checkpoint: filter?.checkpoint ?? [])
+        held.append(.written(to: journal, count: Int(journal.outputEnd - start), credit: credit))
+        try drain()
+    }
+
+    /// The bytes that count as passed on after `count` more bytes came to the filter.
+    ///
+    /// The bytes of a call that the filter holds do not count before the call is complete, because the peer has to send
+    /// them again after a crash. The bytes of a large call count at once: otherwise the window would be full.
+    private mutating func credit(for count: Int) -> Int {
+        let heldBack = filter?.heldBack ?? 0
+        let kept = heldBack <= SessionState.window / 2 ? heldBack : 0
+        defer { unsettled = kept }
+        return max(unsettled + count - kept, 0)
     }
 
     /// Lets the filter or the responder process bytes for the near socket.
@@ -323,6 +407,7 @@ struct SessionCore {
     private mutating func passOnEnd() throws {
         guard held.isEmpty, state.incoming.owesEnd, let near else { return }
         near.shutdownWriting()
+        journal?.notePeerEnd()
         state.consumeEnd()
     }
 }

@@ -73,6 +73,8 @@ package enum SessionFault: Error, Equatable, Sendable {
     case duplicateIdentifier
     /// Another process has described a session in a way that is not possible.
     case malformedSnapshot
+    /// The program ended while it held a call that the peer does not have any longer.
+    case unfinishedCall
 }
 
 extension SessionFault: CustomStringConvertible {
@@ -89,6 +91,8 @@ extension SessionFault: CustomStringConvertible {
             "the peer continues after \(count) bytes, but only \(kept.lowerBound) to \(kept.upperBound) are possible"
         case .malformedHello: "the peer's first message is malformed"
         case .duplicateIdentifier: "the peer began a session with the identifier of another one"
+        case .unfinishedCall:
+            "the program ended while it held a large call, whose bytes the peer does not have any longer"
         case .malformedSnapshot: "the description of a session is malformed, or has another version"
         }
     }

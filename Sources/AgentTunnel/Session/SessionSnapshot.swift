@@ -81,8 +81,7 @@ struct SessionSnapshot: Equatable, Sendable {
 
     /// Whether an end of a session can have these counts.
     private var isConsistent: Bool {
-        // No stream has so many bytes. The limit excludes overflows.
-        let limit = UInt64.max >> 1
+        let limit = SessionState.positionLimit
         let window = UInt64(SessionState.window)
         guard [sent, written, received].allSatisfy({ $0 < limit }) else { return false }
         let total = hasSourceEnded ? written + 1 : written

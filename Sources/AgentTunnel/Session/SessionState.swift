@@ -20,6 +20,8 @@ struct SessionState {
 
     /// The most unacknowledged bytes of a direction.
     static let window = 256 << 10
+    /// The highest position. No stream has so many bytes, so that positions do not overflow.
+    static let positionLimit = UInt64.max >> 1
 
     /// The `reserve` is the part of the window for bytes that are not read from the source, see ``append(_:)``.
     init(window: Int = SessionState.window, reserve: Int = 0) {
@@ -31,6 +33,12 @@ struct SessionState {
     init(_ snapshot: SessionSnapshot, window: Int = SessionState.window, reserve: Int = 0) {
         outgoing = OutgoingBytes(snapshot, window: window, reserve: reserve)
         incoming = IncomingBytes(snapshot, window: window)
+    }
+
+    /// Begins or continues with the state of both directions.
+    init(_ outgoing: OutgoingBytes, _ incoming: IncomingBytes) {
+        self.outgoing = outgoing
+        self.incoming = incoming
     }
 
     /// Whether both directions have ended, and the peer knows.
@@ -98,6 +106,9 @@ struct SessionState {
         incoming.consume(1)
         owesReport = true
     }
+
+    /// Decides where the next bytes of the source go: see ``OutgoingBytes/prepare()``.
+    mutating func prepare() { outgoing.prepare() }
 
     /// Reads from the source: see ``OutgoingBytes/fill(_:)``.
     mutating func fill(_ read: (UnsafeMutableRawBufferPointer) throws -> Int?) rethrows -> Int? {

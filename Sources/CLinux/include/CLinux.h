@@ -38,10 +38,20 @@ int clinux_send_descriptors(int socket, const int *descriptors, int count);
 // Receives one byte and at most 8 descriptors; answers their number. ENODATA at the end of the stream, EMSGSIZE when
 // there were more: none is open then.
 int clinux_receive_descriptors(int socket, int descriptors[8]);
+// Receives one message and at most 8 descriptors; answers the number of bytes. EMSGSIZE when there were more: no
+// descriptor is open then.
+long clinux_receive_message(int socket, char *bytes, unsigned long size, int descriptors[8], int *count);
+// Sends one datagram with copies of the descriptors to the address, a sockaddr.
+int clinux_send_message(int socket, const void *address, unsigned int length, const char *text, unsigned long size,
+                        const int *descriptors, int count);
+// The flag that has the kernel close a descriptor on exec; -1 with errno if it is not open.
+int clinux_close_on_exec(int fd);
 int clinux_pipe(int ends[2]);
 int clinux_set_nonblocking(int fd);
-int clinux_duplicate(int fd);
+int clinux_duplicate(int fd, int lowest);
 int clinux_set_option(int fd, int level, int name, int value);
+int clinux_get_option(int fd, int level, int name, int *value);
+extern const int clinux_peek_offset;
 extern const int clinux_tcp, clinux_no_delay, clinux_user_timeout;
 extern const int clinux_keep_idle, clinux_keep_interval, clinux_keep_count;
 
@@ -49,6 +59,14 @@ int clinux_open(const char *path, int flags, unsigned int mode);
 int clinux_open_at(int directory, const char *name, int flags, unsigned int mode);
 // Has the kernel begin to write a file's content to its disk, and does not wait for it.
 int clinux_start_writing(int fd);
+// A file in memory, without a path.
+int clinux_memory_file(const char *name);
+// Sends bytes of a file from its offset on, and advances the offset by what was sent.
+long clinux_send_file(int socket, int file, unsigned long count);
+// Frees the memory of a part of a file, which keeps its size.
+int clinux_punch_hole(int file, long long offset, long long length);
+// A store that the compiler neither omits nor moves past another.
+void clinux_store(unsigned long long *word, unsigned long long value);
 extern const int clinux_path_only;
 int clinux_exclusive_lock(int fd);
 int clinux_exclusive_lock_is_free(int fd);

@@ -28,7 +28,7 @@ public final class MountNamespace: Sendable {
                         unsafe clinux_open("/proc/thread-self/ns/mnt", O_RDONLY, 0)
                     })
                 try body()
-                return .success(try systemCall("fcntl", on: name) { clinux_duplicate(fd.rawValue) })
+                return .success(try systemCall("fcntl", on: name) { clinux_duplicate(fd.rawValue, 3) })
             } catch {
                 return .failure(error)
             }

@@ -26,10 +26,13 @@ public enum ProcessTree {
     /// Replaces the program of this process. The process, its number and its parent stay the same.
     ///
     /// - Returns: only if the program does not exist, or cannot be run.
-    public static func become(_ executable: String, arguments: [String]) -> SystemCallError {
+    public static func become(
+        _ executable: String, arguments: [String], environment: [String: String] = Environment.all
+    ) -> SystemCallError {
         let list = CStrings([executable] + arguments)
-        _ = unsafe execv(executable, list.pointers)
-        return SystemCallError(call: "execv", errno: errno, subject: executable)
+        let variables = CStrings(environment.map { "\($0.key)=\($0.value)" })
+        _ = unsafe execve(executable, list.pointers, variables.pointers)
+        return SystemCallError(call: "execve", errno: errno, subject: executable)
     }
 
     /// The number of this process.

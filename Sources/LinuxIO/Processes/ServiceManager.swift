@@ -7,15 +7,28 @@ public enum ServiceManager {
     ///
     /// Does nothing without NOTIFY_SOCKET, or when no process listens there.
     public static func notify(_ state: String, environment: [String: String] = Environment.all) {
-        guard let path = environment["NOTIFY_SOCKET"], let (address, length) = kernelForm(of: path) else { return }
-        let number = clinux_datagram()
-        if number == -1 { return }
-        let fd = OwnedFD(owning: number)
-        let text = Array(state.utf8)
-        unsafe withUnsafeBytes(of: address) { kernel in
-            let generic = unsafe kernel.baseAddress?.assumingMemoryBound(to: sockaddr.self)
-            _ = unsafe sendto(fd.rawValue, text, text.count, CInt(MSG_NOSIGNAL), generic, length)
+        _ = unsafe try? send(environment) { fd, address, length in
+            let text = Array(state.utf8)
+            let generic = unsafe address.baseAddress?.assumingMemoryBound(to: sockaddr.self)
+            return unsafe CInt(sendto(fd, text, text.count, CInt(MSG_NOSIGNAL), generic, length))
         }
+    }
+
+    /// Calls `body` with a socket and the manager's address. Returns false if there is no manager.
+    ///
+    /// - Throws: ``SystemCallError`` with the reason for a result of -1.
+    static func send(
+        _ environment: [String: String], _ body: (CInt, UnsafeRawBufferPointer, socklen_t) -> CInt
+    ) throws(SystemCallError) -> Bool {
+        guard let path = environment["NOTIFY_SOCKET"], let (address, length) = kernelForm(of: path) else {
+            return false
+        }
+        let fd = OwnedFD(owning: try systemCall("socket") { clinux_datagram() })
+        let number = fd.rawValue
+        _ = try systemCall("sendmsg", on: path) {
+            unsafe withUnsafeBytes(of: address) { unsafe body(number, $0, length) }
+        }
+        return true
     }
 
     /// The receiving end. Each read returns one message of a service that was started with `NOTIFY_SOCKET` set to

@@ -46,7 +46,7 @@ public final class StandardInput: Sendable {
 
     /// Watches descriptor 0 on `loop`.
     public init(on loop: EpollLoop) throws(SystemCallError) {
-        copy = OwnedFD(owning: try systemCall("fcntl", on: "standard input") { clinux_duplicate(STDIN_FILENO) })
+        copy = OwnedFD(owning: try systemCall("fcntl", on: "standard input") { clinux_duplicate(STDIN_FILENO, 3) })
         // A regular file cannot be watched. This is not necessary, because reading a file never blocks.
         do throws(SystemCallError) {
             watch = try Watch(copy.rawValue, on: loop)

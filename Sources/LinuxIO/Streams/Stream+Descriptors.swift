@@ -35,6 +35,23 @@ extension Stream {
             try await wait(for: .reading)
         }
     }
+
+    /// Receives a datagram of up to `limit` bytes with its descriptors; nil if none has arrived.
+    ///
+    /// - Throws: ``SystemCallError``: `EMSGSIZE` for a larger one, or one with more than ``descriptorLimit`` descriptors;
+    ///   ``StreamClosed``.
+    public func tryReceiveMessage(upTo limit: Int) throws -> (bytes: [UInt8], descriptors: ReceivedDescriptors)? {
+        var received = [CInt](repeating: -1, count: Self.descriptorLimit)
+        var text = [CChar](repeating: 0, count: limit)
+        var count: CInt = 0
+        let size = try withDescriptor { socket in
+            try tryingSystemCall("recvmsg") {
+                unsafe clinux_receive_message(socket, &text, UInt(limit), &received, &count)
+            }
+        }
+        guard let size else { return nil }
+        return (text[..<size].map { UInt8(bitPattern: $0) }, ReceivedDescriptors(Array(received[..<Int(count)])))
+    }
 }
 
 /// Descriptors that another process has sent. Those that are not taken are closed with the last reference.

@@ -1,9 +1,10 @@
 internal import CLinux
 
 extension OwnedFD {
-    /// Makes a second descriptor of the file that `other` refers to. It is closed on exec.
-    public init(duplicating other: CInt) throws(SystemCallError) {
-        self.init(owning: try systemCall("fcntl", on: "descriptor \(other)") { clinux_duplicate(other) })
+    /// Makes a second descriptor of the file that `other` refers to, with a number of at least `lowest`. It is closed
+    /// on exec.
+    public init(duplicating other: CInt, from lowest: CInt = 3) throws(SystemCallError) {
+        self.init(owning: try systemCall("fcntl", on: "descriptor \(other)") { clinux_duplicate(other, lowest) })
     }
 
     /// Gives up ownership. The caller must close the returned number.
@@ -20,7 +21,7 @@ extension Stream {
     /// - Throws: ``StreamClosed``, or ``SystemCallError`` if no descriptors are left.
     public func release() throws -> OwnedFD {
         let copy = try withDescriptor { fd in
-            try systemCall("fcntl", on: "descriptor \(fd)") { clinux_duplicate(fd) }
+            try systemCall("fcntl", on: "descriptor \(fd)") { clinux_duplicate(fd, 3) }
         }
         closeShared()
         return OwnedFD(owning: copy)

@@ -17,7 +17,7 @@ final class Guest: Sendable {
     private let awaited = Lock<Set<Int32>>([])
 
     /// As `RestartSec=` in the forwarder's unit of the image.
-    private static let restartDelay = Duration.seconds(5)
+    private static let restartDelay = Duration.milliseconds(200)
 
     init(
         _ machine: MachineRecord, _ layout: GuestLayout, in directory: MachineDirectory, on loop: EpollLoop,
@@ -110,30 +110,41 @@ final class Guest: Sendable {
         let notifications = "@fake-pod-vm-\(ProcessTree.current)"
         let heard = try ServiceManager.listen(at: notifications, on: loop)
         defer { heard.close() }
-        var service = options(
-            SystemInfo.executablePath,
-            [
-                "die-with-parent", "-parent", "\(ProcessTree.current)", "--", machine.forwarder,
-                "-config", layout.provisioned + "/apf.json",
-                "-listen", "\(machine.address):\(machine.port)",
-                "-kata-agent-socket", layout.agentSocket, "-pod-namespace", layout.podNamespace,
-            ] + machine.forwarderFlags)
-        service.environment = Environment.all.merging(["NOTIFY_SOCKET": notifications]) { _, new in new }
+        let store = FakeDescriptorStore(heard)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 while true {
-                    let text = String(decoding: try await heard.read(upTo: 4096), as: UTF8.self)
-                    if text.split(separator: "\n").contains("READY=1") { self.timeline.mark(.ready) }
+                    if try store.readMessages() { self.timeline.mark(.ready) }
+                    try await store.wait()
                 }
             }
             defer { group.cancelAll() }
             while true {
-                let end = try await run(service)
+                let end = try await run(forwarder(notifications, store))
                 if end == .exited(0) { return logger.info("the forwarder has ended") }
+                // As systemd does, before the next process begins.
+                if try store.readMessages() { timeline.mark(.ready) }
                 logger.warning("the forwarder ended with \(end); it is started again in \(Guest.restartDelay)")
                 try await loop.sleep(for: Guest.restartDelay)
             }
         }
+    }
+
+    private func forwarder(_ notifications: String, _ store: FakeDescriptorStore) -> ChildProcess.Options {
+        let passed = store.passed
+        var service = options(
+            SystemInfo.executablePath,
+            [
+                "die-with-parent", "-parent", "\(ProcessTree.current)", "-descriptors",
+                passed.names.joined(separator: ":"), "--", machine.forwarder,
+                "-config", layout.provisioned + "/apf.json",
+                "-listen", "\(machine.address):\(machine.port)",
+                "-kata-agent-socket", layout.agentSocket, "-pod-namespace", layout.podNamespace,
+            ] + machine.forwarderFlags)
+        service.descriptors = passed.descriptors
+        service.environment = Environment.all.merging(store.environment) { _, new in new }
+            .merging(["NOTIFY_SOCKET": notifications]) { _, new in new }
+        return service
     }
 
     private func options(_ executable: String, _ arguments: [String]) -> ChildProcess.Options {

@@ -1,0 +1,273 @@
+internal import LinuxIO
+
+/// The state of a session of the VM's end, in files that outlive the process (`docs/session.md`).
+///
+/// The process may end at any instant, so no count depends on a store after a system call:
+///
+/// - Bytes from the agent are read into the ring, which is in the state file. The kernel counts them
+///   (`Stream.readCount()`).
+/// - Bytes for the agent are written to the end of the output file. Then ``settle(received:output:checkpoint:)`` makes
+///   them a part of the session, together with the filter's state, in one store. They are sent with sendfile(2), so the
+///   file's offset is the number of bytes that the agent's socket has accepted.
+///
+/// The state file has a page of words, and then the ring. All of it belongs to one session and its lock.
+final class SessionJournal {
+    /// The words of the state file's first page.
+    private enum Word {
+        static let magic = 0
+        static let idHigh = 1
+        static let idLow = 2
+        static let fingerprintSize = 3
+        /// Four words.
+        static let fingerprint = 4
+        /// The position of the ring's first byte.
+        static let origin = 8
+        static let acknowledged = 9
+        /// The position at which the kernel's count of reads began.
+        static let countedFrom = 10
+        /// The position at which the next count begins; ``none`` while there is no next count.
+        static let countedNext = 11
+        static let hasSourceEnded = 12
+        static let hasPeerEnded = 13
+        /// Which of two slots is valid.
+        static let slot = 14
+        static let slots = [16, 48]
+        static let none = UInt64.max
+    }
+
+    /// The words of a slot.
+    private enum Slot {
+        static let received = 0
+        static let output = 1
+        /// The number of the filter's words, which follow; ``Word/none`` if the filter cannot continue.
+        static let checkpointSize = 2
+        static let checkpoint = 3
+        static let checkpointLimit = 24
+    }
+
+    private static let magic: UInt64 = 0x7065_6572_706F_6401
+    private static let pageSize = 4096
+    private static let fingerprintLimit = 32
+    /// The kernel's count of reads begins again before it can overflow.
+    static let countLimit = Stream.readCountLimit / 2
+    /// Sent bytes are freed in pieces of this size.
+    private static let freeingSize: UInt64 = 256 << 10
+
+    /// More bytes than can wait for the agent: a window, and a call that was rewritten.
+    private static let unsentLimit: UInt64 = 16 << 20
+
+    /// The bytes that can be kept for the node.
+    static let ringSize = SessionState.window
+
+    private let state: MemoryFile
+    private let output: MemoryFile
+    private let memory: SharedMemory
+    private let countLimit: Int
+    /// The end of the output file.
+    private(set) var outputEnd: UInt64 = 0
+    private var freed: UInt64 = 0
+    private var countedFrom: UInt64 = 0
+
+    /// Begins the journal of a session.
+    ///
+    /// - Throws: `SystemCallError` if the kernel has no memory or descriptor for it.
+    init(
+        _ id: SessionID, fingerprint: [UInt8], countLimit: Int = SessionJournal.countLimit
+    ) throws(SystemCallError) {
+        self.countLimit = countLimit
+        state = try MemoryFile(named: "session-state")
+        output = try MemoryFile(named: "session-output")
+        try state.resize(to: Self.pageSize + Self.ringSize)
+        memory = try state.map(Self.pageSize + Self.ringSize)
+        let fingerprint = fingerprint.prefix(Self.fingerprintLimit)
+        memory.store(id.high, at: Word.idHigh)
+        memory.store(id.low, at: Word.idLow)
+        memory.store(UInt64(fingerprint.count), at: Word.fingerprintSize)
+        for (index, word) in Self.words(of: Array(fingerprint)).enumerated() {
+            memory.store(word, at: Word.fingerprint + index)
+        }
+        memory.store(Word.none, at: Word.countedNext)
+        memory.store(Self.magic, at: Word.magic)
+    }
+
+    /// Continues the journal of an earlier process.
+    ///
+    /// - Throws: `SessionFault.malformedSnapshot`, or `SystemCallError`.
+    init(continuing state: MemoryFile, output: MemoryFile) throws {
+        (self.state, self.output) = (state, output)
+        countLimit = Self.countLimit
+        memory = try state.map(Self.pageSize + Self.ringSize)
+        guard memory.word(Word.magic) == Self.magic else { throw SessionFault.malformedSnapshot }
+        outputEnd = try slot(Slot.output)
+        countedFrom = memory.word(Word.countedFrom)
+    }
+
+    // MARK: Bytes from the agent
+
+    /// The memory of the ring.
+    var ring: SharedRing { SharedRing(memory, from: Self.pageSize, in: state) }
+
+    /// Notes the ring's state before bytes are read into it, or its memory is freed.
+    func willChange(_ outgoing: OutgoingBytes) {
+        Self.reach("before a change of the ring")
+        memory.store(outgoing.origin, at: Word.origin)
+        memory.store(outgoing.acknowledged, at: Word.acknowledged)
+    }
+
+    /// Notes what was read from `agent`: at most ``ringSize`` bytes since ``willChange(_:)``.
+    func didRead(_ outgoing: OutgoingBytes, from agent: Stream) throws {
+        Self.reach("after a read")
+        if outgoing.isFinished { memory.store(1, at: Word.hasSourceEnded) }
+        guard outgoing.written - countedFrom > UInt64(countLimit) else { return }
+        memory.store(outgoing.written, at: Word.countedNext)
+        try agent.countReads()
+        memory.store(outgoing.written, at: Word.countedFrom)
+        memory.store(Word.none, at: Word.countedNext)
+        countedFrom = outgoing.written
+    }
+
+    // MARK: Bytes for the agent
+
+    /// Writes bytes to the end of the output file. They belong to the session after the next ``settle``.
+    func append(_ bytes: UnsafeRawBufferPointer) throws(SystemCallError) {
+        unsafe try output.write(bytes, at: outputEnd)
+        outputEnd += UInt64(bytes.count)
+        Self.reach("after output")
+    }
+
+    /// Makes the end of the output file, and the filter's state, a part of the session.
+    ///
+    /// `received` is the number of bytes from the node that led to them; nil if the filter holds more bytes than the
+    /// node keeps, so that the session could not be continued now.
+    func settle(received: UInt64?, checkpoint: [UInt64]?) {
+        let next = 1 - (memory.word(Word.slot) & 1)
+        let start = Word.slots[Int(next)]
+        let words = received == nil ? nil : checkpoint
+        memory.store(received ?? 0, at: start + Slot.received)
+        memory.store(outputEnd, at: start + Slot.output)
+        if let words, words.count <= Slot.checkpointLimit {
+            memory.store(UInt64(words.count), at: start + Slot.checkpointSize)
+            for (index, word) in words.enumerated() { memory.store(word, at: start + Slot.checkpoint + index) }
+        } else {
+            memory.store(Word.none, at: start + Slot.checkpointSize)
+        }
+        memory.store(next, at: Word.slot)
+        Self.reach("after the state of output")
+    }
+
+    /// Sends up to `count` bytes of the output file to `agent`. Returns their number, nil if none fit.
+    func send(_ count: Int, to agent: Stream) throws -> Int? {
+        guard let sent = try agent.trySend(count, from: output) else { return nil }
+        Self.reach("after bytes for the agent")
+        let offset = try output.offset()
+        if offset - freed >= Self.freeingSize {
+            // Whole pages: the kernel would write zeros into others, which the agent may not have read yet.
+            let end = offset / UInt64(Self.pageSize) * UInt64(Self.pageSize)
+            try output.free(freed..<end)
+            freed = end
+        }
+        return sent
+    }
+
+    /// Notes that the agent has the end of the stream.
+    func notePeerEnd() {
+        Self.reach("after the end of the node's stream")
+        memory.store(1, at: Word.hasPeerEnded)
+    }
+
+    // MARK: The store
+
+    /// Stores the journal under names that begin with `name`, before the node has an answer.
+    func keep(in store: any DescriptorStore, as name: String) throws(SystemCallError) {
+        Self.reach("before the store")
+        try store.keep(state.descriptor, as: name + StoredSession.stateSuffix)
+        Self.reach("within the store")
+        try store.keep(output.descriptor, as: name + StoredSession.outputSuffix)
+        Self.reach("after the store")
+    }
+
+    /// Stores the agent's socket, whose bytes the kernel counts from now on, before any bytes are read or written.
+    func keep(_ agent: Stream, in store: any DescriptorStore, as name: String) throws {
+        try agent.countReads()
+        Self.reach("before the agent is stored")
+        try agent.withDescriptor { try store.keep($0, as: name + StoredSession.agentSuffix) }
+        Self.reach("after the agent is stored")
+    }
+
+    private static func reach(_ place: StaticString) {
+        #if DEBUG
+            CrashPoint.reach("session: \(place)")
+        #endif
+    }
+}
+
+// MARK: After a crash
+
+extension SessionJournal {
+    /// What an earlier process knew, and the kernel's counts.
+    struct Recovery {
+        let id: SessionID
+        let fingerprint: [UInt8]
+        let state: SessionState
+        /// The bytes of the output file that the agent's socket has not accepted.
+        let unsent: Int
+        /// What a `StreamFilter` needs to continue.
+        let checkpoint: [UInt64]
+    }
+
+    /// Reads the journal; `agent` is the socket that the earlier process used, nil if it had stored none.
+    ///
+    /// - Throws: ``SessionFault``, if the session cannot be continued, or `SystemCallError`.
+    func recover(agent: Stream?) throws -> Recovery {
+        let fingerprintSize = Int(clamping: memory.word(Word.fingerprintSize))
+        let checkpointSize = try slot(Slot.checkpointSize)
+        if checkpointSize == Word.none { throw SessionFault.unfinishedCall }
+        guard fingerprintSize <= Self.fingerprintLimit, checkpointSize <= UInt64(Slot.checkpointLimit) else {
+            throw SessionFault.malformedSnapshot
+        }
+        let sent = try output.offset()
+        guard sent <= outputEnd, outputEnd - sent <= Self.unsentLimit, agent != nil || sent == 0 else {
+            throw SessionFault.malformedSnapshot
+        }
+        var fingerprint: [UInt8] = []
+        for index in 0..<4 { fingerprint.append(memory.word(Word.fingerprint + index)) }
+        let start = Word.slots[Int(memory.word(Word.slot) & 1)] + Slot.checkpoint
+        return Recovery(
+            id: SessionID(high: memory.word(Word.idHigh), low: memory.word(Word.idLow)),
+            fingerprint: Array(fingerprint.prefix(fingerprintSize)),
+            state: SessionState(
+                try OutgoingBytes(
+                    ring, origin: memory.word(Word.origin), acknowledged: memory.word(Word.acknowledged),
+                    written: try written(agent), isFinished: memory.word(Word.hasSourceEnded) == 1),
+                try IncomingBytes(
+                    settled: try slot(Slot.received), isFinished: memory.word(Word.hasPeerEnded) == 1,
+                    window: SessionState.window)),
+            unsent: Int(outputEnd - sent), checkpoint: (0..<Int(checkpointSize)).map { memory.word(start + $0) })
+    }
+
+    private func written(_ agent: Stream?) throws -> UInt64 {
+        guard let agent else { return 0 }
+        let count = try agent.readCount()
+        let next = memory.word(Word.countedNext)
+        // The process may have ended after the kernel began to count again. The earlier count was high.
+        if next != Word.none, count == 0 { return try renewCount(from: next) }
+        let (written, overflows) = countedFrom.addingReportingOverflow(UInt64(count))
+        if overflows { throw SessionFault.malformedSnapshot }
+        return written
+    }
+
+    private func renewCount(from position: UInt64) throws -> UInt64 {
+        memory.store(position, at: Word.countedFrom)
+        memory.store(Word.none, at: Word.countedNext)
+        countedFrom = position
+        return position
+    }
+
+    private func slot(_ word: Int) throws -> UInt64 { memory.word(Word.slots[Int(memory.word(Word.slot) & 1)] + word) }
+
+    private static func words(of bytes: [UInt8]) -> [UInt64] {
+        stride(from: 0, to: bytes.count, by: 8).map { start in
+            (0..<8).reduce(0) { $0 << 8 | UInt64(start + $1 < bytes.count ? bytes[start + $1] : 0) }
+        }
+    }
+}

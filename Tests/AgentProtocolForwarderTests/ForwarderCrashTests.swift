@@ -1,0 +1,285 @@
+import AgentTunnel
+import LinuxIO
+import TLS
+import TTRPC
+import TestSupport
+import Testing
+
+@testable import AgentProtocolForwarder
+
+/// The forwarder's program, which Tests/Peers/descriptor-store/manager.py runs as systemd would.
+private struct ManagedForwarder {
+    private let process: ChildProcess
+    private let lines: LineReader
+
+    /// With a `crashPoint`, the first process kills itself there.
+    init(
+        _ guest: Guest, listen: SocketAddress, crashPoint: Int? = nil, on loop: EpollLoop, thisFile: String = #filePath
+    ) throws {
+        let tests = Files.parent(of: Files.parent(of: thisFile))
+        var options = ChildProcess.Options(
+            executable: Needs.python ?? "python3",
+            arguments: [
+                "\(tests)/Peers/descriptor-store/manager.py", Needs.program, "-config", guest.config,
+                "-listen", "\(listen)", "-kata-agent-socket", guest.agentSocket, "-pod-namespace",
+                Requests.podNamespace,
+            ] + (crashPoint == nil ? [] : ["-seccomp", "log"]))
+        if let crashPoint {
+            options.environment = Environment.all.merging(["PEERPODS_CRASH_POINT": "\(crashPoint)"]) { _, new in new }
+        }
+        options.input = .pipe
+        options.output = .pipe
+        options.error = crashPoint == nil ? .null : .pipe
+        process = try ChildProcess.start(options, on: loop)
+        lines = LineReader(try #require(process.output))
+    }
+
+    func expect(_ line: String) async throws { #expect(try await lines.next() == line) }
+
+    func kill() async throws {
+        try await process.input?.write(Array("kill\n".utf8))
+        try await expect("killed")
+        try await expect("ready")
+    }
+
+    /// The number of stored descriptors.
+    func count() async throws -> Int? {
+        try await process.input?.write(Array("count\n".utf8))
+        while case let line = try await lines.next(), !line.isEmpty {
+            // A crash may come at any time.
+            if line.hasPrefix("count ") { return Int(line.dropFirst(6)) }
+        }
+        return nil
+    }
+
+    /// Ends the program in order. Returns what it has written to standard error.
+    func stop() async throws -> String {
+        process.input?.close()
+        let text = try await process.error?.readToEnd() ?? []
+        while case let line = try await lines.next(), line != "exited 0" {
+            #expect(["killed", "ready"].contains(line))
+            if line.isEmpty { break }
+        }
+        _ = try await process.wait()
+        return String(decoding: text, as: UTF8.self)
+    }
+}
+
+private final class LineReader: Sendable {
+    private let stream: LinuxIO.Stream
+    private let buffer = Lock<[UInt8]>([])
+
+    init(_ stream: LinuxIO.Stream) { self.stream = stream }
+
+    func next() async throws -> String {
+        while true {
+            let line = buffer.withLock { buffer -> [UInt8]? in
+                guard let end = buffer.firstIndex(of: 10) else { return nil }
+                defer { buffer.removeFirst(end + 1) }
+                return Array(buffer[..<end])
+            }
+            if let line { return String(decoding: line, as: UTF8.self) }
+            let bytes = try await stream.read(upTo: 4096)
+            if bytes.isEmpty { return "" }
+            buffer.withLock { $0 += bytes }
+        }
+    }
+}
+
+/// `CRASH_POINTS=all` tries every place, otherwise every fourth.
+@Suite(
+    "A forwarder that is killed",
+    .enabled(if: Files.isExecutable(Needs.program), "agent-protocol-forwarder is not built"),
+    .enabled(if: Needs.python != nil, "needs python3"))
+struct ForwarderCrashTests {
+    private struct Rig: Sendable {
+        let forwarder: ManagedForwarder
+        let guest: Guest
+        let socket: SocketAddress
+        let loop: EpollLoop
+        let accepted: Lock<Int>
+
+        func connect() async throws -> LinuxIO.Stream { try await LinuxIO.Stream.connect(to: socket, on: loop) }
+    }
+
+    /// Runs the node's end of a tunnel, an agent that sends back what comes, and a forwarder that can be killed.
+    ///
+    /// Returns the place at which the forwarder killed itself; nil if it did not pass `crashPoint` places.
+    @discardableResult
+    private func withForwarder(
+        crashPoint: Int? = nil, _ body: @escaping @Sendable (Rig) async throws -> Void
+    ) async throws -> String? {
+        let place = Lock<String?>(nil)
+        let guest = try Guest()
+        let identity = try SandboxIdentity.make(vmName: Guest.vmName)
+        try guest.write(identity)
+        try await onLoop(within: .seconds(120)) { loop in
+            let free = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
+            let address = free.address
+            free.close()
+            let agent = try Listener.listen(on: .unix(path: guest.agentSocket), loop: loop)
+            let forwarder = try ManagedForwarder(guest, listen: address, crashPoint: crashPoint, on: loop)
+            try await forwarder.expect("ready")
+            let context = try TLSContext.client(trusting: identity.authority, identity: identity.client)
+            let security = ClientSecurity(context: context, serverName: Guest.vmName)
+            let socket = SocketAddress.unix(path: "\(guest.path)/agent.ttrpc")
+            let node = NodeTunnel(
+                try Listener.listen(on: socket, loop: loop), to: Dialer(to: address, security: security, on: loop),
+                on: loop)
+            let accepted = Lock(0)
+            try await alongside([
+                { do { try await node.run() } catch is CancellationError {} },
+                {
+                    await withTaskGroup(of: Void.self) { group in
+                        while let stream = try? await agent.accept() {
+                            accepted.withLock { $0 += 1 }
+                            group.addTask {
+                                while let bytes = try? await stream.read(upTo: 64 << 10), !bytes.isEmpty {
+                                    try? await stream.write(bytes)
+                                }
+                                stream.close()
+                            }
+                        }
+                    }
+                },
+            ]) {
+                try await body(Rig(forwarder: forwarder, guest: guest, socket: socket, loop: loop, accepted: accepted))
+                let text = try await forwarder.stop()
+                let line = text.split(separator: "\n").first { $0.hasPrefix("crash point") }
+                place.withLock { $0 = line.map { String($0) } }
+            }
+        }
+        return place.withLock { $0 }
+    }
+
+    /// Calls that pass and calls that are rewritten, with random content.
+    private static func calls(_ size: Int) -> [UInt8] {
+        var random = SplitMix(seed: 5)
+        var bytes: [UInt8] = []
+        while bytes.count < size {
+            if Int.random(in: 0..<4, using: &random) == 0 {
+                let padding = Int.random(in: 0...60_000, using: &random)
+                bytes += Requests.frame(
+                    "CreateContainer",
+                    Requests.createContainer(namespaces: [Requests.namespace("network", "/x")], padding: padding))
+            } else {
+                let content = (0..<Int.random(in: 0...40_000, using: &random)).map { UInt8(truncatingIfNeeded: $0) }
+                bytes += Requests.frame("WriteStdin", content)
+            }
+        }
+        return bytes
+    }
+
+    @Test("twenty times while bytes run both ways loses, repeats and changes no byte, and keeps the agent's connection")
+    func twentyTimes() async throws {
+        let calls = Self.calls(4 << 20)
+        var rewriter = AgentCallRewriter(podNamespace: Requests.podNamespace)
+        var expected: [UInt8] = []
+        _ = try unsafe calls.withUnsafeBytes { try unsafe rewriter.process($0, into: &expected) }
+        let answer = expected
+        try await withForwarder { rig in
+            let client = try await rig.connect()
+            let progress = Lock(0)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await client.write(calls) }
+                group.addTask {
+                    for number in 1...20 {
+                        try await eventually(on: rig.loop) { progress.withLock { $0 } > number * (answer.count / 22) }
+                        try await rig.forwarder.kill()
+                    }
+                }
+                var received: [UInt8] = []
+                while received.count < answer.count {
+                    let bytes = try await client.read(upTo: 256 << 10)
+                    if bytes.isEmpty { break }
+                    received += bytes
+                    progress.withLock { [count = received.count] in $0 = count }
+                }
+                #expect(received.count == answer.count)
+                #expect(received == answer)
+                try await group.waitForAll()
+            }
+            #expect(rig.accepted.withLock { $0 } == 1)
+            #expect(try await rig.forwarder.count() == 3)
+            client.shutdownWriting()
+            #expect(try await client.readToEnd().isEmpty)
+            var stored: Int?
+            while stored != 0 { stored = try await rig.forwarder.count() }
+        }
+    }
+
+    @Test("with ten idle sessions and one that has just begun, all go on")
+    func idle() async throws {
+        let call = Requests.frame("Check", [1, 2, 3], service: "grpc.Health")
+        try await withForwarder { rig in
+            var clients: [LinuxIO.Stream] = []
+            for _ in 0..<10 {
+                let client = try await rig.connect()
+                try await client.write(call)
+                #expect(try await client.readExactly(call.count) == call)
+                clients.append(client)
+            }
+            // The agent has the first half of a call when the process is killed.
+            try await clients[0].write(Array(call[..<20]))
+            try await rig.forwarder.kill()
+            try await clients[0].write(Array(call[20...]))
+            #expect(try await clients[0].readExactly(call.count) == call)
+            let late = try await rig.connect()
+            for client in clients + [late] {
+                try await client.write(call)
+                #expect(try await client.readExactly(call.count) == call)
+            }
+            #expect(rig.accepted.withLock { $0 } == 11)
+            #expect(try await rig.forwarder.count() == 33)
+        }
+    }
+
+    @Test(
+        "at each step of a session keeps the session and every byte",
+        .enabled(if: Needs.hasCrashPoints, "only a debug build can be killed at a chosen place"))
+    func everyPlace() async throws {
+        let container = Requests.frame("CreateContainer", Requests.createContainer(namespaces: []))
+        let call = Requests.frame("WriteStdin", [UInt8](repeating: 3, count: 100))
+        var rewriter = AgentCallRewriter(podNamespace: Requests.podNamespace)
+        var rewritten: [UInt8] = []
+        _ = try unsafe container.withUnsafeBytes { try unsafe rewriter.process($0, into: &rewritten) }
+        let answer = rewritten
+        var places: [String] = []
+        let step = Environment.all["CRASH_POINTS"] == "all" ? 1 : 4
+        for point in stride(from: 1, through: 200, by: step) {
+            let place = try await withForwarder(crashPoint: point) { rig in
+                let client = try await rig.connect()
+                for part in [call[..<30], call[30...]] { try await client.write(Array(part)) }
+                #expect(try await client.readExactly(call.count) == call)
+                for part in [container[..<70], container[70...]] {
+                    try await client.write(Array(part))
+                    try await rig.loop.sleep(for: .milliseconds(5))
+                }
+                #expect(try await client.readExactly(answer.count) == answer)
+                try await client.write(call)
+                #expect(try await client.readExactly(call.count) == call)
+                client.shutdownWriting()
+                #expect(try await client.readToEnd().isEmpty)
+                // Before the agent is stored, it may have two connections. The first one carries no byte.
+                #expect(rig.accepted.withLock { $0 } <= 2)
+            }
+            guard let place else { break }
+            places.append(place)
+        }
+        for place in places { print(place) }
+        #expect(places.count >= 20 / step, "\(places)")
+    }
+}
+
+private enum Needs {
+    static let program = "\(Files.parent(of: SystemInfo.executablePath))/agent-protocol-forwarder"
+    static let python: String? = ["/usr/bin/python3", "/usr/local/bin/python3"].first(where: Files.isExecutable)
+
+    static var hasCrashPoints: Bool {
+        #if DEBUG
+            true
+        #else
+            false
+        #endif
+    }
+}

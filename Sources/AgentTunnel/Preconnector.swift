@@ -1,29 +1,41 @@
 internal import LinuxIO
 
-/// Connects to the VM's forwarder before a client needs the connection.
+/// Connects to the VM's forwarder before clients need the connections.
 ///
 /// The first connection is made when the pod starts, because kata's shim connects next. Later, if a client connects
-/// soon after another, a third client is likely. The next connection is then made in advance, so the third client does
-/// not wait for a handshake. A connection that no client takes in time is closed, so idle pods have no connection.
+/// soon after another, further clients are likely, and connections for them are made in advance. Their number follows
+/// the clients: it doubles, up to a limit, when a client finds none ready, and decreases by one for each connection that
+/// no client takes in time. So idle pods have no connection. If the VM breaks a ready connection, or a connection fails,
+/// the number starts again at one, so a hostile VM causes at most one further connection for each client.
 final class Preconnector: Sendable {
-    private struct Connection {
+    private final class Connection: Sendable {
         let stream: any ByteStream
         let taken = Event()
+
+        init(_ stream: any ByteStream) { self.stream = stream }
     }
 
-    private enum Next {
-        case none
-        /// A connection is being made, for the waiting client or for the next client.
-        case dialing(client: CheckedContinuation<(any ByteStream)?, Never>?)
-        case ready(Connection)
-        case closed
-    }
+    private typealias Client = CheckedContinuation<(any ByteStream)?, Never>
 
     private struct State {
-        var next: Next
+        /// The connections that wait for clients, oldest first.
+        var ready: [Connection] = []
+        /// The number of connections that are being made.
+        var dialing = 0
+        /// The clients that wait for these, in the order of their arrival.
+        var clients: [Client] = []
+        /// The number of connections to keep ready while clients come soon after each other.
+        var goal = 0
         /// The time at which the last client connected.
         var lastClient: ContinuousClock.Instant?
+        var isClosed = false
     }
+
+    /// The limit of ready connections. A connection costs each end about 40 KiB.
+    static let limit = 8
+    /// The limit of simultaneous handshakes. With two, the node's part of one overlaps with the VM's part of the other;
+    /// more of them only delay the clients' own bytes.
+    private static let handshakes = 2
 
     private let state: Lock<State>
     private let requests: AsyncStream<Void>
@@ -32,93 +44,125 @@ final class Preconnector: Sendable {
 
     /// `first` is the connection for the first client; later ones are closed after `idleTimeout` without a client.
     init(first: (any ByteStream)?, idleTimeout: Duration) {
-        state = Lock(State(next: first.map { .ready(Connection(stream: $0)) } ?? .none))
+        state = Lock(State(ready: first.map { [Connection($0)] } ?? []))
         (requests, request) = AsyncStream.makeStream()
         self.idleTimeout = idleTimeout
     }
 
-    /// The connection that is ready or being made; nil if the client has to make its own.
+    /// The number of connections that wait for clients.
+    var readyCount: Int { state.withLock { $0.ready.count } }
+
+    /// A connection that is ready or being made; nil if the client has to make its own.
     func take() async -> (any ByteStream)? {
-        let stream = await withCheckedContinuation { client in
-            let found: (any ByteStream)?? = state.withLock { state in
-                switch state.next {
-                case .ready(let connection):
-                    state.next = .none
-                    connection.taken.set()
-                    return connection.stream
-                case .dialing(client: nil):
-                    state.next = .dialing(client: client)
-                    return nil
-                case .none, .dialing, .closed: return .some(nil)
-                }
-            }
-            if let found { client.resume(returning: found) }
+        let now = ContinuousClock.now
+        let isFrequent = state.withLock { state in
+            defer { state.lastClient = now }
+            return state.lastClient.map { now - $0 < idleTimeout } ?? false
         }
-        requestNext()
-        guard let stream, stream.isQuiet() else { return nil }
-        return stream
+        if let stream = takeReady() {
+            if isFrequent { requestMissing() }
+            return stream
+        }
+        let stream = await withCheckedContinuation { client in
+            if !enqueue(client) { client.resume(returning: nil) }
+            if isFrequent {
+                state.withLock { $0.goal = min(max(1, $0.goal * 2), Preconnector.limit) }
+                requestMissing()
+            }
+        }
+        guard let stream else { return nil }
+        return stream.isQuiet() ? stream : nil
     }
 
-    /// Makes connections with `dial` when a client is likely to take them, until cancelled.
-    func run(on loop: EpollLoop, _ dial: @Sendable () async throws -> any ByteStream) async {
-        for await _ in requests {
-            let stream = try? await dial()
-            guard let connection = offer(stream) else { continue }
-            do {
-                try await withDeadline(.now.advanced(by: idleTimeout), on: loop) { await connection.taken.wait() }
-            } catch {
-                closeReady()
+    /// Makes connections with `dial` when clients are likely to take them, until cancelled.
+    func run(on loop: EpollLoop, _ dial: @escaping @Sendable () async throws -> any ByteStream) async {
+        let handshakes = AsyncSemaphore(Preconnector.handshakes)
+        await withDiscardingTaskGroup { group in
+            for await _ in requests {
+                group.addTask { [self] in
+                    let stream = try? await handshakes.withPermit { try await dial() }
+                    guard let connection = offer(stream) else { return }
+                    do {
+                        let deadline = ContinuousClock.now.advanced(by: idleTimeout)
+                        try await withDeadline(deadline, on: loop) { await connection.taken.wait() }
+                    } catch {
+                        expire(connection)
+                    }
+                }
             }
+            group.cancelAll()
         }
         close()
     }
 
-    /// Requests the next connection, if this client came soon after another.
-    private func requestNext() {
-        let now = ContinuousClock.now
-        let isLikely = state.withLock { state in
-            defer { state.lastClient = now }
-            guard let last = state.lastClient, now - last < idleTimeout, case .none = state.next else { return false }
-            state.next = .dialing(client: nil)
-            return true
+    /// The oldest ready connection that the VM has not broken.
+    private func takeReady() -> (any ByteStream)? {
+        while true {
+            let oldest = state.withLock { $0.ready.isEmpty ? nil : $0.ready.removeFirst() }
+            guard let oldest else { return nil }
+            oldest.taken.set()
+            if oldest.stream.isQuiet() { return oldest.stream }
+            state.withLock { $0.goal = 0 }
         }
-        if isLikely { request.yield() }
     }
 
-    /// Gives a new connection to the client that waits for it; without one, keeps the connection for the next client,
-    /// and returns it.
+    /// Lets a client wait for a connection that is being made; false if there is none for it.
+    private func enqueue(_ client: Client) -> Bool {
+        state.withLock { state in
+            guard !state.isClosed, state.dialing > state.clients.count else { return false }
+            state.clients.append(client)
+            return true
+        }
+    }
+
+    /// Requests the connections that are missing, in addition to those for which clients wait.
+    private func requestMissing() {
+        let missing = state.withLock { state in
+            guard !state.isClosed else { return 0 }
+            let spare = state.ready.count + state.dialing - state.clients.count
+            let missing = max(0, state.goal - spare)
+            state.dialing += missing
+            return missing
+        }
+        for _ in 0..<missing { request.yield() }
+    }
+
+    /// Gives a new connection to the client that has waited for longest. Without one, keeps the connection for the next
+    /// client, and returns it.
     private func offer(_ stream: (any ByteStream)?) -> Connection? {
-        let (client, kept): (CheckedContinuation<(any ByteStream)?, Never>?, Connection?) = state.withLock { state in
-            guard case .dialing(let client) = state.next else { return (nil, nil) }
-            let kept = client == nil ? stream.map { Connection(stream: $0) } : nil
-            state.next = kept.map { .ready($0) } ?? .none
-            return (client, kept)
+        let (client, kept): (Client?, Connection?) = state.withLock { state in
+            state.dialing -= 1
+            if stream == nil { state.goal = 0 }
+            if !state.clients.isEmpty { return (state.clients.removeFirst(), nil) }
+            guard !state.isClosed, let stream else { return (nil, nil) }
+            let kept = Connection(stream)
+            state.ready.append(kept)
+            return (nil, kept)
         }
         if let client { client.resume(returning: stream) } else if kept == nil { stream?.close() }
         return kept
     }
 
-    private func closeReady() {
-        let connection: Connection? = state.withLock { state in
-            guard case .ready(let connection) = state.next else { return nil }
-            state.next = .none
-            return connection
+    /// Closes a connection that no client has taken in time.
+    private func expire(_ connection: Connection) {
+        let isUnused = state.withLock { state in
+            guard let index = state.ready.firstIndex(where: { $0 === connection }) else { return false }
+            state.ready.remove(at: index)
+            state.goal = max(0, state.goal - 1)
+            return true
         }
-        connection?.stream.close()
+        if isUnused { connection.stream.close() }
     }
 
-    /// Closes the connection that is ready; no more are made.
+    /// Closes the connections that are ready; no more are made.
     func close() {
         request.finish()
-        let last = state.withLock { state in
-            defer { state.next = .closed }
-            return state.next
+        let (ready, clients) = state.withLock { state in
+            defer { (state.ready, state.clients, state.isClosed) = ([], [], true) }
+            return (state.ready, state.clients)
         }
-        switch last {
-        case .ready(let connection): connection.stream.close()
-        case .dialing(let client): client?.resume(returning: nil)
-        case .none, .closed: break
-        }
+        for connection in ready { connection.stream.close() }
+        for client in clients { client.resume(returning: nil) }
     }
 }
 

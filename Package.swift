@@ -71,10 +71,10 @@ let package = Package(
         // 0: ground
         module("LinuxIO", ["CLinux"]),
         module("Encoding"),
-        module("Telemetry", ["LinuxIO"]),
+        module("Telemetry", ["Encoding", "LinuxIO"]),
         module("JSON", ["CJansson"]),
-        module("Configuration", ["LinuxIO", "Telemetry"]),
-        module("ProcessHardening", ["CSeccomp", "LinuxIO", "Telemetry"]),
+        module("Configuration", ["Encoding", "LinuxIO", "Telemetry"]),
+        module("ProcessHardening", ["CSeccomp", "Configuration", "LinuxIO", "Telemetry"]),
 
         // 1: transport
         module("TTRPC", ["LinuxIO", "Telemetry"]),
@@ -121,8 +121,8 @@ let package = Package(
         module(
             "CloudAPIAdaptor",
             [
-                "AzurePreflight", "AzureProvider", "Configuration", "FakeAzureLauncher", "Gateway", "HTTPTransport",
-                "JSON", "Kubernetes", "LinuxIO", "PodConnection", "PodVMLifecycle", "ProcessHardening",
+                "AzurePreflight", "AzureProvider", "Configuration", "Encoding", "FakeAzureLauncher", "Gateway",
+                "HTTPTransport", "JSON", "Kubernetes", "LinuxIO", "PodConnection", "PodVMLifecycle", "ProcessHardening",
                 "RemoteHypervisor", "TLS",
                 "Telemetry",
             ]),
@@ -154,7 +154,8 @@ let package = Package(
                 "PodVMLifecycle",
                 "TLS", "Telemetry",
             ]),
-        simulator("FakeAzureProgram", ["Configuration", "FakeCloud", "JSON", "LinuxIO", "Telemetry"]),
+        simulator(
+            "FakeAzureProgram", ["Configuration", "FakeAzureLauncher", "FakeCloud", "JSON", "LinuxIO", "Telemetry"]),
         simulator(
             "FakePodVM",
             [
@@ -186,7 +187,7 @@ let package = Package(
         tests("LinuxIOTests", ["LinuxIO", "TestSupport"]),
         tests("MachineIsolationTests", ["LinuxIO", "MachineIsolation", "TestSupport"]),
         tests("EncodingTests", ["Encoding"]),
-        tests("TLSTests", ["LinuxIO", "TLS", "Telemetry", "TestSupport"]),
+        tests("TLSTests", ["Encoding", "LinuxIO", "TLS", "Telemetry", "TestSupport"]),
         tests(
             "AgentTunnelTests",
             [

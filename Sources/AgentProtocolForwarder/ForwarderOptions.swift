@@ -64,11 +64,7 @@ struct ForwarderOptions: Sendable {
                     Setting(
                         "imds-endpoint", environment: "AZURE_IMDS_ENDPOINT", \.metadataEndpoint, .secret("URL"),
                         "The metadata service. Azure's is \(MetadataEndpoint.azure)."),
-                    Setting(
-                        "seccomp", environment: "SECCOMP", \.systemCallFilter,
-                        .choice(SystemCallFilter.Mode.allCases.map { ($0.rawValue, $0) }),
-                        "How to treat system calls that the program does not need; log only writes them to the audit log."
-                    ),
+                    .systemCallFilter(\.systemCallFilter),
                     Setting("version", \.showsVersion, .bool, "Show the version, and exit."),
                 ]),
             .init(
@@ -87,16 +83,7 @@ struct ForwarderOptions: Sendable {
                         "Accepted for compatibility, without effect: clients are always verified."),
                     Setting("disable-tls", \.tls.isDisabled, .bool, "Serve every client without TLS. For tests."),
                 ]),
-            .init(
-                "Logs",
-                [
-                    Setting(
-                        "log-level", environment: "LOG_LEVEL", \.logLevel, .logLevel, "The lowest level that is logged."
-                    ),
-                    Setting(
-                        "log-format", environment: "LOG_FORMAT", \.logFormat, .logFormat,
-                        "The format. By default, text on a terminal and JSON lines elsewhere."),
-                ]),
+            .init("Logs", [.logLevel(\.logLevel), .logFormat(\.logFormat)]),
         ])
 }
 
@@ -113,12 +100,4 @@ extension ValueFormat where Value == SocketAddress {
                 }
             }, show: { "\($0)" })
     }
-}
-
-extension ValueFormat where Value == LogLevel {
-    fileprivate static var logLevel: Self { .choice(LogLevel.allCases.map { ("\($0)", $0) }) }
-}
-
-extension ValueFormat where Value == Logger.Format {
-    fileprivate static var logFormat: Self { .choice([("automatic", .automatic), ("human", .human), ("json", .json)]) }
 }

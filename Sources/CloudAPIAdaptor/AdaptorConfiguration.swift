@@ -136,20 +136,7 @@ struct AdaptorConfiguration: Sendable {
         Setting(
             "probe-port", environment: "PROBE_PORT", \.probePort, .integer(in: 0...65535),
             "The port of /startup, /healthz and /metrics on 127.0.0.1. 0: any free port."),
-        Setting(
-            "seccomp", environment: "SECCOMP", \.systemCallFilter,
-            .choice(SystemCallFilter.Mode.allCases.map { ($0.rawValue, $0) }),
-            """
-            What happens to system calls that the adaptor does not need. enforce: they fail. log: they succeed, and the audit \
-            log has them.
-            """),
-        Setting(
-            "log-level", environment: "LOG_LEVEL", \.logLevel,
-            .choice(LogLevel.allCases.map { ($0.description, $0) }), "The lowest level that is logged."),
-        Setting(
-            "log-format", environment: "LOG_FORMAT", \.logFormat,
-            .choice([("automatic", .automatic), ("human", .human), ("json", .json)]),
-            "The format of log lines. automatic: human on a terminal, json elsewhere."),
+        .systemCallFilter(\.systemCallFilter), .logLevel(\.logLevel), .logFormat(\.logFormat),
     ]
 
     /// Settings that are allowed but probably not intended, as a sentence each.

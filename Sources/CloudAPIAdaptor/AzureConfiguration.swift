@@ -38,7 +38,7 @@ struct AzureConfiguration: Sendable {
                         the flag is not.
                         """
                     ).notingSource(at: \.fakeSource)
-                ] + FakeAzureSettings.settings.map { $0.within(\.fake) }),
+                ] + FakeAzureSettings.settings(prefix: FakeAzureSettings.adaptorPrefix).map { $0.within(\.fake) }),
         ], settingsFile: "config")
 
     /// The problems that keep the adaptor from starting, a sentence each.

@@ -1,4 +1,5 @@
 internal import Configuration
+internal import Encoding
 internal import LinuxIO
 internal import TLS
 
@@ -62,7 +63,7 @@ struct ClusterIdentity: Equatable, Sendable {
                 "-cluster-id (CLUSTER_ID) is not set, and the machine id cannot be used instead: \(reason). Set -cluster-id "
                     + "to a value that no other cluster has, such as the UID of the namespace kube-system")
         }
-        var hash: [UInt8]
+        let hash: [UInt8]
         do {
             let text = String(decoding: try DurableFile.read(path, limit: 1024), as: UTF8.self)
             guard let machineID = MachineID.parse(text) else {
@@ -75,8 +76,6 @@ struct ClusterIdentity: Equatable, Sendable {
             throw refuse("\(error)")
         }
         // A UUID of version 4, as sd_id128_get_machine_app_specific(3) makes it.
-        hash[6] = hash[6] & 0x0f | 0x40
-        hash[8] = hash[8] & 0x3f | 0x80
-        return hash.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        return Hexadecimal.encode(UUID4.marked(hash))
     }
 }

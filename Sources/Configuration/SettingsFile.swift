@@ -1,3 +1,4 @@
+internal import Encoding
 internal import LinuxIO
 
 /// Settings by the names of their environment variables, in a file or in a directory.
@@ -17,7 +18,7 @@ enum SettingsFile {
     static func read(_ path: String) throws(ConfigurationError) -> [String: String] {
         guard Files.isDirectory(path) else { return try parse(try text(of: path), path) }
         var variables: [String: String] = [:]
-        for name in try names(in: path) where isName(name) {
+        for name in try names(in: path) where Identifier.isValid(name) {
             let text = try text(of: "\(path)/\(name)")
             variables[name] = text.hasSuffix("\n") ? String(text.dropLast()) : text
         }
@@ -56,7 +57,7 @@ enum SettingsFile {
             guard let first = line.first, first != "#", first != ";" else { continue }
             let parts = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             let name = trimmed(parts[0])
-            guard parts.count == 2, isName(name) else {
+            guard parts.count == 2, Identifier.isValid(name) else {
                 problems.append("line \(index + 1) of \(path) is not NAME=VALUE")
                 continue
             }
@@ -77,19 +78,5 @@ enum SettingsFile {
             return String(text)
         }
         return String(text.dropFirst().dropLast())
-    }
-
-    private static func isName(_ text: some StringProtocol) -> Bool {
-        guard let first = text.utf8.first, !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) else {
-            return false
-        }
-        return text.utf8.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
-                true
-            default: false
-            }
-        }
     }
 }

@@ -51,19 +51,6 @@ public struct GatewayOptions: Sendable {
             Answer kata's health checks of a pod while the path to its VM is broken, for a minute at most. Otherwise kata \
             stops the pod after 30 seconds without an answer.
             """),
-        Setting(
-            "seccomp", environment: "SECCOMP", \.systemCallFilter,
-            .choice(SystemCallFilter.Mode.allCases.map { ($0.rawValue, $0) }),
-            """
-            What happens to system calls that the gateway does not need. enforce: they fail. log: they succeed, and the audit \
-            log has them.
-            """),
-        Setting(
-            "log-level", environment: "LOG_LEVEL", \.logLevel,
-            .choice(LogLevel.allCases.map { ($0.description, $0) }), "The lowest level that is logged."),
-        Setting(
-            "log-format", environment: "LOG_FORMAT", \.logFormat,
-            .choice([("automatic", .automatic), ("human", .human), ("json", .json)]),
-            "The format of log lines. automatic: human on a terminal, json elsewhere."),
+        .systemCallFilter(\.systemCallFilter), .logLevel(\.logLevel), .logFormat(\.logFormat),
     ]
 }

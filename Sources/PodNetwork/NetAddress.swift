@@ -1,3 +1,4 @@
+internal import Encoding
 internal import Glibc
 
 /// An IPv4 or IPv6 address without a zone.
@@ -148,7 +149,7 @@ public struct LinkAddress: Hashable, Sendable, CustomStringConvertible {
     public init?(_ text: String) {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         let bytes = parts.compactMap { part in
-            part.utf8.count == 2 && part.allSatisfy(\.isHexDigit) ? UInt8(part, radix: 16) : nil
+            part.utf8.count == 2 ? Hexadecimal.decode(part)?.first : nil
         }
         guard parts.count == 6 else { return nil }
         self.init(bytes: bytes)
@@ -156,7 +157,7 @@ public struct LinkAddress: Hashable, Sendable, CustomStringConvertible {
 
     /// The address as text, such as `02:00:00:00:00:01`.
     public var description: String {
-        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: ":")
+        bytes.map { Hexadecimal.encode([$0]) }.joined(separator: ":")
     }
 
     /// The link-local IPv6 address for this Ethernet address (RFC 4291, appendix A).

@@ -1,3 +1,4 @@
+internal import Encoding
 internal import LinuxIO
 
 /// The counters and measurements of a process. Prometheus reads them.
@@ -44,7 +45,7 @@ public final class Metrics: Sendable {
         _ name: String, _ help: String, _ kind: MetricFamily.Kind, _ labels: [String]
     ) -> MetricFamily {
         precondition(
-            ([name] + labels).allSatisfy(MetricFamily.isName), "\(name) or one of its labels is not a valid name")
+            ([name] + labels).allSatisfy { Identifier.isValid($0) }, "\(name) or one of its labels is not a valid name")
         return families.withLock { families in
             if let known = families.first(where: { $0.name == name }) {
                 precondition(known.labels == labels && known.kind.word == kind.word, "\(name) is registered otherwise")

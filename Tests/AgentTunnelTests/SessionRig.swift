@@ -2,6 +2,7 @@ import LinuxIO
 import TLS
 import Telemetry
 import TestSupport
+import Testing
 
 @testable import AgentTunnel
 
@@ -41,6 +42,31 @@ final class SessionRig: Sendable {
         forwarder = listener.address
         self.listener = Lock(listener)
         proxy = try CuttingProxy(to: forwarder, on: loop)
+    }
+
+    /// Sends 6 MiB to an agent that echoes, and interrupts the session twenty times on the way; every byte must come back.
+    func stream(interruptedBy interrupt: @escaping @Sendable () throws -> Void) async throws {
+        let client = try await connect()
+        let size = 6 << 20
+        let sent = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 13) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                try await client.write(sent)
+                client.shutdownWriting()
+            }
+            group.addTask { [self] in
+                for interruption in 1...20 {
+                    // Each interruption has a connection of its own.
+                    try await eventually(on: loop) {
+                        proxy.carried > interruption * (size / 12) && proxy.accepted >= interruption
+                    }
+                    try interrupt()
+                }
+            }
+            #expect(try await client.readToEnd() == sent)
+            try await group.waitForAll()
+        }
+        #expect(proxy.accepted > 20)
     }
 
     /// Runs everything while `body` runs. The forwarder ends, and another begins, when `restart` returns.

@@ -5,24 +5,22 @@ import Testing
 
 @Suite("The adaptor's flags for the fake Azure")
 struct FakeAzureSettingsTests {
-    @Test("have the names, variables, defaults and help of those of fake-azure")
-    func parity() {
-        let command = Command(
-            "x", summary: "", defaults: LocalAzureOptions(),
-            sections: [.init("Flags", LocalAzureOptions.settings(prefix: "fake-"))])
-        let own = Command(
-            "x", summary: "", defaults: FakeAzureSettings(), sections: [.init("Flags", FakeAzureSettings.settings)])
-        let (theirs, ours) = (
-            command.values(of: LocalAzureOptions()), own.values(of: FakeAzureSettings())
-        )
-        #expect(ours.map { "\($0.name)=\($0.value)" } == theirs.map { "\($0.name)=\($0.value)" })
-        let (mine, fakes) = (FakeAzureSettings.settings, LocalAzureOptions.settings(prefix: "fake-"))
-        #expect(mine.map(\.environment) == fakes.map(\.environment))
-        // The adaptor also looks for fake-azure in that directory.
-        func help<Options>(_ settings: [Setting<Options>]) -> [String] {
-            settings.filter { $0.name != "fake-programs-dir" }.map(\.help)
+    @Test("offer each kind of machine, and have the defaults of the fake")
+    func defaults() throws {
+        for kind in MachineIsolation.allCases {
+            let command = Command(
+                "x", summary: "", defaults: FakeAzureSettings(),
+                sections: [.init("Flags", FakeAzureSettings.settings(prefix: "fake-"))])
+            guard case .run(let settings, _) = try command.parse(["-fake-network", kind.rawValue], environment: [:])
+            else {
+                Issue.record("the flags are refused")
+                continue
+            }
+            #expect(settings.network == kind.rawValue)
         }
-        #expect(help(mine) == help(fakes))
+        let (settings, options) = (FakeAzureSettings(), LocalAzureOptions())
+        #expect(settings.network == options.network.rawValue)
+        #expect(settings.stateDirectory == options.stateDirectory)
     }
 
     @Test("only settings that differ from their default become flags of the child, without the prefix")

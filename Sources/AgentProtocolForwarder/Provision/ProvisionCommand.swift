@@ -39,11 +39,7 @@ enum ProvisionCommand {
                         "unmeasured-attestation", \.allowsUnmeasured, .bool,
                         "Accept \(names(measured: true)) from user data, which is not measured: the node then decides what"
                             + " the VM attests. For images whose guests have no secrets from the node."),
-                    Setting(
-                        "seccomp", environment: "SECCOMP", \.systemCallFilter,
-                        .choice(SystemCallFilter.Mode.allCases.map { ($0.rawValue, $0) }),
-                        "How to treat system calls that the program does not need; log only writes them to the audit log."
-                    ),
+                    .systemCallFilter(\.systemCallFilter),
                 ])
         ])
 

@@ -1,3 +1,4 @@
+internal import Encoding
 package import JSON
 
 extension ARMClient {
@@ -6,7 +7,7 @@ extension ARMClient {
 
     /// The `value` of all pages, and the number of pages.
     package func pages(_ request: ARMRequest) async throws(ARMError) -> (values: [JSONNode], pages: Int) {
-        let id = ClientRequestID.make()
+        let id = UUID4.random()
         var call = ARMCall(request, at: account.endpoint, id: id, isList: true)
         var elements: [JSONNode] = []
         var seen: Set<String> = []

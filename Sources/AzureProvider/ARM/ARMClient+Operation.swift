@@ -1,3 +1,4 @@
+internal import Encoding
 internal import JSON
 internal import PodVMLifecycle
 internal import Telemetry
@@ -55,7 +56,7 @@ extension ARMClient {
     }
 
     private func call(for operation: ARMOperation) -> ARMCall {
-        let id = operation.clientRequestID ?? ClientRequestID.make()
+        let id = operation.clientRequestID ?? UUID4.random()
         let name = "\(operation.request.name), its operation"
         switch operation.place {
         case .status(let url), .result(let url): return ARMCall(getting: url, named: name, id: id)

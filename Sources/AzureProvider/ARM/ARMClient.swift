@@ -1,3 +1,4 @@
+internal import Encoding
 package import HTTPTransport
 internal import JSON
 internal import LinuxIO
@@ -38,7 +39,7 @@ package final class ARMClient: Sendable {
 
     /// Sends the request until there is an answer of 2xx, or a failure that another try does not change.
     package func send(_ request: ARMRequest) async throws(ARMError) -> ARMAnswer {
-        try await send(ARMCall(request, at: account.endpoint, id: ClientRequestID.make()))
+        try await send(ARMCall(request, at: account.endpoint, id: UUID4.random()))
     }
 }
 
@@ -55,19 +56,6 @@ struct ARMLimits: Sendable {
     var patience = Duration.seconds(600)
     /// The longest time that an operation is watched.
     var operation = Duration.seconds(1800)
-}
-
-/// The ids that this client gives to calls.
-enum ClientRequestID {
-    /// A random UUID (RFC 9562, version 4).
-    static func make() -> String {
-        var bytes = (0..<16).map { _ in UInt8.random(in: 0...255) }
-        bytes[6] = bytes[6] & 0x0f | 0x40
-        bytes[8] = bytes[8] & 0x3f | 0x80
-        let digits = bytes.map { $0 < 16 ? "0" + String($0, radix: 16) : String($0, radix: 16) }
-        return [digits[0..<4], digits[4..<6], digits[6..<8], digits[8..<10], digits[10...]]
-            .map { $0.joined() }.joined(separator: "-")
-    }
 }
 
 /// The metrics of the ARM client.

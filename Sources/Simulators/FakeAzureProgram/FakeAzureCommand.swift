@@ -12,9 +12,10 @@ public enum FakeAzureCommand {
 
     static func program(output: Program.Output) -> Program {
         Program(
-            FakeAzureSettings.command.name, version: ProjectVersion.text, summary: FakeAzureSettings.command.summary,
+            FakeAzureServerSettings.command.name, version: ProjectVersion.text,
+            summary: FakeAzureServerSettings.command.summary,
             entries: [],
-            main: Program.Entry("", FakeAzureSettings.command) { (settings, _, _) throws(ConfigurationError) in
+            main: Program.Entry("", FakeAzureServerSettings.command) { (settings, _, _) throws(ConfigurationError) in
                 let logger = Logger(level: settings.logLevel, format: settings.logFormat)
                 return FakeAzureService(
                     options: try settings.options(), environmentFile: settings.environmentFile,

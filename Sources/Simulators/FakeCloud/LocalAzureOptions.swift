@@ -1,4 +1,3 @@
-public import Configuration
 public import LinuxIO
 package import Telemetry
 
@@ -38,59 +37,4 @@ public struct LocalAzureOptions: Sendable {
 
     /// A fake Azure without delays and failures.
     public init() {}
-
-    /// The settings, with a prefix for the flags; variables have the prefix `FAKE_`.
-    public static func settings(prefix: String) -> [Setting<LocalAzureOptions>] {
-        func setting<Value>(
-            _ name: String, _ field: any WritableKeyPath<LocalAzureOptions, Value> & Sendable,
-            _ format: ValueFormat<Value>, _ help: String
-        ) -> Setting<LocalAzureOptions> {
-            let variable = "FAKE_" + name.uppercased().map { $0 == "-" ? "_" : String($0) }.joined()
-            return Setting(prefix + name, environment: variable, field, format, help)
-        }
-        let delay = ValueFormat.duration(in: .zero ... .seconds(86_400))
-        return [
-            setting(
-                "state-dir", \.stateDirectory, .path,
-                """
-                Where it keeps its resources and VMs, which outlive it; no two may share it. The file secret in it has \
-                the client secret of this run.
-                """),
-            setting(
-                "programs-dir", \.programsDirectory, .path,
-                "Where fake-pod-vm and agent-protocol-forwarder are. Without it, beside this program."),
-            setting(
-                "forwarder-flags", \.forwarderFlags, .list("FLAG,..."),
-                "Further flags of the VMs' forwarders, such as -cert-file=PATH."),
-            setting(
-                "network", \.network, .choice(MachineIsolation.allCases.map { ($0.rawValue, $0) }),
-                """
-                What a VM has of its own. hosts: interfaces, mounts and processes, which needs root; loopback: a \
-                loopback address only; automatic: hosts if this process has the rights for it, else loopback.
-                """),
-            setting(
-                "scenario", \.scenarioFile, .path,
-                "A JSON file with its behaviour: delays, failures, throttling, capacity, quota."),
-            setting(
-                "record", \.recordingFile, .path,
-                """
-                A file to which every exchange is written, one line of JSON each, without keys, tokens and user data. \
-                An older file is replaced.
-                """),
-            setting(
-                "any-identity", \.acceptsAnyIdentity, .bool,
-                """
-                Give tokens to managed identities and for federated tokens, too. Every user of this machine can then run \
-                programs with the rights of this process.
-                """),
-            setting(
-                "accept-delay", \.acceptDelay, delay,
-                "How long it takes to accept a VM. All delays count from the request; 0 means what the scenario says."),
-            setting("address-delay", \.addressDelay, delay, "When the network interface of a VM has its address."),
-            setting("boot-delay", \.bootDelay, delay, "When the programs of a VM start."),
-            setting(
-                "operation-delay", \.operationDelay, delay,
-                "The minimum time until the creation of a VM is reported as done."),
-        ]
-    }
 }

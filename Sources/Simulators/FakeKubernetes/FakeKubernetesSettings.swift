@@ -33,9 +33,7 @@ struct FakeKubernetesSettings: Sendable {
                     Setting("token", \.token, .string("TOKEN"), "The token of the user who has all rights."),
                     Setting("nodes", \.nodes, .string("NAMES"), "Names of Node objects that exist at the start."),
                     Setting("directory", \.directory, .path, "Where the files of a client are written."),
-                    Setting(
-                        "log-level", environment: "LOG_LEVEL", \.logLevel,
-                        .choice(LogLevel.allCases.map { ($0.description, $0) }), "The least level that is logged."),
+                    .logLevel(\.logLevel),
                 ])
         ])
 }

@@ -1,3 +1,4 @@
+internal import Encoding
 internal import JSON
 internal import LinuxIO
 internal import Telemetry
@@ -103,7 +104,7 @@ struct StateFiles: Sendable {
         func plain(_ text: String) -> String {
             text.lowercased().utf8.map { byte in
                 ResourceName.isLetterOrDigit(byte) || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
-                    ? String(UnicodeScalar(byte)) : "%" + RandomID.hexadecimal([byte])
+                    ? String(UnicodeScalar(byte)) : "%" + Hexadecimal.encode([byte])
             }.joined()
         }
         return "\(id.kind.rawValue).\(plain(id.group)).\(plain(id.name)).json"

@@ -1,11 +1,14 @@
 internal import Configuration
+internal import FakeAzureLauncher
 internal import FakeCloud
 internal import LinuxIO
 internal import Telemetry
 
 /// The values of the flags of `fake-azure`.
-struct FakeAzureSettings: Sendable {
-    var azure = LocalAzureOptions()
+struct FakeAzureServerSettings: Sendable {
+    /// The flags that the adaptor has, too.
+    var shared = FakeAzureSettings()
+    var usesTLS = false
     var listen = "127.0.0.1:0"
     var forwarderPort = 15150
     var environmentFile = ""
@@ -26,7 +29,7 @@ struct FakeAzureSettings: Sendable {
             For tests only: a client with the account's secret can run programs with the rights of this process. Only \
             this machine can use /control, which serves the scenario and the state.
             """,
-        defaults: FakeAzureSettings(),
+        defaults: FakeAzureServerSettings(),
         sections: [
             .init(
                 "Flags",
@@ -34,7 +37,7 @@ struct FakeAzureSettings: Sendable {
                     Setting(
                         "listen", \Self.listen, .string("ADDRESS:PORT"),
                         "The address to listen on; port 0 takes any free one."),
-                    Setting("tls", \.azure.usesTLS, .bool, "Speak TLS, with a certificate made at the start."),
+                    Setting("tls", \.usesTLS, .bool, "Speak TLS, with a certificate made at the start."),
                     Setting(
                         "forwarder-port", environment: "FORWARDER_PORT", \.forwarderPort, .integer(in: 1...65535),
                         "The TCP port of the VMs' forwarders. The adaptors need the same value."),
@@ -50,14 +53,8 @@ struct FakeAzureSettings: Sendable {
                         Run as a child of another program: print one line of JSON when it serves, or when it cannot \
                         start, and serve until standard input ends. SIGINT and SIGTERM are ignored.
                         """),
-                    Setting(
-                        "log-level", environment: "LOG_LEVEL", \.logLevel,
-                        .choice(LogLevel.allCases.map { ($0.description, $0) }), "The least level that is logged."),
-                    Setting(
-                        "log-format", environment: "LOG_FORMAT", \.logFormat,
-                        .choice([("automatic", .automatic), ("human", .human), ("json", .json)]),
-                        "How log lines look; automatic means human on a terminal and JSON elsewhere."),
-                ] + LocalAzureOptions.settings(prefix: "").map { $0.within(\.azure) })
+                    .logLevel(\.logLevel), .logFormat(\.logFormat),
+                ] + FakeAzureSettings.settings(prefix: "").map { $0.within(\.shared) })
         ])
 
     /// The options of the fake Azure.
@@ -67,7 +64,22 @@ struct FakeAzureSettings: Sendable {
         if isSupervised, !environmentFile.isEmpty {
             throw ConfigurationError("-env-file and -supervised exclude each other")
         }
-        var options = azure
+        guard let network = MachineIsolation(rawValue: shared.network) else {
+            throw ConfigurationError("-network: \(shared.network) is not known")
+        }
+        var options = LocalAzureOptions()
+        options.usesTLS = usesTLS
+        options.network = network
+        options.stateDirectory = shared.stateDirectory
+        options.programsDirectory = shared.programsDirectory
+        options.forwarderFlags = shared.forwarderFlags
+        options.scenarioFile = shared.scenarioFile
+        options.recordingFile = shared.recordingFile
+        options.acceptsAnyIdentity = shared.acceptsAnyIdentity
+        options.acceptDelay = shared.acceptDelay
+        options.addressDelay = shared.addressDelay
+        options.bootDelay = shared.bootDelay
+        options.operationDelay = shared.operationDelay
         options.forwarderPort = UInt16(clamping: forwarderPort)
         do throws(AddressError) {
             options.listen = try SocketAddress(parsing: listen)

@@ -169,7 +169,8 @@ public struct NodeTunnel: Sendable {
         }
     }
 
-    /// Waits for a client's first byte. Returns false if another process continues the connection.
+    /// Waits for a client's first byte. Returns false if the client ends without one, or another process continues the
+    /// connection.
     private func isReady(_ near: Stream) async throws -> Bool {
         movable.insert(near)
         do {
@@ -178,7 +179,10 @@ public struct NodeTunnel: Sendable {
             if movable.remove(near) { throw error }
             return false
         }
-        return movable.remove(near)
+        guard movable.remove(near) else { return false }
+        guard near.hasEnded else { return true }
+        near.close()
+        return false
     }
 
     private func dial() async throws -> any ByteStream {

@@ -59,6 +59,24 @@ struct NodeTunnelTests {
         }
     }
 
+    @Test("a client that ends without a byte is no longer connected, and causes no connection to the VM")
+    func silentEnd() async throws {
+        try await onLoop { loop in
+            let directory = try TemporaryDirectory()
+            let closed = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
+            closed.close()
+            let socket = try Listener.listen(on: directory.socket("agent.ttrpc"), loop: loop)
+            let node = NodeTunnel(socket, to: Dialer(to: closed.address, security: nil, on: loop), on: loop)
+            try await alongside({ try await node.run() }) {
+                let client = try await Stream.connect(to: socket.address, on: loop)
+                try await eventually(on: loop) { node.connections == 1 }
+                client.close()
+                // Dialing would take 30 seconds.
+                try await eventually(on: loop, within: .seconds(10)) { node.connections == 0 }
+            }
+        }
+    }
+
     @Test("when the path to the VM breaks the client's connection closes, and the next one dials again")
     func connectionDies() async throws {
         try await onLoop { loop in

@@ -50,14 +50,14 @@ struct SessionTests {
     @Test("stays open through silence, because the node's pings are answered")
     func pings() async throws {
         var times = SessionTimes()
-        times.silence = .milliseconds(100)
+        times.silence = .milliseconds(400)
         try await withCuts(times) { tunnel, proxy in
             let client = try await tunnel.connect()
             try await client.write([1])
             #expect(try await client.readExactly(1) == [1])
             let before = proxy.carried
             // Several times the silence after which a connection is given up.
-            try await eventually(on: tunnel.loop) { proxy.carried > before + 20 * SessionFrame.headerSize }
+            try await eventually(on: tunnel.loop) { proxy.carried > before + 8 * SessionFrame.headerSize }
             #expect(proxy.accepted == 1)
         }
     }

@@ -117,6 +117,17 @@ public final class Stream: ByteStream {
     /// Whether ``close()`` was called.
     public var isClosed: Bool { state.withLock { state in state.fd == nil } }
 
+    /// Whether the peer has closed a socket's connection or its direction of it, and no byte is left to read. Reads nothing.
+    package var hasEnded: Bool {
+        let count = try? withDescriptor { fd in
+            try tryingSystemCall("recv") {
+                var byte: UInt8 = 0
+                return unsafe recv(fd, &byte, 1, CInt(MSG_PEEK) | CInt(MSG_DONTWAIT))
+            } ?? 1
+        }
+        return count ?? 0 == 0
+    }
+
     /// Passes the descriptor to `body`. The descriptor stays open while `body` runs.
     ///
     /// - Throws: ``StreamClosed``, or what `body` throws.

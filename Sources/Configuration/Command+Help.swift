@@ -43,17 +43,19 @@ enum HelpText {
     /// `text` with line breaks between words. Empty lines stay.
     static func wrapped(_ text: String, width: Int) -> String {
         text.split(separator: "\n", omittingEmptySubsequences: false).map { paragraph in
+            // An indented paragraph is an example: its lines keep the indentation.
+            let indentation = String(paragraph.prefix { $0 == " " })
             var lines: [String] = [""]
             for word in paragraph.split(separator: " ") {
                 if lines[lines.count - 1].isEmpty {
                     lines[lines.count - 1] = String(word)
-                } else if lines[lines.count - 1].count + 1 + word.count <= width {
+                } else if indentation.count + lines[lines.count - 1].count + 1 + word.count <= width {
                     lines[lines.count - 1] += " " + word
                 } else {
                     lines.append(String(word))
                 }
             }
-            return lines.joined(separator: "\n")
+            return lines.map { $0.isEmpty ? "" : indentation + $0 }.joined(separator: "\n")
         }.joined(separator: "\n")
     }
 

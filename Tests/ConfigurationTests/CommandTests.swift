@@ -150,6 +150,18 @@ struct CommandTests {
         #expect(try parse("-level", "WARNING")?.options.inner.level == .warning)
     }
 
+    @Test("the help breaks long lines, and the lines of an example keep their indentation")
+    func examples() {
+        let words = Array(repeating: "word", count: 30).joined(separator: " ")
+        let command = Command(
+            "x", summary: "do it", details: "\(words)\n\n    x -flag\n    \(words)", defaults: Options(), sections: [])
+        let lines = command.help.split(separator: "\n")
+        #expect(lines.contains("    x -flag"))
+        #expect(lines.allSatisfy { $0.count <= 80 })
+        #expect(lines.filter { $0.hasPrefix("    word word") }.count == 2)
+        #expect(lines.filter { $0.hasPrefix("word word") }.count == 2)
+    }
+
     @Test("-help or -h at any place among the flags asks for help", arguments: ["-h", "--h", "-help", "--help"])
     func help(flag: String) throws {
         #expect(try parse("-port=1", flag) == nil)

@@ -17,7 +17,7 @@ public struct GuestTunnel: Sendable {
         var handshake = Duration.seconds(10)
         /// The limit of simultaneous handshakes. Above it the oldest is dropped, unless it is younger than ``grace``.
         var handshakes = 128
-        /// The time of an honest handshake on a busy machine. The number of younger handshakes may be four times
+        /// The time of a normal handshake on a busy machine. The number of younger handshakes may be four times
         /// ``handshakes``.
         public var grace = Duration.seconds(1)
         /// The limit of simultaneous connections, with handshakes.

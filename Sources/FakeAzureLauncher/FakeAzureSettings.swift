@@ -46,8 +46,8 @@ package struct FakeAzureSettings: Sendable {
             setting(
                 "state-dir", \.stateDirectory, .path,
                 """
-                Where it keeps its resources and VMs, which outlive it; no two may share it. The file secret in it has the \
-                client secret of this run.
+                The directory for the fake's resources and VMs, which remain when the fake ends. Two fakes must not share \
+                it. Its file secret has the client secret of this run.
                 """),
             setting(
                 "programs-dir", \.programsDirectory, .path,
@@ -63,7 +63,7 @@ package struct FakeAzureSettings: Sendable {
                 """),
             setting(
                 "scenario", \.scenarioFile, .path,
-                "A JSON file with its behaviour: delays, failures, throttling, capacity, quota."),
+                "A JSON file with the fake's behaviour: delays, failures, throttling, capacity, quota."),
             setting(
                 "record", \.recordingFile, .path,
                 """

@@ -4,15 +4,15 @@ public import TTRPC
 public struct NetworkInterface: Message {
     /// The device's name.
     public var device = ""
-    /// Its name.
+    /// The interface's name.
     public var name = ""
-    /// Its addresses.
+    /// The interface's addresses.
     public var addresses: [IPAddress] = []
     /// The MTU, in bytes.
     public var mtu: UInt64 = 0
-    /// Its MAC address.
+    /// The interface's MAC address.
     public var hardwareAddress = ""
-    /// Its path on the guest's bus.
+    /// The device's path on the guest's bus.
     public var devicePath = ""
     /// The kind in netlink, such as `veth` or `vlan`.
     public var type = ""

@@ -6,15 +6,15 @@
 public struct GuestNetworkPlan: Equatable, Sendable {
     /// The interface's name in the pod's namespace.
     public var interface: String
-    /// Its Ethernet address.
+    /// The pod's Ethernet address.
     public var hardwareAddress: LinkAddress
-    /// Its MTU, in bytes.
+    /// The pod's MTU, in bytes.
     public var mtu: Int
-    /// Its addresses, the primary address first.
+    /// The pod's addresses, the primary address first.
     public var addresses: [NetPrefix]
     /// The routes over the interface.
     public var routes: [PodRoute]
-    /// Its permanent neighbours.
+    /// The pod's permanent neighbours.
     public var neighbors: [PodNeighbor]
     /// The tunnel to the node.
     public var tunnel: Tunnel

@@ -16,7 +16,7 @@ public struct NodeNetworkState: Equatable, Sendable {
         public struct Direction: Equatable, Sendable {
             /// Packets.
             public var packets: UInt64 = 0
-            /// Their bytes.
+            /// The bytes of these packets.
             public var bytes: UInt64 = 0
             /// Packets that were dropped because a queue was full or because of an error.
             public var dropped: UInt64 = 0
@@ -25,13 +25,13 @@ public struct NodeNetworkState: Equatable, Sendable {
 
     /// One interface on a pod's path.
     public struct Hop: Equatable, Sendable {
-        /// Its name.
+        /// The interface's name.
         public var interface: String
-        /// Its MTU, in bytes.
+        /// The interface's MTU, in bytes.
         public var mtu: Int
         /// Whether it is up.
         public var isUp: Bool
-        /// Its counters.
+        /// The interface's counters.
         public var counters: Counters
         /// The interface to which all incoming packets are redirected. Nil means that the namespace's network stack
         /// gets them.

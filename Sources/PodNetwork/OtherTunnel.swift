@@ -2,7 +2,7 @@
 public struct OtherTunnel: Equatable, Sendable, CustomStringConvertible {
     /// The interface's name, such as `flannel.1`.
     public let interface: String
-    /// Its identifier; 0 if each packet has its own.
+    /// The tunnel's identifier; 0 if each packet has its own.
     public let identifier: UInt32
     /// The UDP port.
     public let port: Int

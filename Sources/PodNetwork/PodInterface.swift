@@ -2,15 +2,15 @@
 public struct PodInterface: Equatable, Sendable {
     /// The interface's name, such as `eth0`.
     public var name: String
-    /// Its Ethernet address.
+    /// The interface's Ethernet address.
     public var hardwareAddress: LinkAddress
-    /// Its MTU, in bytes.
+    /// The interface's MTU, in bytes.
     public var mtu: Int
     /// All its addresses, including link-local ones (fe80::/10); the primary address first.
     public var addresses: [NetPrefix]
     /// The routes of the main table over this interface.
     public var routes: [PodRoute]
-    /// Its permanent neighbours.
+    /// The interface's permanent neighbours.
     public var neighbors: [PodNeighbor]
 
     /// An interface with these properties.
@@ -31,7 +31,7 @@ public struct PodInterface: Equatable, Sendable {
 public struct Underlay: Equatable, Sendable {
     /// The interface's name, such as `eth0`.
     public var interface: String
-    /// Its MTU, or the MTU of the path to the peer, in bytes.
+    /// The interface's MTU, or the MTU of the path to the peer, in bytes.
     public var mtu: Int
     /// The addresses that other hosts can reach, in the kernel's order.
     public var addresses: [NetPrefix]
@@ -46,7 +46,7 @@ public struct Underlay: Equatable, Sendable {
         self.isDedicated = isDedicated
     }
 
-    /// Its first address of `peer`'s IP family; without a peer, the first IPv4 address, or else the first IPv6 address.
+    /// The interface's first address of `peer`'s IP family; without a peer, the first IPv4 address, or else the first IPv6 address.
     public func address(toward peer: NetAddress?) -> NetPrefix? {
         guard let peer else { return addresses.first { !$0.address.isVersion6 } ?? addresses.first }
         return addresses.first { $0.address.isVersion6 == peer.isVersion6 }

@@ -67,11 +67,11 @@ public struct PodRoute: Hashable, Sendable, CustomStringConvertible {
     public var gateway: NetAddress?
     /// The preferred source address of the pod, if there is one.
     public var source: NetAddress?
-    /// Its origin.
+    /// The route's origin.
     public var origin: Origin
-    /// Its scope; an IPv4 route without a gateway always gets `link`.
+    /// The route's scope; an IPv4 route without a gateway always gets `link`.
     public var scope: Scope
-    /// Its metric: the lowest wins; 0 is the kernel's default (0 in IPv4, 1024 in IPv6).
+    /// The route's metric: the lowest wins; 0 is the kernel's default (0 in IPv4, 1024 in IPv6).
     public var priority: UInt32
     /// Whether the gateway counts as on the link although no route says so.
     public var isOnLink: Bool

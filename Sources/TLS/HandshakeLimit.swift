@@ -1,7 +1,7 @@
 /// The limit of bytes from a peer before its handshake ends, while the peer is not authenticated.
 ///
 /// OpenSSL accepts a ClientHello of 128 KiB, and allocates the memory as soon as the first bytes contain that length.
-/// Many unauthenticated peers could exhaust the memory. Hello, certificate chain, signature and Finished of an honest
+/// Many unauthenticated peers could exhaust the memory. Hello, certificate chain, signature and Finished of a correct
 /// peer have 2 to 8 KiB.
 struct HandshakeLimit {
     /// The limit of all bytes on the wire, and of the length field of the first message.

@@ -1,7 +1,7 @@
 /// The limits for a peer's records without application data, and for all records in one turn.
 ///
 /// In one call OpenSSL handles all records without application data: session tickets, key updates and empty records.
-/// A peer that sends them without end would block the loop. So each kind has a limit that no honest peer reaches. Above
+/// A peer that sends them without end would block the loop. So each kind has a limit that no correct peer reaches. Above
 /// the limit the connection ends.
 struct RecordFloodDetector: Equatable {
     /// The reason why a connection ends.

@@ -46,11 +46,11 @@ package struct KubernetesResource: Hashable, Sendable {
 
 /// One object at the API server.
 package struct ObjectName: Hashable, Sendable, CustomStringConvertible {
-    /// Its kind.
+    /// The object's kind.
     package let resource: KubernetesResource
-    /// Its namespace; nil for an object of the whole cluster.
+    /// The object's namespace; nil for an object of the whole cluster.
     package let namespace: String?
-    /// Its name.
+    /// The object's name.
     package let name: String
 
     /// Names an object.

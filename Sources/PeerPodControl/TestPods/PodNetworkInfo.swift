@@ -5,7 +5,7 @@ internal import Telemetry
 struct PodNetworkInfo: Equatable, Sendable {
     /// The path of the pod's network namespace on the node.
     let namespacePath: String
-    /// Its addresses with their prefix lengths; empty when they could not be looked up.
+    /// The pod's addresses with their prefix lengths; empty when they could not be looked up.
     var addresses: [String] = []
     /// The next hop to other networks, if it is known.
     var gateway: String?

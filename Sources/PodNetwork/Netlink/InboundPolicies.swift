@@ -8,7 +8,7 @@ internal import Glibc
 struct InboundPolicy: Hashable, CustomStringConvertible {
     /// The source of the packets.
     var source: NetPrefix
-    /// Their destination port.
+    /// The packets' destination port.
     var port: UInt16
     /// Whether they are allowed.
     var isAllowed: Bool

@@ -25,11 +25,11 @@ package struct Link: Equatable, Sendable {
         }
     }
 
-    /// Its index in its namespace.
+    /// The link's index in its namespace.
     package var index: CInt
     /// The name in its namespace, at most 15 bytes.
     package var name: String
-    /// Its alias (`ip link set dev … alias`); empty if it has none.
+    /// The link's alias (`ip link set dev … alias`); empty if it has none.
     package var note: String
     /// The kind, such as `veth`; empty if the kernel does not report it.
     package var kind: String

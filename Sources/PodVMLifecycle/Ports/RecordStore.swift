@@ -40,7 +40,7 @@ package struct LoadedRecords: Sendable {
     /// The sandboxes whose records could not be read, and why. The records are left in place: a VM may belong to each,
     /// and another version of this program may be able to read them.
     package var unreadable: [SandboxID: String] = [:]
-    /// Those of ``unreadable`` whose record is empty.
+    /// The sandboxes of ``unreadable`` whose record is empty.
     package var empty: Set<SandboxID> = []
     /// The sandboxes that have a ``StopMark``.
     package var stopped: Set<SandboxID> = []

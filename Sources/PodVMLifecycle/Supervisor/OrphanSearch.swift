@@ -33,7 +33,7 @@ public struct CloudOrphan: Hashable, Sendable {
         }
     }
 
-    /// Its tags: see ``InstanceTags``.
+    /// The VM's tags: see ``InstanceTags``.
     public var tags: [String: String] {
         switch resource {
         case .vm(let vm, _): vm.tags
@@ -49,7 +49,7 @@ public struct CloudOrphan: Hashable, Sendable {
 public enum OrphanNodes: Equatable, Sendable {
     /// This node.
     case own
-    /// These nodes. The operator says that the adaptors of all of them but this one never come back.
+    /// The nodes with these names. The operator says that the adaptors of all of them but this one never come back.
     case named(Set<String>)
     /// All nodes of the cluster. The operator says that the adaptors of all but this one never come back.
     case all

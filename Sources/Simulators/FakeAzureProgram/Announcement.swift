@@ -7,9 +7,9 @@ internal import JSON
 ///     {"environment": {...}, "machines": {"loopback": "why VMs have loopback addresses"}}
 ///     {"error": "why it does not start"}
 enum Announcement {
-    /// It serves: the environment of an adaptor that uses it, and how its VMs are reached.
+    /// The fake serves: the environment of an adaptor that uses it, and how its VMs are reached.
     case serving(FakeAzureAccount, MachineNetwork)
-    /// It cannot start, and ends.
+    /// The fake cannot start, and ends.
     case failure(String)
 
     /// The line, with its newline.

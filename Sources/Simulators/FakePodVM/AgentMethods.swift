@@ -20,7 +20,7 @@ struct AgentMethods: Sendable {
         self.entersNamespaces = entersNamespaces
     }
 
-    /// Its version string, which tells it from the real agent.
+    /// The version string of this agent, which differs from that of the real agent.
     static let version = "fake-pod-vm (a stand-in for kata-agent: no isolation)"
     /// The limit for output in one answer, so that every answer fits into a frame.
     private static let readLimit = 1 << 20

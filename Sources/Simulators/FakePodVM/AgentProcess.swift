@@ -69,7 +69,7 @@ final class AgentProcess: Sendable {
         }
     }
 
-    /// Its exit status, or 128 plus the number of the signal that ended it. Can be called any number of times.
+    /// The process's exit status, or 128 plus the number of the signal that ended it. Can be called any number of times.
     func wait() async throws -> Int32 { try await ended.value() }
 
     /// The next bytes of an output; suspends while there are none.

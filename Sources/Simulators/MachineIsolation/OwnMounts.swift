@@ -6,8 +6,8 @@ package import LinuxIO
 package enum OwnMounts {
     /// Makes the copy of the parent's mounts a machine's own: `/run` is `runDirectory`, `/proc` shows its processes.
     ///
-    /// Nothing that is mounted from here on is seen outside, and the other way round. The working directory stays
-    /// where it is, also below what was `/run`.
+    /// Later mounts are not visible outside, and later mounts outside are not visible here. The working directory stays
+    /// the same, also below the former `/run`.
     /// - Throws: ``SystemCallError``; without having done anything unless this is the first process of its namespace,
     ///   for otherwise the mounts would not be its own.
     package static func begin(runDirectory: String, hostName: String) throws(SystemCallError) {

@@ -7,7 +7,7 @@ struct AddressPlan: Equatable, Sendable {
     enum Pool: Equatable, Sendable {
         /// 127.16.0.1 to 127.239.255.254, except those that end in 0 or 255.
         case loopback
-        /// Those of a subnet, except the ones that no host can have.
+        /// The addresses of a subnet that a host can have.
         case subnet(NetPrefix)
 
         var capacity: UInt32 {

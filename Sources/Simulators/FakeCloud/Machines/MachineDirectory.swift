@@ -31,8 +31,8 @@ package struct MachineDirectory: Hashable, Sendable {
 
     /// The descriptor number under which every process of the VM has its `power` file open.
     ///
-    /// By it the processes of a VM are found, whatever their parents are. It is high so that it does not collide with
-    /// the redirections of a shell script.
+    /// The fake finds the processes of a VM by this descriptor, also when their parents have ended. The number is high, so
+    /// that a shell script does not use it for a redirection.
     package static let powerDescriptor: Int32 = 200
 
     /// The largest file that is read back.

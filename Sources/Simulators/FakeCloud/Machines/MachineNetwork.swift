@@ -1,8 +1,8 @@
 /// How fake VMs are reached and isolated.
 public enum MachineNetwork: Equatable, Sendable {
-    /// Each is a host with interfaces, mounts and processes of its own, behind this interface of this machine.
+    /// Each VM is a host with interfaces, mounts and processes of its own, behind this interface of this machine.
     case hosts(interface: String)
-    /// Each has a loopback address of this machine and no isolation, for this reason.
+    /// Each VM has a loopback address of this machine and no isolation, for this reason.
     case loopback(reason: String)
 }
 

@@ -7,7 +7,7 @@ package struct MachineRecord: Equatable, Sendable {
     package var spec: MachineSpec
     /// What the machine has of its own.
     package var kind: MachineKind
-    /// Its address in 127.0.0.0/8 or in the bridge's subnet; no other machine has the same.
+    /// The machine's address in 127.0.0.0/8 or in the bridge's subnet; no other machine has the same.
     package var address: String
     /// The TCP port of its forwarder.
     package var port: UInt16

@@ -23,6 +23,7 @@ package struct AzureScenario: Equatable, Sendable {
         /// Until the operation fails if the guest is not up.
         package var provisioningLimit = Duration.seconds(1200)
 
+        /// Delays of zero; the guest has 20 minutes.
         package init() {}
     }
 
@@ -35,6 +36,7 @@ package struct AzureScenario: Equatable, Sendable {
         /// Whether clients use the time scale of the buckets, so that `Retry-After` is in that scale.
         package var clientsAreScaled = false
 
+        /// Azure's limits in real time.
         package init() {}
     }
 

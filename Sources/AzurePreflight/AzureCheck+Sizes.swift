@@ -10,7 +10,8 @@ extension AzureCheck {
             query: [(name: "$filter", value: "location eq '\(options.region)'")])
         let catalog = try Self.read { () throws(JSONError) in try SizeCatalog(nodes, in: options.region) }
         var names = [options.instanceSize]
-        for name in options.instanceSizes where !names.contains(where: { $0.lowercased() == name.lowercased() }) {
+        for name in options.choosesSizes ? [] : options.instanceSizes
+        where !names.contains(where: { $0.lowercased() == name.lowercased() }) {
             names.append(name)
         }
         let findings = names.enumerated().flatMap { check($1, isDefault: $0 == 0, in: catalog) }

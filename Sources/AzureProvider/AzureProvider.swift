@@ -88,10 +88,26 @@ public final class AzureProvider: CloudProvider {
         }
     }
 
-    /// Refuses an image that is not permitted.
+    /// Refuses an image that is not permitted, and a required technology that no size has, as far as the sizes are known.
     public func check(_ requirements: Requirements) throws(ProviderError) {
-        guard let fault = ImageChoice(context.options).fault(requirements) else { return }
+        let context = context
+        guard let fault = ImageChoice(context.options).fault(requirements) ?? teeFault(requirements, context) else {
+            return
+        }
         throw ProviderError(.rejected, .giveUp, during: "check what the pod asks for", fault)
+    }
+
+    private func teeFault(_ wanted: Requirements, _ context: AzureContext) -> String? {
+        guard wanted.tees ?? context.options.acceptedTEEs != nil else { return nil }
+        let catalog = context.sizes.known
+        // StartVM refuses it when the sizes have been read.
+        if catalog == nil, SizeChoice.needsCatalog(wanted) || context.options.choosesSizes { return nil }
+        do throws(SizeChoice.Refusal) {
+            _ = try SizeChoice(context.options, catalog).sizes(for: wanted)
+            return nil
+        } catch {
+            return error.description
+        }
     }
 
     /// Begins to create the sandbox's VM, or to find it, in the first size and zone where Azure can start it.

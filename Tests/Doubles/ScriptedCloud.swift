@@ -21,6 +21,8 @@ package final class ScriptedCloud: CloudProvider {
     package let calls = CallCounter<Call>()
     /// Errors of `provisioning` after which the VM is replaced, instead of the creation's failure.
     package let replacing = Lock<Set<ProviderError.Code>>([])
+    /// The events that a creation reports before it does anything, one after the other.
+    package let announced = Lock<[CreationEvent]>([])
     /// What its calls do, instead of what they are asked.
     package let creation = Script([], whenCancelled: ProviderError.gaveUp)
     package let provisioning = Script([], whenCancelled: ProviderError.gaveUp)
@@ -118,6 +120,7 @@ private final class ScriptedCreation: InstanceCreation {
     }
 
     func next() async -> CreationEvent {
+        if let event = cloud.announced.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) { return event }
         do throws(ProviderError) {
             switch stage.withLock({ $0 }) {
             case .new:

@@ -17,6 +17,8 @@ package final class ScriptedConnector: PodConnector {
 
     private let state = Lock((ready: Set<SandboxID>(), connected: Set<SandboxID>(), kept: Set<SandboxID>()))
     package let calls = CallCounter<Call>()
+    /// The requests that were prepared, in order.
+    package let requests = Lock<[SandboxRequest]>([])
     /// What its calls do, instead of what they are asked.
     package let preparation = Script([], whenCancelled: ConnectorError.gaveUp)
     package let document = Script([], whenCancelled: ConnectorError.gaveUp)
@@ -55,6 +57,7 @@ package final class ScriptedConnector: PodConnector {
         _ request: SandboxRequest, in directory: String, vmName: InstanceID
     ) async throws(ConnectorError) -> PreparedPod {
         calls.count(.prepare)
+        requests.withLock { $0.append(request) }
         return try await preparation.play {
             state.withLock { state in
                 state.ready.insert(request.id)

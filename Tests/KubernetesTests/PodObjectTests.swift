@@ -59,23 +59,31 @@ struct PodObjectTests {
     @Test("a start is shown by Normal events on the pod, a failure by a Warning with Azure's words")
     func events() async throws {
         try await ObserverRig.run { rig in
-            let instance = Instance(id: rig.pod.vm, addresses: ["10.0.0.4"], place: "Standard_DC2es_v6 in zone 2")
+            let place = InstancePlace(size: "Standard_DC2es_v6", zone: "2", tee: .tdx)
+            let instance = Instance(id: rig.pod.vm, addresses: ["10.0.0.4"], place: place)
             let steps: [LifecycleEvent] = [
-                .preparing, .requested, .replaced(Self.quota), .addressKnown(instance), .running(.seconds(21)),
-                .deleted,
+                .preparing, .detailMissing("no right"), .requested,
+                .placed(place, because: "the pod's spec needs 2 vCPUs"),
+                .refused(RefusedTry(place: place, code: "SkuNotAvailable", detail: "SkuNotAvailable: none", next: nil)),
+                .replaced(Self.quota), .addressKnown(instance), .running(.seconds(21)), .deleted,
             ]
             for event in steps { rig.observer.observe(event, of: rig.pod) }
             rig.observer.observe(.startFailed(LifecycleError(.internal, "\(Self.quota)")), of: rig.pod)
-            let events = try await rig.events(6)
+            let events = try await rig.events(8)
             let uid = rig.fake.cluster.objects("pods")[0]["metadata"]?["uid"]
             #expect(events.allSatisfy { $0["regarding"]?["uid"] == uid && $0["regarding"]?["name"] == "web" })
             let types = Dictionary(events.map { ($0["reason"] ?? "", $0["type"] ?? "") }.map { ("\($0)", $1) }) { $1 }
-            #expect(types.count == 6)
+            #expect(types.count == 8)
             #expect(types.values.count { $0 == "Warning" } == 1)
             let failure = try #require(events.first { $0["type"] == "Warning" }?["note"]?.stringValue)
             #expect(failure.contains("QuotaExceeded") && failure.contains("request id 42"))
             #expect(failure.utf8.count <= 1024)
-            #expect(events.contains { $0["note"]?.stringValue?.contains("Standard_DC2es_v6 in zone 2") == true })
+            let notes = events.compactMap { $0["note"]?.stringValue }
+            for words in [
+                "of size Standard_DC2es_v6 in zone 2 (tdx) for sandbox 0123456789abcdef0123: the pod's spec needs 2 vCPUs",
+                "was refused as Standard_DC2es_v6 in zone 2 (tdx), no other size or zone is left to try: SkuNotAvailable",
+                "(Standard_DC2es_v6 in zone 2 (tdx)) has the address 10.0.0.4", "no right",
+            ] { #expect(notes.contains { $0.contains(words) }, "\(words): \(notes)") }
             #expect(rig.features.missing.isEmpty)
         }
     }

@@ -22,13 +22,15 @@ struct Node: Sendable {
         lifetime: ProcessLifetime = ProcessLifetime(),
         logger: Logger = .silent, name: String = "node-1", cluster: String = "test",
         orphanGraceTime: Duration = .seconds(600), abandonedTimeout: Duration = .seconds(60),
-        deletionsAtOnce: Int = 16, callersSurvive: Bool = false, observer: any LifecycleObserver = NoObserver()
+        deletionsAtOnce: Int = 16, callersSurvive: Bool = false, observer: any LifecycleObserver = NoObserver(),
+        details: any PodDetailsSource = NoDetails()
     ) {
         self.store = store
         self.cloud = cloud
         supervisor = SandboxSupervisor(
             store: CrashingStore(store, during: lifetime), provider: CrashingCloud(cloud, during: lifetime),
-            connector: connector, namespaces: namespaces, observer: observer, clock: clock, logger: logger,
+            connector: connector, namespaces: namespaces, observer: observer, details: details, clock: clock,
+            logger: logger,
             metrics: metrics,
             options: .init(
                 node: name, cluster: cluster, tags: ["team": "blue"], orphanGraceTime: orphanGraceTime,

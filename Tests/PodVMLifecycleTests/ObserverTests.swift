@@ -23,7 +23,10 @@ private final class Witness: LifecycleObserver {
         switch event {
         case .preparing: "preparing"
         case .preparationFailed: "preparation failed"
+        case .detailMissing(let reason): "missing: \(reason)"
         case .requested: "requested"
+        case .placed(let place, let reason): "placed: \(place), \(reason)"
+        case .refused(let refused): "refused: \(refused.code)"
         case .addressKnown: "address"
         case .replaced: "replaced"
         case .running: "running"
@@ -36,6 +39,32 @@ private final class Witness: LifecycleObserver {
 
 @Suite("An observer of the lifecycle")
 struct ObserverTests {
+    @Test("is told of each place that is tried or refused, and of each detail of the pod that is missing")
+    func places() async throws {
+        let cloud = ScriptedCloud()
+        let (first, second) = (InstancePlace(size: "S", zone: "1", tee: .tdx), InstancePlace(size: "S", zone: "2"))
+        cloud.announced.withLock {
+            $0 = [
+                .trying(first),
+                .refused(RefusedTry(place: first, code: "SkuNotAvailable", detail: "none", next: second)),
+                .trying(second),
+            ]
+        }
+        let witness = Witness { cloud.machines.count }
+        let node = Node(cloud: cloud, observer: witness, details: FixedDetails { $0.remarks = ["no secret"] })
+        try await node.run { supervisor in
+            _ = try await supervisor.create(request("a"))
+            try await supervisor.start(request("a").id)
+        }
+        #expect(
+            witness.words == [
+                "preparing", "missing: no secret", "will create, with 0 VMs", "requested",
+                "placed: S in zone 1 (tdx), the pod asks for no size, so it gets the default",
+                "refused: SkuNotAvailable",
+                "placed: S in zone 2, the pod asks for no size, so it gets the default", "address", "running",
+            ])
+    }
+
     @Test("is told of each step in order, before the VM is asked for and after it is gone")
     func good() async throws {
         let cloud = ScriptedCloud()

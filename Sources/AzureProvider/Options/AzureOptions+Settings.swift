@@ -1,4 +1,5 @@
 public import Configuration
+internal import PodVMLifecycle
 internal import Telemetry
 
 extension AzureOptions {
@@ -98,7 +99,15 @@ extension AzureOptions {
             "instance-sizes", environment: "AZURE_INSTANCE_SIZES", \.instanceSizes, .list("SIZE,..."),
             """
             Sizes that a pod may ask for, instead of only -instance-size; also the sizes to try, in this order, when Azure \
-            cannot provide a size.
+            cannot provide a size. auto: every size of the region for confidential VMs of the accepted TEE; without \
+            -accepted-tees and a requirement of the pod, that is the TEE of -instance-size.
+            """
+        ),
+        Setting(
+            "accepted-tees", environment: "ACCEPTED_TEES", \.acceptedTEEs, .tees,
+            """
+            The technologies that protect the memory of pod VMs: tdx, snp, or both. A size with another technology is never \
+            used, and a pod can only narrow this list. Without it, the size decides.
             """
         ),
         Setting(
@@ -145,6 +154,19 @@ extension AzureOptions {
             """
         ),
     ]
+}
+
+extension ValueFormat where Value == Set<TEE>? {
+    /// Technologies by their names.
+    fileprivate static var tees: Self {
+        Self(
+            placeholder: "TEE,...",
+            parse: { text throws(ValueError) in
+                if text.isEmpty { return nil }
+                guard let tees = TEE.set(text) else { throw ValueError(expected: "tdx, snp or both, such as tdx,snp") }
+                return tees
+            }, show: { $0?.map(\.rawValue).sorted().joined(separator: ",") ?? "" })
+    }
 }
 
 extension ValueFormat where Value == AzureCloud {

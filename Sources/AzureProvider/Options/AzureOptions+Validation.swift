@@ -1,4 +1,5 @@
 internal import Configuration
+internal import PodVMLifecycle
 internal import Telemetry
 
 extension AzureOptions {
@@ -33,8 +34,18 @@ extension AzureOptions {
         if !isConfidential, hasSecureBoot {
             warnings.append("\(Self.name("enable-secure-boot")) has no effect with -disable-cvm")
         }
+        if let accepted = acceptedTEEs, isConfidential, !choosesSizes,
+            !([instanceSize] + instanceSizes).contains(where: { accepted.contains(VMSize(name: $0.trimmed).tee) })
+        {
+            warnings.append(
+                "\(Self.name("accepted-tees")) is \(accepted.text), and by their names no configured size has that technology"
+            )
+        }
         return warnings
     }
+
+    /// Whether ``instanceSizes`` is `auto`.
+    package var choosesSizes: Bool { instanceSizes.count == 1 && instanceSizes[0].trimmed.lowercased() == "auto" }
 
     /// The names of the settings for account and credential that have a value: `-region (AZURE_REGION)`.
     public var accountSettings: [String] {
@@ -115,6 +126,21 @@ extension AzureOptions {
     }
 
     private var combinations: [String] {
+        var problems = diskProblems
+        if instanceSizes.count > 1, instanceSizes.contains(where: { $0.trimmed.lowercased() == "auto" }) {
+            problems.append("\(Self.name("instance-sizes")) has auto beside sizes: give auto alone, or sizes")
+        }
+        if !isConfidential, let accepted = acceptedTEEs {
+            problems.append(
+                """
+                \(Self.name("accepted-tees")) is \(accepted.text), but with \(Self.name("disable-cvm")) no VM has such a \
+                technology: unset one of them
+                """)
+        }
+        return problems
+    }
+
+    private var diskProblems: [String] {
         guard isConfidential, diskEncryption == .diskWithVMGuestState, !hasSecureBoot else { return [] }
         return [
             """

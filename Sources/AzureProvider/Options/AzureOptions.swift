@@ -1,3 +1,4 @@
+public import PodVMLifecycle
 public import Telemetry
 
 /// The settings of the Azure provider.
@@ -46,8 +47,11 @@ public struct AzureOptions: Sendable {
     // The properties of pod VMs.
     /// The VM size of pods whose annotations ask for no other, such as `Standard_DC2as_v5`.
     public var instanceSize = "Standard_DC2as_v5"
-    /// The sizes that annotations may choose, and that are tried in this order when ``instanceSize`` is not available.
+    /// The sizes that annotations may choose, and that are tried in this order when ``instanceSize`` is not available. Only
+    /// `auto`: every size of the region that a pod VM can have.
     public var instanceSizes: [String] = []
+    /// The technologies that this node accepts for pod VMs; nil: the size decides.
+    public var acceptedTEEs: Set<TEE>?
     /// The id of the VM image: an ARM id, or the id of an image in a community or shared gallery.
     public var imageID = ""
     /// The images that annotations may name in addition to ``imageID``.

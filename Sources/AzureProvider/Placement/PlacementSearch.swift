@@ -73,6 +73,13 @@ struct PlacementSearch: Sendable {
     }
 }
 
+extension Candidate {
+    /// The place as the lifecycle names it. `isConfidential` says whether the VM is created as a confidential VM.
+    func place(isConfidential: Bool) -> InstancePlace {
+        InstancePlace(size: size.name, zone: zone, tee: isConfidential ? size.tee : TEE.none)
+    }
+}
+
 extension PlacementSearch {
     /// The error that ends the search, with all tries.
     func error(during operation: String) -> ProviderError {

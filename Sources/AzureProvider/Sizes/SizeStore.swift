@@ -31,6 +31,9 @@ final class SizeStore: Sendable {
         }
     }
 
+    /// The sizes of any age, if they have been read.
+    var known: SizeCatalog? { state.withLock { $0.catalog } }
+
     /// The sizes of any age. Waits only when there is no list yet.
     func catalog() async throws(ARMError) -> SizeCatalog {
         if let catalog = state.withLock({ $0.catalog }) { return catalog }

@@ -1,4 +1,5 @@
 package import JSON
+package import PodVMLifecycle
 
 /// A VM size, as the resource SKUs of one region describe it.
 package struct VMSize: Hashable, Sendable {
@@ -117,16 +118,6 @@ extension VMSize {
     package static func isSmaller(_ one: VMSize, _ other: VMSize) -> Bool {
         (one.vcpus, one.memoryMiB, one.gpus, one.name) < (other.vcpus, other.memoryMiB, other.gpus, other.name)
     }
-}
-
-/// The technology that protects a VM's memory from the cloud (trusted execution environment).
-package enum TEE: String, Sendable {
-    /// Intel Trust Domain Extensions.
-    case tdx
-    /// AMD Secure Encrypted Virtualization with Secure Nested Paging.
-    case snp
-    /// No known technology protects the memory.
-    case none
 }
 
 extension VMSize {

@@ -5,15 +5,17 @@ internal import Telemetry
 
 /// The creation of one VM: the search for a size and a zone where Azure can start it, and the watch over the VM there.
 ///
-///     new ──> searching ──addressKnown──> provisioning ──provisioned──> running
-///                 ^                            │
-///                 └────────── replaced ────────┘          each of them may end with `failed`
+///     new ──> searching ──trying──> requesting ──addressKnown──> provisioning ──provisioned──> running
+///              ^  ^                     │                            │
+///              │  └───── refused ───────┘                            │
+///              └────────────────────── replaced ─────────────────────┘          each of them may end with `failed`
 ///
 /// ``PlacementSearch`` limits the tries, whether a try fails before or after its address is known.
 final class VMCreation: InstanceCreation {
     private enum State {
         case new
         case searching(PlacementSearch)
+        case requesting(PlacementSearch, at: Candidate)
         case provisioning(PlacementSearch, at: Candidate)
         case running
         case ended(ProviderError)
@@ -55,8 +57,9 @@ final class VMCreation: InstanceCreation {
         switch state {
         case .new:
             try check()
-            return try await search(try await placement())
-        case .searching(let placement): return try await search(placement)
+            return try announce(try await placement())
+        case .searching(let placement): return try announce(placement)
+        case .requesting(let placement, let candidate): return try await request(placement, candidate)
         case .provisioning(let placement, let candidate):
             do throws(CreationFailure) {
                 try await ProvisionWatch(context: context, id: id).run()
@@ -73,12 +76,24 @@ final class VMCreation: InstanceCreation {
         }
     }
 
-    /// Tries one candidate after another until a VM has an address.
-    private func search(_ begun: PlacementSearch) async throws(ProviderError) -> (CreationEvent, State) {
+    /// Says where the VM is tried next.
+    private func announce(_ placement: PlacementSearch) throws(ProviderError) -> (CreationEvent, State) {
+        guard let candidate = placement.next else { throw placement.error(during: operation) }
+        return (.trying(place(of: candidate)), .requesting(placement, at: candidate))
+    }
+
+    private func place(of candidate: Candidate) -> InstancePlace {
+        candidate.place(isConfidential: context.options.isConfidential)
+    }
+
+    /// Asks for the VM in one place, until it has an address there.
+    private func request(
+        _ begun: PlacementSearch, _ candidate: Candidate
+    ) async throws(ProviderError) -> (CreationEvent, State) {
         var placement = begun
         // A failed VM of an earlier try is deleted once; a VM that exists after that is an error.
         var hasCleared = false
-        while let candidate = placement.next {
+        while true {
             do throws(CreationFailure) {
                 if context.vms[id]?.hasFailed == true { try await clear(after: placement) }
                 let attempt = CreationAttempt(
@@ -86,7 +101,7 @@ final class VMCreation: InstanceCreation {
                     preferred: placement.preferred)
                 let addresses = try await attempt.run()
                 let instance = Instance(
-                    id: id, addresses: addresses, vmID: context.vms[id]?.vmID, place: "\(candidate)")
+                    id: id, addresses: addresses, vmID: context.vms[id]?.vmID, place: place(of: candidate))
                 return (.addressKnown(instance), .provisioning(placement, at: candidate))
             } catch {
                 switch error {
@@ -100,11 +115,21 @@ final class VMCreation: InstanceCreation {
                 case .final(let error): throw error
                 case .azure(let fault):
                     if fault.kind == .cancelled { throw ProviderError(fault, during: operation) }
-                    note(fault, of: candidate, &placement)
+                    return refused(&placement, candidate, fault)
                 }
             }
         }
-        throw placement.error(during: operation)
+    }
+
+    /// Notes a place that Azure refused. Without another place, the next event is the failure.
+    private func refused(
+        _ placement: inout PlacementSearch, _ candidate: Candidate, _ fault: ARMError
+    ) -> (CreationEvent, State) {
+        note(fault, of: candidate, &placement)
+        let refused = RefusedTry(
+            place: place(of: candidate), code: fault.innermost?.code ?? fault.code,
+            detail: redactor.redacted(fault.detail), next: placement.next.map { place(of: $0) })
+        return (.refused(refused), .searching(placement))
     }
 
     /// Handles a VM that had an address and will never run: tries another place, if there is one.
@@ -155,6 +180,14 @@ final class VMCreation: InstanceCreation {
             sizes = try SizeChoice(context.options, catalog).sizes(for: spec.requirements)
         } catch {
             throw ProviderError(.rejected, .giveUp, during: operation, "\(error)")
+        }
+        if spec.requirements.origin == .podSpec, let first = sizes.first, first.vcpus > 0,
+            !first.fits(
+                vcpus: spec.requirements.vcpus, memoryMiB: spec.requirements.memoryMiB, gpus: spec.requirements.gpus)
+        {
+            log.warning(
+                "The only size is smaller than the pod's spec asks for; name larger sizes with -instance-sizes",
+                [LogField("size", first.name), LogField("wanted", spec.requirements.reason)])
         }
         let candidates = Candidate.all(sizes, zones: context.options.zones)
         guard !candidates.isEmpty else {

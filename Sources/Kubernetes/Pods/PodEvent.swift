@@ -21,8 +21,19 @@ package struct PodEvent: Hashable, Sendable {
         case .preparing: return nil
         case .preparationFailed(let error):
             self.init(error, "PodVMNotPrepared", "Prepare")
-        case .requested:
-            self.init(false, "PodVMRequested", "Create", "Requested VM \(pod.vm) for sandbox \(pod.sandbox)")
+        // The pod starts nevertheless.
+        case .detailMissing(let reason): self.init(false, "PodVMDetailMissing", "Prepare", reason)
+        // The place follows.
+        case .requested: return nil
+        case .placed(let place, let reason):
+            self.init(
+                false, "PodVMRequested", "Create",
+                "Requested VM \(pod.vm) of size \(place) for sandbox \(pod.sandbox): \(reason)")
+        case .refused(let refused):
+            let next = refused.next.map { "trying \($0) next" } ?? "no other size or zone is left to try"
+            self.init(
+                false, "PodVMRefused", "Create",
+                "VM \(pod.vm) was refused as \(refused.place), \(next): \(refused.detail)")
         case .addressKnown(let instance):
             let address = instance.addresses.first ?? "none"
             let place = instance.place.map { " (\($0))" } ?? ""

@@ -44,11 +44,11 @@ public struct Instance: Hashable, Sendable {
     public let addresses: [String]
     /// The cloud's own identifier of this VM: see ``ListedInstance/vmID``. Nil until it is known.
     public let vmID: String?
-    /// The size and the zone in words, for people; nil when the cloud does not say. It is not recorded.
-    public let place: String?
+    /// The size, the zone and the technology; nil when the cloud does not say. The record has them outside the state.
+    public let place: InstancePlace?
 
     /// A VM with its addresses.
-    public init(id: InstanceID, addresses: [String], vmID: String? = nil, place: String? = nil) {
+    public init(id: InstanceID, addresses: [String], vmID: String? = nil, place: InstancePlace? = nil) {
         self.place = place
         self.id = id
         self.addresses = addresses

@@ -15,6 +15,10 @@ public protocol InstanceCreation: Sendable {
 
 /// An event in the creation of a VM.
 public enum CreationEvent: Sendable {
+    /// The provider is about to ask for the VM in this place.
+    case trying(InstancePlace)
+    /// The cloud refused the VM before it had an address, and the provider tries another place.
+    case refused(RefusedTry)
     /// The VM has these addresses. Its guest may still be booting, and the cloud's own operation may still run.
     case addressKnown(Instance)
     /// The VM whose address was known will never run, for this reason, and the provider tries another place: the next

@@ -9,11 +9,19 @@ package protocol LifecycleClock: Sendable {
     /// The wall clock, in seconds since 1970.
     var secondsSince1970: Int64 { get }
 
+    /// The wall clock, in milliseconds since 1970.
+    var millisecondsSince1970: Int64 { get }
+
     /// A number in `0..<1` that differs from one call to the next, for spreading retries in time.
     func random() -> Double
 
     /// Suspends for `duration`. Throws if the task is cancelled, or the loop ends.
     func sleep(for duration: Duration) async throws
+}
+
+extension LifecycleClock {
+    /// A clock of whole seconds.
+    package var millisecondsSince1970: Int64 { secondsSince1970 * 1000 }
 }
 
 /// The time of a loop.
@@ -27,6 +35,8 @@ package struct LoopClock: LifecycleClock {
     package var now: ContinuousClock.Instant { .now }
     /// The wall clock, in whole seconds.
     package var secondsSince1970: Int64 { WallTime.now.secondsSinceEpoch }
+    /// The wall clock, in milliseconds.
+    package var millisecondsSince1970: Int64 { WallTime.now.millisecondsSinceEpoch }
 
     /// A number in `0..<1` from the system's generator.
     package func random() -> Double { Double.random(in: 0..<1) }

@@ -42,8 +42,14 @@ public enum LifecycleEvent: Sendable {
     case preparing
     /// CreateVM failed.
     case preparationFailed(LifecycleError)
+    /// A part of what the cluster knows of the pod could not be read; the pod starts without it.
+    case detailMissing(String)
     /// The VM is requested from the cloud.
     case requested
+    /// The VM is requested in this place, for this reason.
+    case placed(InstancePlace, because: String)
+    /// The cloud refused the VM in a place before the VM had an address.
+    case refused(RefusedTry)
     /// The VM has an address.
     case addressKnown(Instance)
     /// The cloud could not provision the VM, and the provider tries another place.

@@ -56,20 +56,16 @@ struct RequestCheck {
     private var requirementsFault: String? {
         let wanted = request.requirements
         return referenceFault("machine type", wanted.machineType) ?? referenceFault("image", wanted.image)
-            ?? numberFault("vCPUs", wanted.vcpus) ?? numberFault("memory", wanted.memoryMiB)
-            ?? numberFault("GPUs", wanted.gpus)
+            ?? wanted.numberFault
     }
 
     private func referenceFault(_ what: String, _ text: String?) -> String? {
         guard let text else { return nil }
         if text.isEmpty || text.utf8.count > Self.referenceLimit || text.utf8.contains(where: { $0 < 0x20 }) {
-            return "the \(what) asked for is empty, too long or has control characters."
+            return
+                "the \(what) asked for is empty, has control characters or is too long: it has \(text.utf8.count) bytes, "
+                + "and at most \(Self.referenceLimit) are allowed."
         }
         return nil
-    }
-
-    private func numberFault(_ what: String, _ number: Int?) -> String? {
-        guard let number, number < 1 else { return nil }
-        return "\(number) \(what) were asked for; leave it out or ask for 1 or more."
     }
 }

@@ -39,7 +39,7 @@ package struct Sandbox: Sendable {
         isDurable = record.state.isSurelyDurable
     }
 
-    /// Notes the number of the pod's tunnel, or where the VM will be. The next step records it.
+    /// Notes the number of the pod's tunnel, or where the VM is tried. The next step records it.
     mutating func note(_ change: (inout SandboxRecord) -> Void) {
         let before = record
         change(&record)
@@ -53,12 +53,13 @@ package struct Sandbox: Sendable {
         isRecorded = true
     }
 
-    /// Makes a step durable, then returns its effect. If the write fails, nothing has changed.
+    /// Makes a step durable, then returns its effect. If the write fails, nothing has changed. With `time`, in milliseconds
+    /// since 1970, the record's history has the step.
     package mutating func commit(
-        _ decision: consuming Decision, in store: some RecordStore
+        _ decision: consuming Decision, in store: some RecordStore, at time: Int64? = nil
     ) async throws(RecordError) -> SandboxState.Effect {
         var next = record
-        next.state = decision.state
+        next.enter(decision.state, at: time)
         next.isOutdated = false
         if next.state != state || !isRecorded || decision.effect.needsDurableRecord && !isDurable {
             let event = next.state.survivedEvent(isFirst: !isDurable)
@@ -76,11 +77,11 @@ package struct Sandbox: Sendable {
     /// may exist. So a crash now leaves a record that owns the VM, never a VM without a record. And a full disk must
     /// not keep a VM alive: its sandbox's directory is part of what fills the disk.
     package mutating func abandon(
-        _ decision: consuming Decision, in store: some RecordStore
+        _ decision: consuming Decision, in store: some RecordStore, at time: Int64? = nil
     ) async -> (effect: SandboxState.Effect, failure: RecordError?) {
         let (next, effect) = (decision.state, decision.effect)
         do {
-            return (try await commit(Decision(next, then: effect), in: store), nil)
+            return (try await commit(Decision(next, then: effect), in: store, at: time), nil)
         } catch {
             // The record in the state that the sandbox keeps stays as it is.
             if next == state { return (effect, error) }
@@ -89,10 +90,26 @@ package struct Sandbox: Sendable {
             case .preparing, .prepared, .creating, .booting, .running, .failed:
                 preconditionFailure("a step to \(next.name) must be recorded before it is taken")
             }
-            record.state = next
+            record.enter(next, at: time)
             isRecorded = false
             return (effect, error)
         }
+    }
+}
+
+extension SandboxRecord {
+    /// Takes a state, and adds it to the history if it is another one.
+    fileprivate mutating func enter(_ next: SandboxState, at time: Int64?) {
+        if let time, next.name != state.name {
+            let kind = SandboxStep.Kind(rawValue: next.name)
+            var detail = ""
+            if case .failed(_, let reason) = next { detail = reason }
+            let hasPlace = kind == .booting || kind == .running
+            history.append(
+                SandboxStep(
+                    kind, at: time, place: hasPlace ? place?.description ?? "" : "", detail: detail))
+        }
+        state = next
     }
 }
 

@@ -14,6 +14,8 @@ extension SandboxRecord {
         object["vcpus"] = requirements.vcpus.map { .integer(Int64($0)) }
         object["memoryMiB"] = requirements.memoryMiB.map { .integer(Int64($0)) }
         object["gpus"] = requirements.gpus.map { .integer(Int64($0)) }
+        requirements.write(to: &object)
+        place?.write(to: &object)
         object["created"] = .integer(created)
         object["request"] = request.map(JSONValue.string)
         object["cluster"] = .string(owner.cluster)
@@ -26,6 +28,7 @@ extension SandboxRecord {
         if let addresses = state.instance?.addresses { object["addresses"] = .array(addresses.map(JSONValue.string)) }
         object["vmID"] = state.instance?.vmID.map(JSONValue.string)
         if case .failed(_, let reason) = state { object["failure"] = .string(reason) }
+        object["history"] = history.json
         object[RecordChecksum.member] = .string("")
         return RecordChecksum.sealed(JSONValue.object(object).encoded(indent: 2) + [UInt8(ascii: "\n")])
     }
@@ -69,11 +72,12 @@ extension SandboxRecord {
     }
 
     private init(_ node: JSONNode, version: Int64) throws(JSONError) {
-        let requirements = Requirements(
+        var requirements = Requirements(
             machineType: try node.optionalString("machineType"), image: try node.optionalString("image"),
             vcpus: try node.optionalInteger("vcpus").map { Int($0) },
             memoryMiB: try node.optionalInteger("memoryMiB").map { Int($0) },
             gpus: try node.optionalInteger("gpus").map { Int($0) })
+        try requirements.read(node)
         self.init(
             id: try Self.id(node), podName: try node.string("pod"), podNamespace: try node.string("namespace"),
             networkNamespacePath: try node.string("networkNamespace"), requirements: requirements,
@@ -85,6 +89,8 @@ extension SandboxRecord {
                 resourceGroup: try node.optionalString("resourceGroup") ?? ""),
             vni: try node.optionalInteger("vni").flatMap { UInt32(exactly: $0) }, state: try SandboxState(node),
             isOutdated: version < Self.version)
+        place = try InstancePlace(in: node)
+        history = try StepHistory(in: node)
     }
 
     private static func id(_ node: JSONNode) throws(JSONError) -> SandboxID {

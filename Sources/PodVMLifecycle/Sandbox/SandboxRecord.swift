@@ -7,13 +7,16 @@
 ///       "sandbox": "0a1b…", "pod": "nginx", "namespace": "default",
 ///       "networkNamespace": "/run/netns/cni-1",
 ///       "machineType": "Standard_DC2es_v6", "image": "…", "vcpus": 2, "memoryMiB": 4096, "gpus": 1,
+///       "tees": ["tdx"], "sizedBy": "pod spec", "size": "Standard_DC2es_v6", "zone": "2", "tee": "tdx",
 ///       "created": 1767225600, "request": "89abcdef01234567",
 ///       "cluster": "…", "node": "node-1", "subscription": "…", "resourceGroup": "…", "vni": 555001,
 ///       "vm": "podvm-nginx-0a1b2c3d", "state": "booting", "addresses": ["10.0.0.4"], "vmID": "…",
+///       "history": [{"step": "trying", "at": 1767225601042, "place": "Standard_DC2es_v6 in zone 2 (tdx)"}],
 ///       "checksum": "0123456789abcdef"
 ///     }
 ///
-/// Optional members without a value are left out. A record in the state `failed` has the reason in `failure`. The record
+/// Optional members without a value are left out. `history` has at most 32 steps; `size`, `zone` and `tee` are those of the
+/// last try. A record in the state `failed` has the reason in `failure`. The record
 /// never has initdata, keys or user data. Records of version 1 lack the members from `request` to `vni`, `vmID` and
 /// `checksum`; they are read, and written again as version 2.
 package struct SandboxRecord: Equatable, Sendable {
@@ -30,8 +33,8 @@ package struct SandboxRecord: Equatable, Sendable {
     package let podNamespace: String
     /// The path of the pod's network namespace on the node; empty: the pod has none.
     package let networkNamespacePath: String
-    /// What the pod asks of its VM.
-    package let requirements: Requirements
+    /// What the pod asks of its VM: by kata's request and, from the state `prepared` on, by what the cluster knows.
+    package var requirements: Requirements
     /// Seconds since 1970.
     package let created: Int64
     /// The hash of the CreateVM request; nil in a record of version 1.
@@ -44,6 +47,10 @@ package struct SandboxRecord: Equatable, Sendable {
     package var vni: UInt32?
     /// The step of the sandbox's life that was recorded last.
     package var state: SandboxState
+    /// Where the VM was tried last; nil before the first try.
+    package var place: InstancePlace?
+    /// What has happened.
+    var history = StepHistory()
     /// Whether the bytes that were read have an older version than this record will be written with.
     var isOutdated = false
 

@@ -1,3 +1,5 @@
+public import Telemetry
+
 /// The pod's requirements for its VM. A value that the pod does not set is nil.
 public struct Requirements: Hashable, Sendable {
     /// The cloud's name of a VM size (annotation `machine_type`).
@@ -10,16 +12,31 @@ public struct Requirements: Hashable, Sendable {
     public var memoryMiB: Int?
     /// Graphics processors, at least 1 (annotation `default_gpus`).
     public var gpus: Int?
+    /// The technologies that the pod accepts for its VM, at least one; nil: any that the node accepts.
+    public var tees: Set<TEE>?
+    /// The origin of the numbers.
+    public var origin = Origin.request
+
+    /// Where the required resources come from.
+    public enum Origin: String, Hashable, Sendable {
+        /// From kata's request: the pod's annotations, or kata's configuration.
+        case request
+        /// At least one of them from the containers of the pod's spec.
+        case podSpec = "pod spec"
+    }
 
     /// Describes the requirements.
     public init(
-        machineType: String? = nil, image: String? = nil, vcpus: Int? = nil, memoryMiB: Int? = nil, gpus: Int? = nil
+        machineType: String? = nil, image: String? = nil, vcpus: Int? = nil, memoryMiB: Int? = nil, gpus: Int? = nil,
+        tees: Set<TEE>? = nil, origin: Origin = .request
     ) {
         self.machineType = machineType
         self.image = image
         self.vcpus = vcpus
         self.memoryMiB = memoryMiB
         self.gpus = gpus
+        self.tees = tees
+        self.origin = origin
     }
 }
 
@@ -37,6 +54,9 @@ public struct SandboxRequest: Sendable, CustomStringConvertible {
     public var requirements: Requirements
     /// The pod's initdata, as TOML text. Only the boot document contains it: no record, no log.
     public var initdata: String?
+
+    /// auth.json for the guest. Only the boot document contains it.
+    public var registryCredentials: Secret<[UInt8]>?
 
     /// The names only: the other members may be secret.
     public var description: String { "sandbox \(id) of pod \(podNamespace)/\(podName)" }

@@ -37,11 +37,13 @@ public struct SandboxSummary: Hashable, Sendable {
     /// What is wrong, as a sentence: why the start or the last try of a deletion failed, why the VM no longer runs, or
     /// why the record cannot be read.
     public let failure: String?
+    /// Where the VM is, or was tried last.
+    public let place: InstancePlace?
 
     /// Describes a sandbox.
     public init(
         id: String, podName: String, podNamespace: String, state: State, vm: InstanceID, address: String? = nil,
-        created: Int64, failure: String? = nil
+        created: Int64, failure: String? = nil, place: InstancePlace? = nil
     ) {
         self.id = id
         self.podName = podName
@@ -51,5 +53,6 @@ public struct SandboxSummary: Hashable, Sendable {
         self.address = address
         self.created = created
         self.failure = failure
+        self.place = place
     }
 }

@@ -47,6 +47,7 @@ struct FailedCall {
         if isCancelled { return (.cancelled, "the caller hung up or its deadline passed.") }
         return switch cause {
         case let error as ProviderError: (error.lifecycleCode, "\(error). \(error.hint)")
+        case let error as LifecycleError: (error.code, error.message)
         case let error as ConnectorError: (error.lifecycleCode, "\(error)")
         case let error as RecordError:
             (error.isOutOfSpace ? .resourceExhausted : .internal, "it could not be recorded: \(error).")

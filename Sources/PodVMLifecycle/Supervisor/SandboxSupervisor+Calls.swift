@@ -42,7 +42,9 @@ extension SandboxSupervisor {
             let isCalledOff = call.ending == .stopped || call.ending == .abandoned
             let state = sandbox.state
             guard failed || isCalledOff else { return (state.isEnding, nil) }
-            let unrecorded = await sandbox.abandon(isCalledOff ? state.stop() : state.failed(), in: store).failure
+            let unrecorded = await sandbox.abandon(
+                isCalledOff ? state.stop() : state.failed(), in: store, at: clock.millisecondsSince1970
+            ).failure
             return (true, unrecorded)
         } publish: { entry in
             entry.call = nil

@@ -54,13 +54,36 @@ extension SandboxSupervisor {
     private func prepare(
         _ request: SandboxRequest, _ record: SandboxRecord, in directory: String
     ) async throws {
+        var request = request
+        let missing = try await complete(&request, of: record)
         try provider.check(request.requirements)
         let pod = try await connector.prepare(request, in: directory, vmName: record.state.vm)
         try Task.checkCancellation()
+        let requirements = request.requirements
         _ = try await decide(on: record.id) { sandbox throws(RecordError) in
-            sandbox.note { $0.vni = pod.vni }
-            _ = try await sandbox.commit(sandbox.state.prepared(), in: store)
+            sandbox.note { record in
+                record.vni = pod.vni
+                record.requirements = requirements
+                for step in missing { record.history.append(step) }
+            }
+            _ = try await sandbox.commit(sandbox.state.prepared(), in: store, at: clock.millisecondsSince1970)
         }
+    }
+
+    /// Adds what the cluster knows of the pod to kata's request. Returns a step for each detail that is missing.
+    private func complete(
+        _ request: inout SandboxRequest, of record: SandboxRecord
+    ) async throws -> [SandboxStep] {
+        let details = try await details.details(of: observed(record))
+        for remark in details.remarks {
+            logger(of: record).warning("A detail of the pod is missing", [LogField("reason", remark)])
+            note(.detailMissing(remark), of: record)
+        }
+        request.requirements = request.requirements.completed(by: details)
+        request.registryCredentials = details.registryCredentials
+        if let fault = request.requirements.numberFault { throw LifecycleError(.invalidArgument, fault) }
+        let now = clock.millisecondsSince1970
+        return details.remarks.prefix(8).map { SandboxStep(.missing, at: now, detail: $0) }
     }
 
     /// What comes of a CreateVM.
@@ -87,6 +110,8 @@ extension SandboxSupervisor {
             }
             guard case .begun = admission else { return admission }
             var sandbox = Sandbox(unrecorded: record)
+            let now = clock.millisecondsSince1970
+            sandbox.note { $0.history.append(SandboxStep(.preparing, at: now)) }
             do throws(RecordError) {
                 try await sandbox.create(in: store)
             } catch {

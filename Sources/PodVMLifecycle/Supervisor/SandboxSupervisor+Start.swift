@@ -83,7 +83,7 @@ extension SandboxSupervisor {
         }
         sandbox.note { $0.scope = provider.scope }
         do {
-            _ = try await sandbox.commit(decision, in: store)
+            _ = try await sandbox.commit(decision, in: store, at: clock.millisecondsSince1970)
         } catch {
             throw .unrecorded(error, "Sandbox \(sandbox.record.id) cannot be started")
         }
@@ -143,6 +143,8 @@ extension SandboxSupervisor {
         to event: CreationEvent, of record: SandboxRecord, _ creation: any InstanceCreation, _ timer: PhaseTimer
     ) async throws -> CreationEvent? {
         switch event {
+        case .trying(let place): await noteTry(in: place, of: record)
+        case .refused(let refused): try await recordRefusal(refused, of: record)
         case .addressKnown(let made):
             let instance = try await recordAddress(made, of: record, timer)
             return try await readiness(of: record, at: instance, creation).run()
@@ -170,12 +172,48 @@ extension SandboxSupervisor {
         return instance
     }
 
+    /// Notes where the VM is tried. The next record has it: the record of the state `creating` is enough to find the VM.
+    private func noteTry(in place: InstancePlace, of record: SandboxRecord) async {
+        let now = clock.millisecondsSince1970
+        _ = await decide(on: record.id) { sandbox in
+            sandbox.note { record in
+                record.place = place
+                record.history.append(SandboxStep(.trying, at: now, place: place.description))
+            }
+        }
+        note(.placed(place, because: record.requirements.reason), of: record)
+    }
+
+    private func recordRefusal(_ refused: RefusedTry, of record: SandboxRecord) async throws {
+        let now = clock.millisecondsSince1970
+        _ = try await decide(on: record.id) { sandbox throws(RecordError) in
+            sandbox.note {
+                $0.history.append(
+                    SandboxStep(
+                        .refused, at: now, place: refused.place.description, code: refused.code,
+                        detail: refused.detail))
+            }
+            // The state stays; only the history is written.
+            guard case .creating = sandbox.state else { return }
+            _ = try await sandbox.commit(Decision(sandbox.state, then: .nothing), in: store)
+        }
+        note(.refused(refused), of: record)
+    }
+
     private func recordReplacement(
         of record: SandboxRecord, _ error: ProviderError, _ timer: PhaseTimer
     ) async throws {
-        guard case .createInstance = try await step(record.id, { $0.replaced() }) else {
-            throw InFlightCall.Interrupted()
+        let now = clock.millisecondsSince1970
+        let effect = try await decide(on: record.id) { sandbox throws(RecordError) in
+            sandbox.note {
+                $0.history.append(
+                    SandboxStep(
+                        .replaced, at: now, place: $0.place?.description ?? "", code: error.code.description,
+                        detail: error.detail))
+            }
+            return try await sandbox.commit(sandbox.state.replaced(), in: store, at: now)
         }
+        guard case .createInstance? = effect else { throw InFlightCall.Interrupted() }
         logger(of: record).warning(
             "The cloud could not provision the VM; it is created again in another place", [LogField("error", error)])
         timer.begin(.creating)

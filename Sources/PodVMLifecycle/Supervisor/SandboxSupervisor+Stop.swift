@@ -40,7 +40,9 @@ extension SandboxSupervisor {
         var call: InFlightCall?
         let stopped = await decide(on: id) { sandbox -> (RecordError?, SandboxRecord)? in
             guard let entry = table.withLock({ $0.entries[id] }), condition(entry) else { return nil }
-            let failure = await sandbox.abandon(sandbox.state.stop(), in: store).failure
+            let failure = await sandbox.abandon(
+                sandbox.state.stop(), in: store, at: clock.millisecondsSince1970
+            ).failure
             return (failure, sandbox.record)
         } publish: { entry in
             call = entry.call
@@ -158,7 +160,9 @@ extension SandboxSupervisor {
     private func recordDeletion(of id: SandboxID) async {
         _ = await decide(on: id) { sandbox in
             // If the write fails, the old record still requests the VM's deletion, which is harmless.
-            await sandbox.abandon(sandbox.state.deleted(), in: store).effect
+            await sandbox.abandon(
+                sandbox.state.deleted(), in: store, at: clock.millisecondsSince1970
+            ).effect
         } publish: { entry in
             entry.failure = nil
             entry.endingSince = nil
@@ -171,7 +175,11 @@ extension SandboxSupervisor {
         // Under the semaphore: no call writes a record into a directory that is being removed.
         try await turn.withPermitIgnoringCancellation { () async throws(RecordError) in
             try await store.remove(id)
-            table.withLock { $0.entries[id] = nil }
+            table.withLock { table in
+                guard let entry = table.entries.removeValue(forKey: id) else { return }
+                let summary = SandboxSummary(entry, usedScope: provider.scope, abandonment: nil)
+                table.ended.add(SandboxHistory(summary, entry.sandbox.record, hasEnded: true))
+            }
         }
         count()
     }

@@ -55,6 +55,7 @@ public final class SandboxSupervisor: Sendable {
     let connector: any PodConnector
     let namespaces: any PodNamespaces
     let observer: any LifecycleObserver
+    let details: any PodDetailsSource
     let clock: any LifecycleClock
     let options: Options
     /// The time limit of ``Options/proxyTimeout`` for the VMs whose address becomes known from now on.
@@ -73,12 +74,13 @@ public final class SandboxSupervisor: Sendable {
     /// ``load()`` first.
     public convenience init(
         podsDirectory: String, provider: any CloudProvider, connector: any PodConnector,
-        observer: (any LifecycleObserver)? = nil, loop: EpollLoop,
+        observer: (any LifecycleObserver)? = nil, details: (any PodDetailsSource)? = nil, loop: EpollLoop,
         logger: Logger = .silent, metrics: Metrics = Metrics(), options: Options = Options()
     ) {
         self.init(
             store: PodsDirectory(path: podsDirectory), provider: provider, connector: connector,
-            observer: observer ?? NoObserver(), clock: LoopClock(loop: loop), logger: logger, metrics: metrics,
+            observer: observer ?? NoObserver(), details: details ?? NoDetails(), clock: LoopClock(loop: loop),
+            logger: logger, metrics: metrics,
             options: options)
     }
 
@@ -86,7 +88,7 @@ public final class SandboxSupervisor: Sendable {
     package init(
         store: any RecordStore, provider: any CloudProvider, connector: any PodConnector,
         namespaces: any PodNamespaces = KernelNamespaces(), observer: any LifecycleObserver = NoObserver(),
-        clock: any LifecycleClock, logger: Logger = .silent,
+        details: any PodDetailsSource = NoDetails(), clock: any LifecycleClock, logger: Logger = .silent,
         metrics: Metrics = Metrics(),
         options: Options = Options()
     ) {
@@ -95,6 +97,7 @@ public final class SandboxSupervisor: Sendable {
         self.connector = connector
         self.namespaces = namespaces
         self.observer = observer
+        self.details = details
         self.clock = clock
         self.logger = logger
         self.metrics = LifecycleMetrics(metrics)
@@ -161,7 +164,9 @@ public final class SandboxSupervisor: Sendable {
             let next =
                 isStopped
                 ? sandbox.state.stop() : sandbox.state.recovered(callersSurvive: self.options.callersSurviveRestart)
-            let failure = await sandbox.abandon(next, in: self.store).failure
+            let failure = await sandbox.abandon(
+                next, in: self.store, at: self.clock.millisecondsSince1970
+            ).failure
             return (isEnding: sandbox.state.isEnding, failure: failure)
         }
         guard let result else { return }
@@ -220,6 +225,19 @@ public final class SandboxSupervisor: Sendable {
             table.summaries(usedScope: provider.scope) { abandonment(of: $0, now: now) }
         }
     }
+
+    /// The histories of all sandboxes with a usable record, and of those that ended last, the oldest first.
+    public func histories() -> [SandboxHistory] {
+        let now = clock.now
+        return table.withLock { table in
+            table.ended.histories
+                + table.ordered.map { entry in
+                    let summary = SandboxSummary(
+                        entry, usedScope: provider.scope, abandonment: abandonment(of: entry, now: now))
+                    return SandboxHistory(summary, entry.sandbox.record)
+                }
+        }
+    }
 }
 
 extension SandboxSupervisor {
@@ -255,7 +273,7 @@ extension SandboxSupervisor {
         _ id: SandboxID, _ next: (SandboxState) -> Decision
     ) async throws(RecordError) -> SandboxState.Effect? {
         try await decide(on: id) { sandbox throws(RecordError) in
-            try await sandbox.commit(next(sandbox.state), in: store)
+            try await sandbox.commit(next(sandbox.state), in: store, at: clock.millisecondsSince1970)
         }
     }
 

@@ -32,6 +32,8 @@ struct SandboxTable {
     }
 
     var entries: [SandboxID: Entry] = [:]
+    /// The sandboxes that ended last.
+    var ended = EndedSandboxes()
     /// The sandboxes whose records cannot be used.
     var setAside: [SandboxID: SetAside] = [:]
     /// The sandboxes without a record whose VM was in the last list, and whose agent connection is in use.
@@ -79,12 +81,8 @@ struct SandboxTable {
     ///
     /// `abandonment` describes a sandbox that looks abandoned; nil for others.
     func summaries(usedScope: CloudScope, abandonment: (Entry) -> String?) -> [SandboxSummary] {
-        let known = entries.values.map { entry in
-            let record = entry.sandbox.record
-            let failures = [
-                entry.startFailure, entry.failure ?? record.fault(usedScope: usedScope), abandonment(entry),
-            ]
-            return SandboxSummary(record, failure: failures.compactMap(\.self).joinedSentences)
+        let known = entries.values.map {
+            SandboxSummary($0, usedScope: usedScope, abandonment: abandonment($0))
         }
         let unknown = setAside.map { SandboxSummary(unreadable: $0, $1.record, failure: $1.explanation) }
         let recordless = recordless.map { id, vm in
@@ -119,11 +117,17 @@ extension [String] {
 }
 
 extension SandboxSummary {
+    init(_ entry: SandboxTable.Entry, usedScope: CloudScope, abandonment: String?) {
+        let record = entry.sandbox.record
+        let failures = [entry.startFailure, entry.failure ?? record.fault(usedScope: usedScope), abandonment]
+        self.init(record, failure: failures.compactMap(\.self).joinedSentences)
+    }
+
     init(_ record: SandboxRecord, failure: String?) {
         self.init(
             id: record.id.rawValue, podName: record.podName, podNamespace: record.podNamespace,
             state: State(record.state), vm: record.state.vm, address: record.state.instance?.addresses.first,
-            created: record.created, failure: failure)
+            created: record.created, failure: failure, place: record.place)
     }
 
     fileprivate init(unreadable id: SandboxID, _ record: SandboxRecord?, failure: String) {

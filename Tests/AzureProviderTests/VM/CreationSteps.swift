@@ -3,16 +3,39 @@ import Testing
 
 /// The events of a creation, one by one, for tests that expect a certain one.
 extension InstanceCreation {
+    /// The next event that does not only name a place.
+    private func outcome() async -> CreationEvent {
+        while true {
+            switch await next() {
+            case .trying, .refused: continue
+            case let event: return event
+            }
+        }
+    }
+
+    /// The places that are tried and refused, in words, and the event after them.
+    func placed() async -> (words: [String], event: CreationEvent) {
+        var words: [String] = []
+        while true {
+            switch await next() {
+            case .trying(let place): words.append("trying \(place)")
+            case .refused(let refused):
+                words.append("\(refused.code) in \(refused.place), next \(refused.next?.description ?? "none")")
+            case let event: return (words, event)
+            }
+        }
+    }
+
     /// The VM, once its address is known.
     func instance() async throws -> Instance {
-        let event = await next()
+        let event = await outcome()
         if case .addressKnown(let instance) = event { return instance }
         throw unexpected(event)
     }
 
     /// Returns once the cloud has created the VM.
     func provisioned() async throws {
-        let event = await next()
+        let event = await outcome()
         if case .provisioned = event { return }
         throw unexpected(event)
     }

@@ -106,7 +106,7 @@ final class SimulatedCreation: InstanceCreation {
             case .addressKnown: stage = .created
             case .provisioned: stage = .provisioned
             case .replaced: stage = .new
-            case .failed: break
+            case .failed, .trying, .refused: break
             }
         }
         return event

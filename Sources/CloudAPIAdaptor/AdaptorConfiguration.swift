@@ -1,5 +1,7 @@
 internal import Configuration
+internal import Kubernetes
 internal import PodConnection
+internal import PodVMLifecycle
 internal import ProcessHardening
 internal import Telemetry
 
@@ -15,6 +17,7 @@ struct AdaptorConfiguration: Sendable {
     var proxyTimeout = Duration.seconds(300)
     var connection = PodConnectionSettings()
     var podLimit = 10
+    var podDetails = PodDetailsReader.Options()
     var verifiesCloudConfiguration = false
     var pauseImage = ""
     var nodeName = ""
@@ -76,6 +79,26 @@ struct AdaptorConfiguration: Sendable {
             """
             How many pod VMs the node advertises to Kubernetes, as the resource kata.peerpods.io/vm. A negative number: \
             none is advertised, and the node stays as it is.
+            """),
+        Setting(
+            "pod-details", environment: "POD_DETAILS", \.podDetails.use,
+            .choice(PodDetailsReader.Use.allCases.map { ($0.rawValue, $0) }),
+            """
+            Whether a pod's spec and annotations at the API server count for its VM: the resources of the containers for the \
+            size, and the annotation peerpod.dev/tee. use: as far as the pod can be read. require: a pod that cannot be read \
+            does not start. off: only kata's request counts.
+            """),
+        Setting(
+            "tee-runtime-classes", environment: "TEE_RUNTIME_CLASSES", \.podDetails.runtimeClasses, .tees,
+            """
+            The TEEs that pods of a RuntimeClass accept, as NAME=tdx, NAME=snp or NAME=tdx+snp. The names need \
+            -pod-details.
+            """),
+        Setting(
+            "pull-secrets", environment: "PULL_SECRETS", \.podDetails.readsPullSecrets, .bool,
+            """
+            Pass the image pull secrets of pod and ServiceAccount to the VM, for the registries of the pod's images, as \
+            auth.json.
             """),
         Setting(
             "cloud-config-verify", environment: "CLOUD_CONFIG_VERIFY", \.verifiesCloudConfiguration, .bool,
@@ -142,5 +165,29 @@ struct AdaptorConfiguration: Sendable {
     /// Settings that are allowed but probably not intended, as a sentence each.
     var warnings: [String] {
         connection.warnings + (pauseImage.isEmpty ? [] : ["-pause-image has no effect"])
+    }
+}
+
+extension ValueFormat where Value == [String: Set<TEE>] {
+    /// Technologies by the name of a RuntimeClass.
+    fileprivate static var tees: Self {
+        Self(
+            placeholder: "NAME=TEE,...",
+            parse: { text throws(ValueError) in
+                var classes: Value = [:]
+                for part in text.split(separator: ",") {
+                    let sides = part.split(separator: "=", maxSplits: 1)
+                    guard sides.count == 2, let tees = TEE.set(sides[1], separator: "+") else {
+                        throw ValueError(expected: "NAME=tdx, NAME=snp or NAME=tdx+snp, separated by commas")
+                    }
+                    classes[String(sides[0].filter { $0 != " " })] = tees
+                }
+                return classes
+            },
+            show: { classes in
+                classes.sorted { $0.key < $1.key }
+                    .map { "\($0.key)=\($0.value.map(\.rawValue).sorted().joined(separator: "+"))" }
+                    .joined(separator: ",")
+            })
     }
 }

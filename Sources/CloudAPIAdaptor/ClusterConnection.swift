@@ -18,6 +18,8 @@ struct ClusterConnection: Sendable {
     private let advertiser: NodeAdvertiser?
     /// Shows the pods' lives at the API server; nil without a cluster.
     let observer: ClusterObserver?
+    /// Reads the pods' details; nil without a cluster.
+    let details: PodDetailsReader?
     private let loop: EpollLoop
     private let logger: Logger
 
@@ -30,8 +32,8 @@ struct ClusterConnection: Sendable {
         func none(_ reason: String) -> ClusterConnection {
             logger.info("No API server of Kubernetes is used", [LogField("reason", reason)])
             return ClusterConnection(
-                features: features, client: nil, sender: nil, advertiser: nil, observer: nil, loop: loop, logger: logger
-            )
+                features: features, client: nil, sender: nil, advertiser: nil, observer: nil, details: nil, loop: loop,
+                logger: logger)
         }
         guard configuration.usesKubernetes else { return none("-kubernetes is false") }
         let access: ClusterAccess
@@ -71,9 +73,11 @@ struct ClusterConnection: Sendable {
                 client, identities, node: node, features: features, clock: clock, logger: logger, metrics: metrics),
             peerPods: PeerPodKeeper(
                 client, identities, cloudProvider: "azure", features: features, clock: clock, logger: logger))
+        let details = PodDetailsReader(
+            client, identities, node: node, options: configuration.podDetails, features: features, clock: clock)
         return ClusterConnection(
-            features: features, client: client, sender: sender, advertiser: advertiser, observer: observer, loop: loop,
-            logger: logger)
+            features: features, client: client, sender: sender, advertiser: advertiser, observer: observer,
+            details: details, loop: loop, logger: logger)
     }
 
     /// Runs the connection while `body` runs.

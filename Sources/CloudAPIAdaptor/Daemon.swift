@@ -143,7 +143,7 @@ struct Daemon: Sendable {
             options: options, network: network, tunnels: gateway, on: loop, logger: logger)
         let supervisor = SandboxSupervisor(
             podsDirectory: configuration.podsDirectory, provider: cloud.provider, connector: connector,
-            observer: parts.kubernetes.observer, loop: loop,
+            observer: parts.kubernetes.observer, details: parts.kubernetes.details, loop: loop,
             logger: logger, metrics: metrics,
             options: .init(
                 proxyTimeout: configuration.proxyTimeout, node: nodeName, cluster: parts.cluster.value,

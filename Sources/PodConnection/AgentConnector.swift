@@ -102,6 +102,7 @@ package struct AgentConnector: PodConnector {
         let keys = try options.security.makeKeys(vmName: vmName.rawValue, for: &document)
         var userData = UserData(document)
         userData.initdata = try request.initdata.map { try Initdata(text: Array($0.utf8)) } ?? options.initdata
+        userData.registryCredentials = request.registryCredentials?.reveal()
         userData.wantsScratchSpace = options.wantsScratchSpace
         try files.write(userData: try userData.encoded())
         try files.write(keys)

@@ -33,8 +33,8 @@ struct ObjectTests {
             ).members)
         #expect(pod.serviceAccount == "default")
         #expect(pod.imagePullSecrets == ["s"])
-        #expect(pod.containers[0].limits["cpu"]?.roundedUp == 2)
-        #expect(pod.containers[0].requests["cpu"]?.roundedUp == 1)
+        #expect(pod.containers[0].resources.limits["cpu"]?.roundedUp == 2)
+        #expect(pod.containers[0].resources.requests["cpu"]?.roundedUp == 1)
         #expect(pod.initContainers[0].isSidecar)
         #expect(pod.metadata.annotations == ["a": "b"])
     }

@@ -43,7 +43,7 @@ struct KubernetesFuzzer {
             _ = NodeAdvertisement(owner: "u", limit: 10).step(for: node)
         }
         if let pod = try? ClusterPod(object) {
-            for amount in pod.containers.flatMap({ $0.requests.values }) {
+            for amount in pod.containers.flatMap({ $0.resources.requests.values }) {
                 require(amount.thousandths >= 0, "a negative amount")
             }
         }

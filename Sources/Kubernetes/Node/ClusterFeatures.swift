@@ -16,6 +16,10 @@ package final class ClusterFeatures: Sendable {
         case events
         /// The PeerPod objects.
         case peerPods = "peerpods"
+        /// The pods' sizes, required technologies and images.
+        case podDetails = "pod-details"
+        /// The credentials of the pods' image registries.
+        case pullSecrets = "pull-secrets"
 
         /// The rights that it needs, as they stand in a Role.
         var rights: String {
@@ -24,6 +28,8 @@ package final class ClusterFeatures: Sendable {
             case .clusterIdentity: "namespaces: get (kube-system)"
             case .events: "events.k8s.io/events: create, patch; pods: get"
             case .peerPods: "confidentialcontainers.org/peerpods: create, patch; pods: get"
+            case .podDetails: "pods: get"
+            case .pullSecrets: "secrets, serviceaccounts: get"
             }
         }
     }

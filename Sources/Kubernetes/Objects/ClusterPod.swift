@@ -2,14 +2,27 @@ package import JSON
 
 /// A Pod object.
 package struct ClusterPod: Equatable, Sendable {
+    /// Amounts, by resource.
+    package struct Resources: Equatable, Sendable {
+        /// The requested amounts.
+        package let requests: [String: Quantity]
+        /// The limits.
+        package let limits: [String: Quantity]
+
+        /// Reads the member `resources` of a container or of a pod.
+        fileprivate init(of node: JSONNode) throws(JSONError) {
+            let resources = try node.optionalObject("resources")
+            requests = try resources?.optionalQuantities("requests") ?? [:]
+            limits = try resources?.optionalQuantities("limits") ?? [:]
+        }
+    }
+
     /// One container of the pod.
     package struct Container: Equatable, Sendable {
         /// The image, as the pod names it.
         package let image: String
-        /// The requested amounts, by resource.
-        package let requests: [String: Quantity]
-        /// The limits, by resource.
-        package let limits: [String: Quantity]
+        /// What it requests, and its limits.
+        package let resources: Resources
         /// Whether it is an init container that stays: a sidecar.
         package let isSidecar: Bool
     }
@@ -20,6 +33,8 @@ package struct ClusterPod: Equatable, Sendable {
     package let containers: [Container]
     /// The containers that run before, one after the other; a sidecar stays.
     package let initContainers: [Container]
+    /// What all containers together request, and their limits, if the pod itself names them.
+    package let resources: Resources
     /// The name of the ServiceAccount; `default` if the pod names none.
     package let serviceAccount: String
     /// The names of the secrets with which its images are pulled.
@@ -35,6 +50,7 @@ package struct ClusterPod: Equatable, Sendable {
         let spec = try object.object("spec")
         containers = try Self.containers(spec, "containers")
         initContainers = try Self.containers(spec, "initContainers")
+        resources = try Resources(of: spec)
         let account = try spec.optionalString("serviceAccountName") ?? ""
         serviceAccount = account.isEmpty ? "default" : account
         imagePullSecrets = try spec.optionalNames("imagePullSecrets")
@@ -45,12 +61,9 @@ package struct ClusterPod: Equatable, Sendable {
     private static func containers(_ spec: JSONNode, _ key: String) throws(JSONError) -> [Container] {
         var containers: [Container] = []
         for node in try spec.optionalObjects(key) ?? [] {
-            let resources = try node.optionalObject("resources")
             containers.append(
                 Container(
-                    image: try node.optionalString("image") ?? "",
-                    requests: try resources?.optionalQuantities("requests") ?? [:],
-                    limits: try resources?.optionalQuantities("limits") ?? [:],
+                    image: try node.optionalString("image") ?? "", resources: try Resources(of: node),
                     isSidecar: try node.optionalString("restartPolicy") == "Always"))
         }
         return containers

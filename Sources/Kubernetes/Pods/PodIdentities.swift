@@ -22,11 +22,16 @@ package final class PodIdentities: Sendable {
         guard let metadata = try? ObjectMetadata(of: object), !metadata.uid.isEmpty else {
             throw KubernetesError(.malformed, "get \(name)", "the pod has no UID")
         }
+        note(metadata.uid, of: pod)
+        return metadata.uid
+    }
+
+    /// Notes the UID of a pod that was read for another reason.
+    func note(_ uid: String, of pod: ObservedPod) {
         known.withLock { known in
             if known.count >= Self.limit { known = [:] }
-            known[pod.sandbox] = metadata.uid
+            known[pod.sandbox] = uid
         }
-        return metadata.uid
     }
 
     /// Forgets a pod that has ended.

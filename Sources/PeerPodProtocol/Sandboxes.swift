@@ -41,6 +41,12 @@ public struct SandboxStatus: Message {
     public var created: Int64 = 0
     /// What is wrong with the sandbox, as sentences for people; empty if nothing is.
     public var failure = ""
+    /// The VM's size, or the size that was tried last; empty if none was tried.
+    public var size = ""
+    /// The availability zone; empty if the cloud decides.
+    public var zone = ""
+    /// The technology that protects the VM's memory: `tdx`, `snp` or `none`; empty if it is not known.
+    public var tee = ""
 
     /// All fields unset.
     public init() {}
@@ -55,6 +61,9 @@ public struct SandboxStatus: Message {
         fields.string(6, &address)
         fields.integer(7, &created)
         fields.string(8, &failure)
+        fields.string(9, &size)
+        fields.string(10, &zone)
+        fields.string(11, &tee)
     }
 }
 

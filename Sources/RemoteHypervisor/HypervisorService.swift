@@ -54,6 +54,7 @@ public struct HypervisorService: Sendable {
             },
             PodVMInfo.getInfo.handled { _, request in try await service.info(request) },
             Sandboxes.list.handled { _, _ in service.list },
+            Sandboxes.history.handled { _, request in service.histories(request) },
             Sandboxes.network.handled { _, request in try await service.network(of: request.id) },
             Sandboxes.orphans.handled { _, request in try await service.orphans(request) },
             Sandboxes.collect.handled { _, request in try await service.collect(request) },
@@ -99,18 +100,7 @@ public struct HypervisorService: Sendable {
 
     private var list: SandboxList {
         .with { list in
-            list.sandboxes = supervisor.sandboxes().map { summary in
-                .with {
-                    $0.id = summary.id
-                    $0.podName = summary.podName
-                    $0.podNamespace = summary.podNamespace
-                    $0.state = summary.state.rawValue
-                    $0.vm = summary.vm.rawValue
-                    $0.address = summary.address ?? ""
-                    $0.created = summary.created
-                    $0.failure = summary.failure ?? ""
-                }
-            }
+            list.sandboxes = supervisor.sandboxes().map(SandboxStatus.init)
         }
     }
 

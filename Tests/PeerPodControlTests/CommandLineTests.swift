@@ -97,6 +97,7 @@ struct CommandLineTests {
                 $0.address = "10.0.0.4"
                 $0.created = WallTime.now.secondsSinceEpoch - 300
                 $0.failure = "Its VM no longer exists."
+                ($0.size, $0.zone, $0.tee) = ("Standard_DC2es_v6", "2", "tdx")
             }
             let server = Server(
                 Service.services(of: [
@@ -115,8 +116,8 @@ struct CommandLineTests {
         let parts = said.standard.split(separator: "[", maxSplits: 1)
         #expect(
             parts[0] == """
-                SANDBOX       STATE    POD       VM                  ADDRESS   AGE
-                0a0a0a0a0a0a  running  shop/web  podvm-web-0a0a0a0a  10.0.0.4   5m
+                SANDBOX       STATE    POD       VM                  SIZE               TEE  ADDRESS   AGE
+                0a0a0a0a0a0a  running  shop/web  podvm-web-0a0a0a0a  Standard_DC2es_v6  tdx  10.0.0.4   5m
 
                 0a0a0a0a0a0a: Its VM no longer exists.
 
@@ -137,6 +138,7 @@ struct CommandLineTests {
             SandboxStatus.with {
                 ($0.id, $0.podName, $0.podNamespace, $0.state) = (evil, evil, evil, evil)
                 ($0.vm, $0.address, $0.created, $0.failure) = (evil, evil, created, evil)
+                ($0.size, $0.zone, $0.tee) = (evil, evil, evil)
             }
         }
         for isJSON in [false, true] {

@@ -12,6 +12,13 @@ struct ProtoFileTests {
     private static let sandbox = SandboxStatus.with {
         ($0.id, $0.podName, $0.podNamespace, $0.state) = ("s1", "web", "shop", "running")
         ($0.vm, $0.address, $0.created, $0.failure) = ("podvm-web", "10.0.0.4", 7, "It failed.")
+        ($0.size, $0.zone, $0.tee) = ("DC2es", "2", "tdx")
+    }
+    private static let step = HistoryStep.with {
+        ($0.step, $0.time, $0.place, $0.code, $0.detail) = ("refused", 7, "DC2es", "SkuNotAvailable", "none left")
+    }
+    private static let history = SandboxHistoryStatus.with {
+        ($0.sandbox, $0.hasEnded, $0.sizeReason, $0.steps) = (sandbox, true, "the default", [step])
     }
     private static let orphan = OrphanStatus.with {
         ($0.kind, $0.name, $0.node, $0.podNamespace, $0.podName) = ("VM", "podvm-web", "n1", "shop", "web")
@@ -22,6 +29,7 @@ struct ProtoFileTests {
     private static let messages: [any Message] = [
         orphan, nodes, OrphanList.with { $0.orphans = [orphan] },
         CollectRequest.with { ($0.nodes, $0.orphans) = (nodes, [orphan]) },
+        step, history, HistoryRequest.with { $0.name = "web" }, SandboxHistories.with { $0.sandboxes = [history] },
         hop, sandbox, SandboxList.with { $0.sandboxes = [sandbox] }, PodNetworkRequest.with { $0.id = "s1" },
         PodNetworkStatus.with {
             ($0.namespacePath, $0.addresses, $0.vxlanID, $0.vxlanPort) = ("/run/netns/a", ["10.1.0.2/24"], 7, 4789)
@@ -84,6 +92,7 @@ struct ProtoFileTests {
         let own = [
             Self.text(of: Sandboxes.list), Self.text(of: Sandboxes.network), Self.text(of: PodVM.network),
             Self.text(of: PodVMInfo.getInfo), Self.text(of: Sandboxes.orphans), Self.text(of: Sandboxes.collect),
+            Self.text(of: Sandboxes.history),
             Self.text(of: GatewayControl.openTunnel),
             Self.text(of: GatewayControl.closeTunnel), Self.text(of: GatewayControl.list),
             Self.text(of: GatewayControl.counters), Self.text(of: GatewayControl.handOver),
@@ -133,6 +142,9 @@ struct ProtoFileTests {
         case is [TunnelStatus]: "repeated TunnelStatus"
         case is [HopStatus]: "repeated HopStatus"
         case is [SandboxStatus]: "repeated SandboxStatus"
+        case is [HistoryStep]: "repeated HistoryStep"
+        case is [SandboxHistoryStatus]: "repeated SandboxHistoryStatus"
+        case is SandboxStatus?: "SandboxStatus"
         case is [OrphanStatus]: "repeated OrphanStatus"
         case is OrphansRequest?: "OrphansRequest"
         default: nil

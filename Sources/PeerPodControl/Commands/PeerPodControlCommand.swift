@@ -20,11 +20,14 @@ public enum PeerPodControlCommand {
                 .init("status", StatusOptions.command) { options, _, _ in
                     StatusCommand(options: options, output: output).run()
                 },
+                .init("explain", ExplainOptions.command) { options, operands, _ throws(ConfigurationError) in
+                    HistoryCommand.explain(options, try onePod(operands), output).run()
+                },
+                .init("timeline", TimelineOptions.command) { options, operands, _ throws(ConfigurationError) in
+                    HistoryCommand.timeline(options, try onePod(operands), output).run()
+                },
                 .init("network", NetworkOptions.command) { options, operands, _ throws(ConfigurationError) in
-                    guard let operand = operands.first, operands.count == 1 else {
-                        throw ConfigurationError(["name one pod, as peerpodctl status lists them"])
-                    }
-                    return NetworkCommand(options: options, operand: operand, output: output).run()
+                    NetworkCommand(options: options, operand: try onePod(operands), output: output).run()
                 },
                 .init("stop", StopOptions.command) { options, operands, _ throws(ConfigurationError) in
                     if operands.isEmpty != options.stopsAll {
@@ -63,6 +66,13 @@ public enum PeerPodControlCommand {
                         """),
             ],
             usageStatus: ExitStatus.failure, output: output)
+    }
+
+    private static func onePod(_ operands: [String]) throws(ConfigurationError) -> String {
+        guard let operand = operands.first, operands.count == 1, !operand.isEmpty else {
+            throw ConfigurationError(["name one pod, as peerpodctl status lists them"])
+        }
+        return operand
     }
 
     private static func oneImage(_ operands: [String]) throws(ConfigurationError) -> String {

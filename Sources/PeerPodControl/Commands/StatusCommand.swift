@@ -82,10 +82,12 @@ struct StatusCommand: Sendable {
 
     static func table(of sandboxes: [SandboxStatus], now: WallTime) -> TextTable {
         var table = TextTable(
-            ["SANDBOX", "STATE", "POD", "VM", "ADDRESS", "AGE"], aligned: [.left, .left, .left, .left, .left, .right])
+            ["SANDBOX", "STATE", "POD", "VM", "SIZE", "TEE", "ADDRESS", "AGE"],
+            aligned: [.left, .left, .left, .left, .left, .left, .left, .right])
         for sandbox in sandboxes {
             table.add([
                 String(sandbox.id.prefix(12)), sandbox.state, "\(sandbox.podNamespace)/\(sandbox.podName)", sandbox.vm,
+                sandbox.size.isEmpty ? "-" : sandbox.size, sandbox.tee.isEmpty ? "-" : sandbox.tee,
                 sandbox.address.isEmpty ? "-" : sandbox.address,
                 ageText(of: sandbox.created, now: now),
             ])
@@ -99,7 +101,7 @@ extension SandboxStatus {
         [
             "id": .string(id), "pod": .string(podName), "namespace": .string(podNamespace), "state": .string(state),
             "vm": .string(vm), "address": .string(address), "created": .integer(created),
-            "failure": .string(failure),
+            "failure": .string(failure), "size": .string(size), "zone": .string(zone), "tee": .string(tee),
         ]
     }
 }

@@ -10,26 +10,36 @@ extension PodTimeline {
         let room = min(max(width - nameWidth - lengthWidth - 8, 10), 60)
         return entries.map { entry in
             let name = entry.phase.rawValue.padded(to: nameWidth)
-            let bar = bar(from: entry.start, length: entry.length, room: room).padded(to: room)
+            let bar = Bar(from: entry.start, length: entry.length, of: total, room: room).text.padded(to: room)
             let space = String(repeating: " ", count: lengthWidth - entry.length.text.count)
             return "\(name)  \(bar)  \(space)\(entry.length.text)"
         }
     }
 
-    /// A bar in eighths of a column; the shortest phase still shows as one eighth.
-    private func bar(from start: Duration, length: Duration, room: Int) -> String {
-        guard total > .zero else { return "" }
+}
+
+/// A bar in eighths of a column; the shortest still shows as one eighth.
+struct Bar: Sendable {
+    /// The bar, with the spaces before it.
+    let text: String
+
+    /// A bar from `start` on, in a row of `room` columns that has the length `total`.
+    init(from start: Duration, length: Duration, of total: Duration, room: Int) {
+        guard total > .zero else {
+            text = ""
+            return
+        }
         let eighths = Double(room * 8)
         let begin = min(Int(start / total * eighths) / 8, room - 1)
         let end = min(Int(((start + length) / total * eighths).rounded()), room * 8)
         let filled = max(end - begin * 8, 1)
         let rest = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][filled % 8]
-        return String(repeating: " ", count: begin) + String(repeating: "█", count: filled / 8) + rest
+        text = String(repeating: " ", count: begin) + String(repeating: "█", count: filled / 8) + rest
     }
 }
 
 extension String {
-    fileprivate func padded(to width: Int) -> String {
+    func padded(to width: Int) -> String {
         self + String(repeating: " ", count: max(0, width - count))
     }
 }

@@ -223,8 +223,8 @@ let package = Package(
         tests(
             "CloudAPIAdaptorTests",
             [
-                "CloudAPIAdaptor", "Configuration", "Doubles", "FakeAzureLauncher", "FakeCloud", "FakeKubernetes",
-                "HTTPTransport",
+                "CloudAPIAdaptor", "Configuration", "Doubles", "Encoding", "FakeAzureLauncher", "FakeCloud",
+                "FakeKubernetes", "HTTPTransport",
                 "JSON",
                 "KataProtocol", "LinuxIO", "NetworkRig", "PacketFilter", "PeerPodProtocol", "PodConnection",
                 "PodNetwork",

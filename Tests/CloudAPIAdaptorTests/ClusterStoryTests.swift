@@ -1,8 +1,10 @@
+import Encoding
 import FakeKubernetes
 import HTTPTransport
 import JSON
 import KataProtocol
 import LinuxIO
+import PeerPodProtocol
 import TLS
 import TTRPC
 import TestSupport
@@ -85,6 +87,84 @@ struct ClusterStoryTests {
                 daemon.process.signal(Signals.terminate)
                 #expect(try await daemon.process.wait() == .exited(0))
                 #expect(capacity() == nil)
+            }
+        }
+    }
+
+    /// The shim's CreateVM for a pod of that name.
+    private static func create(_ name: String, _ id: String) -> CreateVMRequest {
+        .with {
+            $0.id = id
+            $0.annotations = [
+                "io.kubernetes.cri.sandbox-name": name, "io.kubernetes.cri.sandbox-namespace": "default",
+                // What kata's Rust shim sends for every pod.
+                Annotation.vcpus: "1", Annotation.memory: "2048",
+            ]
+        }
+    }
+
+    private func add(_ name: String, _ annotations: JSONValue, to cluster: Cluster) {
+        let containers: JSONValue = [
+            ["image": "r.io/app:1", "resources": ["limits": ["cpu": "3", "memory": "5Gi"]]]
+        ]
+        cluster.api.insert(
+            [
+                "metadata": ["name": .string(name), "annotations": annotations],
+                "spec": [
+                    "nodeName": "node-1", "containers": containers, "imagePullSecrets": [["name": "registry"]],
+                ],
+            ], "pods", in: "default")
+    }
+
+    @Test("a pod's spec, required TEE and pull secrets decide about its VM, and the adaptor can say so")
+    func details() async throws {
+        let directory = try TemporaryDirectory()
+        try await onLoop(within: .seconds(200)) { loop in
+            try await withCluster(in: directory, on: loop) { cluster in
+                add("large", ["peerpod.dev/tee": "tdx"], to: cluster)
+                add("other", ["peerpod.dev/tee": "snp"], to: cluster)
+                let config = #"{"auths":{"r.io":{"username":"u","password":"p"},"q.io":{"auth":"YTpi"}}}"#
+                cluster.api.insert(
+                    [
+                        "metadata": ["name": "registry"],
+                        "data": [".dockerconfigjson": .string(Base64.encode(Array(config.utf8)))],
+                    ], "secrets", in: "default")
+                var daemon = try RunningDaemon(
+                    in: directory.path, on: loop, boots: true, arguments: ["-forwarder-port", "15174"],
+                    environment: cluster.environment.merging(
+                        ["AZURE_INSTANCE_SIZES": "auto", "ACCEPTED_TEES": "tdx"]) { $1 })
+                try await daemon.readLog(until: "\"Serving\",\"socket\"")
+                _ = try await daemon.notification()
+                let (large, other) = ("aaaa456789abcdef", "bbbb456789abcdef")
+                _ = try await daemon.call(Hypervisor.createVM, Self.create("large", large))
+                let document = try DurableFile.read("\(directory.path)/pods/\(large)/user-data", limit: 1 << 20)
+                let text = String(decoding: try #require(Base64.decode(document)), as: UTF8.self)
+                #expect(text.contains("/run/peerpod/auth.json"))
+                #expect(text.contains(#"{"auths":{"r.io":{"auth":"dTpw"}}}"#) && !text.contains("q.io"))
+                _ = try await daemon.call(Hypervisor.startVM, .with { $0.id = large })
+                let history = try await daemon.call(Sandboxes.history, .with { $0.name = "default/large" }).sandboxes
+                #expect(
+                    history.first?.sizeReason == "the pod's spec needs 3 vCPUs, 5120 MiB; the pod accepts tdx")
+                #expect(history.first?.steps.last?.step == "running")
+                let status = try #require(try await daemon.call(Sandboxes.list, Empty()).sandboxes.first)
+                #expect(status.tee == "tdx" && status.size.hasPrefix("Standard_"), "\(status)")
+                var refusal = ""
+                do {
+                    _ = try await daemon.call(Hypervisor.createVM, Self.create("other", other))
+                } catch let status as Status {
+                    refusal = status.message
+                }
+                #expect(refusal.contains("requires a VM with snp, and this node accepts only tdx"), "\(refusal)")
+                try await eventually(on: loop, "the events with size and refusal") {
+                    let notes = cluster.api.objects("events").compactMap { $0["note"]?.stringValue }
+                    return notes.contains { $0.contains(status.size) && $0.contains("3 vCPUs") }
+                        && notes.contains { $0.contains("this node accepts only tdx") }
+                }
+                for id in [large, other] { _ = try await daemon.call(Hypervisor.stopVM, .with { $0.id = id }) }
+                daemon.process.signal(Signals.terminate)
+                #expect(try await daemon.process.wait() == .exited(0))
+                try await daemon.readLog()
+                #expect(!daemon.log.contains("dTpw"))
             }
         }
     }

@@ -79,7 +79,7 @@ struct HistoryCommandTests {
                 "pod shop/web, sandbox 0a0a0a0a0a0a, VM podvm-web-0a0a0a0a, booting, since 2026-01-01T00:00:00.000Z",
                 "  size     Standard_DC4es_v6 in zone 2 (tdx)",
                 "  because  the pod's spec needs 4 vCPUs, 9000 MiB; the pod accepts tdx",
-                "  tries    1. Standard_DC4es_v6 in zone 1 (tdx): refused after 1.00 s, SkuNotAvailable: HTTP 409: "
+                "  tries    1. Standard_DC4es_v6 in zone 1 (tdx): refused after 1.00 s: HTTP 409: "
                     + "SkuNotAvailable: none in zone 1 (request id r1)",
                 "           2. Standard_DC4es_v6 in zone 2 (tdx): an address after 3.00 s",
                 "  missing  The image pull secret shop/x is skipped",

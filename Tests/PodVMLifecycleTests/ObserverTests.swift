@@ -59,9 +59,9 @@ struct ObserverTests {
         #expect(
             witness.words == [
                 "preparing", "missing: no secret", "will create, with 0 VMs", "requested",
-                "placed: S in zone 1 (tdx), the pod asks for no size, so it gets the default",
+                "placed: S in zone 1 (tdx), the pod asks for no size, so the default size comes first",
                 "refused: SkuNotAvailable",
-                "placed: S in zone 2, the pod asks for no size, so it gets the default", "address", "running",
+                "placed: S in zone 2, the pod asks for no size, so the default size comes first", "address", "running",
             ])
     }
 

@@ -212,7 +212,7 @@ struct SandboxHistoryTests {
         #expect(history.steps.count == StepHistory.limit)
         #expect(history.steps.prefix(5).map(\.time) == [0, 1, 2, 3, 972])
         #expect(history.steps.last?.time == 999)
-        #expect(history.steps.allSatisfy { $0.detail.utf8.count <= 320 && $0.place.utf8.count <= 96 })
+        #expect(history.steps.allSatisfy { $0.detail.utf8.count <= 640 && $0.place.utf8.count <= 96 })
         var record = SandboxRecord(try request("a"), vm: InstanceID(rawValue: "vm"), created: 0)
         record.history = history
         #expect(record.encoded.count <= SandboxRecord.sizeLimit)

@@ -70,7 +70,9 @@ struct ExplainReport: Sendable {
     }
 
     private static func failure(_ what: String, _ step: HistoryStep) -> String {
-        what + (step.code.isEmpty ? "" : ", \(step.code)") + (step.detail.isEmpty ? "" : ": \(step.detail)")
+        // Azure's words begin with the code.
+        let code = step.code.isEmpty || step.detail.contains(step.code) ? "" : ", \(step.code)"
+        return what + code + (step.detail.isEmpty ? "" : ": \(step.detail)")
     }
 
     private static func length(from step: HistoryStep, to time: Int64) -> String {

@@ -49,7 +49,7 @@ extension Requirements {
     public var reason: String {
         let technology = tees.map { "; the pod accepts \($0.text)" } ?? ""
         if let machineType { return "the annotation machine_type names \(machineType)" + technology }
-        guard hasNumbers else { return "the pod asks for no size, so it gets the default" + technology }
+        guard hasNumbers else { return "the pod asks for no size, so the default size comes first" + technology }
         let parts = [(vcpus, "vCPUs"), (memoryMiB, "MiB"), (gpus, "GPUs")].compactMap { number, unit in
             number.map { "\($0) \(unit)" }
         }

@@ -35,7 +35,7 @@ public struct SandboxStep: Hashable, Sendable {
     }
 
     /// The longest text of a step, in bytes.
-    static let textLimit = 320
+    static let textLimit = 640
     /// The longest name of a kind or a place, and the longest code, in bytes.
     static let nameLimit = 96
 
@@ -50,7 +50,7 @@ public struct SandboxStep: Hashable, Sendable {
     /// The reason, in the cloud's words; empty if there is none.
     public let detail: String
 
-    /// A step; long texts lose their middle, and control characters become spaces.
+    /// A step; long texts lose their middle.
     public init(_ kind: Kind, at time: Int64, place: String = "", code: String = "", detail: String = "") {
         self.kind = Kind(rawValue: kind.rawValue.cut(to: Self.nameLimit))
         self.time = time
@@ -61,10 +61,16 @@ public struct SandboxStep: Hashable, Sendable {
 }
 
 extension String {
-    /// The text with at most `limit` bytes and without control characters, which JSON writes with six bytes each. The end stays:
-    /// it has the cloud's request id.
+    /// The text with at most `limit` bytes, and without the characters that JSON writes with more bytes than they have. The end
+    /// stays: it has the cloud's request id.
     fileprivate func cut(to limit: Int) -> String {
-        let clean = unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7f ? " " : $0 }
+        let clean = unicodeScalars.map { scalar -> Unicode.Scalar in
+            switch scalar {
+            case "\"": "'"
+            case "\\": "/"
+            default: scalar.value < 0x20 || scalar.value == 0x7f ? " " : scalar
+            }
+        }
         if utf8.count <= limit { return String(String.UnicodeScalarView(clean)) }
         func part(_ scalars: some Sequence<Unicode.Scalar>, bytes: Int) -> [Unicode.Scalar] {
             var left = bytes
@@ -73,8 +79,8 @@ extension String {
                 return left >= 0
             }
         }
-        let end = part(clean.reversed(), bytes: limit / 3 - 3).reversed()
-        let kept = part(clean, bytes: limit - limit / 3) + ["…"] + end
+        let end = part(clean.reversed(), bytes: limit / 2 - 3).reversed()
+        let kept = part(clean, bytes: limit - limit / 2) + ["…"] + end
         return String(String.UnicodeScalarView(kept))
     }
 }

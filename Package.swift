@@ -129,9 +129,8 @@ let package = Package(
         module(
             "AgentProtocolForwarder",
             [
-                "AgentTunnel", "Configuration", "Encoding", "JSON", "LinuxIO", "PeerPodProtocol", "PodNetwork",
-                "PodVMBoot",
-                "ProcessHardening", "TLS", "TTRPC", "Telemetry",
+                "AgentTunnel", "Configuration", "Encoding", "JSON", "LinuxIO", "MeasuredBoot", "PeerPodProtocol",
+                "PodNetwork", "PodVMBoot", "ProcessHardening", "TLS", "TTRPC", "Telemetry",
             ]),
         module(
             "PeerPodControl",
@@ -268,8 +267,9 @@ let package = Package(
         tests(
             "AgentProtocolForwarderTests",
             [
-                "AgentProtocolForwarder", "AgentTunnel", "Configuration", "Doubles", "JSON", "KataProtocol", "LinuxIO",
-                "NetworkRig", "PeerPodProtocol", "PodNetwork", "PodVMBoot", "TLS", "TTRPC", "Telemetry", "TestSupport",
+                "AgentProtocolForwarder", "AgentTunnel", "Configuration", "Doubles", "Encoding", "JSON", "KataProtocol",
+                "LinuxIO", "MeasuredBoot", "NetworkRig", "PeerPodProtocol", "PodNetwork", "PodVMBoot", "TLS", "TTRPC",
+                "Telemetry", "TestSupport",
             ]),
         tests(
             "FakeCloudTests",

@@ -9,10 +9,13 @@ internal import Telemetry
 public enum ForwarderCommand {
     /// Serves, or runs the subcommand of the first argument. Returns the exit status.
     ///
-    /// `arguments` do not have the program's path. The status is 0 after an orderly stop. It is 1 when the program
+    /// Started under the name `process-user-data`, it provisions. `arguments` do not have the program's path. The status is 0 after an orderly stop. It is 1 when the program
     /// could not start; standard error then has a sentence with the reason.
     public static func main(arguments: [String], environment: [String: String]) -> Int32 {
         Privileges.hideMemory()
+        if Process.name == ProcessUserData.name {
+            return ProcessUserData.program(.process, dropsPrivileges: true).run(arguments, environment: environment)
+        }
         return program(output: .process, dropsPrivileges: true) { Logger(level: $0, format: $1) }
             .run(arguments, environment: environment)
     }
@@ -25,7 +28,7 @@ public enum ForwarderCommand {
         let version = "\(ForwarderOptions.command.name) \(ProjectVersion.text)\n"
         return Program(
             ForwarderOptions.command.name, version: ProjectVersion.text, summary: ForwarderOptions.command.summary,
-            entries: [ProvisionCommand.entry(output, dropsPrivileges: dropsPrivileges)],
+            entries: [ProvisionCommand.entry(output: output, dropsPrivileges: dropsPrivileges)],
             main: Program.Entry("", ForwarderOptions.command) { (options, _, environment) throws(ConfigurationError) in
                 if options.showsVersion {
                     output.standard(version)

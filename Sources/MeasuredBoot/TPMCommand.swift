@@ -32,8 +32,12 @@ public enum TPMCommand {
         command.append(big: UInt32(1))
         command.append(big: sha256)
         command.append(UInt8(3))
-        for index in 0..<3 { command.append(register / 8 == index ? 1 << UInt8(register % 8) : 0) }
-        return command
+        return command + selection(of: register)
+    }
+
+    /// The bitmap that selects one register.
+    private static func selection(of register: Int) -> [UInt8] {
+        (0..<3).map { register / 8 == $0 ? 1 << UInt8(register % 8) : 0 }
     }
 
     /// Checks the answer to ``extend(register:with:)``.
@@ -41,17 +45,17 @@ public enum TPMCommand {
     /// - Throws: ``TPMError``.
     public static func checkExtended(_ answer: [UInt8]) throws(TPMError) { _ = try body(of: answer, "PCR_Extend") }
 
-    /// The value in the answer to ``read(register:)``.
+    /// The value in the answer to ``read(register:)`` for this register.
     ///
-    /// - Throws: ``TPMError``, also when the TPM has no SHA-256 bank.
-    public static func value(in answer: [UInt8]) throws(TPMError) -> PCRValue {
+    /// - Throws: ``TPMError``, also when the TPM has no SHA-256 bank, or answers with another register.
+    public static func value(of register: Int, in answer: [UInt8]) throws(TPMError) -> PCRValue {
         let body = Bytes(try body(of: answer, "PCR_Read"))
         // An update counter, the selection (one bank with three bytes), one digest of 32 bytes.
         guard body.big(at: 4, UInt32.self) == 1, body.big(at: 8, UInt16.self) == sha256, body.slice(at: 10, 1) == [3],
-            let selected = body.slice(at: 11, 3), selected.reduce(0, { $0 + $1.nonzeroBitCount }) == 1,
-            body.big(at: 14, UInt32.self) == 1, body.big(at: 18, UInt16.self) == 32, body.count == 52,
+            body.slice(at: 11, 3).map(Array.init) == selection(of: register), body.big(at: 14, UInt32.self) == 1,
+            body.big(at: 18, UInt16.self) == 32, body.count == 52,
             let value = body.slice(at: 20, 32).flatMap({ PCRValue($0) })
-        else { throw TPMError("PCR_Read", "the answer has no value of the SHA-256 bank") }
+        else { throw TPMError("PCR_Read", "the answer has no value of PCR \(register) in the SHA-256 bank") }
         return value
     }
 

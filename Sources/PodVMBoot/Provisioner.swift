@@ -1,6 +1,10 @@
 internal import LinuxIO
 
-/// Writes the files of user data into the guest, at the paths from which its daemons read them.
+/// Writes the files of user data, and of the initdata in it, into the guest, at the paths from which its daemons read
+/// them.
+///
+/// The order is fixed: everything is checked, then the initdata is measured, then files are written. The first failure
+/// ends it.
 public struct Provisioner: Sendable {
     /// The result of provisioning.
     public struct Outcome: Equatable, Sendable {
@@ -10,37 +14,60 @@ public struct Provisioner: Sendable {
         public var skipped: [String] = []
     }
 
-    /// The directory that replaces `/run/peerpod`.
-    public let directory: String
-    /// Whether user data may contain the files that are ``GuestFile/isMeasured``.
-    public let allowsUnmeasured: Bool
+    /// What a guest's image decides. No user data can change it.
+    public struct Rules: Sendable {
+        /// Whether user data may contain the files that are ``GuestFile/isMeasured``. For guests that are not attested.
+        public var allowsUnmeasured = false
+        /// Whether user data must contain initdata.
+        public var requiresInitdata = true
+        /// The agent's policy if the initdata has none.
+        public var defaultPolicy = AgentPolicy.denyAll
 
-    /// Provisions into `/run/peerpod`, or into `directory` for a simulated guest.
-    ///
-    /// `allowsUnmeasured` is for guests whose configuration is not attested.
-    public init(directory: String = GuestFile.directory, allowsUnmeasured: Bool = false) {
-        self.directory = directory
-        self.allowsUnmeasured = allowsUnmeasured
+        /// The strict rules.
+        public init() {}
     }
 
-    /// Checks the whole of `userData` (a cloud-config, or its base64), then writes its files.
+    /// The directory that replaces `/run/peerpod`.
+    public let directory: String
+    /// What the image decides.
+    public let rules: Rules
+
+    /// Provisions into `/run/peerpod`, or into `directory` for a simulated guest.
+    public init(directory: String = GuestFile.directory, rules: Rules = Rules()) {
+        self.directory = directory
+        self.rules = rules
+    }
+
+    /// Checks the whole of `userData` (a cloud-config, or its base64), measures its initdata, then writes all files.
     ///
-    /// It writes all files or none. It writes none if ``UserDataFile`` refuses a file, or if a file's reader could not
-    /// parse the file. If a write fails, the files written before are removed. Each write is atomic. apf.json is
-    /// required, because no forwarder starts without it. It is written last, so all other files exist before it. Throws
-    /// ``BootError``.
-    public func provision(userData: [UInt8]) throws(BootError) -> Outcome {
-        let (files, skipped) = try checked(UserData.cloudConfig(in: userData))
+    /// `measure` gets the digest of the initdata, or nil if there is none; it throws if the guest may not start. It is
+    /// called once, when all checks have succeeded and before any file is written. If a write fails, the files written
+    /// before are removed. Each write is atomic. apf.json is required, because no forwarder starts without it. It is
+    /// written last, so all other files exist before it. A guest that has it is provisioned and is refused.
+    ///
+    /// - Throws: ``BootError``, or what `measure` throws.
+    public func provision(userData: [UInt8], measure: (_ digest: [UInt8]?) throws -> Void) throws -> Outcome {
+        guard !Files.exists("\(directory)/\(GuestFile.bootDocument.rawValue)") else {
+            throw BootError(
+                .notAllowed, "provisioning", "this VM is provisioned already: \(directory) has an apf.json",
+                advice: "create another VM; a VM is provisioned once, before its first program")
+        }
+        let plan = try ProvisioningPlan(UserData.cloudConfig(in: userData), rules)
+        try measure(plan.initdataDigest)
+        return Outcome(written: try write(plan.files), skipped: plan.skipped)
+    }
+
+    private func write(_ files: [ProvisioningPlan.File]) throws(BootError) -> [String] {
         do throws(SystemCallError) {
             try Files.makeDirectories(directory, mode: 0o755)
         } catch {
             throw Self.refused(error)
         }
         var written: [String] = []
-        for (file, content) in files {
-            let path = "\(directory)/\(file.rawValue)"
+        for file in files {
+            let path = "\(directory)/\(file.name)"
             do throws(SystemCallError) {
-                try DurableFile.write(content, to: path, mode: file.mode)
+                try DurableFile.write(file.content, to: path, mode: file.mode)
             } catch {
                 // A removal fails only if the file system is broken. The first error has the reason.
                 for path in written { try? DurableFile.remove(path) }
@@ -48,41 +75,7 @@ public struct Provisioner: Sendable {
             }
             written.append(path)
         }
-        return Outcome(written: written, skipped: skipped)
-    }
-
-    private func checked(
-        _ config: CloudConfig
-    ) throws(BootError) -> (files: [(file: GuestFile, content: [UInt8])], skipped: [String]) {
-        var files: [(file: GuestFile, content: [UInt8])] = []
-        var skipped: [String] = []
-        for (index, entry) in config.files.enumerated() {
-            let name = Self.name(entry.path, index)
-            switch UserDataFile(path: entry.path, allowsUnmeasured: allowsUnmeasured) {
-            case .write(let file):
-                let content = Array(entry.content.utf8)
-                try file.check(content)
-                files.append((file, content))
-            case .skip: skipped.append(name)
-            case .refuse(let reason):
-                throw BootError(
-                    .notAllowed, "user data", "it has \(name): \(reason)",
-                    advice: "check that a cloud-api-adaptor has made the VM, and check its configuration")
-            }
-        }
-        guard let document = files.firstIndex(where: { $0.file == .bootDocument }) else {
-            throw BootError(
-                .malformed, "user data", "it has no \(GuestFile.bootDocument.path)",
-                advice: "check that a cloud-api-adaptor has made the VM")
-        }
-        files.append(files.remove(at: document))
-        return (files, skipped)
-    }
-
-    /// The name of a file in messages: the path if it is short and plain, else the position in the list.
-    private static func name(_ path: String, _ index: Int) -> String {
-        let isPlain = path.utf8.count <= 128 && path.utf8.allSatisfy(\.isPlainInPath)
-        return isPlain && path.hasPrefix("/") ? path : "file \(index + 1) of write_files"
+        return written
     }
 
     private static func refused(_ error: SystemCallError) -> BootError {

@@ -168,17 +168,21 @@ struct MetadataServiceTests {
 
 @Suite("The source of user data")
 struct UserDataSourceTests {
-    @Test("is the source that the flags name, or else the configuration disk, or else Azure's metadata service")
+    @Test("is the source that the flags name, or else the configuration disk if it is allowed, or else Azure's service")
     func order() throws {
         let disk = Files.parent(of: SystemInfo.executablePath)
-        let nowhere = disk + "/nowhere"
-        #expect(
-            try UserDataSource.choose(file: "/a", endpoint: "http://1.2.3.4", configurationDisk: disk) == .file("/a"))
-        let given = try UserDataSource.choose(file: "", endpoint: "http://1.2.3.4", configurationDisk: disk)
-        #expect(given == .metadata(try MetadataEndpoint(parsing: "http://1.2.3.4:80")))
-        #expect(try UserDataSource.choose(file: "", endpoint: "", configurationDisk: disk) == .file(disk))
-        let azure = try UserDataSource.choose(file: "", endpoint: "", configurationDisk: nowhere)
-        #expect(azure == .metadata(try MetadataEndpoint(parsing: "http://169.254.169.254")))
+        func source(file: String = "", endpoint: String = "", allowsDisk: Bool = true, _ disk: String = disk) throws
+            -> UserDataSource
+        {
+            try UserDataSource.choose(
+                file: file, endpoint: endpoint, allowsDisk: allowsDisk, configurationDisk: disk)
+        }
+        let azure = UserDataSource.metadata(try MetadataEndpoint(parsing: "http://169.254.169.254"))
+        #expect(try source(file: "/a", endpoint: "http://1.2.3.4") == .file("/a"))
+        #expect(try source(endpoint: "http://1.2.3.4") == .metadata(MetadataEndpoint(parsing: "http://1.2.3.4:80")))
+        #expect(try source() == .file(disk))
+        #expect(try source(disk + "/nowhere") == azure)
+        #expect(try source(allowsDisk: false) == azure, "an attached disk does not replace the user data")
     }
 
     @Test("endpoints have a numeric address, and optionally a port and a prefix")

@@ -10,12 +10,24 @@ final class ProvisionerTests {
     init() throws { base = try Files.makeTemporaryDirectory(prefix: "/tmp/boot-") }
     deinit { try? Files.removeTree(base) }
 
+    /// Provisions a guest whose image requires no initdata, unless the test says otherwise.
+    @discardableResult
     private func provision(
-        _ files: [CloudConfig.File], allowsUnmeasured: Bool = false
+        _ files: [CloudConfig.File], allowsUnmeasured: Bool = false, requiresInitdata: Bool = false,
+        measure: ([UInt8]?) throws -> Void = { _ in }
     ) throws -> Provisioner.Outcome {
-        try Provisioner(directory: directory, allowsUnmeasured: allowsUnmeasured)
-            .provision(userData: CloudConfig(files: files).encoded())
+        var rules = Provisioner.Rules()
+        rules.allowsUnmeasured = allowsUnmeasured
+        rules.requiresInitdata = requiresInitdata
+        return try Provisioner(directory: directory, rules: rules)
+            .provision(userData: CloudConfig(files: files).encoded(), measure: measure)
     }
+
+    private func initdata(_ text: String) throws -> CloudConfig.File {
+        file("initdata", try Initdata(text: Array(text.utf8)).packed)
+    }
+
+    private static let header = "algorithm = \"sha256\"\nversion = \"0.1.0\"\n[data]\n"
 
     private func content(_ name: String) throws -> String {
         String(decoding: try DurableFile.read("\(directory)/\(name)", limit: 1 << 20), as: UTF8.self)
@@ -33,13 +45,12 @@ final class ProvisionerTests {
 
     @Test("writes all six files if user data may configure attestation: secrets only for root, apf.json last")
     func all() throws {
-        let initdata = try Initdata(text: Array("version = \"0.1.0\"\n".utf8)).packed
         let outcome = try provision(
             [
-                document, file("auth.json", #"{"auths": {"r": {"auth": "eDp5"}}}"#), file("initdata", initdata),
+                document, file("auth.json", #"{"auths": {"r": {"auth": "eDp5"}}}"#), initdata(Self.header),
                 file("aa.toml", "a = 1"), file("cdh.toml"), file("scratch-space.marker"),
             ], allowsUnmeasured: true)
-        #expect(present == GuestFile.allCases.map(\.rawValue).sorted())
+        #expect(present == (GuestFile.allCases.map(\.rawValue) + ["initdata.digest", "policy.rego"]).sorted())
         #expect(outcome.written.last == "\(directory)/apf.json")
         #expect(outcome.skipped == [])
         for file in GuestFile.allCases {
@@ -51,11 +62,23 @@ final class ProvisionerTests {
         #expect(try content("scratch-space.marker") == "")
     }
 
-    @Test("replaces existing files")
+    @Test("replaces files of the image, but provisions a guest once: a second time nothing changes")
     func again() throws {
-        _ = try provision([document, file("auth.json", #"{"auths": {}}"#)])
-        _ = try provision([document, file("auth.json", #"{"auths": {"r": {}}}"#)])
-        #expect(try content("auth.json") == #"{"auths": {"r": {}}}"# + "\n")
+        try Files.makeDirectories(directory)
+        for name in ["auth.json", "policy.rego"] {
+            try DurableFile.write(Array("the image's".utf8), to: "\(directory)/\(name)")
+        }
+        try provision([document, file("auth.json", #"{"auths": {}}"#)])
+        #expect(try content("auth.json") == #"{"auths": {}}"# + "\n")
+        #expect(try content("policy.rego") == AgentPolicy.denyAll)
+        var isMeasured = false
+        let error = #expect(throws: BootError.self) {
+            try provision([document, file("auth.json", #"{"auths": {"r": {}}}"#)]) { _ in isMeasured = true }
+        }
+        #expect(error?.code == .notAllowed)
+        #expect(error?.reason.contains("provisioned already") == true)
+        #expect(!isMeasured)
+        #expect(try content("auth.json") == #"{"auths": {}}"# + "\n")
     }
 
     @Test(
@@ -83,11 +106,11 @@ final class ProvisionerTests {
             file("agent-config.toml", "x"), document, file("later/x"), file("AA.toml", "x"), file("apf.json.d"),
             file("auth.json", #"{"auths": {}}"#),
         ])
-        #expect(outcome.written == ["\(directory)/auth.json", "\(directory)/apf.json"])
+        #expect(outcome.written == ["auth.json", "policy.rego", "apf.json"].map { "\(directory)/\($0)" })
         #expect(
             outcome.skipped
                 == ["agent-config.toml", "later/x", "AA.toml", "apf.json.d"].map { "/run/peerpod/\($0)" })
-        #expect(present == ["apf.json", "auth.json"])
+        #expect(present == ["apf.json", "auth.json", "policy.rego"])
     }
 
     @Test(
@@ -116,13 +139,18 @@ final class ProvisionerTests {
         let text =
             "#cloud-config\nwrite_files:\n- path: /run/peerpod/apf.json\n  content: '\(document.content.filter { $0 != "\n" })'\n"
             + "- path: '\(path)'\n"
-        let provisioner = Provisioner(directory: directory)
+        var rules = Provisioner.Rules()
+        rules.requiresInitdata = false
+        let provisioner = Provisioner(directory: directory, rules: rules)
+        func provision() throws -> Provisioner.Outcome {
+            try provisioner.provision(userData: Array(text.utf8)) { _ in }
+        }
         if isRefused {
-            let error = #expect(throws: BootError.self) { try provisioner.provision(userData: Array(text.utf8)) }
+            let error = #expect(throws: BootError.self) { try provision() }
             #expect(error?.reason.contains("it has file 2 of write_files: its path is relative") == true)
             #expect(error?.description.contains("S3cret") == false)
         } else {
-            #expect(try provisioner.provision(userData: Array(text.utf8)).skipped == ["file 2 of write_files"])
+            #expect(try provision().skipped == ["file 2 of write_files"])
         }
     }
 

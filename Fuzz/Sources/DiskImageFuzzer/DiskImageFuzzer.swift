@@ -23,7 +23,8 @@ struct DiskImageFuzzer {
             let disk = Input(bytes: bytes)
             _ = try? PartitionTable(of: disk)
             _ = try? VerityTree(on: disk)
-            _ = try? TPMCommand.value(in: bytes)
+            _ = try? TPMCommand.value(of: 8, in: bytes)
+            measure(bytes)
             _ = try? VirtualHardDisk.size(inFooter: bytes)
             if let volume = try? FATVolume(disk) {
                 let file = try? volume.read(["EFI", "BOOT", "BOOTX64.EFI"], limit: 1 << 20)
@@ -31,5 +32,23 @@ struct DiskImageFuzzer {
             }
             if let image = try? UnifiedKernelImage(bytes, name: "input") { _ = try? BootMeasurements(of: image) }
         }
+    }
+
+    /// A TPM that gives three parts of the input as its answers. A measurement succeeds only with the computed value.
+    private final class HostileTPM: TPMTransport {
+        var answers: [[UInt8]]
+
+        init(_ bytes: [UInt8]) {
+            let third = bytes.count / 3
+            answers = [bytes[..<third], bytes[third..<2 * third], bytes[(2 * third)...]].map(Array.init)
+        }
+
+        func answer(to command: [UInt8]) throws(TPMError) -> [UInt8] { answers.isEmpty ? [] : answers.removeFirst() }
+    }
+
+    private static func measure(_ bytes: [UInt8]) {
+        let digest = [UInt8](repeating: 7, count: 32)
+        guard let value = try? InitdataMeasurement.extend(HostileTPM(bytes), withDigest: digest) else { return }
+        require(value == (try? BootMeasurements.pcr8(initdataDigest: digest)))
     }
 }

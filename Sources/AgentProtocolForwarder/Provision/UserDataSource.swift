@@ -10,14 +10,14 @@ enum UserDataSource: Equatable, Sendable {
     /// The mount point of a configuration disk (label `cidata`).
     static let configurationDisk = "/media/cidata/user-data"
 
-    /// The source that the flags name. Without flags, the configuration disk if there is one, else Azure's metadata
-    /// service.
+    /// The source that the flags name. Without flags, the configuration disk if the image allows it and there is one,
+    /// else Azure's metadata service.
     static func choose(
-        file: String, endpoint: String, configurationDisk: String = configurationDisk
+        file: String, endpoint: String, allowsDisk: Bool, configurationDisk: String = configurationDisk
     ) throws(ConfigurationError) -> UserDataSource {
         if !file.isEmpty { return .file(file) }
         if !endpoint.isEmpty { return .metadata(try MetadataEndpoint(parsing: endpoint)) }
-        if Files.exists(configurationDisk) { return .file(configurationDisk) }
+        if allowsDisk, Files.exists(configurationDisk) { return .file(configurationDisk) }
         return .metadata(try MetadataEndpoint(parsing: MetadataEndpoint.azure))
     }
 
@@ -54,7 +54,7 @@ enum AzureMachine {
     static var advice: String {
         isHere
             ? "check that a cloud-api-adaptor has made the VM, and that no filter blocks 169.254.169.254"
-            : "this is not an Azure VM by its chassis tag: give -user-data, -imds-endpoint, or a disk at"
-                + " \(UserDataSource.configurationDisk)"
+            : "this is not an Azure VM by its chassis tag: give -user-data, -imds-endpoint, or -configuration-disk and a"
+                + " disk at \(UserDataSource.configurationDisk)"
     }
 }

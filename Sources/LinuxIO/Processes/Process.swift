@@ -8,6 +8,9 @@ public enum Process {
         exit(with: main(Array(CommandLine.arguments.dropFirst()), Environment.all))
     }
 
+    /// The name by which this process was started, without a path.
+    public static var name: String { Files.name(of: CommandLine.arguments.first ?? "") }
+
     /// The process id of this process.
     public static var id: Int32 { getpid() }
 

@@ -62,6 +62,8 @@ final class Guest: Sendable {
     private func provision() async throws {
         let arguments = [
             "provision", "-imds-endpoint", machine.spec.metadataEndpoint, "-root", layout.provisioned,
+            // What an image of a real VM decides: this machine has no TPM, and its pods need no initdata.
+            "-tpm", "none", "-require-initdata=false",
         ]
         let end = try await run(options(machine.forwarder, arguments))
         if end != .exited(0) { throw Failure("provisioning ended with \(end): see \(directory.console)") }

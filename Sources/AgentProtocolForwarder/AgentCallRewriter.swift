@@ -8,7 +8,8 @@ internal import TTRPC
 /// is unreadable, ends the connection before the agent has the whole envelope. Only `CreateSandbox` and
 /// `CreateContainer` are held until they are complete, and changed as ``CallRewrite`` describes. A request whose names
 /// do not come first is held too; all known peers send the names first. Frames of other kinds and oversized frames
-/// pass: the agent answers them. A stream that ends within a frame ends there for the agent, too, without the frame's
+/// pass: the agent answers them. A call that ``AgentCallRules`` do not permit is replaced, as ``CallRefusal`` describes. A
+/// stream that ends within a frame ends there for the agent, too, without the frame's
 /// last bytes if they were held.
 public struct AgentCallRewriter: StreamFilter {
     private enum State {
@@ -23,9 +24,11 @@ public struct AgentCallRewriter: StreamFilter {
     }
 
     private let podNamespace: String
+    private let rules: AgentCallRules
+    private let tell: @Sendable (String) -> Void
     private let held: HeldFrame
     private var state = State.header
-    /// The first bytes of a frame, before its method is known: header, service and method take at most 82.
+    /// The first bytes of a frame, before its method is known: header, service and method.
     private var edge: [UInt8] = []
     /// The scan of the current request; nil in a frame of another kind.
     private var scan: EnvelopeScan?
@@ -34,9 +37,16 @@ public struct AgentCallRewriter: StreamFilter {
     ///
     /// - Parameters:
     ///   - podNamespace: the path that containers enter as their network namespace.
+    ///   - rules: the calls that the node may make.
     ///   - frames: the memory that all connections share for held frames.
-    public init(podNamespace: String, holdingIn frames: HeldFrames = HeldFrames()) {
+    ///   - tell: gets a sentence about each call that is not permitted.
+    public init(
+        podNamespace: String, permitting rules: AgentCallRules = .all, holdingIn frames: HeldFrames = HeldFrames(),
+        tell: @escaping @Sendable (String) -> Void = { _ in }
+    ) {
         self.podNamespace = podNamespace
+        self.rules = rules
+        self.tell = tell
         held = HeldFrame(in: frames)
     }
 
@@ -87,7 +97,7 @@ public struct AgentCallRewriter: StreamFilter {
         // An oversized frame passes too.
         guard (1...UInt64(UInt32.max)).contains(rest) else { return false }
         if checkpoint.count > 1 {
-            guard let scan = EnvelopeScan(checkpoint.dropFirst()) else { return false }
+            guard let scan = EnvelopeScan(rules, checkpoint.dropFirst()) else { return false }
             self.scan = scan
         }
         state = .passing(Int(rest))
@@ -109,7 +119,7 @@ public struct AgentCallRewriter: StreamFilter {
     private mutating func begin(
         _ header: FrameHeader, _ walk: inout Walk, ahead: Int, _ output: inout [UInt8]
     ) throws {
-        scan = header.kind == .request && !header.isOversized ? EnvelopeScan() : nil
+        scan = header.kind == .request && !header.isOversized ? EnvelopeScan(rules) : nil
         try decide(&walk, ahead: ahead, header.length, &output)
     }
 
@@ -120,7 +130,7 @@ public struct AgentCallRewriter: StreamFilter {
         unsafe try look(at: piece, of: rest)
         let (count, left) = (ahead + piece.count, rest - piece.count)
         let call = scan.map(\.call) ?? .other
-        if scan?.namesComeLate == true || call == .createSandbox || call == .createContainer {
+        if scan?.namesComeLate == true || call.map({ $0 != .other }) ?? false {
             held.begin(size: edge.count + ahead + rest)
             unsafe try edge.withUnsafeBytes { unsafe try held.append($0) }
             edge = []
@@ -153,7 +163,13 @@ public struct AgentCallRewriter: StreamFilter {
         state = .header
         let frame = try held.take()
         let call = scan?.call ?? .other
-        let sent = try CallRewrite.rewritten(frame, as: call, podNamespace: podNamespace) ?? frame
+        let sent: [UInt8]
+        if let reason = try CallRefusal.reason(frame, as: call) {
+            tell("Refused the node's call \(scan?.name ?? "") to the agent: \(reason)")
+            sent = CallRefusal.replacement(frame)
+        } else {
+            sent = try CallRewrite.rewritten(frame, as: call, podNamespace: podNamespace) ?? frame
+        }
         if output.isEmpty { output = sent } else { output += sent }
     }
 }

@@ -38,7 +38,7 @@ enum CallRewrite {
     private static func changed(
         _ frame: [UInt8], _ call: EnvelopeScan.Call, _ podNamespace: String
     ) throws(ProtobufError) -> [UInt8]? {
-        guard call != .other else { return nil }
+        guard call == .createSandbox || call == .createContainer else { return nil }
         var payload: ProtobufField?
         try each(frame[FrameHeader.size...]) { if $0.number == Field.payload { payload = $0 } }
         guard let payload else { return nil }
@@ -51,7 +51,7 @@ enum CallRewrite {
             switch call {
             case .createSandbox: try clearDNS(content, &out)
             case .createContainer: try enterNamespace(content, podNamespace, &out)
-            case .other: false
+            case .other, .copyFile, .refused: false
             }
         guard isChanged else { return nil }
         out.close(mark)

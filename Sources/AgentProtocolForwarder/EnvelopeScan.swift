@@ -10,7 +10,13 @@ internal import TTRPC
 /// that ends within a field. Numbers with more bytes than they need have one meaning for all readers, and are accepted.
 struct EnvelopeScan: Sendable {
     /// The calls that the forwarder distinguishes.
-    enum Call: UInt64 { case createSandbox = 1, createContainer, other }
+    enum Call: Equatable {
+        case createSandbox, createContainer, other
+        /// A CopyFile whose place has to be checked.
+        case copyFile
+        /// A call that the image does not permit to the node.
+        case refused
+    }
 
     /// The element that the next byte belongs to.
     private enum Place {
@@ -19,39 +25,25 @@ struct EnvelopeScan: Sendable {
         case scalar
         /// The length of a field of that number.
         case length(Int)
-        /// A name that may be `candidate`. The second value counts the bytes read.
-        case name(Name, Int)
+        /// A name in the field of that number. The second value counts the bytes left.
+        case name(Int, Int)
         /// Content that the scan ignores. The value counts the bytes left.
         case content(Int)
     }
 
-    private enum Name: UInt64 {
-        case service, createSandbox, createContainer
+    /// The name of a service or method, as far as it matters.
+    private enum Name: Equatable {
+        case known(String)
+        /// It is longer than any known name.
+        case long
 
-        /// The name that a field of that length may have; nil if there is none.
-        init?(in field: Int, length: Int) {
-            switch (field, length) {
-            case (Field.service, Self.serviceText.count): self = .service
-            case (Field.method, Self.createSandboxText.count): self = .createSandbox
-            case (Field.method, Self.createContainerText.count): self = .createContainer
-            default: return nil
-            }
+        var text: String? {
+            if case .known(let text) = self { text } else { nil }
         }
-
-        var field: Int { self == .service ? Field.service : Field.method }
-
-        var text: [UInt8] {
-            switch self {
-            case .service: Self.serviceText
-            case .createSandbox: Self.createSandboxText
-            case .createContainer: Self.createContainerText
-            }
-        }
-
-        private static let serviceText = Array("grpc.AgentService".utf8)
-        private static let createSandboxText = Array("CreateSandbox".utf8)
-        private static let createContainerText = Array("CreateContainer".utf8)
     }
+
+    /// The longest name that is compared, in bytes.
+    static let nameLimit = 64
 
     private enum Field {
         static let service = 1, method = 2, payload = 3, timeout = 4
@@ -67,21 +59,19 @@ struct EnvelopeScan: Sendable {
     private var bits: UInt64 = 0
     /// The singular fields that occurred, one bit for each.
     private var seen = 0
-    /// nil: the service is not known yet.
-    private var isForAgent: Bool?
-    /// nil: the method is not known yet.
-    private var method: Call?
+    private let rules: AgentCallRules
+    /// nil: not known yet.
+    private var service: Name?
+    private var method: Name?
+    /// The bytes of the name that is being read.
+    private var text: [UInt8] = []
     /// Whether another field began before the call was known. Then the names come late, and the request has to be held.
     private(set) var namesComeLate = false
 
     /// The call; nil while it is not determined.
-    var call: Call? {
-        switch (isForAgent, method) {
-        case (false?, _), (_, .other?): .other
-        case (true?, let method?): method
-        default: nil
-        }
-    }
+    private(set) var call: Call?
+
+    init(_ rules: AgentCallRules) { self.rules = rules }
 
     /// Reads the envelope's next bytes. Throws if they make it ambiguous or unreadable.
     mutating func read(_ bytes: borrowing Span<UInt8>) throws(CallRefused) {
@@ -92,9 +82,10 @@ struct EnvelopeScan: Sendable {
                 let count = min(rest, bytes.count - offset)
                 offset += count
                 skip(rest - count)
-            case .name(let name, let index):
-                compare(bytes[offset], with: name, at: index)
+            case .name(let field, let rest):
+                text.append(bytes[offset])
                 offset += 1
+                if rest == 1 { note(field) } else { place = .name(field, rest - 1) }
             case .tag, .scalar, .length:
                 try advance(bytes[offset])
                 offset += 1
@@ -103,9 +94,13 @@ struct EnvelopeScan: Sendable {
     }
 
     /// Ends the envelope; throws if it ends within a field.
-    func finish() throws(CallRefused) {
+    mutating func finish() throws(CallRefused) {
         guard case .tag = place, bits == 0 else { throw CallRefused("its envelope ends within a field") }
+        if call == nil { call = decide(service?.text, method?.text) }
     }
+
+    /// The name of the call for the log, as far as it is known.
+    var name: String { "\(service?.text ?? "?")/\(method?.text ?? "?")" }
 
     private mutating func skip(_ count: Int) { place = count > 0 ? .content(count) : .tag }
 
@@ -151,36 +146,49 @@ struct EnvelopeScan: Sendable {
         guard length <= Frame.payloadLimit else {
             throw CallRefused("field \(field) of its envelope is longer than a frame")
         }
-        if let name = Name(in: field, length: Int(length)) {
-            place = .name(name, 0)
+        let isName = field == Field.service || field == Field.method
+        if isName, 1...UInt64(Self.nameLimit) ~= length {
+            place = .name(field, Int(length))
         } else {
-            note(nil, in: field)
+            if isName { note(field, length == 0 ? .known("") : .long) }
             skip(Int(length))
         }
     }
 
-    /// Reads one byte of a field that may be `name`.
-    private mutating func compare(_ byte: UInt8, with name: Name, at index: Int) {
-        let rest = name.text.count - index - 1
-        if name.text[index] != byte {
-            note(nil, in: name.field)
-            skip(rest)
-        } else if rest == 0 {
-            note(name, in: name.field)
-            place = .tag
-        } else {
-            place = .name(name, index + 1)
+    /// Notes the name that was read.
+    private mutating func note(_ field: Int) {
+        note(field, .known(String(decoding: text, as: UTF8.self)))
+        text.removeAll(keepingCapacity: true)
+        place = .tag
+    }
+
+    private mutating func note(_ field: Int, _ name: Name) {
+        if field == Field.service { service = name } else { method = name }
+        guard let service, let method else {
+            // Where all calls are permitted, one name may be enough.
+            if rules.permitsAll, Self.excludesRewriting(service) || Self.excludesRewriting(method) { call = .other }
+            return
+        }
+        call = decide(service.text, method.text)
+    }
+
+    private func decide(_ service: String?, _ method: String?) -> Call {
+        guard rules.permits(service: service, method: method) else { return .refused }
+        guard service == AgentCallRules.agentService else { return .other }
+        switch method {
+        case "CreateSandbox": return .createSandbox
+        case "CreateContainer": return .createContainer
+        case AgentCallRules.copyFile: return rules.permitsAll ? .other : .copyFile
+        default: return .other
         }
     }
 
-    /// Notes the name of a field; nil is a name that does not matter here.
-    private mutating func note(_ name: Name?, in field: Int) {
-        if field == Field.service { isForAgent = name == .service }
-        guard field == Field.method else { return }
+    /// Whether a call with this name is not rewritten, whatever its other name is.
+    private static func excludesRewriting(_ name: Name?) -> Bool {
         switch name {
-        case .createSandbox: method = .createSandbox
-        case .createContainer: method = .createContainer
-        default: method = .other
+        case nil: false
+        case .long: true
+        case .known(let text): ![AgentCallRules.agentService, "CreateSandbox", "CreateContainer"].contains(text)
         }
     }
 }
@@ -189,43 +197,37 @@ struct EnvelopeScan: Sendable {
 
 extension EnvelopeScan {
     /// The number of words of ``words``.
-    static let wordCount = 9
+    private static let wordCount = 5
 
-    /// The scan as words, for ``init(_:)``.
+    /// The scan of a request that passes, as words for ``init(_:_:)``.
+    ///
+    /// The names do not matter any longer, so the rest of a name is content.
     var words: [UInt64] {
-        var (kind, first, second) = (0 as UInt64, 0 as UInt64, 0 as UInt64)
-        switch place {
-        case .tag: break
-        case .scalar: kind = 1
-        case .length(let field): (kind, first) = (2, UInt64(field))
-        case .name(let name, let index): (kind, first, second) = (3, name.rawValue, UInt64(index))
-        case .content(let rest): (kind, first) = (4, UInt64(rest))
-        }
-        let known: UInt64 = isForAgent.map { $0 ? 2 : 1 } ?? 0
-        return [
-            kind, first, second, number, bits, UInt64(seen), known, method?.rawValue ?? 0, namesComeLate ? 1 : 0,
-        ]
+        let (kind, value): (UInt64, Int) =
+            switch place {
+            case .tag: (0, 0)
+            case .scalar: (1, 0)
+            case .length(let field): (2, field)
+            case .name(_, let rest), .content(let rest): (3, rest)
+            }
+        return [kind, UInt64(value), number, bits, UInt64(seen)]
     }
 
-    /// Continues a scan; nil if no scan has these words.
-    init?(_ words: ArraySlice<UInt64>) {
+    /// Continues the scan of a request that passes; nil if no scan has these words.
+    init?(_ rules: AgentCallRules, _ words: ArraySlice<UInt64>) {
         let words = Array(words)
-        guard words.count == Self.wordCount, words[5] <= 0xFF, words[6] <= 2, words[7] <= 3, words[8] <= 1,
-            words[4] <= 63
-        else { return nil }
+        guard words.count == Self.wordCount, words[3] <= 63, words[4] < 1 << (UInt64(Field.timeout) + 1) else {
+            return nil
+        }
+        self.init(rules)
         switch words[0] {
         case 0: place = .tag
         case 1: place = .scalar
-        case 2 where words[1] < 1 << 29: place = .length(Int(words[1]))
-        case 3:
-            guard let name = Name(rawValue: words[1]), words[2] < UInt64(name.text.count) else { return nil }
-            place = .name(name, Int(words[2]))
-        case 4 where (1...UInt64(Frame.payloadLimit)).contains(words[1]): place = .content(Int(words[1]))
+        case 2 where Field.numbers.contains(words[1]): place = .length(Int(words[1]))
+        case 3 where (1...UInt64(Frame.payloadLimit)).contains(words[1]): place = .content(Int(words[1]))
         default: return nil
         }
-        (number, bits, seen) = (words[3], words[4], Int(words[5]))
-        isForAgent = words[6] == 0 ? nil : words[6] == 2
-        method = Call(rawValue: words[7])
-        namesComeLate = words[8] == 1
+        (number, bits, seen) = (words[2], words[3], Int(words[4]))
+        call = .other
     }
 }

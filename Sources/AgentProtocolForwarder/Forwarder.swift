@@ -35,13 +35,16 @@ struct Forwarder: Sendable {
         }
         self.logger = logger
         let frames = HeldFrames()
-        let podNamespace = options.podNamespace
+        let (podNamespace, rules) = (options.podNamespace, options.agentCalls)
+        let refusals = RateLimitedLogger(logger)
         let own = PodVMService(network).server(on: loop, logger: logger)
         tunnel = GuestTunnel(
             listener, security: setup.security, agent: .unix(path: options.agentSocket), on: loop, logger: logger,
             protocols: [PodVM.applicationProtocol: { stream in await own.serve(stream) }], store: store, kept: kept
         ) {
-            AgentCallRewriter(podNamespace: podNamespace, holdingIn: frames)
+            AgentCallRewriter(podNamespace: podNamespace, permitting: rules, holdingIn: frames) {
+                refusals.warning($0)
+            }
         }
     }
 

@@ -18,6 +18,8 @@ struct ForwarderOptions: Sendable {
     var hostInterface = ""
     /// Whether the pod may query the VM's metadata service, except for user data.
     var offersMetadata = false
+    /// The calls to the agent that the node may make.
+    var agentCalls = AgentCallRules.strict
     /// The metadata service's address; empty means Azure's. Its path may be secret.
     var metadataEndpoint = Secret("")
     var tls = TLSOptions()
@@ -62,6 +64,11 @@ struct ForwarderOptions: Sendable {
                         "pod-metadata", \.offersMetadata, .bool,
                         "Let the pod query the VM's metadata service, except for user data and tokens."),
                     Setting(
+                        "agent-calls", \.agentCalls, .agentCalls,
+                        "The agent's methods that the node may call: all, or a list in which strict means those that a"
+                            + " kata shim calls in a pod's life. Unless all, CopyFile is confined to the shared directory."
+                    ),
+                    Setting(
                         "imds-endpoint", environment: "AZURE_IMDS_ENDPOINT", \.metadataEndpoint, .secret("URL"),
                         "The metadata service. Azure's is \(MetadataEndpoint.azure)."),
                     .systemCallFilter(\.systemCallFilter),
@@ -99,5 +106,18 @@ extension ValueFormat where Value == SocketAddress {
                         expected: "an address or a known name, and a port, as in 0.0.0.0:15150 or localhost:15150")
                 }
             }, show: { "\($0)" })
+    }
+}
+
+extension ValueFormat where Value == AgentCallRules {
+    fileprivate static var agentCalls: Self {
+        Self(
+            placeholder: "LIST",
+            parse: { text throws(ValueError) in
+                guard let rules = AgentCallRules(words: text.split(separator: ",").map(String.init)) else {
+                    throw ValueError(expected: "all, or method names separated by commas, as in strict,UpdateRoutes")
+                }
+                return rules
+            }, show: { $0.words.joined(separator: ",") })
     }
 }

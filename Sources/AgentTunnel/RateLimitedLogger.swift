@@ -1,8 +1,8 @@
 internal import LinuxIO
-internal import Telemetry
+package import Telemetry
 
 /// Logs warnings that a peer can cause. The log gets a few in each period, because an attacker could flood it.
-final class RateLimitedLogger: Sendable {
+package final class RateLimitedLogger: Sendable {
     private struct State {
         var window = ContinuousClock.now
         var written = 0
@@ -15,9 +15,11 @@ final class RateLimitedLogger: Sendable {
     private static let limit = 20
     private static let window = Duration.seconds(10)
 
-    init(_ logger: Logger) { self.logger = logger }
+    /// Logs to `logger`.
+    package init(_ logger: Logger) { self.logger = logger }
 
-    func warning(_ message: @autoclosure () -> String) {
+    /// Logs a warning, or a debug message above the limit.
+    package func warning(_ message: @autoclosure () -> String) {
         let now = ContinuousClock.now
         let isNews = state.withLock { state in
             if now - state.window > RateLimitedLogger.window { state = State(window: now) }

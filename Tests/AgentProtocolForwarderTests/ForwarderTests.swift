@@ -55,6 +55,26 @@ struct ForwarderTests {
         return answers
     }
 
+    @Test("a call that the image does not permit never reaches the agent's method, and the connection continues")
+    func refused() async throws {
+        let identity = identity
+        var options = guest.options
+        options.agentCalls = .strict
+        try await serve(options) { agent, connect in
+            let node = try await connect(identity)
+            let frames = [
+                Requests.frame("StartContainer", [1]), Requests.frame("SetPolicy", [2], stream: 3),
+                Requests.frame("WaitProcess", [4], stream: 5),
+            ]
+            #expect(try await Self.answers(node, to: frames) == [[1], [], [4]])
+            #expect(
+                agent.requests.map(\.service)
+                    == ["grpc.AgentService", "refused.by.agent-protocol-forwarder", "grpc.AgentService"])
+            #expect(!agent.requests.contains { $0.method == "SetPolicy" })
+            node.close()
+        }
+    }
+
     @Test("a container gets the pod's network, a sandbox keeps the VM's resolver, and nothing else changes")
     func calls() async throws {
         let identity = identity

@@ -34,13 +34,14 @@ final class Guest: Sendable {
         try DurableFile.write(document.encoded, to: config)
     }
 
-    /// Options for this directory, with a port of the kernel's choice.
+    /// Options for this directory, with a port of the kernel's choice. The node may make all calls.
     var options: ForwarderOptions {
         var options = ForwarderOptions()
         options.config = config
         options.agentSocket = agentSocket
         options.listen = .tcp(host: "127.0.0.1", port: 0)
         options.podNamespace = Requests.podNamespace
+        options.agentCalls = .all
         return options
     }
 }

@@ -179,13 +179,13 @@ final class ProvisionerTests {
     @Test("removes the files that it wrote when a later file cannot be written")
     func halfWay() throws {
         // A directory of that name cannot be replaced by a file.
-        try Files.makeDirectories("\(directory)/apf.json")
+        try Files.makeDirectories("\(directory)/policy.rego")
         let error = #expect(throws: BootError.self) {
             try provision([document, file("scratch-space.marker")])
         }
         #expect(error?.code == .inputOutput)
-        #expect(error?.reason.contains("apf.json") == true)
-        #expect(present == ["apf.json"])
+        #expect(error?.reason.contains("policy.rego") == true)
+        #expect(present == ["policy.rego"])
     }
 
     @Test("reports when the directory cannot be created")

@@ -30,7 +30,39 @@ struct RewriterFuzzer {
         let after = frames(whole)
         require(before.count == after.count, "\(before.count) frames became \(after.count)")
         for (old, new) in zip(before, after) { compare(old, new) }
+        examineStrict(input)
     }
+
+    /// With the strict rules, no agent's reader sees a call that is not permitted.
+    private static func examineStrict(_ input: [UInt8]) {
+        let whole = filtered([input], .strict)
+        require(filtered(input.map { [$0] }, .strict) == whole, "byte by byte, the refusals differ")
+        guard let whole else { return }
+        for case .frame(let frame) in frames(whole) where frame.kind == .request {
+            for agent in AgentReader.all {
+                guard let fields = agent.fields(frame.payload) else { continue }
+                let service = String(decoding: agent.last(1, of: fields), as: UTF8.self)
+                let method = String(decoding: agent.last(2, of: fields), as: UTF8.self)
+                require(
+                    service == "grpc.AgentService" && strict.contains(method)
+                        || service == "grpc.Health" && ["Check", "Version"].contains(method)
+                        || service.hasPrefix("refused."), "the agent gets \(service)/\(method)")
+                guard method == "CopyFile" else { continue }
+                let copy = agent.fields(agent.last(3, of: fields)) ?? []
+                let path = String(decoding: agent.last(1, of: copy), as: UTF8.self)
+                require(
+                    copy.isEmpty || path.hasPrefix("/run/kata-containers/shared/containers/") && !path.contains("/../"),
+                    "the agent writes \(path)")
+            }
+        }
+    }
+
+    private static let strict: Set<String> = [
+        "CreateSandbox", "DestroySandbox", "CreateContainer", "StartContainer", "RemoveContainer", "ExecProcess",
+        "SignalProcess", "WaitProcess", "UpdateContainer", "StatsContainer", "PauseContainer", "ResumeContainer",
+        "WriteStdin", "ReadStdout", "ReadStderr", "CloseStdin", "TtyWinResize", "GetMetrics", "GetOOMEvent",
+        "GetGuestDetails", "GetVolumeStats", "CopyFile",
+    ]
 
     /// Whether a request in `frames`, or in the bytes after them, is one that the rewriter may refuse.
     private static func mayRefuse(_ frames: [FrameDecoder.Event], in input: [UInt8]) -> Bool {
@@ -46,10 +78,10 @@ struct RewriterFuzzer {
     static func canRead(_ message: [UInt8]) -> Bool { fields(of: message) != nil }
 
     /// What the agent gets, or nil if the rewriter ended the connection.
-    private static func filtered(_ pieces: [[UInt8]]) -> [UInt8]? {
+    private static func filtered(_ pieces: [[UInt8]], _ rules: AgentCallRules = .all) -> [UInt8]? {
         let held = HeldFrames()
         var output: [UInt8] = []
-        var rewriter = AgentCallRewriter(podNamespace: podNamespace, holdingIn: held)
+        var rewriter = AgentCallRewriter(podNamespace: podNamespace, permitting: rules, holdingIn: held)
         for piece in pieces {
             var replacement: [UInt8] = []
             let verdict = unsafe piece.withUnsafeBytes { try? unsafe rewriter.process($0, into: &replacement) }

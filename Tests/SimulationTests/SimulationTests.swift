@@ -39,7 +39,7 @@ struct SimulationTests {
             (.noSweep, .noVMWithoutOwner), (.deleteAtLoad, .recordsMoveForward),
             (.trustFailedDeletion, .numberHeldUntilDeletion), (.earlyRelease, .numberHeldUntilDeletion),
             (.earlyDiscard, .documentKept), (.noAdoption, .numberNotShared),
-            (.forgetDamaged, .stoppedIsGone),
+            (.forgetDamaged, .stoppedIsGone), (.noVMID, .recordOfThisVM), (.noLeftovers, .noLeftover),
         ])
     func defects(defect: Defect, invariant: Invariant) async throws {
         let report = try await Simulator.run(first: 1, count: 5_000, threads: 1, defect: defect)

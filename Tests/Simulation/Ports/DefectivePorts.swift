@@ -46,7 +46,18 @@ struct DefectiveProvider: CloudProvider {
         }
     }
 
-    func instances() async throws(ProviderError) -> [ListedInstance] { try await provider.instances() }
+    func instances() async throws(ProviderError) -> [ListedInstance] {
+        let listed = try await provider.instances()
+        return defect == .noVMID ? listed.map { ListedInstance(id: $0.id, tags: $0.tags) } : listed
+    }
+
+    func leftovers() async throws(ProviderError) -> [Leftover] {
+        defect == .noLeftovers ? [] : try await provider.leftovers()
+    }
+
+    func deleteLeftover(_ leftover: Leftover) async throws(ProviderError) {
+        try await provider.deleteLeftover(leftover)
+    }
 }
 
 struct DefectiveConnector: PodConnector {

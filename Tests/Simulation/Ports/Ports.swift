@@ -20,6 +20,10 @@ package enum Defect: String, CaseIterable, Sendable {
     case noAdoption = "no-adoption"
     /// A sandbox whose record is damaged counts as one that was stopped.
     case forgetDamaged = "forget-damaged"
+    /// The list of the VMs lacks their identifiers.
+    case noVMID = "no-vm-id"
+    /// The resources without a VM are not listed.
+    case noLeftovers = "no-leftovers"
     /// A port continues on Swift's own pool.
     case escape = "escape"
 }

@@ -17,6 +17,10 @@ struct SimulatedProvider: CloudProvider {
 
     func deleteInstance(_ id: InstanceID, of sandbox: SandboxID) async throws(ProviderError) {
         try await world.perform(of: process) { state, ending -> Result<Void, ProviderError> in
+            if ending == .crashed, state.inject(.lateDeletion, 30) {
+                state.makeLate { _ = $0.deleteVM(id, of: sandbox) }
+                return .failure(.cancelled)
+            }
             let outcome = state.outcomeOfRequest(ending)
             let isForeign = outcome.takesEffect && !state.deleteVM(id, of: sandbox)
             guard let error = isForeign ? .foreign : outcome.error else { return .success(()) }
@@ -39,6 +43,23 @@ struct SimulatedProvider: CloudProvider {
             return .success(state.inject(.staleList, 30) ? early : state.cloud.list)
         }.get()
     }
+
+    func leftovers() async throws(ProviderError) -> [Leftover] {
+        let early = world.withState { $0.cloud.leftovers.map(\.leftover) }
+        return try await world.perform(of: process) { state, ending -> Result<[Leftover], ProviderError> in
+            if let error = state.outcomeOfRequest(ending).error { return .failure(error) }
+            return .success(state.inject(.staleList, 30) ? early : state.cloud.leftovers.map(\.leftover))
+        }.get()
+    }
+
+    func deleteLeftover(_ leftover: Leftover) async throws(ProviderError) {
+        try await world.perform(of: process) { state, ending -> Result<Void, ProviderError> in
+            let outcome = state.outcomeOfRequest(ending)
+            let isForeign = outcome.takesEffect && !state.delete(leftover)
+            guard let error = isForeign ? .foreign : outcome.error else { return .success(()) }
+            return .failure(error)
+        }.get()
+    }
 }
 
 extension SimulatedCloud {
@@ -55,6 +76,12 @@ struct RequestOutcome {
 }
 
 extension WorldState {
+    /// A request of a process that has crashed takes effect later, while the next processes run.
+    mutating func makeLate(_ apply: @escaping (inout WorldState) -> Void) {
+        let limit = Int(SimulatedProvider.lateRequestTime / .milliseconds(1))
+        lateRequests.append(LateRequest(due: time + .milliseconds(random.below(limit)), apply: apply))
+    }
+
     mutating func outcomeOfRequest(_ ending: Ending) -> RequestOutcome {
         switch ending {
         case .dead: return RequestOutcome(takesEffect: false, error: .cancelled)
@@ -116,11 +143,7 @@ final class SimulatedCreation: InstanceCreation {
         world.withState { $0.checkCreation(of: sandbox) }
         return await world.perform(of: process) { [spec, sandbox] state, ending in
             if ending == .crashed, state.inject(.lateCreation, 40) {
-                let due =
-                    state.time
-                    + .milliseconds(state.random.below(Int(SimulatedProvider.lateRequestTime / .milliseconds(1))))
-                state.lateRequests.append(
-                    LateRequest(due: due) { _ = $0.createVM(spec, for: sandbox, isLate: true) })
+                state.makeLate { _ = $0.createVM(spec, for: sandbox, isLate: true) }
                 return .failed(.cancelled)
             }
             let outcome = state.outcomeOfRequest(ending)

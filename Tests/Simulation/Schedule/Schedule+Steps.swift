@@ -118,7 +118,7 @@ extension Schedule {
         }
     }
 
-    /// A VM vanishes, or its tags are removed.
+    /// A VM vanishes, another VM of the same name replaces it, or its tags are removed.
     private func disturbVM() {
         world.withState { state in
             let ours = state.cloud.vms.indices.filter {
@@ -128,17 +128,8 @@ extension Schedule {
             let index = state.random.pick(ours)
             let vm = state.cloud.vms[index]
             let pod = state.pods.firstIndex { $0.id.rawValue == vm.tags[InstanceTags.sandbox] } ?? -1
-            let choice = state.random.below(10)
-            if choice < 7 {
-                state.cloud.vms.remove(at: index)
-                state.loseVM(of: pod)
-                state.count(.vmVanished)
-                state.note(.vmVanished, pod, vm.serial)
-            } else if choice < 8 {
-                state.cloud.vms[index] = vm.successor(serial: state.makeID())
-                state.loseVM(of: pod)
-                state.count(.vmExchanged)
-                state.note(.vmExchanged, pod, vm.serial)
+            if state.random.chance(80) {
+                state.loseVM(at: index, pod)
             } else {
                 state.cloud.vms[index].tags = [:]
                 state.cloud.vms[index].isTampered = true
@@ -166,5 +157,22 @@ extension Schedule {
             state.count(.wallClockJump)
             state.note(.wallClockJumps)
         }
+    }
+}
+
+extension WorldState {
+    /// A VM vanishes. Parts of it may stay, or an operator creates another VM of that name and with those tags.
+    fileprivate mutating func loseVM(at index: Int, _ pod: Int) {
+        let vm = cloud.vms.remove(at: index)
+        loseVM(of: pod)
+        guard random.chance(20) else {
+            count(.vmVanished)
+            note(.vmVanished, pod, vm.serial)
+            return leaveParts(of: vm)
+        }
+        let successor = vm.successor(serial: makeID())
+        cloud.vms.append(successor)
+        count(.vmExchanged)
+        note(.vmExchanged, pod, successor.serial)
     }
 }

@@ -20,6 +20,8 @@ package enum Fault: String, CaseIterable, Sendable {
     case listFailed = "failed lists"
     case vmVanished = "vanished VMs"
     case vmExchanged = "VMs exchanged for another one of the same name"
+    case leftover = "interfaces, disks and addresses left without a VM"
+    case lateDeletion = "VMs deleted after the caller crashed"
     case tagsChanged = "changed tags"
     case preparationFailed = "failed preparations"
     case connectionFailed = "failed connections"

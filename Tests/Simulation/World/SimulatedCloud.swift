@@ -15,8 +15,17 @@ struct SimulatedVM {
     /// Whether the VM belongs to another node or cluster.
     var isForeign = false
 
-    /// Another VM with the same name and tags.
-    func successor(serial: Int) -> SimulatedVM { SimulatedVM(name: name, serial: serial, tags: tags, number: number) }
+    /// Another VM with the same name and tags, which has not the sandbox's keys.
+    func successor(serial: Int) -> SimulatedVM {
+        SimulatedVM(name: name, serial: serial, tags: tags, number: number, isBroken: true)
+    }
+}
+
+/// A resource that was created with a VM, and has none now.
+struct SimulatedLeftover {
+    let leftover: Leftover
+    /// Whether it belongs to another node or cluster.
+    let isForeign: Bool
 }
 
 /// The VMs of a subscription, and how well it answers.
@@ -24,6 +33,7 @@ struct SimulatedCloud {
     /// How many of 100 requests fail.
     var faultPercent = 0
     var vms: [SimulatedVM] = []
+    var leftovers: [SimulatedLeftover] = []
 
     func vm(named name: InstanceID) -> SimulatedVM? { vms.first { $0.name == name } }
 
@@ -40,6 +50,8 @@ extension WorldState {
             guard known.isBroken else { return known.serial }
             cloud.vms.removeAll { $0.serial == known.serial }
         }
+        // Azure attaches the interface and the disk of that name to the new VM.
+        cloud.leftovers.removeAll { $0.leftover.name == spec.name.rawValue }
         let serial = makeID()
         let number = disk.directory(of: sandbox)?.number
         cloud.vms.append(SimulatedVM(name: spec.name, serial: serial, tags: spec.tags, number: number))
@@ -51,7 +63,11 @@ extension WorldState {
     /// Deletes the sandbox's VM, if it exists, at the request of a process. Returns false when the VM of that name has
     /// the tags of another sandbox.
     mutating func deleteVM(_ name: InstanceID, of sandbox: SandboxID) -> Bool {
-        guard let index = cloud.index(named: name, of: sandbox) else { return cloud.vm(named: name) == nil }
+        guard let index = cloud.index(named: name, of: sandbox) else {
+            guard cloud.vm(named: name) == nil else { return false }
+            cloud.leftovers.removeAll { $0.leftover.name == name.rawValue }
+            return true
+        }
         let vm = cloud.vms.remove(at: index)
         let pod = pod(of: sandbox)
         note(.vmDeleted, pod, vm.serial)
@@ -78,10 +94,35 @@ extension WorldState {
             cloud.vms.append(
                 SimulatedVM(name: name, serial: makeID(), tags: tags, number: nil, isForeign: true))
         }
+        cloud.leftovers = others.prefix(3).enumerated().map { index, tags in
+            let leftover = Leftover(kind: .disk, id: "other-\(index)", name: "podvm-other-\(index)", tags: tags)
+            return SimulatedLeftover(leftover: leftover, isForeign: true)
+        }
         guard random.chance(20) else { return }
         let name = InstanceID(rawValue: "podvm-orphan")
         var orphan = SimulatedVM(name: name, serial: makeID(), tags: tags("test", "node-1"), number: nil)
         orphan.tags[InstanceTags.sandbox] = "orphan"
         cloud.vms.append(orphan)
+    }
+
+    /// The VM has gone, and resources that were created with it stay.
+    mutating func leaveParts(of vm: SimulatedVM) {
+        for kind in Leftover.Kind.allCases where random.chance(40) {
+            let leftover = Leftover(
+                kind: kind, id: "\(kind.rawValue)-\(vm.serial)", name: vm.name.rawValue, tags: vm.tags)
+            cloud.leftovers.append(SimulatedLeftover(leftover: leftover, isForeign: false))
+            count(.leftover)
+            note(.leftoverLeft, -1, vm.serial)
+        }
+    }
+
+    /// Deletes a resource without a VM at the request of a process. Returns false when a VM has it, or other tags.
+    mutating func delete(_ leftover: Leftover) -> Bool {
+        guard let index = cloud.leftovers.firstIndex(where: { $0.leftover.id == leftover.id }) else { return true }
+        guard cloud.leftovers[index].leftover.tags == leftover.tags else { return false }
+        check(.foreignUntouched, !cloud.leftovers[index].isForeign, "\(leftover.name) of another node was deleted")
+        cloud.leftovers.remove(at: index)
+        note(.leftoverDeleted)
+        return true
     }
 }

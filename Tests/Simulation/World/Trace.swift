@@ -42,6 +42,8 @@ struct Trace: Equatable {
         case vmNotDeleted = "VM not deleted"
         case vmVanished = "VM vanished"
         case vmExchanged = "VM exchanged for another one of the same name"
+        case leftoverLeft = "resource without a VM left"
+        case leftoverDeleted = "resource without a VM deleted"
         case tagsChanged = "the VM's tags change"
         case listed = "VMs listed"
         case notListed = "VMs not listed"

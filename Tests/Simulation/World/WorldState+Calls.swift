@@ -14,7 +14,11 @@ extension WorldState {
     mutating func receive(_ kind: Call.Kind, of pod: Int, _ error: LifecycleError?) {
         pods[pod].receive(kind, error)
         guard case .startVM = kind, pods[pod].phase == .running else { return }
-        pods[pod].hasAgent = node.tunnels.contains(pods[pod].id)
+        pods[pod].hasAgent = node.tunnels.contains(pods[pod].id) && hasServingVM(pods[pod].id)
+    }
+
+    private func hasServingVM(_ sandbox: SandboxID) -> Bool {
+        disk.directory(of: sandbox)?.record.flatMap { cloud.vm(named: $0.state.vm) }.map { !$0.isBroken } ?? false
     }
 
     /// The connections of all calls to a process break. A gateway keeps the calls for the next process.

@@ -20,7 +20,7 @@ extension WorldState {
     /// Checks that no record was read from a damaged file.
     mutating func checkDamage(_ loaded: LoadedRecords) {
         for directory in disk.directories where directory.record == nil {
-            let isUsed = loaded.records.contains { $0.id == directory.id }
+            let isUsed = loaded.unreadable[directory.id] == nil || loaded.records.contains { $0.id == directory.id }
             let pod = pod(of: directory.id)
             check(.damageNoticed, !isUsed, "the damaged record of pod \(pod) was read")
         }
@@ -81,20 +81,35 @@ extension WorldState {
     /// Checks what must hold once all faults have ended and time has passed.
     mutating func checkRest() {
         for vm in cloud.vms where !vm.isForeign && !vm.isTampered {
-            check(.noVMWithoutOwner, isOwned(vm), "VM \(vm.serial) (\(vm.name)) is left")
+            check(.noVMWithoutOwner, isOwned(vm.tags), "VM \(vm.serial) (\(vm.name)) is left")
         }
+        for part in cloud.leftovers where !part.isForeign {
+            check(.noLeftover, isOwned(part.leftover.tags), "the \(part.leftover.id) of \(part.leftover.name) is left")
+        }
+        for directory in disk.directories { checkIdentity(of: directory) }
         for (index, pod) in pods.enumerated() { checkRest(of: pod, index) }
+        check(.foreignUntouched, cloud.leftovers.count { $0.isForeign } == 3, "a resource of another node is missing")
         check(
             .foreignUntouched, cloud.vms.count { $0.isForeign } == 4, "a VM of another node or cluster is missing")
     }
 
     /// Whether a sandbox may have the VM at rest. A sandbox with a damaged record keeps its VM until StopVM.
-    private func isOwned(_ vm: SimulatedVM) -> Bool {
-        guard let owner = disk.directories.first(where: { $0.id.rawValue == vm.tags[InstanceTags.sandbox] }) else {
+    private func isOwned(_ tags: [String: String]) -> Bool {
+        guard let owner = disk.directories.first(where: { $0.id.rawValue == tags[InstanceTags.sandbox] }) else {
             return false
         }
         guard let state = owner.record?.state else { return !owner.hasStopMark }
         return state.mayHaveVM && !state.isEnding
+    }
+
+    /// Checks the VM of a running record. After a failed write, the process may have another state in memory.
+    private mutating func checkIdentity(of directory: SimulatedDisk.Directory) {
+        guard case .running(let instance)? = directory.record?.state, !directory.hasFailedWrite,
+            let vm = cloud.vm(named: instance.id)
+        else { return }
+        check(
+            .recordOfThisVM, instance.vmID == "\(vm.serial)",
+            "the record has VM \(instance.vmID ?? "-"), and VM \(vm.serial) has the name")
     }
 
     private mutating func checkRest(of pod: Pod, _ index: Int) {

@@ -114,8 +114,8 @@ package final class MemoryStore: RecordStore {
             if state.fault == .readOnly, state.writesUntilFault == 0 {
                 throw Fault.readOnly.error(on: directory(of: sandbox))
             }
-            // After a power cut it may be there again.
             state.records[sandbox] = nil
+            state.synced[sandbox] = nil
             state.marks.remove(sandbox)
         }
     }
@@ -147,7 +147,7 @@ package final class MemoryStore: RecordStore {
                 state.withLock { $0.records[id] = nil }
                 continue
             }
-            if bytes.isEmpty { loaded.empty.insert(id) }
+            if SandboxRecord.isUnsynced(bytes) { loaded.unsynced.insert(id) }
             do {
                 loaded.records.append(try SandboxRecord(parsing: bytes, of: id))
             } catch {

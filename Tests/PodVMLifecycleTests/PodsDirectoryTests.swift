@@ -184,19 +184,21 @@ struct PodsDirectoryTests {
         }
     }
 
-    @Test("keeps a sandbox whose record is empty: a power cut came before it was synced, or its content was lost")
+    @Test("keeps a sandbox whose record is empty or cut off: a power cut came before it was synced, or its content was lost")
     func emptied() async throws {
         try await withDirectory { pods in
-            for (id, content) in [("empty", []), ("zeros", [UInt8](repeating: 0, count: 300))] {
+            for (id, content) in [
+                ("cut", Array("{\n  \"version\": 2".utf8)), ("empty", []), ("zeros", [UInt8](repeating: 0, count: 300)),
+            ] {
                 try await pods.create(record(id))
                 try DurableFile.write(content, to: "\(pods.path)/\(id)/record.json")
                 try DurableFile.write([], to: "\(pods.path)/\(id)/identity.json")
             }
             let loaded = try await pods.load()
             #expect(loaded.records.isEmpty)
-            #expect(loaded.empty.map(\.rawValue).sorted() == ["empty", "zeros"])
-            #expect(loaded.unreadable.values.allSatisfy { $0.contains("is empty") } && loaded.unreadable.count == 2)
-            #expect(try Files.list(pods.path) == ["empty", "zeros"])
+            #expect(loaded.unsynced.map(\.rawValue).sorted() == ["cut", "empty", "zeros"])
+            #expect(loaded.unreadable.values.count { $0.contains("is empty") } == 2 && loaded.unreadable.count == 3)
+            #expect(try Files.list(pods.path) == ["cut", "empty", "zeros"])
         }
     }
 

@@ -149,6 +149,36 @@ struct LateRequestTests {
         }
     }
 
+    @Test("of the process before the last creates a VM that the third process deletes")
+    func threeProcesses() async throws {
+        let cloud = ScriptedCloud(lateRequestTime: .seconds(10))
+        let first = Node(cloud: cloud, lifetime: ProcessLifetime(last: 3))
+        let id = try request("a").id
+        try await first.run { supervisor in
+            _ = try await supervisor.create(request("a"))
+            _ = await failure { try await supervisor.start(id) }
+        }
+        let second = Node(store: first.store, cloud: cloud)
+        try await second.run { _ in
+            await cloud.calls.reached(.delete)
+            await second.clock.slept(1)
+        }
+        #expect(first.store.directories == [id], "the second process ends before the late request's time")
+        let third = Node(store: first.store, cloud: cloud)
+        try await third.run { _ in
+            await cloud.calls.reached(.delete, 2)
+            await third.clock.slept(1)
+            cloud.place(
+                InstanceSpec(
+                    name: VMName.make(pod: "nginx", sandbox: id), podName: "nginx", podNamespace: "default",
+                    requirements: Requirements(), userData: "", tags: [:]))
+            third.clock.advance(by: .seconds(10))
+            await third.settled()
+            third.expectNothingLeft()
+        }
+        #expect(cloud.calls[.delete] == 3)
+    }
+
     @Test("may take effect after a deletion whose answer came late: the VM is deleted again")
     func lateAnswer() async throws {
         let id = try request("a").id

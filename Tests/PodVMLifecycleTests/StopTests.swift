@@ -129,6 +129,20 @@ struct StopTests {
         }
     }
 
+    @Test("on a full disk, once it has succeeded, is not undone by a power cut")
+    func fullDiskAndPowerCut() async throws {
+        let node = Node()
+        try await run(node) { supervisor in
+            node.store.fail(with: .full)
+            _ = await failure { try await supervisor.stop("a") }
+            await node.settled()
+            try await supervisor.stop("a")
+            #expect(!node.store.writes.contains("deleting"), "only the removal is durable")
+        }
+        let next = Node(store: node.store.afterPowerCut(), cloud: node.cloud)
+        try await next.run { _ in #expect(next.states.isEmpty) }
+    }
+
     @Test("reports nothing about a full disk when everything is deleted at once")
     func fullDiskNeverStarted() async throws {
         let node = Node()

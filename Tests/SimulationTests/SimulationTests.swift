@@ -49,8 +49,8 @@ struct SimulationTests {
     @Test("a task that escapes from the executor breaks a rule")
     func escape() async throws {
         let report = try await Simulator.run(first: 1, count: 100, threads: 1, defect: .escape)
+        // A crash, or the rest of the schedule, can come before the escaped task returns; then another rule is broken.
         let broken = try #require(report.failures.first?.violation.invariant)
-        // A crash can come before the escaped task returns.
-        #expect(broken == .noEscape || broken == .processUnwinds)
+        #expect([.noEscape, .processUnwinds, .stoppedIsGone, .comesToRest].contains(broken))
     }
 }

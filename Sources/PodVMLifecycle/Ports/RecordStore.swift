@@ -10,14 +10,16 @@ package protocol RecordStore: Sendable {
     /// Replaces a sandbox's record. Returns once the record survives `event`.
     func write(_ record: SandboxRecord, toSurvive event: SurvivedEvent) async throws(RecordError)
 
-    /// Removes a sandbox's directory and its contents. Does nothing when there is no directory.
+    /// Removes a sandbox's directory and its contents. Does nothing when there is no directory. The removal survives a
+    /// power cut.
     func remove(_ sandbox: SandboxID) async throws(RecordError)
 
     /// Marks a sandbox whose record cannot be used as stopped. The mark survives a power cut. Does nothing when the
     /// sandbox has no directory.
     func markStopped(_ sandbox: SandboxID) async throws(RecordError)
 
-    /// Reads the records of an earlier process. Removes directories that have no content.
+    /// Reads the records of an earlier process. Removes directories that have no content. What an earlier process has
+    /// removed stays removed after a power cut.
     func load() async throws(RecordError) -> LoadedRecords
 }
 
@@ -40,8 +42,8 @@ package struct LoadedRecords: Sendable {
     /// The sandboxes whose records could not be read, and why. The records are left in place: a VM may belong to each,
     /// and another version of this program may be able to read them.
     package var unreadable: [SandboxID: String] = [:]
-    /// The sandboxes of ``unreadable`` whose record is empty.
-    package var empty: Set<SandboxID> = []
+    /// Those of ``unreadable`` whose record is empty or cut off: a power cut came before it was synced.
+    package var unsynced: Set<SandboxID> = []
     /// The sandboxes that have a ``StopMark``.
     package var stopped: Set<SandboxID> = []
     /// The sandboxes whose records can be read, and must not be continued.

@@ -91,11 +91,13 @@ struct PodsDirectory: RecordStore {
         }
     }
 
-    /// Removes without a sync: a directory that reappears after a power cut has a record of a deletion, or an empty
-    /// record.
+    /// Removes and syncs: where a full disk has refused the record of a stop, a directory that reappears after a power cut
+    /// would say that the sandbox runs.
     private func removeNow(_ sandbox: SandboxID) throws(RecordError) {
         do {
-            try pods().removeTree(sandbox.rawValue, last: Self.recordName)
+            let pods = try pods()
+            try pods.removeTree(sandbox.rawValue, last: Self.recordName)
+            try pods.sync()
         } catch {
             throw RecordError(error)
         }
@@ -108,6 +110,9 @@ struct PodsDirectory: RecordStore {
         do {
             pods = try self.pods()
             names = try pods.names()
+            // An earlier process may have been killed between a removal and its sync. A disk that cannot write is no
+            // reason not to read it.
+            try? pods.sync()
         } catch {
             throw RecordError(error)
         }
@@ -138,7 +143,7 @@ struct PodsDirectory: RecordStore {
         if try StopMark.exists(in: directory) { loaded.stopped.insert(sandbox) }
         guard hasRecord else { throw RecordError("\(directory.path) has no \(Self.recordName)") }
         let bytes = try directory.read(Self.recordName, limit: SandboxRecord.sizeLimit)
-        if bytes.allSatisfy({ $0 == 0 }) { loaded.empty.insert(sandbox) }
+        if SandboxRecord.isUnsynced(bytes) { loaded.unsynced.insert(sandbox) }
         do throws(RecordError) {
             loaded.records.append(try SandboxRecord(parsing: bytes, of: sandbox))
         } catch {

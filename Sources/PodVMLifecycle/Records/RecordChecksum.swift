@@ -16,9 +16,12 @@ enum RecordChecksum {
         return bytes.dropLast(end.count) + digits(of: bytes) + end
     }
 
+    /// Whether the bytes end as a record does.
+    static func hasEnd(_ bytes: [UInt8]) -> Bool { bytes.suffix(end.count).elementsEqual(end) }
+
     /// Whether the bytes are those that ``sealed(_:)`` returned.
     static func isValid(_ bytes: [UInt8]) -> Bool {
-        guard bytes.count >= digits + end.count, bytes.suffix(end.count).elementsEqual(end) else { return false }
+        guard bytes.count >= digits + end.count, hasEnd(bytes) else { return false }
         let body = bytes.dropLast(digits + end.count)
         return bytes.dropFirst(body.count).prefix(digits).elementsEqual(digits(of: body + end))
     }

@@ -18,8 +18,10 @@ public enum StopMark {
         do {
             directory = try Directory.own(podsDirectory).own(sandbox.rawValue)
         } catch {
-            if error.isMissing { return false }
-            throw error
+            guard error.isMissing else { throw error }
+            // An adaptor may have been killed between the removal and its sync.
+            try? Directory.own(podsDirectory).sync()
+            return false
         }
         do {
             try directory.write([], to: name, syncs: true)

@@ -10,7 +10,7 @@ extension SandboxSupervisor {
         var setAside: [SandboxID: SandboxTable.SetAside] = [:]
         for (id, reason) in loaded.unreadable {
             setAside[id] = .init(
-                reason: reason, isEmpty: loaded.empty.contains(id), isStopped: loaded.stopped.contains(id))
+                reason: reason, isUnsynced: loaded.unsynced.contains(id), isStopped: loaded.stopped.contains(id))
         }
         for (id, misplaced) in loaded.misplaced {
             setAside[id] = .init(reason: misplaced.reason, record: misplaced.record)
@@ -55,7 +55,7 @@ extension SandboxSupervisor {
     ///
     /// After StopVM, the VM whose tags name this cluster, this node and the sandbox is deleted. Without such a VM in two
     /// lists, the grace time apart, there is none: the sandbox's directory is removed. The same rule removes a sandbox
-    /// with an empty record, which a power cut leaves of a sandbox that had no VM.
+    /// with an empty record or the beginning of one, which a power cut leaves of a sandbox that had no VM.
     func endSetAside(by listed: [ListedInstance], now: ContinuousClock.Instant) {
         guard options.owner.isNamed else { return }
         let vms = Dictionary(grouping: listed) { options.owner.sandbox(of: $0) }
@@ -109,8 +109,8 @@ extension SandboxTable {
         let reason: String
         /// The record, when it is misplaced; nil when it cannot be read.
         var record: SandboxRecord?
-        /// Whether the record has no content. Then there is no VM, unless the content was lost.
-        var isEmpty = false
+        /// Whether the record is empty or cut off. Then there is no VM, unless the content was lost later.
+        var isUnsynced = false
         /// Whether StopVM was called.
         var isStopped = false
         /// Why the last step of its end failed.
@@ -119,10 +119,10 @@ extension SandboxTable {
         /// The time of the first of the latest lists without a VM of the sandbox.
         private var absentSince: ContinuousClock.Instant?
 
-        init(reason: String, record: SandboxRecord? = nil, isEmpty: Bool = false, isStopped: Bool = false) {
+        init(reason: String, record: SandboxRecord? = nil, isUnsynced: Bool = false, isStopped: Bool = false) {
             self.reason = reason
             self.record = record
-            self.isEmpty = isEmpty
+            self.isUnsynced = isUnsynced
             self.isStopped = isStopped
         }
 
@@ -137,7 +137,7 @@ extension SandboxTable {
 
         /// Notes whether a complete list has a VM of the sandbox. Returns whether its end begins now.
         fileprivate mutating func look(hasVM: Bool, graceTime: Duration, now: ContinuousClock.Instant) -> Bool {
-            guard !isEnding, isStopped || isEmpty else { return false }
+            guard !isEnding, isStopped || isUnsynced else { return false }
             if hasVM {
                 absentSince = nil
                 isEnding = isStopped

@@ -52,7 +52,7 @@ struct SimulatedStore: RecordStore {
                 state.note(.directoryNotRemoved, state.pod(of: sandbox))
                 return .failure(error)
             }
-            state.disk.remove(sandbox)
+            state.disk.remove(sandbox, isSynced: ending != .crashed)
             state.note(.directoryRemoved, state.pod(of: sandbox))
             return .success(())
         }
@@ -73,6 +73,7 @@ struct SimulatedStore: RecordStore {
             guard ending == .completed || ending == .cancelled else { return .failure(.dead) }
             if state.disk.condition == .failing, state.inject(.writeFailed, 20) { return .failure(.fault) }
             state.note(.loaded, process)
+            state.disk.syncRemovals()
             let loaded = state.disk.load()
             state.checkDamage(loaded)
             return .success(loaded)

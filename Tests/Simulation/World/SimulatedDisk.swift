@@ -22,8 +22,6 @@ struct SimulatedDisk {
         var hasStopMark = false
         /// Whether a write to this directory has failed, after which memory and disk may differ.
         var hasFailedWrite = false
-        /// Whether the directory was removed, and a power cut has undone the removal.
-        var hasReappeared = false
     }
 
     var condition = DiskCondition.healthy
@@ -75,8 +73,17 @@ struct SimulatedDisk {
     /// The sandboxes with a stop mark.
     var marked: [SandboxID] { directories.filter(\.hasStopMark).map(\.id) }
 
-    /// Removes a directory; the platter still has it.
-    mutating func remove(_ sandbox: SandboxID) { directories.removeAll { $0.id == sandbox } }
+    /// Removes a directory. Unless the process crashes before the sync, the platter does not have it either.
+    mutating func remove(_ sandbox: SandboxID, isSynced: Bool) {
+        directories.removeAll { $0.id == sandbox }
+        if isSynced { syncRemovals() }
+    }
+
+    /// No removed directory reappears after a power cut.
+    mutating func syncRemovals() {
+        let present = directories.map(\.id)
+        durable.removeAll { !present.contains($0.id) }
+    }
 
     /// Flips one bit of a record on the platter, and in what a reader sees.
     mutating func flipBit(_ bit: Int, of sandbox: SandboxID) {
@@ -96,9 +103,6 @@ struct SimulatedDisk {
         directories = durable.filter { old in
             // A removal that was not synced may be undone.
             before.contains { $0.id == old.id } || random.chance(50)
-        }
-        for index in directories.indices where !before.contains(where: { $0.id == directories[index].id }) {
-            directories[index].hasReappeared = true
         }
         for directory in before {
             let place = directories.firstIndex { $0.id == directory.id }
@@ -134,7 +138,7 @@ struct SimulatedDisk {
         var loaded = LoadedRecords()
         for directory in directories {
             if directory.hasStopMark { loaded.stopped.insert(directory.id) }
-            if directory.bytes.allSatisfy({ $0 == 0 }) { loaded.empty.insert(directory.id) }
+            if SandboxRecord.isUnsynced(directory.bytes) { loaded.unsynced.insert(directory.id) }
             do {
                 loaded.records.append(try SandboxRecord(parsing: directory.bytes, of: directory.id))
             } catch {

@@ -39,6 +39,7 @@ extension WorldState {
         }
         if kind == .stopVM, disk.condition == .healthy || disk.directory(of: pods[pod].id) == nil {
             disk.mark(pods[pod].id)
+            disk.syncRemovals()
             note(.stopMarked, pod)
             return receive(kind, of: pod, nil)
         }

@@ -128,11 +128,12 @@ extension WorldState {
                 .livePodRuns, cloud.vms.contains { $0.tags[InstanceTags.sandbox] == pod.id.rawValue || $0.isTampered },
                 "pod \(index) has no VM")
         case .stopped, .dead:
-            // Without a network namespace, or with a damaged record, only StopVM removes a sandbox.
+            // Without a network namespace, or with a flipped bit in the record, only StopVM removes a sandbox.
             let isWatched =
                 !pod.request.networkNamespacePath.isEmpty && !pod.hasNamespace && directory?.record != nil
-            let isMarked = directory.map { $0.record != nil || $0.hasStopMark } ?? true
-            let isStopped = pod.phase == .stopped && isMarked && !(directory?.hasReappeared ?? false)
+            let isMarked =
+                directory.map { $0.record != nil || $0.hasStopMark || SandboxRecord.isUnsynced($0.bytes) } ?? true
+            let isStopped = pod.phase == .stopped && isMarked
             // A VM whose tags were changed is not deleted, and keeps its sandbox.
             // Only its number shows the VM of a damaged record.
             let isTampered = cloud.vms.contains { vm in

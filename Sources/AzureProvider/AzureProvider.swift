@@ -144,7 +144,10 @@ public final class AzureProvider: CloudProvider {
         }
         let listed = nodes.compactMap { node -> ListedInstance? in
             // An unreadable element must not hide the others.
-            guard let machine = try? VirtualMachine(node), machine.tags[InstanceTags.sandbox] != nil else { return nil }
+            // A VM whose tags an operator has removed still has the name of a pod VM.
+            guard let machine = try? VirtualMachine(node),
+                machine.tags[InstanceTags.sandbox] != nil || VMName.hasForm(machine.name)
+            else { return nil }
             return ListedInstance(
                 id: InstanceID(rawValue: machine.name), tags: machine.tags, vmID: machine.vmID, size: machine.size,
                 created: machine.created)

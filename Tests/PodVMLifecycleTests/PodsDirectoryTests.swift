@@ -184,7 +184,7 @@ struct PodsDirectoryTests {
         }
     }
 
-    @Test("keeps a sandbox whose record is empty or cut off: a power cut came before it was synced, or its content was lost")
+    @Test("keeps a sandbox whose record is empty or cut off: a power cut came before its sync, or its content was lost")
     func emptied() async throws {
         try await withDirectory { pods in
             for (id, content) in [

@@ -109,21 +109,45 @@ struct SetAsideTests {
     @Test("never takes a VM with it whose tags do not name this cluster and node")
     func foreignVMs() async throws {
         let node = try await node(.damaged)
-        var machine = try #require(node.cloud.created.first)
+        let machine = try #require(node.cloud.created.first)
         for (tag, value) in [(InstanceTags.cluster, "production"), (InstanceTags.node, "node-2")] {
             var other = machine
             other.name = InstanceID(rawValue: "podvm-\(value)")
             other.tags[tag] = value
             node.cloud.place(other)
         }
-        machine.tags = [:]
-        node.cloud.place(machine)
+        var ofOtherSandbox = machine
+        ofOtherSandbox.tags[InstanceTags.sandbox] = "b"
+        node.cloud.place(ofOtherSandbox)
         try await node.run { supervisor in
             try await supervisor.stop("a")
             await sweepTwice(node)
             while supervisor.sandboxes().contains(where: { $0.id == "a" }) { await Task.yield() }
         }
         #expect(node.cloud.deleted.isEmpty && node.cloud.machines.count == 3)
+    }
+
+    @Test("is kept while a VM with its name has no tags, and says which VM that is")
+    func namesake() async throws {
+        let node = try await node(.damaged)
+        let machine = try #require(node.cloud.created.first)
+        var untagged = machine
+        untagged.tags = [:]
+        node.cloud.place(untagged)
+        try await node.run { supervisor in
+            try await supervisor.stop("a")
+            await sweepTwice(node)
+            await node.settled()
+            #expect(node.states == ["unreadable"] && node.cloud.deleted.isEmpty)
+            let advice = "VM \(machine.name) may belong to it, and has not its tags: "
+            #expect(supervisor.sandboxes().first?.failure?.contains(advice) == true)
+
+            node.cloud.place(machine)
+            await supervisor.sweepOnce()
+            while !supervisor.sandboxes().isEmpty { await Task.yield() }
+            #expect(node.cloud.deleted == [machine.name], "an operator has restored the tags")
+            node.expectNothingLeft()
+        }
     }
 
     @Test(

@@ -35,11 +35,12 @@ struct SimulationTests {
     @Test(
         "a planted defect breaks a rule",
         arguments: [
-            (Defect.noRecord, Invariant.recordBeforeEffect), (.noSync, .recordBeforeEffect),
+            (Defect.noRecord, Invariant.recordsMoveForward), (.noSync, .recordBeforeEffect),
             (.noSweep, .noVMWithoutOwner), (.deleteAtLoad, .recordsMoveForward),
             (.trustFailedDeletion, .numberHeldUntilDeletion), (.earlyRelease, .numberHeldUntilDeletion),
             (.earlyDiscard, .documentKept), (.noAdoption, .numberNotShared),
             (.forgetDamaged, .stoppedIsGone), (.noVMID, .recordOfThisVM), (.noLeftovers, .noLeftover),
+            (.noUntagged, .numberHeldUntilDeletion), (.noLock, .recordsMoveForward),
         ])
     func defects(defect: Defect, invariant: Invariant) async throws {
         let report = try await Simulator.run(first: 1, count: 5_000, threads: 1, defect: defect)

@@ -91,8 +91,8 @@ struct PodsDirectory: RecordStore {
         }
     }
 
-    /// Removes and syncs: where a full disk has refused the record of a stop, a directory that reappears after a power cut
-    /// would say that the sandbox runs.
+    /// Removes and syncs: where a full disk has refused the record of a stop, a directory that reappears after a power
+    /// cut would say that the sandbox runs.
     private func removeNow(_ sandbox: SandboxID) throws(RecordError) {
         do {
             let pods = try pods()

@@ -142,8 +142,8 @@ extension SandboxState {
 extension SandboxRecord {
     /// Whether these bytes are what a power cut leaves of a record that was not synced: nothing, zeros, or a beginning.
     ///
-    /// A record that says that a VM may exist is synced before it replaces the one before. So there is no VM, unless the
-    /// content was lost later.
+    /// A record that says that a VM may exist is synced before it replaces the one before. So there is no VM, unless
+    /// the content was lost later.
     package static func isUnsynced(_ bytes: [UInt8]) -> Bool {
         // Without its last byte, the line feed, a record is still JSON.
         bytes.allSatisfy { $0 == 0 } || RecordChecksum.isValid(bytes + [UInt8(ascii: "\n")])

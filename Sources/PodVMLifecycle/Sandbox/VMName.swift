@@ -17,6 +17,16 @@ public enum VMName {
         return InstanceID(rawValue: "podvm-\(pod)-\(suffix(of: sandbox.rawValue))")
     }
 
+    /// Whether the name has the form of a name that ``make(pod:sandbox:)`` returns.
+    public static func hasForm(_ name: String) -> Bool {
+        name.utf8.count <= lengthLimit && name.lowercased().hasPrefix("podvm-")
+    }
+
+    /// Whether ``make(pod:sandbox:)`` returns this name for the sandbox and some pod. Other sandboxes may have it too.
+    public static func mayBelong(_ name: InstanceID, to sandbox: SandboxID) -> Bool {
+        hasForm(name.rawValue) && name.rawValue.lowercased().hasSuffix("-\(suffix(of: sandbox.rawValue))")
+    }
+
     private static func suffix(of id: String) -> String {
         let isHexadecimal = id.utf8.allSatisfy {
             (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0)

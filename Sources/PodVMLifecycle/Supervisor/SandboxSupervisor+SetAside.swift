@@ -1,8 +1,9 @@
 internal import LinuxIO
 internal import Telemetry
 
-// A sandbox is set aside when this adaptor cannot use its record: the record is damaged, empty, missing, of a newer version
-// or misplaced. Its VM may run a pod, so nothing of it is changed before StopVM, and the sweep does not delete its VM.
+// A sandbox is set aside when this adaptor cannot use its record: the record is damaged, empty, missing, of a newer
+// version or misplaced. Its VM may run a pod, so nothing of it is changed before StopVM, and the sweep does not delete
+// its VM.
 
 extension SandboxSupervisor {
     /// Notes the sandboxes whose records cannot be used, and logs each.
@@ -53,16 +54,19 @@ extension SandboxSupervisor {
 
     /// Ends the sandboxes that are set aside and may end, as the complete list of the cloud's VMs shows.
     ///
-    /// After StopVM, the VM whose tags name this cluster, this node and the sandbox is deleted. Without such a VM in two
-    /// lists, the grace time apart, there is none: the sandbox's directory is removed. The same rule removes a sandbox
-    /// with an empty record or the beginning of one, which a power cut leaves of a sandbox that had no VM.
+    /// After StopVM, the VM whose tags name this cluster, this node and the sandbox is deleted. Without such a VM in
+    /// two lists, the grace time apart, there is none: the sandbox's directory is removed. The same rule removes a
+    /// sandbox with an empty record or the beginning of one, which a power cut leaves of a sandbox that had no VM. A VM
+    /// with a name of the sandbox and other tags is not deleted, and keeps the sandbox.
     func endSetAside(by listed: [ListedInstance], now: ContinuousClock.Instant) {
         guard options.owner.isNamed else { return }
         let vms = Dictionary(grouping: listed) { options.owner.sandbox(of: $0) }
+        let unclear = (vms[nil] ?? []).filter { VMName.hasForm($0.id.rawValue) }
         let due = table.withLock { table in
             table.setAside.keys.sorted { $0.rawValue < $1.rawValue }.filter { id in
                 table.setAside[id]?.look(
-                    hasVM: vms[id] != nil, graceTime: options.orphanGraceTime, now: now) == true
+                    hasVM: vms[id] != nil, namesake: unclear.first { $0.mayBelong(to: id) }?.id,
+                    graceTime: options.orphanGraceTime, now: now) == true
             }
         }
         for id in due.sorted(by: { $0.rawValue < $1.rawValue }) {
@@ -115,6 +119,8 @@ extension SandboxTable {
         var isStopped = false
         /// Why the last step of its end failed.
         var failure: String?
+        /// A VM with a name of the sandbox, and without the sandbox's tags.
+        private var namesake: InstanceID?
         private var isEnding = false
         /// The time of the first of the latest lists without a VM of the sandbox.
         private var absentSince: ContinuousClock.Instant?
@@ -132,15 +138,23 @@ extension SandboxTable {
                 isStopped
                 ? "It is stopped, and ends when the cloud's list shows its VM or that there is none."
                 : "StopVM, or peerpodctl stop, ends it."
-            return "The record cannot be used: \(reason). \(stop)" + (failure.map { " \($0)" } ?? "")
+            let namesake =
+                namesake.map {
+                    " VM \($0) may belong to it, and has not its tags: restore the tags, or delete the VM."
+                } ?? ""
+            return "The record cannot be used: \(reason). \(stop)\(namesake)" + (failure.map { " \($0)" } ?? "")
         }
 
-        /// Notes whether a complete list has a VM of the sandbox. Returns whether its end begins now.
-        fileprivate mutating func look(hasVM: Bool, graceTime: Duration, now: ContinuousClock.Instant) -> Bool {
+        /// Notes whether a complete list has a VM of the sandbox, or one that may be the sandbox's. Returns whether its
+        /// end begins now.
+        fileprivate mutating func look(
+            hasVM: Bool, namesake: InstanceID?, graceTime: Duration, now: ContinuousClock.Instant
+        ) -> Bool {
+            self.namesake = hasVM ? nil : namesake
             guard !isEnding, isStopped || isUnsynced else { return false }
-            if hasVM {
+            if hasVM || namesake != nil {
                 absentSince = nil
-                isEnding = isStopped
+                isEnding = hasVM && isStopped
                 return isEnding
             }
             guard let since = absentSince else {
@@ -150,5 +164,13 @@ extension SandboxTable {
             isEnding = since.duration(to: now) >= graceTime
             return isEnding
         }
+    }
+}
+
+extension ListedInstance {
+    /// Whether the VM has a name of the sandbox, and its tags name no other sandbox.
+    fileprivate func mayBelong(to sandbox: SandboxID) -> Bool {
+        let owner = tags[InstanceTags.sandbox]
+        return (owner == nil || owner == sandbox.rawValue) && VMName.mayBelong(id, to: sandbox)
     }
 }

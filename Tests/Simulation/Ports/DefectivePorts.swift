@@ -48,7 +48,11 @@ struct DefectiveProvider: CloudProvider {
 
     func instances() async throws(ProviderError) -> [ListedInstance] {
         let listed = try await provider.instances()
-        return defect == .noVMID ? listed.map { ListedInstance(id: $0.id, tags: $0.tags) } : listed
+        return switch defect {
+        case .noVMID: listed.map { ListedInstance(id: $0.id, tags: $0.tags) }
+        case .noUntagged: listed.filter { !$0.tags.isEmpty }
+        default: listed
+        }
     }
 
     func leftovers() async throws(ProviderError) -> [Leftover] {

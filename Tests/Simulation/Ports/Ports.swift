@@ -20,8 +20,12 @@ package enum Defect: String, CaseIterable, Sendable {
     case noAdoption = "no-adoption"
     /// A sandbox whose record is damaged counts as one that was stopped.
     case forgetDamaged = "forget-damaged"
+    /// A process serves while another one has the lock on the pods directory.
+    case noLock = "no-lock"
     /// The list of the VMs lacks their identifiers.
     case noVMID = "no-vm-id"
+    /// The list of the VMs lacks the VMs without tags.
+    case noUntagged = "no-untagged"
     /// The resources without a VM are not listed.
     case noLeftovers = "no-leftovers"
     /// A port continues on Swift's own pool.

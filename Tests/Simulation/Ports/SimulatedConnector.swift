@@ -12,13 +12,13 @@ struct SimulatedConnector: PodConnector {
         try await perform { state, ending -> Result<PreparedPod, ConnectorError> in
             let pod = state.pod(of: request.id)
             guard ending != .dead, ending != .crashed || state.random.chance(50) else { return .failure(.cancelled) }
-            let free = state.node.freeNumbers
+            let free = state.node.freeNumbers(of: process)
             guard !free.isEmpty, !state.inject(.preparationFailed, 5) else {
                 state.note(.notPrepared, pod)
                 return .failure(.failed)
             }
             let number = state.random.pick(free)
-            state.node.reserved.append((request.id, number))
+            state.node.reserved.append((process, request.id, number))
             state.disk.change(request.id) { directory in
                 directory.number = number
                 directory.hasDocument = true
@@ -107,7 +107,7 @@ struct SimulatedConnector: PodConnector {
     func adopt(_ sandbox: SandboxID, in directory: String) {
         world.withState { state in
             guard !state.isDead(process), let number = state.disk.directory(of: sandbox)?.number else { return }
-            state.node.reserved.append((sandbox, number))
+            state.node.reserved.append((process, sandbox, number))
         }
     }
 

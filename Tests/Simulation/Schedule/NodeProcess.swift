@@ -29,7 +29,11 @@ final class NodeProcess {
                 proxyTimeout: .seconds(60), node: "node-1", cluster: "test", orphanGraceTime: .seconds(60),
                 abandonedTimeout: .seconds(30), callersSurviveRestart: hasGateway))
         let (supervisor, sweeps) = (supervisor, defect != .noSweep)
-        main = start { await Self.run(supervisor, id, world, sweeps: sweeps) }
+        let lock = defect == .noLock ? Operation.Readiness.always : .lockIsFree
+        main = start {
+            guard await world.takeLock(of: id, lock) else { return }
+            await Self.run(supervisor, id, world, sweeps: sweeps)
+        }
     }
 
     /// What the program does: it loads, and then serves and works in the background until cancelled.

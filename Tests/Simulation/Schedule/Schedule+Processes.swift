@@ -6,16 +6,15 @@ extension Schedule {
     /// The most jobs that the tasks of a crashed process may need to end.
     private static let unwindingLimit = 100_000
 
-    /// Starts a process, unless one has the lock on the pods directory.
+    /// Starts a process. While another process has the lock on the pods directory, it is a standby.
     func startProcess() {
-        guard current == nil else { return }
+        guard processes.count < 2 else { return }
         let id = world.withState { state in
-            state.processes.append(.loading)
-            state.node.reserved = []
+            state.processes.append(.waiting)
             state.note(.processStarts, state.processes.count - 1)
             return state.processes.count - 1
         }
-        current = NodeProcess(id: id, world: world, hasGateway: hasGateway, defect: defect)
+        processes.append(NodeProcess(id: id, world: world, hasGateway: hasGateway, defect: defect))
     }
 
     /// Ends the process between two of its steps. What it had asked of disk and cloud may take effect.
@@ -33,7 +32,7 @@ extension Schedule {
             state.count(.powerCut)
             state.note(.powerCut)
         }
-        if let current { abandon(current) }
+        for process in processes { abandon(process) }
         world.withState { state in
             var faults: [Fault] = []
             state.disk.cutPower(&state.random) { faults.append($0) }
@@ -47,9 +46,10 @@ extension Schedule {
         }
     }
 
-    /// SIGTERM: the process refuses starts, and later its tasks are cancelled.
+    /// SIGTERM: the process refuses starts, and later its tasks are cancelled. A standby ends.
     func terminate() {
-        guard let process = current, world.withState({ $0.isServing(process.id) }) else { return }
+        guard let process = current else { return }
+        guard world.withState({ $0.isServing(process.id) }) else { return }
         let isEnding = world.withState { state in
             let isEnding = state.processes[process.id] == .ending
             if !isEnding {
@@ -64,37 +64,40 @@ extension Schedule {
 
     /// Forgets a process whose tasks have all ended.
     func buryEnded(_ process: NodeProcess) {
-        guard process === current, process.hasEnded else { return }
+        guard process.hasEnded, processes.contains(where: { $0 === process }) else { return }
         world.withState { state in
             state.processes[process.id] = .dead
             state.note(.processEnds, process.id)
             leave(process, &state)
         }
-        current = nil
+        processes.removeAll { $0 === process }
     }
 
-    /// What the end of a process means for the shims.
+    /// What the end of a process means for the lock and for the shims.
     private func leave(_ process: NodeProcess, _ state: inout WorldState) {
+        state.node.forget(process.id)
         state.breakCalls(to: process.id, hasGateway: hasGateway)
+        guard state.lockHolder == process.id else { return }
+        state.lockHolder = nil
         if !hasGateway { state.closeTunnels() }
     }
 
     /// Lets the tasks of a crashed process end against ports without effect.
     private func abandon(_ process: NodeProcess) {
         let resumptions = world.withState { state in
-            let operations = state.operations
-            state.operations = []
+            let operations = state.operations.filter { $0.process == process.id }
+            state.operations.removeAll { $0.process == process.id }
             var resumptions = operations.map { operation in
                 let resume = operation.finish(&state, .crashed)
                 return resume
             }
             state.processes[process.id] = .dead
-            resumptions += state.sleepers.map { sleeper in { sleeper.wake(false) } }
-            state.sleepers = []
+            resumptions += state.sleepers.filter { $0.process == process.id }.map { sleeper in { sleeper.wake(false) } }
+            state.sleepers.removeAll { $0.process == process.id }
             leave(process, &state)
             return resumptions
         }
-        current = nil
+        processes.removeAll { $0 === process }
         for resume in resumptions { resume() }
         process.cancelAll()
         var jobs = 0

@@ -23,9 +23,8 @@ extension Schedule {
 
     /// Lets every shim reach its end; false if there is nothing to do for now.
     func finishShims() -> Bool {
-        guard world.withState({ state in current.map { state.processes[$0.id] == .serving } ?? false }) else {
-            return false
-        }
+        guard world.withState({ state in state.lockHolder.map { state.processes[$0] == .serving } ?? false })
+        else { return false }
         for (index, pod) in world.withState(\.pods).enumerated() where pod.calls.isEmpty {
             if !pod.unsent.isEmpty {
                 resend(index)
@@ -59,7 +58,7 @@ extension Schedule {
                 if pod.phase == .stopping { state.receive(.stopVM, of: index, LifecycleError(.cancelled, "")) }
                 state.note(.hangsUp, index)
             }
-            for call in pod.calls { current?.cancel(call.id) }
+            for call in pod.calls { processes.first { $0.id == call.process }?.cancel(call.id) }
         case 1...2:
             guard let call = pod.calls.first else { return }
             self.call(call.kind, of: index, isDuplicate: true)
@@ -94,7 +93,7 @@ extension Schedule {
             state.count(.shimKilled)
             state.killShim(index)
         }
-        for call in pod.calls { current?.cancel(call.id) }
+        for call in pod.calls { processes.first { $0.id == call.process }?.cancel(call.id) }
     }
 
     /// Containerd or CRI-O removes the network namespace of a sandbox that has ended.

@@ -11,7 +11,7 @@ extension Schedule {
 
     /// One step with faults.
     func makeStep() {
-        if let current, random(Self.stepsBetweenCrashes) == 0, hasOperations { return crash(current) }
+        if random(Self.stepsBetweenCrashes) == 0, hasOperations { return crash(pick(processes)) }
         let choice = random(100)
         if choice < 70, runJob() { return }
         if choice < 92, completeOperation() { return }
@@ -25,15 +25,17 @@ extension Schedule {
         case 192: cutPower()
         case 193: terminate()
         case 194...196: if current == nil { flipBit() }
-        default: if current == nil { startProcess() }
+        default: startProcess()
         }
     }
+
+    private func pick(_ processes: [NodeProcess]) -> NodeProcess { processes[random(processes.count)] }
 
     private var hasOperations: Bool { world.withState { !$0.operations.isEmpty } }
 
     /// One step without faults: everything that can be done is done before time passes.
     func makeSettlingStep() {
-        if current == nil { startProcess() }
+        if processes.isEmpty { startProcess() }
         if runJob() || completeOperation() { return }
         if isEnding { return terminate() }
         if finishShims() { return }
@@ -41,16 +43,17 @@ extension Schedule {
     }
 
     private var isEnding: Bool {
-        world.withState { state in current.map { state.processes[$0.id] == .ending } ?? false }
+        world.withState { state in state.lockHolder.map { state.processes[$0] == .ending } ?? false }
     }
 
     func random(_ limit: Int) -> Int { world.withState { $0.random.below(limit) } }
 
     /// Runs a ready job; false if there is none.
     private func runJob() -> Bool {
-        guard let process = current else { return false }
+        let able = processes.filter { $0.executor.ready > 0 }
+        guard !able.isEmpty else { return false }
+        let process = able.count == 1 ? able[0] : pick(able)
         let ready = process.executor.ready
-        guard ready > 0 else { return false }
         let index = world.withState { state in
             let index = state.random.below(ready)
             state.note(.job, process.id, index)
@@ -131,10 +134,7 @@ extension Schedule {
             if state.random.chance(80) {
                 state.loseVM(at: index, pod)
             } else {
-                state.cloud.vms[index].tags = [:]
-                state.cloud.vms[index].isTampered = true
-                state.count(.tagsChanged)
-                state.note(.tagsChanged, pod, vm.serial)
+                state.removeTags(ofVMAt: index)
             }
         }
     }
@@ -165,7 +165,7 @@ extension WorldState {
     fileprivate mutating func loseVM(at index: Int, _ pod: Int) {
         let vm = cloud.vms.remove(at: index)
         loseVM(of: pod)
-        guard random.chance(20) else {
+        guard random.chance(40) else {
             count(.vmVanished)
             note(.vmVanished, pod, vm.serial)
             return leaveParts(of: vm)

@@ -15,9 +15,10 @@ final class Schedule {
     let defect: Defect?
     /// Whether a gateway keeps the shims' connections while no process serves.
     let hasGateway: Bool
+    /// The processes that live: the one that has the lock on the pods directory, and a standby that waits for it.
     var processes: [NodeProcess] = []
-    /// The process that loads, serves or ends; there is at most one.
-    var current: NodeProcess?
+    /// The process that has the lock: it loads, serves or ends.
+    var current: NodeProcess? { world.withState { state in processes.first { $0.id == state.lockHolder } } }
     private let steps: Int
 
     init(seed: UInt64, defect: Defect? = nil) {
@@ -78,11 +79,11 @@ final class Schedule {
         } && readyJobs == 0
     }
 
-    var readyJobs: Int { current?.executor.ready ?? 0 }
+    var readyJobs: Int { processes.reduce(0) { $0 + $1.executor.ready } }
 
-    /// Ends the process that is left, and checks that none of its tasks is left.
+    /// Ends the processes that are left, and checks that none of their tasks is left.
     private func end() {
-        if let current { crash(current) }
+        for process in processes { crash(process) }
     }
 }
 
@@ -103,7 +104,7 @@ extension Pod {
         self.id = id
         request = SandboxRequest(
             id: id, podName: "web", podNamespace: "default",
-            networkNamespacePath: random.chance(90) ? "/run/netns/pod-\(number)" : "")
+            networkNamespacePath: random.chance(75) ? "/run/netns/pod-\(number)" : "")
         isKept = random.chance(50)
         manner = random.chance(50) ? .go : .rust
     }

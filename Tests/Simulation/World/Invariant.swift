@@ -10,6 +10,7 @@ package enum Invariant: String, CaseIterable, Sendable {
     case livePodKept = "the VM of a running pod is deleted only when its shim has stopped the pod or has died"
     case foreignUntouched = "the VMs of other nodes and clusters are not touched"
     case noVMWithoutOwner = "at rest, every VM has an owner"
+    case untaggedHasOwner = "at rest, a VM without its tags still has its sandbox"
     case noLeftover = "at rest, every interface, disk and address without a VM has an owner"
     case recordOfThisVM = "at rest, a running record is not of another VM of the same name"
     case stoppedIsGone = "at rest, nothing is left of a stopped pod"

@@ -17,6 +17,8 @@ struct Operation {
     /// When the schedule may complete the operation.
     enum Readiness {
         case always
+        /// The lock on the pods directory: only when no process has it.
+        case lockIsFree
         /// A watch: only when the VM no longer exists.
         case vmGone(InstanceID)
         /// A connection: only when the VM exists.

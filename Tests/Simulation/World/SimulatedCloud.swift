@@ -10,8 +10,10 @@ struct SimulatedVM {
     let number: Int?
     /// Whether the VM will never serve.
     var isBroken = false
-    /// Whether an operator changed the tags.
+    /// Whether an operator removed the tags.
     var isTampered = false
+    /// The sandbox that had the VM when the tags were removed.
+    var formerOwner: SandboxID?
     /// Whether the VM belongs to another node or cluster.
     var isForeign = false
 
@@ -74,6 +76,18 @@ extension WorldState {
         check(.foreignUntouched, !vm.isForeign, "VM \(vm.name) of another node was deleted")
         check(.livePodKept, pod < 0 || !pods[pod].needsVM, "VM \(vm.serial) of pod \(pod) was deleted")
         return true
+    }
+
+    /// An operator removes the VM's tags.
+    mutating func removeTags(ofVMAt index: Int) {
+        let vm = cloud.vms[index]
+        let owner = disk.directories.first { $0.id.rawValue == vm.tags[InstanceTags.sandbox] }
+        // A VM of another name is an orphan: no tag leads to it any more, and no record.
+        if let owner, vm.name == owner.vmName(of: pods) { cloud.vms[index].formerOwner = owner.id }
+        cloud.vms[index].tags = [:]
+        cloud.vms[index].isTampered = true
+        count(.tagsChanged)
+        note(.tagsChanged, owner.map { pod(of: $0.id) } ?? -1, vm.serial)
     }
 
     /// The pod's VM no longer exists, which ends the shim's connection to the agent.

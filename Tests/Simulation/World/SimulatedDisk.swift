@@ -22,6 +22,15 @@ struct SimulatedDisk {
         var hasStopMark = false
         /// Whether a write to this directory has failed, after which memory and disk may differ.
         var hasFailedWrite = false
+
+        /// The VM that the record names, or that it named before it was damaged; nil if the record says that there is
+        /// no VM.
+        func vmName(of pods: [Pod]) -> InstanceID? {
+            guard let record else {
+                return pods.first { $0.id == id }.map { VMName.make(pod: $0.request.podName, sandbox: id) }
+            }
+            return record.state.mayHaveVM ? record.state.vm : nil
+        }
     }
 
     var condition = DiskCondition.healthy

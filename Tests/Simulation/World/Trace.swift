@@ -39,6 +39,7 @@ struct Trace: Equatable {
         case vmReplaced = "VM replaced"
         case vmProvisioned = "VM provisioned"
         case vmDeleted = "VM deleted"
+        case lockTaken = "the process has the lock on the pods directory"
         case vmNotDeleted = "VM not deleted"
         case vmVanished = "VM vanished"
         case vmExchanged = "VM exchanged for another one of the same name"

@@ -50,6 +50,17 @@ final class World: Sendable {
         }
     }
 
+    /// Waits for the lock on the pods directory; false if the process ends before it has the lock.
+    func takeLock(of process: Int, _ readiness: Operation.Readiness) async -> Bool {
+        await perform(of: process, readiness) { state, ending in
+            guard ending == .completed else { return false }
+            state.lockHolder = process
+            state.processes[process] = .loading
+            state.note(.lockTaken, process)
+            return true
+        }
+    }
+
     /// Suspends a task until the virtual time has come; false if the task was cancelled, or the process crashed.
     func sleep(of process: Int, for duration: Duration) async -> Bool {
         let id = withState { $0.makeID() }

@@ -56,7 +56,7 @@ extension WorldState {
 
     /// Checks that a number is released only after the VM has been deleted.
     mutating func checkRelease(of sandbox: SandboxID) {
-        let vm = cloud.vms.first { $0.tags[InstanceTags.sandbox] == sandbox.rawValue && !$0.isTampered }
+        let vm = cloud.vms.first { $0.tags[InstanceTags.sandbox] == sandbox.rawValue || $0.formerOwner == sandbox }
         let pod = pod(of: sandbox)
         check(
             .numberHeldUntilDeletion, vm == nil,
@@ -85,6 +85,13 @@ extension WorldState {
         }
         for part in cloud.leftovers where !part.isForeign {
             check(.noLeftover, isOwned(part.leftover.tags), "the \(part.leftover.id) of \(part.leftover.name) is left")
+        }
+        for vm in cloud.vms {
+            guard let owner = vm.formerOwner else { continue }
+            let (pod, directory) = (pod(of: owner), disk.directory(of: owner))
+            check(
+                .untaggedHasOwner, directory != nil && directory?.number == vm.number,
+                "the tags of VM \(vm.serial) were removed, and pod \(pod) is gone")
         }
         for directory in disk.directories { checkIdentity(of: directory) }
         for (index, pod) in pods.enumerated() { checkRest(of: pod, index) }
@@ -131,16 +138,16 @@ extension WorldState {
             // Without a network namespace, or with a flipped bit in the record, only StopVM removes a sandbox.
             let isWatched =
                 !pod.request.networkNamespacePath.isEmpty && !pod.hasNamespace && directory?.record != nil
-            let isMarked =
-                directory.map { $0.record != nil || $0.hasStopMark || SandboxRecord.isUnsynced($0.bytes) } ?? true
-            let isStopped = pod.phase == .stopped && isMarked
-            // A VM whose tags were changed is not deleted, and keeps its sandbox.
-            // Only its number shows the VM of a damaged record.
-            let isTampered = cloud.vms.contains { vm in
-                vm.isTampered
-                    && (vm.name == directory?.record?.state.vm || vm.number != nil && vm.number == directory?.number)
+            let hasVM = cloud.vms.contains { $0.tags[InstanceTags.sandbox] == pod.id.rawValue }
+            let isMarked = directory.map { directory in
+                directory.record != nil || directory.hasStopMark
+                    || SandboxRecord.isUnsynced(directory.bytes) && !hasVM
             }
-            guard isWatched || isStopped, !isTampered else { break }
+            let isStopped = pod.phase == .stopped && isMarked ?? true
+            // A VM without its tags is not deleted, and keeps its sandbox.
+            let name = VMName.make(pod: pod.request.podName, sandbox: pod.id)
+            let isKept = cloud.vms.contains { $0.isTampered && $0.name == name }
+            guard isWatched || isStopped, !isKept else { break }
             check(.stoppedIsGone, directory == nil, "the record of pod \(index) is \(directory.nameOfState)")
             check(.stoppedIsGone, node.number(of: pod.id) == nil, "pod \(index) has a VXLAN number")
         case .new: check(.stoppedIsGone, directory == nil, "pod \(index) was never created, and has a record")

@@ -18,6 +18,8 @@ struct WorldState {
     private var nextID = 0
     /// What each process does.
     var processes: [ProcessStatus] = []
+    /// The process that has the lock on the pods directory.
+    var lockHolder: Int?
 
     /// Whether a process answers calls.
     func isServing(_ process: Int) -> Bool { processes[process] == .serving || processes[process] == .ending }
@@ -31,6 +33,8 @@ struct WorldState {
 
     /// The stages of a process.
     enum ProcessStatus {
+        /// The process waits for the lock on the pods directory.
+        case waiting
         case loading, serving
         /// The process has served, and got SIGTERM.
         case ending
@@ -78,6 +82,7 @@ struct WorldState {
         if operation.isCancelled { return true }
         return switch operation.readiness {
         case .always: true
+        case .lockIsFree: lockHolder == nil
         case .vmGone(let vm): cloud.vm(named: vm) == nil
         case .vmServes(let vm): cloud.vm(named: vm).map { !$0.isBroken } ?? false
         }

@@ -143,6 +143,25 @@ struct StopTests {
         try await next.run { _ in #expect(next.states.isEmpty) }
     }
 
+    @Test("after a full disk, once it has succeeded, is not undone by a power cut although the directory is left")
+    func recordAfterFullDisk() async throws {
+        let (node, goesOn) = (Node(), Event())
+        node.connector.giving.append(.wait(goesOn))
+        try await run(node) { supervisor in
+            node.store.fail(with: .full)
+            _ = await failure { try await supervisor.stop("a") }
+            await node.connector.calls.reached(.release)
+            node.store.fail(with: nil)
+            try await supervisor.stop("a")
+            #expect(node.store.writes.last == "gone" && node.store.directories.count == 1)
+        }
+        let next = Node(store: node.store.afterPowerCut(), cloud: node.cloud)
+        try await next.run { _ in
+            await next.settled()
+            #expect(next.states.isEmpty)
+        }
+    }
+
     @Test("reports nothing about a full disk when everything is deleted at once")
     func fullDiskNeverStarted() async throws {
         let node = Node()

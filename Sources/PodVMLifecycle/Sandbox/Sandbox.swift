@@ -21,6 +21,8 @@ package struct Sandbox: Sendable {
     private var isRecorded: Bool
     /// Whether a record of the sandbox is known to survive a power cut.
     private var isDurable: Bool
+    /// Whether the record that survives a power cut is known to say that the sandbox ends.
+    private var isEndDurable = false
 
     /// The sandbox's place in its life cycle.
     package var state: SandboxState { record.state }
@@ -37,6 +39,7 @@ package struct Sandbox: Sendable {
         self.record = record
         isRecorded = !record.isOutdated
         isDurable = record.state.isSurelyDurable
+        if case .deleting = record.state { isEndDurable = true }
     }
 
     /// Notes the number of the pod's tunnel, or where the VM is tried. The next step records it.
@@ -62,9 +65,9 @@ package struct Sandbox: Sendable {
         next.enter(decision.state, at: time)
         next.isOutdated = false
         if next.state != state || !isRecorded || decision.effect.needsDurableRecord && !isDurable {
-            let event = next.state.survivedEvent(isFirst: !isDurable)
+            let event = next.state.survivedEvent(after: isDurable, isEndDurable: isEndDurable)
             try await store.write(next, toSurvive: event)
-            if event != .processEnd { isDurable = true }
+            if event != .processEnd { (isDurable, isEndDurable) = (true, next.state.isEnding) }
         }
         record = next
         isRecorded = true
@@ -114,15 +117,16 @@ extension SandboxRecord {
 }
 
 extension SandboxState {
-    /// The event that the record of this state has to survive. `isFirst` says that no record is known to survive a power
-    /// cut yet.
+    /// The event that the record of this state has to survive. `isDurable` says that a record is known to survive a power
+    /// cut, and `isEndDurable` that it says that the sandbox ends.
     ///
     /// While there is no VM, the record describes nothing outside this machine's memory: a power cut ends the pod, and
     /// the record with it. From the first request to the cloud, only the record can find the VM again. When the VM is
-    /// deleted, an old record only causes another deletion.
-    fileprivate func survivedEvent(isFirst: Bool) -> SurvivedEvent {
-        guard mayHaveVM else { return .processEnd }
-        return isFirst ? .firstPowerCut : .powerCut
+    /// deleted, an old record that says so only causes another deletion. Where the disk has refused that record, the old
+    /// one says that the pod runs, and no shim calls StopVM again.
+    fileprivate func survivedEvent(after isDurable: Bool, isEndDurable: Bool) -> SurvivedEvent {
+        guard mayHaveVM else { return isEnding && isDurable && !isEndDurable ? .powerCut : .processEnd }
+        return isDurable ? .powerCut : .firstPowerCut
     }
 
     /// Whether a record of this state, found by a later process, shows that the record survives a power cut.

@@ -3,7 +3,7 @@
 /// A value: its input is the list, the records and the time, its output is the sandboxes whose VM is gone. One list is not
 /// sufficient evidence, and neither is a list alone: a VM whose tags an operator has removed may be missing in every
 /// list. So a VM is gone when two lists, one after the other, do not have it, and no client was connected to its agent
-/// since the first of them.
+/// between them.
 struct AbsenceWatch {
     /// The result of one comparison.
     struct Findings: Equatable {
@@ -32,8 +32,10 @@ struct AbsenceWatch {
                 findings.new.append(sandbox)
                 continue
             }
-            absent[sandbox] = since
-            if lastUse(sandbox).map({ $0 < since }) ?? true { findings.gone.append(sandbox) }
+            let isUsed = lastUse(sandbox).map { $0 >= since } ?? false
+            // After a use, the evidence begins again: a broken connection may take some time to end.
+            absent[sandbox] = isUsed ? now : since
+            if !isUsed { findings.gone.append(sandbox) }
         }
         absentSince = absent
         return findings

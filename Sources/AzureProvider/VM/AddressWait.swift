@@ -81,14 +81,14 @@ struct AddressWait: Sendable {
         progress.looks += 1
         let name = progress.interface ?? VMResources(id).interface
         let looks = progress.looks
-        let found = try await azure { () throws(ARMError) -> NetworkInterface? in
+        let found = try await azure { () throws(ARMError) -> AzureNetworkInterface? in
             // The first read usually finds the address; only later reads share one list.
             let node =
                 looks == 1
                 ? try await context.resources.get(.interface, name) : try await context.interfaces.read(name)
             guard let node else { return nil }
             return try context.resources.read(node, "interface \(name)") { node throws(JSONError) in
-                try NetworkInterface(node)
+                try AzureNetworkInterface(node)
             }
         }
         // Azure may give the interface another name than requested: then the VM names the interface.
@@ -105,7 +105,7 @@ struct AddressWait: Sendable {
         try await azure { () throws(ARMError) -> String? in
             guard let node = try await context.resources.get(.publicAddress, name) else { return nil }
             return try context.resources.read(node, "public address \(name)") { node throws(JSONError) in
-                NetworkInterface.address(try node.optionalObject("properties")?.optionalString("ipAddress"))
+                AzureNetworkInterface.address(try node.optionalObject("properties")?.optionalString("ipAddress"))
             }
         }
     }

@@ -185,7 +185,7 @@ struct VMRemoval: Sendable {
         }
         let machine: String? =
             switch kind {
-            case .interface: (try? NetworkInterface(node))?.vm
+            case .interface: (try? AzureNetworkInterface(node))?.vm
             case .disk: node.members["managedBy"]?.stringValue.flatMap(ResourceID.nameLast)
             case .vm, .publicAddress: nil
             }

@@ -78,7 +78,7 @@ struct VirtualMachine: Sendable {
 }
 
 /// The part of ARM's description of a network interface that the provider reads.
-struct NetworkInterface: Sendable {
+struct AzureNetworkInterface: Sendable {
     /// The primary configuration's address, once there is one.
     let privateAddress: String?
     /// The name of its public address, if it has one.

@@ -6,7 +6,7 @@ extension FakeKubernetes {
     func watch(_ request: HTTPRequest, _ route: APIRoute) throws(APIStatus) -> HTTPResponse {
         var fields = request.query("fieldSelector")
         if let name = route.name { fields = "metadata.name=\(name)" }
-        let watch = Watch(
+        let watch = ObjectWatch(
             resource: route.resource, namespace: route.namespace,
             selectors: try Selectors(fields: fields, labels: request.query("labelSelector"), for: route.resource))
         let text = request.query("resourceVersion") ?? ""
@@ -24,11 +24,11 @@ extension FakeKubernetes {
     }
 
     /// Registers the watch, and writes what it has missed. Nil if the watch has ended already.
-    private func begin(_ watch: Watch, from version: Int64, marksEnd: Bool) -> UInt64? {
+    private func begin(_ watch: ObjectWatch, from version: Int64, marksEnd: Bool) -> UInt64? {
         state.withLock { state in
             if version != 0, version < state.store.oldestVersion {
                 let status = APIStatus(410, "Expired", "too old resource version: \(version)")
-                watch.stream.write(Watch.line("ERROR", status.json))
+                watch.stream.write(ObjectWatch.line("ERROR", status.json))
                 watch.stream.finish()
                 return nil
             }
@@ -56,7 +56,7 @@ extension FakeKubernetes {
     }
 
     /// Ends the watch after its time, with a bookmark, or when its client has gone.
-    private func end(_ id: UInt64, _ watch: Watch, after time: Duration, _ hasBookmarks: Bool) async {
+    private func end(_ id: UInt64, _ watch: ObjectWatch, after time: Duration, _ hasBookmarks: Bool) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { try? await self.loop.sleep(for: time) }
             group.addTask { await watch.stream.isClosed.wait() }

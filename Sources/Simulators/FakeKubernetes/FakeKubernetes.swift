@@ -27,7 +27,7 @@ package final class FakeKubernetes: Sendable {
         var store = ObjectStore()
         var rules: AccessRules
         var faults = Faults()
-        var watches: [UInt64: Watch] = [:]
+        var watches: [UInt64: ObjectWatch] = [:]
         var nextWatch: UInt64 = 0
         var log: [String] = []
     }

@@ -118,7 +118,7 @@ enum ResourceReading {
                 }
             }
             texts += read {
-                try NetworkInterface(node)
+                try AzureNetworkInterface(node)
             } told: { interface in
                 [interface.privateAddress ?? "", interface.publicAddress ?? "", interface.vm ?? ""]
             }

@@ -4,10 +4,10 @@ package import Telemetry
 
 /// Azure on one machine: one ``ResourceStore``, and the services over it.
 ///
-///     RequestRouter ──> ResourceManager   /subscriptions/...      ARM requests
-///                   ──> TokenEndpoint     /<tenant>/oauth2/...    access tokens
-///                   ──> MetadataService   /metadata, /imds        of the node and of the VMs
-///                   ──> ControlAPI        /control                scenario and state, for tests
+///     RequestRouter ──> ResourceManager       /subscriptions/...      ARM requests
+///                   ──> TokenEndpoint         /<tenant>/oauth2/...    access tokens
+///                   ──> FakeMetadataService   /metadata, /imds        of the node and of the VMs
+///                   ──> ControlAPI            /control                scenario and state, for tests
 ///     Provisioning      creates and deletes the machines of VMs, which a MachineHost runs
 ///
 /// Concurrency: services share the store, whose lock is never held across a suspension. Work that outlives a request,
@@ -53,7 +53,7 @@ public final class FakeAzure: Sendable {
 
         let calls = CallHandler(store: store, recorder: recorder, region: options.region, loop: loop)
         let tokens = TokenEndpoint(options, store: store, calls: calls)
-        let metadata = MetadataService(
+        let metadata = FakeMetadataService(
             options, store: store, calls: calls, tokens: tokens, machines: machines, work: work, on: loop,
             logger: logger)
         provisioning = Provisioning(

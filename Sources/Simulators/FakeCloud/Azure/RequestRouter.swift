@@ -8,7 +8,7 @@ struct RequestRouter: Sendable {
     let endpoint: String
     let resources: ResourceManager
     let tokens: TokenEndpoint
-    let metadata: MetadataService
+    let metadata: FakeMetadataService
     let control: ControlAPI
 
     /// Answers a request.

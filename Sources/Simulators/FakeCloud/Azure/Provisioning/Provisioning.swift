@@ -10,7 +10,7 @@ internal import Telemetry
 final class Provisioning: Sendable {
     let store: ResourceStore
     let machines: any MachineHost
-    let metadata: MetadataService
+    let metadata: FakeMetadataService
     private let metadataEndpoint: String
     let work: TaskPool
     let loop: EpollLoop
@@ -19,7 +19,7 @@ final class Provisioning: Sendable {
     let children = Lock<[FakeResourceID: TaskPool.Child]>([:])
 
     init(
-        store: ResourceStore, machines: any MachineHost, metadata: MetadataService, metadataEndpoint: String,
+        store: ResourceStore, machines: any MachineHost, metadata: FakeMetadataService, metadataEndpoint: String,
         work: TaskPool, on loop: EpollLoop, logger: Logger
     ) {
         self.store = store

@@ -2,7 +2,7 @@ internal import HTTPTransport
 internal import JSON
 
 /// One client's watch.
-struct Watch: Sendable {
+struct ObjectWatch: Sendable {
     let resource: APIResource
     let namespace: String?
     let selectors: Selectors

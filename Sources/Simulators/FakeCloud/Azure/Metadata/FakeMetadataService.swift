@@ -4,7 +4,7 @@ internal import LinuxIO
 internal import Telemetry
 
 /// The metadata services of a fake Azure: of its VMs, and of the node on which the adaptor runs.
-final class MetadataService: Sendable {
+final class FakeMetadataService: Sendable {
     private let options: FakeAzureOptions
     private let store: ResourceStore
     private let calls: CallHandler

@@ -3,7 +3,7 @@ internal import JSON
 internal import LinuxIO
 internal import Telemetry
 
-extension MetadataService {
+extension FakeMetadataService {
     /// Starts a server in the network of a VM, if the VM has a network of its own and no server yet.
     func serveGuest(_ machine: FakeVirtualMachine) {
         if guestServers.withLock({ $0[machine.id] != nil }) { return }

@@ -12,7 +12,10 @@ extension Setting {
     public static func logFormat(_ field: any WritableKeyPath<Options, Logger.Format> & Sendable) -> Setting {
         Setting(
             "log-format", environment: "LOG_FORMAT", field,
-            .choice([("automatic", .automatic), ("human", .human), ("json", .json)]),
-            "The format of log lines. automatic: human on a terminal, json elsewhere.")
+            .choice([("automatic", .automatic), ("human", .human), ("json", .json), ("upstream", .upstream)]),
+            """
+            The format of log lines. automatic: human on a terminal, json elsewhere. upstream: with the prefix of the Go \
+            adaptor, whose end-to-end tests read its log.
+            """)
     }
 }

@@ -5,6 +5,7 @@
 enum LineStyle: Sendable, Equatable {
     case human(colored: Bool)
     case json
+    case upstream
 
     /// The longest text of a message or a field, in bytes. A line must not fill a disk.
     static let textLimit = 8 << 10
@@ -15,6 +16,12 @@ enum LineStyle: Sendable, Equatable {
         switch self {
         case .human(let colored): Self.human(&text, time, level, message, fields, colored: colored)
         case .json: Self.json(&text, time, level, message, fields)
+        case .upstream:
+            text += time.slashed
+            // The Go adaptor has no levels.
+            text += level >= .warning ? " [adaptor/cloud] \(level): " : " [adaptor/cloud] "
+            text.append(printable: Self.cut(message))
+            Self.append(fields, to: &text)
         }
         text += "\n"
         return Array(text.utf8)
@@ -34,6 +41,11 @@ enum LineStyle: Sendable, Equatable {
         line += time.clock
         line += colored ? " \u{1b}[\(color)m\(label)\u{1b}[0m " : " \(label) "
         line.append(printable: cut(message))
+        append(fields, to: &line)
+    }
+
+    /// Adds `key=value` for each field; values with a space or a quotation mark are quoted.
+    private static func append(_ fields: [LogField], to line: inout String) {
         for field in fields {
             line += "  "
             line.append(printable: field.key)

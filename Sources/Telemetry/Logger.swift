@@ -13,6 +13,8 @@ public struct Logger: Sendable {
         case human
         /// One JSON object in each line: `time`, `level`, `message` and the fields.
         case json
+        /// Lines with the prefix of the Go cloud-api-adaptor, whose test suite reads them.
+        case upstream
     }
 
     /// Receives one whole line, including its newline.
@@ -34,6 +36,7 @@ public struct Logger: Sendable {
         let style: LineStyle =
             switch format {
             case .json: .json
+            case .upstream: .upstream
             case .human: .human(colored: false)
             case .automatic: StandardError.isTerminal ? .human(colored: true) : .json
             }
@@ -42,7 +45,12 @@ public struct Logger: Sendable {
 
     /// Makes a logger for lines at `level` and above. It passes each line to `sink`.
     public init(level: LogLevel, format: Format, redactor: Redactor = Redactor(), sink: @escaping Sink) {
-        let style: LineStyle = if case .human = format { .human(colored: false) } else { .json }
+        let style: LineStyle =
+            switch format {
+            case .human: .human(colored: false)
+            case .upstream: .upstream
+            case .json, .automatic: .json
+            }
         output = Output(level: level, style: style, redactor: redactor, sink: sink)
     }
 

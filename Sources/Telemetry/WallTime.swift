@@ -34,6 +34,12 @@ public struct WallTime: Sendable, Hashable, Comparable, CustomStringConvertible 
         return "\(Self.padded(year, 4))-\(Self.padded(month, 2))-\(Self.padded(day, 2))T\(clock)Z"
     }
 
+    /// The prefix of Go's log package, such as `2026/08/21 09:05:07`.
+    var slashed: String {
+        let (year, month, day) = date
+        return "\(Self.padded(year, 4))/\(Self.padded(month, 2))/\(Self.padded(day, 2)) \(clock.prefix(8))"
+    }
+
     /// The time of day, such as `09:05:07.042`.
     var clock: String {
         let second = secondOfDay

@@ -37,6 +37,21 @@ struct LoggerTests {
         #expect(lines.last.hasSuffix(" ERROR no VM  vm=podvm-1  error=\"out of \\\"quota\\\"\"\n"))
     }
 
+    @Test("writes the prefix of the Go adaptor, so that a test suite that reads its log finds its lines")
+    func upstream() throws {
+        let lines = Lines()
+        let id = String(repeating: "0a", count: 32)
+        let logger = lines.logger(.upstream).with("pod", "web")
+        logger.info("create a sandbox \(id) for pod web in namespace shop (netns: /run/netns/cni-1)")
+        // As upstream's end-to-end tests look for it.
+        let expected =
+            /\d{4}\/\d{2}\/\d{2} \d{2}:\d{2}:\d{2} \[adaptor\/cloud\] create a sandbox ([0-9a-f]{64}) for pod web in namespace shop \(netns: .*\).*\n/
+        let found = try #require(lines.last.wholeMatch(of: expected))
+        #expect(found.1 == id)
+        logger.error("no VM", [LogField("error", "out of quota")])
+        #expect(lines.last.hasSuffix(" [adaptor/cloud] error: no VM  pod=web  error=\"out of quota\"\n"))
+    }
+
     @Test("does not compute a message below the level that is logged")
     func lazy() {
         let lines = Lines()
@@ -61,7 +76,7 @@ struct LoggerTests {
 
     @Test(
         "keeps hostile text on one line and without characters that control the terminal",
-        arguments: [Logger.Format.json, .human])
+        arguments: [Logger.Format.json, .human, .upstream])
     func hostile(format: Logger.Format) {
         let lines = Lines()
         let invalid = String(decoding: [0x61, 0xff, 0x62] as [UInt8], as: UTF8.self)

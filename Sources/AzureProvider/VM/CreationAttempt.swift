@@ -27,6 +27,8 @@ struct CreationAttempt: Sendable {
             options: context.options, spec: spec, size: candidate.size, zone: candidate.zone,
             sshPublicKey: context.sshPublicKey)
         warnOfOtherTEE()
+        // The Go adaptor's test suite looks for these words in the log.
+        if let image = spec.requirements.image { log.info("Choosing \(image)") }
         var request = context.resources.request("PUT", .vm, id.rawValue, body: body.json)
         // Creates a VM or does nothing: an existing VM is never changed.
         request.headers["If-None-Match"] = "*"

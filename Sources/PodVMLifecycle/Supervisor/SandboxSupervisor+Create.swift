@@ -30,7 +30,9 @@ extension SandboxSupervisor {
     ) async -> Result<Void, LifecycleError>? {
         let log = logger(of: record)
         // The Go adaptor's test suite looks for this sentence in the log.
-        log.info("create a sandbox \(record.id) for pod \(record.podName) in namespace \(record.podNamespace)")
+        log.info(
+            "create a sandbox \(record.id) for pod \(record.podName) in namespace \(record.podNamespace) "
+                + "(netns: \(record.networkNamespacePath))")
         note(.preparing, of: record)
         if record.networkNamespacePath.isEmpty {
             log.info("The sandbox has no network namespace; if its shim dies, only StopVM removes it")

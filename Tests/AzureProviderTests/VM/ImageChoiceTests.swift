@@ -75,6 +75,9 @@ struct ImageChoiceTests {
         let permitted = Requirements(image: "\(Self.gallery)/J/versions/2.0.0")
         try azure.provider.check(permitted)
         _ = try await azure.create(permitted)
+        #expect(
+            azure.log.contains { $0.contains("Choosing \(Self.gallery)/J/versions/2.0.0") }, "the Go suite looks for it"
+        )
         #expect(azure.places.count == 1)
     }
 }

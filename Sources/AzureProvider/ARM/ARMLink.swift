@@ -17,6 +17,16 @@ enum ARMLink {
         return link
     }
 
+    /// The URL of a download that ARM names, which may be on another server and is requested without the token. It must
+    /// be `https`, or lead to the configured server; else nil.
+    static func download(_ link: String, at endpoint: String) -> String? {
+        if let own = follow(link, at: endpoint) { return own }
+        guard link.hasPrefix("https://"), let place = origin(link), follow(link, at: place.text) != nil else {
+            return nil
+        }
+        return link
+    }
+
     /// The server of a URL, always with the port. Nil for a URL with a user name, without a host, or with another
     /// scheme.
     private static func origin(_ url: String) -> EndpointURL? {

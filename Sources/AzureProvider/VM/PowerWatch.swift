@@ -37,11 +37,24 @@ struct PowerWatch: Sendable {
                 continue
             }
             if let end = Self.end(machine) {
-                throw ProviderError(.operationFailed, end.advice, during: operation, end.reason)
+                var reason = end.reason
+                if machine?.power == .stopped { reason += await lastWords() }
+                throw ProviderError(.operationFailed, end.advice, during: operation, reason)
             }
             // The VM will soon be stopped, or is being restarted.
             if machine?.power == .stopping { pause = Self.pauses.lowerBound }
         }
+    }
+
+    /// What the guest wrote before it switched the VM off, or where to read it, as sentences.
+    private func lastWords() async -> String {
+        let advice = ". Read the VM's serial console log, if boot diagnostics are on"
+        guard context.options.hasBootDiagnostics else { return advice }
+        let end = await SerialLog(context: context, id: id).end { reason in
+            context.logger.warning(
+                "Could not read the VM's serial log", [LogField("vm", id), LogField("error", reason)])
+        }
+        return end.map { ". The end of its serial log: \($0)" } ?? advice
     }
 
     private func rest(_ pause: Duration) async throws(ProviderError) {
@@ -65,8 +78,7 @@ struct PowerWatch: Sendable {
         switch machine.power {
         case .stopped:
             return (
-                "the VM has stopped (PowerState/stopped): its guest or an operator has switched it off. Read the VM's "
-                    + "serial console log, if boot diagnostics are on", .giveUp
+                "the VM has stopped (PowerState/stopped): its guest or an operator has switched it off", .giveUp
             )
         case .deallocated:
             return ("the VM is deallocated: by an operator, a policy or an eviction", later)

@@ -5,7 +5,7 @@ public struct AgentCallRules: Equatable, Sendable {
     /// The permitted methods of `grpc.AgentService`; nil permits all calls of all services.
     private let methods: Set<String>?
 
-    /// All calls, unchanged but for the rewriting.
+    /// All calls; only the rewriting remains.
     public static let all = AgentCallRules(methods: nil)
     /// The calls that a kata shim makes in a pod's life. Not permitted are calls that change the agent's policy, the VM's
     /// interfaces, routes, packet filter, clock, memory or devices, and calls of later versions.

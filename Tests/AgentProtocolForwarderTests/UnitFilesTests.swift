@@ -5,13 +5,14 @@ import Testing
 
 @testable import AgentProtocolForwarder
 
-/// deploy/podvm, as the image of a pod VM has it.
+/// deploy/podvm and the units of the image's components, as the image of a pod VM has them.
 @Suite("The pod VM's units")
 struct UnitFilesTests {
     private static let directory: String = {
         let tests = Files.parent(of: Files.parent(of: #filePath))
         return Files.parent(of: tests) + "/deploy/podvm"
     }()
+    private static let components = directory + "-image/components"
     private static let analyze = "/usr/bin/systemd-analyze"
     private static let canAnalyze = Files.isExecutable(analyze) && systemUnits != nil
     private static let systemUnits = ["/usr/lib/systemd/system", "/lib/systemd/system"].first {
@@ -37,8 +38,11 @@ struct UnitFilesTests {
             try DurableFile.write(DurableFile.read("\(source)/\(name)", limit: 64 << 10), to: "\(system)/\(name)")
         }
         var names: [String] = []
-        for name in try Files.list(Self.directory) {
-            let text = change(name, try Self.read("\(Self.directory)/\(name)"))
+        let sources = try [Self.directory, Self.components].flatMap { directory in
+            try Files.list(directory).map { (name: $0, path: "\(directory)/\($0)") }
+        }
+        for (name, path) in sources {
+            let text = change(name, try Self.read(path))
             try DurableFile.write(Array(text.utf8), to: "\(units)/\(name)", mode: 0o644)
             names.append(name.replacing("@.", with: "@podns."))
             for target in Self.values(of: "WantedBy", in: text) {
@@ -51,7 +55,7 @@ struct UnitFilesTests {
                 try DurableFile.write([], to: program, mode: 0o755)
             }
         }
-        try #require(names.count >= 4)
+        try #require(names.count >= 5)
         let arguments = ["--root=\(guest.path)", "--man=no", "verify", "multi-user.target"] + names
         return try await onLoop { loop in
             var options = ChildProcess.Options(executable: Self.analyze, arguments: arguments)
@@ -71,6 +75,26 @@ struct UnitFilesTests {
         "have no ordering cycle and no directive that is unknown to systemd, when they are enabled as in an image",
         .enabled(if: canAnalyze, "needs Debian's systemd (scripts/setup test)"))
     func order() async throws { await #expect(try findings() == "") }
+
+    @Test("start nothing of the pod without provisioning, and power the VM off when it fails")
+    func failClosed() throws {
+        let name = "agent-protocol-forwarder-provision.service"
+        let provision = try Self.read("\(Self.directory)/\(name)")
+        #expect(Self.values(of: "FailureAction", in: provision) == ["poweroff-force"])
+        let followers = [
+            "\(Self.directory)/agent-protocol-forwarder.service", "\(Self.components)/kata-agent.service",
+        ]
+        for path in followers {
+            let text = try Self.read(path)
+            for key in ["Requires", "After"] {
+                #expect(Self.values(of: key, in: text).contains { $0.contains(name) }, "\(path): \(key)")
+            }
+        }
+        for path in followers + ["\(Self.directory)/\(name)"] {
+            let text = try Self.read(path)
+            #expect(!text.contains("=-"), "\(path) ignores a failure or a missing file")
+        }
+    }
 
     @Test(
         "systemd-analyze would find a cycle and an unknown directive",

@@ -14,6 +14,7 @@ struct ControlService: Sendable {
     let succession: Succession
     let moving: MovingTunnels
     let giver: TunnelGiver
+    let connectionGiver: ConnectionGiver
     let podsDirectory: String
     let generation: Int64
     let logger: Logger
@@ -31,6 +32,7 @@ struct ControlService: Sendable {
                 return .with { $0.generation = generation }
             },
             GatewayControl.moveTunnel.handled { _, request in try await giver.move(request) },
+            GatewayControl.moveConnections.handled { _, request in try await connectionGiver.move(request) },
         ])
     }
 

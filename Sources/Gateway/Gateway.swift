@@ -25,7 +25,7 @@ public final class Gateway: Sendable {
     /// How long StopVM is served after the tunnels were closed: kata's shim calls it as soon as its connection breaks.
     private static let stopVMTime = Duration.seconds(2)
     /// The pause between two looks whether a superseded process still has connections.
-    private static let remainderPause = Duration.seconds(1)
+    private static let remainderPause = Duration.milliseconds(200)
     /// The limits of the control socket. A node has one adaptor, and a second one during an upgrade.
     private static let controlLimits = {
         var limits = ServerLimits.standard
@@ -47,11 +47,6 @@ public final class Gateway: Sendable {
         succession = Succession(
             hypervisor: sockets.hypervisor, control: sockets.control, slot: slot, on: loop, logger: logger)
         let moving = MovingTunnels()
-        taker =
-            options.takesConnections
-            ? TunnelTaker(
-                tunnels: tunnels, predecessors: predecessors, moving: moving,
-                receivingSocket: generations.movingSocket(of: sockets.generation), loop: loop, logger: logger) : nil
         let giver = TunnelGiver(tunnels: tunnels, succession: succession, loop: loop, logger: logger)
         let forwarder = CallForwarder(slot: slot, counters: counters, loop: loop, logger: logger)
         let stops = StopCalls(
@@ -64,9 +59,16 @@ public final class Gateway: Sendable {
                 let isStop = call.service == Hypervisor.service && call.method == Hypervisor.stopVM.name
                 return try await isStop ? stops.stop(call, payload) : forwarder.forward(call, payload)
             }, on: loop, logger: logger)
+        taker =
+            options.takesConnections
+            ? TunnelTaker(
+                tunnels: tunnels, hypervisor: hypervisor, predecessors: predecessors, moving: moving,
+                receivingSocket: generations.movingSocket(of: sockets.generation), loop: loop, logger: logger) : nil
+        let connectionGiver = ConnectionGiver(server: hypervisor, succession: succession, loop: loop, logger: logger)
         let service = ControlService(
             slot: slot, tunnels: tunnels, counters: counters, predecessors: predecessors, succession: succession,
-            moving: moving, giver: giver, podsDirectory: options.podsDirectory, generation: sockets.generation,
+            moving: moving, giver: giver, connectionGiver: connectionGiver, podsDirectory: options.podsDirectory,
+            generation: sockets.generation,
             logger: logger)
         control = Server(service.services, on: loop, limits: Self.controlLimits, logger: logger)
     }
@@ -128,7 +130,7 @@ public final class Gateway: Sendable {
     private var services: [@Sendable () async throws -> Void] {
         [
             { await self.tunnels.run() }, { await self.predecessors.run() },
-            { await self.taker?.run() },
+            { await self.taker?.run() }, { await self.hypervisor.serveAdopted() },
             { try await self.hypervisor.serve(self.succession.hypervisor) },
             { try await self.control.serve(self.succession.control) { self.admits($0) } },
             { try await self.control.serve(self.ownControl) { self.admits($0) } },

@@ -4,9 +4,11 @@ internal import PeerPodProtocol
 internal import TTRPC
 internal import Telemetry
 
-/// Takes the tunnels of the earlier gateway processes, so that those end.
+/// Takes the tunnels and the shims' connections of the earlier gateway processes, so that those end.
 struct TunnelTaker: Sendable {
     let tunnels: NodeTunnels
+    /// The server of the hypervisor socket.
+    let hypervisor: Server
     let predecessors: Predecessors
     let moving: MovingTunnels
     /// Where this process receives tunnels.
@@ -17,8 +19,8 @@ struct TunnelTaker: Sendable {
     /// The pause between two looks at an earlier process, which may keep connections for some time.
     private static let pause = Duration.seconds(1)
 
-    private enum Step: Sendable {
-        case answered(MoveTunnelResponse)
+    private enum Step<Answer: Sendable>: Sendable {
+        case answered(Answer)
         case received
     }
 
@@ -50,7 +52,7 @@ struct TunnelTaker: Sendable {
                 if isComplete { return }
             } catch let status as Status where status.code == .unimplemented {
                 return logger.warning(
-                    "The earlier gateway cannot give its connections away; it ends with its last pod",
+                    "The earlier gateway cannot give all its connections away; it ends with its last pod",
                     [LogField("generation", generation)])
             } catch {
                 logger.warning(
@@ -61,7 +63,7 @@ struct TunnelTaker: Sendable {
         }
     }
 
-    /// Takes what can be moved. Returns whether the earlier process has no tunnel.
+    /// Takes what can be moved. Returns whether the earlier process has no tunnel and no connection.
     private func takeOnce(of generation: Int64, by client: Client, _ listener: Listener) async throws -> Bool {
         let list = try await client.call(GatewayControl.list, Empty(), timeout: Generations.timeout)
         let own = list.tunnels.filter { $0.generation == generation }
@@ -72,25 +74,65 @@ struct TunnelTaker: Sendable {
                 continue
             }
         }
-        return own.isEmpty
+        let connections = try await takeConnections(by: client, listener)
+        return own.isEmpty && connections.kept == 0
     }
 
     private func take(_ sandbox: String, by client: Client, _ listener: Listener) async throws {
         let request = MoveTunnelRequest.with { ($0.sandbox, $0.socket) = (sandbox, receivingSocket) }
-        try await withThrowingTaskGroup(of: Step.self) { group in
+        try await exchange(GatewayControl.moveTunnel, request, by: client, isSent: \.isMoved) {
+            try await receive(sandbox, from: listener)
+        }
+    }
+
+    /// Takes the connections of shims that have no call in flight.
+    private func takeConnections(by client: Client, _ listener: Listener) async throws -> MoveConnectionsResponse {
+        let request = MoveConnectionsRequest.with { $0.socket = receivingSocket }
+        return try await exchange(
+            GatewayControl.moveConnections, request, by: client, isSent: { $0.moved > 0 }
+        ) {
+            try await receiveConnections(from: listener)
+        }
+    }
+
+    /// Calls the earlier process, and receives what it sends before it answers.
+    @discardableResult
+    private func exchange<Request: Message, Answer: Message>(
+        _ method: Method<Request, Answer>, _ request: Request, by client: Client,
+        isSent: (Answer) -> Bool, _ receive: @escaping @Sendable () async throws -> Void
+    ) async throws -> Answer {
+        try await withThrowingTaskGroup(of: Step<Answer>.self) { group in
             group.addTask {
-                .answered(
-                    try await client.call(GatewayControl.moveTunnel, request, timeout: TunnelTransfer.timeout * 4))
+                .answered(try await client.call(method, request, timeout: TunnelTransfer.timeout * 4))
             }
             group.addTask {
-                try await receive(sandbox, from: listener)
+                try await receive()
                 return .received
             }
             defer { group.cancelAll() }
+            var answer = Answer()
             while let step = try await group.next() {
-                if case .answered(let response) = step, !response.isMoved { return }
+                guard case .answered(let response) = step else { continue }
+                answer = response
+                if !isSent(response) { break }
             }
+            return answer
         }
+    }
+
+    private func receiveConnections(from receiver: Listener) async throws {
+        let stream = try await receiver.accept()
+        defer { stream.close() }
+        guard stream.isPeerTrusted else { throw Status(.permissionDenied, "another user has connected") }
+        let transfer = TunnelTransfer(connection: stream, loop: loop)
+        let clients = try await withDeadline(.now + TunnelTransfer.timeout, on: loop) {
+            try await transfer.receiveClients()
+        }
+        guard try await transfer.awaitOwnership() else {
+            throw Status(.aborted, "the other gateway keeps its connections of shims")
+        }
+        hypervisor.adopt(clients)
+        logger.info("Took connections of shims from an earlier gateway", [LogField("connections", clients.count)])
     }
 
     private func receive(_ sandbox: String, from receiver: Listener) async throws {

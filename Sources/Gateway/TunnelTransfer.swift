@@ -44,6 +44,19 @@ struct TunnelTransfer: Sendable {
         guard try await read(1) == [Self.ready] else { throw Self.malformed }
     }
 
+    /// Sends connections of shims, and returns when the receiver can serve them.
+    func send(_ clients: [DetachedClient]) async throws {
+        try await write(MovedConnections.with { $0.connections = clients.count }.encoded)
+        for client in clients {
+            try await client.sendSocket(over: connection)
+            try await write(client.received)
+        }
+        #if DEBUG
+            CrashPoint.reach("after connections were sent")
+        #endif
+        guard try await read(1) == [Self.ready] else { throw Self.malformed }
+    }
+
     /// Makes the receiver the owner. Returns false if the receiver has ended.
     func transferOwnership() -> Bool {
         let word = [Self.commit]
@@ -65,10 +78,30 @@ struct TunnelTransfer: Sendable {
     }
 
     private func receiveConnection() async throws -> DetachedConnection {
-        let descriptors = try await connection.receiveDescriptors()
-        let session = try await read(limit: DetachedConnection.sessionLimit)
-        guard descriptors.count == 1, let socket = descriptors.takeFirst() else { throw Self.malformed }
+        let (descriptors, session) = try await receiveOne(limit: DetachedConnection.sessionLimit)
+        guard let socket = descriptors.takeFirst() else { throw Self.malformed }
         return try DetachedConnection(socket, session: session, on: loop)
+    }
+
+    /// Receives connections of shims. This process may not touch them before ``awaitOwnership()``.
+    func receiveClients() async throws -> [DetachedClient] {
+        let header = try MovedConnections(parsing: try await read(limit: Self.headerLimit))
+        guard (0...Self.connectionLimit).contains(header.connections) else { throw Self.malformed }
+        var clients: [DetachedClient] = []
+        for _ in 0..<header.connections {
+            let (descriptors, received) = try await receiveOne(limit: DetachedClient.receivedLimit)
+            guard let socket = descriptors.takeFirst() else { throw Self.malformed }
+            clients.append(try DetachedClient(socket, received: received, on: loop))
+        }
+        return clients
+    }
+
+    /// Receives one descriptor and the bytes that belong to it.
+    private func receiveOne(limit: Int) async throws -> (ReceivedDescriptors, [UInt8]) {
+        let descriptors = try await connection.receiveDescriptors()
+        let bytes = try await read(limit: limit)
+        guard descriptors.count == 1 else { throw Self.malformed }
+        return (descriptors, bytes)
     }
 
     /// Says that this process can serve the tunnel, and waits for its ownership. Returns false if the older process keeps

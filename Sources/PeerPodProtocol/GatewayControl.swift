@@ -23,6 +23,9 @@ public enum GatewayControl {
     public static let handOver = Method<HandOverRequest, HandOverResponse>(service, "HandOver")
     /// Passes a tunnel and its connections to a newer gateway process.
     public static let moveTunnel = Method<MoveTunnelRequest, MoveTunnelResponse>(service, "MoveTunnel")
+    /// Passes the shims' connections without a call in flight to a newer gateway process.
+    public static let moveConnections = Method<MoveConnectionsRequest, MoveConnectionsResponse>(
+        service, "MoveConnections")
 
     /// Checks the protocol version of the other end, which is called `other` in the error, and this end `own`.
     ///

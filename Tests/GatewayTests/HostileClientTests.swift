@@ -1,3 +1,4 @@
+import Glibc
 import LinuxIO
 import PeerPodProtocol
 import TTRPC
@@ -22,6 +23,36 @@ struct HostileClientTests {
                 stream.close()
             }
             #expect(try await rig.shim { try await $0.call("s", "m", []) } == [1])
+            #expect(try await rig.status.version == 1)
+        }
+    }
+
+    @Test(
+        "cannot use the control socket as another user, even if the socket's mode lets it connect",
+        .enabled(if: geteuid() == 0, "needs root, to become another user"),
+        .enabled(if: Files.isExecutable("/usr/bin/setpriv") && Files.isExecutable("/usr/bin/perl"), "needs perl"),
+        arguments: [true, false])
+    func otherUser(isPermitted: Bool) async throws {
+        try await Rig.run { rig in
+            let path = rig.options.controlSocket
+            try Files.setPermissions(0o755, of: rig.directory.path)
+            if isPermitted { try Files.setPermissions(0o666, of: path) }
+            let client = """
+                socket(S, PF_UNIX, SOCK_STREAM, 0) or die; alarm 10;
+                connect(S, sockaddr_un($ARGV[0])) or do { print "refused"; exit };
+                print defined(sysread(S, $b, 1)) && length($b) == 0 ? "closed" : "answered";
+                """
+            var options = ChildProcess.Options(
+                executable: "/usr/bin/setpriv",
+                arguments: [
+                    "--reuid=65534", "--regid=65534", "--clear-groups", "/usr/bin/perl", "-MSocket", "-e", client, path,
+                ])
+            options.output = .pipe
+            let child = try ChildProcess.start(options, on: rig.loop)
+            var bytes: [UInt8] = []
+            while let more = try await child.output?.read(upTo: 100), !more.isEmpty { bytes += more }
+            #expect(try await child.wait() == .exited(0))
+            #expect(String(decoding: bytes, as: UTF8.self) == (isPermitted ? "closed" : "refused"))
             #expect(try await rig.status.version == 1)
         }
     }

@@ -53,6 +53,8 @@ struct ProtoFileTests {
         HandOverResponse.with { $0.generation = 1 }, TunnelList.with { $0.tunnels = [tunnel] }, tunnel,
         MoveTunnelRequest.with { ($0.sandbox, $0.socket) = ("s1", "/run/c.sock") },
         MoveTunnelResponse.with { ($0.isMoved, $0.kept) = (true, 1) },
+        MoveConnectionsRequest.with { $0.socket = "/run/d.sock" },
+        MoveConnectionsResponse.with { ($0.moved, $0.kept) = (1, 2) }, MovedConnections.with { $0.connections = 3 },
         MovedTunnel.with {
             ($0.plan, $0.hasListener, $0.connections) = (.with { $0.sandbox = "s1" }, true, 2)
         },

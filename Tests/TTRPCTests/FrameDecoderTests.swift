@@ -1,5 +1,6 @@
-import TTRPC
 import Testing
+
+@testable import TTRPC
 
 @Suite("Frame decoder")
 struct FrameDecoderTests {
@@ -49,6 +50,43 @@ struct FrameDecoderTests {
         decoder.append([9])
         #expect(decoder.next() == .frame(Frame(stream: 1, .request, payload: [9])))
         #expect(!decoder.isInsideFrame)
+    }
+
+    @Test("is continued by another decoder from its remainder, wherever it was left", arguments: [1, 7, 1000])
+    func remainder(step: Int) {
+        let long = FrameHeader(length: Frame.payloadLimit + 3, stream: 9, kind: .request, flags: [])
+        let unknown = FrameHeader(length: 30, stream: 2, kind: Frame.Kind(rawValue: 9), flags: [])
+        let frames = [Frame(stream: 1, .request, payload: Array(repeating: 7, count: 50)), Frame(stream: 3, .request)]
+        var bytes = wire(frames) + wire(unknown) + Array(repeating: 1, count: 30) + wire(long)
+        bytes += Array(repeating: 2, count: long.length) + wire([Frame(stream: 11, .data, payload: [1, 2])])
+        let expected = received(from: bytes, inChunksOf: 100_000)
+        #expect(expected.count == 4)
+        for cut in Array(stride(from: 0, to: 200, by: step)) + [bytes.count - 13, bytes.count - 11, bytes.count] {
+            var first = FrameDecoder()
+            first.append(bytes[..<cut])
+            var events: [FrameDecoder.Event] = []
+            // The last frame is found and not processed.
+            var unprocessed: FrameHeader?
+            while unprocessed == nil, let found = first.findNext() {
+                if events.count == cut % 3 {
+                    unprocessed = found.header
+                } else {
+                    events.append(event(found, first))
+                }
+            }
+            let rest = first.remainder(unprocessed: unprocessed) + bytes[cut...]
+            let isSame = events + received(from: rest, inChunksOf: 100_000) == expected
+            #expect(isSame, "cut at \(cut)")
+        }
+    }
+
+    private func event(_ found: FrameDecoder.Found, _ decoder: FrameDecoder) -> FrameDecoder.Event {
+        switch found {
+        case .oversized(let header): return .oversized(header)
+        case .frame(let header):
+            let payload = decoder.withFoundPayload { copy($0) }
+            return .frame(Frame(stream: header.stream, header.kind, flags: header.flags, payload: payload))
+        }
     }
 
     @Test("a header is ten big-endian bytes")

@@ -83,6 +83,9 @@ final class CallTable: Sendable {
         }
     }
 
+    /// Whether no call is in flight.
+    var isEmpty: Bool { state.withLock { $0.calls.isEmpty } }
+
     /// Whether `stream` has no answer yet. A caller that gets true must send the answer.
     func claimAnswer(_ stream: StreamID) -> Bool {
         state.withLock { state in

@@ -15,6 +15,12 @@ public struct FrameDecoder: Sendable {
     enum Found: Equatable {
         case frame(FrameHeader)
         case oversized(FrameHeader)
+
+        var header: FrameHeader {
+            switch self {
+            case .frame(let header), .oversized(let header): header
+            }
+        }
     }
 
     private enum State: Equatable {
@@ -94,6 +100,22 @@ public struct FrameDecoder: Sendable {
         _ body: (borrowing Span<UInt8>) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         try buffer.withBytes { (bytes) throws(Failure) in try body(bytes.extracting(first: found)) }
+    }
+
+    /// The bytes from which another decoder continues at the same place. `unprocessed` is the header that ``findNext()``
+    /// returned last, if its frame was not processed.
+    mutating func remainder(unprocessed: FrameHeader?) -> [UInt8] {
+        if unprocessed == nil { discardFound() }
+        var bytes: [UInt8] = []
+        switch (unprocessed, state) {
+        case (let header?, _), (nil, .awaitingPayload(let header)): header.encode(into: &bytes)
+        case (nil, .awaitingHeader): break
+        case (nil, .skipping(let remaining)):
+            // A frame of an unknown kind is skipped.
+            FrameHeader(length: remaining, stream: StreamID(rawValue: 0), kind: Frame.Kind(rawValue: 0), flags: [])
+                .encode(into: &bytes)
+        }
+        return bytes + buffer.withBytes { copy($0) }
     }
 
     private mutating func discardFound() {

@@ -24,10 +24,11 @@ struct FrameReader {
     private var framesInTurn = 0
 
     init(
-        _ stream: any ByteStream, payloadLimit: Int = Frame.payloadLimit, budget: FrameBudget? = nil,
-        willWait: @escaping (Pause) -> Void = { _ in }
+        _ stream: any ByteStream, received: [UInt8] = [], payloadLimit: Int = Frame.payloadLimit,
+        budget: FrameBudget? = nil, willWait: @escaping (Pause) -> Void = { _ in }
     ) {
         decoder = FrameDecoder(payloadLimit: payloadLimit)
+        decoder.append(received)
         self.stream = stream
         self.budget = budget
         self.willWait = willWait
@@ -65,6 +66,10 @@ struct FrameReader {
     ) throws(Failure) -> Result {
         try decoder.withFoundPayload(body)
     }
+
+    /// The bytes that another reader of the stream needs first. `unprocessed` is the header of the frame that ``next()``
+    /// returned last, if it was not processed.
+    mutating func remainder(unprocessed: FrameHeader?) -> [UInt8] { decoder.remainder(unprocessed: unprocessed) }
 
     /// Returns the reserved bytes to the budget. The owner must call this at the end.
     mutating func giveBack() {

@@ -13,6 +13,7 @@ final class SendQueue: Sendable {
         /// The array of the last batch, which is kept for its memory.
         var spare: [UInt8] = []
         var isClosed = false
+        var isWriting = false
     }
 
     private let state = Lock(State())
@@ -44,6 +45,9 @@ final class SendQueue: Sendable {
         _ = try? self.append({ append(&$0) }, upTo: .max)
     }
 
+    /// Whether every frame has been written.
+    var isEmpty: Bool { state.withLock { $0.bytes.isEmpty && !$0.isWriting } }
+
     /// Writes the queued frames to `stream` until the queue is closed.
     func run(writingTo stream: any ByteStream) async throws {
         while true {
@@ -52,6 +56,7 @@ final class SendQueue: Sendable {
                 let batch = state.bytes
                 state.bytes = state.spare
                 state.spare = []
+                state.isWriting = !batch.isEmpty
                 return (batch, state.isClosed)
             }
             if batch.isEmpty {

@@ -11,7 +11,9 @@ public final class Server: Sendable {
     let budget: FrameBudget
     let loop: EpollLoop
     let logger: Logger
-    private let connections = Lock(0)
+    /// The connections that listeners have accepted, and those that ``adopt(_:)`` has taken.
+    private let connections = Lock((count: 0, served: [ObjectIdentifier: ServerConnection]()))
+    private let adopted = TaskPool()
 
     /// Makes a server of these services. Each service must have a unique name.
     ///
@@ -43,10 +45,7 @@ public final class Server: Sendable {
                         connection.close()
                         continue
                     }
-                    group.addTask {
-                        defer { self.endConnection() }
-                        await self.converse(over: connection)
-                    }
+                    group.addTask { await self.converse(over: connection, []) }
                 }
             }
         }
@@ -56,25 +55,61 @@ public final class Server: Sendable {
         do { return try await listener.accept() } catch is StreamClosed { return nil }
     }
 
-    /// The number of connections that listeners have accepted and that have not ended.
-    public var connectionCount: Int { connections.withLock { $0 } }
+    /// The number of connections that listeners have accepted or that were adopted, and that have not ended. Detached
+    /// connections count.
+    public var connectionCount: Int { connections.withLock { $0.count } }
 
     private func beginConnection() -> Bool {
-        connections.withLock { count in
-            guard count < limits.connections else { return false }
-            count += 1
+        connections.withLock { connections in
+            guard connections.count < limits.connections else { return false }
+            connections.count += 1
             return true
         }
     }
 
-    private func endConnection() { connections.withLock { $0 -= 1 } }
+    private func converse(over stream: any ByteStream, _ received: [UInt8]) async {
+        let connection = ServerConnection(stream, received: received, server: self)
+        connections.withLock { $0.served[ObjectIdentifier(connection)] = connection }
+        let isDetached = await connection.run()
+        connections.withLock { connections in
+            connections.served[ObjectIdentifier(connection)] = nil
+            if !isDetached { connections.count -= 1 }
+        }
+    }
 
     /// Serves one connection until it ends. Then it cancels the calls in flight and closes the connection.
     public func serve(_ connection: any ByteStream) async {
-        await withTaskExecutorPreference(loop) { await converse(over: connection) }
+        await withTaskExecutorPreference(loop) { _ = await ServerConnection(connection, server: self).run() }
+    }
+}
+
+extension Server {
+    /// Stops to serve the connections without a call in flight, and leaves them open. The caller passes each to another
+    /// process and calls ``leave(_:)``, or to ``resume(_:)``.
+    public func detachIdleConnections() async -> [DetachedClient] {
+        let served = connections.withLock { Array($0.served.values) }
+        var detached: [DetachedClient] = []
+        for connection in served { if let client = await connection.detach() { detached.append(client) } }
+        return detached
     }
 
-    private func converse(over stream: any ByteStream) async {
-        await ServerConnection(stream, server: self).run()
+    /// Gives up connections that another process serves.
+    public func leave(_ clients: [DetachedClient]) {
+        for client in clients { client.leave() }
+        connections.withLock { $0.count -= clients.count }
     }
+
+    /// Serves connections again that this server has detached.
+    public func resume(_ clients: [DetachedClient]) {
+        for client in clients { adopted.start { await self.converse(over: client.stream, client.received) } }
+    }
+
+    /// Serves connections that another server has detached, beyond the limit of connections too.
+    public func adopt(_ clients: [DetachedClient]) {
+        connections.withLock { $0.count += clients.count }
+        resume(clients)
+    }
+
+    /// Serves what ``adopt(_:)`` and ``resume(_:)`` take, until this task is cancelled.
+    public func serveAdopted() async { await withTaskExecutorPreference(loop) { await adopted.run() } }
 }

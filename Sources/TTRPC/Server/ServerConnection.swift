@@ -8,17 +8,65 @@ final class ServerConnection: Sendable {
     private let calls: CallTable
     private let queue: SendQueue
     private let timer: DeadlineTimer
+    private let received: [UInt8]
+    private let departure = Lock(Departure())
 
-    init(_ stream: any ByteStream, server: Server) {
+    /// How the connection is detached.
+    private struct Departure {
+        /// Whether the connection has ended here.
+        var isOver = false
+        /// Whom ``detach()`` has to answer, and the client's socket.
+        var pending: (waiter: CheckedContinuation<DetachedClient?, Never>, socket: LinuxIO.Stream)?
+        /// What was read and not used.
+        var remainder: [UInt8] = []
+    }
+
+    /// `received` comes before the bytes of `stream`.
+    init(_ stream: any ByteStream, received: [UInt8] = [], server: Server) {
         self.stream = stream
+        self.received = received
         self.server = server
         calls = CallTable(limits: server.limits)
         queue = SendQueue(limit: server.limits.queuedResponseBytes)
         timer = DeadlineTimer(on: server.loop)
     }
 
-    /// Returns when the connection and all its calls have ended, whichever side closed the connection.
-    func run() async {
+    /// Returns when the connection and all its calls have ended, whichever side closed the connection, or when it is
+    /// detached. Returns whether it is.
+    func run() async -> Bool {
+        await serve()
+        let departure = departure.withLock { departure in
+            departure.isOver = true
+            return departure
+        }
+        guard let (waiter, socket) = departure.pending else { return false }
+        waiter.resume(returning: DetachedClient(socket, received: departure.remainder))
+        return true
+    }
+
+    /// Stops to serve the client, if no call is in flight and every answer is written, and leaves its connection open.
+    /// Returns nil if the connection cannot be detached now.
+    ///
+    /// Ignores cancellation: the client must not be lost.
+    func detach() async -> DetachedClient? {
+        await withCheckedContinuation { waiter in if !beginDetaching(waiter) { waiter.resume(returning: nil) } }
+    }
+
+    private func beginDetaching(_ waiter: CheckedContinuation<DetachedClient?, Never>) -> Bool {
+        guard let stream = stream as? LinuxIO.Stream, calls.isEmpty, queue.isEmpty else { return false }
+        return departure.withLock { departure in
+            guard !departure.isOver, departure.pending == nil, let released = try? stream.release(),
+                let socket = try? LinuxIO.Stream(released, on: server.loop)
+            else { return false }
+            // The reader finds its stream closed, and ends.
+            departure.pending = (waiter, socket)
+            return true
+        }
+    }
+
+    private var isLeaving: Bool { departure.withLock { $0.pending != nil } }
+
+    private func serve() async {
         await withDiscardingTaskGroup { group in
             group.addTask { await self.write() }
             group.addTask { await self.timer.run { self.fire($0) } }
@@ -58,11 +106,22 @@ final class ServerConnection: Sendable {
     }
 
     private func read(_ group: inout DiscardingTaskGroup) async throws {
-        var reader = FrameReader(stream, budget: server.budget) { [calls, timer] pause in
+        var reader = FrameReader(stream, received: received, budget: server.budget) { [calls, timer] pause in
             if let due = calls.noteFrame(pause) { timer.set(due) }
         }
-        defer { reader.giveBack() }
+        var unprocessed: FrameHeader?
+        defer {
+            departure.withLock { departure in
+                guard departure.pending != nil else { return }
+                departure.remainder = reader.remainder(unprocessed: unprocessed)
+            }
+            reader.giveBack()
+        }
         while let found = try await reader.next() {
+            if isLeaving {
+                unprocessed = found.header
+                return
+            }
             switch found {
             case .oversized(let header): try await refuse(oversized: header)
             case .frame(let header) where header.kind == .request:

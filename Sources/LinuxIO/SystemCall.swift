@@ -44,6 +44,7 @@ package func systemCall<Result: FixedWidthInteger>(
 ) throws(SystemCallError) -> Result {
     #if DEBUG
         CrashPoint.reach("before", name, on: subject)
+        try DiskFault.check(name, on: subject)
     #endif
     while true {
         let result = body()

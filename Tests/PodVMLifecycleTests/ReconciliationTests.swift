@@ -80,6 +80,17 @@ struct VanishedVMTests {
         }
     }
 
+    @Test("fails when its client's broken connection has ended only after the first list without its VM")
+    func lateEnd() {
+        let instance = Instance(id: InstanceID(rawValue: "podvm-a"), addresses: [])
+        let start = ContinuousClock.now
+        var watch = AbsenceWatch()
+        let gone = [(0, 0), (300, 200), (600, 200)].map { now, use in
+            watch.look(at: [], running: [id: instance], now: start + .seconds(now)) { _ in start + .seconds(use) }.gone
+        }
+        #expect(gone == [[], [], [id]])
+    }
+
     @Test("fails when another VM has its name")
     func otherVM() {
         let instance = Instance(id: InstanceID(rawValue: "podvm-A"), addresses: [], vmID: "1")

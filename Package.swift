@@ -355,6 +355,8 @@ case "fuzz":
         fuzzer("ProtobufFuzzer", of: "TTRPC"),
         fuzzer("DiskImageFuzzer", of: "MeasuredBoot"),
         fuzzer("SessionFuzzer", of: "AgentHealth", "AgentTunnel"),
+        // Reads internal types: scripts/fuzz builds with -enable-testing.
+        fuzzer("MoveFuzzer", of: "AgentTunnel", "Gateway", "LinuxIO", "TTRPC"),
         fuzzer("EnvelopeFuzzer", of: "TTRPC"),
         fuzzer("MessageFuzzer", of: "KataProtocol", "PeerPodProtocol", "TTRPC"),
         fuzzer("ServerFuzzer", of: "LinuxIO", "TTRPC"),

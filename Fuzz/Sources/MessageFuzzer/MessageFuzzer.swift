@@ -10,7 +10,7 @@ struct MessageFuzzer {
         Fuzzer.run { input in
             guard let kind = input.first else { return }
             let bytes = Array(input.dropFirst())
-            switch kind % 18 {
+            switch kind % 23 {
             case 0: examine(bytes, as: CreateVMRequest.self)
             case 1: examine(bytes, as: VMRequest.self)
             case 2: examine(bytes, as: CreateContainerRequest.self)
@@ -28,6 +28,11 @@ struct MessageFuzzer {
             case 14: examine(bytes, as: AttachRequest.self)
             case 15: examine(bytes, as: GatewayEvent.self)
             case 16: examine(bytes, as: TunnelList.self)
+            case 17: examine(bytes, as: MoveTunnelRequest.self)
+            case 18: examine(bytes, as: MoveTunnelResponse.self)
+            case 19: examine(bytes, as: MovedTunnel.self)
+            case 20: examine(bytes, as: MoveConnectionsResponse.self)
+            case 21: examine(bytes, as: MovedConnections.self)
             default:
                 examine(bytes, as: OpenTunnelRequest.self)
                 examinePlan(bytes)

@@ -83,7 +83,7 @@ struct CrashRound {
     /// Plays a shim until the pod has ended or the adaptor is killed; returns whether the pod has ended.
     private func live(with daemon: RunningDaemon) async throws -> Bool {
         do {
-            guard try await isReady(daemon) else { return false }
+            guard try await daemon.becomesReady() else { return false }
             try await azure.start(sandbox, by: daemon)
             _ = try await daemon.call(Hypervisor.stopVM, .with { $0.id = sandbox })
             while try await !daemon.call(Sandboxes.list, Empty()).sandboxes.isEmpty {
@@ -93,19 +93,6 @@ struct CrashRound {
         } catch  where !(error is CancellationError) {
             // The caller waits for the end of the process, which shows whether the adaptor was killed.
             return false
-        }
-    }
-
-    /// Whether the adaptor has become ready, and not ended before.
-    private func isReady(_ daemon: RunningDaemon) async throws -> Bool {
-        try await withThrowingTaskGroup(of: Bool.self) { group in
-            group.addTask { try await daemon.notification() == "READY=1" }
-            group.addTask {
-                _ = try await daemon.process.wait()
-                return false
-            }
-            defer { group.cancelAll() }
-            return try await group.next() ?? false
         }
     }
 
@@ -119,5 +106,20 @@ struct CrashRound {
         try await azure.end(second)
         let left = try Files.list("\(azure.directory)/\(name)/pods").filter { !$0.hasPrefix(".lock") }
         #expect(left.isEmpty, "\(left) after a kill \(place)")
+    }
+}
+
+extension RunningDaemon {
+    /// Whether the daemon has become ready, and not ended before.
+    func becomesReady() async throws -> Bool {
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask { try await notification() == "READY=1" }
+            group.addTask {
+                _ = try await process.wait()
+                return false
+            }
+            defer { group.cancelAll() }
+            return try await group.next() ?? false
+        }
     }
 }

@@ -17,6 +17,7 @@ struct RunOptions: Sendable {
     var timeout = Duration.seconds(600)
     var policyFile = ""
     var readsStandardInput = false
+    var echoes = 0
     var isQuiet = false
     var report = ReportFormat.auto
     var isJSON = false
@@ -79,6 +80,10 @@ struct RunOptions: Sendable {
                     Setting(
                         "stdin", \.readsStandardInput, .bool,
                         "Pass standard input to the command. Only for one pod. By default, the input is empty."),
+                    Setting(
+                        "echoes", \.echoes, .integer(in: 0...100),
+                        "How many commands to hold open beside the command in each pod. Each gets a line ten times a "
+                            + "second and echoes it; a line that is lost, repeated or changed fails the pod."),
                     Setting("quiet", \.isQuiet, .bool, "Do not show the output of the commands."),
                     Setting(
                         "report", \.report, .choice(ReportFormat.allCases.map { ($0.rawValue, $0) }),
@@ -101,7 +106,7 @@ struct RunOptions: Sendable {
             socket: socket, shim: shim, pods: pods, concurrency: min(concurrency, pods), name: name,
             namespace: namespace,
             annotations: annotations, network: try network(), timeout: timeout,
-            policy: try policy(), readsStandardInput: readsStandardInput, showsOutput: !isQuiet, command: command)
+            policy: try policy(), readsStandardInput: readsStandardInput, showsOutput: !isQuiet, echoes: echoes, command: command)
     }
 
     private func network() throws(ConfigurationError) -> RunNetwork {

@@ -25,7 +25,7 @@ struct AgentSession: Sendable {
             group.addTask {
                 try await startCommand()
                 progress.enter(.run)
-                let status = try await runCommand()
+                let status = try await runCommandBesideEchoes()
                 await atTheEnd()
                 progress.enter(.stop)
                 await takeDown()
@@ -36,6 +36,21 @@ struct AgentSession: Sendable {
             guard let status = try await group.next() else { throw CancellationError() }
             return status
         }
+    }
+
+    private func runCommandBesideEchoes() async throws -> Int32 {
+        let end = Event()
+        async let echoes: Void = runEchoes(until: end)
+        let status: Int32
+        do {
+            status = try await runCommand()
+        } catch {
+            end.set()
+            throw error
+        }
+        end.set()
+        try await echoes
+        return status
     }
 
     /// Makes all calls that a plain pod needs before its command runs, in the shim's order.

@@ -19,6 +19,8 @@ struct RunPlan: Sendable {
     let policy: String?
     let readsStandardInput: Bool
     let showsOutput: Bool
+    /// The number of commands that run beside the command of a pod, and whose echoes are compared.
+    var echoes = 0
     let command: [String]
 
     /// The names of the pods, in order: `web`, or `web-01` to `web-20`.

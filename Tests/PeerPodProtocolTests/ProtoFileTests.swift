@@ -98,7 +98,7 @@ struct ProtoFileTests {
             Self.text(of: GatewayControl.openTunnel),
             Self.text(of: GatewayControl.closeTunnel), Self.text(of: GatewayControl.list),
             Self.text(of: GatewayControl.counters), Self.text(of: GatewayControl.handOver),
-            Self.text(of: GatewayControl.moveTunnel),
+            Self.text(of: GatewayControl.moveTunnel), Self.text(of: GatewayControl.moveConnections),
             Self.text(of: GatewayControl.attach),
         ]
         #expect(methods == Set(own))

@@ -19,9 +19,7 @@
             var description: String { "errno \(errno), persists: \(persists), restart: \(restarts)" }
 
             static let all = [ENOSPC, EROFS, EIO].flatMap { errno in
-                [false, true].flatMap { persists in
-                    [false, true].map { Fault(errno: errno, persists: persists, restarts: $0) }
-                }
+                [false, true].map { Fault(errno: errno, persists: $0, restarts: $0 == (errno == EROFS)) }
             }
         }
 
@@ -89,18 +87,22 @@
                     #expect(error.code == .resourceExhausted || fault.errno != ENOSPC, "\(number): \(error)")
                     #expect(error.message.contains("errno \(fault.errno)"), "\(number): \(error.message)")
                 }
+                // The removal goes on in the background.
+                for _ in 0..<5000 where disk.hits.isEmpty && !supervisor.sandboxes().isEmpty {
+                    try await Task.sleep(for: .milliseconds(1))
+                }
                 disk.end()
                 if fault.restarts { return }
                 // Kata's Go shim calls StopVM again after a failure.
                 try await supervisor.stop("a")
                 try await node.settle()
+                #expect(cloud.machines.isEmpty && !Files.exists("\(path)/a/record.json"), "\(number): \(disk.hits)")
             }
-            if fault.restarts {
-                let next = DiskNode(path, cloud)
-                try await next.run { supervisor in
-                    try await supervisor.stop("a")
-                    try await next.settle()
-                }
+            // A directory that could not be removed after a failed creation is empty: the next process removes it.
+            let next = DiskNode(path, cloud)
+            try await next.run { supervisor in
+                try await supervisor.stop("a")
+                try await next.settle()
             }
             return disk.hits
         }

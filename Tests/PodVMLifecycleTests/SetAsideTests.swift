@@ -118,6 +118,7 @@ struct SetAsideTests {
         }
         var ofOtherSandbox = machine
         ofOtherSandbox.tags[InstanceTags.sandbox] = "b"
+        ofOtherSandbox.tags[InstanceTags.cluster] = "production"
         node.cloud.place(ofOtherSandbox)
         try await node.run { supervisor in
             try await supervisor.stop("a")

@@ -106,7 +106,8 @@ struct RunOptions: Sendable {
             socket: socket, shim: shim, pods: pods, concurrency: min(concurrency, pods), name: name,
             namespace: namespace,
             annotations: annotations, network: try network(), timeout: timeout,
-            policy: try policy(), readsStandardInput: readsStandardInput, showsOutput: !isQuiet, echoes: echoes, command: command)
+            policy: try policy(), readsStandardInput: readsStandardInput, showsOutput: !isQuiet,
+            echoes: echoes, command: command)
     }
 
     private func network() throws(ConfigurationError) -> RunNetwork {

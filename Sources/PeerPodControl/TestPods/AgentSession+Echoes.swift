@@ -29,12 +29,19 @@ extension AgentSession {
         var line = 0
         while !end.isSet {
             line += 1
-            try await expectEcho(of: Array("\(id) line \(line)\n".utf8), process)
+            do {
+                try await expectEcho(of: Array("\(id) line \(line)\n".utf8), process)
+            } catch let failure as PodFailure where failure.operation != operation(id) {
+                return try await tolerate(failure, after: end)
+            }
             try await loop.sleep(for: Self.pauseBetweenLines)
         }
-        _ = try await call(AgentService.closeStdin, process)
-        let status = try await call(AgentService.waitProcess, process, timeout: nil).status
-        guard status == 0 else { throw changed(id, "the command ended with the status \(status)") }
+    }
+
+    /// Throws `failure`, unless the pod's command ends soon: its end kills the commands beside it.
+    private func tolerate(_ failure: PodFailure, after end: Event) async throws {
+        try? await withDeadline(.now + .seconds(5), on: loop) { await end.wait() }
+        if !end.isSet { throw failure }
     }
 
     private func expectEcho(of line: [UInt8], _ process: ProcessRequest) async throws {
@@ -56,9 +63,11 @@ extension AgentSession {
         }
     }
 
+    private func operation(_ id: String) -> String { "the open command \(id)" }
+
     private func changed(_ id: String, _ message: String) -> PodFailure {
         PodFailure(
-            operation: "the open command \(id)", message: message,
+            operation: operation(id), message: message,
             advice: "Bytes between this command and the agent were lost, repeated or changed.")
     }
 }

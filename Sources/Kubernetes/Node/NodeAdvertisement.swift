@@ -63,6 +63,6 @@ package struct NodeAdvertisement: Equatable, Sendable {
     /// Records that the Node was written.
     package mutating func claimed() { if claim == .none { claim = .made } }
 
-    /// Records that the capacity is withdrawn for good.
+    /// Records that the capacity is withdrawn permanently.
     package mutating func withdrawn() { claim = .withdrawn }
 }

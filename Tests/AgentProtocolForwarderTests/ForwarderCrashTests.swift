@@ -1,5 +1,6 @@
 import AgentTunnel
 import LinuxIO
+import NetworkRig
 import TLS
 import TTRPC
 import TestSupport
@@ -7,20 +8,34 @@ import Testing
 
 @testable import AgentProtocolForwarder
 
-/// The forwarder's program, which Tests/Peers/descriptor-store/manager.py runs as systemd would.
+/// What starts the forwarder again, and keeps its descriptors.
+enum ForwarderManager: String, CaseIterable, Sendable {
+    /// Tests/Peers/descriptor-store/manager.py, which can have the forwarder kill itself at a chosen place.
+    case script = "manager.py"
+    /// Debian's systemd.
+    case systemd = "systemd.py"
+
+    /// Those that can run here.
+    static var usable: [ForwarderManager] {
+        allCases.filter { $0 == .script || canMakeNamespaces && Files.isExecutable("/lib/systemd/systemd") }
+    }
+}
+
+/// The forwarder's program, which a manager runs.
 private struct ManagedForwarder {
     private let process: ChildProcess
     private let lines: LineReader
 
     /// With a `crashPoint`, the first process kills itself there.
     init(
-        _ guest: Guest, listen: SocketAddress, crashPoint: Int? = nil, on loop: EpollLoop, thisFile: String = #filePath
+        _ guest: Guest, by manager: ForwarderManager, listen: SocketAddress, crashPoint: Int? = nil, on loop: EpollLoop,
+        thisFile: String = #filePath
     ) throws {
         let tests = Files.parent(of: Files.parent(of: thisFile))
         var options = ChildProcess.Options(
             executable: Needs.python ?? "python3",
             arguments: [
-                "\(tests)/Peers/descriptor-store/manager.py", Needs.program, "-config", guest.config,
+                "\(tests)/Peers/descriptor-store/\(manager.rawValue)", Needs.program, "-config", guest.config,
                 "-listen", "\(listen)", "-kata-agent-socket", guest.agentSocket, "-pod-namespace",
                 Requests.podNamespace,
             ] + (crashPoint == nil ? [] : ["-seccomp", "log"]))
@@ -107,7 +122,8 @@ struct ForwarderCrashTests {
     /// Returns the place at which the forwarder killed itself; nil if it did not pass `crashPoint` places.
     @discardableResult
     private func withForwarder(
-        crashPoint: Int? = nil, _ body: @escaping @Sendable (Rig) async throws -> Void
+        by manager: ForwarderManager = .script, crashPoint: Int? = nil,
+        _ body: @escaping @Sendable (Rig) async throws -> Void
     ) async throws -> String? {
         let place = Lock<String?>(nil)
         let guest = try Guest()
@@ -118,7 +134,7 @@ struct ForwarderCrashTests {
             let address = free.address
             free.close()
             let agent = try Listener.listen(on: .unix(path: guest.agentSocket), loop: loop)
-            let forwarder = try ManagedForwarder(guest, listen: address, crashPoint: crashPoint, on: loop)
+            let forwarder = try ManagedForwarder(guest, by: manager, listen: address, crashPoint: crashPoint, on: loop)
             try await forwarder.expect("ready")
             let context = try TLSContext.client(trusting: identity.authority, identity: identity.client)
             let security = ClientSecurity(context: context, serverName: Guest.vmName)
@@ -170,14 +186,16 @@ struct ForwarderCrashTests {
         return bytes
     }
 
-    @Test("twenty times while bytes run both ways loses, repeats and changes no byte, and keeps the agent's connection")
-    func twentyTimes() async throws {
+    @Test(
+        "twenty times while bytes run both ways loses, repeats and changes no byte, and keeps the agent's connection",
+        arguments: ForwarderManager.usable)
+    func twentyTimes(manager: ForwarderManager) async throws {
         let calls = Self.calls(4 << 20)
         var rewriter = AgentCallRewriter(podNamespace: Requests.podNamespace)
         var expected: [UInt8] = []
         _ = try unsafe calls.withUnsafeBytes { try unsafe rewriter.process($0, into: &expected) }
         let answer = expected
-        try await withForwarder { rig in
+        try await withForwarder(by: manager) { rig in
             let client = try await rig.connect()
             let progress = Lock(0)
             try await withThrowingTaskGroup(of: Void.self) { group in

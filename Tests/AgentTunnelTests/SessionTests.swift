@@ -192,6 +192,31 @@ struct SessionTests {
         }
     }
 
+    @Test("ends in the VM when the last acknowledgement and the end of the connection arrive together")
+    func lastAcknowledgement() async throws {
+        try await withCuts { tunnel, _ in
+            func frame(_ kind: SessionFrame.Kind, _ value: Int = 0, consumed: UInt64 = 0) -> [UInt8] {
+                unsafe SessionFrame(kind, value: value, consumed: consumed).withBytes { unsafe Array($0) }
+            }
+            let id = SessionID.random()
+            let stream = try #require(try await tunnel.dial())
+            try await stream.write(SessionHello(.new, id).bytes + frame(.data, 1) + [7] + frame(.end))
+            #expect(try await stream.readExactly(SessionAnswer.size) == SessionAnswer(.accepted).bytes)
+            var kind: UInt8 = 0
+            while kind != SessionFrame.Kind.end.rawValue {
+                let header = try await stream.readExactly(SessionFrame.headerSize)
+                kind = header[0]
+                if kind == SessionFrame.Kind.data.rawValue { _ = try await stream.readExactly(Int(header[3])) }
+            }
+            try await stream.write(frame(.acknowledgement, consumed: 2))
+            stream.close()
+            let next = try #require(try await tunnel.dial())
+            try await next.write(SessionHello(.resume, id, received: 2).bytes)
+            #expect(try await next.readExactly(SessionAnswer.size) == SessionAnswer(.unknown).bytes)
+            next.close()
+        }
+    }
+
     @Test("that the forwarder does not have after its restart ends with this reason")
     func restartedForwarder() async throws {
         try await onLoop { loop in

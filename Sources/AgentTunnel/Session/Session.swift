@@ -212,10 +212,11 @@ final class Session: Sendable {
             do {
                 result = try body(&core)
                 if try core.flush() { wakes.insert(.blocked) }
-                core.noteCompletion()
             } catch {
                 failure = error
             }
+            // The connection's end may arrive with the last acknowledgement.
+            core.noteCompletion()
             wakes.formUnion(
                 core.isOver ? .all : [core.state.outgoing.hasRoom ? .room : [], core.isHolding ? .held : []])
         }

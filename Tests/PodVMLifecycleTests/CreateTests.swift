@@ -169,6 +169,25 @@ struct CreateTests {
         }
     }
 
+    @Test("begins nothing when its caller has closed the connection before it begins, for example after StopVM")
+    func cancelledBefore() async throws {
+        let node = Node()
+        try await node.run { supervisor in
+            let begins = Event()
+            let call = Task { () -> LifecycleError? in
+                await begins.waitIgnoringCancellation()
+                return await failure { _ = try await supervisor.create(try request("a")) }
+            }
+            call.cancel()
+            try await supervisor.stop("a")
+            begins.set()
+            let error = await call.value
+            #expect(error?.code == .cancelled)
+        }
+        #expect(node.store.writes.isEmpty)
+        node.expectNothingLeft()
+    }
+
     @Test("leaves nothing when its caller has closed the connection before the answer")
     func lateHangUp() async throws {
         let node = Node()

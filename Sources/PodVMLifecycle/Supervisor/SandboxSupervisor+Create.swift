@@ -107,6 +107,8 @@ extension SandboxSupervisor {
         let turn = AsyncSemaphore(1)
         // This call holds the sandbox's semaphore first: a call that comes during the first write waits.
         return try await turn.withPermitIgnoringCancellation { () async throws(LifecycleError) in
+            // A StopVM that came meanwhile has found nothing to stop, and no other may follow.
+            if Task.isCancelled { throw .hungUp(request.id) }
             let admission = try table.withLock { table throws(LifecycleError) in
                 try table.admit(record, turn, call)
             }
@@ -182,6 +184,11 @@ extension LifecycleError {
             .alreadyExists,
             "Sandbox \(id) would need a VM named \(vm), which is the name of sandbox \(owner.id)'s; it can be created "
                 + "when that one is gone.")
+    }
+
+    fileprivate static func hungUp(_ id: SandboxID) -> LifecycleError {
+        LifecycleError(
+            .cancelled, "The caller hung up or its deadline passed before the creation of sandbox \(id) began.")
     }
 
     static func closing(_ id: SandboxID) -> LifecycleError {

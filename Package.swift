@@ -356,7 +356,7 @@ case "fuzz":
         fuzzer("DiskImageFuzzer", of: "MeasuredBoot"),
         fuzzer("SessionFuzzer", of: "AgentHealth", "AgentTunnel"),
         // Reads internal types: scripts/fuzz builds with -enable-testing.
-        fuzzer("MoveFuzzer", of: "AgentTunnel", "Gateway", "LinuxIO", "TTRPC"),
+        fuzzer("MoveFuzzer", of: "AgentTunnel", "Gateway", "LinuxIO", "PeerPodProtocol", "TTRPC"),
         fuzzer("EnvelopeFuzzer", of: "TTRPC"),
         fuzzer("MessageFuzzer", of: "KataProtocol", "PeerPodProtocol", "TTRPC"),
         fuzzer("ServerFuzzer", of: "LinuxIO", "TTRPC"),

@@ -1,5 +1,6 @@
 internal import Fuzzing
 internal import LinuxIO
+internal import PeerPodProtocol
 internal import TTRPC
 
 @testable internal import AgentTunnel

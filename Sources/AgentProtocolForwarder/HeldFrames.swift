@@ -86,8 +86,8 @@ public struct HeldFrameRefused: Error, Equatable, Sendable, CustomStringConverti
 
     /// The failure, with the limit and the next step.
     public var description: String {
-        "calls that have to be rewritten need more than the \(limit) bytes that may be buffered; send smaller requests, or fewer at a time"
-            + " at once"
+        "calls that have to be rewritten need more than the \(limit) bytes that may be buffered; send smaller requests, or"
+            + " fewer at a time"
     }
 }
 

@@ -154,7 +154,7 @@ final class Preconnector: Sendable {
         if isUnused { connection.stream.close() }
     }
 
-    /// Closes the connections that are ready; no more are made.
+    /// Closes the connections that are ready, and makes no others.
     func close() {
         request.finish()
         let (ready, clients) = state.withLock { state in

@@ -65,6 +65,8 @@ final class SessionJournal {
     private let countLimit: Int
     /// The end of the output file.
     private(set) var outputEnd: UInt64 = 0
+    /// The output file's offset.
+    private var sent: UInt64 = 0
     private var freed: UInt64 = 0
     private var countedFrom: UInt64 = 0
 
@@ -99,6 +101,7 @@ final class SessionJournal {
         memory = try state.map(Self.pageSize + Self.ringSize)
         guard memory.word(Word.magic) == Self.magic else { throw SessionFault.malformedSnapshot }
         outputEnd = try slot(Slot.output)
+        sent = try output.offset()
         countedFrom = memory.word(Word.countedFrom)
     }
 
@@ -157,16 +160,16 @@ final class SessionJournal {
 
     /// Sends up to `count` bytes of the output file to `agent`. Returns their number, nil if none fit.
     func send(_ count: Int, to agent: Stream) throws -> Int? {
-        guard let sent = try agent.trySend(count, from: output) else { return nil }
+        guard let count = try agent.trySend(count, from: output) else { return nil }
         Self.reach("after bytes for the agent")
-        let offset = try output.offset()
-        if offset - freed >= Self.freeingSize {
+        sent += UInt64(count)
+        if sent - freed >= Self.freeingSize {
             // Whole pages: the kernel would write zeros into others, which the agent may not have read yet.
-            let end = offset / UInt64(Self.pageSize) * UInt64(Self.pageSize)
+            let end = sent / UInt64(Self.pageSize) * UInt64(Self.pageSize)
             try output.free(freed..<end)
             freed = end
         }
-        return sent
+        return count
     }
 
     /// Notes that the agent has the end of the stream.
@@ -225,7 +228,6 @@ extension SessionJournal {
         guard fingerprintSize <= Self.fingerprintLimit, checkpointSize <= UInt64(Slot.checkpointLimit) else {
             throw SessionFault.malformedSnapshot
         }
-        let sent = try output.offset()
         guard sent <= outputEnd, outputEnd - sent <= Self.unsentLimit, agent != nil || sent == 0 else {
             throw SessionFault.malformedSnapshot
         }

@@ -16,9 +16,9 @@ struct AdaptorRig {
     var socket: SocketAddress { .unix(path: "\(directory)/hypervisor.sock") }
     private var machines: String { "\(directory)/cloud/machines" }
 
-    /// `delays` are the fake's flags. With `areHosts`, its VMs are hosts that pods' networks can reach; this needs root.
+    /// `flags` are the fake's. With `areHosts`, its VMs are hosts that pods' networks can reach; this needs root.
     static func start(
-        _ tools: Tools, in directory: String, delays: [String] = [], areHosts: Bool = false
+        _ tools: Tools, in directory: String, flags: [String] = [], areHosts: Bool = false, probePort: UInt16 = 0
     ) async throws -> AdaptorRig {
         try Files.makeDirectories(directory)
         let settings = "\(directory)/azure.env"
@@ -32,7 +32,7 @@ struct AdaptorRig {
                 "-env-file", settings,
                 "-scenario", scenario,
             ]
-                + delays)
+                + flags)
         fake.error = .file(path: "\(directory)/azure.log")
         let azure = try ChildProcess.start(fake, on: tools.loop)
         let end = ContinuousClock.now + .seconds(10)
@@ -49,7 +49,7 @@ struct AdaptorRig {
                 tools.podsDirectory ?? "\(directory)/pods",
             ])
         var environment = Environment.all.merging([
-            "PROBE_PORT": "0", "CLUSTER_ID": "benchmark", "ALLOW_PODS_WITHOUT_NETWORK": "true",
+            "PROBE_PORT": "\(probePort)", "CLUSTER_ID": "benchmark", "ALLOW_PODS_WITHOUT_NETWORK": "true",
         ]) { $1 }
         for line in String(decoding: try DurableFile.read(settings, limit: 1 << 16), as: UTF8.self).split(
             separator: "\n")

@@ -4,7 +4,7 @@ import NetworkRig
 
 /// benchmarks PROGRAMS PEER [--quick] [--only PART] [--pods-dir DIRECTORY] [--json FILE] [--thresholds FILE] [--check]
 ///
-/// PART is tunnel, pods, create, network, pods-network, scale, scale-at-once, scale-spread or scale-alone.
+/// PART is tunnel, pods, create, hostile, network, pods-network, scale, scale-at-once, scale-spread or scale-alone.
 @main
 enum Main {
     static func main() { Process.run { arguments, _ in run(arguments) } }
@@ -54,6 +54,7 @@ enum Main {
             let directory = try Files.makeTemporaryDirectory(prefix: "/dev/shm/bench-")
             defer { try? Files.removeTree(directory) }
             if only == "create" { return try await creations(tools, in: directory) }
+            if only == "hostile" { return try await HostileBenchmark(tools: tools, directory: directory).run() }
             if only == "pods-network" { return try await podsWithNetwork(tools, in: directory) }
             var figures: [Figure] = []
             if only != "pods" { figures += try await tunnel(tools, in: directory) }

@@ -8,7 +8,7 @@ struct SlowAzureBenchmark {
     func run(in directory: String) async throws -> [Figure] {
         let rig = try await AdaptorRig.start(
             tools, in: directory,
-            delays: [
+            flags: [
                 "-accept-delay", "1s", "-address-delay", "2s", "-boot-delay", "12s", "-operation-delay", "40s",
             ])
         return try await with(rig.children) {

@@ -66,7 +66,7 @@ public struct PathPace: Sendable {
     public static let canMeasure = unsafe system("command -v iperf3 ping ss >/dev/null 2>&1") == 0
 
     /// How many bits a second one TCP stream brings to `server`.
-    private static func send(
+    static func send(
         _ seconds: Int, from client: NetworkNamespace, to server: (host: NetworkNamespace, address: String)
     ) throws -> Double {
         // The server serves one client, and exits when none connects.

@@ -44,14 +44,18 @@ struct HostileBenchmark {
     }
 
     private func figures(_ quiet: Answers, _ attacked: Answers) -> [Figure] {
-        let rows: [(String, KeyPath<Answers, [Double]>)] = [("/healthz", \.probes), ("Check of a correct pod", \.checks)]
+        let rows: [(String, KeyPath<Answers, [Double]>)] = [
+            ("/healthz", \.probes), ("Check of a correct pod", \.checks),
+        ]
         return rows.map { name, answers in
             func shares(_ times: [Double]) -> String {
                 [0.5, 0.99, 1].map { plain(percentile($0, of: times)) }.joined(separator: " / ")
             }
             return Figure(
-                group: Self.group, name: "\(name), p99", value: percentile(0.99, of: attacked[keyPath: answers]), unit: "ms",
-                detail: "p50 / p99 / max: \(shares(attacked[keyPath: answers])) ms of \(attacked[keyPath: answers].count); "
+                group: Self.group, name: "\(name), p99", value: percentile(0.99, of: attacked[keyPath: answers]),
+                unit: "ms",
+                detail:
+                    "p50 / p99 / max: \(shares(attacked[keyPath: answers])) ms of \(attacked[keyPath: answers].count); "
                     + "before the attack \(shares(quiet[keyPath: answers])) ms",
                 goal: .atMost(50, "ms", original: ""))
         }

@@ -4,7 +4,7 @@ import NetworkRig
 
 /// benchmarks PROGRAMS PEER [--quick] [--only PART] [--pods-dir DIRECTORY] [--json FILE] [--thresholds FILE] [--check]
 ///
-/// PART is tunnel, pods, create, hostile, network, pods-network, scale, scale-at-once, scale-spread or scale-alone.
+/// PART is tunnel, pods, create, hostile, network, network-checks, pods-network, scale, scale-at-once, scale-spread or scale-alone.
 @main
 enum Main {
     static func main() { Process.run { arguments, _ in run(arguments) } }
@@ -46,6 +46,7 @@ enum Main {
             if let only, only.hasPrefix("scale") {
                 return try await ScaleBenchmark(loop: loop, isQuick: isQuick, part: only).run()
             }
+            if only == "network-checks" { return try await NetworkBenchmark(isQuick: isQuick).checks() }
             if only == "network" { return try await NetworkBenchmark(isQuick: isQuick).run() }
             let tools = Tools(
                 loop: loop, programs: arguments[0], peer: Peer(path: arguments[1], loop: loop),

@@ -5,7 +5,7 @@ import NetworkRig
 struct NetworkBenchmark {
     let isQuick: Bool
 
-    func run() async throws -> [Figure] { try await setUps() + paths() }
+    func run() async throws -> [Figure] { try await setUps() + paths() + checks() }
 
     private func setUps() async throws -> [Figure] {
         let count = isQuick ? 20 : 200
@@ -53,6 +53,21 @@ struct NetworkBenchmark {
             figures.append(fragments(name, pace, nil))
         }
         return figures
+    }
+
+    /// The throughput that the checks against forged packets cost.
+    func checks() async throws -> [Figure] {
+        guard PathPace.canMeasure else { return [] }
+        let pace = try await CheckPace(rounds: isQuick ? 1 : 9, seconds: isQuick ? 1 : 2)
+        return [("into", pace.into), ("out of", pace.out)].map { direction, series in
+            let costs = series.costs.map { $0 * 100 }
+            return Figure(
+                group: "Pod network", name: "checks against forged packets, one TCP stream \(direction) the pod",
+                value: median(costs), unit: "%",
+                detail: "\(plain(median(series.checked) / 1e9)) with, \(plain(median(series.unchecked) / 1e9)) Gbit/s "
+                    + "without the checks; \(plain(costs.min() ?? .nan)) to \(plain(costs.max() ?? .nan)) % in one round",
+                goal: isQuick ? nil : .atMost(2, "%", original: "no checks"))
+        }
     }
 
     private func fragments(_ what: String, _ pace: PathPace, _ goal: Figure.Goal?) -> Figure {

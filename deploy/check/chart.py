@@ -140,11 +140,21 @@ inside = render("in-process", [azure, 'gateway.mode="inProcess"'])
 require(("DaemonSet", "cloud-api-adaptor-gateway") not in inside, "a gateway beside the one in the process")
 require("GATEWAY" not in str(inside[("DaemonSet", "cloud-api-adaptor-daemonset")]), "GATEWAY is set with the gateway in the process")
 
-# The fake Azure runs on nodes without labels, and its VMs are not limited.
+# The fake Azure runs on nodes without labels, in pods of its own, whose VMs are not limited. The adaptor has no more rights than beside
+# the real Azure.
 simulated = render("simulated", [fake])
 adaptor = simulated[("DaemonSet", "cloud-api-adaptor-daemonset")]["spec"]["template"]["spec"]
 require(adaptor["nodeSelector"] == {"kubernetes.io/os": "linux"}, f"the fake's node selector is {adaptor['nodeSelector']}")
-require("limits" not in adaptor["containers"][0]["resources"], "the fake's VMs have a limit")
+cloud = simulated[("DaemonSet", "one-fake-azure")]["spec"]["template"]["spec"]
+require(cloud["nodeSelector"] == adaptor["nodeSelector"], f"the fake Azure's node selector is {cloud['nodeSelector']}")
+require("limits" not in cloud["containers"][0]["resources"], "the fake's VMs have a limit")
+require(cloud["containers"][0]["securityContext"] == {"privileged": True}, "the fake Azure is not privileged")
+real = plain[("DaemonSet", "cloud-api-adaptor-daemonset")]["spec"]["template"]["spec"]
+require(adaptor["containers"][0]["securityContext"] == real["containers"][0]["securityContext"], "the adaptor has other rights beside the fake")
+require(not [key for key in simulated[("ConfigMap", "peer-pods-cm")]["data"] if key.startswith("FAKE_")], "the adaptor would start a fake of its own")
+require(("DaemonSet", "one-fake-azure") not in plain, "a fake Azure beside the real one")
+paths = [{volume["name"]: volume["hostPath"]["path"] for volume in pod["volumes"]}["fake-azure"] for pod in (adaptor, cloud)]
+require(paths[0] == paths[1], f"the adaptor looks for the fake Azure in {paths}")
 require("scheduling" not in simulated[("RuntimeClass", "kata-remote")], "the fake's RuntimeClass selects nodes")
 test = simulated[("Pod", "one-test-adaptor")]["spec"]
 require(test["nodeSelector"] == adaptor["nodeSelector"] and "run" in test["containers"][0]["command"], "the fake's test does not run a pod beside an adaptor")

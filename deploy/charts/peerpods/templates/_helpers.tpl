@@ -8,11 +8,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 
-{{/* The adaptor's environment, without empty values: a dictionary as YAML. */}}
+{{/* The adaptor's environment: a dictionary as YAML. The fake Azure's settings are for its own pod. */}}
 {{- define "peerpods.configuration" -}}
 {{- $keys := dict "CLOUD_PROVIDER" .Values.provider -}}
 {{- range $key, $value := index .Values.providerConfigs .Values.provider -}}
-{{- $_ := set $keys $key ($value | toString) -}}
+{{- if not (hasPrefix "FAKE_" $key) }}{{ $_ := set $keys $key ($value | toString) }}{{ end -}}
 {{- end -}}
 {{- with .Values.tlsProfile.minVersion }}{{ $_ := set $keys "TLS_MIN_VERSION" . }}{{ end -}}
 {{- with .Values.tlsProfile.cipherSuites }}{{ $_ := set $keys "TLS_CIPHER_SUITES" . }}{{ end -}}

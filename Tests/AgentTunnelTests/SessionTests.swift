@@ -217,6 +217,54 @@ struct SessionTests {
         }
     }
 
+    @Test("survives first messages of connections that the node has given up, which the network delivers late")
+    func staleConnections() async throws {
+        try await withCuts { tunnel, _ in
+            func frame(_ kind: SessionFrame.Kind, _ value: Int = 0, consumed: UInt64 = 0) -> [UInt8] {
+                unsafe SessionFrame(kind, value: value, consumed: consumed).withBytes { unsafe Array($0) }
+            }
+            /// Sends a first message, and returns its answer.
+            func greet(_ hello: SessionHello) async throws -> (TLSStream, [UInt8]) {
+                let stream = try #require(try await tunnel.dial())
+                try await stream.write(hello.bytes)
+                return (stream, try await stream.readExactly(SessionAnswer.size))
+            }
+            /// The payload of the next data frame.
+            func payload(_ stream: TLSStream) async throws -> [UInt8] {
+                while true {
+                    let header = try await stream.readExactly(SessionFrame.headerSize)
+                    if header.first == SessionFrame.Kind.data.rawValue {
+                        return try await stream.readExactly(Int(header[3]))
+                    }
+                }
+            }
+            let id = SessionID.random()
+            let (first, begun) = try await greet(SessionHello(.new, id))
+            #expect(begun == SessionAnswer(.accepted).bytes)
+            try await first.write(frame(.data, 3) + [1, 2, 3])
+            #expect(try await payload(first) == [1, 2, 3])
+            // The node has not acknowledged a byte: the stale message takes the session over, and its connection breaks.
+            let (stale, taken) = try await greet(SessionHello(.new, id))
+            #expect(taken == SessionAnswer(.accepted, received: 3).bytes)
+            stale.close()
+            // The node has received the three bytes, although the last connection was given none of them.
+            let (second, resumed) = try await greet(SessionHello(.resume, id, received: 3))
+            #expect(resumed == SessionAnswer(.accepted, received: 3).bytes)
+            try await second.write(frame(.acknowledgement, consumed: 3) + frame(.data, 1, consumed: 3) + [4])
+            #expect(try await payload(second) == [4])
+            // The bytes before the acknowledgement are gone, so that the session cannot continue there.
+            for hello in [SessionHello(.new, id), SessionHello(.resume, id, received: 2)] {
+                let (late, answer) = try await greet(hello)
+                #expect(answer == SessionAnswer(.unknown).bytes)
+                late.close()
+            }
+            #expect(tunnel.logged("only 3 to 4 are possible"))
+            try await second.write(frame(.data, 1, consumed: 4) + [5])
+            #expect(try await payload(second) == [5])
+            second.close()
+        }
+    }
+
     @Test("that the forwarder does not have after its restart ends with this reason")
     func restartedForwarder() async throws {
         try await onLoop { loop in

@@ -92,8 +92,18 @@ final class GuestSession: Sendable {
     /// Ends the session.
     func end(_ reason: SessionEnd) { session.end(reason) }
 
-    /// Continues on another connection, instead of the current one. Returns false after the session's end.
+    /// Continues on another connection, instead of the current one. Returns false after the session's end, and for a
+    /// position from which the session cannot continue.
+    ///
+    /// The network can deliver the first message of a connection after the node has given the connection up and
+    /// continued on a later one. Such a message must not end the session.
     func take(_ offer: Offer) -> Bool {
+        do {
+            try session.checkResume(from: offer.received)
+        } catch {
+            log.warning("Refused a connection of the node, because its session cannot continue on it: \(error)")
+            return false
+        }
         let (isTaken, replaced) = state.withLock { state in
             if state.isOver { return (false, nil as Offer?) }
             defer { state.offer = offer }
@@ -162,10 +172,8 @@ final class GuestSession: Sendable {
                     SessionAnswer(.accepted, received: received).bytes
                 }
                 await session.serve(offer.stream)
-            } catch let fault as SessionFault {
-                session.end(.protocolViolation, "\(fault)")
             } catch {
-                // The connection is broken already.
+                // The connection is broken already, or the position is no longer possible.
             }
             offer.stream.close()
             offer.ended.set()

@@ -31,7 +31,7 @@ final class GuestSessions: Sendable {
     /// Runs a session that was added, until its end.
     func run(_ session: GuestSession, _ key: Key) async {
         await session.run(nil)
-        sessions.withLock { $0[key] = nil }
+        remove(session, key)
     }
 
     /// Serves one connection of a node, until the connection ends.
@@ -46,7 +46,7 @@ final class GuestSessions: Sendable {
         let key = Key(fingerprint: stream.peerFingerprint ?? [], id: hello.id)
         switch admit(hello.request, key) {
         case .begin(let session):
-            defer { sessions.withLock { $0[key] = nil } }
+            defer { remove(session, key) }
             await session.run(GuestSession.Offer(stream: stream, received: hello.received))
         case .resume(let session):
             let offer = GuestSession.Offer(stream: stream, received: hello.received)
@@ -54,6 +54,11 @@ final class GuestSessions: Sendable {
             try await refuse(.unknown, on: stream)
         case .refuse(let outcome): try await refuse(outcome, on: stream)
         }
+    }
+
+    /// Removes a session that is over. A later one can have the same name.
+    private func remove(_ session: GuestSession, _ key: Key) {
+        sessions.withLock { sessions in if sessions[key] === session { sessions[key] = nil } }
     }
 
     private func refuse(_ outcome: SessionAnswer.Outcome, on stream: TLSStream) async throws {

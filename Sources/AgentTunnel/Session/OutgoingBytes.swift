@@ -2,7 +2,7 @@
 ///
 /// A position is the number of bytes of the stream before it. The end of the stream counts as one byte.
 ///
-///     acknowledged <= sent <= written            written - acknowledged <= window
+///     acknowledged <= sent <= reached <= written            written - acknowledged <= window
 ///
 /// The bytes are in a ring that grows up to the window. The source's bytes are read into the ring, so that they are
 /// not copied. Without unacknowledged bytes the ring needs no memory, see ``trim()``.
@@ -19,6 +19,9 @@ struct OutgoingBytes {
     private(set) var acknowledged: UInt64 = 0
     /// The position of the next byte to send.
     private(set) var sent: UInt64 = 0
+    /// The position after the last byte that was ever sent. The peer may have received all bytes before it, also when a
+    /// later connection has sent fewer bytes again.
+    private var reached: UInt64 = 0
     /// The number of bytes that were read from the source.
     private(set) var written: UInt64 = 0
     /// Whether the source has ended.
@@ -40,6 +43,7 @@ struct OutgoingBytes {
         (acknowledged, sent, written) = (start, start, start)
         append(snapshot.kept)
         (acknowledged, sent, isFinished) = (snapshot.acknowledged, snapshot.sent, snapshot.hasSourceEnded)
+        reached = total
     }
 
     /// Begins with a ring whose size is the window.
@@ -62,7 +66,7 @@ struct OutgoingBytes {
         else { throw .malformedSnapshot }
         (self.origin, self.acknowledged, self.written) = (origin, acknowledged, written)
         self.isFinished = isFinished
-        sent = total
+        (sent, reached) = (total, total)
     }
 
     /// The bytes that the peer has not acknowledged, oldest first.
@@ -108,7 +112,10 @@ struct OutgoingBytes {
     }
 
     /// Notes that the next `count` bytes were sent.
-    mutating func noteSent(_ count: Int) { sent += UInt64(count) }
+    mutating func noteSent(_ count: Int) {
+        sent += UInt64(count)
+        reached = max(reached, sent)
+    }
 
     /// Reads bytes of the source with `read`, which has the results of `ByteStream.tryRead`.
     ///
@@ -149,16 +156,21 @@ struct OutgoingBytes {
 
     /// Notes that the peer needs no bytes before `position`.
     mutating func acknowledge(_ position: UInt64) throws(SessionFault) {
-        guard position <= sent else { throw .acknowledgedUnsent(position, sent: sent) }
+        guard position <= reached else { throw .acknowledgedUnsent(position, sent: reached) }
         acknowledged = max(acknowledged, position)
     }
 
     /// Continues with the bytes after `position`, which the peer has received.
     mutating func resume(from position: UInt64) throws(SessionFault) {
-        guard (acknowledged...sent).contains(position) else {
-            throw .impossibleResume(position, kept: acknowledged...sent)
-        }
+        try checkResume(from: position)
         sent = position
+    }
+
+    /// Checks that the peer can have received the bytes before `position`, and that the others are kept.
+    func checkResume(from position: UInt64) throws(SessionFault) {
+        guard (acknowledged...reached).contains(position) else {
+            throw .impossibleResume(position, kept: acknowledged...reached)
+        }
     }
 
     /// Frees the ring, if the peer has acknowledged all bytes.

@@ -54,6 +54,13 @@ final class Session: Sendable {
     /// The bytes that this end has received.
     var received: UInt64 { core.withLock { $0.state.incoming.received } }
 
+    /// Checks that the session can continue with a peer that has received `position` bytes.
+    ///
+    /// - Throws: ``SessionFault/impossibleResume(_:kept:)``.
+    func checkResume(from position: UInt64) throws(SessionFault) {
+        try core.withLock { (core) throws(SessionFault) in try core.state.outgoing.checkResume(from: position) }
+    }
+
     /// The number of calls that were answered in place of the agent since the last suspension began.
     var answered: Int { core.withLock { $0.answered } }
 

@@ -61,13 +61,15 @@ struct ShimPodTests {
         #expect(ShimTimeouts(of: .go).betweenChecks == .seconds(5))
     }
 
-    @Test("of kata 4 does not dial again after a StopVM that fails, and the failure is reported")
+    @Test("of kata 4 does not dial again after a StopVM that fails, and only logs the failure")
     func rustStopFails() async throws {
         try await onLoop { loop in
             let node = try StandInNode(on: loop) { $0.stopVM = { throw Status(.unavailable, "away") } }
             let outcome = try await runPod(on: node, loop, timeouts: ShimTimeouts(of: .rust), keepsConnection: true)
             #expect(outcome.status == 0)
-            #expect(outcome.teardownFailures.count == 1)
+            #expect(outcome.teardownFailures.isEmpty)
+            #expect(outcome.warnings.map(\.operation) == ["hypervisor.Hypervisor/StopVM"])
+            #expect(ExitStatus.of([outcome]) == 0)
             #expect(node.hypervisorConnections == 1)
         }
     }

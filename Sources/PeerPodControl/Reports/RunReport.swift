@@ -26,7 +26,7 @@ struct RunReport: Sendable {
             if outcome.outOfMemoryKills > 0 {
                 lines.append("\(outcome.pod): the VM ran out of memory \(outcome.outOfMemoryKills) time(s)")
             }
-            for failure in outcome.failures { lines += failure.lines(of: outcome.pod) }
+            for failure in outcome.failures + outcome.warnings { lines += failure.lines(of: outcome.pod) }
         }
         return lines
     }

@@ -19,6 +19,8 @@ struct PodOutcome: Sendable {
     var result: Result
     /// Failures while the pod was removed, whatever the result.
     var teardownFailures: [PodFailure] = []
+    /// Failures that the shim only logs. They do not count.
+    var warnings: [PodFailure] = []
     /// The number of processes of the container that the VM's kernel killed because memory ran out.
     var outOfMemoryKills = 0
     /// The pod's network; nil without a network namespace.

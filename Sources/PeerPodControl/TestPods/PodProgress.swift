@@ -8,6 +8,7 @@ final class PodProgress: Sendable {
         var timeline = PodTimeline()
         var phase: (Phase, start: Duration)?
         var teardownFailures: [PodFailure] = []
+        var warnings: [PodFailure] = []
         var outOfMemoryKills = 0
         var networkInfo: PodNetworkInfo?
         var network: NetworkFinding?
@@ -45,6 +46,9 @@ final class PodProgress: Sendable {
     /// Notes a failure that does not change the pod's result.
     func note(_ trouble: PodFailure) { state.withLock { $0.teardownFailures.append(trouble) } }
 
+    /// Notes a failure that the shim only logs.
+    func warn(_ trouble: PodFailure) { state.withLock { $0.warnings.append(trouble) } }
+
     /// Notes that the VM's kernel killed a process because memory ran out.
     func noteOutOfMemory() { state.withLock { $0.outOfMemoryKills += 1 } }
 
@@ -55,7 +59,8 @@ final class PodProgress: Sendable {
             state.endPhase(now)
             return PodOutcome(
                 pod: pod.name, namespace: pod.namespace, sandbox: pod.sandbox, timeline: state.timeline,
-                result: result, teardownFailures: state.teardownFailures, outOfMemoryKills: state.outOfMemoryKills,
+                result: result, teardownFailures: state.teardownFailures, warnings: state.warnings,
+                outOfMemoryKills: state.outOfMemoryKills,
                 networkInfo: state.networkInfo,
                 network: state.network)
         }

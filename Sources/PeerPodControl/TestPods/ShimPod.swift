@@ -176,11 +176,11 @@ struct ShimPod: Sendable {
             _ = try await hypervisor.call(Hypervisor.stopVM, request, timeout: timeouts.stopVM)
         } catch {
             let failure = PodFailure(Hypervisor.stopVM.fullName, error, on: hypervisor.path)
-            progress.note(
-                PodFailure(
-                    operation: failure.operation, message: failure.message,
-                    advice: "The VM of sandbox \(identity.sandbox) may still exist; peerpodctl status shows what the "
-                        + "adaptor has on record. \(failure.advice)"))
+            let advised = PodFailure(
+                operation: failure.operation, message: failure.message,
+                advice: "The VM of sandbox \(identity.sandbox) may still exist; peerpodctl status shows what the "
+                    + "adaptor has on record. \(failure.advice)")
+            if timeouts.onlyLogsStopFailure { progress.warn(advised) } else { progress.note(advised) }
         }
     }
 

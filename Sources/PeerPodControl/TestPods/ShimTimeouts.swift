@@ -18,6 +18,8 @@ struct ShimTimeouts: Sendable {
     var dialAgent = Duration.seconds(30)
     /// The limit of StopVM, for which the shim uses the deadline of its own caller.
     var stopVM = Duration.seconds(60)
+    /// Whether a failure of StopVM is only logged.
+    var onlyLogsStopFailure = false
     /// The time that outputs may stay open after the command has ended: its background processes may hold them without
     /// end.
     var graceForOutputs = Duration.seconds(2)
@@ -30,5 +32,6 @@ extension ShimTimeouts {
         guard kind == .rust else { return }
         betweenChecks = .seconds(30)
         stopVM = .seconds(1)
+        onlyLogsStopFailure = true
     }
 }

@@ -34,25 +34,29 @@ struct TunnelTransfer: Sendable {
             try await connection.write([0])
         }
         try await write(header.encoded)
-        for detached in connections {
+        try await send(connections, passing: "after a tunnel was sent") { detached in
             try await detached.sendSocket(over: connection)
-            try await write(detached.session)
+            return detached.session
         }
-        #if DEBUG
-            CrashPoint.reach("after a tunnel was sent")
-        #endif
-        guard try await read(1) == [Self.ready] else { throw Self.malformed }
     }
 
     /// Sends connections of shims, and returns when the receiver can serve them.
     func send(_ clients: [DetachedClient]) async throws {
         try await write(MovedConnections.with { $0.connections = clients.count }.encoded)
-        for client in clients {
+        try await send(clients, passing: "after connections were sent") { client in
             try await client.sendSocket(over: connection)
-            try await write(client.received)
+            return client.received
         }
+    }
+
+    /// Sends each connection: `sendSocket` sends its descriptor and returns the bytes that belong to it. Returns when the
+    /// receiver can serve them.
+    private func send<Connection>(
+        _ connections: [Connection], passing point: String, _ sendSocket: (Connection) async throws -> [UInt8]
+    ) async throws {
+        for connection in connections { try await write(try await sendSocket(connection)) }
         #if DEBUG
-            CrashPoint.reach("after connections were sent")
+            CrashPoint.reach(point)
         #endif
         guard try await read(1) == [Self.ready] else { throw Self.malformed }
     }

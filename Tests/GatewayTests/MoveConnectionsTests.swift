@@ -151,14 +151,7 @@ struct MoveConnectionsTests {
             [0, 0, 0, 2, 0x08, 1, 0, 0, 0, 0, 0],
         ] as [[UInt8]])
     func malformed(bytes: [UInt8]) async throws {
-        try await onLoop { loop in
-            let (near, far) = try LinuxIO.Stream.pair(on: loop)
-            try await near.write(bytes)
-            near.close()
-            await #expect(throws: (any Error).self) {
-                try await TunnelTransfer(connection: far, loop: loop).receiveClients()
-            }
-        }
+        try await refuses(bytes) { transfer in _ = try await transfer.receiveClients() }
     }
 
     @Test("is not given away before the listening sockets are")

@@ -4,6 +4,7 @@ import PeerPodProtocol
 import TTRPC
 import Telemetry
 import TestSupport
+import Testing
 
 @testable import Gateway
 
@@ -122,4 +123,14 @@ final class TestAdaptor: Sendable {
     }
 
     var stopped: [String] { events.withLock { $0.map(\.stoppedSandbox).filter { !$0.isEmpty } } }
+}
+
+/// Expects that `receive` throws when the older gateway sends `bytes` and then closes the connection.
+func refuses(_ bytes: [UInt8], _ receive: @Sendable @escaping (TunnelTransfer) async throws -> Void) async throws {
+    try await onLoop { loop in
+        let (near, far) = try LinuxIO.Stream.pair(on: loop)
+        try await near.write(bytes)
+        near.close()
+        await #expect(throws: (any Error).self) { try await receive(TunnelTransfer(connection: far, loop: loop)) }
+    }
 }

@@ -41,8 +41,6 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
-func library(_ name: String) -> Product { .library(name: name, targets: [name]) }
-
 // The floors of docs/architecture.md: a module imports only modules of lower floors.
 let package = Package(
     name: "cloud-api-adaptor",
@@ -85,7 +83,7 @@ let package = Package(
         module("PacketFilter", ["CNFTables", "LinuxIO"]),
 
         // 2: domain
-        module("PodVMLifecycle", ["Encoding", "JSON", "LinuxIO", "Telemetry"]),
+        module("PodVMLifecycle", ["Configuration", "Encoding", "JSON", "LinuxIO", "Telemetry"]),
         module("MeasuredBoot", ["Encoding", "JSON", "LinuxIO", "TLS"]),
         module("PodVMBoot", ["CYAML", "CZlib", "Encoding", "JSON", "LinuxIO", "PodNetwork", "TLS", "Telemetry"]),
         module("KataProtocol", ["TTRPC"]),
@@ -99,6 +97,13 @@ let package = Package(
                 "AgentHealth", "AgentTunnel", "Configuration", "JSON", "KataProtocol", "LinuxIO", "PacketFilter",
                 "PeerPodProtocol", "PodNetwork", "PodVMBoot", "PodVMLifecycle", "TLS", "TTRPC", "Telemetry",
             ]),
+        module(
+            "AzureBackend",
+            [
+                "AzurePreflight", "AzureProvider", "Configuration", "FakeAzureLauncher", "HTTPTransport", "LinuxIO",
+                "PodVMLifecycle", "TLS", "Telemetry",
+            ]),
+        module("Probes", ["HTTPTransport", "LinuxIO", "Telemetry"]),
         module("AzurePreflight", ["AzureProvider", "HTTPTransport", "JSON", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
         module("FakeAzureLauncher", ["Configuration", "JSON", "LinuxIO", "Telemetry"]),
         module(
@@ -115,16 +120,17 @@ let package = Package(
             "AzureProvider",
             ["Configuration", "Encoding", "HTTPTransport", "JSON", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
 
-        module("Kubernetes", ["Encoding", "HTTPTransport", "JSON", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
+        module(
+            "Kubernetes",
+            ["Configuration", "Encoding", "HTTPTransport", "JSON", "LinuxIO", "PodVMLifecycle", "TLS", "Telemetry"]),
 
         // 4: programs
         module(
             "CloudAPIAdaptor",
             [
-                "AzurePreflight", "AzureProvider", "Configuration", "Encoding", "FakeAzureLauncher", "Gateway",
-                "HTTPTransport", "JSON", "Kubernetes", "LinuxIO", "PodConnection", "PodVMLifecycle", "ProcessHardening",
-                "RemoteHypervisor", "TLS",
-                "Telemetry",
+                "AzureBackend", "AzurePreflight", "Configuration", "FakeAzureLauncher", "Gateway", "HTTPTransport",
+                "Kubernetes", "LinuxIO", "PodConnection", "PodVMLifecycle", "Probes", "ProcessHardening",
+                "RemoteHypervisor", "Telemetry",
             ]),
         module(
             "AgentProtocolForwarder",
@@ -222,12 +228,10 @@ let package = Package(
         tests(
             "CloudAPIAdaptorTests",
             [
-                "CloudAPIAdaptor", "Configuration", "Doubles", "Encoding", "FakeAzureLauncher", "FakeCloud",
-                "FakeKubernetes", "HTTPTransport",
-                "JSON",
-                "KataProtocol", "LinuxIO", "NetworkRig", "PacketFilter", "PeerPodProtocol", "PodConnection",
-                "PodNetwork",
-                "PodVMLifecycle", "ShimRig", "TLS", "TTRPC", "Telemetry", "TestSupport", "agent-protocol-forwarder",
+                "AzureBackend", "CloudAPIAdaptor", "Configuration", "Doubles", "Encoding", "FakeAzureLauncher",
+                "FakeCloud", "FakeKubernetes", "HTTPTransport", "JSON", "KataProtocol", "LinuxIO", "NetworkRig",
+                "PacketFilter", "PeerPodProtocol", "PodConnection", "PodNetwork", "PodVMLifecycle", "Probes", "ShimRig",
+                "TLS", "TTRPC", "Telemetry", "TestSupport", "agent-protocol-forwarder",
                 "cloud-api-adaptor", "fake-azure", "fake-pod-vm",
             ]),
         tests(
@@ -239,7 +243,8 @@ let package = Package(
         tests(
             "KubernetesTests",
             [
-                "Doubles", "Encoding", "FakeKubernetes", "HTTPTransport", "JSON", "Kubernetes", "LinuxIO",
+                "Configuration", "Doubles", "Encoding", "FakeKubernetes", "HTTPTransport", "JSON", "Kubernetes",
+                "LinuxIO",
                 "PodVMLifecycle", "Telemetry",
                 "TestSupport",
             ]),

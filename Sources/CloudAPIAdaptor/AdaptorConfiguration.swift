@@ -16,18 +16,10 @@ struct AdaptorConfiguration: Sendable {
     var podsDirectory = "/run/peerpod/pods"
     var proxyTimeout = Duration.seconds(300)
     var connection = PodConnectionSettings()
-    var podLimit = 10
-    var podDetails = PodDetailsReader.Options()
     var verifiesCloudConfiguration = false
     var pauseImage = ""
-    var nodeName = ""
-    var podUID = ""
-    var usesKubernetes = true
-    var serviceAccountDirectory = "/var/run/secrets/kubernetes.io/serviceaccount"
-    var clusterID = ""
-    var orphanGraceTime = Duration.seconds(600)
-    var abandonedTimeout = Duration.seconds(60)
-    var deletionsAtOnce = 16
+    var cluster = ClusterSettings()
+    var lifecycle = SandboxSupervisor.Options()
     var standsBy = true
     var probePort = 8000
     var systemCallFilter = SystemCallFilter.Mode.enforce
@@ -35,7 +27,12 @@ struct AdaptorConfiguration: Sendable {
     var logFormat = Logger.Format.automatic
 
     static let settings: [Setting<AdaptorConfiguration>] =
-        service + PodConnectionSettings.settings.map { $0.within(\.connection) } + pods + node
+        service + PodConnectionSettings.settings.map { $0.within(\.connection) }
+        + ClusterSettings.settings.map { $0.within(\.cluster) }
+        + SandboxSupervisor.Options.settings.map { $0.within(\.lifecycle) } + node
+
+    /// The names of the settings that can change while the adaptor runs.
+    static let changeableNames: Set = ["proxy-timeout"]
 
     private static let service: [Setting<AdaptorConfiguration>] = [
         Setting(
@@ -73,79 +70,13 @@ struct AdaptorConfiguration: Sendable {
             "The timeout for the first answer of a pod VM's agent, from when the VM has an address."),
     ]
 
-    private static let pods: [Setting<AdaptorConfiguration>] = [
-        Setting(
-            "peerpods-limit-per-node", environment: "PEERPODS_LIMIT_PER_NODE", \.podLimit, .integer(),
-            """
-            How many pod VMs the node advertises to Kubernetes, as the resource kata.peerpods.io/vm. A negative number: \
-            none is advertised, and the node stays as it is.
-            """),
-        Setting(
-            "pod-details", environment: "POD_DETAILS", \.podDetails.use,
-            .choice(PodDetailsReader.Use.allCases.map { ($0.rawValue, $0) }),
-            """
-            Whether a pod's spec and annotations at the API server count for its VM: the resources of the containers for the \
-            size, and the annotation peerpod.dev/tee. use: as far as the pod can be read. require: a pod that cannot be read \
-            does not start. off: only kata's request counts.
-            """),
-        Setting(
-            "tee-runtime-classes", environment: "TEE_RUNTIME_CLASSES", \.podDetails.runtimeClasses, .tees,
-            """
-            The TEEs that pods of a RuntimeClass accept, as NAME=tdx, NAME=snp or NAME=tdx+snp. The names need \
-            -pod-details.
-            """),
-        Setting(
-            "pull-secrets", environment: "PULL_SECRETS", \.podDetails.readsPullSecrets, .bool,
-            """
-            Pass the image pull secrets of pod and ServiceAccount to the VM, for the registries of the pod's images, as \
-            auth.json.
-            """),
+    private static let node: [Setting<AdaptorConfiguration>] = [
         Setting(
             "cloud-config-verify", environment: "CLOUD_CONFIG_VERIFY", \.verifiesCloudConfiguration, .bool,
             "Check the cloud's configuration at the start, and exit if no pod could start."),
         Setting(
             "pause-image", environment: "PAUSE_IMAGE", \.pauseImage, .string("IMAGE"),
             "Accepted for compatibility, without effect."),
-    ]
-
-    private static let node: [Setting<AdaptorConfiguration>] = [
-        Setting(
-            "node-name", environment: "NODE_NAME", \.nodeName, .string("NAME"),
-            "This node's name in Kubernetes. Pod VMs are tagged with it. Without it, the host name."),
-        Setting(
-            "cluster-id", environment: "CLUSTER_ID", \.clusterID, .string("ID"),
-            """
-            An identifier that no other cluster in the resource group has, such as the UID of the namespace kube-system. \
-            Pod VMs are tagged with it, and only VMs with this cluster's and this node's tags are deleted as orphans. \
-            Without it, the UID of the namespace kube-system, or else a hash of /etc/machine-id. The identity of an \
-            earlier start stays in use while there are sandboxes.
-            """),
-        Setting(
-            "pod-uid", environment: "POD_UID", \.podUID, .string("UID"),
-            """
-            The UID of the adaptor's own pod, which identifies this adaptor on its Node. Without it, the UID in the \
-            ServiceAccount's token.
-            """),
-        Setting(
-            "kubernetes", environment: "KUBERNETES_API", \.usesKubernetes, .bool,
-            """
-            Use the API server of the cluster, if the adaptor runs in a pod. Pods also start without an API server and \
-            without any right at it.
-            """),
-        Setting(
-            "service-account-dir", environment: "SERVICE_ACCOUNT_DIR", \.serviceAccountDirectory, .path,
-            "The directory with the files token and ca.crt, with which the adaptor uses the API server."),
-        Setting(
-            "orphan-grace-time", environment: "ORPHAN_GRACE_TIME", \.orphanGraceTime,
-            .duration(in: .milliseconds(100) ... .seconds(30 * 86_400)),
-            "How long a VM with this node's tags must have no sandbox on record before it is deleted."),
-        Setting(
-            "abandoned-sandbox-timeout", environment: "ABANDONED_SANDBOX_TIMEOUT", \.abandonedTimeout,
-            .duration(in: .zero ... .seconds(86_400)),
-            """
-            A sandbox is stopped and its VM deleted when for this long its network namespace is gone and its agent \
-            socket has no connection. At most 10s for sandboxes from before a restart. 0s: never.
-            """),
         Setting(
             "standby", environment: "STANDBY", \.standsBy, .bool,
             """
@@ -154,40 +85,16 @@ struct AdaptorConfiguration: Sendable {
             one needs it.
             """),
         Setting(
-            "deletions-at-once", environment: "DELETIONS_AT_ONCE", \.deletionsAtOnce, .integer(in: 1...1000),
-            "How many VMs are deleted at the same time. The others wait."),
-        Setting(
             "probe-port", environment: "PROBE_PORT", \.probePort, .integer(in: 0...65535),
             "The port of /startup, /healthz and /metrics on 127.0.0.1. 0: any free port."),
         .systemCallFilter(\.systemCallFilter), .logLevel(\.logLevel), .logFormat(\.logFormat),
     ]
 
+    /// The socket on which this process serves hypervisor calls: the shims', or those that the gateway forwards.
+    var servedSocket: String { gateway.servedSocket(forShims: socketPath) }
+
     /// Settings that are allowed but probably not intended, as a sentence each.
     var warnings: [String] {
         connection.warnings + (pauseImage.isEmpty ? [] : ["-pause-image has no effect"])
-    }
-}
-
-extension ValueFormat where Value == [String: Set<TEE>] {
-    /// Technologies by the name of a RuntimeClass.
-    fileprivate static var tees: Self {
-        Self(
-            placeholder: "NAME=TEE,...",
-            parse: { text throws(ValueError) in
-                var classes: Value = [:]
-                for part in text.split(separator: ",") {
-                    let sides = part.split(separator: "=", maxSplits: 1)
-                    guard sides.count == 2, let tees = TEE.set(sides[1], separator: "+") else {
-                        throw ValueError(expected: "NAME=tdx, NAME=snp or NAME=tdx+snp, separated by commas")
-                    }
-                    classes[String(sides[0].filter { $0 != " " })] = tees
-                }
-                return classes
-            },
-            show: { classes in
-                classes.sorted { $0.key < $1.key }
-                    .map { "\($0.key)=\($0.value.map(\.rawValue).sorted().joined(separator: "+"))" }
-                    .joined(separator: ",")
-            })
     }
 }

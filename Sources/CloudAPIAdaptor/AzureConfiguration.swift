@@ -1,17 +1,14 @@
-internal import AzureProvider
+internal import AzureBackend
+internal import AzurePreflight
 internal import Configuration
 internal import FakeAzureLauncher
 internal import PodConnection
 internal import Telemetry
 
-/// `cloud-api-adaptor azure`: the settings that all clouds have in common, those of Azure, and those of the fake Azure.
+/// `cloud-api-adaptor azure`: the settings that all clouds have in common, and those of Azure and the fake Azure.
 struct AzureConfiguration: Sendable {
     var adaptor = AdaptorConfiguration()
-    var azure = AzureOptions()
-    var usesFake = false
-    /// Where ``usesFake`` was set.
-    var fakeSource: ValueSource?
-    var fake = FakeAzureSettings()
+    var cloud = AzureSettings()
 
     static let command = Command(
         "cloud-api-adaptor azure", summary: "run pod VMs in Azure, or in a fake of it on this machine",
@@ -26,38 +23,21 @@ struct AzureConfiguration: Sendable {
         defaults: AzureConfiguration(),
         sections: [
             .init("Flags of every provider", AdaptorConfiguration.settings.map { $0.within(\.adaptor) }),
-            .init("Flags of Azure", AzureOptions.settings.map { $0.within(\.azure) }),
-            .init(
-                "Flags of the fake Azure",
-                [
-                    Setting(
-                        "fake-cloud", environment: "FAKE_CLOUD", \Self.usesFake, .bool,
-                        """
-                        Start the program fake-azure and use it; account, endpoints, network and image are then its own, \
-                        whatever the flags above say. The variable is refused beside settings of a real Azure account; \
-                        the flag is not.
-                        """
-                    ).notingSource(at: \.fakeSource)
-                ] + FakeAzureSettings.settings(prefix: FakeAzureSettings.adaptorPrefix).map { $0.within(\.fake) }),
+            .init("Flags of Azure", AzureSettings.azureSettings.map { $0.within(\.cloud) }),
+            .init("Flags of the fake Azure", AzureSettings.fakeSettings.map { $0.within(\.cloud) }),
         ], settingsFile: "config")
 
-    /// The problems that keep the adaptor from starting, a sentence each.
-    var problems: [String] {
-        guard usesFake else { return azure.problems }
-        let real = azure.accountSettings
-        guard fakeSource == .environment, !real.isEmpty else { return [] }
-        return [
-            """
-            FAKE_CLOUD is set beside settings of a real Azure account: \(real.joined(separator: ", ")). With the fake, \
-            confidential pods run as processes of this node. Unset FAKE_CLOUD, or unset these, or give the flag \
-            -fake-cloud if the fake is meant.
-            """
-        ]
+    /// What the check of Azure has to know of this adaptor.
+    var situation: AzureCheck.Situation {
+        let connection = adaptor.connection
+        return AzureCheck.Situation(
+            forwarderPort: connection.forwarderPort, vxlanPort: connection.network.vxlanPort,
+            initdataSize: connection.initdata.reveal().utf8.count)
     }
 
     /// The settings with which the program `fake-azure` is started.
     var fakeSettings: FakeAzureSettings {
-        var settings = fake
+        var settings = cloud.fake
         // An image for VMs without TLS has the same flag.
         if adaptor.connection.tls.isDisabled { settings.forwarderFlags.append("-disable-tls") }
         return settings

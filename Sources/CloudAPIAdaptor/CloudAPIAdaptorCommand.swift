@@ -1,7 +1,10 @@
-internal import AzureProvider
+internal import AzureBackend
 internal import Configuration
+internal import Gateway
+internal import Kubernetes
 internal import LinuxIO
 internal import PodConnection
+internal import PodVMLifecycle
 internal import Telemetry
 
 /// The program `cloud-api-adaptor`.
@@ -34,14 +37,15 @@ public enum CloudAPIAdaptorCommand {
     private static let azure = Program.Entry(rereading: "azure", AzureConfiguration.command, serveAzure)
 
     private static func serveAzure(
-        _ configuration: AzureConfiguration, _ reread: @escaping AzureReload.Reread, _ environment: [String: String]
+        _ configuration: AzureConfiguration, _ reread: @escaping ConfigurationReloader<AzureConfiguration>.Reread,
+        _ environment: [String: String]
     ) throws(ConfigurationError) -> Int32 {
         // With the fake Azure, the other settings are known only once it runs.
-        let problems = configuration.problems
+        let problems = configuration.cloud.problems
         guard problems.isEmpty else { throw ConfigurationError(problems) }
         return try serve(
             configuration.adaptor, AzureConfiguration.command.values(of: configuration),
-            warnings: configuration.usesFake ? [] : configuration.azure.warnings, environment
+            warnings: configuration.cloud.warnings, environment
         ) { loop, logger, metrics in
             try await Cloud.azure(
                 configuration, rereading: reread, environment: environment, on: loop, logger: logger, metrics: metrics)
@@ -54,13 +58,13 @@ public enum CloudAPIAdaptorCommand {
         warnings: [String], _ environment: [String: String], _ makeCloud: @escaping Cloud.Factory
     ) throws(ConfigurationError) -> Int32 {
         let options = try configuration.connection.options()
-        let cluster = configuration.clusterID.isEmpty ? nil : try ClusterIdentity(configured: configuration.clusterID)
+        let cluster = try configuration.cluster.configuredIdentity()
         let logger = Logger(level: configuration.logLevel, format: configuration.logFormat)
         logger.info("cloud-api-adaptor \(ProjectVersion.text)", values.map { LogField($0.name, $0.value) })
         for warning in configuration.warnings + warnings { logger.warning(warning) }
         let daemon = Daemon(
             configuration: configuration, connectorOptions: options, cluster: cluster, environment: environment,
-            logger: logger, makeCloud: makeCloud, proxyTimeout: .init(configuration.proxyTimeout))
+            logger: logger, makeCloud: makeCloud, proxyTimeout: ProxyTimeout(configuration.proxyTimeout))
         do {
             return try EpollLoop.run { loop in try await daemon.run(on: loop) }
         } catch {

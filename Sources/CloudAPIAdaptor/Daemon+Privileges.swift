@@ -1,3 +1,4 @@
+internal import PodConnection
 internal import ProcessHardening
 internal import Telemetry
 
@@ -11,11 +12,7 @@ extension Daemon {
             return logger.warning("Keeping all privileges, because the fake Azure is a child of this process")
         }
         let hasNetwork = if case .network = cloud.reach { true } else { false }
-        try Hardening.adaptor(
-            entersNetworks: hasNetwork, bindsLowPort: (1..<Self.firstUnprivilegedPort).contains(configuration.probePort)
-        ).apply(configuration.systemCallFilter, logger: logger)
+        try Hardening.adaptor(entersNetworks: hasNetwork, listensOnPort: configuration.probePort)
+            .apply(configuration.systemCallFilter, logger: logger)
     }
-
-    /// Listening on a lower port needs a capability (ip_unprivileged_port_start of ip-sysctl).
-    private static let firstUnprivilegedPort = 1024
 }

@@ -1,3 +1,4 @@
+internal import Kubernetes
 internal import LinuxIO
 internal import PodVMLifecycle
 internal import Telemetry
@@ -12,7 +13,7 @@ extension Daemon {
     func serve(
         _ parts: Start, _ signals: Signals, on loop: EpollLoop
     ) async throws -> Int32 {
-        let (cloud, metrics) = (parts.cloud, parts.metrics)
+        let cloud = parts.cloud
         try dropPrivileges(using: cloud)
         let stop = Event()
         return try await withThrowingTaskGroup(of: Int32?.self) { group in
@@ -21,7 +22,7 @@ extension Daemon {
                 return 0
             }
             group.addTask {
-                try await handleSignals(signals, cloud, ReloadMetrics(metrics), stop, on: loop)
+                try await handleSignals(signals, cloud, stop, on: loop)
                 return 1
             }
             defer { group.cancelAll() }
@@ -32,9 +33,11 @@ extension Daemon {
     /// Stops the daemon at the first signal but SIGHUP, which reads the configuration again; exits at once at a second
     /// one, or when stopping exceeds its timeout.
     private func handleSignals(
-        _ signals: Signals, _ cloud: Cloud, _ metrics: ReloadMetrics, _ stop: Event, on loop: EpollLoop
+        _ signals: Signals, _ cloud: Cloud, _ stop: Event, on loop: EpollLoop
     ) async throws {
-        let first = try await nextStop(signals) { reload(cloud, metrics) }
+        let first = try await nextStop(signals) {
+            cloud.reload { proxyTimeout.change(to: $0.proxyTimeout) }
+        }
         logger.info("Stopping", [LogField("signal", Int(first))])
         ServiceManager.notify("STOPPING=1", environment: environment)
         stop.set()

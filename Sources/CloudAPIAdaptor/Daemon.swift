@@ -1,8 +1,10 @@
 internal import Configuration
 internal import HTTPTransport
+internal import Kubernetes
 internal import LinuxIO
 internal import PodConnection
 internal import PodVMLifecycle
+internal import Probes
 internal import RemoteHypervisor
 internal import Telemetry
 
@@ -32,7 +34,7 @@ struct Daemon: Sendable {
         let metrics = Metrics()
         ProcessMetrics.register(in: metrics)
         let kubernetes = ClusterConnection.open(
-            configuration, environment, nodeName: nodeName, on: loop, logger: logger, metrics: metrics)
+            configuration.cluster, environment, on: loop, logger: logger, metrics: metrics)
         return try await kubernetes.running {
             try await run(signals, kubernetes, metrics, on: loop)
         }
@@ -45,17 +47,19 @@ struct Daemon: Sendable {
         // Before the hypervisor socket is opened: a second adaptor must not begin to serve.
         guard let lock = try await lockPodsDirectory(signals, metrics, on: loop) else { return 0 }
         defer { withExtendedLifetime(lock) {} }
-        let cluster = try await clusterIdentity(kubernetes)
+        let cluster = try await kubernetes.identity(
+            configured: cluster, recordedIn: configuration.podsDirectory)
         logger.info(
             "Pod VMs are tagged with this cluster and this node",
             [
                 LogField("cluster", cluster.value), LogField("from", cluster.source.rawValue),
-                LogField("node", nodeName),
+                LogField("node", configuration.cluster.effectiveNodeName),
             ])
         let cloud = try await makeCloud(loop, logger, metrics)
         let outcome: Result<Int32, any Error>
         do {
-            outcome = .success(try await serve(Start(cloud, lock, cluster, kubernetes, metrics), signals, on: loop))
+            let parts = Start(cloud: cloud, lock: lock, cluster: cluster, kubernetes: kubernetes, metrics: metrics)
+            outcome = .success(try await serve(parts, signals, on: loop))
         } catch {
             outcome = .failure(error)
         }
@@ -70,17 +74,6 @@ struct Daemon: Sendable {
         let cluster: ClusterIdentity
         let kubernetes: ClusterConnection
         let metrics: Metrics
-
-        fileprivate init(
-            _ cloud: Cloud, _ lock: PodsDirectoryLock, _ cluster: ClusterIdentity, _ kubernetes: ClusterConnection,
-            _ metrics: Metrics
-        ) {
-            self.cloud = cloud
-            self.lock = lock
-            self.cluster = cluster
-            self.kubernetes = kubernetes
-            self.metrics = metrics
-        }
     }
 
     /// Runs the cloud's services, and the node's within their time.
@@ -91,7 +84,7 @@ struct Daemon: Sendable {
             group.addTask {
                 if configuration.verifiesCloudConfiguration { try await verify(cloud, until: stop) }
                 if stop.isSet { return }
-                let network = try await network(cloud.reach)
+                let network = try await cloud.reach.network(configuration.connection.network, logger: logger)
                 if stop.isSet { return }
                 let node = try await start(parts, network, on: loop)
                 ServiceManager.notify("READY=1", environment: environment)
@@ -113,23 +106,6 @@ struct Daemon: Sendable {
         }
     }
 
-    /// This node's name in its VMs' tags; without configuration, the host name.
-    private var nodeName: String { configuration.nodeName.isEmpty ? SystemInfo.hostName : configuration.nodeName }
-
-    /// How pods' networks reach the cloud's VMs; obstacles are logged.
-    private func network(_ reach: Cloud.Reach) async throws -> AgentConnector.Network {
-        switch reach {
-        case .network(let interface):
-            let manager = try NodeNetworkManager(
-                configuration.connection.network, reachedBy: interface, logger: logger)
-            await manager.checkNode()
-            return .vxlan(manager)
-        case .loopback(let reason):
-            logger.warning("Pods have no network in their VMs", [LogField("reason", reason)])
-            return .none(reason: reason)
-        }
-    }
-
     /// Makes the services, in an order in which no client is accepted before its service is ready.
     private func start(
         _ parts: Start, _ network: AgentConnector.Network, on loop: EpollLoop
@@ -138,18 +114,19 @@ struct Daemon: Sendable {
         var options = connectorOptions
         // The fake Azure's VMs run this project's forwarder, which works without a pod network.
         if cloud.isFake { options.allowsPodsWithoutNetwork = true }
-        let gateway = gatewayTunnels(on: loop)
+        let gateway = configuration.gateway.tunnels(on: loop, logger: logger)
         let connector = AgentConnector(
             options: options, network: network, tunnels: gateway, on: loop, logger: logger)
+        var lifecycle = configuration.lifecycle
+        lifecycle.proxyTimeout = proxyTimeout
+        lifecycle.node = configuration.cluster.effectiveNodeName
+        lifecycle.cluster = parts.cluster.value
+        lifecycle.callersSurviveRestart = gateway != nil
         let supervisor = SandboxSupervisor(
             podsDirectory: configuration.podsDirectory, provider: cloud.provider, connector: connector,
             observer: parts.kubernetes.observer, details: parts.kubernetes.details, loop: loop,
             logger: logger, metrics: metrics,
-            options: .init(
-                proxyTimeout: configuration.proxyTimeout, node: nodeName, cluster: parts.cluster.value,
-                orphanGraceTime: configuration.orphanGraceTime, abandonedTimeout: configuration.abandonedTimeout,
-                deletionsAtOnce: configuration.deletionsAtOnce, callersSurviveRestart: gateway != nil))
-        proxyTimeout.pass(to: supervisor)
+            options: lifecycle)
         // Before the records are read: an adaptor with another pods directory and the same socket must not change a record.
         let hypervisor = try HypervisorServer.listen(
             on: configuration.servedSocket,
@@ -159,11 +136,10 @@ struct Daemon: Sendable {
         try await supervisor.load()
         let ending = Set(
             supervisor.sandboxes().filter { $0.state == .deleting }.compactMap { try? SandboxID(validating: $0.id) })
-        let probes = try probeServer(
-            .serving(
-                hypervisorSocket: configuration.servedSocket, supervisor: supervisor, metrics: metrics,
-                features: parts.kubernetes.features, loop: loop),
-            on: loop)
+        let probes = try ProbeEndpoints.serving(
+            hypervisorSocket: configuration.servedSocket, supervisor: supervisor, metrics: metrics,
+            features: parts.kubernetes.features, loop: loop
+        ).serve(onPort: configuration.probePort, loop: loop, logger: logger)
         connector.register(in: metrics)
         logger.info(
             "Serving", [LogField("socket", configuration.servedSocket), LogField("probes", probes.address)])
@@ -173,18 +149,10 @@ struct Daemon: Sendable {
             { try await hypervisor.run { lock.hasSuccessor } }, { try await probes.run() },
             { try await ProcessMemory.keepSmall(on: loop) },
         ]
-        if let gateway { services.append { await Self.stopSandboxes(of: gateway, supervisor, logger) } }
+        if let gateway { services.append { await gateway.carryOutStops(by: supervisor) } }
         return Node(
             services: services, supervisor: supervisor, connector: connector,
             closeSocket: { hypervisor.close(isReplaced: lock.hasSuccessor) })
-    }
-
-    /// The server of the probes.
-    func probeServer(_ endpoints: ProbeEndpoints, on loop: EpollLoop) throws -> HTTPServer {
-        // Shared, so that a new process can be probed while the old process serves and ends.
-        let listener = try Listener.listen(
-            on: .tcp(host: "127.0.0.1", port: UInt16(clamping: configuration.probePort)), loop: loop, sharesPort: true)
-        return try HTTPServer(on: listener, loop: loop, logger: logger, handler: endpoints.answer)
     }
 
     /// The services of this node's pods.
@@ -209,9 +177,9 @@ struct Daemon: Sendable {
                 await stop.wait()
                 node.supervisor.refuseStarts()
                 await kubernetes.withdraw()
-                if configuration.gateway != .inProcess { try await leave(node, on: loop) }
+                if configuration.gateway != .inProcess { try await leave(node) }
                 if await node.connector.closeTunnels() > 0 { try await loop.sleep(for: Self.stopVMTime) }
-                try await drain(node.supervisor, on: loop)
+                try await node.supervisor.drain(within: configuration.drainTime)
             }
             defer { group.cancelAll() }
             try await group.next()
@@ -222,8 +190,8 @@ struct Daemon: Sendable {
     /// Ends this process while the gateway holds the shims' connections.
     ///
     /// The gateway sends the calls in progress to the next adaptor. To end them here would answer them.
-    private func leave(_ node: Node, on loop: EpollLoop) async throws -> Never {
-        try await drain(node.supervisor, on: loop)
+    private func leave(_ node: Node) async throws -> Never {
+        try await node.supervisor.drain(within: configuration.drainTime)
         node.closeSocket()
         logger.info("Stopped; sandboxes, their VMs and their connections stay")
         Process.exit(with: 0)

@@ -20,11 +20,16 @@ public struct Hardening: Sendable {
     /// For the program that writes the files of the VM's user data.
     public static let provision = Hardening(capabilities: [], filter: .provision)
 
-    /// For the node's daemon before it serves. `entersNetworks` says whether it makes pod networks.
-    public static func adaptor(entersNetworks: Bool, bindsLowPort: Bool) -> Hardening {
+    /// Listening on a lower port needs a capability (ip_unprivileged_port_start of ip-sysctl).
+    private static let firstUnprivilegedPort = 1024
+
+    /// For the node's daemon before it serves. `entersNetworks` says whether it makes pod networks; `port` is the TCP port
+    /// that it will listen on, 0 for any.
+    public static func adaptor(entersNetworks: Bool, listensOnPort port: Int) -> Hardening {
         // SYS_ADMIN to enter pods' namespaces. NET_ADMIN for links, routes and rules in the namespaces and on the node.
         Hardening(
-            capabilities: (entersNetworks ? [.netAdmin, .sysAdmin] : []) + (bindsLowPort ? [.netBindService] : []),
+            capabilities: (entersNetworks ? [.netAdmin, .sysAdmin] : [])
+                + (1..<firstUnprivilegedPort ~= port ? [.netBindService] : []),
             filter: .adaptor(entersNetworks: entersNetworks))
     }
 

@@ -1,3 +1,4 @@
+import AzureBackend
 import Configuration
 import PodConnection
 import Synchronization
@@ -141,7 +142,7 @@ struct CommandTests {
         func problems(_ arguments: [String], _ environment: [String: String]) throws -> [String] {
             guard case .run(let options, _) = try AzureConfiguration.command.parse(arguments, environment: environment)
             else { return ["help"] }
-            return options.problems
+            return options.cloud.problems
         }
         #expect(try problems(["-fake-cloud"], environment).isEmpty)
         #expect(try problems(["-fake-cloud=true"], environment).isEmpty)

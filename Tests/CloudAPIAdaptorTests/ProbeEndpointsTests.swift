@@ -2,6 +2,7 @@ import Doubles
 import HTTPTransport
 import LinuxIO
 import PodVMLifecycle
+import Probes
 import Telemetry
 import TestSupport
 import Testing

@@ -42,7 +42,7 @@ enum HardenedChild {
         switch daemon {
         case "forwarder": .forwarder(entersNetworks: true)
         case "provision": .provision
-        default: .adaptor(entersNetworks: true, bindsLowPort: false)
+        default: .adaptor(entersNetworks: true, listensOnPort: 0)
         }
     }
 

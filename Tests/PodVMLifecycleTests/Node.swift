@@ -14,6 +14,7 @@ struct Node: Sendable {
     let namespaces = ScriptedNamespaces()
     let clock = ManualClock()
     let metrics = Metrics()
+    let proxyTimeout = ProxyTimeout(.seconds(300))
     let supervisor: SandboxSupervisor
 
     /// A node of its own, or one that goes on with the disk and the cloud of another.
@@ -33,7 +34,8 @@ struct Node: Sendable {
             logger: logger,
             metrics: metrics,
             options: .init(
-                node: name, cluster: cluster, tags: ["team": "blue"], orphanGraceTime: orphanGraceTime,
+                proxyTimeout: proxyTimeout, node: name, cluster: cluster, tags: ["team": "blue"],
+                orphanGraceTime: orphanGraceTime,
                 abandonedTimeout: abandonedTimeout, deletionsAtOnce: deletionsAtOnce,
                 callersSurviveRestart: callersSurvive))
     }

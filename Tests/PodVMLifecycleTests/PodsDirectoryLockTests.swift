@@ -53,6 +53,49 @@ struct PodsDirectoryLockTests {
         }
     }
 
+    @Test("a wait runs something beside it, and ends without the lock when the process has to stop")
+    func standby() async throws {
+        let path = try Files.makeTemporaryDirectory(prefix: "/tmp/pods-")
+        defer { try? Files.removeTree(path) }
+        try await onLoop { loop in
+            var other: PodsDirectoryLock? = try PodsDirectoryLock.take(path)
+            let stop = Event()
+            let isRunning = Event()
+            let wait = { @Sendable in
+                try await PodsDirectoryLock.wait(for: path, on: loop, until: { await stop.wait() }) {
+                    isRunning.set()
+                    try await loop.sleep(for: .seconds(3600))
+                }
+            }
+            async let first = wait()
+            await isRunning.wait()
+            other = nil
+            let lock = try #require(try await first)
+
+            async let second = wait()
+            while !lock.hasSuccessor { try await loop.sleep(for: .milliseconds(1)) }
+            stop.set()
+            #expect(try await second == nil)
+            withExtendedLifetime(lock) {}
+            #expect(other == nil)
+        }
+    }
+
+    @Test("a wait fails when what runs beside it fails")
+    func failedStandby() async throws {
+        let path = try Files.makeTemporaryDirectory(prefix: "/tmp/pods-")
+        defer { try? Files.removeTree(path) }
+        try await onLoop { loop in
+            let other = try PodsDirectoryLock.take(path)
+            await #expect(throws: DeadlineExceeded.self) {
+                try await PodsDirectoryLock.wait(
+                    for: path, on: loop, until: { try await loop.sleep(for: .seconds(3600)) },
+                    running: { throw DeadlineExceeded() })
+            }
+            withExtendedLifetime(other) {}
+        }
+    }
+
     @Test(
         "a file that does not name a process is no holder", arguments: ["", "x\n", String(repeating: "1", count: 70)])
     func noHolder(content: String) throws {

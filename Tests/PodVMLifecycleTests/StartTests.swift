@@ -227,12 +227,12 @@ struct StartTests {
         let node = Node()
         node.connector.connection.append(.wait(Event()))
         node.cloud.provisioning.append(.wait(Event()))
-        node.supervisor.use(proxyTimeout: .seconds(420))
+        node.proxyTimeout.change(to: .seconds(420))
         try await run(node) { supervisor in
             let call = Task { await failure { try await supervisor.start(id) } }
             await node.clock.slept(1)
             #expect(node.clock.naps == [.seconds(420)])
-            supervisor.use(proxyTimeout: .seconds(1))
+            node.proxyTimeout.change(to: .seconds(1))
             node.clock.advance(by: .seconds(419))
             #expect(node.states == ["booting"])
             node.clock.advance(by: .seconds(1))

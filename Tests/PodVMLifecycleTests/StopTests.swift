@@ -54,6 +54,34 @@ struct StopTests {
         }
     }
 
+    @Test("is waited for when the process ends, but not longer than the limit")
+    func drain() async throws {
+        let node = Node()
+        let cloudIsBack = Event()
+        node.cloud.deletion.append(.wait(cloudIsBack))
+        try await run(node) { supervisor in
+            let before = node.clock.naps.count
+            try await supervisor.drain(within: .seconds(60))
+            #expect(node.clock.naps.count == before, "no deletion runs")
+            try await supervisor.stop("a")
+            try await supervisor.drain(within: .zero)
+
+            let limit = Task { try await supervisor.drain(within: .seconds(60)) }
+            await node.clock.slept(before + 1)
+            node.clock.advance(by: .seconds(60))
+            try await limit.value
+            #expect(node.states == ["deleting"])
+
+            let whole = Task { try await supervisor.drain(within: .seconds(60)) }
+            await node.clock.slept(before + 2)
+            cloudIsBack.set()
+            await node.settled()
+            node.clock.advance(by: .seconds(1))
+            try await whole.value
+            node.expectNothingLeft()
+        }
+    }
+
     @Test("can be called any number of times")
     func again() async throws {
         let node = Node()

@@ -13,7 +13,7 @@ import json, os, re, sys
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CHART = f"{ROOT}/deploy/charts/peerpods"
 # Of these modules, both programs have the settings.
-MODULES = ["CloudAPIAdaptor", "AzureProvider", "PodConnection", "Gateway", "FakeAzureLauncher", "Kubernetes"]
+MODULES = ["CloudAPIAdaptor", "AzureProvider", "PodConnection", "Gateway", "FakeAzureLauncher", "AzureBackend", "Kubernetes", "PodVMLifecycle"]
 # The chart sets these itself, or they belong into a Secret.
 OTHERS = {"AZURE_CLIENT_SECRET", "NODE_NAME", "POD_UID", "POD_NAMESPACE", "CLOUD_PROVIDER", "GATEWAY", "FAKE_CLOUD"}
 

@@ -30,7 +30,7 @@ package final class GatewayTunnels: TunnelHost {
     }
 
     /// The ids of sandboxes whose StopVM the gateway has answered. Only one task may read them.
-    package let stoppedSandboxes: AsyncStream<String>
+    let stoppedSandboxes: AsyncStream<String>
     private let stops: AsyncStream<String>.Continuation
     private let state = Lock(State())
     private let changes = AsyncCondition()
@@ -131,6 +131,19 @@ package final class GatewayTunnels: TunnelHost {
             self.setLink(client)
             defer { self.setLink(nil) }
             try await self.follow(client, events)
+        }
+    }
+
+    /// Carries out the StopVM calls that the gateway has answered, until cancelled. Only one task may run it.
+    package func carryOutStops(by supervisor: SandboxSupervisor) async {
+        for await sandbox in stoppedSandboxes {
+            do {
+                try await supervisor.stop(sandbox)
+            } catch {
+                logger.error(
+                    "A sandbox whose StopVM the gateway has answered cannot be stopped; call StopVM again",
+                    [LogField("sandbox", sandbox), LogField("error", error.message)])
+            }
         }
     }
 

@@ -60,6 +60,32 @@ public final class PodsDirectoryLock: Sendable {
         }
     }
 
+    /// Waits as ``wait(for:on:)`` does, while `body` runs. Nil when `stop` has returned, also if it returned at the moment at
+    /// which this process got the lock.
+    public static func wait(
+        for path: String, on loop: EpollLoop, until stop: @escaping @Sendable () async throws -> Void,
+        running body: @escaping @Sendable () async throws -> Void
+    ) async throws -> PodsDirectoryLock? {
+        let isStopped = Event()
+        let lock = try await withThrowingTaskGroup(of: PodsDirectoryLock?.self) { group in
+            group.addTask { try await wait(for: path, on: loop) }
+            group.addTask {
+                try await stop()
+                isStopped.set()
+                return nil
+            }
+            group.addTask {
+                try await body()
+                return nil
+            }
+            guard let first = try await group.next() else { return nil as PodsDirectoryLock? }
+            group.cancelAll()
+            while await group.nextResult() != nil {}
+            return first
+        }
+        return isStopped.isSet ? nil : lock
+    }
+
     /// Whether a process waits for this lock now.
     public var hasSuccessor: Bool { (try? FileLock.isHeld("\(path)/\(Self.successorName)")) ?? false }
 

@@ -225,7 +225,7 @@ extension SandboxSupervisor {
     ) -> ReadinessWait {
         ReadinessWait(
             sandbox: record.id, directory: store.directory(of: record.id), instance: instance, creation: creation,
-            connector: connector, clock: clock, timeout: proxyTimeout.withLock { $0 })
+            connector: connector, clock: clock, timeout: options.proxyTimeout.current)
     }
 
     private func tags(of record: SandboxRecord) -> [String: String] {

@@ -13,8 +13,8 @@ public import Telemetry
 public final class SandboxSupervisor: Sendable {
     /// The operator's settings.
     public struct Options: Sendable {
-        /// The time limit for the answer of a VM's agent, from the time at which the VM's address is known.
-        public var proxyTimeout: Duration
+        /// The time limit for the answer of a VM's agent.
+        public var proxyTimeout: ProxyTimeout
         /// This node's name, for the VMs' tags. While it is empty, no orphan is deleted.
         public var node: String
         /// The cluster's identity, for the VMs' tags. While it is empty, no orphan is deleted.
@@ -33,7 +33,7 @@ public final class SandboxSupervisor: Sendable {
 
         /// The adaptor's defaults, with empty names.
         public init(
-            proxyTimeout: Duration = .seconds(300), node: String = "", cluster: String = "",
+            proxyTimeout: ProxyTimeout = ProxyTimeout(.seconds(300)), node: String = "", cluster: String = "",
             tags: [String: String] = [:], orphanGraceTime: Duration = .seconds(600),
             abandonedTimeout: Duration = .seconds(60), deletionsAtOnce: Int = 16, callersSurviveRestart: Bool = false
         ) {
@@ -58,8 +58,6 @@ public final class SandboxSupervisor: Sendable {
     let details: any PodDetailsSource
     let clock: any LifecycleClock
     let options: Options
-    /// The time limit of ``Options/proxyTimeout`` for the VMs whose address becomes known from now on.
-    let proxyTimeout: Lock<Duration>
     let metrics: LifecycleMetrics
     let pool = TaskPool()
     let table = Lock(SandboxTable())
@@ -102,7 +100,6 @@ public final class SandboxSupervisor: Sendable {
         self.logger = logger
         self.metrics = LifecycleMetrics(metrics)
         self.options = options
-        proxyTimeout = Lock(options.proxyTimeout)
         orphans = Lock(OrphanWatch(owner: options.owner, graceTime: options.orphanGraceTime))
         leftovers = Lock(OrphanWatch(owner: options.owner, graceTime: options.orphanGraceTime))
         deletions = AsyncSemaphore(max(options.deletionsAtOnce, 1))
@@ -199,9 +196,6 @@ public final class SandboxSupervisor: Sendable {
             }
         }
     }
-
-    /// Replaces the time limit of ``Options/proxyTimeout``. Waits that have begun keep theirs.
-    public func use(proxyTimeout timeout: Duration) { proxyTimeout.withLock { $0 = timeout } }
 
     /// Works on calls and deletions until cancelled.
     ///

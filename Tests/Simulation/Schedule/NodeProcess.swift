@@ -26,7 +26,8 @@ final class NodeProcess {
             store: ports.store, provider: ports.provider, connector: ports.connector, namespaces: ports.namespaces,
             clock: ports.clock,
             options: .init(
-                proxyTimeout: .seconds(60), node: "node-1", cluster: "test", orphanGraceTime: .seconds(60),
+                proxyTimeout: ProxyTimeout(.seconds(60)), node: "node-1", cluster: "test",
+                orphanGraceTime: .seconds(60),
                 abandonedTimeout: .seconds(30), callersSurviveRestart: hasGateway))
         let (supervisor, sweeps) = (supervisor, defect != .noSweep)
         let lock = defect == .noLock ? Operation.Readiness.always : .lockIsFree

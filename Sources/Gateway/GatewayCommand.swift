@@ -1,11 +1,10 @@
-internal import Configuration
-internal import Gateway
+package import Configuration
 internal import LinuxIO
 internal import ProcessHardening
 internal import Telemetry
 
 /// `cloud-api-adaptor gateway`: the process that holds the shims' connections.
-enum GatewayCommand {
+package enum GatewayCommand {
     static let command = Command(
         "cloud-api-adaptor gateway", summary: "hold the shims' connections, so that they outlive the adaptor",
         details: """
@@ -28,7 +27,8 @@ enum GatewayCommand {
             """,
         defaults: GatewayOptions(), sections: [.init("Flags", GatewayOptions.settings)])
 
-    static let entry = Program.Entry("gateway", command) { options, _, environment throws(ConfigurationError) in
+    /// The entry of the program `cloud-api-adaptor`.
+    package static let entry = Program.Entry("gateway", command) { options, _, environment throws(ConfigurationError) in
         let logger = Logger(level: options.logLevel, format: options.logFormat)
         logger.info(
             "cloud-api-adaptor gateway \(ProjectVersion.text)",

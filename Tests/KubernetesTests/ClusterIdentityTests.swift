@@ -3,7 +3,7 @@ import LinuxIO
 import TestSupport
 import Testing
 
-@testable import CloudAPIAdaptor
+@testable import Kubernetes
 
 @Suite("Cluster identity")
 struct ClusterIdentityTests {

@@ -7,17 +7,18 @@ internal import TLS
 ///
 /// Two clusters may share a resource group and have nodes of the same name. Then only the identity distinguishes their VMs, so
 /// it is never empty.
-struct ClusterIdentity: Equatable, Sendable {
+package struct ClusterIdentity: Equatable, Sendable {
     /// The origin of an identity.
-    enum Source: String, Sendable {
+    package enum Source: String, Sendable {
         case configuration = "-cluster-id"
         case kubeSystem = "UID of the namespace kube-system"
         case machineID = "hash of the machine id"
     }
 
     /// The value of the VMs' tag.
-    let value: String
-    let source: Source
+    package let value: String
+    /// The origin of ``value``.
+    package let source: Source
 
     /// An identity that is valid.
     init(_ value: String, from source: Source) {

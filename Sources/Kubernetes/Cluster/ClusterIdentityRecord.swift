@@ -6,7 +6,7 @@ internal import LinuxIO
 ///     {"cluster": "…", "source": "UID of the namespace kube-system"}
 ///
 /// While there are sandboxes, a new process uses it again: under another identity it would not find their VMs.
-struct IdentityRecord: Sendable {
+struct ClusterIdentityRecord: Sendable {
     /// The file's name. It is not a sandbox's id.
     static let name = ".cluster-identity"
     private static let sizeLimit = 4096

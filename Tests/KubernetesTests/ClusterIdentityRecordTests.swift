@@ -2,10 +2,10 @@ import LinuxIO
 import TestSupport
 import Testing
 
-@testable import CloudAPIAdaptor
+@testable import Kubernetes
 
 @Suite("The record of the cluster's identity")
-struct IdentityRecordTests {
+struct ClusterIdentityRecordTests {
     private static let cluster = ClusterIdentity("uid-1", from: .kubeSystem)
     private static let other = ClusterIdentity("uid-2", from: .kubeSystem)
     private static let machine = ClusterIdentity("hash", from: .machineID)
@@ -13,7 +13,7 @@ struct IdentityRecordTests {
     private func chosen(
         _ directory: TemporaryDirectory, found: ClusterIdentity?, recorded: ClusterIdentity?, hasSandbox: Bool
     ) throws -> (used: String, instead: String?) {
-        let record = IdentityRecord(podsDirectory: directory.path)
+        let record = ClusterIdentityRecord(podsDirectory: directory.path)
         if let recorded { try record.write(recorded) }
         if hasSandbox { try Files.makeDirectories(directory.path + "/0123456789abcdef") }
         let choice = record.choice(found: found) { Self.machine }
@@ -46,7 +46,7 @@ struct IdentityRecordTests {
         "a record that cannot be read counts as none", arguments: ["", "{", "{}", #"{"cluster":"a b","source":"x"}"#])
     func damaged(text: String) throws {
         let directory = try TemporaryDirectory()
-        _ = try directory.write(text, to: IdentityRecord.name)
-        #expect(IdentityRecord(podsDirectory: directory.path).identity == nil)
+        _ = try directory.write(text, to: ClusterIdentityRecord.name)
+        #expect(ClusterIdentityRecord(podsDirectory: directory.path).identity == nil)
     }
 }

@@ -1,32 +1,31 @@
 internal import HTTPTransport
-internal import Kubernetes
-internal import LinuxIO
+package import LinuxIO
 internal import PodVMLifecycle
-internal import Telemetry
+package import Telemetry
 
 /// What the adaptor does with the API server of its cluster, if it has one. Nothing here can keep a pod from starting.
-struct ClusterConnection: Sendable {
+package struct ClusterConnection: Sendable {
     /// The longest time for the withdrawal of the node's resource at an orderly end.
-    static let withdrawalTime = Duration.seconds(10)
+    package static let withdrawalTime = Duration.seconds(10)
     /// The longest time for the cluster's identity at the start.
     private static let identityTime = Duration.seconds(10)
 
     /// What works and what is missing.
-    let features: ClusterFeatures
+    package let features: ClusterFeatures
     private let client: KubernetesClient?
     private let sender: HTTPClient?
     private let advertiser: NodeAdvertiser?
     /// Shows the pods' lives at the API server; nil without a cluster.
-    let observer: ClusterObserver?
+    package let observer: ClusterObserver?
     /// Reads the pods' details; nil without a cluster.
-    let details: PodDetailsReader?
+    package let details: PodDetailsReader?
     private let loop: EpollLoop
     private let logger: Logger
 
     /// The connection of this pod; without a cluster it does nothing. Nothing is sent yet.
-    static func open(
-        _ configuration: AdaptorConfiguration, _ environment: [String: String], nodeName: String, on loop: EpollLoop,
-        logger: Logger, metrics: Metrics
+    package static func open(
+        _ settings: ClusterSettings, _ environment: [String: String], on loop: EpollLoop, logger: Logger,
+        metrics: Metrics
     ) -> ClusterConnection {
         let features = ClusterFeatures(logger: logger, metrics: metrics)
         func none(_ reason: String) -> ClusterConnection {
@@ -35,11 +34,11 @@ struct ClusterConnection: Sendable {
                 features: features, client: nil, sender: nil, advertiser: nil, observer: nil, details: nil, loop: loop,
                 logger: logger)
         }
-        guard configuration.usesKubernetes else { return none("-kubernetes is false") }
+        guard settings.usesAPIServer else { return none("-kubernetes is false") }
         let access: ClusterAccess
         do throws(ClusterAccess.Missing) {
             access = try ClusterAccess(
-                environment: environment, directory: configuration.serviceAccountDirectory)
+                environment: environment, directory: settings.serviceAccountDirectory)
         } catch {
             return none(error.description)
         }
@@ -55,16 +54,16 @@ struct ClusterConnection: Sendable {
         let client = KubernetesClient(access, sender: sender, clock: clock, logger: logger, metrics: metrics)
         logger.info("Using the API server of Kubernetes", [LogField("server", access.endpoint)])
         let claims = client.claims
-        let owner = configuration.podUID.isEmpty ? claims?.podUID ?? "" : configuration.podUID
-        let node = configuration.nodeName.isEmpty ? claims?.nodeName ?? nodeName : configuration.nodeName
+        let owner = settings.podUID.isEmpty ? claims?.podUID ?? "" : settings.podUID
+        let node = settings.nodeName.isEmpty ? claims?.nodeName ?? settings.effectiveNodeName : settings.nodeName
         var advertiser: NodeAdvertiser?
-        if configuration.podLimit < 0 {
+        if settings.podLimit < 0 {
             logger.info("-peerpods-limit-per-node is negative: the node's resources stay as they are")
         } else if owner.isEmpty {
             logger.warning("The UID of this adaptor's pod is not known; set POD_UID. The node advertises no pod VMs")
         } else {
             advertiser = NodeAdvertiser(
-                client, node: node, owner: owner, limit: configuration.podLimit, features: features, clock: clock,
+                client, node: node, owner: owner, limit: settings.podLimit, features: features, clock: clock,
                 logger: logger)
         }
         let identities = PodIdentities(client)
@@ -74,14 +73,14 @@ struct ClusterConnection: Sendable {
             peerPods: PeerPodKeeper(
                 client, identities, cloudProvider: "azure", features: features, clock: clock, logger: logger))
         let details = PodDetailsReader(
-            client, identities, node: node, options: configuration.podDetails, features: features, clock: clock)
+            client, identities, node: node, options: settings.podDetails, features: features, clock: clock)
         return ClusterConnection(
             features: features, client: client, sender: sender, advertiser: advertiser, observer: observer,
             details: details, loop: loop, logger: logger)
     }
 
     /// Runs the connection while `body` runs.
-    func running<Result: Sendable>(_ body: @Sendable () async throws -> Result) async throws -> Result {
+    package func running<Result: Sendable>(_ body: @Sendable () async throws -> Result) async throws -> Result {
         guard let sender else { return try await body() }
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await run(sender) }
@@ -102,7 +101,7 @@ struct ClusterConnection: Sendable {
     }
 
     /// The UID of the namespace kube-system; nil if it cannot be read within a limited time.
-    func clusterUID() async -> String? {
+    private func clusterUID() async -> String? {
         guard let client else { return nil }
         do {
             let uid = try await withDeadline(.now.advanced(by: Self.identityTime), on: loop) {
@@ -123,8 +122,37 @@ struct ClusterConnection: Sendable {
         }
     }
 
+    /// The identity for the tags of this node's VMs, which is recorded before the first VM can have it. A configured
+    /// identity is used as it is.
+    ///
+    /// - Throws: `ConfigurationError` when there is no identity at all.
+    package func identity(
+        configured: ClusterIdentity?, recordedIn podsDirectory: String
+    ) async throws -> ClusterIdentity {
+        if let configured { return configured }
+        let record = ClusterIdentityRecord(podsDirectory: podsDirectory)
+        let found = await clusterUID().map { ClusterIdentity($0, from: .kubeSystem) }
+        let (identity, other) = try record.choice(found: found) { try ClusterIdentity(configured: "") }
+        if let other {
+            logger.warning(
+                """
+                Sandboxes exist under another identity of the cluster, which stays in use until an adaptor starts \
+                without sandboxes
+                """, [LogField("used", identity.value), LogField("found", other.value)])
+        }
+        if record.identity == identity { return identity }
+        do {
+            try record.write(identity)
+        } catch {
+            logger.warning(
+                "The cluster's identity could not be recorded; if the next start finds another one, it does not find "
+                    + "the VMs of this one", [LogField("error", error)])
+        }
+        return identity
+    }
+
     /// Withdraws the node's resource, if this adaptor owns the Node.
-    func withdraw() async {
+    package func withdraw() async {
         guard let advertiser else { return }
         do {
             try await withDeadline(.now.advanced(by: Self.withdrawalTime), on: loop) { try await advertiser.withdraw() }

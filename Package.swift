@@ -123,14 +123,15 @@ let package = Package(
         module(
             "Kubernetes",
             ["Configuration", "Encoding", "HTTPTransport", "JSON", "LinuxIO", "PodVMLifecycle", "TLS", "Telemetry"]),
+        module("Controller", ["JSON", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
 
         // 4: programs
         module(
             "CloudAPIAdaptor",
             [
-                "AzureBackend", "AzurePreflight", "Configuration", "FakeAzureLauncher", "Gateway", "HTTPTransport",
-                "Kubernetes", "LinuxIO", "PodConnection", "PodVMLifecycle", "Probes", "ProcessHardening",
-                "RemoteHypervisor", "Telemetry",
+                "AzureBackend", "AzurePreflight", "AzureProvider", "Configuration", "Controller", "Encoding",
+                "FakeAzureLauncher", "Gateway", "HTTPTransport", "JSON", "Kubernetes", "LinuxIO", "PodConnection",
+                "PodVMLifecycle", "Probes", "ProcessHardening", "RemoteHypervisor", "TLS", "Telemetry",
             ]),
         module(
             "AgentProtocolForwarder",
@@ -240,6 +241,9 @@ let package = Package(
                 "Configuration", "FakeAzureLauncher", "FakeCloud", "LinuxIO", "Telemetry", "TestSupport",
             ]),
         tests("TelemetryTests", ["Telemetry"]),
+        tests(
+            "ControllerTests",
+            ["Controller", "Doubles", "JSON", "LinuxIO", "PodVMLifecycle", "Telemetry", "TestSupport"]),
         tests(
             "KubernetesTests",
             [

@@ -148,9 +148,7 @@ public final class AzureProvider: CloudProvider {
             guard let machine = try? VirtualMachine(node),
                 machine.tags[InstanceTags.sandbox] != nil || VMName.hasForm(machine.name)
             else { return nil }
-            return ListedInstance(
-                id: InstanceID(rawValue: machine.name), tags: machine.tags, vmID: machine.vmID, size: machine.size,
-                created: machine.created)
+            return ListedInstance(machine)
         }
         context.sweeps.listed(pages: context.machines.pages, tags: listed.map(\.tags))
         return listed
@@ -171,7 +169,7 @@ public final class AzureProvider: CloudProvider {
     }
 
     /// Runs `body`. Removes from its error our secrets that servers and proxies may have repeated.
-    private func withoutSecrets<Result>(
+    func withoutSecrets<Result>(
         _ body: () async throws(ProviderError) -> Result
     ) async throws(ProviderError) -> Result {
         do throws(ProviderError) {

@@ -31,7 +31,7 @@ public enum CloudAPIAdaptorCommand {
         Program(
             "cloud-api-adaptor", version: ProjectVersion.text,
             summary: "run each pod in a virtual machine in a cloud, for kata's remote hypervisor",
-            entries: [azure, GatewayCommand.entry], output: output)
+            entries: [azure, GatewayCommand.entry, ControllerCommand.entry], output: output)
     }
 
     private static let azure = Program.Entry(rereading: "azure", AzureConfiguration.command, serveAzure)

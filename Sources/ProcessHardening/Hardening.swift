@@ -36,6 +36,9 @@ public struct Hardening: Sendable {
     /// For the process that holds the shims' connections, before it serves.
     public static let gateway = Hardening(capabilities: [], filter: .gateway)
 
+    /// For the cluster's controller, before it serves.
+    public static let controller = Hardening(capabilities: [], filter: .controller)
+
     /// Drops all other rights permanently. Call this while the process has one thread.
     ///
     /// - Throws: ``HardeningError``.

@@ -26,6 +26,11 @@ extension SystemCallFilter {
         SystemCallFilter(everyDaemon, writingFiles)
     }
 
+    /// For the cluster's controller. It reads its ServiceAccount's token and certificates, and writes no files.
+    static var controller: SystemCallFilter {
+        SystemCallFilter(everyDaemon, readingFiles)
+    }
+
     private static var everyDaemon: [Rule] { memory + process + time + events + descriptors + sockets }
 
     /// Files in memory, and their bytes on sockets.

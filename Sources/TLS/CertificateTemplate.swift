@@ -4,6 +4,8 @@ struct CertificateTemplate {
     enum Role {
         case authority
         case server(name: String)
+        /// A server with several names. The certificate has no common name, because a name may be longer than one.
+        case servers(names: [String])
         case client
     }
 
@@ -28,8 +30,11 @@ struct CertificateTemplate {
     private static let day = 24 * 3600
 
     /// Whether `name` is valid both in a certificate and in OpenSSL's configuration syntax.
-    static func isServerName(_ name: String) -> Bool {
-        (1...63).contains(name.utf8.count)
+    static func isServerName(_ name: String) -> Bool { name.utf8.count <= 63 && isAlternativeName(name) }
+
+    /// Whether `name` can be an alternative name, which may be longer than a common name.
+    static func isAlternativeName(_ name: String) -> Bool {
+        (1...253).contains(name.utf8.count)
             && name.utf8.allSatisfy { byte in
                 switch byte {
                 case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),

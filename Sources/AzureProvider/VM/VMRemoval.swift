@@ -2,8 +2,24 @@ internal import JSON
 internal import PodVMLifecycle
 internal import Telemetry
 
-/// One deletion: the VM, if it belongs to the sandbox, and all resources that were created with it.
+/// One deletion: the VM, if it is the one that is meant, and all resources that were created with it.
 struct VMRemoval: Sendable {
+    /// Which VM of the name is meant.
+    enum Target: Sendable {
+        /// The VM whose tags name this sandbox.
+        case sandbox(SandboxID)
+        /// The VM that was listed: the same tags, and the same id of Azure.
+        case listed(ListedInstance)
+
+        /// The sandbox for which the VM was created; nil for a VM without our tags.
+        var sandbox: String? {
+            switch self {
+            case .sandbox(let sandbox): sandbox.rawValue
+            case .listed(let instance): instance.tags[InstanceTags.sandbox]
+            }
+        }
+    }
+
     /// The longest time after which a PUT whose answer was not awaited may take effect.
     static let lostRequestTime = Duration.seconds(10)
     /// The number of reads of an accepted deletion before the deletion is requested again.
@@ -13,16 +29,31 @@ struct VMRemoval: Sendable {
 
     let context: AzureContext
     let id: InstanceID
-    let sandbox: SandboxID
+    let target: Target
+
+    init(context: AzureContext, id: InstanceID, sandbox: SandboxID) {
+        self.context = context
+        self.id = id
+        target = .sandbox(sandbox)
+    }
+
+    init(context: AzureContext, listed: ListedInstance) {
+        self.context = context
+        id = listed.id
+        target = .listed(listed)
+    }
 
     private var names: VMResources { VMResources(id) }
     private var operation: String { "delete VM \(id)" }
-    private var log: Logger { context.logger(of: id, sandbox) }
+    private var log: Logger { context.logger.with("vm", id).with("sandbox", target.sandbox ?? "") }
 
     /// With `keepingEntry` the record of the VM's tries stays for the next try.
     func run(keepingEntry: Bool = false) async throws(ProviderError) {
-        // No pod VM has such a name, so there is nothing to delete.
-        guard names.fault == nil else { return }
+        if let fault = names.fault {
+            // No pod VM has such a name, so there is nothing to delete for a sandbox.
+            guard case .listed = target else { return }
+            throw ProviderError(.foreign, .giveUp, during: operation, "it is left alone, because \(fault)")
+        }
         let begun = context.clock.now
         do throws(CreationFailure) {
             let isDeleted = try await removeMachine()
@@ -43,9 +74,9 @@ struct VMRemoval: Sendable {
     /// resource under its name is deleted.
     private func removeMachine() async throws(CreationFailure) -> Bool {
         // A VM that this process created, or whose tags it has read, need not be read again.
-        if context.vms[id]?.owner != sandbox {
+        if needsLook {
             guard let machine = try await findMachine() else { return false }
-            guard machine.belongs(to: sandbox) else { throw .final(foreign(machine)) }
+            guard isTarget(machine) else { throw .final(foreign(machine)) }
             if let interface = machine.interfaceName { context.note(interface: interface, of: id) }
         }
         var request = context.resources.request("DELETE", .vm, id.rawValue)
@@ -59,8 +90,25 @@ struct VMRemoval: Sendable {
         return true
     }
 
+    private var needsLook: Bool {
+        guard case .sandbox(let sandbox) = target else { return true }
+        return context.vms[id]?.owner != sandbox
+    }
+
+    private func isTarget(_ machine: VirtualMachine) -> Bool {
+        switch target {
+        case .sandbox(let sandbox): machine.belongs(to: sandbox)
+        case .listed(let listed): machine.tags == listed.tags && machine.vmID == listed.vmID
+        }
+    }
+
     /// The VM of this name has other tags. An operator may have changed them, so the VM may still be the sandbox's.
     private func foreign(_ machine: VirtualMachine) -> ProviderError {
+        guard case .sandbox(let sandbox) = target else {
+            return ProviderError(
+                .foreign, .giveUp, during: operation,
+                "it has other tags or another id than when it was listed, so it is left alone")
+        }
         let tag =
             machine.owner.map { "its tag \(InstanceTags.sandbox) is \"\($0)\"" }
             ?? "it has no tag \(InstanceTags.sandbox)"
@@ -180,7 +228,7 @@ struct VMRemoval: Sendable {
 
     /// The other owner of the resource: a VM of another name, or the sandbox that its tags name.
     private func owner(of node: JSONNode, _ kind: ResourceKind) -> String? {
-        if let sandbox = node.members["tags"]?[InstanceTags.sandbox]?.stringValue, sandbox != self.sandbox.rawValue {
+        if let sandbox = node.members["tags"]?[InstanceTags.sandbox]?.stringValue, sandbox != target.sandbox {
             return LogText.sanitized(sandbox, limit: SandboxID.lengthLimit)
         }
         let machine: String? =

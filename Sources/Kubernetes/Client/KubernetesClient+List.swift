@@ -45,17 +45,35 @@ extension KubernetesClient {
     /// Lists objects, page by page. The list is complete, or the call throws: a part of a list must not look as if
     /// objects were gone.
     package func list(_ selection: ObjectSelection) async throws(KubernetesError) -> ObjectList {
+        let (objects, version) = try await list(selection) { node throws(JSONError) in node.members }
+        return ObjectList(objects: objects, resourceVersion: version)
+    }
+
+    /// Lists objects as the values that `read` makes of them, so that only one page is in memory. An object that cannot be read is an
+    /// error: it must not look as if it were gone.
+    package func values<Value>(
+        _ selection: ObjectSelection, _ read: (JSONObject) throws(JSONError) -> Value
+    ) async throws(KubernetesError) -> [Value] {
+        try await list(selection) { node throws(JSONError) in try read(node.members) }.values
+    }
+
+    private func list<Value>(
+        _ selection: ObjectSelection, _ read: (JSONNode) throws(JSONError) -> Value
+    ) async throws(KubernetesError) -> (values: [Value], version: String) {
         do throws(KubernetesError) {
-            return try await pages(of: selection)
+            return try await pages(of: selection, read)
         } catch {
             // The rest of the pages has another age than the first ones. A second list from the start is consistent.
             guard error.kind == .expired else { throw error }
-            return try await pages(of: selection)
+            return try await pages(of: selection, read)
         }
     }
 
-    private func pages(of selection: ObjectSelection) async throws(KubernetesError) -> ObjectList {
-        var list = ObjectList()
+    private func pages<Value>(
+        of selection: ObjectSelection, _ read: (JSONNode) throws(JSONError) -> Value
+    ) async throws(KubernetesError) -> (values: [Value], version: String) {
+        var values: [Value] = []
+        var version = ""
         var next: String?
         for _ in 0..<limits.pages {
             var parameters = [(name: "limit", value: String(limits.pageSize))]
@@ -63,25 +81,19 @@ extension KubernetesClient {
             var call = KubernetesCall("list", "GET", selection.target(parameters), selection.subject)
             call.responseLimit = limits.page
             let page = try await send(call)
-            next = try add(page, to: &list, of: call)
-            if next == nil { return list }
+            do throws(JSONError) {
+                // A list without items has null there.
+                for item in try page.optionalObjects("items") ?? [] { values.append(try read(item)) }
+                let metadata = try page.object("metadata")
+                version = try metadata.optionalString("resourceVersion") ?? ""
+                // The token of the next page.
+                next = try metadata.optionalString("continue").flatMap { $0.isEmpty ? nil : $0 }
+            } catch {
+                throw call.error(.malformed, error.description)
+            }
+            if next == nil { return (values, version) }
         }
         throw KubernetesError(
             .malformed, "list \(selection.subject)", "the list has more than \(limits.pages) pages")
-    }
-
-    /// Adds a page; returns the token of the next page, nil after the last.
-    private func add(
-        _ page: JSONObject, to list: inout ObjectList, of call: KubernetesCall
-    ) throws(KubernetesError) -> String? {
-        do throws(JSONError) {
-            // A list without items has null there.
-            for item in try page.optionalObjects("items") ?? [] { list.objects.append(item.members) }
-            let metadata = try page.object("metadata")
-            list.resourceVersion = try metadata.optionalString("resourceVersion") ?? ""
-            return try metadata.optionalString("continue").flatMap { $0.isEmpty ? nil : $0 }
-        } catch {
-            throw call.error(.malformed, error.description)
-        }
     }
 }

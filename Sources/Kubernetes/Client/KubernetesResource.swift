@@ -28,6 +28,9 @@ package struct KubernetesResource: Hashable, Sendable {
     package static let serviceAccounts = KubernetesResource("serviceaccounts", kind: "ServiceAccount")
     package static let namespaces = KubernetesResource("namespaces", kind: "Namespace")
     package static let events = KubernetesResource(group: "events.k8s.io", "events", kind: "Event")
+    package static let leases = KubernetesResource(group: "coordination.k8s.io", "leases", kind: "Lease")
+    package static let webhookConfigurations = KubernetesResource(
+        group: "admissionregistration.k8s.io", "mutatingwebhookconfigurations", kind: "MutatingWebhookConfiguration")
     package static let peerPods = KubernetesResource(
         group: "confidentialcontainers.org", version: "v1alpha1", "peerpods", kind: "PeerPod")
 

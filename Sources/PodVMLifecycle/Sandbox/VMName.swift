@@ -27,6 +27,17 @@ public enum VMName {
         hasForm(name.rawValue) && name.rawValue.lowercased().hasSuffix("-\(suffix(of: sandbox.rawValue))")
     }
 
+    /// Whether ``make(pod:sandbox:)`` returns this name for a pod of that name and some sandbox. The names of pods that begin with the
+    /// same 48 characters are not distinguished.
+    public static func mayBelong(_ name: InstanceID, toPod pod: String) -> Bool {
+        let name = name.rawValue.lowercased().utf8
+        let prefix = "podvm-\(String(decoding: pod.utf8.prefix(podLimit).map(allowed), as: UTF8.self))-".utf8
+        return name.starts(with: prefix) && name.count == prefix.count + suffixLength
+            && !name.dropFirst(prefix.count).contains(UInt8(ascii: "-"))
+    }
+
+    private static let suffixLength = 8
+
     private static func suffix(of id: String) -> String {
         let isHexadecimal = id.utf8.allSatisfy {
             (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0)

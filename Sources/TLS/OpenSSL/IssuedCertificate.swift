@@ -29,6 +29,20 @@ internal import Telemetry
         return made
     }
 
+    /// Makes a P-256 key and a certificate for it, signed by the first certificate of `issuers`, to which `key` belongs.
+    static func issued(
+        _ template: CertificateTemplate, by issuers: borrowing CertificateList, key: borrowing PrivateKey,
+        validity: ClosedRange<Int>
+    ) throws(TLSError) -> IssuedCertificate {
+        guard unsafe X509_check_private_key(issuers[0], key.pointer) == 1 else {
+            defer { OpenSSLError.clear() }
+            throw OpenSSLError.last("the authority's key", as: .unusableIdentity)
+        }
+        let made = try blank()
+        try unsafe made.fill(template, validity, issuer: issuers[0], signingKey: key.pointer)
+        return made
+    }
+
     private static func blank() throws(TLSError) -> IssuedCertificate {
         guard let key = unsafe copenssl_make_p256_key() else { throw OpenSSLError.last("making a key") }
         guard let certificate = unsafe X509_new() else {
@@ -124,6 +138,12 @@ extension CertificateTemplate {
                 (NID_basic_constraints, "critical,CA:FALSE"), (NID_key_usage, "critical,digitalSignature"),
                 (NID_ext_key_usage, "serverAuth"), (NID_authority_key_identifier, "keyid"),
                 (NID_subject_alt_name, "DNS:\(name)"),
+            ]
+        case .servers(let names):
+            [
+                (NID_basic_constraints, "critical,CA:FALSE"), (NID_key_usage, "critical,digitalSignature"),
+                (NID_ext_key_usage, "serverAuth"), (NID_authority_key_identifier, "keyid"),
+                (NID_subject_alt_name, names.map { "DNS:\($0)" }.joined(separator: ",")),
             ]
         case .client:
             [

@@ -1,7 +1,9 @@
+internal import Controller
 internal import HTTPTransport
 internal import JSON
 internal import Kubernetes
 internal import LinuxIO
+internal import TLS
 internal import Telemetry
 
 /// The controller's webhook: each replica serves it with the certificate of the shared Secret.

@@ -40,11 +40,12 @@ package struct AdmissionReview: Equatable, Sendable {
                 throw JSONError(path: "request.uid", "expected 1 to \(Self.uidLimit) printable characters")
             }
             let resource = try request.optionalObject("kind")
-            let (group, name) = (try resource?.optionalString("group") ?? "", try resource?.optionalString("kind"))
-            isPodCreation =
-                try group.isEmpty && name == "Pod" && resource?.optionalString("version") == "v1"
-                && request.optionalString("operation") == "CREATE"
-                && request.optionalString("subResource") ?? "" == ""
+            let names = [
+                try resource?.optionalString("group") ?? "", try resource?.optionalString("version") ?? "",
+                try resource?.optionalString("kind") ?? "", try request.optionalString("operation") ?? "",
+                try request.optionalString("subResource") ?? "",
+            ]
+            isPodCreation = names == ["", "v1", "Pod", "CREATE", ""]
             object = try request.optionalObject("object")?.members
         } catch {
             throw Malformed(description: error.description)

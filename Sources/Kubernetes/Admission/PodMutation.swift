@@ -122,7 +122,7 @@ package struct PodMutation: Equatable, Sendable {
 
     /// Operations that leave only the extended resource, at the first container.
     private func emptied(_ parts: Parts) -> [JSONValue] {
-        let amount: JSONValue = .object(JSONObject([(extendedResource, "1")]))
+        let amount: JSONValue = .object(JSONObject([(extendedResource, JSONValue.string("1"))]))
         func operation(_ list: String, _ index: Int, _ value: JSONValue) -> JSONValue {
             ["op": "add", "path": .string("/spec/\(list)/\(index)/resources"), "value": value]
         }

@@ -1,5 +1,5 @@
 internal import JSON
-internal import LinuxIO
+package import LinuxIO
 package import PodVMLifecycle
 package import Telemetry
 

@@ -231,8 +231,8 @@ let package = Package(
             [
                 "AzureBackend", "CloudAPIAdaptor", "Configuration", "Doubles", "Encoding", "FakeAzureLauncher",
                 "FakeCloud", "FakeKubernetes", "HTTPTransport", "JSON", "KataProtocol", "LinuxIO", "NetworkRig",
-                "PacketFilter", "PeerPodProtocol", "PodConnection", "PodNetwork", "PodVMLifecycle", "Probes", "ShimRig",
-                "TLS", "TTRPC", "Telemetry", "TestSupport", "agent-protocol-forwarder",
+                "PacketFilter", "PeerPodProtocol", "PodConnection", "PodNetwork", "PodVMLifecycle", "Probes",
+                "ShimRig", "TLS", "TTRPC", "Telemetry", "TestSupport", "agent-protocol-forwarder", "AzureProvider",
                 "cloud-api-adaptor", "fake-azure", "fake-pod-vm",
             ]),
         tests(
@@ -248,8 +248,7 @@ let package = Package(
             "KubernetesTests",
             [
                 "Configuration", "Doubles", "Encoding", "FakeKubernetes", "HTTPTransport", "JSON", "Kubernetes",
-                "LinuxIO",
-                "PodVMLifecycle", "Telemetry",
+                "LinuxIO", "PodVMLifecycle", "Telemetry", "TLS",
                 "TestSupport",
             ]),
         .executableTarget(

@@ -14,6 +14,7 @@ struct FakeCluster: Sendable {
     let directory: TemporaryDirectory
     let loop: EpollLoop
     let metrics: Metrics
+    private let endpoint: String
 
     /// The adaptor's rights of docs/kubernetes.md.
     static let adaptorRights: Set<AccessRules.Right> = [
@@ -50,9 +51,22 @@ struct FakeCluster: Sendable {
                 { do { try await sender.run() } catch is CancellationError {} },
             ]) {
                 try await body(
-                    FakeCluster(cluster: cluster, client: client, directory: directory, loop: loop, metrics: metrics))
+                    FakeCluster(
+                        cluster: cluster, client: client, directory: directory, loop: loop, metrics: metrics,
+                        endpoint: access.endpoint))
             }
         }
+    }
+
+    /// Another client of the server, with the token in that file. Its sender has to run.
+    func second(
+        token: String, limits: KubernetesClient.Limits = .init()
+    ) throws -> (client: KubernetesClient, sender: HTTPClient) {
+        var options = HTTPClient.Options()
+        options.environment = [:]
+        let sender = try HTTPClient(options, on: loop)
+        let access = ClusterAccess(endpoint: endpoint, authorityFile: nil, tokenFile: token)
+        return (KubernetesClient(access, sender: sender, clock: LoopClock(loop: loop), limits: limits), sender)
     }
 
     /// The kind of the failure of `body`.

@@ -39,7 +39,7 @@ def render(name, values, *options, **arguments):
     return objects
 
 CLUSTER_WIDE = {"ClusterRole", "ClusterRoleBinding", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding",
-                "MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding"}
+                "MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding", "MutatingWebhookConfiguration"}
 
 def judge(name, objects, release):
     """What holds for each rendering."""
@@ -96,6 +96,9 @@ options = {
     "no-network-policy": ["networkPolicy.enabled=false"],
     "metrics": ["metrics.enabled=true"],
     "metrics-bare": ["metrics.enabled=true", "metrics.podMonitor.enabled=false", "metrics.alerts.enabled=false", "metrics.dashboard.enabled=false"],
+    "no-controller": ["controller.enabled=false"],
+    "one-controller": ["controller.replicas=1", 'controller.existingSecretName="existing-secret"', 'controller.orphanGraceTime="30m"',
+                       'controller.priorityClassName="system-cluster-critical"', 'controller.tolerations=[{"operator":"Exists"}]'],
     "peer-pod-test": ["tests.peerPod.enabled=true", 'tests.peerPod.command=["true"]'],
     "privileged": ["daemonset.privileged=true"],
     "digest": ['image.digest="sha256:' + 64 * "0" + '"', 'image.pullSecrets=["registry"]'],
@@ -107,6 +110,9 @@ options = {
 for base, values in (("azure", azure), ("fake", fake), ("upstream", upstream)):
     render(base, [values])
 for option, values in options.items(): render(f"azure-{option}", [azure] + values, *MONITORING, *MUTATING)
+WEBHOOK = ["controller.webhook.enabled=true", "sizingPolicy.enabled=false"]
+render("azure-webhook", [azure] + WEBHOOK, *MONITORING)
+render("azure-webhook-openshift", [azure] + WEBHOOK + options["openshift"] + options["metrics"], *MONITORING)
 for first, second in itertools.combinations(["in-process", "openshift", "metrics", "certificates", "trusted-ca"], 2):
     render(f"azure-{first}-{second}", [azure] + options[first] + options[second], *MONITORING, *MUTATING)
 render("everything", [azure] + sum((values for name, values in options.items() if not name.startswith("no-")), []), *MONITORING, *MUTATING)
@@ -126,6 +132,36 @@ require(data["TLS_MIN_VERSION"] == "VersionTLS13", "the value tlsProfile does no
 first, second = render("release-one", [azure]), render("release-two", [azure], release="two")
 shared = {key for key in first if key in second and key[0] in CLUSTER_WIDE}
 require(not shared, f"two releases share {shared}")
+
+# The controller needs no privilege, and only what its parts need.
+whole = render("controller", [azure] + WEBHOOK + ["metrics.enabled=true"], *MONITORING)
+deployment = whole[("Deployment", "one-controller")]["spec"]
+pod = deployment["template"]["spec"]
+container = pod["containers"][0]
+require(deployment["replicas"] == 2 and pod["serviceAccountName"] == "one-controller", "the controller has not two replicas and its own identity")
+require(pod["securityContext"]["runAsNonRoot"] and container["securityContext"] == {
+    "allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": True}, "the controller has privileges")
+require(not {"hostNetwork", "hostPID", "hostIPC", "volumes"} & set(pod), "the controller uses its node")
+require(all(deployment["template"]["metadata"]["labels"].get(key) == value for key, value in deployment["selector"]["matchLabels"].items()),
+        "the controller's selector does not match")
+rules = whole[("ClusterRole", "one-controller")]["rules"]
+require({(item, verb) for rule in rules for item in rule["resources"] for verb in rule["verbs"]} == {
+    (item, verb) for item in ("nodes", "namespaces", "pods") for verb in ("get", "list")} | {
+    ("peerpods", verb) for verb in ("get", "list", "patch")} | {("mutatingwebhookconfigurations", verb) for verb in ("get", "patch")},
+        "the controller's rights have changed")
+require(all("resourceNames" in rule for rule in whole[("Role", "one-controller")]["rules"] if rule["verbs"] != ["create"]), "a Role without names")
+webhook = whole[("MutatingWebhookConfiguration", "one-controller")]["webhooks"][0]
+service = whole[("Service", "one-controller-webhook")]["spec"]
+require(webhook["clientConfig"]["service"] == {"name": "one-controller-webhook", "namespace": NAMESPACE, "path": "/mutate-v1-pod"}
+        and service["selector"] == deployment["selector"]["matchLabels"], "the webhook's Service is not the controller's")
+require(webhook["failurePolicy"] == "Fail" and "kata-remote" in webhook["matchConditions"][0]["expression"]
+        and set(webhook["namespaceSelector"]["matchExpressions"][0]["values"]) == {"kube-system", NAMESPACE}, "the webhook stops other pods")
+require(("Secret", "one-controller-webhook") in whole and "data" not in whole[("Secret", "one-controller-webhook")], "an upgrade would replace the certificates")
+without = render("controller-without-webhook", [azure])
+require(not any(key[0] in ("MutatingWebhookConfiguration", "Service") for key in without), "a webhook that is off")
+require("secrets" not in str(without[("Role", "one-controller")]) and "mutating" not in str(without[("ClusterRole", "one-controller")]), "rights of a webhook that is off")
+require(("PodDisruptionBudget", "one-controller") not in render("controller-one", [azure, "controller.replicas=1"]), "a budget for one replica")
+require(("Deployment", "one-controller") not in render("controller-fake", [fake]), "a controller with the fake Azure")
 
 # Optional parts are there when they are wanted, and only then.
 plain, whole = render("azure-plain", [azure]), render("azure-whole", [azure, "metrics.enabled=true"], *MONITORING)
@@ -166,6 +202,8 @@ refuses("secret in the ConfigMap", [azure, 'providerConfigs.azure.AZURE_CLIENT_S
 refuses("another provider", [azure, 'provider="libvirt"'], "provider")
 refuses("no account", [], "providerConfigs.azure.AZURE_SUBSCRIPTION_ID is not set")
 refuses("an account without an image", [azure, 'providerConfigs.azure.AZURE_IMAGE_ID=""'], "AZURE_IMAGE_ID is not set")
+refuses("webhook and policy", [azure, "controller.webhook.enabled=true", "sizingPolicy.enabled=true"], "do the same")
+refuses("a grace time that is none", [azure, 'controller.orphanGraceTime="soon"'], "orphanGraceTime")
 refuses("an older cluster", [azure, "sizingPolicy.enabled=true"], "MutatingAdmissionPolicy")
 
 for problem in problems: print(f"error: {problem}")

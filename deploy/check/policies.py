@@ -1,21 +1,25 @@
 #!/usr/bin/env python3
 """Evaluates the expressions of the admission policies with the cases below.
 
-usage: policies.py MANIFESTS
+usage: policies.py MANIFESTS [--write]
+
+The results of the sizing policy for many pods are in sized-pods.json beside this script: the tests of the controller's webhook compare
+theirs with them. --write writes the file, otherwise it is compared.
 
 The evaluator is Google's CEL (cel-expr-python), with its optional types. Functions that only Kubernetes's CEL has (quantity, sum,
 lists.range, jsonpatch.escapeKey) are defined here, and the literal JSONPatch{...} is read as a map. So the logic of the expressions is
 tested, but not whether an API server's type checker takes them: docs/install.md says how to run the same cases on a cluster.
 """
-import copy, re, sys, yaml
+import copy, json, os, random, re, sys, yaml
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_optional
 
-SUFFIXES = {"": 1, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+SUFFIXES = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18,
+            "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60}
 
 def quantity(text):
-    number, suffix = re.fullmatch(r"([0-9.]+)([a-zA-Z]*)", text).groups()
-    return float(number) * SUFFIXES[suffix]
+    number, suffix = re.fullmatch(r"(-?[0-9.]+)([a-zA-Z]*|[eE][0-9]+)", text).groups()
+    return float(number) * (SUFFIXES[suffix] if suffix in SUFFIXES else 10.0 ** int(suffix[1:]))
 
 Type = cel.Type
 FUNCTIONS = [
@@ -32,7 +36,11 @@ ENVIRONMENT = cel.NewEnv(
 
 def evaluate(expression, data):
     plain = re.sub(r"JSONPatch\{op: (\"\w+\"),\s+path: (.+?), value: ", r'{"op": \1, "path": \2, "value": ', expression, flags=re.S)
-    result = ENVIRONMENT.compile(plain).eval(data=data)
+    try: result = ENVIRONMENT.compile(plain).eval(data=data)
+    except RuntimeError as error:
+        # A sum that is no 64-bit integer is an error in Kubernetes's CEL, too.
+        if "out of range" not in str(error): raise
+        raise ValueError(f"{expression}: {error}") from error
     if result.type() in (Type.ERROR, Type.UNKNOWN): raise ValueError(f"{expression}: {result}")
     return result.plain_value()
 
@@ -172,6 +180,58 @@ sizing_case("numbers instead of texts", pod({"requests": {"cpu": 2}, "limits": {
 for runtime in ("kata", None):
     given = pod(both(cpu="2"), runtime=runtime)
     expect(f"the runtime class {runtime}", mutated(policy("-sizing"), given), given)
+
+# A negative amount is left to the API server's own check, and an absurd one is refused: an expression that fails refuses the pod.
+negative = pod(both(cpu="2"), {"limits": {"memory": "-1Gi"}})
+expect("a negative amount", mutated(policy("-sizing"), negative), negative)
+def refused(given):
+    try: mutated(policy("-sizing"), given)
+    except ValueError: return True
+    return False
+expect("more than any VM has", refused(pod(both(cpu="99E"))), True)
+sizing_case("fractions that binary numbers do not have", pod(*[both(cpu="100m")] * 10), 1)
+sizing_case("a sum that is a whole number", pod(both(cpu="16.1"), both(cpu="900m")), 17)
+
+# Many pods for the controller's webhook, which must come to the same results.
+def many():
+    generator = random.Random(20261130)
+    def amount(values): return generator.choice(values)
+    cpus = ["1", "2", "4", "8", "100m", "250m", "500m", "900m", "1001m", "0.1", "0.7", "1.1", "16.1", "1e1", "3", "0", "1u", "7n"]
+    memories = ["1Gi", "512Mi", "128Mi", "1G", "1000M", "1Ki", "1", "1025Ki", "107374182400m", "0", "2Ti", "0.5Gi", "1e6", "100k"]
+    def resources():
+        if generator.random() < 0.15: return None
+        part = {}
+        for key, values, chance in (("cpu", cpus, 0.8), ("memory", memories, 0.7), ("nvidia.com/gpu", ["1", "2", "8", "0"], 0.2),
+                                    ("ephemeral-storage", ["1Gi"], 0.1)):
+            if generator.random() > chance: continue
+            limit, request = generator.random(), generator.random()
+            if request < 0.8: part.setdefault("requests", {})[key] = amount(values)
+            if limit < 0.6: part.setdefault("limits", {})[key] = amount(values)
+        return part
+    for number in range(210):
+        inits = [resources() or {} for _ in range(generator.choice([0, 0, 0, 1, 3]))]
+        annotations = generator.choice([None, None, {}, {"a/b": "c"}, {PREFIX + "vcpus": "9", PREFIX + "gpus": "1"}])
+        runtime = generator.choice(["kata-remote"] * 8 + ["kata", None])
+        yield f"pod {number}", pod(*[resources() for _ in range(generator.randint(1, 4))], inits=inits, annotations=annotations, runtime=runtime)
+    yield "requested already", pod({"requests": {"cpu": "1", RESOURCE: "1"}, "limits": {RESOURCE: "1"}})
+    yield "requested by the second container", pod(both(cpu="1"), {"requests": {RESOURCE: "1"}})
+    yield "numbers", pod({"requests": {"cpu": 2, "memory": 1073741824}, "limits": {"cpu": 3}})
+    yield "negative", negative
+    yield "negative request of an init container", pod(both(cpu="1"), inits=[{"requests": {"cpu": "-500m"}}])
+    yield "absurd", pod(both(cpu="99E"))
+    yield "absurd sum", pod(*[both(memory="7P")] * 3)
+    yield "an empty member", pod({"requests": {}, "limits": {}}, annotations={})
+
+def result(given):
+    try: return mutated(policy("-sizing"), given)
+    except ValueError: return "refused"
+rows = [{"name": name, "pod": given, "result": result(given)} for name, given in many()]
+text = "[\n" + ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows) + "\n]\n"
+path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sized-pods.json")
+if "--write" in sys.argv:
+    with open(path, "w", encoding="utf-8") as file: file.write(text)
+with open(path, encoding="utf-8") as file: stored = file.read()
+expect("sized-pods.json is what the policy makes of the pods (scripts/check-deploy --fix writes it)", stored == text, True)
 
 for failure in failures: print(f"error: {failure}")
 print(f"{cases} cases: checked, {len(failures)} errors")

@@ -31,6 +31,9 @@ struct ControllerEndpoints: Sendable {
             return HTTPResponse(
                 status: 200, headers: ["Content-Type": "text/plain; version=0.0.4; charset=utf-8"],
                 body: Array(metrics.render().utf8))
+        // The report names pods of all namespaces. kubectl port-forward connects from the pod's own loopback address.
+        case "/orphans" where !["127.0.0.1", "::1"].contains(request.peer):
+            return .text("/orphans is answered only on the loopback address: use kubectl port-forward\n", status: 403)
         case "/orphans": return report
         default: return .text("not found: there are /healthz, /readyz, /metrics and /orphans\n", status: 404)
         }

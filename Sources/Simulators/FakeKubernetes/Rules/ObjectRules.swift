@@ -11,6 +11,7 @@ struct ObjectRules {
         switch (resource.group, resource.plural) {
         case ("", "nodes"): try checkResources(object)
         case ("", "events"): try checkCoreEvent(object, in: namespace)
+        case ("coordination.k8s.io", "leases"): try checkLease(object)
         case ("events.k8s.io", "events"): try checkEvent(object, replacing: old, in: namespace)
         default: break
         }
@@ -104,6 +105,20 @@ struct ObjectRules {
         let place = event.text(at: "regarding.namespace")
         guard place == namespace || place.isEmpty && namespace == "default" else {
             throw fail("regarding.namespace", "does not match event.namespace")
+        }
+    }
+
+    private func checkLease(_ lease: JSONObject) throws(APIStatus) {
+        guard let spec = lease["spec"]?.objectValue else { return }
+        if let seconds = spec["leaseDurationSeconds"]?.integerValue, seconds <= 0 {
+            throw fail("spec.leaseDurationSeconds", "must be greater than 0")
+        }
+        if let transitions = spec["leaseTransitions"]?.integerValue, transitions < 0 {
+            throw fail("spec.leaseTransitions", "must be greater than or equal to 0")
+        }
+        for key in ["acquireTime", "renewTime"] {
+            guard let time = spec[key]?.stringValue, !Self.hasSixDecimals(time) else { continue }
+            throw .badRequest("Lease in version \"v1\" cannot be handled: parsing time \"\(time)\" as six decimals")
         }
     }
 

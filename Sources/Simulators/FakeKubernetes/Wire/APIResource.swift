@@ -41,6 +41,9 @@ struct APIResource: Hashable, Sendable {
         .init(
             group: "node.k8s.io", version: "v1", plural: "runtimeclasses", kind: "RuntimeClass", isNamespaced: false),
         .init(
+            group: "admissionregistration.k8s.io", version: "v1", plural: "mutatingwebhookconfigurations",
+            kind: "MutatingWebhookConfiguration", isNamespaced: false),
+        .init(
             group: "confidentialcontainers.org", version: "v1alpha1", plural: "peerpods", kind: "PeerPod",
             isNamespaced: true, hasStatus: true, isCustom: true),
     ]

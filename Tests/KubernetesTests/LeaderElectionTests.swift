@@ -22,6 +22,12 @@ struct LeaderElectionTests {
         return timing
     }
 
+    private static func limits(call: Duration) -> KubernetesClient.Limits {
+        var limits = KubernetesClient.Limits()
+        limits.call = call
+        return limits
+    }
+
     private func election(_ fake: FakeCluster, _ identity: String, clock: (any LifecycleClock)? = nil) -> LeaderElection {
         LeaderElection(
             fake.client, lease: "controller", in: "default", identity: identity, timing: Self.timing,
@@ -51,8 +57,7 @@ struct LeaderElectionTests {
 
     @Test("one of two replicas leads; after an orderly end the other one leads at once")
     func orderly() async throws {
-        var limits = KubernetesClient.Limits()
-        limits.call = .seconds(1)
+        let limits = Self.limits(call: .seconds(1))
         try await FakeCluster.run(rights: Self.rights, limits: limits) { fake in
             let work = Work()
             let (a, b) = (election(fake, "a"), election(fake, "b"))
@@ -79,8 +84,7 @@ struct LeaderElectionTests {
 
     @Test("a leader that cannot renew stops its work before another replica leads")
     func cannotRenew() async throws {
-        var limits = KubernetesClient.Limits()
-        limits.call = .milliseconds(500)
+        let limits = Self.limits(call: .milliseconds(500))
         try await FakeCluster.run(rights: Self.rights, limits: limits) { fake in
             let work = Work()
             let a = election(fake, "a")
@@ -142,8 +146,7 @@ struct LeaderElectionTests {
 
     @Test("an API server that is away at the start, or refuses, makes no leader and is asked again")
     func away() async throws {
-        var limits = KubernetesClient.Limits()
-        limits.call = .milliseconds(300)
+        let limits = Self.limits(call: .milliseconds(300))
         try await FakeCluster.run(rights: [], limits: limits) { fake in
             let work = Work()
             let a = election(fake, "a")

@@ -15,6 +15,8 @@ public final class Signals: Sendable {
     public static let kill = SIGKILL
     /// Suspends a process until it is continued or killed. The process cannot prevent this.
     public static let stop = SIGSTOP
+    /// Continues a suspended process.
+    public static let resume = SIGCONT
     /// A child has ended.
     public static let childEnded = SIGCHLD
 

@@ -381,6 +381,7 @@ case "fuzz":
             path: "Tests/AzureProviderTests/Reading", swiftSettings: strict),
         fuzzer("BootDocumentFuzzer", of: "PodVMBoot"),
         fuzzer("KubernetesFuzzer", of: "JSON", "Kubernetes"),
+        fuzzer("AdmissionFuzzer", of: "Encoding", "JSON", "Kubernetes"),
         fuzzer("CloudConfigFuzzer", of: "PodVMBoot"),
         fuzzer("InitdataFuzzer", of: "PodVMBoot"),
     ]

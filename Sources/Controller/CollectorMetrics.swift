@@ -16,7 +16,8 @@ struct CollectorMetrics: Sendable {
             "peerpods_controller_deletions_total", "Deletions of orphans, by reason and outcome.",
             labels: ["reason", "outcome"])
         orphans = metrics.gauge(
-            "peerpods_orphans", "Orphans of the last complete sweep, by reason and kind; 0 on replicas that do not lead.",
+            "peerpods_orphans",
+            "Orphans of the last complete sweep, by reason and kind; 0 on replicas that do not lead.",
             labels: ["reason", "kind"])
         oldest = metrics.gauge(
             "peerpods_orphan_oldest_seconds",

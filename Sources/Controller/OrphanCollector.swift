@@ -100,7 +100,8 @@ package final class OrphanCollector: Sendable {
             state.withLock { $0.failure = "\(error)" }
             metrics.sweeps.increment("failed")
             return logger.warning(
-                "The sweep for orphans has no effect, because not all lists could be read", [LogField("error", "\(error)")])
+                "The sweep for orphans has no effect, because not all lists could be read",
+                [LogField("error", "\(error)")])
         }
         guard mayAct() else { return }
         let now = clock.now
@@ -172,7 +173,9 @@ package final class OrphanCollector: Sendable {
     /// Deletes the VM that a PeerPod names. Returns only when the cloud has said that the VM does not exist.
     private func deleteVM(of peerPod: PeerPodEntry, _ mayAct: @Sendable () -> Bool) async throws {
         guard let vm = try await cloud.instance(at: peerPod.instancePath) else { return }
-        if let fault = rules.fault(of: vm, for: peerPod) { throw ClusterFailure("nothing is deleted, because \(fault)") }
+        if let fault = rules.fault(of: vm, for: peerPod) {
+            throw ClusterFailure("nothing is deleted, because \(fault)")
+        }
         try check(mayAct)
         try await cloud.delete(vm)
         guard try await cloud.instance(at: peerPod.instancePath) == nil else {

@@ -74,7 +74,8 @@ package struct OrphanRules: Sendable {
     private func orphan(_ peerPod: PeerPodEntry, _ vm: ListedInstance?, _ index: Index) -> Orphan? {
         guard peerPod.cloudProvider == cloudProvider, peerPod.hasFinalizer else { return nil }
         guard let owner = peerPod.owner, !owner.uid.isEmpty else {
-            return orphan(peerPod, vm, absent: [], "it names no pod as its owner, so it is not known whether its VM is used")
+            return orphan(
+                peerPod, vm, absent: [], "it names no pod as its owner, so it is not known whether its VM is used")
         }
         guard !index.uids.contains(owner.uid) else { return nil }
         let pod = ClusterObject.pod(namespace: peerPod.namespace, name: owner.name, uid: owner.uid)
@@ -101,7 +102,8 @@ package struct OrphanRules: Sendable {
             return "the VM \(vm.id) that it names is not called like a VM of the pod \(owner.name)"
         }
         let expected = [
-            (InstanceTags.cluster, cluster), (InstanceTags.namespace, peerPod.namespace), (InstanceTags.pod, owner.name),
+            (InstanceTags.cluster, cluster), (InstanceTags.namespace, peerPod.namespace),
+            (InstanceTags.pod, owner.name),
         ]
         for (tag, value) in expected {
             if let actual = vm.tags[tag], actual != value {

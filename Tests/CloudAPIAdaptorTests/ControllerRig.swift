@@ -44,7 +44,8 @@ struct ControllerRig: Sendable {
             }
             api.addNode(node)
             api.insert(["metadata": ["name": "peerpods"]], "namespaces")
-            api.insert(["metadata": ["name": "controller-1"], "spec": ["nodeName": .string(node)]], "pods", in: "peerpods")
+            api.insert(
+                ["metadata": ["name": "controller-1"], "spec": ["nodeName": .string(node)]], "pods", in: "peerpods")
             let server = try FakeKubernetesServer(
                 api, listen: .tcp(host: "127.0.0.1", port: 0),
                 tls: .init(certificate: identity.server.certificate, key: identity.server.key), on: loop)
@@ -120,7 +121,7 @@ struct ControllerRig: Sendable {
     func vms() async throws -> Set<String> { Set(try await provider.instances().map(\.id.rawValue)) }
 
     /// Starts a controller.
-    func controller(graceTime: String = "300ms", _ arguments: [String] = []) throws -> RunningController {
+    func controller(_ arguments: [String] = [], graceTime: String = "300ms") throws -> RunningController {
         var options = ChildProcess.Options(
             executable: Self.executable,
             arguments: [
@@ -135,6 +136,29 @@ struct ControllerRig: Sendable {
         options.error = .pipe
         options.workingDirectory = directory.path
         return RunningController(process: try ChildProcess.start(options, on: loop), loop: loop)
+    }
+
+    /// What the controller's webhook answers to the file `request`, when openssl calls it by `name` and trusts `webhook-ca.crt`.
+    func openssl(_ controller: RunningController, name: String) async throws -> String {
+        let marker = "\"Serving the webhook\",\"address\":\""
+        let address =
+            controller.log.ranges(of: marker).last
+            .map { controller.log[$0.upperBound...].prefix { $0 != "\"" } } ?? ""
+        var options = ChildProcess.Options(
+            executable: "openssl",
+            arguments: [
+                "s_client", "-connect", String(address), "-servername", name, "-verify_hostname", name,
+                "-verify_return_error", "-CAfile", "webhook-ca.crt", "-quiet", "-ign_eof",
+            ])
+        options.workingDirectory = directory.path
+        options.input = .file(path: directory.path + "/request")
+        options.output = .pipe
+        options.error = .null
+        let process = try ChildProcess.start(options, on: loop)
+        var answer: [UInt8] = []
+        while let bytes = try await process.output?.read(upTo: 65536), !bytes.isEmpty { answer += bytes }
+        _ = try await process.wait()
+        return String(decoding: answer, as: UTF8.self)
     }
 
     /// The identity of the Lease's holder; nil if there is none.
@@ -162,7 +186,8 @@ struct RunningController {
 
     /// What the status server answers; the log has been read as far as its address.
     func get(_ path: String) async throws -> String {
-        let address = log.ranges(of: "\"Serving\",\"address\":\"").last
+        let address =
+            log.ranges(of: "\"Serving\",\"address\":\"").last
             .map { log[$0.upperBound...].prefix { $0 != "\"" } } ?? ""
         let stream = try await LinuxIO.Stream.connect(to: try SocketAddress(parsing: String(address)), on: loop)
         try await stream.write(Array("GET \(path) HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".utf8))

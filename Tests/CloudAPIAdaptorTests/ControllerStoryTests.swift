@@ -1,3 +1,4 @@
+import Encoding
 import FakeCloud
 import FakeKubernetes
 import JSON
@@ -125,7 +126,8 @@ struct ControllerStoryTests {
             rig.azure.direct(
                 try AzureScenario(
                     parsing: Array(
-                        #"{"faults":[{"at":"vm-list","code":"AuthorizationFailed","do":"refuse","status":403}]}"#.utf8)))
+                        #"{"faults":[{"at":"vm-list","code":"AuthorizationFailed","do":"refuse","status":403}]}"#.utf8))
+            )
             rig.api.changeRules { $0.rights["controller"] = ControllerRig.rights }
             try await controller.readLog(until: "AuthorizationFailed")
             rig.azure.direct(try AzureScenario(parsing: Array("{}".utf8)))
@@ -144,6 +146,55 @@ struct ControllerStoryTests {
             #expect(try await controller.get("/healthz").contains("200"))
             controller.process.signal(Signals.terminate)
             #expect(try await controller.process.wait() == .exited(0))
+        }
+    }
+
+    @Test("both replicas serve the webhook with the certificate that the leader made, and openssl trusts its authority")
+    func webhook() async throws {
+        try await ControllerRig.run { rig in
+            rig.api.insert(["metadata": ["name": "hook"], "type": "Opaque"], "secrets", in: "peerpods")
+            let service: JSONValue = ["service": ["name": "hook", "namespace": "peerpods"]]
+            rig.api.insert(
+                [
+                    "metadata": ["name": "hook"],
+                    "webhooks": [["name": "pods.peerpod.dev", "clientConfig": service]],
+                ], "mutatingwebhookconfigurations")
+            let flags = [
+                "-webhook", "-webhook-listen", "127.0.0.1:0", "-webhook-service", "hook", "-webhook-secret", "hook",
+                "-webhook-configuration", "hook",
+            ]
+            var controllers = [try rig.controller(flags), try rig.controller(flags)]
+            for index in controllers.indices { try await controllers[index].readLog(until: "\"Serving the webhook\"") }
+            let bundle = {
+                rig.api.objects("mutatingwebhookconfigurations").first?["webhooks"]?.arrayValue?.first?[
+                    "clientConfig"]?[
+                        "caBundle"]?.stringValue
+            }
+            try await eventually(on: rig.loop, "the authority") { bundle() != nil }
+            let authority = try #require(bundle().flatMap { Base64.decode(Array($0.utf8)) })
+            _ = try rig.directory.write(String(decoding: authority, as: UTF8.self), to: "webhook-ca.crt")
+            let review = """
+                {"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u-1","operation":"CREATE",
+                "kind":{"group":"","version":"v1","kind":"Pod"},"object":{"metadata":{"name":"p"},"spec":{
+                "runtimeClassName":"kata-remote","containers":[{"name":"c","resources":{"requests":{"cpu":"1500m"}}}]}}}}
+                """
+            _ = try rig.directory.write(
+                "POST /mutate-v1-pod HTTP/1.1\r\nHost: hook\r\nContent-Type: application/json\r\n"
+                    + "Content-Length: \(review.utf8.count)\r\nConnection: close\r\n\r\n\(review)", to: "request")
+            for controller in controllers {
+                let answer = try await rig.openssl(controller, name: "hook.peerpods.svc")
+                #expect(answer.contains("200 OK") && answer.contains(#""uid":"u-1""#), "\(answer)")
+                let patch = try #require(answer.firstMatch(of: /"patch":"([^"]+)"/)?.1)
+                let operations = String(decoding: try #require(Base64.decode(Array(patch.utf8))), as: UTF8.self)
+                #expect(operations.contains("io.katacontainers.config.hypervisor.default_vcpus"), "\(operations)")
+                #expect(try await controller.get("/readyz").contains("200"))
+                // The certificate is for the Service's name only.
+                #expect(try await !rig.openssl(controller, name: "other.peerpods.svc").contains("200 OK"))
+            }
+            for controller in controllers {
+                controller.process.signal(Signals.terminate)
+                #expect(try await controller.process.wait() == .exited(0))
+            }
         }
     }
 }

@@ -56,7 +56,9 @@ struct OrphanCollectorTests {
 
     private static let lost = Example.vm(tags: Example.tags(node: "node-9"))
 
-    @Test("the VM and the disk of a node that is gone are deleted after two sightings and ten minutes, and reported before")
+    @Test(
+        "the VM and the disk of a node that is gone are deleted after two sightings and ten minutes, and reported before"
+    )
     func nodeGone() async throws {
         try await run { fixture in
             fixture.cloud.state.withLock {

@@ -75,7 +75,8 @@ struct ClusterReaderTests {
         try await FakeCluster.run(rights: Self.rights) { fake in
             let reader = ClusterReader(fake.client)
             let (missing, present) = (
-                try await reader.uid(of: ObjectName(.nodes, "node-9")), try await reader.uid(of: ObjectName(.nodes, "node-1"))
+                try await reader.uid(of: ObjectName(.nodes, "node-9")),
+                try await reader.uid(of: ObjectName(.nodes, "node-1"))
             )
             #expect(missing == nil && present != nil)
             fake.cluster.changeFaults { $0.lacksPeerPods = true }

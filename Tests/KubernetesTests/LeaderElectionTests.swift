@@ -28,7 +28,8 @@ struct LeaderElectionTests {
         return limits
     }
 
-    private func election(_ fake: FakeCluster, _ identity: String, clock: (any LifecycleClock)? = nil) -> LeaderElection {
+    private func election(_ fake: FakeCluster, _ identity: String, clock: (any LifecycleClock)? = nil) -> LeaderElection
+    {
         LeaderElection(
             fake.client, lease: "controller", in: "default", identity: identity, timing: Self.timing,
             clock: clock ?? LoopClock(loop: fake.loop), metrics: fake.metrics)
@@ -153,7 +154,9 @@ struct LeaderElectionTests {
             let stop = Event()
             try await alongside({ await a.run(until: stop) { await work.lead("a") } }) {
                 try await eventually(on: fake.loop, "some tries") {
-                    fake.cluster.requests.count { $0 == "adaptor get /apis/coordination.k8s.io/v1/namespaces/default/leases/controller" } > 2
+                    fake.cluster.requests.count {
+                        $0 == "adaptor get /apis/coordination.k8s.io/v1/namespaces/default/leases/controller"
+                    } > 2
                 }
                 #expect(work.leaders.isEmpty)
                 fake.cluster.changeRules { $0.rights["adaptor"] = Self.rights }

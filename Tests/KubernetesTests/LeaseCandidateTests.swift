@@ -87,7 +87,8 @@ struct LeaseCandidateTests {
             leader.wrote(record("a"), sent: at(0))
             // The server stores the renewal after `delay`, and the other reads it then at the earliest.
             other.saw(record("a"), at: at(delay))
-            for moment in stride(from: delay, through: 40, by: 0.25) where other.decision(at: at(moment), time: "t") != .wait {
+            for moment in stride(from: delay, through: 40, by: 0.25)
+            where other.decision(at: at(moment), time: "t") != .wait {
                 #expect(!leader.mayLead(at: at(moment)), "both at \(moment) s, with a delay of \(delay) s")
             }
         }
@@ -108,7 +109,8 @@ struct LeaseCandidateTests {
         candidate.saw(nil, at: at(0))
         candidate.wrote(record("me", transitions: 2), sent: at(0))
         let released = candidate.released(at: at(1), time: "t")
-        #expect(released == LeaseRecord(holder: "", durationSeconds: 1, acquireTime: "t", renewTime: "t", transitions: 2))
+        #expect(
+            released == LeaseRecord(holder: "", durationSeconds: 1, acquireTime: "t", renewTime: "t", transitions: 2))
         #expect(!candidate.mayLead(at: at(1)))
     }
 

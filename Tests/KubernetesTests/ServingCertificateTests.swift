@@ -104,6 +104,7 @@ struct ServingCertificateTests {
     func data() {
         #expect(ServingCertificate(data: [:]) == nil)
         let bytes = Secret<[UInt8]>([0xFF, 0xFE])
-        #expect(ServingCertificate(data: ["ca.crt": bytes, "ca.key": bytes, "tls.crt": bytes, "tls.key": bytes]) == nil)
+        #expect(
+            ServingCertificate(data: ["ca.crt": bytes, "ca.key": bytes, "tls.crt": bytes, "tls.key": bytes]) == nil)
     }
 }

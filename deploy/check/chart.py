@@ -75,10 +75,10 @@ EXISTING = {"existing-secret"}
 def require(condition, text):
     if not condition: problems.append(text)
 
-def refuses(name, values, words):
+def refuses(name, values, words, *options):
     global renderings
     renderings += 1
-    result = helm(values)
+    result = helm(values, *options)
     require(result.returncode != 0 and words in result.stderr, f"{name}: not refused with '{words}': {result.stderr.strip()[:300]}")
 
 azure, fake, upstream = f"{CHART}/values-azure.yaml", f"{CHART}/values-fake.yaml", f"{ROOT}/deploy/check/upstream-values.yaml"
@@ -202,7 +202,7 @@ refuses("secret in the ConfigMap", [azure, 'providerConfigs.azure.AZURE_CLIENT_S
 refuses("another provider", [azure, 'provider="libvirt"'], "provider")
 refuses("no account", [], "providerConfigs.azure.AZURE_SUBSCRIPTION_ID is not set")
 refuses("an account without an image", [azure, 'providerConfigs.azure.AZURE_IMAGE_ID=""'], "AZURE_IMAGE_ID is not set")
-refuses("webhook and policy", [azure, "controller.webhook.enabled=true", "sizingPolicy.enabled=true"], "do the same")
+refuses("webhook and policy", [azure, "controller.webhook.enabled=true", "sizingPolicy.enabled=true"], "do the same", *MUTATING)
 refuses("a grace time that is none", [azure, 'controller.orphanGraceTime="soon"'], "orphanGraceTime")
 refuses("an older cluster", [azure, "sizingPolicy.enabled=true"], "MutatingAdmissionPolicy")
 

@@ -41,7 +41,8 @@ struct ControllerConfiguration: Sendable {
             """,
         defaults: ControllerConfiguration(),
         sections: [
-            .init("Flags", settings), .init("Flags of the webhook", WebhookSettings.settings.map { $0.within(\.webhook) }),
+            .init("Flags", settings),
+            .init("Flags of the webhook", WebhookSettings.settings.map { $0.within(\.webhook) }),
             .init("Flags of Azure", AzureOptions.settings.map { $0.within(\.azure) }),
         ])
 

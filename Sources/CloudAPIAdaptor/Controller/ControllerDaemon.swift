@@ -79,7 +79,8 @@ struct ControllerDaemon: Sendable {
         let claims = client.claims
         func first(_ texts: String?...) -> String { texts.compactMap(\.self).first { !$0.isEmpty } ?? "" }
         let own = OwnPlace(
-            node: first(configuration.nodeName, claims?.nodeName), namespace: first(configuration.namespace, claims?.namespace),
+            node: first(configuration.nodeName, claims?.nodeName),
+            namespace: first(configuration.namespace, claims?.namespace),
             podUID: claims?.podUID ?? "")
         guard !own.namespace.isEmpty else {
             throw ConfigurationError("the namespace of the Lease is not known: set -namespace (POD_NAMESPACE)")
@@ -90,7 +91,8 @@ struct ControllerDaemon: Sendable {
             KubernetesClient(
                 access, sender: kubernetes, clock: clock, logger: logger, metrics: metrics,
                 limits: LeaderElection.limits(for: configuration.timing)),
-            lease: configuration.lease, in: own.namespace, identity: identity, timing: configuration.timing, clock: clock,
+            lease: configuration.lease, in: own.namespace, identity: identity, timing: configuration.timing,
+            clock: clock,
             logger: logger, metrics: metrics)
         logger.info(
             "Using the API server of Kubernetes",
@@ -172,7 +174,8 @@ struct ControllerDaemon: Sendable {
             do throws(KubernetesError) {
                 let uid = try await ClusterReader(parts.client).uid(of: ObjectName(.namespaces, "kube-system"))
                 if let uid, ClusterIdentity.isValid(uid) {
-                    logger.info("The cluster's identity is the UID of the namespace kube-system", [LogField("cluster", uid)])
+                    logger.info(
+                        "The cluster's identity is the UID of the namespace kube-system", [LogField("cluster", uid)])
                     return uid
                 }
                 logger.error("The namespace kube-system has no usable UID; trying again")

@@ -16,7 +16,8 @@ struct KubernetesControllerCluster: ControllerCluster {
                 nodes: Set(nodes), namespaces: Set(namespaces),
                 pods: pods.map { pod in
                     .init(
-                        namespace: pod.metadata.namespace, name: pod.metadata.name, uid: pod.metadata.uid, node: pod.node)
+                        namespace: pod.metadata.namespace, name: pod.metadata.name, uid: pod.metadata.uid,
+                        node: pod.node)
                 }, peerPods: peerPods.map(PeerPodEntry.init))
         } catch {
             throw ClusterFailure("\(error)")

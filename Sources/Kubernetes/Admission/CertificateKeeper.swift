@@ -1,8 +1,8 @@
 internal import Encoding
 internal import JSON
 package import PodVMLifecycle
-package import Telemetry
 internal import TLS
+package import Telemetry
 
 /// Keeps the webhook's certificates in a Secret that all replicas read, and its authorities in the webhook's configuration.
 ///
@@ -61,7 +61,8 @@ package struct CertificateKeeper: Sendable {
             } catch {
                 if Task.isCancelled { return }
                 logger.warning(
-                    "The webhook's certificates cannot be kept up to date; trying again", [LogField("error", "\(error)")])
+                    "The webhook's certificates cannot be kept up to date; trying again",
+                    [LogField("error", "\(error)")])
                 pause = Self.shortPause
             }
             do { try await clock.sleep(for: pause) } catch { return }

@@ -1,5 +1,5 @@
-package import Telemetry
 package import TLS
+package import Telemetry
 
 /// The certificates of the webhook, as they are in a Secret that all replicas share.
 ///
@@ -18,7 +18,9 @@ package struct ServingCertificate: Sendable {
     /// Takes the values of a Secret; nil if one is missing or is not text.
     package init?(data: [String: Secret<[UInt8]>]) {
         func text(_ key: String) -> Secret<String>? {
-            data[key].flatMap { String(validating: $0.reveal(), as: UTF8.self) }.flatMap { $0.isEmpty ? nil : Secret($0) }
+            data[key].flatMap { String(validating: $0.reveal(), as: UTF8.self) }.flatMap {
+                $0.isEmpty ? nil : Secret($0)
+            }
         }
         guard let bundle = text("ca.crt"), let authorityKey = text("ca.key"), let certificate = text("tls.crt"),
             let key = text("tls.key")
@@ -103,7 +105,8 @@ package struct ServingCertificatePlan: Sendable {
     /// - Throws: ``TLSError`` when OpenSSL cannot make certificates.
     package func replacement(for current: ServingCertificate?) throws(TLSError) -> ServingCertificate? {
         guard let current, fault(of: current) == nil,
-            let issuer = Self.certificates(in: current.bundle).first, let issuerFacts = try? CertificateFacts(pem: issuer),
+            let issuer = Self.certificates(in: current.bundle).first,
+            let issuerFacts = try? CertificateFacts(pem: issuer),
             let facts = try? CertificateFacts(pem: current.server.certificate)
         else { return try made() }
         if issuerFacts.remaining < authority.renewal {

@@ -127,11 +127,18 @@ let package = Package(
 
         // 4: programs
         module(
+            "ControllerProgram",
+            [
+                "AzureProvider", "Configuration", "Controller", "Encoding", "HTTPTransport", "JSON", "Kubernetes",
+                "LinuxIO", "PodVMLifecycle", "ProcessHardening", "TLS", "Telemetry",
+            ]),
+        module(
             "CloudAPIAdaptor",
             [
-                "AzureBackend", "AzurePreflight", "AzureProvider", "Configuration", "Controller", "Encoding",
-                "FakeAzureLauncher", "Gateway", "HTTPTransport", "JSON", "Kubernetes", "LinuxIO", "PodConnection",
-                "PodVMLifecycle", "Probes", "ProcessHardening", "RemoteHypervisor", "TLS", "Telemetry",
+                "AzureBackend", "AzurePreflight", "Configuration", "ControllerProgram", "FakeAzureLauncher", "Gateway",
+                "HTTPTransport",
+                "Kubernetes", "LinuxIO", "PodConnection", "PodVMLifecycle", "Probes", "ProcessHardening",
+                "RemoteHypervisor", "Telemetry",
             ]),
         module(
             "AgentProtocolForwarder",

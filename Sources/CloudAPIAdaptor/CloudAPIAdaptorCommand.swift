@@ -1,5 +1,6 @@
 internal import AzureBackend
 internal import Configuration
+internal import ControllerProgram
 internal import Gateway
 internal import Kubernetes
 internal import LinuxIO

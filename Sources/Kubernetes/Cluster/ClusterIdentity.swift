@@ -27,7 +27,7 @@ package struct ClusterIdentity: Equatable, Sendable {
     }
 
     /// Whether `text` can be an identity.
-    static func isValid(_ text: String) -> Bool {
+    public static func isValid(_ text: String) -> Bool {
         !text.isEmpty && text.utf8.count <= lengthLimit && text.utf8.allSatisfy { 0x21...0x7e ~= $0 }
     }
 

@@ -1,10 +1,11 @@
-internal import Configuration
+public import Configuration
 internal import LinuxIO
 internal import Telemetry
 
 /// `cloud-api-adaptor controller`: the cluster's controller.
-enum ControllerCommand {
-    static let entry = Program.Entry("controller", ControllerConfiguration.command) {
+public enum ControllerCommand {
+    /// The command, for the program's list.
+    public static let entry = Program.Entry("controller", ControllerConfiguration.command) {
         configuration, _, environment throws(ConfigurationError) in
         let problems = configuration.problems
         guard problems.isEmpty else { throw ConfigurationError(problems) }

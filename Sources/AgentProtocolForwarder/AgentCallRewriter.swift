@@ -8,9 +8,9 @@ internal import TTRPC
 /// is unreadable, ends the connection before the agent has the whole envelope. Only `CreateSandbox` and
 /// `CreateContainer` are held until they are complete, and changed as ``CallRewrite`` describes. A request whose names
 /// do not come first is held too; all known peers send the names first. Frames of other kinds and oversized frames
-/// pass: the agent answers them. A call that ``AgentCallRules`` do not permit is replaced, as ``CallRefusal`` describes. A
-/// stream that ends within a frame ends there for the agent, too, without the frame's
-/// last bytes if they were held.
+/// pass: the agent answers them. A call that ``AgentCallRules`` do not permit does not reach the agent, and is
+/// answered as ``CallRefusal`` describes. A stream that ends within a frame ends there for the agent, too, without the
+/// frame's last bytes if they were held.
 public struct AgentCallRewriter: StreamFilter {
     private enum State {
         /// At the start of a frame, or in its header. The header's first bytes are in `edge`.
@@ -32,6 +32,8 @@ public struct AgentCallRewriter: StreamFilter {
     private var edge: [UInt8] = []
     /// The scan of the current request; nil in a frame of another kind.
     private var scan: EnvelopeScan?
+    /// The answers to calls that were refused.
+    private var answers: [UInt8] = []
 
     /// Makes the filter of one connection.
     ///
@@ -77,6 +79,15 @@ public struct AgentCallRewriter: StreamFilter {
         guard walk.isChanged else { return .unchanged }
         walk.flush(&output)
         return .replaced
+    }
+
+    /// Finds the frames of the agent.
+    public var boundary: (any MessageBoundary)? { ResponseBoundary() }
+
+    /// Returns the answers to calls that were refused since the last call.
+    public mutating func takeAnswers() -> [UInt8] {
+        defer { answers = [] }
+        return answers
     }
 
     /// The bytes of the current frame, until it passes.
@@ -163,13 +174,14 @@ public struct AgentCallRewriter: StreamFilter {
         state = .header
         let frame = try held.take()
         let call = scan?.call ?? .other
-        let sent: [UInt8]
         if let reason = try CallRefusal.reason(frame, as: call) {
-            tell("Refused the node's call \(scan?.name ?? "") to the agent: \(reason)")
-            sent = CallRefusal.replacement(frame)
-        } else {
-            sent = try CallRewrite.rewritten(frame, as: call, podNamespace: podNamespace) ?? frame
+            let name = scan?.name ?? ""
+            tell("Refused the node's call \(name) to the agent: \(reason)")
+            answers += CallRefusal.answer(frame, to: name, because: reason)
+            guard answers.count <= AnswerLimits.waiting else { throw CallRefused("too many calls are not permitted") }
+            return
         }
+        let sent = try CallRewrite.rewritten(frame, as: call, podNamespace: podNamespace) ?? frame
         if output.isEmpty { output = sent } else { output += sent }
     }
 }

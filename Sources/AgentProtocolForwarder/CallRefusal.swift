@@ -2,14 +2,10 @@ internal import TTRPC
 
 /// The refusal of a call that the image does not permit to the node.
 ///
-/// The agent gets a request of a service that no agent has, on the same stream, and answers that there is no such service.
-/// So the caller gets an error, the answers stay in their order, and no handler of the agent runs.
+/// The agent does not get the request. The forwarder answers it with PERMISSION_DENIED, which names the call.
 enum CallRefusal {
-    /// The service in the replaced request. Agents repeat it in their answer.
-    static let service = "refused.by.agent-protocol-forwarder"
-
     private enum Field {
-        static let service = 1, method = 2, payload = 3
+        static let payload = 3
     }
 
     /// Why the call of `frame` (header and payload) is refused, as a clause; nil if it is not.
@@ -28,12 +24,14 @@ enum CallRefusal {
         }
     }
 
-    /// The frame to send instead: its stream and flags, and nothing else of it.
-    static func replacement(_ frame: [UInt8]) -> [UInt8] {
-        var out = SplicedMessage(copying: frame[..<FrameHeader.size], capacity: 128)
-        out.string(Field.service, service)
-        out.string(Field.method, "call")
-        return out.frame()
+    /// The answer to the request `frame`: a response on its stream, which ends the call.
+    static func answer(_ frame: [UInt8], to name: String, because reason: String) -> [UInt8] {
+        let status = Status(.permissionDenied, "agent-protocol-forwarder refused \(name): \(reason)")
+        let payload = ResponseEnvelope(status).encoded
+        var answer: [UInt8] = []
+        FrameHeader(length: payload.count, stream: FrameHeader(frame).stream, kind: .response, flags: [])
+            .encode(into: &answer)
+        return answer + payload
     }
 
     private static func payload(of frame: [UInt8]) throws(ProtobufError) -> ArraySlice<UInt8> {

@@ -7,8 +7,8 @@ internal import LinuxIO
 /// closes both streams at once, so each end detects the loss of its peer. Both streams are closed when the function
 /// returns or throws.
 ///
-/// `filter` processes the bytes from `near` to `far`. `held` are bytes of this direction that were read before. They
-/// are forwarded first, through the filter.
+/// `filter` processes the bytes from `near` to `far`, and may answer some of them, see ``AnsweredStream``. `held` are
+/// bytes of this direction that were read before. They are forwarded first, through the filter.
 /// - Throws: the error of the first direction that fails; `CancellationError` when cancelled.
 func relay(
     _ near: any ByteStream, _ far: any ByteStream, filter: sending (any StreamFilter)? = nil, held: [UInt8] = []
@@ -18,17 +18,18 @@ func relay(
         far.close()
     }
     let failure = FirstFailure()
+    let answered = filter?.boundary.map { AnsweredStream(near, $0) }
     await withTaskGroup(of: Void.self) { group in
         group.addTask {
             do {
-                var pump = Pump(from: far, to: near, filter: nil)
+                var pump = Pump(from: far, to: near, between: answered)
                 try await pump.run()
             } catch {
                 failure.note(error, closing: near, far)
             }
         }
         do {
-            var pump = Pump(from: near, to: far, filter: filter)
+            var pump = Pump(from: near, to: far, filter: filter, answering: answered)
             try await pump.start(with: held)
             try await pump.run()
         } catch {

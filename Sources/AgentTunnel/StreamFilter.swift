@@ -18,9 +18,19 @@ public protocol StreamFilter {
     /// Continues with the ``checkpoint`` of another filter, before any bytes. An empty one is that of a new filter.
     /// Returns false if it is not possible.
     mutating func resume(_ checkpoint: [UInt64]) -> Bool
+
+    /// Follows the other direction, for a filter that answers messages itself; nil for a filter that never does.
+    var boundary: (any MessageBoundary)? { get }
+
+    /// Returns the answers since the last call: whole messages of the other direction, at most
+    /// ``AnswerLimits/waiting`` bytes.
+    ///
+    /// The relay puts them between two messages of that direction. It calls this function after each
+    /// ``process(_:into:)``.
+    mutating func takeAnswers() -> [UInt8]
 }
 
-/// A filter without a state.
+/// A filter without a state and without answers.
 extension StreamFilter {
     /// None.
     public var heldBack: Int { 0 }
@@ -28,6 +38,10 @@ extension StreamFilter {
     public var checkpoint: [UInt64] { [] }
     /// Continues after an empty checkpoint.
     public mutating func resume(_ checkpoint: [UInt64]) -> Bool { checkpoint.isEmpty }
+    /// Nil.
+    public var boundary: (any MessageBoundary)? { nil }
+    /// Empty.
+    public mutating func takeAnswers() -> [UInt8] { [] }
 }
 
 /// The result of a filter.

@@ -22,34 +22,26 @@ struct AgentCallRulesTests {
             }, stream: stream)
     }
 
-    /// The frame that the agent gets instead of a refused one.
-    private static func replacement(stream: UInt32 = 1) -> [UInt8] {
-        Requests.frame(
-            envelope: Requests.message {
-                $0.string(1, "refused.by.agent-protocol-forwarder")
-                $0.string(2, "call")
-            }, stream: stream)
-    }
-
     private func filter(
         _ bytes: [UInt8], inChunksOf size: Int = .max / 2, _ rules: AgentCallRules = .strict
-    ) throws -> (sent: [UInt8], told: [String]) {
+    ) throws -> (sent: [UInt8], told: [String], answers: [UInt8]) {
         let told = Lock<[String]>([])
         var rewriter = AgentCallRewriter(podNamespace: Requests.podNamespace, permitting: rules) { text in
             told.withLock { $0.append(text) }
         }
-        var result: [UInt8] = []
+        var (result, answers): ([UInt8], [UInt8]) = ([], [])
         for start in stride(from: 0, to: bytes.count, by: size) {
             let chunk = bytes[start..<min(start + size, bytes.count)]
             var output: [UInt8] = []
             let verdict = try unsafe chunk.withUnsafeBytes { try unsafe rewriter.process($0, into: &output) }
             result += verdict == .unchanged ? Array(chunk) : output
+            answers += rewriter.takeAnswers()
         }
-        return (result, told.withLock { $0 })
+        return (result, told.withLock { $0 }, answers)
     }
 
     @Test(
-        "a call that is not permitted is replaced, however the bytes are cut, and no other byte changes",
+        "a call that is not permitted is answered here, however the bytes are cut, and no other byte changes",
         arguments: [1, 2, 7, 10, 11, 40, 64, 100, 4096, .max / 2])
     func anyCut(size: Int) throws {
         let start = Requests.frame("StartContainer", [1, 2, 3], stream: 1)
@@ -60,9 +52,16 @@ struct AgentCallRulesTests {
         let sandbox = Requests.frame("CreateSandbox", Requests.createSandbox(dns: ["x"]), stream: 11)
         let rewritten = Requests.frame("CreateSandbox", Requests.createSandbox(dns: []), stream: 11)
         let sent = [start, policy, check, elsewhere, file, sandbox, start]
-        let wanted = [start, Self.replacement(stream: 5), check, Self.replacement(stream: 9), file, rewritten, start]
-        let (result, told) = try filter(Array(sent.joined()), inChunksOf: size)
+        let wanted = [start, check, file, rewritten, start]
+        let (result, told, answers) = try filter(Array(sent.joined()), inChunksOf: size)
         #expect(result == Array(wanted.joined()))
+        let refusals = try Self.refusals(answers)
+        #expect(refusals.map(\.stream) == [5, 9])
+        #expect(refusals.allSatisfy { $0.status.code == .permissionDenied })
+        #expect(
+            refusals.first?.status.message
+                == "agent-protocol-forwarder refused grpc.AgentService/SetPolicy: this image does not permit it"
+                + " (-agent-calls)")
         #expect(told.count == 2)
         #expect(
             told.first
@@ -85,7 +84,9 @@ struct AgentCallRulesTests {
             Requests.frame(envelope: []), Requests.frame("startcontainer", []), Requests.frame("", []),
         ]
         for (index, frame) in frames.enumerated() {
-            #expect(try filter(frame).sent == Self.replacement(), "frame \(index)")
+            let refused = try filter(frame)
+            #expect(refused.sent == [], "frame \(index)")
+            #expect(try Self.refusals(refused.answers).map(\.status.code) == [.permissionDenied], "frame \(index)")
             #expect(try filter(frame, .all).sent == frame, "frame \(index), where all calls are permitted")
         }
         let late = Requests.frame(envelope: payload + Requests.message { $0.string(2, "StartContainer") } + service)
@@ -108,7 +109,9 @@ struct AgentCallRulesTests {
         ] as [(String, String?, Bool)])
     func copies(path: String, target: String?, isPermitted: Bool) throws {
         let frame = Self.copy(path, link: target)
-        #expect(try filter(frame).sent == (isPermitted ? frame : Self.replacement()))
+        let result = try filter(frame)
+        #expect(result.sent == (isPermitted ? frame : []))
+        #expect(result.answers.isEmpty == isPermitted)
         #expect(try filter(frame, .all).sent == frame)
     }
 
@@ -118,9 +121,30 @@ struct AgentCallRulesTests {
             $0.string(1, "\(Self.shared)/x")
             $0.string(1, "/etc/passwd")
         }
-        #expect(try filter(Requests.frame("CopyFile", twice)).sent == Self.replacement())
+        #expect(try filter(Requests.frame("CopyFile", twice)).sent == [])
         #expect(throws: CallRefused.self) { try filter(Requests.frame("CopyFile", [0x0A, 0x7F, 1])) }
         #expect(throws: CallRefused.self) { try filter(Requests.frame("CopyFile", [0x08, 1])) }
+    }
+
+    /// The answers that the node gets.
+    private static func refusals(_ bytes: [UInt8]) throws -> [(stream: UInt32, status: Status)] {
+        var decoder = FrameDecoder()
+        decoder.append(bytes)
+        var refusals: [(stream: UInt32, status: Status)] = []
+        while case .frame(let frame)? = decoder.next() {
+            #expect(frame.kind == .response)
+            let status = try #require(try ResponseEnvelope(parsing: frame.payload).status)
+            refusals.append((frame.stream.rawValue, status))
+        }
+        return refusals
+    }
+
+    @Test("calls that are refused without an end, in one piece of bytes, end the connection")
+    func tooMany() throws {
+        let call = Requests.frame("SetPolicy", [1])
+        let calls = Array((0..<500).map { _ in call }.joined())
+        #expect(throws: CallRefused.self) { try filter(calls) }
+        #expect(try Self.refusals(filter(calls, inChunksOf: 4096).answers).count == 500)
     }
 
     @Test("the setting is a list of methods; strict and all are words of it")

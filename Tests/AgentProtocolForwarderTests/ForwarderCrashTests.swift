@@ -168,12 +168,41 @@ struct ForwarderCrashTests {
         return place.withLock { $0 }
     }
 
-    /// Calls that pass and calls that are rewritten, with random content.
+    /// The agent's requests, and the forwarder's answers to refused calls.
+    private static func expected(_ calls: [UInt8]) throws -> (requests: [UInt8], answers: [UInt8]) {
+        var rewriter = AgentCallRewriter(podNamespace: Requests.podNamespace, permitting: .strict)
+        var (requests, answers): ([UInt8], [UInt8]) = ([], [])
+        for start in stride(from: 0, to: calls.count, by: 4096) {
+            let chunk = calls[start..<min(start + 4096, calls.count)]
+            var output: [UInt8] = []
+            let verdict = try unsafe chunk.withUnsafeBytes { try unsafe rewriter.process($0, into: &output) }
+            requests += verdict == .unchanged ? Array(chunk) : output
+            answers += rewriter.takeAnswers()
+        }
+        return (requests, answers)
+    }
+
+    /// The frames of the agent, which sends requests back, and the answers of the forwarder.
+    private static func parts(_ received: [UInt8]) -> (requests: [UInt8], answers: [UInt8]) {
+        var decoder = FrameDecoder()
+        decoder.append(received)
+        var (requests, answers): ([UInt8], [UInt8]) = ([], [])
+        while case .frame(let frame)? = decoder.next() {
+            if frame.kind == .response { frame.encode(into: &answers) } else { frame.encode(into: &requests) }
+        }
+        return (requests, answers)
+    }
+
+    /// Calls that pass, calls that are rewritten and calls that are refused, with random content.
     private static func calls(_ size: Int) -> [UInt8] {
         var random = SplitMix(seed: 5)
         var bytes: [UInt8] = []
+        var stream: UInt32 = 1
         while bytes.count < size {
-            if Int.random(in: 0..<4, using: &random) == 0 {
+            stream += 2
+            if Int.random(in: 0..<6, using: &random) == 0 {
+                bytes += Requests.frame("SetPolicy", [1, 2, 3], stream: stream)
+            } else if Int.random(in: 0..<4, using: &random) == 0 {
                 let padding = Int.random(in: 0...60_000, using: &random)
                 bytes += Requests.frame(
                     "CreateContainer",
@@ -191,10 +220,8 @@ struct ForwarderCrashTests {
         arguments: ForwarderManager.usable)
     func twentyTimes(manager: ForwarderManager) async throws {
         let calls = Self.calls(4 << 20)
-        var rewriter = AgentCallRewriter(podNamespace: Requests.podNamespace)
-        var expected: [UInt8] = []
-        _ = try unsafe calls.withUnsafeBytes { try unsafe rewriter.process($0, into: &expected) }
-        let answer = expected
+        let expected = try Self.expected(calls)
+        let size = expected.requests.count + expected.answers.count
         try await withForwarder(by: manager) { rig in
             let client = try await rig.connect()
             let progress = Lock(0)
@@ -202,19 +229,22 @@ struct ForwarderCrashTests {
                 group.addTask { try await client.write(calls) }
                 group.addTask {
                     for number in 1...20 {
-                        try await eventually(on: rig.loop) { progress.withLock { $0 } > number * (answer.count / 22) }
+                        try await eventually(on: rig.loop) { progress.withLock { $0 } > number * (size / 22) }
                         try await rig.forwarder.kill()
                     }
                 }
                 var received: [UInt8] = []
-                while received.count < answer.count {
+                while received.count < size {
                     let bytes = try await client.read(upTo: 256 << 10)
                     if bytes.isEmpty { break }
                     received += bytes
                     progress.withLock { [count = received.count] in $0 = count }
                 }
-                #expect(received.count == answer.count)
-                #expect(received == answer)
+                #expect(received.count == size)
+                let parts = Self.parts(received)
+                let isEqual = parts.requests == expected.requests
+                #expect(isEqual, "\(parts.requests.count) of \(expected.requests.count)")
+                #expect(parts.answers == expected.answers)
                 try await group.waitForAll()
             }
             #expect(rig.accepted.withLock { $0 } == 1)
@@ -262,6 +292,8 @@ struct ForwarderCrashTests {
         var rewritten: [UInt8] = []
         _ = try unsafe container.withUnsafeBytes { try unsafe rewriter.process($0, into: &rewritten) }
         let answer = rewritten
+        let refused = Requests.frame("SetPolicy", [7], stream: 9)
+        let refusal = try Self.expected(refused).answers
         var places: [String] = []
         let step = Environment.all["CRASH_POINTS"] == "all" ? 1 : 4
         for point in stride(from: 1, through: 200, by: step) {
@@ -274,8 +306,13 @@ struct ForwarderCrashTests {
                     try await rig.loop.sleep(for: .milliseconds(5))
                 }
                 #expect(try await client.readExactly(answer.count) == answer)
-                try await client.write(call)
-                #expect(try await client.readExactly(call.count) == call)
+                try await client.write(refused)
+                #expect(try await client.readExactly(refusal.count) == refusal)
+                // The agent is in the middle of a frame when the refused call comes.
+                try await client.write(call + refused)
+                let both = Self.parts(try await client.readExactly(call.count + refusal.count))
+                #expect(both.requests == call)
+                #expect(both.answers == refusal)
                 client.shutdownWriting()
                 #expect(try await client.readToEnd().isEmpty)
                 // Before the agent is stored, it may have two connections. The first one carries no byte.

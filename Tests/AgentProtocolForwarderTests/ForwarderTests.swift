@@ -67,10 +67,14 @@ struct ForwarderTests {
                 Requests.frame("WaitProcess", [4], stream: 5),
             ]
             #expect(try await Self.answers(node, to: frames) == [[1], [], [4]])
-            #expect(
-                agent.requests.map(\.service)
-                    == ["grpc.AgentService", "refused.by.agent-protocol-forwarder", "grpc.AgentService"])
-            #expect(!agent.requests.contains { $0.method == "SetPolicy" })
+            #expect(agent.requests.map(\.method) == ["StartContainer", "WaitProcess"])
+            try await node.write(Requests.frame("SetGuestDateTime", [2], stream: 7))
+            var reader = FrameStream(node)
+            let answer = try #require(try await reader.next())
+            #expect(answer.stream.rawValue == 7)
+            let status = try #require(try ResponseEnvelope(parsing: answer.payload).status)
+            #expect(status.code == .permissionDenied)
+            #expect(status.message.contains("grpc.AgentService/SetGuestDateTime"))
             node.close()
         }
     }

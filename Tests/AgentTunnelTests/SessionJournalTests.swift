@@ -55,8 +55,10 @@ struct SessionJournalTests {
         }
     }
 
-    private func begin(_ store: Store, _ near: LinuxIO.Stream) throws -> Process {
-        var core = SessionCore(near: nil, nearFailure: .agentClosed, filter: nil, responder: nil)
+    private func begin(
+        _ store: Store, _ near: LinuxIO.Stream, filter: sending (any StreamFilter)? = nil
+    ) throws -> Process {
+        var core = SessionCore(near: nil, nearFailure: .agentClosed, filter: filter, responder: nil)
         let journal = try SessionJournal(Self.id, fingerprint: [9, 8, 7])
         try journal.keep(in: store, as: "session-1")
         core.use(journal)
@@ -65,10 +67,12 @@ struct SessionJournalTests {
         return Process(core: core, near: near)
     }
 
-    private func next(_ store: Store, on loop: EpollLoop) throws -> (Process, SessionJournal.Recovery) {
+    private func next(
+        _ store: Store, filter: sending (any StreamFilter)? = nil, on loop: EpollLoop
+    ) throws -> (Process, SessionJournal.Recovery) {
         let stored = try StoredSession("session-1", in: store.take(), on: loop)
         let agent = try #require(stored.agent)
-        var core = SessionCore(near: agent, nearFailure: .agentClosed, filter: nil, responder: nil)
+        var core = SessionCore(near: agent, nearFailure: .agentClosed, filter: filter, responder: nil)
         // systemd keeps what it passes. This store does not.
         try stored.journal.keep(in: store, as: "session-1")
         try agent.withDescriptor { try store.keep($0, as: "session-1.agent") }
@@ -124,6 +128,69 @@ struct SessionJournalTests {
             let isEqual = received == sent
             #expect(isEqual, "\(received.count) of \(sent.count)")
             #expect(process.core.state.outgoing.written == UInt64(given.count))
+        }
+    }
+
+    @Test("answers of the filter come once, between the agent's messages, whenever a process ends")
+    func answers() async throws {
+        try await onLoop { loop in
+            let (near, agent) = try LinuxIO.Stream.pair(on: loop)
+            let store = Store()
+            var process = try begin(store, near, filter: AnsweringFilter())
+            var random = SplitMix(seed: 12)
+            var (given, received, calls): ([UInt8], [UInt8], Int) = ([], [], 0)
+            func receive(_ process: inout Process) throws {
+                while let frame = process.core.state.nextFrame(room: 1 << 20) {
+                    if frame.kind == .data {
+                        unsafe process.core.state.outgoing.withUnsent(frame.value) { unsafe received += $0 }
+                    }
+                    process.core.state.noteSent(frame)
+                }
+            }
+            for round in 0..<300 {
+                if Bool.random(using: &random) {
+                    calls += 1
+                    try process.pass([1, 0xF0 + UInt8(calls % 16), 2])
+                }
+                // Parts of messages, so that most processes end in the middle of one.
+                let down = (0..<Int.random(in: 0...90, using: &random)).map { _ in UInt8(100) }
+                _ = unsafe try down.withUnsafeBytes { unsafe try agent.tryWrite($0) }
+                given += down
+                if round % 3 != 0 {
+                    if process.core.mayFill { _ = try process.core.fill() }
+                    _ = try process.core.flush()
+                }
+                if round % 4 == 0 {
+                    try receive(&process)
+                    let all = process.core.state.outgoing.written
+                    _ = try process.core.state.receive(SessionFrame(.acknowledgement, value: 0, consumed: all))
+                    process.core.idle(ping: false)
+                }
+                if round % 2 == 0 {
+                    _ = try? process.near.release()
+                    process = try next(store, filter: AnsweringFilter(), on: loop).0
+                    try process.core.state.resume(peerReceived: UInt64(received.count))
+                    try process.core.drain()
+                }
+            }
+            // The end of the last message.
+            let rest = [UInt8](repeating: 100, count: 101 - given.count % 101)
+            _ = unsafe try rest.withUnsafeBytes { unsafe try agent.tryWrite($0) }
+            given += rest
+            repeat {
+                _ = try process.core.flush()
+                try receive(&process)
+                let all = process.core.state.outgoing.written
+                _ = try process.core.state.receive(SessionFrame(.acknowledgement, value: 0, consumed: all))
+            } while try process.core.mayFill && process.core.fill() != nil
+            var (offset, messages, answers): (Int, [UInt8], [UInt8]) = (0, [], [])
+            while offset < received.count {
+                let message = received[offset..<min(offset + 1 + Int(received[offset]), received.count)]
+                if message.count == 2 { answers += message.dropFirst() } else { messages += message }
+                offset += message.count
+            }
+            #expect(messages == given)
+            #expect(answers == (1...calls).map { 0xF0 + UInt8($0 % 16) })
         }
     }
 
@@ -207,7 +274,7 @@ struct SessionJournalTests {
                 for _ in 0...(round % 4) {
                     let word =
                         UInt64.random(in: 0...UInt64.max, using: &random) >> UInt64.random(in: 0...63, using: &random)
-                    let position = UInt64(8 * Int.random(in: 0..<80, using: &random))
+                    let position = UInt64(8 * Int.random(in: 0..<88, using: &random))
                     try unsafe withUnsafeBytes(of: word) { unsafe try file.write($0, at: position) }
                 }
                 do {
@@ -226,7 +293,7 @@ struct SessionJournalTests {
 
     @Test("a state file that is too short is refused")
     func shortState() throws {
-        for size in [0, 1, 4096, 4096 + SessionJournal.ringSize - 1] {
+        for size in [0, 1, 4096, SessionJournal.stateSize - 1] {
             let file = try MemoryFile(named: "state")
             try file.resize(to: size)
             #expect(throws: SystemCallError.self) {

@@ -70,8 +70,11 @@ struct OutgoingBytes {
     }
 
     /// The bytes that the peer has not acknowledged, oldest first.
-    var keptBytes: [UInt8] {
-        let (start, count) = (index(written - UInt64(kept)), kept)
+    var keptBytes: [UInt8] { bytes(from: written - UInt64(kept)) }
+
+    /// The bytes from `position` on, which must be in the ring.
+    func bytes(from position: UInt64) -> [UInt8] {
+        let (start, count) = (index(position), Int(written - position))
         return (0..<count).map { ring[(start + $0) % ring.count] }
     }
 

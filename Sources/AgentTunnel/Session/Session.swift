@@ -314,7 +314,7 @@ final class Session: Sendable {
     private func fillOnce() -> Filling {
         let result = act { core throws -> Filling in
             if core.state.outgoing.isFinished { return .ended }
-            guard core.state.outgoing.hasRoom else { return .full }
+            guard core.mayFill else { return .full }
             return try core.fill() == nil ? .empty : .again
         }
         return result ?? .ended

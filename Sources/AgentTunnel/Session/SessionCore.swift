@@ -33,6 +33,10 @@ struct SessionCore {
     var near: Stream?
     /// Changes the bytes for the near socket.
     private var filter: (any StreamFilter)?
+    /// Follows the bytes of the near socket, if the filter has answers.
+    private var boundary: (any MessageBoundary)?
+    /// The filter's answers that wait for the end of a message of the near socket, or for room.
+    private var answers: [UInt8] = []
     /// Answers calls while the session is suspended.
     private var responder: (any SuspensionResponder)?
     private var isSuspended = false
@@ -62,6 +66,7 @@ struct SessionCore {
         self.near = near
         self.nearFailure = nearFailure
         self.filter = filter
+        boundary = filter?.boundary
     }
 
     /// Continues with the state of a snapshot.
@@ -93,7 +98,11 @@ struct SessionCore {
     ///
     /// - Throws: ``SessionFault/malformedSnapshot``.
     mutating func restore(_ recovery: SessionJournal.Recovery, _ journal: SessionJournal) throws(SessionFault) {
-        guard filter?.resume(recovery.checkpoint) ?? recovery.checkpoint.isEmpty else { throw .malformedSnapshot }
+        guard filter?.resume(recovery.checkpoint) ?? recovery.checkpoint.isEmpty,
+            boundary?.resume(recovery.boundary) ?? true
+        else { throw .malformedSnapshot }
+        unsafe recovery.followed.withUnsafeBytes { unsafe boundary?.follow($0) }
+        answers = recovery.answers
         self.journal = journal
         state = recovery.state
         isEstablished = true
@@ -134,12 +143,13 @@ struct SessionCore {
 
     /// Requests a ping, an acknowledgement of bytes that are not acknowledged, and frees unused memory.
     mutating func idle(ping: Bool) {
-        journal?.willChange(state.outgoing)
+        journal?.willChange(state.outgoing, boundary)
         state.idle(ping: ping)
     }
 
     /// Sends all frames that the connection accepts. Returns whether the connection is blocked.
     mutating func flush() throws -> Bool {
+        giveFilterAnswers()
         guard let link, !link.isBlocked else { return false }
         while state.owesFrame {
             guard let room = try link.stream.roomToEnqueue() else { return block() }
@@ -164,9 +174,15 @@ struct SessionCore {
         do {
             if isSuspended, responder != nil { return try fillSuspended(near) }
             if let journal { return try fill(from: near, noting: journal) }
+            let limit = readLimit
             return unsafe try state.fill { room in
-                let count = unsafe try near.tryRead(into: room)
-                if let count { unsafe responder?.follow(UnsafeRawBufferPointer(rebasing: room[..<count])) }
+                let target = unsafe UnsafeMutableRawBufferPointer(rebasing: room.prefix(limit))
+                let count = unsafe try near.tryRead(into: target)
+                if let count {
+                    let bytes = unsafe UnsafeRawBufferPointer(rebasing: target[..<count])
+                    unsafe responder?.follow(bytes)
+                    unsafe boundary?.follow(bytes)
+                }
                 return count
             }
         } catch {
@@ -176,10 +192,51 @@ struct SessionCore {
 
     private mutating func fill(from near: Stream, noting journal: SessionJournal) throws -> Int? {
         state.prepare()
-        journal.willChange(state.outgoing)
-        let count = unsafe try state.fill { unsafe try near.tryRead(into: $0) }
+        journal.willChange(state.outgoing, boundary)
+        let limit = readLimit
+        let count = unsafe try state.fill { room in
+            let target = unsafe UnsafeMutableRawBufferPointer(rebasing: room.prefix(limit))
+            let count = unsafe try near.tryRead(into: target)
+            if let count { unsafe boundary?.follow(UnsafeRawBufferPointer(rebasing: target[..<count])) }
+            return count
+        }
         try journal.didRead(state.outgoing, from: near)
         return count
+    }
+
+    // MARK: The filter's answers
+
+    /// Whether bytes of the near socket may be read now: there is room, and no answer has to come first.
+    var mayFill: Bool { state.outgoing.hasRoom && (answers.isEmpty || boundary?.bytesLeft != 0) }
+
+    /// How many bytes may be read next, so that the waiting answers are not delayed further.
+    private var readLimit: Int {
+        guard !answers.isEmpty, let boundary, boundary.bytesLeft > 0 else { return Int.max }
+        return boundary.bytesLeft
+    }
+
+    /// Puts the waiting answers between two messages of the near socket, if that is possible now.
+    private mutating func giveFilterAnswers() {
+        guard !answers.isEmpty, let boundary, boundary.bytesLeft == 0 else { return }
+        if state.outgoing.isFinished {
+            answers = []
+        } else if answers.count <= state.outgoing.room {
+            state.prepare()
+            journal?.willChange(state.outgoing, boundary)
+            state.append(answers)
+            journal?.didAnswer(answers.count)
+            answers = []
+        }
+    }
+
+    /// Takes the filter's new answers, which ``giveFilterAnswers()`` sends.
+    private mutating func takeFilterAnswers() throws {
+        guard let fresh = filter?.takeAnswers(), !fresh.isEmpty else { return }
+        guard answers.count + fresh.count <= AnswerLimits.waiting else {
+            throw Failure(reason: .refused, detail: "\(TooManyAnswers())")
+        }
+        answers += fresh
+        journal?.append(answers: fresh)
     }
 
     // MARK: Suspension
@@ -303,6 +360,7 @@ struct SessionCore {
     mutating func passOn(_ room: inout PooledBuffer, _ count: Int) throws {
         let bytes = unsafe UnsafeRawBufferPointer(rebasing: room.bytes[..<count])
         let verdict = unsafe try examine(bytes)
+        try takeFilterAnswers()
         let credit = credit(for: count)
         if let journal { return unsafe try passOn(verdict == .replaced ? nil : bytes, credit, through: journal) }
         guard verdict == .replaced else {

@@ -9,8 +9,10 @@ internal import LinuxIO
 /// - Bytes for the agent are written to the end of the output file. Then ``settle(received:output:checkpoint:)`` makes
 ///   them a part of the session, together with the filter's state, in one store. They are sent with sendfile(2), so the
 ///   file's offset is the number of bytes that the agent's socket has accepted.
+/// - Answers of the filter are written to a queue in the state file, and the store of ``settle(received:checkpoint:)``
+///   counts them too. When they are in the ring, one store says so: then they are no longer in the queue.
 ///
-/// The state file has a page of words, and then the ring. All of it belongs to one session and its lock.
+/// The state file has a page of words, the queue, and then the ring. All of it belongs to one session and its lock.
 final class SessionJournal {
     /// The words of the state file's first page.
     private enum Word {
@@ -32,6 +34,12 @@ final class SessionJournal {
         /// Which of two slots is valid.
         static let slot = 14
         static let slots = [16, 48]
+        /// The bytes of answers that are in the ring.
+        static let answered = 15
+        /// Which of two boundaries is valid.
+        static let boundary = 80
+        /// A position, and the `MessageBoundary` there.
+        static let boundaries = [82, 84]
         static let none = UInt64.max
     }
 
@@ -43,9 +51,11 @@ final class SessionJournal {
         static let checkpointSize = 2
         static let checkpoint = 3
         static let checkpointLimit = 24
+        /// The bytes of answers that the filter has made.
+        static let answers = 27
     }
 
-    private static let magic: UInt64 = 0x7065_6572_706F_6401
+    private static let magic: UInt64 = 0x7065_6572_706F_6402
     private static let pageSize = 4096
     private static let fingerprintLimit = 32
     /// The kernel's count of reads begins again before it can overflow.
@@ -58,6 +68,10 @@ final class SessionJournal {
 
     /// The bytes that can be kept for the node.
     static let ringSize = SessionState.window
+    private static let queueSize = AnswerLimits.waiting
+    private static let ringStart = pageSize + queueSize
+    /// The size of the state file.
+    static let stateSize = ringStart + ringSize
 
     private let state: MemoryFile
     private let output: MemoryFile
@@ -69,6 +83,10 @@ final class SessionJournal {
     private var sent: UInt64 = 0
     private var freed: UInt64 = 0
     private var countedFrom: UInt64 = 0
+    /// The bytes of answers that were written to the queue.
+    private var answersEnd: UInt64 = 0
+    /// Those that are in the ring.
+    private var answered: UInt64 = 0
 
     /// Begins the journal of a session.
     ///
@@ -79,8 +97,8 @@ final class SessionJournal {
         self.countLimit = countLimit
         state = try MemoryFile(named: "session-state")
         output = try MemoryFile(named: "session-output")
-        try state.resize(to: Self.pageSize + Self.ringSize)
-        memory = try state.map(Self.pageSize + Self.ringSize)
+        try state.resize(to: Self.stateSize)
+        memory = try state.map(Self.stateSize)
         let fingerprint = fingerprint.prefix(Self.fingerprintLimit)
         memory.store(id.high, at: Word.idHigh)
         memory.store(id.low, at: Word.idLow)
@@ -98,21 +116,29 @@ final class SessionJournal {
     init(continuing state: MemoryFile, output: MemoryFile) throws {
         (self.state, self.output) = (state, output)
         countLimit = Self.countLimit
-        memory = try state.map(Self.pageSize + Self.ringSize)
+        memory = try state.map(Self.stateSize)
         guard memory.word(Word.magic) == Self.magic else { throw SessionFault.malformedSnapshot }
         outputEnd = try slot(Slot.output)
         sent = try output.offset()
         countedFrom = memory.word(Word.countedFrom)
+        answersEnd = try slot(Slot.answers)
+        answered = memory.word(Word.answered)
     }
 
     // MARK: Bytes from the agent
 
     /// The memory of the ring.
-    var ring: SharedRing { SharedRing(memory, from: Self.pageSize, in: state) }
+    var ring: SharedRing { SharedRing(memory, from: Self.ringStart, in: state) }
 
-    /// Notes the ring's state before bytes are read into it, or its memory is freed.
-    func willChange(_ outgoing: OutgoingBytes) {
+    /// Notes the ring's state before bytes are written into it, or its memory is freed. The next process follows the
+    /// bytes that came after `boundary`.
+    func willChange(_ outgoing: OutgoingBytes, _ boundary: (any MessageBoundary)? = nil) {
         Self.reach("before a change of the ring")
+        let next = 1 - (memory.word(Word.boundary) & 1)
+        let start = Word.boundaries[Int(next)]
+        memory.store(outgoing.written, at: start)
+        memory.store(boundary?.checkpoint ?? 0, at: start + 1)
+        memory.store(next, at: Word.boundary)
         memory.store(outgoing.origin, at: Word.origin)
         memory.store(outgoing.acknowledged, at: Word.acknowledged)
     }
@@ -121,13 +147,37 @@ final class SessionJournal {
     func didRead(_ outgoing: OutgoingBytes, from agent: Stream) throws {
         Self.reach("after a read")
         if outgoing.isFinished { memory.store(1, at: Word.hasSourceEnded) }
-        guard outgoing.written - countedFrom > UInt64(countLimit) else { return }
-        memory.store(outgoing.written, at: Word.countedNext)
+        // The kernel does not count answers.
+        let read = outgoing.written - answered
+        guard read - countedFrom > UInt64(countLimit) else { return }
+        memory.store(read, at: Word.countedNext)
         try agent.countReads()
-        memory.store(outgoing.written, at: Word.countedFrom)
+        memory.store(read, at: Word.countedFrom)
         memory.store(Word.none, at: Word.countedNext)
-        countedFrom = outgoing.written
+        countedFrom = read
     }
+
+    // MARK: Answers of the filter
+
+    /// Writes answers to the queue. They belong to the session after the next ``settle``.
+    func append(answers: [UInt8]) {
+        let queue = unsafe memory.bytes[Self.pageSize..<Self.ringStart]
+        for (index, byte) in answers.enumerated() {
+            unsafe memory.bytes[queue.startIndex + place(answersEnd + UInt64(index))] = byte
+        }
+        answersEnd += UInt64(answers.count)
+        Self.reach("after answers")
+    }
+
+    /// Notes that the queue's first `count` bytes are in the ring.
+    func didAnswer(_ count: Int) {
+        Self.reach("after answers in the ring")
+        answered += UInt64(count)
+        memory.store(answered, at: Word.answered)
+        Self.reach("after the number of answers")
+    }
+
+    private func place(_ position: UInt64) -> Int { Int(position % UInt64(Self.queueSize)) }
 
     // MARK: Bytes for the agent
 
@@ -148,6 +198,7 @@ final class SessionJournal {
         let words = received == nil ? nil : checkpoint
         memory.store(received ?? 0, at: start + Slot.received)
         memory.store(outputEnd, at: start + Slot.output)
+        memory.store(answersEnd, at: start + Slot.answers)
         if let words, words.count <= Slot.checkpointLimit {
             memory.store(UInt64(words.count), at: start + Slot.checkpointSize)
             for (index, word) in words.enumerated() { memory.store(word, at: start + Slot.checkpoint + index) }
@@ -216,6 +267,11 @@ extension SessionJournal {
         let unsent: Int
         /// What a `StreamFilter` needs to continue.
         let checkpoint: [UInt64]
+        /// The answers of the filter that are not in the ring.
+        let answers: [UInt8]
+        /// What a `MessageBoundary` needs to continue before the bytes `followed`.
+        let boundary: UInt64
+        let followed: [UInt8]
     }
 
     /// Reads the journal; `agent` is the socket that the earlier process used, nil if it had stored none.
@@ -234,28 +290,50 @@ extension SessionJournal {
         var fingerprint: [UInt8] = []
         for index in 0..<4 { fingerprint.append(memory.word(Word.fingerprint + index)) }
         let start = Word.slots[Int(memory.word(Word.slot) & 1)] + Slot.checkpoint
+        let outgoing = try OutgoingBytes(
+            ring, origin: memory.word(Word.origin), acknowledged: memory.word(Word.acknowledged),
+            written: try written(agent), isFinished: memory.word(Word.hasSourceEnded) == 1)
+        let boundary = Word.boundaries[Int(memory.word(Word.boundary) & 1)]
+        let position = memory.word(boundary)
+        guard position >= outgoing.origin, position <= outgoing.written,
+            outgoing.written - position <= UInt64(Self.ringSize)
+        else { throw SessionFault.malformedSnapshot }
         return Recovery(
             id: SessionID(high: memory.word(Word.idHigh), low: memory.word(Word.idLow)),
             fingerprint: Array(fingerprint.prefix(fingerprintSize)),
             state: SessionState(
-                try OutgoingBytes(
-                    ring, origin: memory.word(Word.origin), acknowledged: memory.word(Word.acknowledged),
-                    written: try written(agent), isFinished: memory.word(Word.hasSourceEnded) == 1),
+                outgoing,
                 try IncomingBytes(
                     settled: try slot(Slot.received), isFinished: memory.word(Word.hasPeerEnded) == 1,
                     window: SessionState.window)),
-            unsent: Int(outputEnd - sent), checkpoint: (0..<Int(checkpointSize)).map { memory.word(start + $0) })
+            unsent: Int(outputEnd - sent), checkpoint: (0..<Int(checkpointSize)).map { memory.word(start + $0) },
+            answers: try waitingAnswers(), boundary: memory.word(boundary + 1),
+            followed: outgoing.bytes(from: position))
+    }
+
+    private func waitingAnswers() throws -> [UInt8] {
+        guard answered <= answersEnd, answersEnd - answered <= UInt64(Self.queueSize) else {
+            throw SessionFault.malformedSnapshot
+        }
+        return (answered..<answersEnd).map { unsafe memory.bytes[Self.pageSize + place($0)] }
     }
 
     private func written(_ agent: Stream?) throws -> UInt64 {
+        let (written, overflows) = try read(agent).addingReportingOverflow(answered)
+        if overflows { throw SessionFault.malformedSnapshot }
+        return written
+    }
+
+    /// The bytes that were read from the agent.
+    private func read(_ agent: Stream?) throws -> UInt64 {
         guard let agent else { return 0 }
         let count = try agent.readCount()
         let next = memory.word(Word.countedNext)
         // The process may have ended after the kernel began to count again. The earlier count was high.
         if next != Word.none, count == 0 { return try renewCount(from: next) }
-        let (written, overflows) = countedFrom.addingReportingOverflow(UInt64(count))
+        let (read, overflows) = countedFrom.addingReportingOverflow(UInt64(count))
         if overflows { throw SessionFault.malformedSnapshot }
-        return written
+        return read
     }
 
     private func renewCount(from position: UInt64) throws -> UInt64 {

@@ -51,6 +51,7 @@ let package = Package(
         .executable(name: "fake-azure", targets: ["fake-azure"]),
         .executable(name: "fake-kubernetes", targets: ["fake-kubernetes"]),
         .executable(name: "fake-pod-vm", targets: ["fake-pod-vm"]),
+        .executable(name: "fake-kata-agent", targets: ["fake-kata-agent"]),
     ],
     targets: [
         // C: only code for macros and variadic functions of libraries, which Swift cannot use.
@@ -170,16 +171,19 @@ let package = Package(
         simulator(
             "FakeAzureProgram", ["Configuration", "FakeAzureLauncher", "FakeCloud", "JSON", "LinuxIO", "Telemetry"]),
         simulator(
+            "FakeAgent", ["Configuration", "KataProtocol", "LinuxIO", "MachineIsolation", "TTRPC", "Telemetry"]),
+        simulator(
             "FakePodVM",
             [
-                "Configuration", "FakeCloud", "JSON", "KataProtocol", "LinuxIO", "MachineIsolation", "PodNetwork",
-                "TTRPC", "Telemetry",
+                "Configuration", "FakeAgent", "FakeCloud", "JSON", "LinuxIO", "MachineIsolation", "PodNetwork",
+                "Telemetry",
             ]),
         simulator(
             "FakeKubernetes", ["Configuration", "Encoding", "HTTPTransport", "JSON", "LinuxIO", "TLS", "Telemetry"]),
         simulatorProgram("fake-kubernetes", runs: "FakeKubernetes"),
         simulatorProgram("fake-azure", runs: "FakeAzureProgram"),
         simulatorProgram("fake-pod-vm", runs: "FakePodVM"),
+        simulatorProgram("fake-kata-agent", runs: "FakeAgent"),
 
         .target(
             name: "TestSupport", dependencies: ["LinuxIO"], path: "Tests/Support", swiftSettings: strict),
@@ -297,7 +301,8 @@ let package = Package(
         tests(
             "FakePodVMTests",
             [
-                "Configuration", "FakePodVM", "KataProtocol", "LinuxIO", "NetworkRig", "PodNetwork", "ShimRig", "TTRPC",
+                "Configuration", "FakeAgent", "FakePodVM", "KataProtocol", "LinuxIO", "NetworkRig", "PodNetwork",
+                "ShimRig", "TTRPC",
                 "Telemetry", "fake-pod-vm", "TestSupport",
             ]),
         .target(

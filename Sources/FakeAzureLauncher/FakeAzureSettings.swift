@@ -11,6 +11,18 @@ package struct FakeAzureSettings: Sendable {
     package var forwarderFlags: [String] = []
     /// The value of the flag `-network` of `fake-azure`.
     package var network = "automatic"
+    /// The value of the flag `-machines` of `fake-azure`.
+    package var machines = "processes"
+    /// The raw image of virtual machines.
+    package var image = ""
+    /// The memory of a virtual machine in MiB.
+    package var memory = 1024
+    /// The most virtual machines at the same time.
+    package var machineLimit = 4
+    /// The value of the flag `-vm-accelerator` of `fake-azure`.
+    package var accelerator = "automatic"
+    /// The directory of the virtual machines' firmware.
+    package var firmware = "/usr/share/OVMF"
     /// A JSON file with the behaviour of the fake; empty: none.
     package var scenarioFile = ""
     /// The file for the recorded exchanges; empty: none.
@@ -61,6 +73,27 @@ package struct FakeAzureSettings: Sendable {
                 What a VM has of its own. hosts: interfaces, mounts and processes, which needs root; loopback: a loopback \
                 address only; automatic: hosts if this process has the rights for it, else loopback.
                 """),
+            setting(
+                "machines", \.machines, .choice(["processes", "virtual"].map { ($0, $0) }),
+                """
+                What a VM is. processes: programs of this machine; virtual: a virtual machine of qemu that boots -vm-image, \
+                which needs root and the Debian packages qemu-system-x86, qemu-utils, ovmf, swtpm and swtpm-tools.
+                """),
+            setting(
+                "vm-image", \.image, .path,
+                "The raw disk image that virtual machines boot; scripts/image builds it. It is not changed."),
+            setting("vm-memory", \.memory, .integer(in: 256...65_536), "The memory of a virtual machine in MiB."),
+            setting(
+                "vm-limit", \.machineLimit, .integer(in: 1...1000),
+                "The most virtual machines at the same time; the creation of another one fails."),
+            setting(
+                "vm-accelerator", \.accelerator, .choice(["automatic", "kvm", "tcg"].map { ($0, $0) }),
+                """
+                How processors of virtual machines run. kvm: in the kernel; tcg: emulated, which is ten times slower; \
+                automatic: kvm if a virtual machine can start with it, which is tried once.
+                """),
+            setting(
+                "vm-firmware", \.firmware, .path, "The directory with OVMF_CODE_4M.fd and OVMF_VARS_4M.fd."),
             setting(
                 "scenario", \.scenarioFile, .path,
                 "A JSON file with the fake's behaviour: delays, failures, throttling, capacity, quota."),

@@ -211,6 +211,10 @@ struct AzureStoryTests {
             }
             #expect(
                 error.map { "\($0)".contains("the VM has stopped (PowerState/stopped)") } == true, "\(error as Any)")
+            let hasLog = error.map {
+                "\($0)".contains("The end of its serial log: ") && "\($0)".contains("the scenario ends the guest")
+            }
+            #expect(hasLog == true, "\(error as Any)")
             daemon.process.signal(Signals.terminate)
             #expect(try await daemon.process.wait() == .exited(0))
         }

@@ -5,7 +5,7 @@ import Telemetry
 import TestSupport
 import Testing
 
-@testable import FakePodVM
+@testable import FakeAgent
 
 /// A stand-in for the agent in the test's process, and its client.
 struct AgentFixture: Sendable {

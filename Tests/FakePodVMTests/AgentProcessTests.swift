@@ -3,7 +3,7 @@ import LinuxIO
 import TTRPC
 import Testing
 
-@testable import FakePodVM
+@testable import FakeAgent
 
 @Suite struct AgentProcessTests {
     @Test("runs a program with its arguments, environment and directory, and keeps its exit status")

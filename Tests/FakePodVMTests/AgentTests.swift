@@ -3,7 +3,7 @@ import LinuxIO
 import TTRPC
 import Testing
 
-@testable import FakePodVM
+@testable import FakeAgent
 
 @Suite struct AgentTests {
     @Test("answers health checks with SERVING or NOT_SERVING")

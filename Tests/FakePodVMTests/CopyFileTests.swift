@@ -4,7 +4,7 @@ import ShimRig
 import TTRPC
 import Testing
 
-@testable import FakePodVM
+@testable import FakeAgent
 
 @Suite struct CopyFileTests {
     private static let guest = "/run/kata-containers/shared/containers"

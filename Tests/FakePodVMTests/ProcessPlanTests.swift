@@ -1,6 +1,6 @@
 import Testing
 
-@testable import FakePodVM
+@testable import FakeAgent
 
 @Suite struct ProcessPlanTests {
     @Test("searches a plain name in the process's PATH")

@@ -2,6 +2,7 @@ import Configuration
 import LinuxIO
 import Testing
 
+@testable import FakeAgent
 @testable import FakePodVM
 
 @Suite struct ProgramTests {

@@ -6,7 +6,7 @@ import TTRPC
 import TestSupport
 import Testing
 
-@testable import FakePodVM
+@testable import FakeAgent
 
 extension AgentFixture {
     /// Copies a container's files, creates it and starts it, as the shim does.

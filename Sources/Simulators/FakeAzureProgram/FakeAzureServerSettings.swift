@@ -20,7 +20,7 @@ struct FakeAzureServerSettings: Sendable {
         "fake-azure", summary: "run a fake Azure on this machine, for any number of adaptors",
         details: """
             Serves Azure's Resource Manager, token endpoint and metadata services. Its pod VMs are process trees of \
-            this machine. Prints the environment of an adaptor that uses it, one NAME=value per line, then serves \
+            this machine, or virtual machines of qemu (-machines). Prints the environment of an adaptor that uses it, one NAME=value per line, then serves \
             until SIGTERM. The VMs keep running after it ends.
 
                 fake-azure -listen 127.0.0.1:8081 -env-file /tmp/azure.env &
@@ -57,6 +57,25 @@ struct FakeAzureServerSettings: Sendable {
                 ] + FakeAzureSettings.settings(prefix: "").map { $0.within(\.shared) })
         ])
 
+    private func virtualMachines() throws(ConfigurationError) -> VirtualMachineOptions {
+        var virtual = VirtualMachineOptions()
+        guard shared.machines == "virtual" else {
+            if !shared.image.isEmpty { throw ConfigurationError("-vm-image needs -machines=virtual") }
+            return virtual
+        }
+        if shared.image.isEmpty { throw ConfigurationError("-machines=virtual needs -vm-image, a raw image") }
+        guard let accelerator = VirtualMachineOptions.Accelerator(rawValue: shared.accelerator) else {
+            throw ConfigurationError("-vm-accelerator: \(shared.accelerator) is not known")
+        }
+        // Machines have other working directories.
+        virtual.image = shared.image.hasPrefix("/") ? shared.image : "\(SystemInfo.workingDirectory)/\(shared.image)"
+        virtual.firmware = shared.firmware
+        virtual.memory = shared.memory
+        virtual.limit = shared.machineLimit
+        virtual.accelerator = accelerator
+        return virtual
+    }
+
     /// The options of the fake Azure.
     ///
     /// - Throws: ``ConfigurationError`` when flags contradict each other or the address is not valid.
@@ -73,6 +92,7 @@ struct FakeAzureServerSettings: Sendable {
         options.stateDirectory = shared.stateDirectory
         options.programsDirectory = shared.programsDirectory
         options.forwarderFlags = shared.forwarderFlags
+        options.virtual = try virtualMachines()
         options.scenarioFile = shared.scenarioFile
         options.recordingFile = shared.recordingFile
         options.acceptsAnyIdentity = shared.acceptsAnyIdentity

@@ -39,6 +39,7 @@ public final class LocalAzure: Sendable {
             machines.isolation = options.network
             machines.forwarderPort = options.forwarderPort
             machines.forwarderFlags = options.forwarderFlags
+            machines.virtual = options.virtual
             let azureOptions = try LocalAzure.azureOptions(options)
             let local = try LocalMachines(machines, on: loop, logger: logger)
             do {

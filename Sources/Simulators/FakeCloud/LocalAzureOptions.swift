@@ -21,6 +21,8 @@ public struct LocalAzureOptions: Sendable {
     public var forwarderFlags: [String] = []
     /// What a VM has of its own: interfaces, mounts and processes, or a loopback address.
     public var network = MachineIsolation.automatic
+    /// The virtual machines; without an image, VMs are processes.
+    public var virtual = VirtualMachineOptions()
     /// The file with the scenario; empty: no delays and no faults.
     public var scenarioFile = ""
     /// The file to which every exchange is appended; empty: none.

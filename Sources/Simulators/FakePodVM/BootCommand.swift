@@ -1,4 +1,5 @@
 internal import Configuration
+internal import FakeAgent
 internal import FakeCloud
 internal import LinuxIO
 internal import Telemetry
@@ -21,16 +22,25 @@ struct BootOptions: Sendable {
 /// `fake-pod-vm boot`.
 enum BootCommand {
     static func run(_ options: BootOptions) -> Int32 {
-        FakePodVMCommand.run("boot") { loop in
+        SimulatorLoop.run("fake-pod-vm boot") { loop in
             let directory = MachineDirectory(options.directory)
             guard let machine = directory.machine else { throw NoMachine(path: directory.record) }
             let layout = GuestLayout(machine.kind, in: directory)
-            if machine.kind == .host { try HostSetup.run(machine, layout) }
+            if machine.hardware != nil {
+                try VirtualGuest.isolate(machine)
+            } else if machine.kind == .host {
+                try HostSetup.run(machine, layout)
+            }
             let signals = try Signals([Signals.terminate, Signals.interrupt, Signals.childEnded], on: loop)
             // Daemons of this VM's programs become children of this process, so that they end with it.
             ProcessTree.becomeSubreaper()
             let logger = Logger(level: .info).with("program", "boot").with("vm", machine.spec.name)
-            let guest = Guest(machine, layout, in: directory, on: loop, logger: logger)
+            let guest: any BootedGuest =
+                if let hardware = machine.hardware {
+                    VirtualGuest(machine, hardware, in: directory, on: loop, logger: logger)
+                } else {
+                    Guest(machine, layout, in: directory, on: loop, logger: logger)
+                }
             await withTaskGroup(of: Void.self) { group in
                 group.addTask {
                     do {

@@ -1,4 +1,5 @@
 internal import Configuration
+internal import FakeAgent
 internal import LinuxIO
 
 /// The program `fake-pod-vm`: the processes of a pod VM, without a virtual machine.
@@ -21,17 +22,5 @@ public enum FakePodVMCommand {
                     try DieWithParentCommand.run(options, operands)
                 },
             ], output: output)
-    }
-
-    /// Runs `body` on an event loop; writes an error to standard error.
-    static func run(_ name: String, _ body: @escaping @Sendable (EpollLoop) async throws -> Void) -> Int32 {
-        Signals.ignoreBrokenPipes()
-        do {
-            try EpollLoop.run(body)
-            return 0
-        } catch {
-            Program.Output.process.error("fake-pod-vm \(name): \(error)\n")
-            return 1
-        }
     }
 }

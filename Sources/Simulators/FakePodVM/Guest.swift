@@ -6,7 +6,7 @@ internal import Telemetry
 ///
 ///     boot delay ─> provision ─> status "running" ─┬─> forwarder, started again when it fails
 ///                                                  └─> agent
-final class Guest: Sendable {
+final class Guest: BootedGuest {
     private let machine: MachineRecord
     private let layout: GuestLayout
     private let directory: MachineDirectory

@@ -1,3 +1,4 @@
+internal import FakeAgent
 internal import FakeCloud
 
 /// The paths in a fake VM.

@@ -4,13 +4,14 @@ package import LinuxIO
 
 /// What the first process of a machine does before anything else (see ``ChildProcess/Options/isMachine``).
 package enum OwnMounts {
-    /// Makes the copy of the parent's mounts a machine's own: `/run` is `runDirectory`, `/proc` shows its processes.
+    /// Makes the copy of the parent's mounts a machine's own: `/proc` shows its processes, and `/run` is `runDirectory`
+    /// unless that is nil.
     ///
     /// Later mounts are not visible outside, and later mounts outside are not visible here. The working directory stays
     /// the same, also below the former `/run`.
     /// - Throws: ``SystemCallError``; without having done anything unless this is the first process of its namespace,
     ///   for otherwise the mounts would not be its own.
-    package static func begin(runDirectory: String, hostName: String) throws(SystemCallError) {
+    package static func begin(runDirectory: String?, hostName: String) throws(SystemCallError) {
         guard getpid() == 1, getppid() == 0 else {
             throw SystemCallError(
                 call: "mount", errno: EPERM, subject: "/ of process \(getpid()), which is not the first")
@@ -18,7 +19,9 @@ package enum OwnMounts {
         _ = try systemCall("mount", on: "/") { clinux_part_mounts() }
         try forgetNamespaces()
         _ = try systemCall("mount", on: "/proc") { unsafe clinux_mount_processes("/proc") }
-        _ = try systemCall("mount", on: "/run") { unsafe clinux_bind(runDirectory, "/run") }
+        if let runDirectory {
+            _ = try systemCall("mount", on: "/run") { unsafe clinux_bind(runDirectory, "/run") }
+        }
         _ = try systemCall("sethostname", on: hostName) {
             unsafe clinux_set_host_name(hostName, UInt(hostName.utf8.count))
         }

@@ -10,6 +10,7 @@ package final class RecordOnlyMachines: MachineHost {
 
     private let machines = Lock<[String: Machine]>([:])
     private let number = Lock(0)
+    private let log = Lock<[UInt8]?>(nil)
 
     /// No machines.
     package init() {}
@@ -45,6 +46,14 @@ package final class RecordOnlyMachines: MachineHost {
 
     /// Forgets the machine.
     package func remove(_ name: String) async throws { machines.withLock { $0[name] = nil } }
+
+    /// Sets the serial log of all machines.
+    package func setSerialLog(_ bytes: [UInt8]) { log.withLock { $0 = bytes } }
+
+    /// The log that was set; nil for a machine that does not exist.
+    package func serialLog(of name: String) -> [UInt8]? {
+        machines.withLock { $0[name] } == nil ? nil : log.withLock { $0 }
+    }
 
     /// The recorded status; nil if there is no such machine.
     package func status(of name: String) -> GuestStatus? {

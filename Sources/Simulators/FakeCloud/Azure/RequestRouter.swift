@@ -17,6 +17,7 @@ struct RequestRouter: Sendable {
         let segments = exchange.segments
         switch segments.first?.lowercased() {
         case "subscriptions": return await resources.answer(exchange)
+        case "bootdiagnostics": return resources.bootDiagnostics(exchange)
         case "metadata": return await metadata.answerNode(exchange, Array(segments.dropFirst()))
         case "imds" where segments.count >= 3 && segments[2].lowercased() == "metadata":
             return await metadata.answerMachine(exchange, token: segments[1], Array(segments.dropFirst(3)))

@@ -3,15 +3,16 @@ internal import Telemetry
 
 extension LocalMachines {
     /// The directory appears in one step: a directory with a machine's name is complete.
-    func write(_ spec: MachineSpec, at address: String) throws(SystemCallError) {
+    func write(_ spec: MachineSpec, at address: String, _ hardware: VirtualHardware?) throws(SystemCallError) {
         var (spec, kind) = (spec, MachineKind.processes)
         if case .bridge = connection {
             kind = .host
             spec.metadataEndpoint = "http://\(HostBridge.metadata)"
         }
-        let record = MachineRecord(
+        var record = MachineRecord(
             spec, kind: kind, address: address, port: options.forwarderPort, created: .now, forwarder: forwarder,
             forwarderFlags: options.forwarderFlags)
+        record.hardware = hardware
         let directory = directoryOf(spec.name)
         try Files.removeTree(directory.path)  // A directory without a record is not a machine.
         let unfinished = MachineDirectory(try Files.makeTemporaryDirectory(prefix: "\(options.directory)/.new-"))

@@ -22,6 +22,8 @@ public final class LocalMachines: Sendable {
         public var forwarderPort: UInt16 = 15150
         /// Further flags of the forwarders; a pod VM's image has them in a file.
         public var forwarderFlags: [String] = []
+        /// The virtual machines; without an image, machines are processes.
+        public var virtual = VirtualMachineOptions()
 
         /// The network namespace of the bridge; nil: this process's.
         package var home: NetworkNamespace?
@@ -37,6 +39,8 @@ public final class LocalMachines: Sendable {
         var addresses: [String: String] = [:]
         /// Listeners of metadata services that are not served yet, by machine.
         var metadata: [String: Listener] = [:]
+        /// Whether the kernel can run virtual machines; nil: not known yet.
+        var isAccelerated: Bool?
     }
 
     /// How machines are connected, as ``MachineIsolation`` and this process's rights decide.
@@ -85,7 +89,12 @@ public final class LocalMachines: Sendable {
         } catch {
             throw LocalMachines.unusable(options.directory, error)
         }
+        try VirtualMachines.check(options.virtual, options)
         connection = try LocalMachines.connect(options, logger)
+        if case .loopback(let reason) = connection, !options.virtual.image.isEmpty {
+            throw MachineError(
+                "create virtual machines", "they need a bridge and interfaces of their own (-network=hosts): \(reason)")
+        }
         do throws(SystemCallError) {
             for name in try Files.list(options.directory) {
                 let directory = directoryOf(name)
@@ -140,7 +149,7 @@ public final class LocalMachines: Sendable {
         MachineDirectory("\(options.directory)/\(name)")
     }
 
-    private static func isName(_ name: String) -> Bool {
+    static func isName(_ name: String) -> Bool {
         1...64 ~= name.utf8.count
             && name.utf8.allSatisfy {
                 UInt8(ascii: "a")...UInt8(ascii: "z") ~= $0 || UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0
@@ -187,7 +196,8 @@ extension LocalMachines: MachineHost {
         let directory = directoryOf(spec.name)
         do {
             if directory.machine == nil {
-                try write(spec, at: address)
+                let hardware = try await hardware(at: address)
+                try write(spec, at: address, hardware)
                 state.withLock { $0.addresses[spec.name] = address }
             } else if Files.exists(directory.processNumber) {
                 return

@@ -7,6 +7,8 @@ package import LinuxIO
 ///     pid             of its first process            status         as its guest reports it
 ///     timeline.json   the times of its boot steps     console.log    the output of its programs
 ///     run/            the guest's own files: sockets, /run/peerpod, copied files, volumes
+///
+/// A virtual machine also has the disk `disk.qcow2` over the image, `vars.fd` of its firmware, `tpm/`, and `serial.log`.
 package struct MachineDirectory: Hashable, Sendable {
     /// The path of the directory.
     package let path: String
@@ -26,6 +28,8 @@ package struct MachineDirectory: Hashable, Sendable {
     package var timeline: String { path + "/timeline.json" }
     /// The path of the file with the programs' output.
     package var console: String { path + "/console.log" }
+    /// The path of the file with the end of a virtual machine's serial console; see ``SerialConsole``.
+    package var serialLog: String { path + "/serial.log" }
     /// The path of the directory with the guest's own files.
     package var guest: String { path + "/run" }
 

@@ -55,9 +55,13 @@ package protocol MachineHost: Sendable {
     /// The last status that the guest reported; `.failed` also when the machine has stopped; nil if there is no
     /// machine.
     func status(of name: String) -> GuestStatus?
+    /// The end of what the machine wrote to its serial console; nil if there is no machine or no output.
+    func serialLog(of name: String) -> [UInt8]?
 }
 
 extension MachineHost {
     /// Nil: the machine uses the URL of its description.
     package func metadataListener(of name: String) throws -> Listener? { nil }
+    /// Nil: the machine has no serial console.
+    package func serialLog(of name: String) -> [UInt8]? { nil }
 }

@@ -17,6 +17,8 @@ package struct MachineRecord: Equatable, Sendable {
     package var forwarder: String
     /// Flags of the forwarder beyond those that every machine's forwarder gets.
     package var forwarderFlags: [String]
+    /// The hardware of a virtual machine; nil: the machine is processes of this one.
+    package var hardware: VirtualHardware?
 
     /// A description with the address, port and programs that the host has chosen.
     package init(
@@ -48,20 +50,22 @@ package struct MachineRecord: Equatable, Sendable {
         created = WallTime(millisecondsSinceEpoch: try node.integer("created"))
         forwarder = try node.string("forwarder")
         forwarderFlags = try node.strings("forwarder-flags")
+        hardware = try node.optionalObject("hardware").map { node throws(JSONError) in try VirtualHardware(node) }
     }
 
     /// The JSON document of the file.
     package var encoded: [UInt8] {
         let tags = JSONObject(spec.tags.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) })
-        let record: JSONValue = [
+        var record = JSONObject(members: [
             "name": .string(spec.name), "kind": .string(kind.rawValue), "address": .string(address),
             "port": .integer(Int64(port)),
             "created": .integer(created.millisecondsSinceEpoch), "boot-delay": .integer(spec.bootDelay.milliseconds),
             "fault": .string(spec.fault.rawValue), "life": .integer(spec.life.milliseconds),
             "metadata-endpoint": .string(spec.metadataEndpoint), "forwarder": .string(forwarder),
             "forwarder-flags": .array(forwarderFlags.map { .string($0) }), "tags": .object(tags),
-        ]
-        return record.encoded(indent: 2)
+        ])
+        if let hardware { record["hardware"] = hardware.json }
+        return JSONValue.object(record).encoded(indent: 2)
     }
 }
 

@@ -14,6 +14,8 @@ final class ResourceManager: Sendable {
     let loop: EpollLoop
     let logger: Logger
     let throttle = Lock(Throttle())
+    /// The addresses of serial logs that were given out.
+    let signedLogs = Lock(SignedLogs())
     /// The origin of the time that the throttle counts in.
     let start = ContinuousClock.now
     private let calls: CallHandler
@@ -64,6 +66,7 @@ final class ResourceManager: Sendable {
         case (.resource(let id), "DELETE"): return try deletePart(id, exchange)
         case (.resource(let id), "GET"): return try read(id, exchange)
         case (.instanceView(let id), "GET"): return try readInstanceView(id)
+        case (.action(let id, "retrievebootdiagnosticsdata"), "POST"): return try retrieveBootDiagnostics(id, exchange)
         case (.list(let kind), "GET"): return try list(kind, route, exchange)
         case (.operation(let id, let style, let isResult), "GET"):
             return try readOperation(id, style, isResult: isResult, exchange)

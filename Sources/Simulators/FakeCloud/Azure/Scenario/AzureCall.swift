@@ -11,6 +11,7 @@ package enum AzureCall: String, CaseIterable, Sendable {
     case machineDelete = "vm-delete"
     case machineList = "vm-list"
     case instanceView = "vm-instance-view"
+    case bootDiagnostics = "vm-boot-diagnostics"
     case operationGet = "operation-get"
     case interfaceGet = "nic-get"
     case interfaceList = "nic-list"

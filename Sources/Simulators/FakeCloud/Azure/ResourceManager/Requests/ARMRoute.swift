@@ -85,6 +85,7 @@ struct ARMRoute: Equatable, Sendable {
         case (.resource(let id), "PATCH"): id.kind == .machine ? .machinePatch : .unknown
         case (.list(let kind), "GET"): .list(kind)
         case (.instanceView, "GET"): .instanceView
+        case (.action(_, "retrievebootdiagnosticsdata"), "POST"): .bootDiagnostics
         case (.operation, "GET"): .operationGet
         case (.skus, "GET"): .skus
         case (.machineSizes, "GET"): .machineSizes

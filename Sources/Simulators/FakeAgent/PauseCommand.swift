@@ -1,9 +1,10 @@
-internal import Configuration
+package import Configuration
 internal import LinuxIO
 
 /// The flags of `fake-pod-vm pause`: none.
-struct PauseOptions: Sendable {
-    static let command = Command(
+package struct PauseOptions: Sendable {
+    /// The command without flags.
+    package static let command = Command(
         "fake-pod-vm pause", summary: "do nothing until told to end, as the first process of a pod",
         details: """
             Replaces the program /pause of a sandbox container's image, which this machine does not have. Ends with \
@@ -13,16 +14,17 @@ struct PauseOptions: Sendable {
 }
 
 /// `fake-pod-vm pause`.
-enum PauseCommand {
+package enum PauseCommand {
     /// The name of the command.
-    static let word = "pause"
+    package static let word = "pause"
     /// The path of the program in images of sandbox containers.
     static let path = "/pause"
     /// The output that shows that its signal handling is set up.
     static let greeting = "this stand-in for /pause sleeps until it is told to end\n"
 
-    static func run() -> Int32 {
-        FakePodVMCommand.run(word) { loop in
+    /// Waits until it is told to end; returns the exit status.
+    package static func run() -> Int32 {
+        SimulatorLoop.run("fake-pod-vm \(word)") { loop in
             let signals = try Signals([Signals.terminate, Signals.interrupt, Signals.childEnded], on: loop)
             ProcessTree.becomeSubreaper()
             Program.Output.process.standard(greeting)

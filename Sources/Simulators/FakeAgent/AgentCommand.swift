@@ -1,10 +1,10 @@
-internal import Configuration
+package import Configuration
 internal import LinuxIO
 internal import TTRPC
 internal import Telemetry
 
 /// The flags of `fake-pod-vm agent`.
-struct AgentOptions: Sendable {
+package struct AgentOptions: Sendable {
     var socket = "/run/kata-containers/agent.sock"
     var sharedTree = GuestRunDirectory.guestPath
     var parent = 0
@@ -14,7 +14,8 @@ struct AgentOptions: Sendable {
     var life = Duration.zero
     var calls = 0
 
-    static let command = Command(
+    /// The command with these flags.
+    package static let command = Command(
         "fake-pod-vm agent", summary: "stand in for kata-agent: serve its protocol and run real processes",
         details: """
             Containers are not isolated: they are processes of this machine and this user, and can use its files, \
@@ -58,9 +59,10 @@ struct AgentOptions: Sendable {
 }
 
 /// `fake-pod-vm agent`.
-enum AgentCommand {
-    static func run(_ options: AgentOptions) -> Int32 {
-        FakePodVMCommand.run("agent") { loop in try await serve(options, on: loop) }
+package enum AgentCommand {
+    /// Serves until it is told to end; returns the exit status.
+    package static func run(_ options: AgentOptions) -> Int32 {
+        SimulatorLoop.run("fake-pod-vm agent") { loop in try await serve(options, on: loop) }
     }
 
     private static func serve(_ options: AgentOptions, on loop: EpollLoop) async throws {

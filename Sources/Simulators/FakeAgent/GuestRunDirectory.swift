@@ -2,9 +2,9 @@ internal import LinuxIO
 internal import TTRPC
 
 /// The directory on this machine that stands for the guest's `/run/kata-containers`, the prefix of the shim's paths.
-struct GuestRunDirectory: Sendable {
+package struct GuestRunDirectory: Sendable {
     /// The path in the shim.
-    static let guestPath = "/run/kata-containers"
+    package static let guestPath = "/run/kata-containers"
 
     /// The path on this machine; absolute, so that a thread with another root finds the same directory.
     let directory: String

@@ -1,0 +1,4 @@
+internal import FakeAgent
+internal import LinuxIO
+
+Process.run(FakeAgentCommand.main(arguments:environment:))

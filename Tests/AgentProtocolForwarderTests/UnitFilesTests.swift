@@ -83,6 +83,8 @@ struct UnitFilesTests {
         #expect(Self.values(of: "FailureAction", in: provision) == ["poweroff-force"])
         let followers = [
             "\(Self.directory)/agent-protocol-forwarder.service", "\(Self.components)/kata-agent.service",
+            "\(Self.components)/attestation-agent.service", "\(Self.components)/confidential-data-hub.service",
+            "\(Self.components)/api-server-rest.service",
         ]
         for path in followers {
             let text = try Self.read(path)
@@ -94,6 +96,20 @@ struct UnitFilesTests {
             let text = try Self.read(path)
             #expect(!text.contains("=-"), "\(path) ignores a failure or a missing file")
         }
+    }
+
+    @Test("of the guest's components start in upstream's order: attestation, secrets, then the agent and the pod's service")
+    func componentOrder() throws {
+        let order = ["attestation-agent", "confidential-data-hub", "kata-agent"]
+        for (first, next) in Array(zip(order, order.dropFirst())) + [(order[1], "api-server-rest")] {
+            let text = try Self.read("\(Self.components)/\(next).service")
+            #expect(Self.values(of: "After", in: text).contains { $0.contains("\(first).service") }, "\(next)")
+        }
+        let rest = try Self.read("\(Self.components)/api-server-rest.service")
+        #expect(Self.values(of: "NetworkNamespacePath", in: rest) == ["/run/netns/podns"])
+        #expect(Self.values(of: "ExecStart", in: rest).allSatisfy { $0.hasSuffix("--features=resource") })
+        let attestation = try Self.read("\(Self.components)/attestation-agent.service")
+        #expect(!attestation.contains("--initdata"), "only the provisioning extends PCR 8")
     }
 
     @Test(

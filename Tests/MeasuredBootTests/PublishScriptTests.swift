@@ -36,7 +36,7 @@ struct PublishScriptTests {
             let az = """
                 #!/bin/sh
                 echo "$*" >>'\(directory.path)/calls'
-                case "$*" in *\(failing)*) exit 3 ;; esac
+                case "$*" in *'\(failing)'*) exit 3 ;; esac
                 """
             try Files.write(az.utf8, to: directory.path + "/bin/az", at: 0, mode: 0o755)
         }

@@ -98,7 +98,7 @@ struct UnitFilesTests {
         }
     }
 
-    @Test("of the guest's components start in upstream's order: attestation, secrets, then the agent and the pod's service")
+    @Test("of the guest's components start in upstream's order: attestation, secrets, then the agent")
     func componentOrder() throws {
         let order = ["attestation-agent", "confidential-data-hub", "kata-agent"]
         for (first, next) in Array(zip(order, order.dropFirst())) + [(order[1], "api-server-rest")] {

@@ -36,7 +36,7 @@ struct DHCPServer: Sendable {
         let bytes = [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: mask >> UInt32($0)) }
         return [
             (DHCPMessage.Option.mask, bytes), (DHCPMessage.Option.mtu, [5, 220]),
-            // For ever.
+            // Without end.
             (DHCPMessage.Option.leaseTime, [255, 255, 255, 255]), (DHCPMessage.Option.routes, routes),
         ]
     }

@@ -23,7 +23,7 @@ struct VirtualMachineBootTests {
                 let machines = try fixture.machines { $0.virtual.image = image }
                 try await fixture.powerOn("podvm-a", in: machines)
                 let listener = try #require(try machines.metadataListener(of: "podvm-a"))
-                try await alongside({ await VMImage.answer(listener, "HTTP/1.0 400 Bad Request\r\nContent-Length: 0\r\n\r\n") }) {
+                try await alongside({ await VMImage.answer(listener, VMImage.refusal) }) {
                     let limit = ContinuousClock.now.advanced(by: .seconds(800))
                     while ContinuousClock.now < limit {
                         if case .failed? = machines.status(of: "podvm-a") { break }
@@ -42,6 +42,8 @@ struct VirtualMachineBootTests {
 
 private enum VMImage {
     static let path: String? = Environment.all["VM_IMAGE"].flatMap { $0.hasPrefix("/") && Files.exists($0) ? $0 : nil }
+
+    static let refusal = "HTTP/1.0 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
 
     /// Gives each client the same answer.
     static func answer(_ listener: Listener, _ text: String) async {

@@ -23,8 +23,9 @@ enum ARMRetry {
         if let transportError = failure.transportError {
             outcome = .failure(transportError)
         } else if failure.error.kind == .malformed {
-            // A body that breaks off may arrive complete the next time; another unreadable body is not from ARM.
-            guard tries < 2 else { return nil }
+            // A body that breaks off may arrive complete the next time; another unreadable body is not from ARM. The
+            // failure of a read can end a pod's start, so that there are three tries.
+            guard tries < 3 else { return nil }
             outcome = .failure(HTTPError(.unknown, .brokenAnswer, failure.error.message))
         } else if let response = failure.response {
             let status = isConflict(failure.error) ? 503 : response.status

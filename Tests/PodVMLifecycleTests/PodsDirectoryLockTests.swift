@@ -62,7 +62,13 @@ struct PodsDirectoryLockTests {
             let stop = Event()
             let isRunning = Event()
             let wait = { @Sendable in
-                try await PodsDirectoryLock.wait(for: path, on: loop, until: { await stop.wait() }) {
+                try await PodsDirectoryLock.wait(
+                    for: path, on: loop,
+                    until: {
+                        await stop.wait()
+                        try Task.checkCancellation()
+                    }
+                ) {
                     isRunning.set()
                     try await loop.sleep(for: .seconds(3600))
                 }

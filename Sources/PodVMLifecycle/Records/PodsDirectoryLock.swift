@@ -61,7 +61,7 @@ public final class PodsDirectoryLock: Sendable {
     }
 
     /// Waits as ``wait(for:on:)`` does, while `body` runs. Nil when `stop` has returned, also if it returned at the moment at
-    /// which this process got the lock.
+    /// which this process got the lock. `stop` has to throw when it is cancelled.
     public static func wait(
         for path: String, on loop: EpollLoop, until stop: @escaping @Sendable () async throws -> Void,
         running body: @escaping @Sendable () async throws -> Void

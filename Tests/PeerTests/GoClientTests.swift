@@ -81,6 +81,21 @@ struct GoClientTests {
         }
     }
 
+    @Test("a refused call is answered between the frames of containerd's server, which never gets it")
+    func refused() async throws {
+        let peer = try GoPeer()
+        try await onLoop { loop in
+            let filter: GuestTunnel.FilterFactory = {
+                AgentCallRewriter(podNamespace: "/run/netns/podns", permitting: .strict)
+            }
+            try await PeerTunnel.with(on: loop, filter: filter) { tunnel in
+                try await peer.withAgent(at: tunnel.agent, on: loop) { _ in
+                    try await peer.check("refused", tunnel.socket, on: loop)
+                }
+            }
+        }
+    }
+
     @Test("calls with hidden requests for a network reach containerd's server when no forwarder refuses them")
     func hiddenWithoutForwarder() async throws {
         let peer = try GoPeer()

@@ -266,3 +266,41 @@ func (s *suite) unknown() error {
 	s.lives("both")
 	return nil
 }
+
+// refused runs against a forwarder that permits only a shim's calls: its answers come between the agent's frames.
+func (s *suite) refused() error {
+	whole := pattern(3 << 20)
+	var workers sync.WaitGroup
+	failures := make(chan error, 100)
+	workers.Add(1)
+	go func() {
+		defer workers.Done()
+		for i := 0; i < 12; i++ {
+			var answer readStreamResponse
+			err := s.call(s.client, agentService, "ReadStdout", &processRequest{Number: uint32(len(whole) - i)}, &answer)
+			if err == nil && !bytes.Equal(answer.Data, whole[:len(whole)-i]) {
+				err = fmt.Errorf("%d bytes read, not %d as they should be", len(answer.Data), len(whole)-i)
+			}
+			if err != nil {
+				failures <- err
+			}
+		}
+	}()
+	for i := 0; i < 60; i++ {
+		err := s.call(s.client, agentService, "SetPolicy", &empty{}, &empty{})
+		if status.Code(err) != codes.PermissionDenied || !strings.Contains(err.Error(), "grpc.AgentService/SetPolicy") {
+			failures <- fmt.Errorf("SetPolicy answered: %v", err)
+		}
+		if err := s.check(s.client); err != nil {
+			failures <- err
+		}
+	}
+	workers.Wait()
+	close(failures)
+	for err := range failures {
+		return err
+	}
+	s.expect(true, "a refused call is PERMISSION_DENIED and names the call, and the agent's big answers are whole", "")
+	s.lives("refused calls")
+	return nil
+}

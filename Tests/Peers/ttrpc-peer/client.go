@@ -49,6 +49,7 @@ var checks = map[string]func(*suite) error{
 	"statuses":          (*suite).statuses,
 	"interleaved":       (*suite).interleaved,
 	"unknown":           (*suite).unknown,
+	"refused":           (*suite).refused,
 	"frames":            (*suite).frames,
 	"stream-ids":        (*suite).streamIDs,
 	"drip":              (*suite).drip,

@@ -122,6 +122,20 @@ struct VirtualMachineTests {
         }
     }
 
+    @Test("are limited in number, also when many are requested at once")
+    func crowd() async throws {
+        try await Self.run { fixture, _ in
+            let machines = try Self.machines(fixture)
+            let made = await withTaskGroup(of: Bool.self) { group in
+                for name in ["podvm-a", "podvm-b", "podvm-c", "podvm-d", "podvm-e"] {
+                    group.addTask { (try? await fixture.powerOn(name, in: machines)) != nil }
+                }
+                return await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
+            }
+            #expect(made == 2)
+        }
+    }
+
     @Test("are limited in number")
     func limit() async throws {
         try await Self.run { fixture, _ in

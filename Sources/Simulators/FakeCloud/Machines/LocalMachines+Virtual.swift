@@ -4,16 +4,20 @@ internal import Telemetry
 
 extension LocalMachines {
     /// The hardware of a new machine; nil if machines are processes.
-    func hardware(at address: String) async throws -> VirtualHardware? {
+    func hardware(of name: String, at address: String) async throws -> VirtualHardware? {
         let virtual = options.virtual
         guard !virtual.image.isEmpty, case .bridge(let bridge) = connection else { return nil }
-        let running = try names().filter { name in
-            let directory = directoryOf(name)
-            return directory.machine?.hardware != nil && MachinePower(of: directory).isOn
-        }
-        guard running.count < virtual.limit else {
-            throw MachineError(
-                "create a virtual machine", "\(running.count) run already: delete some, or raise -vm-limit")
+        try state.withLock { state throws in
+            let running = try names().filter { name in
+                let directory = directoryOf(name)
+                return directory.machine?.hardware != nil && MachinePower(of: directory).isOn
+            }
+            let count = state.starting.subtracting([name]).union(running).count
+            guard count < virtual.limit else {
+                throw MachineError(
+                    "create a virtual machine", "\(count) run already: delete some, or raise -vm-limit")
+            }
+            state.starting.insert(name)
         }
         var hardware = VirtualHardware(virtual, isAccelerated: try await isAccelerated())
         hardware.network = "\(address)/\(bridge.subnet.length)"

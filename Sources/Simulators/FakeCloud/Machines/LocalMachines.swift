@@ -39,6 +39,8 @@ public final class LocalMachines: Sendable {
         var addresses: [String: String] = [:]
         /// Listeners of metadata services that are not served yet, by machine.
         var metadata: [String: Listener] = [:]
+        /// Virtual machines that are being powered on.
+        var starting: Set<String> = []
         /// Whether the kernel can run virtual machines; nil: not known yet.
         var isAccelerated: Bool?
     }
@@ -194,9 +196,10 @@ extension LocalMachines: MachineHost {
     package func powerOn(_ spec: MachineSpec, at address: String) async throws {
         try LocalMachines.check(spec.name, "power on")
         let directory = directoryOf(spec.name)
+        defer { state.withLock { _ = $0.starting.remove(spec.name) } }
         do {
             if directory.machine == nil {
-                let hardware = try await hardware(at: address)
+                let hardware = try await hardware(of: spec.name, at: address)
                 try write(spec, at: address, hardware)
                 state.withLock { $0.addresses[spec.name] = address }
             } else if Files.exists(directory.processNumber) {

@@ -50,7 +50,7 @@ struct ControllerConfiguration: Sendable {
         Setting(
             "cluster-id", environment: "CLUSTER_ID", \.clusterID, .string("ID"),
             """
-            The identity in the tags of this cluster's VMs. It must be that of the adaptors, and no other cluster in the \
+            The identity in the tags of this cluster's VMs. The adaptors have the same one, and no other cluster in the \
             resource group may have it. Without it, the UID of the namespace kube-system.
             """),
         Setting(

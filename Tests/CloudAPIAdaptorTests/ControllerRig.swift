@@ -17,6 +17,20 @@ struct ControllerRig: Sendable {
     /// The provider of an adaptor, which creates the VMs.
     let provider: AzureProvider
     private let port: UInt16
+    /// All controllers that were started.
+    private let children = Lock<[ChildProcess]>([])
+
+    private init(
+        _ directory: TemporaryDirectory, _ loop: EpollLoop, _ api: FakeKubernetes, _ azure: FakeAzure,
+        _ provider: AzureProvider, port: UInt16
+    ) {
+        self.directory = directory
+        self.loop = loop
+        self.api = api
+        self.azure = azure
+        self.provider = provider
+        self.port = port
+    }
 
     static let executable = RunningDaemon.executable
     static let node = "node-1"
@@ -60,9 +74,10 @@ struct ControllerRig: Sendable {
                 { do { try await azure.run() } catch is CancellationError {} },
                 { do { try await client.run() } catch is CancellationError {} },
             ]) {
-                try await body(
-                    ControllerRig(
-                        directory: directory, loop: loop, api: api, azure: azure, provider: provider, port: port))
+                let rig = ControllerRig(directory, loop, api, azure, provider, port: port)
+                // A test that has failed leaves its controllers running.
+                defer { for child in rig.children.withLock({ $0 }) { child.signal(Signals.kill) } }
+                try await body(rig)
             }
         }
     }
@@ -135,7 +150,10 @@ struct ControllerRig: Sendable {
         ].merging(azure.account.environment.map { ($0.name, $0.value) }) { $1 }
         options.error = .pipe
         options.workingDirectory = directory.path
-        return RunningController(process: try ChildProcess.start(options, on: loop), loop: loop)
+        options.output = .null
+        let process = try ChildProcess.start(options, on: loop)
+        children.withLock { $0.append(process) }
+        return RunningController(process: process, loop: loop)
     }
 
     /// What the controller's webhook answers to the file `request`, when openssl calls it by `name` and trusts `webhook-ca.crt`.

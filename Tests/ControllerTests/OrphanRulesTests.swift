@@ -81,7 +81,7 @@ struct OrphanRulesTests {
         #expect(found.map(\.obstacle) == [nil])
     }
 
-    @Test("a PeerPod of another cloud, or without the finalizer, is nothing of ours")
+    @Test("a PeerPod of another cloud, or without the finalizer, is not handled")
     func otherPeerPods() {
         let peerPods = [Example.peerPod(cloudProvider: "aws"), Example.peerPod(finalizers: ["x/y"])]
         #expect(orphans(in: Example.snapshot(pods: [Example.controller], peerPods: peerPods)).isEmpty)

@@ -85,7 +85,7 @@ struct LeaseCandidateTests {
             var (leader, other) = (LeaseCandidate(identity: "a"), LeaseCandidate(identity: "b"))
             leader.saw(nil, at: at(0))
             leader.wrote(record("a"), sent: at(0))
-            // The server stores the renewal after `delay`, and the other reads it then at the earliest.
+            // The server stores the renewal after `delay`, and the other reads it then or later.
             other.saw(record("a"), at: at(delay))
             for moment in stride(from: delay, through: 40, by: 0.25)
             where other.decision(at: at(moment), time: "t") != .wait {

@@ -203,7 +203,7 @@ refuses("another provider", [azure, 'provider="libvirt"'], "provider")
 refuses("no account", [], "providerConfigs.azure.AZURE_SUBSCRIPTION_ID is not set")
 refuses("an account without an image", [azure, 'providerConfigs.azure.AZURE_IMAGE_ID=""'], "AZURE_IMAGE_ID is not set")
 refuses("webhook and policy", [azure, "controller.webhook.enabled=true", "sizingPolicy.enabled=true"], "do the same", *MUTATING)
-refuses("a grace time that is none", [azure, 'controller.orphanGraceTime="soon"'], "orphanGraceTime")
+refuses("a grace time that is not a duration", [azure, 'controller.orphanGraceTime="soon"'], "orphanGraceTime")
 refuses("an older cluster", [azure, "sizingPolicy.enabled=true"], "MutatingAdmissionPolicy")
 
 for problem in problems: print(f"error: {problem}")

@@ -38,7 +38,7 @@ def evaluate(expression, data):
     plain = re.sub(r"JSONPatch\{op: (\"\w+\"),\s+path: (.+?), value: ", r'{"op": \1, "path": \2, "value": ', expression, flags=re.S)
     try: result = ENVIRONMENT.compile(plain).eval(data=data)
     except RuntimeError as error:
-        # A sum that is no 64-bit integer is an error in Kubernetes's CEL, too.
+        # A sum that does not fit into 64 bits is an error in Kubernetes's CEL, too.
         if "out of range" not in str(error): raise
         raise ValueError(f"{expression}: {error}") from error
     if result.type() in (Type.ERROR, Type.UNKNOWN): raise ValueError(f"{expression}: {result}")

@@ -62,7 +62,15 @@ struct ControllerStoryTests {
             try await rig.loop.sleep(for: .seconds(1))
             #expect(try await rig.vms() == [vm.rawValue])
             rig.api.remove("pods", "web", in: "default")
-            try await eventually(on: rig.loop, "the end of the PeerPod") { rig.api.objects("peerpods").isEmpty }
+            do {
+                try await eventually(on: rig.loop, "the end of the PeerPod", within: .seconds(30)) {
+                    rig.api.objects("peerpods").isEmpty
+                }
+            } catch {
+                controller.process.signal(Signals.kill)
+                try await controller.readLog()
+                Issue.record("\(rig.api.objects("peerpods")) \(controller.log.suffix(6000))")
+            }
             #expect(try await rig.vms().isEmpty, "the VM went before the finalizer")
             controller.process.signal(Signals.terminate)
             #expect(try await controller.process.wait() == .exited(0))

@@ -3,8 +3,8 @@
 
 usage: settings.py [--fix]
 
-The keys that the chart's schema permits in providerConfigs.azure must be the environment variables of "cloud-api-adaptor azure" and
-"cloud-api-adaptor gateway", without those that the chart itself sets, without secrets, and without the settings of the fake Azure,
+The keys that the chart's schema permits in providerConfigs.azure must be the environment variables of "cloud-api-adaptor azure",
+"cloud-api-adaptor gateway" and "cloud-api-adaptor controller", without those that the chart itself sets, without secrets, and without the settings of the fake Azure,
 which the schema permits by their prefix. --fix writes them into the schema.
 Metrics that alerts and dashboard name must be metrics of the sources, and each alert must have an entry in docs/runbook.md.
 """
@@ -15,7 +15,9 @@ CHART = f"{ROOT}/deploy/charts/peerpods"
 # Of these modules, both programs have the settings.
 MODULES = ["CloudAPIAdaptor", "AzureProvider", "PodConnection", "Gateway", "FakeAzureLauncher", "AzureBackend", "Kubernetes", "PodVMLifecycle"]
 # The chart sets these itself, or they belong into a Secret.
-OTHERS = {"AZURE_CLIENT_SECRET", "NODE_NAME", "POD_UID", "POD_NAMESPACE", "CLOUD_PROVIDER", "GATEWAY", "FAKE_CLOUD"}
+OTHERS = {"AZURE_CLIENT_SECRET", "NODE_NAME", "POD_UID", "POD_NAMESPACE", "CLOUD_PROVIDER", "GATEWAY", "FAKE_CLOUD", "CONTROLLER_LEASE",
+          "CONTROLLER_LISTEN", "CONTROLLER_WEBHOOK", "CONTROLLER_WEBHOOK_LISTEN", "CONTROLLER_WEBHOOK_SERVICE", "CONTROLLER_WEBHOOK_SECRET",
+          "CONTROLLER_WEBHOOK_CONFIGURATION", "CONTROLLER_WEBHOOK_RUNTIME_CLASS", "CONTROLLER_WEBHOOK_EXTENDED_RESOURCE"}
 
 def read(path):
     with open(path, encoding="utf-8") as file: return file.read()

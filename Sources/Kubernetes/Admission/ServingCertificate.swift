@@ -61,8 +61,10 @@ package struct ServingCertificatePlan: Sendable {
     static let authority = (life: 3650 * day, renewal: 365 * day)
     /// How long an authority is in the bundle before it issues certificates.
     static let quietTime = 3600
-    /// The organization in the certificates.
+    /// The organization in the server's certificate.
     private static let organization = "cloud-api-adaptor"
+    /// The organization in an authority's certificate. With the same one, OpenSSL takes the server's certificate for a self-signed one.
+    private static let authorityOrganization = "cloud-api-adaptor webhook authority"
 
     /// The names of the webhook's Service.
     package let names: [String]
@@ -110,7 +112,7 @@ package struct ServingCertificatePlan: Sendable {
             let facts = try? CertificateFacts(pem: current.server.certificate)
         else { return try made() }
         if issuerFacts.remaining < authority.renewal {
-            let new = try CertificateAuthority.make(organization: Self.organization, seconds: authority.life)
+            let new = try CertificateAuthority.make(organization: Self.authorityOrganization, seconds: authority.life)
             return ServingCertificate(
                 // The former authority stays, because it has issued the certificate in use.
                 bundle: new.certificate + issuer, authorityKey: new.key, server: current.server)
@@ -125,7 +127,7 @@ package struct ServingCertificatePlan: Sendable {
     }
 
     private func made() throws(TLSError) -> ServingCertificate {
-        let new = try CertificateAuthority.make(organization: Self.organization, seconds: authority.life)
+        let new = try CertificateAuthority.make(organization: Self.authorityOrganization, seconds: authority.life)
         return ServingCertificate(
             bundle: new.certificate, authorityKey: new.key,
             server: try new.issue(names: names, organization: Self.organization, seconds: server.life))

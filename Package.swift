@@ -302,7 +302,7 @@ let package = Package(
             "FakePodVMTests",
             [
                 "Configuration", "FakeAgent", "FakePodVM", "KataProtocol", "LinuxIO", "NetworkRig", "PodNetwork",
-                "ShimRig", "TTRPC",
+                "ShimRig", "TTRPC", "Encoding",
                 "Telemetry", "fake-pod-vm", "TestSupport",
             ]),
         .target(
@@ -325,7 +325,7 @@ let package = Package(
             "PeerTests",
             [
                 "AgentProtocolForwarder", "AgentTunnel", "Doubles", "FakeKubernetes", "Gateway", "HTTPTransport",
-                "JSON",
+                "JSON", "Kubernetes",
                 "KataProtocol", "LinuxIO", "NetworkRig", "PodConnection", "PodNetwork", "PodVMBoot", "PodVMLifecycle",
                 "RemoteHypervisor", "TTRPC",
                 "Telemetry",
@@ -394,6 +394,7 @@ case "fuzz":
         fuzzer("BootDocumentFuzzer", of: "PodVMBoot"),
         fuzzer("KubernetesFuzzer", of: "JSON", "Kubernetes"),
         fuzzer("AdmissionFuzzer", of: "Encoding", "JSON", "Kubernetes"),
+        fuzzer("RegistryAuthorizationsFuzzer", of: "Encoding", "JSON", "Kubernetes", "PodVMLifecycle", "Telemetry"),
         fuzzer("CloudConfigFuzzer", of: "PodVMBoot"),
         fuzzer("InitdataFuzzer", of: "PodVMBoot"),
     ]

@@ -109,7 +109,7 @@ struct FakeClusterTests {
                 #expect(error.kind == .forbidden)
                 #expect(error.causes == ["NamespaceTerminating"])
             }
-            fake.cluster.changeFaults { $0.lacksPeerPods = true }
+            fake.cluster.set(APIScenario(missing: ["peerpods"]))
             #expect(await fake.kind { try await create("p", "default") } == .notFound)
         }
     }
@@ -187,7 +187,7 @@ struct FakeClusterTests {
     @Test("429 with Retry-After is waited for")
     func throttled() async throws {
         try await FakeCluster.run { fake in
-            fake.cluster.changeFaults { $0.throttled = 1 }
+            fake.cluster.set(APIScenario([.throttled(first: 1)]))
             let begun = ContinuousClock.now
             _ = try await fake.client.get(Self.node)
             #expect(begun.duration(to: .now) >= .seconds(1))
@@ -255,7 +255,7 @@ struct FakeClusterTests {
                 try await expect("deleted", 1)
                 fake.cluster.addNode("node-1")
                 try await expect("added", 1)
-                fake.cluster.changeFaults { $0.brokenWatches = 1 }
+                fake.cluster.set(APIScenario([APIFault(.cut, at: "watch", first: 1)]))
                 fake.cluster.compact()
                 try await expect("listed 1", 2)
                 try await patch("3")

@@ -155,19 +155,35 @@ struct PodDetailsReaderTests {
         }
     }
 
-    @Test("delay a pod by seconds at most when the API server throttles, and are required only if the operator says so")
-    func slow() async throws {
+    @Test(
+        "delay a pod by seconds at most when the API server throttles or does not answer",
+        arguments: [APIFault.throttled(retryAfter: 20), APIFault(.hang)])
+    func slow(fault: APIFault) async throws {
         try await DetailsRig.run { rig in
             rig.addPod()
-            rig.fake.cluster.changeFaults {
-                $0.throttled = 1000
-                $0.retryAfter = 20
-            }
+            rig.fake.cluster.set(APIScenario([fault]))
             let begun = ContinuousClock.now
             let details = try await rig.details()
             #expect(details.remarks.count == 1)
             #expect(begun.duration(to: .now) < .seconds(4))
         }
+    }
+
+    @Test("delay a pod by seconds at most when its pull secrets get no answer; the pod starts without them")
+    func slowSecrets() async throws {
+        try await DetailsRig.run { rig in
+            rig.addPod([("imagePullSecrets", [["name": "one"], ["name": "two"]])])
+            rig.fake.cluster.set(APIScenario([APIFault(.hang, at: "get", "secrets")]))
+            let begun = ContinuousClock.now
+            let details = try await rig.details()
+            #expect(details.registryCredentials == nil && details.remarks.count == 2, "\(details.remarks)")
+            #expect(details.resources.vcpus == 3)
+            #expect(begun.duration(to: .now) < .seconds(6))
+        }
+    }
+
+    @Test("are required only if the operator says so")
+    func required() async throws {
         try await DetailsRig.run(rights: [], { $0.use = .require }) { rig in
             rig.addPod()
             let refusal = await rig.refusal()

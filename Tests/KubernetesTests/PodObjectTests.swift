@@ -143,22 +143,36 @@ struct PodObjectTests {
         }
     }
 
+    @Test("a pod that is deleted before its VM is asked for gets its PeerPod and events; the PeerPod goes with the VM")
+    func deletedBeforeStart() async throws {
+        try await ObserverRig.run { rig in
+            // CreateVM has read the pod.
+            rig.observer.observe(.detailMissing("none"), of: rig.pod)
+            _ = try await rig.events(1)
+            rig.fake.cluster.remove("pods", "web", in: "default")
+            await rig.observer.willCreateInstance(of: rig.pod)
+            #expect(rig.peerPods.first?["metadata"]?["deletionTimestamp"] != nil, "its owner does not exist")
+            #expect(rig.peerPods.first?["metadata"]?["finalizers"] == ["peer.pod/finalizer"])
+            rig.observer.observe(.deleted, of: rig.pod)
+            _ = try await rig.events(2)
+            rig.observer.didDeleteInstance(of: rig.pod)
+            try await eventually(on: rig.fake.loop, "the end of the PeerPod") { rig.peerPods.isEmpty }
+            #expect(rig.features.missing.isEmpty)
+        }
+    }
+
     @Test("without the CRD, the pod or a server's answer the start goes on, and the reason is named")
     func withoutPeerPods() async throws {
         try await ObserverRig.run { rig in
-            rig.fake.cluster.changeFaults { $0.lacksPeerPods = true }
+            rig.fake.cluster.set(APIScenario(missing: ["peerpods"]))
             await rig.observer.willCreateInstance(of: rig.pod)
             #expect(rig.features.missing.contains { $0.contains("404 page not found") })
-            rig.fake.cluster.changeFaults {
-                $0.lacksPeerPods = false
-                $0.throttled = 1000
-                $0.retryAfter = 20
-            }
+            rig.fake.cluster.set(APIScenario([.throttled(retryAfter: 20)]))
             let begun = ContinuousClock.now
             await rig.observer.willCreateInstance(of: rig.pod)
             #expect(begun.duration(to: .now) < .seconds(4))
             #expect(rig.peerPods.isEmpty)
-            rig.fake.cluster.changeFaults { $0.throttled = 0 }
+            rig.fake.cluster.set(APIScenario())
             await rig.observer.willCreateInstance(of: rig.pod)
             #expect(rig.features.missing.isEmpty)
         }

@@ -22,6 +22,7 @@ extension FakeKubernetes {
         try rules.check(object, in: route.namespace)
         object = try rules.pruned(object, isStrict: request.query("fieldValidation") == "Strict")
         if route.resource.hasStatus, route.resource.isCustom { object["status"] = nil }
+        if route.resource.plural == "pods" { object["status"] = ["phase": "Pending"] }
         let stored = allocated(route.resource.stored(object))
         if request.query("dryRun") == "All" { return .api(.object(route.resource.shown(stored)), status: 201) }
         let key = ObjectKey(route.resource, route.namespace, name)
@@ -45,6 +46,7 @@ extension FakeKubernetes {
             guard let old = store.objects[key] else { throw .notFound(route.resource, name) }
             let before = route.resource.shown(old)
             var after = try changed(before, by: request, route)
+            if request.method == "PUT" { try Self.checkNames(after, route) }
             try Self.checkVersion(after, before, route)
             after = Self.limited(after, before, route)
             let rules = ObjectRules(resource: route.resource, name: name)
@@ -82,6 +84,22 @@ extension FakeKubernetes {
         }
         guard let object = result.objectValue else { throw .badRequest("the patch does not give an object") }
         return object
+    }
+
+    /// An update names the object that it replaces, and for most kinds also its version.
+    private static func checkNames(_ new: JSONObject, _ route: APIRoute) throws(APIStatus) {
+        let name = new.text(at: "metadata.name"), namespace = new.text(at: "metadata.namespace")
+        guard name == route.name else {
+            throw .badRequest(
+                "the name of the object (\(name)) does not match the name on the URL (\(route.name ?? ""))")
+        }
+        guard namespace.isEmpty || namespace == route.namespace else {
+            throw .badRequest("the namespace of the provided object does not match the namespace sent on the request")
+        }
+        guard !route.resource.needsVersion || !new.text(at: "metadata.resourceVersion").isEmpty else {
+            throw .invalid(
+                route.resource, name, "metadata.resourceVersion", "Invalid value: 0: must be specified for an update")
+        }
     }
 
     /// A stale `resourceVersion` is a conflict; none means that the change is unconditional.

@@ -3,7 +3,9 @@ internal import JSON
 internal import LinuxIO
 
 extension FakeKubernetes {
-    func watch(_ request: HTTPRequest, _ route: APIRoute) throws(APIStatus) -> HTTPResponse {
+    func watch(
+        _ request: HTTPRequest, _ route: APIRoute, _ faults: [APIFault]
+    ) throws(APIStatus) -> HTTPResponse {
         var fields = request.query("fieldSelector")
         if let name = route.name { fields = "metadata.name=\(name)" }
         let watch = ObjectWatch(
@@ -12,8 +14,8 @@ extension FakeKubernetes {
         let text = request.query("resourceVersion") ?? ""
         guard text.isEmpty || Int64(text) != nil else { throw .badRequest("invalid resource version: \(text)") }
         let from = Int64(text) ?? 0
-        let bookmarks = ["1", "true"].contains(request.query("allowWatchBookmarks") ?? "")
-        let id = begin(watch, from: from, marksEnd: request.query("sendInitialEvents") == "true")
+        let bookmarks = request.isTrue("allowWatchBookmarks")
+        let id = begin(watch, from: from, marksEnd: request.isTrue("sendInitialEvents"), faults)
         if let id {
             let seconds = request.query("timeoutSeconds").flatMap { Int64($0) } ?? 1800
             watchers.start { await self.end(id, watch, after: .seconds(max(1, min(seconds, 3600))), bookmarks) }
@@ -24,9 +26,12 @@ extension FakeKubernetes {
     }
 
     /// Registers the watch, and writes what it has missed. Nil if the watch has ended already.
-    private func begin(_ watch: ObjectWatch, from version: Int64, marksEnd: Bool) -> UInt64? {
-        state.withLock { state in
-            if version != 0, version < state.store.oldestVersion {
+    private func begin(
+        _ watch: ObjectWatch, from version: Int64, marksEnd: Bool, _ faults: [APIFault]
+    ) -> UInt64? {
+        let actions = faults.map(\.action)
+        return state.withLock { state in
+            if version != 0, version < state.store.oldestVersion || actions.contains(.expire) {
                 let status = APIStatus(410, "Expired", "too old resource version: \(version)")
                 watch.stream.write(ObjectWatch.line("ERROR", status.json))
                 watch.stream.finish()
@@ -43,8 +48,10 @@ extension FakeKubernetes {
                     if let line = watch.line(change) { watch.stream.write(line) }
                 }
             }
-            if state.faults.brokenWatches > 0 {
-                state.faults.brokenWatches -= 1
+            for case .oversize(let bytes) in actions {
+                watch.stream.write(Self.padded(ObjectWatch.line("MODIFIED", ["metadata": [:]]), bytes))
+            }
+            if actions.contains(.cut) {
                 watch.stream.write(Array(#"{"type":"MODIFIED","object":{"metadata":{"na"#.utf8))
                 watch.stream.finish()
                 return nil

@@ -8,25 +8,17 @@ internal import Telemetry
 /// Nothing schedules pods and nothing runs them. Only the garbage collector of owners, and the copy of a node's extended
 /// resources to its allocatable ones, act by themselves.
 package final class FakeKubernetes: Sendable {
-    /// What a test or an operator changes while the server runs.
-    package struct Faults: Sendable {
-        /// The next requests that get 429, and the seconds of their `Retry-After`.
-        package var throttled = 0
-        /// The seconds of `Retry-After` in a 429.
-        package var retryAfter = 1
-        /// The next watches that end in the middle of a line.
-        package var brokenWatches = 0
-        /// Whether the CustomResourceDefinition of PeerPods is missing.
-        package var lacksPeerPods = false
-
-        /// No faults.
-        package init() {}
-    }
+    /// The user with all rights.
+    static let administrator = "admin"
+    /// The user of a request without a token.
+    static let anonymous = "system:anonymous"
 
     struct State: ~Copyable {
         var store = ObjectStore()
         var rules: AccessRules
-        var faults = Faults()
+        var faults = FaultDraw(APIScenario())
+        /// The scenario as it was sent to the control endpoint.
+        var scenarioText: [UInt8] = []
         var watches: [UInt64: ObjectWatch] = [:]
         var nextWatch: UInt64 = 0
         var log: [String] = []
@@ -39,8 +31,8 @@ package final class FakeKubernetes: Sendable {
     /// A server with the namespaces of a new cluster. All rights belong to the user of `adminToken`.
     package init(adminToken: String, on loop: EpollLoop) {
         var rules = AccessRules()
-        rules.tokens[adminToken] = "admin"
-        rules.rights["admin"] = [.init("*", "*")]
+        rules.tokens[adminToken] = Self.administrator
+        rules.rights[Self.administrator] = [.init("*", "*")]
         state = Lock(State(rules: rules))
         self.loop = loop
         for name in ["default", "kube-system", "kube-public"] {
@@ -52,15 +44,27 @@ package final class FakeKubernetes: Sendable {
     package func run() async { await watchers.run() }
 
     /// Changes who may do what.
-    package func changeRules(_ body: (inout AccessRules) -> Void) { state.withLock { body(&$0.rules) } }
+    package func changeRules<Result>(_ body: (inout AccessRules) -> Result) -> Result {
+        state.withLock { body(&$0.rules) }
+    }
 
-    /// Changes the faults.
-    package func changeFaults(_ body: (inout Faults) -> Void) { state.withLock { body(&$0.faults) } }
+    /// Replaces the faults.
+    package func set(_ scenario: APIScenario, text: [UInt8] = []) {
+        state.withLock { state in
+            state.faults = FaultDraw(scenario)
+            state.scenarioText = text
+        }
+    }
 
     /// Forgets old changes, and ends every watch: later watches from an earlier version get 410.
     package func compact() {
+        state.withLock { $0.store.compact() }
+        endWatches()
+    }
+
+    /// Ends every watch.
+    package func endWatches() {
         let watches = state.withLock { state in
-            state.store.compact()
             defer { state.watches = [:] }
             return state.watches
         }

@@ -25,7 +25,7 @@ package struct AccessRules: Sendable {
 
     /// The user of a request: 401 for a token that is not valid, and `system:anonymous` without a token.
     func user(of request: HTTPRequest) throws(APIStatus) -> String {
-        guard let header = request.headers["Authorization"] else { return "system:anonymous" }
+        guard let header = request.headers["Authorization"] else { return FakeKubernetes.anonymous }
         guard header.hasPrefix("Bearer "), let user = tokens[String(header.dropFirst(7))] else {
             throw APIStatus(401, "Unauthorized", "Unauthorized")
         }
@@ -38,7 +38,7 @@ package struct AccessRules: Sendable {
     }
 
     func check(_ user: String, _ verb: String, _ route: APIRoute) throws(APIStatus) {
-        let resource = route.resource.plural + (route.subresource.map { "/\($0)" } ?? "")
+        let resource = route.resourceName
         if allows(user, verb, resource) { return }
         let place = route.namespace.map { "in the namespace \"\($0)\"" } ?? "at the cluster scope"
         var status = APIStatus(

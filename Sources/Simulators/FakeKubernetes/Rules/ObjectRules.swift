@@ -1,3 +1,4 @@
+internal import Encoding
 internal import JSON
 
 /// What a real API server refuses in objects, as far as it concerns the kinds here.
@@ -11,8 +12,11 @@ struct ObjectRules {
         switch (resource.group, resource.plural) {
         case ("", "nodes"): try checkResources(object)
         case ("", "events"): try checkCoreEvent(object, in: namespace)
-        case ("coordination.k8s.io", "leases"): try checkLease(object)
         case ("events.k8s.io", "events"): try checkEvent(object, replacing: old, in: namespace)
+        case ("", "secrets"): try checkSecret(object, replacing: old)
+        case ("", "configmaps"): try checkTexts(object, "data")
+        case ("coordination.k8s.io", "leases"): try checkLease(object)
+        case ("admissionregistration.k8s.io", _): try checkWebhooks(object)
         default: break
         }
     }
@@ -108,23 +112,71 @@ struct ObjectRules {
         }
     }
 
-    private func checkLease(_ lease: JSONObject) throws(APIStatus) {
-        guard let spec = lease["spec"]?.objectValue else { return }
-        if let seconds = spec["leaseDurationSeconds"]?.integerValue, seconds <= 0 {
-            throw fail("spec.leaseDurationSeconds", "must be greater than 0")
-        }
-        if let transitions = spec["leaseTransitions"]?.integerValue, transitions < 0 {
-            throw fail("spec.leaseTransitions", "must be greater than or equal to 0")
-        }
-        for key in ["acquireTime", "renewTime"] {
-            guard let time = spec[key]?.stringValue, !Self.hasSixDecimals(time) else { continue }
-            throw .badRequest("Lease in version \"v1\" cannot be handled: parsing time \"\(time)\" as six decimals")
+    private func checkTexts(_ object: JSONObject, _ member: String) throws(APIStatus) {
+        for (key, value) in object[member]?.objectValue?.entries ?? [] where value.stringValue == nil {
+            throw .badRequest(
+                "\(resource.kind) in version \"v1\" cannot be handled as a \(resource.kind): \(member).\(key) is not a "
+                    + "string")
         }
     }
 
+    private func checkSecret(_ secret: JSONObject, replacing old: JSONObject?) throws(APIStatus) {
+        try checkTexts(secret, "data")
+        for (key, value) in secret["data"]?.objectValue?.entries ?? [] {
+            guard Base64.decode((value.stringValue ?? "").utf8) != nil else {
+                throw .badRequest(
+                    "Secret in version \"v1\" cannot be handled as a Secret: data.\(key): illegal base64 data")
+            }
+        }
+        let type = secret.text(at: "type")
+        if let old, old.text(at: "type") != (type.isEmpty ? "Opaque" : type) {
+            throw fail("type", "field is immutable")
+        }
+    }
+
+    private func checkLease(_ lease: JSONObject) throws(APIStatus) {
+        for key in ["acquireTime", "renewTime"] {
+            let time = lease.text(at: "spec.\(key)")
+            guard time.isEmpty || Self.hasSixDecimals(time) else {
+                throw .badRequest(
+                    "Lease in version \"v1\" cannot be handled as a Lease: parsing time \"\(time)\" as six decimals")
+            }
+        }
+        if let seconds = lease["spec"]?["leaseDurationSeconds"]?.integerValue, seconds <= 0 {
+            throw fail("spec.leaseDurationSeconds", "must be greater than 0")
+        }
+        if let transitions = lease["spec"]?["leaseTransitions"]?.integerValue, transitions < 0 {
+            throw fail("spec.leaseTransitions", "must be greater than or equal to 0")
+        }
+    }
+
+    private func checkWebhooks(_ configuration: JSONObject) throws(APIStatus) {
+        for (index, webhook) in (configuration["webhooks"]?.arrayValue ?? []).enumerated() {
+            let place = "webhooks[\(index)]"
+            guard (webhook["name"]?.stringValue ?? "").split(separator: ".").count >= 3 else {
+                throw fail("\(place).name", "should be a domain with at least three segments separated by dots")
+            }
+            guard ["None", "NoneOnDryRun"].contains(webhook["sideEffects"]?.stringValue ?? "") else {
+                throw fail("\(place).sideEffects", "must be one of None, NoneOnDryRun")
+            }
+            guard webhook["admissionReviewVersions"]?.arrayValue?.contains("v1") == true else {
+                throw fail("\(place).admissionReviewVersions", "must include at least one of v1, v1beta1")
+            }
+            let client = webhook["clientConfig"]
+            guard (client?["url"] == nil) != (client?["service"] == nil) else {
+                throw fail("\(place).clientConfig", "exactly one of url or service is required")
+            }
+            if let bundle = client?["caBundle"]?.stringValue, Base64.decode(bundle.utf8) == nil {
+                throw .badRequest("\(place).clientConfig.caBundle: illegal base64 data")
+            }
+        }
+    }
+
+    /// Whether a time is what Go's `MicroTime` reads: RFC 3339 with six decimals.
     private static func hasSixDecimals(_ time: String) -> Bool {
-        guard let dot = time.lastIndex(of: "."), time.hasSuffix("Z"), time.contains("T") else { return false }
-        let decimals = time[time.index(after: dot)...].dropLast()
-        return decimals.count == 6 && decimals.allSatisfy(\.isNumber)
+        guard let dot = time.lastIndex(of: "."), time.contains("T") else { return false }
+        let decimals = time[time.index(after: dot)...].prefix(while: \.isNumber)
+        let zone = time[decimals.endIndex...]
+        return decimals.utf8.count == 6 && (zone == "Z" || zone.count == 6 && "+-".contains(zone.first ?? " "))
     }
 }

@@ -40,7 +40,12 @@ struct ObjectStore {
         object.metadata["uid"] = .string(uid())
         object.metadata["creationTimestamp"] = .string(now)
         object.metadata["deletionTimestamp"] = nil
-        return write(object, at: key, "ADDED")
+        let made = write(object, at: key, "ADDED")
+        // The garbage collector: an object none of whose owners exists is deleted.
+        let owners = (made.metadata["ownerReferences"]?.arrayValue ?? []).compactMap { $0["uid"]?.stringValue }
+        let uids = owners.isEmpty ? [] : objects.values.map { $0.text(at: "metadata.uid") }
+        if !owners.isEmpty, !owners.contains(where: uids.contains) { _ = delete(key, now: now) }
+        return made
     }
 
     /// Replaces an object. An object that is being deleted is removed with its last finalizer.

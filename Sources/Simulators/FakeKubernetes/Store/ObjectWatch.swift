@@ -1,3 +1,4 @@
+internal import Encoding
 internal import HTTPTransport
 internal import JSON
 
@@ -61,6 +62,16 @@ extension APIResource {
         var stored = plural == "events" && !group.isEmpty ? EventForms.stored(object) : object
         stored["kind"] = nil
         stored["apiVersion"] = nil
+        if plural == "secrets" {
+            // Write-only: its texts become data.
+            var data = stored["data"]?.objectValue ?? JSONObject()
+            for (key, value) in stored["stringData"]?.objectValue?.entries ?? [] {
+                data[key] = .string(Base64.encode(Array((value.stringValue ?? "").utf8)))
+            }
+            if !data.keys.isEmpty { stored["data"] = .object(data) }
+            stored["stringData"] = nil
+            if stored["type"] == nil { stored["type"] = "Opaque" }
+        }
         return stored
     }
 }

@@ -10,6 +10,8 @@ struct APIResource: Hashable, Sendable {
     var hasStatus = false
     /// Whether a CustomResourceDefinition defines the kind.
     var isCustom = false
+    /// Whether an update (PUT) must name the version that it replaces.
+    var needsVersion = false
 
     /// The name with which rights and errors name the kind.
     var groupVersion: String { group.isEmpty ? version : "\(group)/\(version)" }
@@ -37,14 +39,20 @@ struct APIResource: Hashable, Sendable {
         .init(
             group: "events.k8s.io", version: "v1", plural: "events", kind: "Event", isNamespaced: true,
             shortNames: ["ev"]),
-        .init(group: "coordination.k8s.io", version: "v1", plural: "leases", kind: "Lease", isNamespaced: true),
         .init(
-            group: "node.k8s.io", version: "v1", plural: "runtimeclasses", kind: "RuntimeClass", isNamespaced: false),
+            group: "coordination.k8s.io", version: "v1", plural: "leases", kind: "Lease", isNamespaced: true,
+            needsVersion: true),
+        .init(
+            group: "node.k8s.io", version: "v1", plural: "runtimeclasses", kind: "RuntimeClass", isNamespaced: false,
+            needsVersion: true),
+        .init(
+            group: "admissionregistration.k8s.io", version: "v1", plural: "mutatingwebhookconfigurations",
+            kind: "MutatingWebhookConfiguration", isNamespaced: false, needsVersion: true),
         .init(
             group: "admissionregistration.k8s.io", version: "v1", plural: "mutatingwebhookconfigurations",
             kind: "MutatingWebhookConfiguration", isNamespaced: false),
         .init(
             group: "confidentialcontainers.org", version: "v1alpha1", plural: "peerpods", kind: "PeerPod",
-            isNamespaced: true, hasStatus: true, isCustom: true),
+            isNamespaced: true, hasStatus: true, isCustom: true, needsVersion: true),
     ]
 }

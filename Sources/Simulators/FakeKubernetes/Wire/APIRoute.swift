@@ -7,6 +7,9 @@ struct APIRoute {
     let name: String?
     let subresource: String?
 
+    /// The name of the resource in rights, such as `nodes/status`.
+    var resourceName: String { resource.plural + (subresource.map { "/\($0)" } ?? "") }
+
     /// Finds the kind of the path; nil if the server has no such path.
     init?(_ request: HTTPRequest, _ resources: [APIResource]) {
         var parts = request.segments[...]

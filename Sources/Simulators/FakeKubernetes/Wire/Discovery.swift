@@ -8,7 +8,10 @@ struct Discovery {
     func answer(_ segments: [String]) -> JSONValue? {
         switch segments {
         case ["version"]:
-            ["major": "1", "minor": "36", "gitVersion": "v1.36.0-fake", "platform": "linux/amd64"]
+            [
+                "major": "1", "minor": "36", "gitVersion": "v1.36.0-fake", "gitCommit": "", "gitTreeState": "clean",
+                "buildDate": "2026-05-01T00:00:00Z", "goVersion": "", "compiler": "", "platform": "linux/amd64",
+            ]
         case ["api"]: ["kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []]
         case ["apis"]:
             ["kind": "APIGroupList", "apiVersion": "v1", "groups": .array(groups.map(group))]

@@ -47,6 +47,7 @@ struct Daemon: Sendable {
         // Before the hypervisor socket is opened: a second adaptor must not begin to serve.
         guard let lock = try await lockPodsDirectory(signals, metrics, on: loop) else { return 0 }
         defer { withExtendedLifetime(lock) {} }
+        kubernetes.serve { lock.hasSuccessor }
         let cluster = try await kubernetes.identity(
             configured: cluster, recordedIn: configuration.podsDirectory)
         logger.info(

@@ -102,12 +102,15 @@ struct ClientTests {
         #expect(rig.clock.slept < .seconds(30))
     }
 
-    @Test("a JSON patch whose answer was lost is not repeated, a merge patch is")
+    @Test("a JSON patch whose answer was lost is repeated only if the caller permits it, a merge patch always")
     func lostAnswers() async throws {
         let lost = ScriptedAPIServer.Reply.fail(HTTPError(.unknown, .brokenAnswer, "api.test:6443 hung up"))
         let json = try ClientRig([lost, .json(200, [:])])
         let kind = await KubernetesError.Kind.of { try await json.client.jsonPatch(Self.node, [["op": "remove"]]) }
         #expect(kind == .unreachable)
+        let repeated = try ClientRig([lost, .json(200, [:])])
+        try await repeated.client.jsonPatch(Self.node, mayRepeat: true, [["op": "remove"]])
+        #expect(repeated.server.requests.count == 2)
         let merge = try ClientRig([lost, .json(200, [:])])
         try await merge.client.mergePatch(Self.node, [:])
         #expect(merge.server.requests.count == 2)

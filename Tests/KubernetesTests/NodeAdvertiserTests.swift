@@ -65,6 +65,119 @@ struct NodeAdvertiserTests {
         }
     }
 
+    @Test(
+        "the capacity is withdrawn also when the connection breaks before or after the withdrawal",
+        arguments: [true, false])
+    func brokenConnection(hasEffect: Bool) async throws {
+        try await FakeCluster.run { fake in
+            let advertiser = advertiser(fake, "u1")
+            try await alongside({ await advertiser.run() }) {
+                try await eventually(on: fake.loop, "the capacity") { capacity(fake) == "10" }
+                fake.cluster.set(APIScenario([APIFault(hasEffect ? .dropAfter : .dropBefore, at: "patch", first: 1)]))
+                try await advertiser.withdraw()
+                #expect(capacity(fake) == nil)
+                #expect(fake.cluster.requests.count { $0.contains("adaptor patch") } == 3)
+            }
+        }
+    }
+
+    /// Whether a standby waits, and how often the adaptor that serves has looked.
+    private final class StandbySign: Sendable {
+        private let state = Lock((waits: false, looks: 0))
+
+        var looks: Int { state.withLock { $0.looks } }
+        func set(_ waits: Bool) { state.withLock { $0 = (waits, 0) } }
+        func look() -> Bool {
+            state.withLock { state in
+                state.looks += 1
+                return state.waits
+            }
+        }
+    }
+
+    /// Runs an adaptor that serves, and its standby until it owns the node and has been seen; then `body`.
+    private func withStandby(
+        _ fake: FakeCluster,
+        _ body: @escaping @Sendable (_ old: NodeAdvertiser, _ standby: StandbySign) async throws -> Void
+    ) async throws {
+        let (old, new) = (advertiser(fake, "u1"), advertiser(fake, "u2"))
+        let standby = StandbySign()
+        try await alongside({ await old.run() }) {
+            old.serve { standby.look() }
+            try await eventually(on: fake.loop, "the first owner") { owner(fake) == "u1" }
+            standby.set(true)
+            try await alongside({ await new.run() }) {
+                try await eventually(on: fake.loop, "the second owner, seen as a standby") {
+                    owner(fake) == "u2" && standby.looks > 1
+                }
+            }
+            try await body(old, standby)
+        }
+    }
+
+    @Test("when a standby ends, the adaptor that serves takes the node back, and withdraws the capacity at its own end")
+    func standbyEnds() async throws {
+        try await FakeCluster.run { fake in
+            try await withStandby(fake) { old, standby in
+                #expect(owner(fake) == "u2", "while the standby waits")
+                standby.set(false)
+                try await eventually(on: fake.loop, "the first owner again") { owner(fake) == "u1" }
+                #expect(capacity(fake) == "10")
+                try await old.withdraw()
+                #expect(capacity(fake) == nil)
+            }
+        }
+    }
+
+    @Test("an adaptor that ends right after its standby withdraws the capacity; while the standby waits it does not")
+    func bothEnd() async throws {
+        for ends in [true, false] {
+            try await FakeCluster.run { fake in
+                try await withStandby(fake) { old, standby in
+                    if ends { standby.set(false) }
+                    try await old.withdraw()
+                    #expect(capacity(fake) == (ends ? nil : "10"))
+                }
+            }
+        }
+    }
+
+    @Test("an owner that was never seen as a standby, such as another kind of adaptor, keeps the node")
+    func otherKind() async throws {
+        try await FakeCluster.run { fake in
+            let (old, other) = (advertiser(fake, "u1"), advertiser(fake, "u2"))
+            let standby = StandbySign()
+            try await alongside({ await old.run() }) {
+                old.serve { standby.look() }
+                try await eventually(on: fake.loop, "the first owner") { owner(fake) == "u1" }
+                try await alongside({ await other.run() }) {
+                    try await eventually(on: fake.loop, "the second owner, and looks for a standby") {
+                        owner(fake) == "u2" && standby.looks > 2
+                    }
+                }
+                try await old.withdraw()
+                #expect(capacity(fake) == "10")
+            }
+        }
+    }
+
+    @Test("a standby that begins to serve takes the node from another standby that has ended")
+    func oneOfTwoStandbys() async throws {
+        try await FakeCluster.run { fake in
+            let (first, second) = (advertiser(fake, "u2"), advertiser(fake, "u3"))
+            try await alongside({ await first.run() }) {
+                try await eventually(on: fake.loop, "the first standby") { owner(fake) == "u2" }
+                try await alongside({ await second.run() }) {
+                    try await eventually(on: fake.loop, "the second standby") { owner(fake) == "u3" }
+                }
+                first.serve { false }
+                try await eventually(on: fake.loop, "the first standby as owner") { owner(fake) == "u2" }
+                try await first.withdraw()
+                #expect(capacity(fake) == nil)
+            }
+        }
+    }
+
     @Test("a capacity that was withdrawn is not advertised again, though the watch reports the change")
     func withdrawn() async throws {
         try await FakeCluster.run { fake in

@@ -40,7 +40,9 @@ struct KubernetesFuzzer {
     private static func examine(_ event: WatchEvent) {
         guard case .added(let object) = event else { return }
         if let node = try? ClusterNode(object) {
-            _ = NodeAdvertisement(owner: "u", limit: 10).step(for: node)
+            var advertisement = NodeAdvertisement(owner: "u", limit: 10)
+            advertisement.claimed()
+            _ = advertisement.step(for: node)
         }
         if let pod = try? ClusterPod(object) {
             for amount in pod.containers.flatMap({ $0.resources.requests.values }) {

@@ -90,14 +90,15 @@ package final class KubernetesClient: Sendable {
     }
 
     /// Carries out the operations one after the other; if one of them is not possible, none. The server answers 422 in
-    /// that case, whichever operation it was.
+    /// that case, whichever operation it was. With `mayRepeat` the patch is sent again after a lost answer: if it had its effect
+    /// the first time, the second answer is ``KubernetesError/Kind/invalid``.
     @discardableResult
     package func jsonPatch(
-        _ object: ObjectName, subresource: String? = nil, _ operations: [JSONValue]
+        _ object: ObjectName, subresource: String? = nil, mayRepeat: Bool = false, _ operations: [JSONValue]
     ) async throws(KubernetesError) -> JSONObject {
         var call = patchCall(object, subresource, .array(operations), "application/json-patch+json")
         // The second time, a `test` or a `remove` would fail because of the first.
-        call.isIdempotent = false
+        call.isIdempotent = mayRepeat
         return try await send(call)
     }
 

@@ -151,6 +151,9 @@ package struct ClusterConnection: Sendable {
         return identity
     }
 
+    /// Says that this adaptor serves the node from now on.
+    package func serve(standbyWaits: @escaping @Sendable () -> Bool) { advertiser?.serve(standbyWaits: standbyWaits) }
+
     /// Withdraws the node's resource, if this adaptor owns the Node.
     package func withdraw() async {
         guard let advertiser else { return }

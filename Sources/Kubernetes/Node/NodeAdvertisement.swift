@@ -1,7 +1,8 @@
 /// What this adaptor last did to its Node, and what it should do next: a value without a clock and without a server.
 ///
 /// The owner annotation decides between two adaptors of one node: the later one writes it, and the earlier one then
-/// leaves the Node alone.
+/// leaves the Node alone. If the later one was a standby of the earlier one, and ends before it, the earlier one takes the
+/// Node back.
 package struct NodeAdvertisement: Equatable, Sendable {
     /// The annotation that names the adaptor's pod, by its UID.
     package static let ownerAnnotation = "kata.peerpods.io/caa-owner"
@@ -36,6 +37,10 @@ package struct NodeAdvertisement: Equatable, Sendable {
     /// The number of pod VMs.
     package let limit: Int
     private var claim = Claim.none
+    /// The other adaptor that owned the Node when it was last seen; nil: there was none.
+    private var other: String?
+    /// Whether a standby of this adaptor has been seen since the other adaptor owns the Node.
+    private var sawStandby = false
 
     /// An adaptor that has not written its Node yet.
     package init(owner: String, limit: Int) {
@@ -44,25 +49,54 @@ package struct NodeAdvertisement: Equatable, Sendable {
     }
 
     /// The step for a Node as it is now; nil for a Node that does not exist.
-    package func step(for node: ClusterNode?) -> Step {
+    package mutating func step(for node: ClusterNode?) -> Step {
         if isWithdrawn { return .leave }
         guard let node else { return .wait }
         // The first claim takes the Node from an older adaptor.
         if claim == .none { return .advertise }
         switch node.metadata.annotations[Self.ownerAnnotation] {
-        case owner?: return node.capacity[Self.resource] == String(limit) ? .rest : .advertise
+        case owner?:
+            keep()
+            return node.capacity[Self.resource] == String(limit) ? .rest : .advertise
         // A kubelet has registered the Node as a new object, without annotations.
-        case nil: return .advertise
-        case _?: return .yield
+        case nil:
+            keep()
+            return .advertise
+        case let other?:
+            self.other = other
+            return .yield
         }
     }
+
+    /// The step of the adaptor that serves this node, when another adaptor owns the Node and a standby waits or does not.
+    ///
+    /// The other adaptor is this one's standby if a standby waits at the same time. An adaptor of another kind, which is
+    /// never a standby, keeps the Node.
+    package mutating func step(standbyWaits: Bool) -> Step {
+        guard claim == .made, other != nil else { return .rest }
+        if standbyWaits { sawStandby = true }
+        return sawStandby && !standbyWaits ? .advertise : .yield
+    }
+
+    /// The step of an adaptor that begins to serve this node: it was a standby, and others may have been, too.
+    package var stepWhenServing: Step { claim == .made && other != nil ? .advertise : .rest }
+
+    private mutating func keep() { (other, sawStandby) = (nil, false) }
 
     /// Whether the capacity must not be written again.
     package var isWithdrawn: Bool { claim == .withdrawn }
 
     /// Records that the Node was written.
-    package mutating func claimed() { if claim == .none { claim = .made } }
+    package mutating func claimed() {
+        if claim == .none { claim = .made }
+        keep()
+    }
 
     /// Records that the capacity is withdrawn permanently.
     package mutating func withdrawn() { claim = .withdrawn }
+
+    /// The owner for whom the capacity is withdrawn: this adaptor, or its standby that has ended before it.
+    package func ownerToWithdraw(standbyWaits: Bool) -> String {
+        sawStandby && !standbyWaits ? other ?? owner : owner
+    }
 }

@@ -6,10 +6,14 @@ package import Telemetry
 /// Advertises to the scheduler how many pod VMs this node may have, and keeps that true.
 ///
 /// Annotation and capacity go in one merge patch of `nodes/status`. The Node is watched: a kubelet that registers it as a
-/// new object removes both. At an orderly end the capacity is withdrawn, unless another adaptor owns the Node.
+/// new object removes both. At an orderly end the capacity is withdrawn, unless another adaptor owns the Node. A standby
+/// writes the Node, too, so that the adaptor before it leaves the capacity; if the standby ends first, that adaptor takes
+/// the Node back.
 package final class NodeAdvertiser: Sendable {
     /// The least time between two writes, so that two writers of the Node do not write in a loop.
     private static let pause = Duration.seconds(2)
+    /// The time between two looks for a standby, and the number of looks until the first one.
+    private static let standbyPause = Duration.seconds(1), standbyPatience = 60
 
     private let client: KubernetesClient
     private let node: ObjectName
@@ -20,6 +24,10 @@ package final class NodeAdvertiser: Sendable {
     private let lastWrite = Lock<ContinuousClock.Instant?>(nil)
     /// One write at a time, so that the withdrawal is the last to reach the server.
     private let writing = AsyncSemaphore(1)
+    /// Says whether a standby of this adaptor waits; nil while this adaptor does not serve.
+    private let standby = Lock<(@Sendable () -> Bool)?>(nil)
+    /// Gets an element when another adaptor may own the Node.
+    private let yields: AsyncStream<Void>, yielding: AsyncStream<Void>.Continuation
 
     /// An advertiser for the node of that name. It does nothing before ``run()``.
     package init(
@@ -32,10 +40,27 @@ package final class NodeAdvertiser: Sendable {
         self.clock = clock
         self.logger = logger
         state = Lock(NodeAdvertisement(owner: owner, limit: limit))
+        (yields, yielding) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// Says that this adaptor serves the node from now on; until then it is a standby, or starts.
+    ///
+    /// - Parameter standbyWaits: whether another adaptor waits for this one's end.
+    package func serve(standbyWaits: @escaping @Sendable () -> Bool) {
+        standby.withLock { $0 = standbyWaits }
+        yielding.yield()
     }
 
     /// Advertises, and again whenever the Node lacks it, until cancelled.
     package func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.follow() }
+            group.addTask { await self.takeBack() }
+            await group.waitForAll()
+        }
+    }
+
+    private func follow() async {
         // Needs only the right to patch; the watch needs more.
         await advertise()
         await client.follow(ObjectSelection(node)) { event in
@@ -54,15 +79,19 @@ package final class NodeAdvertiser: Sendable {
     package func withdraw() async throws {
         // The watch reports the withdrawal itself as a change, which must not be repaired.
         state.withLock { $0.withdrawn() }
-        try await writing.withPermit { await removeCapacity() }
+        try await writing.withPermit {
+            // After a write in progress, which may take the Node back from a standby.
+            let standbyWaits = standby.withLock { $0 }?() ?? false
+            await removeCapacity(of: state.withLock { $0.ownerToWithdraw(standbyWaits: standbyWaits) })
+        }
     }
 
-    private func removeCapacity() async {
-        let owner = state.withLock { $0.owner }
+    private func removeCapacity(of owner: String) async {
         let annotation = "/metadata/annotations/" + Self.pointer(NodeAdvertisement.ownerAnnotation)
         do throws(KubernetesError) {
             try await client.jsonPatch(
-                node, subresource: "status",
+                // An API server closes idle connections, so the first try often gets no answer.
+                node, subresource: "status", mayRepeat: true,
                 [
                     ["op": "test", "path": .string(annotation), "value": .string(owner)],
                     ["op": "remove", "path": .string("/status/capacity/" + Self.pointer(NodeAdvertisement.resource))],
@@ -87,9 +116,39 @@ package final class NodeAdvertiser: Sendable {
         switch state.withLock({ $0.step(for: node) }) {
         case .advertise: await advertise()
         case .rest: features.succeeded(.nodeResource)
-        case .yield: logger.debug("Another adaptor owns the node")
+        case .yield:
+            logger.debug("Another adaptor owns the node")
+            yielding.yield()
         case .leave: break
         case .wait: logger.warning("The node does not exist at the API server", [LogField("node", self.node.name)])
+        }
+    }
+
+    /// Takes the Node back from standbys that have ended, until cancelled.
+    private func takeBack() async {
+        var hasServed = false
+        for await _ in yields {
+            guard let standbyWaits = standby.withLock({ $0 }) else { continue }
+            if !hasServed, state.withLock({ $0.stepWhenServing }) == .advertise { await advertise() }
+            hasServed = true
+            await takeBack(whileNot: standbyWaits)
+        }
+    }
+
+    private func takeBack(whileNot standbyWaits: () -> Bool) async {
+        var patience = Self.standbyPatience
+        while patience > 0 {
+            let waits = standbyWaits()
+            if !waits { patience -= 1 }
+            switch state.withLock({ $0.step(standbyWaits: waits) }) {
+            case .advertise:
+                logger.info(
+                    "The standby that owned the node has ended; taking the node back", [LogField("node", node.name)])
+                return await advertise()
+            case .rest, .wait, .leave: return
+            case .yield: break
+            }
+            do { try await clock.sleep(for: Self.standbyPause) } catch { return }
         }
     }
 

@@ -127,6 +127,19 @@ struct CommandTests {
     }
 
     @Test(
+        "a bad value of a ConfigMap gives an error that names its key, and the adaptor does not start",
+        arguments: [
+            ("PEERPODS_LIMIT_PER_NODE", "ten"), ("PROXY_TIMEOUT", "5"), ("DISABLECVM", "maybe"), ("TAGS", "a"),
+            ("ROOT_VOLUME_SIZE", "big"), ("VXLAN_PORT", "0"), ("FORWARDER_PORT", "http"), ("TLS_MIN_VERSION", "1.2"),
+            ("ACCEPTED_TEES", "sgx"),
+        ])
+    func badConfigMap(key: String, value: String) {
+        let (status, output, error) = run(["azure"], environment: ["FAKE_CLOUD": "true", key: value])
+        #expect(status == 1 && output.isEmpty)
+        #expect(error.contains(key), "\(error)")
+    }
+
+    @Test(
         "FAKE_CLOUD is refused beside any setting of a real account, and the flag is not",
         arguments: [
             "AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_SUBNET_ID", "AZURE_IMAGE_ID", "AZURE_CLIENT_SECRET",

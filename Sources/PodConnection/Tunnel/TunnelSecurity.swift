@@ -41,7 +41,8 @@ struct TunnelSecurity: Sendable {
         }
         verifies = !settings.skipsVerification
         profile =
-            attempt("-tls-min-version, -tls-cipher-suites") { () throws(TLSError) in
+            attempt("-tls-min-version (TLS_MIN_VERSION), -tls-cipher-suites (TLS_CIPHER_SUITES)") {
+                () throws(TLSError) in
                 let suites = settings.cipherSuites.split(separator: ",").map(String.init)
                 return try TLSProfile(minimumVersion: settings.minimumVersion, cipherSuites: suites)
             } ?? .standard

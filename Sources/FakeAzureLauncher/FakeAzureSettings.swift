@@ -9,6 +9,8 @@ package struct FakeAzureSettings: Sendable {
     package var programsDirectory = ""
     /// Further flags of the VMs' forwarders.
     package var forwarderFlags: [String] = []
+    /// Further flags of the VMs' stand-ins for kata's agent.
+    package var agentFlags: [String] = []
     /// The value of the flag `-network` of `fake-azure`.
     package var network = "automatic"
     /// The value of the flag `-machines` of `fake-azure`.
@@ -67,6 +69,9 @@ package struct FakeAzureSettings: Sendable {
             setting(
                 "forwarder-flags", \.forwarderFlags, .list("FLAG,..."),
                 "Further flags of the VMs' forwarders, such as -cert-file=PATH."),
+            setting(
+                "agent-flags", \.agentFlags, .list("FLAG,..."),
+                "Further flags of the VMs' agents, such as -images=pull (fake-pod-vm help agent)."),
             setting(
                 "network", \.network, .choice(["automatic", "hosts", "loopback"].map { ($0, $0) }),
                 """

@@ -17,7 +17,8 @@ struct AgentFixture: Sendable {
 
     /// Runs `body` against a new agent, with a time limit.
     static func run(
-        _ faults: AgentFaults = AgentFaults(), _ body: @escaping @Sendable (AgentFixture) async throws -> Void
+        _ faults: AgentFaults = AgentFaults(), images: (ImageTools, ImageStore.Options)? = nil,
+        _ body: @escaping @Sendable (AgentFixture) async throws -> Void
     ) async throws {
         let root = try Files.makeTemporaryDirectory(prefix: "/tmp/fake-agent-")
         defer { try? Files.removeTree(root) }
@@ -25,8 +26,8 @@ struct AgentFixture: Sendable {
         try await onLoop { loop in
             let tree = try GuestRunDirectory(at: root + "/tree")
             let agent = Agent(
-                tree: tree, pauseProgram: Files.parent(of: SystemInfo.executablePath) + "/fake-pod-vm", on: loop,
-                logger: .silent)
+                tree: tree, pauseProgram: Files.parent(of: SystemInfo.executablePath) + "/fake-pod-vm",
+                images: images, on: loop, logger: .silent)
             let server = Server(
                 AgentMethods(agent: agent, copies: CopyTarget(tree: tree), faults: faults).services, on: loop)
             let (near, far) = try Stream.pair(on: loop)

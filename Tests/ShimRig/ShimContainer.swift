@@ -10,6 +10,8 @@ internal import TTRPC
 package struct ShimContainer: Sendable {
     package let id: String
     package let sandbox: String
+    /// The image, which the guest pulls.
+    package var image = "registry.test/image:1"
     /// The calls before CreateContainer, in their order.
     package private(set) var copies: [CopyFileRequest] = []
     package private(set) var mounts: [OCIMount]
@@ -87,7 +89,7 @@ package struct ShimContainer: Sendable {
                     .with {
                         $0.driver = "image_guest_pull"
                         $0.driverOptions = ["image_guest_pull={\"metadata\":{}}"]
-                        ($0.source, $0.filesystem) = ("registry.test/image:1", "overlay")
+                        ($0.source, $0.filesystem) = (image, "overlay")
                         $0.mountPoint = "/run/kata-containers/\(id)/rootfs"
                     }
                 ] + storages

@@ -9,6 +9,10 @@ internal import Telemetry
 final class Agent: Sendable {
     private struct State {
         var containers: [String: Container] = [:]
+        /// The ids of containers whose image is being pulled.
+        var creating: Set<String> = []
+        /// The number of containers until now.
+        var created = 0
         /// The ids of processes for which a task waits.
         var awaited: Set<Int32> = []
         var sandbox: String?
@@ -19,14 +23,22 @@ final class Agent: Sendable {
     let loop: EpollLoop
     let logger: Logger
     private let pauseProgram: String
+    /// Pulls images; nil: containers run in this machine's files.
+    private let images: ImageStore?
+    private let helpers: HelperProcesses
     private let state = Lock(State())
     private let pool = TaskPool()
 
-    /// An agent whose `/run/kata-containers` is `tree`; `pauseProgram` is a `fake-pod-vm`.
+    /// An agent whose `/run/kata-containers` is `tree`; `pauseProgram` is a `fake-pod-vm`. With `images` it pulls the images
+    /// of containers.
     init(
-        tree: GuestRunDirectory, pauseProgram: String = SystemInfo.executablePath, on loop: EpollLoop, logger: Logger
+        tree: GuestRunDirectory, pauseProgram: String = SystemInfo.executablePath,
+        images: (tools: ImageTools, options: ImageStore.Options)? = nil, on loop: EpollLoop, logger: Logger
     ) {
+        let helpers = HelperProcesses(on: loop)
         files = AgentSandboxFiles(in: tree, logger: logger)
+        self.helpers = helpers
+        self.images = images.map { ImageStore($0.tools, $0.options, in: tree, helpers, logger: logger) }
         self.pauseProgram = pauseProgram
         self.loop = loop
         self.logger = logger
@@ -35,7 +47,10 @@ final class Agent: Sendable {
     /// Waits for the processes of containers until cancelled; then kills those that are left.
     func run() async {
         await pool.run()
-        for container in state.withLock({ Array($0.containers.values) }) { await container.end(on: loop) }
+        for container in state.withLock({ Array($0.containers.values) }) {
+            await container.end(on: loop)
+            await container.place.runtime?.remove(by: helpers)
+        }
     }
 
     /// The number of containers.
@@ -61,23 +76,54 @@ final class Agent: Sendable {
 
     /// Creates a container; ``startContainer(_:)`` starts its process. With `entersNetwork` the process runs in the
     /// network namespace that the request names, if it names one.
-    func createContainer(_ request: CreateContainerRequest, entersNetwork: Bool) throws(Status) {
+    func createContainer(_ request: CreateContainerRequest, entersNetwork: Bool) async throws {
         let id = request.containerID
         if id.isEmpty { throw Status(.invalidArgument, "the container id is empty") }
         guard let spec = request.oci, let process = spec.process else {
             throw Status(.invalidArgument, "the container has no OCI process")
         }
-        if state.withLock({ $0.containers[id] != nil }) { throw Status(.alreadyExists, "Container \(id) exists") }
+        let number = state.withLock { state -> Int? in
+            guard state.containers[id] == nil, state.creating.insert(id).inserted else { return nil }
+            state.created += 1
+            return state.created
+        }
+        guard let number else { throw Status(.alreadyExists, "Container \(id) exists") }
+        defer { state.withLock { _ = $0.creating.remove(id) } }
+        let image = try await images?.unpack(request)
+        do {
+            let container = try container(spec, process, request, image, number, entersNetwork: entersNetwork)
+            state.withLock { $0.containers[id] = container }
+            logger.info(
+                "container \(id) is created: \(container.place), no cgroup, \(image.map { "image \($0.reference)" } ?? "no image")"
+            )
+        } catch {
+            if let image { images?.remove(image) }
+            throw error
+        }
+    }
+
+    private func container(
+        _ spec: OCISpec, _ process: OCIProcess, _ request: CreateContainerRequest, _ image: UnpackedImage?,
+        _ number: Int,
+        entersNetwork: Bool
+    ) throws -> Container {
+        let id = request.containerID
         var place = ProcessNamespaces()
         // An empty path would mean a new namespace, which no container of a pod has.
         if entersNetwork {
             place.network = spec.linux?.namespaces.last { $0.type == "network" && !$0.path.isEmpty }?.path
         }
         try files.add(request.storages)
-        place.mounts = try files.makeMounts(spec.mounts, of: id)
-        let container = Container(id: id, plan: plan(for: process, of: id), place: place)
-        state.withLock { $0.containers[id] = container }
-        logger.info("container \(id) is created: \(place), no cgroup, no image")
+        var plan = plan(for: process, of: id)
+        if let image { plan = image.completing(plan) }
+        if let image, let crun = images?.tools.crun, let mounts = try files.makeRuntimeMounts(of: id) {
+            place.mounts = mounts
+            place.runtime = try RuntimeContainer(
+                crun, image, spec, plan, mounts: try files.mounts(of: spec.mounts), number: number)
+        } else {
+            place.mounts = try files.makeMounts(spec.mounts, of: id, over: image?.root)
+        }
+        return Container(id: id, plan: plan, place: place, image: image)
     }
 
     /// The program of a container's first process. The sandbox container's own program only sleeps, and exists only
@@ -123,12 +169,14 @@ final class Agent: Sendable {
         await container.end(on: loop)
         for process in container.all where process.pid != nil { _ = try? await process.wait() }
         for process in container.all { process.close() }
+        await container.place.runtime?.remove(by: helpers)
+        if let image = container.image { images?.remove(image) }
         state.withLock { $0.containers[id] = nil }
         logger.info("container \(id) is removed")
     }
 
     /// Reaps processes whose parents have ended and that are now children of this process.
-    func reapOrphans() { ProcessTree.reapOrphans(except: state.withLock { $0.awaited }) }
+    func reapOrphans() { ProcessTree.reapOrphans(except: state.withLock { $0.awaited }.union(helpers.awaited)) }
 
     private func start(
         _ process: AgentProcess, atEnd clearUp: @escaping @Sendable () async -> Void

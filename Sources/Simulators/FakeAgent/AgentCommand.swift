@@ -9,6 +9,10 @@ package struct AgentOptions: Sendable {
     var sharedTree = GuestRunDirectory.guestPath
     var parent = 0
     var entersNamespaces = false
+    var images = Images.ignore
+    var runtime = Runtime.automatic
+    var authorizationFile = ""
+    var plainRegistries: [String] = []
     var isNotServing = false
     var hasNoSocket = false
     var life = Duration.zero
@@ -19,9 +23,14 @@ package struct AgentOptions: Sendable {
         "fake-pod-vm agent", summary: "stand in for kata-agent: serve its protocol and run real processes",
         details: """
             Containers are not isolated: they are processes of this machine and this user, and can use its files, \
-            network and processes. Images, users, limits and policies are ignored. As root, volumes are mounted over \
+            network and processes. Users, limits and policies are ignored. As root, volumes are mounted over \
             the machine's files in a mount namespace of each container; otherwise a warning says where they are. \
             Processes enter a network namespace only with -network-namespaces.
+
+            With -images=pull, containers run in the files of their images, which Debian's skopeo pulls and umoci unpacks. \
+            As root, crun runs them where it is installed, with their users and with process namespaces of their own; \
+            otherwise their files are the only thing that they have for themselves. Without root, images are pulled, and \
+            containers run in this machine's files.
             """,
         defaults: AgentOptions(),
         sections: [
@@ -36,6 +45,18 @@ package struct AgentOptions: Sendable {
                     Setting(
                         "network-namespaces", \Self.entersNamespaces, .bool,
                         "Start processes in the network namespace that their container names, if it names one."),
+                    Setting(
+                        "images", \Self.images, .choice(Images.allCases.map { ($0.rawValue, $0) }),
+                        "Whether the images of containers are pulled. ignore: containers run in this machine's files."),
+                    Setting(
+                        "runtime", \Self.runtime, .choice(Runtime.allCases.map { ($0.rawValue, $0) }),
+                        "What runs containers that have an image. automatic: crun if it is installed, else none."),
+                    Setting(
+                        "auth-file", \Self.authorizationFile, .path,
+                        "The file auth.json with the credentials of registries; it may be missing."),
+                    Setting(
+                        "plain-registries", \Self.plainRegistries, .list("HOST:PORT,..."),
+                        "Registries without TLS. Those with a loopback address need not be listed."),
                     Setting(
                         "parent", \Self.parent, .integer(in: 0...Int(Int32.max)),
                         "End with all containers when the process with this id ends; 0: never."),
@@ -53,6 +74,32 @@ package struct AgentOptions: Sendable {
                         "End by SIGKILL at the first call after this number of calls; 0: never."),
                 ]),
         ])
+
+    /// What happens to the images of containers.
+    enum Images: String, CaseIterable, Sendable { case ignore, pull }
+    /// What runs containers that have an image.
+    enum Runtime: String, CaseIterable, Sendable { case automatic, crun, none }
+
+    /// The programs for images, and where images come from; nil if images are ignored.
+    ///
+    /// - Throws: ``MissingImageTools``.
+    func imageSource() throws -> (tools: ImageTools, options: ImageStore.Options)? {
+        guard images == .pull else { return nil }
+        guard let tools = ImageTools.find(usesRuntime: runtime != .none) else {
+            throw MissingImageTools(
+                description: "-images=pull needs the programs skopeo and umoci (Debian has packages)")
+        }
+        if runtime == .crun, tools.crun == nil {
+            throw MissingImageTools(description: "-runtime=crun needs the program crun (Debian has a package)")
+        }
+        return (
+            tools,
+            ImageStore.Options(authorizationFile: authorizationFile, plainRegistries: plainRegistries)
+        )
+    }
+
+    /// A program that the flags need is not installed.
+    struct MissingImageTools: Error, CustomStringConvertible { let description: String }
 
     /// The faults that the flags select.
     var faults: AgentFaults { AgentFaults(isNotServing: isNotServing, calls: calls == 0 ? nil : calls) }
@@ -72,7 +119,13 @@ package enum AgentCommand {
         if options.parent != 0 { ProcessTree.dieWithParent(Int32(options.parent), with: Signals.terminate) }
         let logger = Logger(level: .info).with("program", "agent")
         let tree = try GuestRunDirectory(at: options.sharedTree)
-        let agent = Agent(tree: tree, on: loop, logger: logger)
+        let images = try options.imageSource()
+        let agent = Agent(tree: tree, images: images, on: loop, logger: logger)
+        if let images {
+            logger.info(
+                "containers run in the files of their images",
+                [LogField("runtime", images.tools.crun ?? "none: processes without isolation")])
+        }
         let methods = AgentMethods(
             agent: agent, copies: CopyTarget(tree: tree), faults: options.faults,
             entersNamespaces: options.entersNamespaces)

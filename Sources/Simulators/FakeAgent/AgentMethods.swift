@@ -73,7 +73,7 @@ struct AgentMethods: Sendable {
     private var containers: [MethodHandler] {
         [
             handle(AgentService.createContainer) { request in
-                try agent.createContainer(request, entersNetwork: entersNamespaces)
+                try await agent.createContainer(request, entersNetwork: entersNamespaces)
                 return Empty()
             },
             handle(AgentService.startContainer) { request in
@@ -106,7 +106,7 @@ struct AgentMethods: Sendable {
                 let number = Int32(truncatingIfNeeded: request.signal)
                 guard 0...64 ~= number else { throw Status(.invalidArgument, "\(number) is no signal") }
                 if request.execID.isEmpty {
-                    container.signalAll(number)
+                    container.signal(number)
                 } else {
                     try container.process(request.execID).signal(number)
                 }
@@ -210,7 +210,10 @@ extension ProcessPlan {
     init(_ process: OCIProcess) {
         self.init(
             arguments: process.arguments, environment: process.environment,
-            workingDirectory: process.workingDirectory, hasTerminal: process.terminal)
+            workingDirectory: process.workingDirectory, hasTerminal: process.terminal,
+            user: User(
+                uid: process.user?.uid ?? 0, gid: process.user?.gid ?? 0, groups: process.user?.additionalGIDs ?? []),
+            isUnprivileged: process.noNewPrivileges)
     }
 }
 

@@ -22,6 +22,7 @@ final class AgentProcess: Sendable {
     let id: String
     private let plan: ProcessPlan
     private let place: ProcessNamespaces
+    private let isFirst: Bool
     private let started = Promise<Running>()
     private let ended = Promise<Int32>()
     // A shim can have several reads or writes of one stream in progress; their bytes must stay together and in order.
@@ -29,10 +30,12 @@ final class AgentProcess: Sendable {
     private let outputTurn = AsyncSemaphore(1)
     private let errorTurn = AsyncSemaphore(1)
 
-    init(id: String, plan: ProcessPlan, place: ProcessNamespaces) {
+    /// A process of a container: its first one, or a further one.
+    init(id: String, plan: ProcessPlan, place: ProcessNamespaces, isFirst: Bool) {
         self.id = id
         self.plan = plan
         self.place = place
+        self.isFirst = isFirst
     }
 
     /// The process id, which is also the session id; nil before the start.
@@ -140,6 +143,14 @@ final class AgentProcess: Sendable {
 
     private func spawn(on loop: EpollLoop) throws -> Running {
         guard !plan.arguments.isEmpty else { throw Status(.invalidArgument, "the process of \(id) has no arguments") }
+        if let runtime = place.runtime {
+            let (executable, arguments) = isFirst ? runtime.first : try runtime.further(plan)
+            var options = ChildProcess.Options(executable: executable, arguments: arguments)
+            // crun gets nothing of the plan: it is in the container's configuration.
+            options.environment = ["PATH": ProcessPlan.standardPath]
+            options.workingDirectory = "/"
+            return try run(options, on: loop)
+        }
         let directory = plan.workingDirectory.isEmpty ? "/" : plan.workingDirectory
         let (isDirectory, executable) = try place.look {
             (Files.isDirectory(directory), plan.candidates.first(where: Files.isExecutable))
@@ -148,21 +159,27 @@ final class AgentProcess: Sendable {
             throw Status(.internal, "the working directory \(directory) of \(id) does not exist")
         }
         guard let executable else { throw Status(.internal, "the file \(plan.arguments[0]) was not found") }
+        var options = ChildProcess.Options(executable: executable, arguments: Array(plan.arguments.dropFirst()))
+        options.name = plan.arguments[0]
+        options.environment = plan.variables
+        options.workingDirectory = directory
+        return try run(options, on: loop)
+    }
+
+    /// Starts a program in the container's namespaces, connected to a terminal or to pipes.
+    private func run(_ program: ChildProcess.Options, on loop: EpollLoop) throws -> Running {
         let terminal = plan.hasTerminal ? try PseudoTerminal.open(on: loop) : nil
-        let child = try start(executable, in: directory, at: terminal, on: loop)
+        let child = try start(program, at: terminal, on: loop)
         return Running(
             child: child, input: terminal?.stream ?? child.input, output: terminal?.stream ?? child.output,
             error: child.error, terminal: terminal)
     }
 
     private func start(
-        _ executable: String, in directory: String, at terminal: PseudoTerminal?, on loop: EpollLoop
+        _ program: ChildProcess.Options, at terminal: PseudoTerminal?, on loop: EpollLoop
     ) throws -> ChildProcess {
         let wiring: ChildProcess.Output = terminal.map { .file(path: $0.path) } ?? .pipe
-        var options = ChildProcess.Options(executable: executable, arguments: Array(plan.arguments.dropFirst()))
-        options.name = plan.arguments[0]
-        options.environment = plan.variables
-        options.workingDirectory = directory
+        var options = program
         (options.input, options.output, options.error) = (wiring, wiring, wiring)
         options.newSession = true
         options.mountNamespace = place.mounts

@@ -26,7 +26,7 @@ final class AgentSandboxFiles: Sendable {
         self.logger = logger
     }
 
-    /// Creates volumes that do not exist; other storages, such as images, are ignored.
+    /// Creates volumes that do not exist; other storages are ignored. Those of images belong to ``ImageStore``.
     func add(_ storages: [Storage]) throws(Status) {
         for storage in storages {
             guard let kind = Volume.Kind(storage) else {
@@ -46,22 +46,49 @@ final class AgentSandboxFiles: Sendable {
         }
     }
 
-    /// Creates a mount namespace with the mounts of a container's specification; nil if there are none, or without
-    /// the right to.
-    func makeMounts(_ mounts: [OCIMount], of container: String) throws(Status) -> MountNamespace? {
+    /// The mounts of a container's specification, with their sources on this machine.
+    func mounts(of mounts: [OCIMount]) throws(Status) -> [ContainerMount] {
         var wanted: [ContainerMount] = []
         for mount in mounts { if let mount = try ContainerMount(mount, in: tree) { wanted.append(mount) } }
-        if wanted.isEmpty { return nil }
+        return wanted
+    }
+
+    /// The mount namespace in which a container's runtime runs: it has the volumes of the sandbox. Nil without the right to
+    /// make one.
+    func makeRuntimeMounts(of container: String) throws(Status) -> MountNamespace? {
+        let groups = "/sys/fs/cgroup"
+        do throws(SystemCallError) {
+            guard let sandbox = try namespace() else { return nil }
+            return try MountNamespace.make(named: "the runtime of container \(container)", from: sandbox) {
+                () throws(SystemCallError) in
+                // crun refuses to start where both versions of control groups are mounted, also when it uses none.
+                if Files.isDirectory(groups) { try Mounts.memory(at: groups, options: "mode=755") }
+            }
+        } catch {
+            throw Status(.internal, "the mounts of container \(container): \(error)")
+        }
+    }
+
+    /// Creates a mount namespace with the mounts of a container's specification, over the files of an image, which become
+    /// its root directory, or over those of this machine; nil if nothing differs from them, or without the right to.
+    func makeMounts(
+        _ mounts: [OCIMount], of container: String, over image: String?
+    ) throws(Status) -> MountNamespace? {
+        let wanted = try self.mounts(of: mounts)
+        if wanted.isEmpty, image == nil { return nil }
         do throws(SystemCallError) {
             guard let sandbox = try namespace() else {
                 warn(of: wanted, container)
+                if image != nil {
+                    logger.warning("container \(container) runs in this machine's files: only root can use its image's")
+                }
                 return nil
             }
             // The mount is visible only in the container's namespace, so all containers can use the same directory.
             let place = "\(tree.directory)/root"
             try Files.makeDirectories(place, mode: 0o755)
             return try MountNamespace.make(named: "container \(container)", from: sandbox) {
-                () throws(SystemCallError) in try ContainerRoot.build(wanted, at: place)
+                () throws(SystemCallError) in try ContainerRoot.build(wanted, over: image, at: place)
             }
         } catch {
             throw Status(.internal, "the mounts of container \(container): \(error)")

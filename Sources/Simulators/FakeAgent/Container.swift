@@ -2,18 +2,21 @@ internal import LinuxIO
 internal import TTRPC
 
 /// A container of the stand-in: a group of processes with at most two namespaces.
-/// It has no cgroup and no image: its processes see the files of the machine, with the container's mounts.
+/// It has no cgroup. Without an image, its processes see the files of the machine, with the container's mounts.
 final class Container: Sendable {
     let id: String
     /// The first process; the container ends with it.
     let first: AgentProcess
-    private let place: ProcessNamespaces
+    let place: ProcessNamespaces
+    /// The files in which it runs; nil: those of the machine.
+    let image: UnpackedImage?
     private let processes: Lock<[String: AgentProcess]>
 
-    init(id: String, plan: ProcessPlan, place: ProcessNamespaces) {
+    init(id: String, plan: ProcessPlan, place: ProcessNamespaces, image: UnpackedImage? = nil) {
         self.id = id
         self.place = place
-        first = AgentProcess(id: id, plan: plan, place: place)
+        self.image = image
+        first = AgentProcess(id: id, plan: plan, place: place, isFirst: true)
         processes = Lock([id: first])
     }
 
@@ -24,7 +27,7 @@ final class Container: Sendable {
     ///
     /// - Throws: a status when the id is in use.
     func add(_ id: String, _ plan: ProcessPlan) throws(Status) -> AgentProcess {
-        let process = AgentProcess(id: id, plan: plan, place: place)
+        let process = AgentProcess(id: id, plan: plan, place: place, isFirst: false)
         let isNew = processes.withLock { processes in
             if processes[id] != nil { return false }
             processes[id] = process
@@ -57,8 +60,11 @@ final class Container: Sendable {
         }
     }
 
-    /// Sends a signal to all living processes.
-    func signalAll(_ number: Int32) { for process in living { ProcessTree.signal(process.pid, number) } }
+    /// Sends a signal to all living processes; crun sends it to the first one, and to all if it kills.
+    func signal(_ number: Int32) {
+        if place.runtime != nil, number != Signals.kill { return first.signal(number) }
+        for process in living { ProcessTree.signal(process.pid, number) }
+    }
 
     /// Kills all processes and returns when none lives; works in a cancelled task, too.
     func end(on loop: EpollLoop) async {

@@ -1,9 +1,11 @@
+internal import Glibc
 internal import LinuxIO
 internal import MachineIsolation
 
 /// The root directory of a container with mounts: this machine's files, with the mounts over them.
 ///
-/// It is a file system in memory with bind mounts of the machine's top directories. A directory without a required
+/// It is the image's root directory with the machine's `/dev`, `/proc` and `/sys`, or, without an image, a file system in memory
+/// with bind mounts of the machine's top directories. A directory without a required
 /// mount point is replaced by one in memory with the same entries, so nothing is created in the machine's own files.
 struct ContainerRoot {
     /// The temporary bind mount of a directory while another replaces it.
@@ -12,10 +14,15 @@ struct ContainerRoot {
     /// Whether entries can be created below a mount point: it is the container's own, not the machine's.
     private var mountPoints = ["/": true]
 
-    /// Makes `place` the calling thread's root and mounts `mounts` in it, in order.
+    /// The directories that an image's container shares with the machine.
+    private static let shared = ["dev", "proc", "sys"]
+
+    /// Makes `place` the calling thread's root and mounts `mounts` in it, in order. `image` is the root directory of an image.
     ///
     /// The thread must be in the container's mount namespace.
-    static func build(_ mounts: [ContainerMount], at place: String) throws(SystemCallError) {
+    static func build(
+        _ mounts: [ContainerMount], over image: String? = nil, at place: String
+    ) throws(SystemCallError) {
         var root = ContainerRoot()
         // Opened first, because a mount can hide the source of another one.
         var sources: [HeldFile?] = []
@@ -25,17 +32,38 @@ struct ContainerRoot {
             case .memory: sources.append(nil)
             }
         }
-        try Mounts.memory(at: place, options: "mode=755")
-        try Mounts.forbidCopies(of: place)
-        try root.fill(place, from: "/")
-        try Mounts.becomeRoot(place)
-        root.mountPoints = ["/": true]
-        for name in try Files.list("/") where !Files.isLink("/" + name) { root.mountPoints["/" + name] = false }
+        if let image {
+            try root.show(image, at: place)
+            try Mounts.becomeRoot(place)
+            root.mountPoints = ["/": true]
+            for name in shared { root.mountPoints["/" + name] = false }
+        } else {
+            try Mounts.memory(at: place, options: "mode=755")
+            try Mounts.forbidCopies(of: place)
+            try root.fill(place, from: "/")
+            try Mounts.becomeRoot(place)
+            root.mountPoints = ["/": true]
+            for name in try Files.list("/") where !Files.isLink("/" + name) { root.mountPoints["/" + name] = false }
+        }
         for (mount, source) in zip(mounts, sources) {
             do throws(SystemCallError) { try root.make(mount, source) } catch {
                 throw SystemCallError(
                     call: error.call, errno: error.errno, subject: "\(error.subject), for \(mount.destination)")
             }
+        }
+    }
+
+    /// Shows an image's files and the machine's shared directories in `place`.
+    private func show(_ image: String, at place: String) throws(SystemCallError) {
+        try Mounts.bind(image, at: place)
+        for name in Self.shared {
+            let target = "\(place)/\(name)"
+            // The mount would be where the link leads, outside of the image.
+            if Files.isLink(target) {
+                throw SystemCallError(call: "mount", errno: ELOOP, subject: "/\(name), which is a link in the image")
+            }
+            try Files.makeDirectory(target, mode: 0o755)
+            try Mounts.bind("/" + name, at: target)
         }
     }
 

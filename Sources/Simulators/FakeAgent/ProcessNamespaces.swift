@@ -5,6 +5,8 @@ struct ProcessNamespaces: Sendable, CustomStringConvertible {
     /// The path of its network namespace.
     var network: String?
     var mounts: MountNamespace?
+    /// Runs the processes in further namespaces; nil: the stand-in starts them itself.
+    var runtime: RuntimeContainer?
 
     /// Runs `body` in the mount namespace of the container.
     func look<Result>(_ body: () -> Result) throws(SystemCallError) -> Result {
@@ -13,6 +15,7 @@ struct ProcessNamespaces: Sendable, CustomStringConvertible {
 
     /// A text for the log.
     var description: String {
+        if runtime != nil { return "by crun, with \(network.map { "the network at \($0)" } ?? "the VM's network")" }
         let own = [mounts == nil ? nil : "mounts of its own", network.map { "the network at \($0)" }].compactMap(\.self)
         return own.isEmpty ? "no namespaces" : own.joined(separator: ", ") + " and no other namespaces"
     }

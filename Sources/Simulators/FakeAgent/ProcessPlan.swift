@@ -8,6 +8,17 @@ struct ProcessPlan: Equatable, Sendable {
     var workingDirectory = ""
     /// Whether it gets a terminal instead of three pipes.
     var hasTerminal = false
+    /// The user, in a container that crun runs; other processes run as the stand-in's user.
+    var user = User()
+    /// Whether the process cannot gain privileges, in such a container.
+    var isUnprivileged = false
+
+    /// A user with groups, by their numbers.
+    struct User: Equatable, Sendable {
+        var uid: UInt32 = 0
+        var gid: UInt32 = 0
+        var groups: [UInt32] = []
+    }
 
     /// The default for `PATH`.
     static let standardPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

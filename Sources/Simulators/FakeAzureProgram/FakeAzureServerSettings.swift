@@ -93,6 +93,7 @@ struct FakeAzureServerSettings: Sendable {
         options.programsDirectory = shared.programsDirectory
         options.forwarderFlags = shared.forwarderFlags
         options.virtual = try virtualMachines()
+        options.agentFlags = shared.agentFlags
         options.scenarioFile = shared.scenarioFile
         options.recordingFile = shared.recordingFile
         options.acceptsAnyIdentity = shared.acceptsAnyIdentity

@@ -40,6 +40,7 @@ public final class LocalAzure: Sendable {
             machines.forwarderPort = options.forwarderPort
             machines.forwarderFlags = options.forwarderFlags
             machines.virtual = options.virtual
+            machines.agentFlags = options.agentFlags
             let azureOptions = try LocalAzure.azureOptions(options)
             let local = try LocalMachines(machines, on: loop, logger: logger)
             do {

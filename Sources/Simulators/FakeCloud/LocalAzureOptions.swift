@@ -19,6 +19,8 @@ public struct LocalAzureOptions: Sendable {
     public var forwarderPort: UInt16 = 15150
     /// Further flags of each VM's forwarder.
     public var forwarderFlags: [String] = []
+    /// Further flags of each VM's stand-in for kata's agent.
+    public var agentFlags: [String] = []
     /// What a VM has of its own: interfaces, mounts and processes, or a loopback address.
     public var network = MachineIsolation.automatic
     /// The virtual machines; without an image, VMs are processes.

@@ -96,6 +96,7 @@ final class Guest: BootedGuest {
         if machine.kind == .host { arguments.append("-network-namespaces") }
         if machine.spec.fault == .agentUnwell { arguments.append("-not-serving") }
         if machine.spec.fault == .agentDies { arguments += ["-die-after", "\(machine.spec.life.milliseconds)ms"] }
+        arguments += ["-auth-file", layout.provisioned + "/auth.json"] + machine.agentFlags
         let (agent, end) = try await runAndName(options(SystemInfo.executablePath, arguments))
         logger.warning("the agent ended with \(end)", [LogField("pid", "\(agent)")])
         // Its containers were its children, and are now children of this process.

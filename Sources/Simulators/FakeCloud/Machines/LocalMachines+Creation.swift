@@ -11,7 +11,7 @@ extension LocalMachines {
         }
         var record = MachineRecord(
             spec, kind: kind, address: address, port: options.forwarderPort, created: .now, forwarder: forwarder,
-            forwarderFlags: options.forwarderFlags)
+            forwarderFlags: options.forwarderFlags, agentFlags: options.agentFlags)
         record.hardware = hardware
         let directory = directoryOf(spec.name)
         try Files.removeTree(directory.path)  // A directory without a record is not a machine.

@@ -24,6 +24,8 @@ public final class LocalMachines: Sendable {
         public var forwarderFlags: [String] = []
         /// The virtual machines; without an image, machines are processes.
         public var virtual = VirtualMachineOptions()
+        /// Further flags of the stand-ins for kata's agent.
+        public var agentFlags: [String] = []
 
         /// The network namespace of the bridge; nil: this process's.
         package var home: NetworkNamespace?

@@ -19,11 +19,13 @@ package struct MachineRecord: Equatable, Sendable {
     package var forwarderFlags: [String]
     /// The hardware of a virtual machine; nil: the machine is processes of this one.
     package var hardware: VirtualHardware?
+    /// Flags of the stand-in for kata's agent, in the same way.
+    package var agentFlags: [String]
 
     /// A description with the address, port and programs that the host has chosen.
     package init(
         _ spec: MachineSpec, kind: MachineKind = .processes, address: String, port: UInt16, created: WallTime,
-        forwarder: String, forwarderFlags: [String] = []
+        forwarder: String, forwarderFlags: [String] = [], agentFlags: [String] = []
     ) {
         self.spec = spec
         self.kind = kind
@@ -32,6 +34,7 @@ package struct MachineRecord: Equatable, Sendable {
         self.created = created
         self.forwarder = forwarder
         self.forwarderFlags = forwarderFlags
+        self.agentFlags = agentFlags
     }
 
     /// Reads ``encoded``. Throws when a member is missing or has the wrong type.
@@ -51,6 +54,7 @@ package struct MachineRecord: Equatable, Sendable {
         forwarder = try node.string("forwarder")
         forwarderFlags = try node.strings("forwarder-flags")
         hardware = try node.optionalObject("hardware").map { node throws(JSONError) in try VirtualHardware(node) }
+        agentFlags = try node.optionalStrings("agent-flags") ?? []
     }
 
     /// The JSON document of the file.
@@ -62,7 +66,8 @@ package struct MachineRecord: Equatable, Sendable {
             "created": .integer(created.millisecondsSinceEpoch), "boot-delay": .integer(spec.bootDelay.milliseconds),
             "fault": .string(spec.fault.rawValue), "life": .integer(spec.life.milliseconds),
             "metadata-endpoint": .string(spec.metadataEndpoint), "forwarder": .string(forwarder),
-            "forwarder-flags": .array(forwarderFlags.map { .string($0) }), "tags": .object(tags),
+            "forwarder-flags": .array(forwarderFlags.map { .string($0) }),
+            "agent-flags": .array(agentFlags.map { .string($0) }), "tags": .object(tags),
         ])
         if let hardware { record["hardware"] = hardware.json }
         return JSONValue.object(record).encoded(indent: 2)

@@ -83,6 +83,9 @@ package struct NodeAdvertisement: Equatable, Sendable {
 
     private mutating func keep() { (other, sawStandby) = (nil, false) }
 
+    /// Whether this adaptor has not written its Node yet.
+    package var hasNoClaim: Bool { claim == .none }
+
     /// Whether the capacity must not be written again.
     package var isWithdrawn: Bool { claim == .withdrawn }
 

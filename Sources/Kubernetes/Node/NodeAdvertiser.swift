@@ -26,6 +26,11 @@ package final class NodeAdvertiser: Sendable {
     private let writing = AsyncSemaphore(1)
     /// Says whether a standby of this adaptor waits; nil while this adaptor does not serve.
     private let standby = Lock<(@Sendable () -> Bool)?>(nil)
+    /// The pause after the first write that failed, and the longest pause.
+    private static let retryPauses = (first: Duration.seconds(1), longest: Duration.seconds(60))
+    private let failuresInRow = Lock(0)
+    /// Gets an element when a write has failed.
+    private let failures: AsyncStream<KubernetesError>, failing: AsyncStream<KubernetesError>.Continuation
     /// Gets an element when another adaptor may own the Node.
     private let yields: AsyncStream<Void>, yielding: AsyncStream<Void>.Continuation
 
@@ -41,6 +46,7 @@ package final class NodeAdvertiser: Sendable {
         self.logger = logger
         state = Lock(NodeAdvertisement(owner: owner, limit: limit))
         (yields, yielding) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        (failures, failing) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
     /// Says that this adaptor serves the node from now on; until then it is a standby, or starts.
@@ -56,6 +62,7 @@ package final class NodeAdvertiser: Sendable {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.follow() }
             group.addTask { await self.takeBack() }
+            group.addTask { await self.repeatFailedWrites() }
             await group.waitForAll()
         }
     }
@@ -115,8 +122,11 @@ package final class NodeAdvertiser: Sendable {
         if object != nil, node == nil { return }
         switch state.withLock({ $0.step(for: node) }) {
         case .advertise: await advertise()
-        case .rest: features.succeeded(.nodeResource)
+        case .rest:
+            failuresInRow.withLock { $0 = 0 }
+            features.succeeded(.nodeResource)
         case .yield:
+            failuresInRow.withLock { $0 = 0 }
             logger.debug("Another adaptor owns the node")
             yielding.yield()
         case .leave: break
@@ -152,12 +162,24 @@ package final class NodeAdvertiser: Sendable {
         }
     }
 
+    /// Repeats writes that have failed, with back-off, until cancelled: the watch may work again without any change of the Node.
+    private func repeatFailedWrites() async {
+        for await error in failures {
+            let doublings = min(failuresInRow.withLock { $0 } - 1, 6)
+            let pause = min(Self.retryPauses.first * (1 << max(0, doublings)), Self.retryPauses.longest)
+            do { try await clock.sleep(for: pause / 2 + pause / 2 * clock.random()) } catch { return }
+            // Meanwhile another adaptor may own the Node, so it is read first, except for the first claim.
+            if state.withLock({ $0.hasNoClaim }) { await advertise() } else { await lookWithoutWatch(after: error) }
+        }
+    }
+
     /// Without the right to watch, the node is read at each try of the watch; that needs the right to get it.
     private func lookWithoutWatch(after error: KubernetesError) async {
         do throws(KubernetesError) {
             await look(at: try await client.get(node))
         } catch let second {
             features.failed(.nodeResource, second.kind == .notFound ? second : error)
+            if failuresInRow.withLock({ $0 }) > 0 { noteFailure(second) }
         }
     }
 
@@ -181,11 +203,19 @@ package final class NodeAdvertiser: Sendable {
                     "status": ["capacity": [NodeAdvertisement.resource: .string(String(limit))]],
                 ])
             state.withLock { $0.claimed() }
+            failuresInRow.withLock { $0 = 0 }
             features.succeeded(.nodeResource)
             logger.info("The node advertises pod VMs", [LogField("node", node.name), LogField("limit", limit)])
         } catch {
             features.failed(.nodeResource, error)
+            noteFailure(error)
         }
+    }
+
+    private func noteFailure(_ error: KubernetesError) {
+        if error.kind == .cancelled { return }
+        failuresInRow.withLock { $0 += 1 }
+        failing.yield(error)
     }
 
     private func waitSinceLastWrite() async throws {

@@ -72,6 +72,8 @@ let package = Package(
         module("Encoding"),
         module("Telemetry", ["Encoding", "LinuxIO"]),
         module("JSON", ["CJansson"]),
+        module("TextFormats", ["CYAML", "JSON"]),
+        module("Preflight", ["JSON", "Telemetry"]),
         module("Configuration", ["Encoding", "LinuxIO", "Telemetry"]),
         module("ProcessHardening", ["CSeccomp", "Configuration", "LinuxIO", "Telemetry"]),
 
@@ -86,7 +88,7 @@ let package = Package(
         // 2: domain
         module("PodVMLifecycle", ["Configuration", "Encoding", "JSON", "LinuxIO", "Telemetry"]),
         module("MeasuredBoot", ["Encoding", "JSON", "LinuxIO", "TLS"]),
-        module("PodVMBoot", ["CYAML", "CZlib", "Encoding", "JSON", "LinuxIO", "PodNetwork", "TLS", "Telemetry"]),
+        module("PodVMBoot", ["CZlib", "Encoding", "JSON", "LinuxIO", "PodNetwork", "TLS", "Telemetry", "TextFormats"]),
         module("KataProtocol", ["TTRPC"]),
         module("AgentHealth", ["AgentTunnel", "KataProtocol", "TTRPC"]),
         module("PeerPodProtocol", ["AgentTunnel", "LinuxIO", "PodNetwork", "TLS", "TTRPC", "Telemetry"]),
@@ -105,7 +107,14 @@ let package = Package(
                 "PodVMLifecycle", "TLS", "Telemetry",
             ]),
         module("Probes", ["HTTPTransport", "LinuxIO", "Telemetry"]),
-        module("AzurePreflight", ["AzureProvider", "HTTPTransport", "JSON", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
+        module(
+            "AzurePreflight",
+            ["AzureProvider", "HTTPTransport", "JSON", "LinuxIO", "PodVMLifecycle", "Preflight", "Telemetry"]),
+        module(
+            "ClusterPreflight",
+            [
+                "Configuration", "JSON", "Kubernetes", "LinuxIO", "PodNetwork", "Preflight", "Telemetry", "TextFormats",
+            ]),
         module("FakeAzureLauncher", ["Configuration", "JSON", "LinuxIO", "Telemetry"]),
         module(
             "Gateway",
@@ -123,7 +132,10 @@ let package = Package(
 
         module(
             "Kubernetes",
-            ["Configuration", "Encoding", "HTTPTransport", "JSON", "LinuxIO", "PodVMLifecycle", "TLS", "Telemetry"]),
+            [
+                "Configuration", "Encoding", "HTTPTransport", "JSON", "LinuxIO", "PodVMLifecycle", "TLS", "Telemetry",
+                "TextFormats",
+            ]),
         module("Controller", ["JSON", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
 
         // 4: programs
@@ -150,10 +162,10 @@ let package = Package(
         module(
             "PeerPodControl",
             [
-                "AzurePreflight", "AzureProvider", "Configuration", "HTTPTransport", "JSON", "Encoding", "KataProtocol",
-                "LinuxIO",
-                "MeasuredBoot", "PodNetwork", "PodVMBoot",
-                "PodVMLifecycle", "TTRPC", "Telemetry", "PeerPodProtocol",
+                "AzurePreflight", "AzureProvider", "ClusterPreflight", "Configuration", "HTTPTransport", "JSON",
+                "Encoding",
+                "KataProtocol", "Kubernetes", "LinuxIO", "MeasuredBoot", "PodNetwork", "PodVMBoot", "PodVMLifecycle",
+                "Preflight", "TTRPC", "Telemetry", "PeerPodProtocol",
             ]),
         program("cloud-api-adaptor", runs: "CloudAPIAdaptor"),
         program("agent-protocol-forwarder", runs: "AgentProtocolForwarder"),
@@ -221,7 +233,7 @@ let package = Package(
             "AzurePreflightTests",
             [
                 "AzureDoubles", "AzurePreflight", "AzureProvider", "Doubles", "FakeCloud", "HTTPTransport", "JSON",
-                "LinuxIO", "Telemetry", "TestSupport",
+                "LinuxIO", "Preflight", "Telemetry", "TestSupport",
             ]),
         tests(
             "AzureProviderTests",
@@ -283,6 +295,14 @@ let package = Package(
                 "Telemetry", "TestSupport",
             ]),
         tests("JSONTests", ["JSON"]),
+        tests("TextFormatsTests", ["JSON", "LinuxIO", "TestSupport", "TextFormats"]),
+        tests(
+            "ClusterPreflightTests",
+            [
+                "ClusterPreflight", "FakeKubernetes", "HTTPTransport", "JSON", "Kubernetes", "LinuxIO",
+                "PodVMLifecycle",
+                "Preflight", "Telemetry", "TestSupport",
+            ]),
         tests(
             "AgentProtocolForwarderTests",
             [
@@ -317,9 +337,10 @@ let package = Package(
         tests(
             "PeerPodControlTests",
             [
-                "AzurePreflight", "AzureProvider", "Configuration", "JSON", "KataProtocol", "LinuxIO", "NetworkRig",
-                "PeerPodControl",
-                "PeerPodProtocol", "PodNetwork", "TTRPC", "Telemetry", "TestSupport", "peerpodctl",
+                "AzurePreflight", "AzureProvider", "Configuration", "Encoding", "HTTPTransport", "JSON", "KataProtocol",
+                "LinuxIO",
+                "NetworkRig", "PeerPodControl",
+                "PeerPodProtocol", "PodNetwork", "Preflight", "TTRPC", "Telemetry", "TestSupport", "peerpodctl",
             ]),
         tests(
             "PeerTests",

@@ -1,5 +1,6 @@
 internal import AzureProvider
 internal import JSON
+internal import Preflight
 
 extension AzureCheck {
     func checkSubscription() async throws(ReadFailure) -> [Finding] {

@@ -1,5 +1,6 @@
 internal import AzureProvider
 internal import JSON
+internal import Preflight
 
 extension AzureCheck {
     private static var galleries: String { "2023-07-03" }

@@ -1,5 +1,6 @@
 internal import AzureProvider
 internal import JSON
+internal import Preflight
 
 extension AzureCheck {
     /// The subnet and those resources that refer to it and could be read.

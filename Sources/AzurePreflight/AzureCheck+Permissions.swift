@@ -1,5 +1,6 @@
 internal import AzureProvider
 internal import JSON
+internal import Preflight
 
 extension AzureCheck {
     /// A scope in which actions have to be allowed.

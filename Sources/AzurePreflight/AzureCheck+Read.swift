@@ -1,5 +1,6 @@
 internal import AzureProvider
 internal import JSON
+internal import Preflight
 
 /// Why a value could not be read from Azure.
 enum ReadFailure: Error {

@@ -1,6 +1,7 @@
 internal import AzureProvider
 internal import HTTPTransport
 internal import JSON
+internal import Preflight
 
 extension AzureCheck {
     /// Checks the network's region, its distance from the node, and the permissions of its security groups.

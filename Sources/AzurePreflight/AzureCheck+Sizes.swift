@@ -1,5 +1,6 @@
 internal import AzureProvider
 internal import JSON
+internal import Preflight
 
 extension AzureCheck {
     /// Checks the sizes. Also checks the quota, which depends on the sizes.

@@ -1,4 +1,5 @@
 internal import AzureProvider
+internal import Preflight
 
 extension AzureCheck {
     /// The most bytes of a VM's user data: 64 KiB in base64, which is three quarters of that.

@@ -2,6 +2,7 @@ package import AzureProvider
 package import HTTPTransport
 package import LinuxIO
 package import PodVMLifecycle
+package import Preflight
 package import Telemetry
 
 /// Checks, before the first pod, whether a pod could start in Azure. It only reads.

@@ -1,6 +1,7 @@
 package import AzureProvider
 package import HTTPTransport
 package import LinuxIO
+internal import Preflight
 package import Telemetry
 
 /// The check of Azure before the first pod for `-cloud-config-verify`: the check of `peerpodctl check azure`, with log

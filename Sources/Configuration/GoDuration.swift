@@ -1,5 +1,5 @@
 /// Durations in the syntax of Go's `time.ParseDuration`: decimal numbers, each with a unit.
-enum GoDuration {
+package enum GoDuration {
     private static let units: [(name: String, nanoseconds: Int64)] = [
         ("ns", 1), ("us", 1000), ("µs", 1000), ("μs", 1000), ("ms", 1_000_000), ("s", 1_000_000_000),
         ("m", 60_000_000_000), ("h", 3_600_000_000_000),
@@ -8,7 +8,7 @@ enum GoDuration {
     private static let expected = ValueError(expected: "a duration such as 5m, 300s, 1h30m or 250ms")
 
     /// Parses a duration. A single `0` needs no unit.
-    static func parse(_ text: String) throws(ValueError) -> Duration {
+    package static func parse(_ text: String) throws(ValueError) -> Duration {
         var rest = Substring(text)
         let isNegative = rest.hasPrefix("-")
         if isNegative || rest.hasPrefix("+") { rest = rest.dropFirst() }
@@ -59,7 +59,7 @@ enum GoDuration {
     }
 
     /// The shortest text in these units that ``parse(_:)`` reads as `duration`. Fractions of a nanosecond are lost.
-    static func text(_ duration: Duration) -> String {
+    package static func text(_ duration: Duration) -> String {
         let (seconds, attoseconds) = duration.components
         guard seconds != 0 || attoseconds != 0 else { return "0s" }
         guard seconds >= 0, attoseconds >= 0 else { return "-" + text(.zero - duration) }

@@ -3,14 +3,16 @@ internal import Telemetry
 
 /// A program with several commands, or with one command and its variants.
 ///
-/// The program itself handles `help`, `help COMMAND` and `version`. For invalid input it writes a sentence to standard
-/// error and returns ``usageStatus``.
+/// The program itself handles `help`, `help COMMAND`, `version`, `completion SHELL` and `man`. For invalid input it writes
+/// a sentence to standard error and returns ``usageStatus``.
 public struct Program: Sendable {
     /// One command of a program. It hides the type of the command's options.
     public struct Entry: Sendable {
         let word: String
         let summary: String
         let help: @Sendable () -> String
+        /// nil for a command that cannot run.
+        let outline: CommandOutline?
         let run: @Sendable (_ arguments: [String], _ environment: [String: String]) throws(ConfigurationError) -> Int32?
 
         /// The words of the command line that select the command.
@@ -27,6 +29,7 @@ public struct Program: Sendable {
             self.word = word
             summary = command.summary
             help = { command.help }
+            outline = command.outline(word.split(separator: " ").map(String.init))
             run = { (arguments, environment) throws(ConfigurationError) in
                 switch try command.parse(arguments, environment: environment) {
                 case .help: nil
@@ -48,6 +51,7 @@ public struct Program: Sendable {
             self.word = word
             summary = command.summary
             help = { command.help }
+            outline = command.outline(word.split(separator: " ").map(String.init))
             run = { (arguments, environment) throws(ConfigurationError) in
                 guard case .run(let options, _) = try command.parse(arguments, environment: environment) else {
                     return nil
@@ -67,6 +71,7 @@ public struct Program: Sendable {
             self.word = word
             self.summary = summary
             help = { reason + "\n" }
+            outline = nil
             run = { (_, _) throws(ConfigurationError) in throw ConfigurationError(reason) }
         }
     }
@@ -87,6 +92,11 @@ public struct Program: Sendable {
         /// Writes the requested result.
         public func standard(_ text: String) { writeStandard(text.printable(keepingLines: true)) }
 
+        /// Writes lines of fields with a tab between them, for another program.
+        func fields(_ lines: [[String]]) {
+            writeStandard(lines.map { $0.map { $0.printable() }.joined(separator: "\t") + "\n" }.joined())
+        }
+
         /// Writes a message of the program.
         public func error(_ text: String) { writeError(text.printable(keepingLines: true)) }
 
@@ -105,11 +115,13 @@ public struct Program: Sendable {
     let output: Output
     /// The exit status for an invalid command line or environment.
     public let usageStatus: Int32
+    /// The section of the manual: 1 for a user's program, 8 for a daemon.
+    let manualSection: Int
 
     /// Makes a program of `entries`. `main` runs if the command line names no other command.
     public init(
         _ name: String, version: String, summary: String, entries: [Entry], main: Entry? = nil,
-        usageStatus: Int32 = 1, output: Output = .process
+        usageStatus: Int32 = 1, manualSection: Int = 8, output: Output = .process
     ) {
         self.name = name
         self.version = version
@@ -117,6 +129,7 @@ public struct Program: Sendable {
         self.entries = entries
         self.main = main
         self.usageStatus = usageStatus
+        self.manualSection = manualSection
         self.output = output
     }
 
@@ -134,6 +147,13 @@ public struct Program: Sendable {
         case "version":
             output.standard("\(name) \(version)\n")
             return 0
+        case "completion": return printCompletion(Array(arguments.dropFirst()))
+        case "man" where arguments.count == 1:
+            output.standard(manualPage)
+            return 0
+        case "__complete":
+            output.fields(Completion(of: Array(arguments.dropFirst()), commands: outlines).lines)
+            return 0
         case let word?:
             if let main { return run(main, arguments, environment) }
             if ["-help", "--help", "-h", "--h"].contains(word) {
@@ -147,6 +167,26 @@ public struct Program: Sendable {
             output.error(help)
             return usageStatus
         }
+    }
+
+    private func printCompletion(_ arguments: [String]) -> Int32 {
+        guard arguments.count == 1, let script = CompletionScript(rawValue: arguments[0]) else {
+            let shells = CompletionScript.allCases.map(\.rawValue).joined(separator: ", ")
+            output.error("\(name) completion: name a shell, one of \(shells)\n")
+            return usageStatus
+        }
+        output.standard(script.text(for: name))
+        return 0
+    }
+
+    /// The commands that can run, with the main command if there is one.
+    private var outlines: [CommandOutline] { ((main.map { [$0] } ?? []) + entries).compactMap(\.outline) }
+
+    /// The manual page, in the language of man(7).
+    var manualPage: String {
+        ManualPage(
+            program: name, version: version, summary: summary, section: manualSection, commands: outlines
+        ).text
     }
 
     private func run(_ entry: Entry, _ arguments: [String], _ environment: [String: String]) -> Int32 {
@@ -173,6 +213,7 @@ public struct Program: Sendable {
         let rows =
             entries.map { ($0.word, $0.summary) } + [
                 ("help [COMMAND]", "show how to use a command"), ("version", "show the version"),
+                ("completion SHELL", "print the completion for bash, zsh or fish"),
             ]
         let column = (rows.map(\.0.count).max() ?? 0) + 4
         text += "Commands:\n"

@@ -27,11 +27,14 @@ public struct Setting<Options: Sendable>: Sendable {
     let isSwitch: Bool
     /// Whether a second value is added to the first. Otherwise it replaces the first.
     let isAppending: Bool
-    let isSecret: Bool
+    /// Whether the value is never shown.
+    package let isSecret: Bool
     /// The name of the value in the help.
     let placeholder: String
     /// The accepted values, if the placeholder cannot describe them.
     let legend: String
+    /// The accepted words, if there are only a few.
+    let choices: [String]
 
     /// Parses a value into its field. `isFirst` is true for the first value, which replaces the default.
     let set:
@@ -53,6 +56,7 @@ public struct Setting<Options: Sendable>: Sendable {
         isSecret = format.isSecret
         placeholder = format.placeholder
         legend = format.legend
+        choices = format.choices
         set = { (text, given, options, isFirst) throws(ValueError) in
             let parse = given == .environment ? format.parseVariable ?? format.parse : format.parse
             let value = try parse(text)
@@ -78,6 +82,7 @@ public struct Setting<Options: Sendable>: Sendable {
         isSecret = other.isSecret
         placeholder = other.placeholder
         legend = other.legend
+        choices = other.choices
         self.set = set
         self.show = show
     }

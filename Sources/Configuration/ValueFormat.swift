@@ -6,6 +6,8 @@ public struct ValueFormat<Value: Sendable>: Sendable {
     var placeholder: String
     /// The accepted values, if the placeholder cannot describe them.
     var legend = ""
+    /// The accepted words, if there are only a few.
+    var choices: [String] = []
     var isSwitch = false
     var isSecret = false
     let parse: @Sendable (String) throws(ValueError) -> Value
@@ -205,6 +207,7 @@ extension ValueFormat {
                 }
                 return choice.value
             }, show: { value in choices.first { $0.value == value }?.word ?? "\(value)" })
+        format.choices = words
         if format.placeholder != all { format.legend = words.joined(separator: ", ") }
         return format
     }

@@ -1,5 +1,6 @@
 internal import CCurl
 internal import LinuxIO
+internal import Telemetry
 
 /// libcurl's multi handle. The owner calls it when a descriptor is ready or a timer expires.
 ///
@@ -95,6 +96,7 @@ internal import LinuxIO
     let origin: Origin
     let handle: UnsafeMutableRawPointer
     private var headerList: UnsafeMutablePointer<curl_slist>?
+    private var connectionList: UnsafeMutablePointer<curl_slist>?
     private let errorText: UnsafeMutablePointer<CChar>
     private var headers = HTTPHeaders()
     private var headerBytes = 0
@@ -121,6 +123,7 @@ internal import LinuxIO
         // The handle has pointers to the other two objects.
         unsafe curl_easy_cleanup(handle)
         unsafe curl_slist_free_all(headerList)
+        unsafe curl_slist_free_all(connectionList)
         unsafe errorText.deallocate()
     }
 
@@ -169,6 +172,28 @@ internal import LinuxIO
         set(CURLOPT_HTTP_VERSION, Int(origin.isSecure ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1))
         set(CURLOPT_PIPEWAIT, 1)
         set(CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
+        if let certificate = options.clientCertificate {
+            set(CURLOPT_SSLCERT_BLOB, bytes: certificate.chain)
+            set(CURLOPT_SSLKEY_BLOB, bytes: certificate.key.reveal())
+        }
+        if let connection = options.connection {
+            let host = connection.host.contains(":") ? "[\(connection.host)]" : connection.host
+            unsafe connectionList = curl_slist_append(connectionList, "::\(host):\(connection.port)")
+            unsafe ccurl_set_pointer(handle, CURLOPT_CONNECT_TO, connectionList)
+        }
+        prepareTrust(options, proxies)
+        // The option is always set, even to an empty text, so the library does not read the environment.
+        let proxy = request.usesProxy ? (origin.isSecure ? proxies.secure : proxies.plain) : nil
+        set(CURLOPT_PROXY, proxy ?? "")
+        set(CURLOPT_NOPROXY, proxies.exceptions ?? "")
+    }
+
+    private func prepareTrust(_ options: HTTPClient.Options, _ proxies: ProxySettings) {
+        if let authorities = options.authorities {
+            set(CURLOPT_CAINFO_BLOB, bytes: authorities)
+            unsafe ccurl_set_text(handle, CURLOPT_CAPATH, nil)
+            return
+        }
         // libcurl caches the parsed file for later connections only if no directory is set too.
         if let file = options.authorityFile ?? proxies.authorityFile {
             set(CURLOPT_CAINFO, file)
@@ -178,10 +203,16 @@ internal import LinuxIO
         } else {
             unsafe ccurl_set_text(handle, CURLOPT_CAPATH, nil)
         }
-        // The option is always set, even to an empty text, so the library does not read the environment.
-        let proxy = request.usesProxy ? (origin.isSecure ? proxies.secure : proxies.plain) : nil
-        set(CURLOPT_PROXY, proxy ?? "")
-        set(CURLOPT_NOPROXY, proxies.exceptions ?? "")
+    }
+
+    /// Sets an option to bytes, which the library copies.
+    private func set(_ option: CURLoption, bytes text: String) {
+        var bytes = Array(text.utf8)
+        unsafe bytes.withUnsafeMutableBytes { buffer in
+            var blob = unsafe curl_blob(
+                data: buffer.baseAddress, len: buffer.count, flags: UInt32(CURL_BLOB_COPY))
+            unsafe _ = ccurl_set_pointer(handle, option, &blob)
+        }
     }
 
     private func set(_ option: CURLoption, _ value: Int) { unsafe ccurl_set_long(handle, option, value) }

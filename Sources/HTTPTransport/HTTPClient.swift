@@ -17,6 +17,12 @@ public final class HTTPClient: HTTPSender {
         public var connectTimeout = Duration.seconds(10)
         /// The PEM file of the trusted authorities. Nil means the environment's file, or the system's if there is none.
         public var authorityFile: String?
+        /// The trusted authorities in PEM, in place of a file.
+        public var authorities: String?
+        /// What the client shows to servers that ask for a certificate.
+        public var clientCertificate: ClientCertificate?
+        /// Where all requests go, whatever their URL says. The URL's host stays the name in the server's certificate.
+        public var connection: Connection?
         /// The limit of simultaneous requests to one host; further requests wait. Without HTTP/2 each has a connection.
         public var connectionsPerHost = 32
         /// The environment with variables such as `https_proxy`, `no_proxy` and `CURL_CA_BUNDLE`. They mean the same as
@@ -25,6 +31,30 @@ public final class HTTPClient: HTTPSender {
 
         /// Makes settings for requests to a cloud's control plane.
         public init() {}
+    }
+
+    /// A certificate chain and its key, in PEM.
+    public struct ClientCertificate: Equatable, Sendable {
+        let chain: String
+        let key: Secret<String>
+
+        /// Pairs a chain and a key. A pair that does not match fails each request.
+        public init(chain: String, key: Secret<String>) {
+            self.chain = chain
+            self.key = key
+        }
+    }
+
+    /// A host and a port.
+    public struct Connection: Equatable, Sendable {
+        let host: String
+        let port: Int
+
+        /// Names a host, an IPv6 address without brackets.
+        public init(host: String, port: Int) {
+            self.host = host
+            self.port = port
+        }
     }
 
     private struct Pending {

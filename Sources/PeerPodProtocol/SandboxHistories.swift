@@ -7,7 +7,7 @@ extension Sandboxes {
 
 /// Names the sandboxes whose history is requested.
 public struct HistoryRequest: Message {
-    /// A pod's name, `namespace/name`, or a sandbox's id or its beginning.
+    /// A pod's name, `namespace/name`, or a sandbox's id or its beginning. Empty: the latest sandboxes of all pods.
     public var name = ""
 
     /// All fields unset.

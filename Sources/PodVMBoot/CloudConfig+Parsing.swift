@@ -1,3 +1,5 @@
+internal import TextFormats
+
 extension CloudConfig {
     /// Reads a text that this module or the Go adaptor wrote, and no other features of cloud-init.
     ///
@@ -14,12 +16,12 @@ extension CloudConfig {
                 .malformed, "user data", "its first line is not \(Self.firstLine), so it is not a cloud-config",
                 advice: "check that a cloud-api-adaptor has made the VM")
         }
-        do throws(YAMLError) {
+        do throws(TextFormatError) {
             var parser = CloudConfigParser(bytes)
             files = try parser.config()
         } catch {
             throw BootError(
-                .malformed, "user data", "line \(error.line): \(error.problem)",
+                .malformed, "user data", "line \(error.line): \(error.reason)",
                 advice: "the guest accepts only write_files, a list of files with path and content")
         }
     }
@@ -31,7 +33,7 @@ private struct CloudConfigParser: ~Copyable {
 
     init(_ bytes: [UInt8]) { reader = YAMLReader(bytes) }
 
-    mutating func config() throws(YAMLError) -> [CloudConfig.File] {
+    mutating func config() throws(TextFormatError) -> [CloudConfig.File] {
         try expect(.streamStart, or: "expected a document")
         try expect(.documentStart, or: "expected write_files")
         try expect(.mappingStart, or: "expected write_files")
@@ -47,7 +49,7 @@ private struct CloudConfigParser: ~Copyable {
         return files
     }
 
-    private mutating func fileList() throws(YAMLError) -> [CloudConfig.File] {
+    private mutating func fileList() throws(TextFormatError) -> [CloudConfig.File] {
         let start = try reader.next()
         if case .scalar(let text, isPlain: true) = start, Self.isNull(text) { return [] }
         guard start == .sequenceStart else { throw error("expected a list of files") }
@@ -65,7 +67,7 @@ private struct CloudConfigParser: ~Copyable {
         }
     }
 
-    private mutating func file() throws(YAMLError) -> CloudConfig.File {
+    private mutating func file() throws(TextFormatError) -> CloudConfig.File {
         var path: String?
         var content: String?
         while let key = try nextKey() {
@@ -84,7 +86,7 @@ private struct CloudConfigParser: ~Copyable {
     }
 
     /// The next key of a mapping; nil at the end of the mapping.
-    private mutating func nextKey() throws(YAMLError) -> String? {
+    private mutating func nextKey() throws(TextFormatError) -> String? {
         switch try reader.next() {
         case .mappingEnd: return nil
         case .scalar(let key, _): return key
@@ -92,19 +94,19 @@ private struct CloudConfigParser: ~Copyable {
         }
     }
 
-    private mutating func text() throws(YAMLError) -> String {
+    private mutating func text() throws(TextFormatError) -> String {
         guard case .scalar(let text, let isPlain) = try reader.next() else { throw error("expected text") }
         return isPlain && Self.isNull(text) ? "" : text
     }
 
-    private mutating func expect(_ event: YAMLReader.Event, or problem: String) throws(YAMLError) {
-        guard try reader.next() == event else { throw error(problem) }
+    private mutating func expect(_ event: YAMLReader.Event, or reason: String) throws(TextFormatError) {
+        guard try reader.next() == event else { throw error(reason) }
     }
 
-    private func error(_ problem: String) -> YAMLError { YAMLError(line: reader.line, problem: problem) }
+    private func error(_ reason: String) -> TextFormatError { TextFormatError(line: reader.line, reason: reason) }
 
     /// The error does not contain the key: content without its indentation is read as keys, and content may be secret.
-    private var unknownKey: YAMLError { error("unknown key") }
+    private var unknownKey: TextFormatError { error("unknown key") }
 
     /// The plain scalars that mean null (YAML 1.1, tag null).
     private static func isNull(_ text: String) -> Bool { ["", "~", "null", "Null", "NULL"].contains(text) }

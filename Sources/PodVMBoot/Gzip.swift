@@ -3,11 +3,11 @@ internal import CZlib
 /// Gzip (RFC 1952) of whole values.
 ///
 /// Only this file calls zlib. A stream exists only during one call.
-enum Gzip {
-    enum Failure: Error, Equatable { case malformed, tooLarge }
+package enum Gzip {
+    package enum Failure: Error, Equatable { case malformed, tooLarge }
 
     /// Compresses bytes. The header has no time and no file name, so the same bytes always give the same result.
-    static func compress(_ bytes: [UInt8]) -> [UInt8] {
+    package static func compress(_ bytes: [UInt8]) -> [UInt8] {
         // 15 window bits plus 16 select gzip's header.
         let stream = unsafe Stream { stream, version, size in
             unsafe deflateInit2_(
@@ -30,7 +30,7 @@ enum Gzip {
     }
 
     /// Unpacks all members in order, like gzip and Go, to at most `limit` bytes in total.
-    static func decompress(_ bytes: [UInt8], limit: Int) throws(Failure) -> [UInt8] {
+    package static func decompress(_ bytes: [UInt8], limit: Int) throws(Failure) -> [UInt8] {
         let stream = unsafe Stream { stream, version, size in unsafe inflateInit2_(stream, 15 + 16, version, size) }
         defer { unsafe inflateEnd(stream.pointer) }
         var input = bytes

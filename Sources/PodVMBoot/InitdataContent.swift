@@ -1,4 +1,5 @@
 public import TLS
+internal import TextFormats
 
 /// What an ``Initdata`` says: the algorithm of its digest, and files for the guest.
 public struct InitdataContent: Sendable {
@@ -26,7 +27,7 @@ public struct InitdataContent: Sendable {
     ///   would be a way around the measurement.
     public init(_ initdata: Initdata) throws(BootError) {
         let document: TOMLDocument
-        do throws(TOMLDocument.Failure) {
+        do throws(TextFormatError) {
             document = try TOMLDocument(initdata.text)
         } catch {
             throw Self.malformed("line \(error.line): \(error.reason)")

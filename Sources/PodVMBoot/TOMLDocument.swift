@@ -1,3 +1,5 @@
+internal import TextFormats
+
 /// A document of the part of TOML 1.0 that initdata uses: strings at the top level and in tables of one level.
 ///
 /// Known are comments, bare and quoted keys, `[table]`, and the four forms of strings. All other forms are errors, and so
@@ -15,14 +17,6 @@ struct TOMLDocument: Equatable, Sendable {
         let value: String
     }
 
-    /// The first fault of a text.
-    struct Failure: Error, Equatable {
-        /// The line, from 1.
-        let line: Int
-        /// The reason, as a clause.
-        let reason: String
-    }
-
     /// The values of the top level.
     private(set) var values: [String: String] = [:]
     /// The tables, in order.
@@ -33,15 +27,15 @@ struct TOMLDocument: Equatable, Sendable {
 
     /// Reads a text.
     ///
-    /// - Throws: ``Failure`` with the first fault.
-    init(_ text: [UInt8]) throws(Failure) {
+    /// - Throws: `TextFormatError` with the first fault.
+    init(_ text: [UInt8]) throws(TextFormatError) {
         var reader = TOMLReader(text)
         var count = 0
         while try reader.skipToContent() {
             count += 1
             guard count <= Self.keyLimit else { throw reader.failure("there are more than \(Self.keyLimit) keys") }
             if reader.take("[") {
-                let name = try reader.key()
+                let name = try Self.key(&reader)
                 guard reader.take("]") else {
                     throw reader.failure("a table's name must be one key between [ and ]")
                 }
@@ -50,13 +44,24 @@ struct TOMLDocument: Equatable, Sendable {
                 }
                 tables.append(Table(name: name))
             } else {
-                try add(Entry(key: reader.key(), value: reader.valueAfterEquals()), reader)
+                let key = try Self.key(&reader)
+                guard reader.take("=") else {
+                    throw reader.failure("a key has no value: key = \"value\" is expected")
+                }
+                guard let value = try reader.string() else { throw reader.failure("a value is not a string") }
+                try add(Entry(key: key, value: value), reader)
             }
             try reader.endLine()
         }
     }
 
-    private mutating func add(_ entry: Entry, _ reader: TOMLReader) throws(Failure) {
+    private static func key(_ reader: inout TOMLReader) throws(TextFormatError) -> String {
+        let key = try reader.key()
+        guard !reader.take(".") else { throw reader.failure("dotted keys are not allowed: quote the key") }
+        return key
+    }
+
+    private mutating func add(_ entry: Entry, _ reader: TOMLReader) throws(TextFormatError) {
         let last = tables.indices.last
         let isKnown =
             if let last { tables[last].entries.contains { $0.key == entry.key } } else { values[entry.key] != nil }

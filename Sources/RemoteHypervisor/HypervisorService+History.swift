@@ -8,11 +8,14 @@ extension HypervisorService {
 
     func histories(_ request: HistoryRequest) -> SandboxHistories {
         let all = supervisor.histories()
+        if request.name.isEmpty {
+            return .with { $0.sandboxes = all.suffix(Self.historyLimit).map(SandboxHistoryStatus.init) }
+        }
         var found = all.filter { history in
             let pod = history.summary
             return [pod.id, pod.podName, "\(pod.podNamespace)/\(pod.podName)"].contains(request.name)
         }
-        if found.isEmpty, !request.name.isEmpty { found = all.filter { $0.summary.id.hasPrefix(request.name) } }
+        if found.isEmpty { found = all.filter { $0.summary.id.hasPrefix(request.name) } }
         return .with { $0.sandboxes = found.suffix(Self.historyLimit).map(SandboxHistoryStatus.init) }
     }
 }

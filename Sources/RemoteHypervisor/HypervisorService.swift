@@ -56,6 +56,7 @@ public struct HypervisorService: Sendable {
             Sandboxes.list.handled { _, _ in service.list },
             Sandboxes.history.handled { _, request in service.histories(request) },
             Sandboxes.network.handled { _, request in try await service.network(of: request.id) },
+            Sandboxes.machines.handled { _, _ in try await service.machines() },
             Sandboxes.orphans.handled { _, request in try await service.orphans(request) },
             Sandboxes.collect.handled { _, request in try await service.collect(request) },
         ])

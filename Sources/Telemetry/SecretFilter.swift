@@ -3,7 +3,7 @@
 /// The filter finds a whole secret and each piece of it that has at least 31 bytes, because a server that repeats a
 /// secret may cut it. The filter also removes the text after `Bearer`, `sig=` or a similar name, and text that looks
 /// like a JSON Web Token. Such text may be a secret of another program.
-struct SecretFilter: Sendable {
+package struct SecretFilter: Sendable {
     /// The minimum length of a secret. Shorter texts are too likely to be words of a message.
     private static let shortest = 6
     /// The number of bytes that are compared at once.
@@ -18,10 +18,10 @@ struct SecretFilter: Sendable {
     private var words: [[UInt8]] = []
 
     /// Makes a filter without secrets.
-    init() {}
+    package init() {}
 
     /// Adds a secret: its plain text, and its encodings in URLs and forms.
-    mutating func hide(_ secret: Secret<String>) {
+    package mutating func hide(_ secret: Secret<String>) {
         for form in Self.forms(of: secret) {
             if form.count < Self.blockSize {
                 words.append(form)
@@ -66,7 +66,7 @@ struct SecretFilter: Sendable {
     }
 
     /// The text without secrets.
-    func redacted(_ text: String) -> String {
+    package func redacted(_ text: String) -> String {
         let bytes = Array(text.utf8)
         guard bytes.count >= Self.shortest else { return text }
         var mask = Mask(bytes)

@@ -3,6 +3,7 @@ import AzureProvider
 import Doubles
 import JSON
 import LinuxIO
+import Preflight
 import Testing
 
 @testable import AzurePreflight

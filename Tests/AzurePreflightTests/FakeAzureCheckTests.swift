@@ -3,6 +3,7 @@ import Doubles
 import FakeCloud
 import HTTPTransport
 import LinuxIO
+import Preflight
 import Telemetry
 import TestSupport
 import Testing

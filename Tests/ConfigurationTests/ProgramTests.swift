@@ -72,9 +72,10 @@ struct ProgramTests {
                 Does things.
 
                 Commands:
-                  serve           serve
-                  help [COMMAND]  show how to use a command
-                  version         show the version
+                  serve             serve
+                  help [COMMAND]    show how to use a command
+                  version           show the version
+                  completion SHELL  print the completion for bash, zsh or fish
 
                 """)
     }

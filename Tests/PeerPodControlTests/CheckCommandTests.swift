@@ -1,8 +1,8 @@
-import AzurePreflight
 import AzureProvider
 import Configuration
 import JSON
 import LinuxIO
+import Preflight
 import Testing
 
 @testable import PeerPodControl
@@ -17,9 +17,9 @@ struct CheckCommandTests {
     @Test("shows a line for each finding with the advice below it, and the counts at the end")
     func text() {
         #expect(
-            CheckCommand.text(Self.findings, took: .milliseconds(250)) == """
+            FindingReport(Self.findings).text(took: "250 ms") == """
                 ok       token      there is one
-                failed   image      it is  [31mnowhere
+                failed   image      it is \\u001b[31mnowhere
                                     → make it
                 unclear  user data  not known
                 3 findings in 250 ms: 1 ok, 0 warning, 1 failed, 1 unclear
@@ -29,7 +29,7 @@ struct CheckCommandTests {
 
     @Test("shows the same as JSON")
     func json() throws {
-        let document = try JSONNode(JSONValue(parsing: CheckCommand.json(Self.findings)))
+        let document = try JSONNode(JSONValue(parsing: Array(FindingReport(Self.findings).json.utf8)))
         #expect(try document.bool("ok") == false)
         let second = try document.objects("findings")[1]
         #expect(try second.string("subject") == "image")
@@ -39,15 +39,15 @@ struct CheckCommandTests {
 
     @Test("exits with 1 for a failure, with 3 for what is unknown, else with 0")
     func status() {
-        #expect(CheckCommand.status(Self.findings) == 1)
-        #expect(CheckCommand.status([Self.findings[0], Self.findings[2]]) == 3)
-        #expect(CheckCommand.status([Self.findings[0], Finding("quota", .warning, "little")]) == 0)
+        #expect(FindingReport(Self.findings).status == 1)
+        #expect(FindingReport([Self.findings[0], Self.findings[2]]).status == 3)
+        #expect(FindingReport([Self.findings[0], Finding("quota", .warning, "little")]).status == 0)
     }
 
     @Test("takes the adaptor's environment, and names what is missing without a request")
     func environment() throws {
         let environment = ["AZURE_REGION": "West Europe", "FORWARDER_PORT": "15151", "INITDATA": "abcd"]
-        guard case .run(let options, _) = try CheckOptions.command.parse(["-pods", "7"], environment: environment)
+        guard case .run(let options, _) = try AzureCheckOptions.command.parse(["-pods", "7"], environment: environment)
         else {
             Issue.record("asked for help")
             return

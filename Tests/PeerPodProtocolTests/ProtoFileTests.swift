@@ -24,10 +24,14 @@ struct ProtoFileTests {
         ($0.kind, $0.name, $0.node, $0.podNamespace, $0.podName) = ("VM", "podvm-web", "n1", "shop", "web")
         ($0.sandbox, $0.size, $0.created, $0.reason, $0.obstacle) = ("s1", "DC2es", 7, "lost", "young")
     }
+    private static let machine = MachineStatus.with {
+        ($0.name, $0.node, $0.podNamespace, $0.podName) = ("podvm-web", "n1", "shop", "web")
+        ($0.sandbox, $0.size, $0.created) = ("s1", "DC2es", 7)
+    }
     private static let nodes = OrphansRequest.with { ($0.nodes, $0.allNodes) = (["n1"], true) }
     /// One of each message, with a value in every field.
     private static let messages: [any Message] = [
-        orphan, nodes, OrphanList.with { $0.orphans = [orphan] },
+        machine, MachineList.with { $0.machines = [machine] }, orphan, nodes, OrphanList.with { $0.orphans = [orphan] },
         CollectRequest.with { ($0.nodes, $0.orphans) = (nodes, [orphan]) },
         step, history, HistoryRequest.with { $0.name = "web" }, SandboxHistories.with { $0.sandboxes = [history] },
         hop, sandbox, SandboxList.with { $0.sandboxes = [sandbox] }, PodNetworkRequest.with { $0.id = "s1" },
@@ -94,7 +98,7 @@ struct ProtoFileTests {
         let own = [
             Self.text(of: Sandboxes.list), Self.text(of: Sandboxes.network), Self.text(of: PodVM.network),
             Self.text(of: PodVMInfo.getInfo), Self.text(of: Sandboxes.orphans), Self.text(of: Sandboxes.collect),
-            Self.text(of: Sandboxes.history),
+            Self.text(of: Sandboxes.history), Self.text(of: Sandboxes.machines),
             Self.text(of: GatewayControl.openTunnel),
             Self.text(of: GatewayControl.closeTunnel), Self.text(of: GatewayControl.list),
             Self.text(of: GatewayControl.counters), Self.text(of: GatewayControl.handOver),

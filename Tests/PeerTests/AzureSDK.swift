@@ -1,4 +1,5 @@
 import LinuxIO
+import TestSupport
 import Testing
 
 /// Tests/Peers/azure-sdk: Microsoft's own SDK for Python, in an environment that `scripts/setup` makes.

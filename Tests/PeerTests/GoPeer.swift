@@ -82,46 +82,6 @@ struct GoPeer: Sendable {
     }
 }
 
-/// A program that ran to its end, and what it said.
-struct ProgramRun: Sendable {
-    let status: ChildProcess.ExitStatus
-    let output: [UInt8]
-    let error: [UInt8]
-
-    var errorText: String { String(decoding: error, as: UTF8.self) }
-
-    static func of(
-        _ options: ChildProcess.Options, input: [UInt8]? = nil, on loop: EpollLoop,
-        whileRunning watch: @escaping @Sendable (String) async -> Void = { _ in }
-    ) async throws -> ProgramRun {
-        var options = options
-        options.input = input == nil ? .null : .pipe
-        options.output = .pipe
-        options.error = .pipe
-        let child = try ChildProcess.start(options, on: loop)
-        // Not to survive a test that is cancelled.
-        defer { child.signal(9) }
-        async let output = readToEnd(child.output)
-        async let error = readToEnd(child.error, watch)
-        if let input {
-            try await child.input?.write(input)
-            child.input?.close()
-        }
-        return try await ProgramRun(status: child.wait(), output: output, error: error)
-    }
-
-    private static func readToEnd(
-        _ stream: Stream?, _ watch: @Sendable (String) async -> Void = { _ in }
-    ) async throws -> [UInt8] {
-        var all: [UInt8] = []
-        while let bytes = try await stream?.read(upTo: 64 << 10), !bytes.isEmpty {
-            all += bytes
-            await watch(String(decoding: bytes, as: UTF8.self))
-        }
-        return all
-    }
-}
-
 /// A peer that could not play its part.
 struct PeerFailure: Error, CustomStringConvertible {
     let description: String

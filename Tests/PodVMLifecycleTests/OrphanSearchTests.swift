@@ -90,6 +90,7 @@ struct OrphanSearchTests {
             #expect(begun.map(\.name) == ["podvm-a"])
             await node.cloud.calls.reached(.delete, 1)
             #expect(try await supervisor.collect(.own) { _ in false }.isEmpty)
+            #expect(try await supervisor.machines().map(\.id.rawValue) == ["podvm-b"])
             node.cloud.listing.append(.fail(ProviderError(.unreachable, .retry(after: .zero), during: "list")))
             let error = await #expect(throws: LifecycleError.self) { try await supervisor.orphans(of: .own) }
             #expect(error?.code == .unavailable)

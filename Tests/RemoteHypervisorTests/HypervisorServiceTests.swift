@@ -31,6 +31,20 @@ struct HypervisorServiceTests {
         }
     }
 
+    @Test("tells the latest histories of all pods without a name; a node without a name cannot list the cluster's VMs")
+    func histories() async throws {
+        try await TestNode.run { node in
+            for id in ["s1", "s2"] { _ = try await node.call(Hypervisor.createVM, .plain(id, pod: "pod-\(id)")) }
+            func names(_ name: String) async throws -> [String?] {
+                try await node.call(Sandboxes.history, .with { $0.name = name }).sandboxes.map { $0.sandbox?.podName }
+            }
+            #expect(try await names("") == ["pod-s1", "pod-s2"])
+            #expect(try await names("pod-s2") == ["pod-s2"])
+            #expect(try await names("other").isEmpty)
+            #expect(try await node.status(of: Sandboxes.machines, Empty()).code == .failedPrecondition)
+        }
+    }
+
     @Test("reports the network of an existing sandbox, and of no other")
     func network() async throws {
         try await TestNode.run { node in

@@ -1,4 +1,6 @@
+package import HTTPTransport
 internal import LinuxIO
+package import Telemetry
 
 /// Where a pod finds its cluster's API server, and the files that Kubernetes mounts into the pod for it.
 package struct ClusterAccess: Equatable, Sendable {
@@ -9,14 +11,47 @@ package struct ClusterAccess: Equatable, Sendable {
     package let endpoint: String
     /// The PEM file of the authorities of the server's certificate; nil for a server without TLS.
     package let authorityFile: String?
-    /// The file of the token. The kubelet replaces it before the token expires.
-    package let tokenFile: String
+    /// How this process says who it is.
+    package let credential: Credential
+    /// The authorities in PEM, in place of a file.
+    package var authorities: String?
+    /// Where the server listens, if the name in its certificate is not that of its address.
+    package var connection: HTTPClient.Connection?
+    /// Whether requests may use the environment's proxy. A pod reaches its cluster's server without one.
+    package var usesProxy = false
+
+    /// The ways of authentication.
+    package enum Credential: Equatable, Sendable {
+        /// The file of a token. The kubelet replaces it before the token expires.
+        case tokenFile(String)
+        /// A token.
+        case token(Secret<String>)
+        /// A certificate and its key, in PEM.
+        case certificate(HTTPClient.ClientCertificate)
+    }
 
     /// Names a server and its files.
     package init(endpoint: String, authorityFile: String?, tokenFile: String) {
+        self.init(endpoint: endpoint, authorityFile: authorityFile, credential: .tokenFile(tokenFile))
+    }
+
+    /// Names a server and a credential.
+    package init(endpoint: String, authorityFile: String?, credential: Credential) {
         self.endpoint = endpoint
         self.authorityFile = authorityFile
-        self.tokenFile = tokenFile
+        self.credential = credential
+    }
+
+    /// The settings of an HTTP client for this server.
+    package func clientOptions(_ environment: [String: String]) -> HTTPClient.Options {
+        var options = HTTPClient.Options()
+        options.environment = environment
+        options.authorityFile = authorityFile
+        options.authorities = authorities
+        options.connection = connection
+        if case .certificate(let certificate) = credential { options.clientCertificate = certificate }
+        options.connectTimeout = .seconds(5)
+        return options
     }
 
     /// Why a process has no access to a cluster.
@@ -48,7 +83,7 @@ package struct ClusterAccess: Equatable, Sendable {
         }
         endpoint = "https://" + (host.contains(":") ? "[\(host)]" : host) + ":\(number)"
         authorityFile = directory + "/ca.crt"
-        tokenFile = directory + "/token"
+        credential = .tokenFile(directory + "/token")
     }
 
     /// Whether `text` is a name or an address. A zone such as `%eth0` is not possible in a cluster's address.

@@ -20,7 +20,7 @@ extension KubernetesClient {
             case .failure(let it): failure = (it.error, it.outcome)
             }
             if Task.isCancelled { throw call.error(.cancelled, "") }
-            if failure.error.kind == .unauthorized, !hasNewToken, self.token.drop(token) {
+            if failure.error.kind == .unauthorized, !hasNewToken, drop(token) {
                 hasNewToken = true
                 continue
             }
@@ -31,24 +31,24 @@ extension KubernetesClient {
         }
     }
 
-    func token(for call: KubernetesCall) throws(KubernetesError) -> Secret<String> {
+    func token(for call: KubernetesCall) throws(KubernetesError) -> Secret<String>? {
         do throws(TokenFile.Unreadable) {
-            return try token.token()
+            return try token()
         } catch {
             throw call.error(.credential, error.description)
         }
     }
 
     /// The request of a call.
-    func request(_ call: KubernetesCall, _ token: Secret<String>) -> OutgoingRequest {
+    func request(_ call: KubernetesCall, _ token: Secret<String>?) -> OutgoingRequest {
         var request = OutgoingRequest(call.method, access.endpoint + call.target, body: call.body)
-        request.headers["Authorization"] = "Bearer \(token.reveal())"
+        if let token { request.headers["Authorization"] = "Bearer \(token.reveal())" }
         request.headers["Accept"] = "application/json"
         if let type = call.contentType { request.headers["Content-Type"] = type }
         request.timeLimit = limits.request
         request.responseLimit = call.responseLimit ?? limits.object
-        // The address belongs to the cluster's network, which no proxy serves.
-        request.usesProxy = false
+        // A pod's address belongs to the cluster's network, which no proxy serves.
+        request.usesProxy = access.usesProxy
         return request
     }
 
@@ -57,7 +57,7 @@ extension KubernetesClient {
         let outcome: Result<HTTPResponse, HTTPError>
     }
 
-    private func attempt(_ call: KubernetesCall, _ token: Secret<String>) async -> Result<JSONObject, Failure> {
+    private func attempt(_ call: KubernetesCall, _ token: Secret<String>?) async -> Result<JSONObject, Failure> {
         let outcome: Result<HTTPResponse, HTTPError>
         do throws(HTTPError) {
             outcome = .success(try await sender.send(request(call, token)))

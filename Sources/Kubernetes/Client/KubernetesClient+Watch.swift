@@ -63,7 +63,7 @@ extension KubernetesClient {
                 _ = try answer(outcome, to: call)
             } catch {
                 // The next watch uses the token that the file has then.
-                if error.kind == .unauthorized { _ = self.token.drop(token) }
+                if error.kind == .unauthorized { _ = drop(token) }
                 throw error
             }
             return .success(())

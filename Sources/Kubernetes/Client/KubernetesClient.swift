@@ -35,7 +35,8 @@ package final class KubernetesClient: Sendable {
     package let limits: Limits
     let access: ClusterAccess
     let sender: any HTTPSender
-    let token: TokenFile
+    /// The file of the token, if there is one.
+    private let tokenFile: TokenFile?
     let clock: any LifecycleClock
     let logger: Logger
     private let requests: Counter
@@ -50,7 +51,14 @@ package final class KubernetesClient: Sendable {
         self.clock = clock
         self.logger = logger
         self.limits = limits
-        token = TokenFile(path: access.tokenFile, clock: clock, redactor: logger.redactor)
+        switch access.credential {
+        case .tokenFile(let path):
+            tokenFile = TokenFile(path: path, clock: clock, redactor: logger.redactor)
+        case .token(let token):
+            tokenFile = nil
+            logger.redactor?.hide(token)
+        case .certificate: tokenFile = nil
+        }
         requests = metrics.counter(
             "peerpods_kubernetes_requests_total", "Requests to the Kubernetes API server, by verb and outcome.",
             labels: ["verb", "outcome"])
@@ -58,7 +66,24 @@ package final class KubernetesClient: Sendable {
 
     /// What the token says of this pod; nil without a token that can be read.
     package var claims: TokenClaims? {
-        (try? token.token()).flatMap { TokenClaims(token: $0.reveal()) }
+        ((try? token()) ?? nil).flatMap { TokenClaims(token: $0.reveal()) }
+    }
+
+    /// The token to send now; nil with a certificate.
+    func token() throws(TokenFile.Unreadable) -> Secret<String>? {
+        if case .token(let token) = access.credential { return token }
+        return try tokenFile?.token()
+    }
+
+    /// Says that the server refused `token`. Returns whether there is another one.
+    func drop(_ token: Secret<String>?) -> Bool {
+        guard let token, let tokenFile else { return false }
+        return tokenFile.drop(token)
+    }
+
+    /// Reads the answer at a path that is not an object's, such as `/version`.
+    package func read(_ path: String) async throws(KubernetesError) -> JSONObject {
+        try await send(KubernetesCall("get", "GET", path, path))
     }
 
     /// Reads an object.

@@ -31,6 +31,13 @@ package struct KubernetesResource: Hashable, Sendable {
     package static let leases = KubernetesResource(group: "coordination.k8s.io", "leases", kind: "Lease")
     package static let webhookConfigurations = KubernetesResource(
         group: "admissionregistration.k8s.io", "mutatingwebhookconfigurations", kind: "MutatingWebhookConfiguration")
+    package static let runtimeClasses = KubernetesResource(
+        group: "node.k8s.io", "runtimeclasses", kind: "RuntimeClass")
+    package static let daemonSets = KubernetesResource(group: "apps", "daemonsets", kind: "DaemonSet")
+    package static let validatingPolicies = KubernetesResource(
+        group: "admissionregistration.k8s.io", "validatingadmissionpolicies", kind: "ValidatingAdmissionPolicy")
+    package static let mutatingPolicies = KubernetesResource(
+        group: "admissionregistration.k8s.io", "mutatingadmissionpolicies", kind: "MutatingAdmissionPolicy")
     package static let peerPods = KubernetesResource(
         group: "confidentialcontainers.org", version: "v1alpha1", "peerpods", kind: "PeerPod")
 

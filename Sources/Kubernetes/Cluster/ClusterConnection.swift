@@ -42,12 +42,7 @@ package struct ClusterConnection: Sendable {
         } catch {
             return none(error.description)
         }
-        var options = HTTPClient.Options()
-        options.environment = environment
-        options.authorityFile = access.authorityFile
-        options.userAgent = "cloud-api-adaptor"
-        options.connectTimeout = .seconds(5)
-        guard let sender = try? HTTPClient(options, on: loop, logger: logger) else {
+        guard let sender = try? HTTPClient(access.clientOptions(environment), on: loop, logger: logger) else {
             return none("descriptors have run out")
         }
         let clock = LoopClock(loop: loop)

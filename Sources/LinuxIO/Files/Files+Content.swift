@@ -11,6 +11,13 @@ extension Files {
         try write(Array(bytes), to: fd.rawValue, at: offset, path)
     }
 
+    /// Makes a file with `bytes`. An existing name, also that of a link, is an error, and its file stays as it is.
+    public static func create(_ path: String, _ bytes: [UInt8], mode: UInt32 = 0o600) throws(SystemCallError) {
+        let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW
+        let fd = OwnedFD(owning: try systemCall("open", on: path) { unsafe clinux_open(path, flags, mode) })
+        try write(bytes, to: fd.rawValue, at: 0, path)
+    }
+
     static func write(
         _ content: [UInt8], to file: CInt, at offset: Int64, _ path: String
     ) throws(SystemCallError) {

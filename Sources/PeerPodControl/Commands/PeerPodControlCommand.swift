@@ -40,8 +40,22 @@ public enum PeerPodControlCommand {
                     guard problems.isEmpty else { throw ConfigurationError(problems) }
                     return CollectCommand(options: options, output: output).run()
                 },
-                .init("check azure", CheckOptions.command) { options, _, _ in
-                    CheckCommand(options: options, output: output).run()
+                .init("check azure", AzureCheckOptions.command) { options, _, _ in
+                    AzureCheckCommand(options: options, output: output).run()
+                },
+                .init("check node", NodeCheckOptions.command) {
+                    options, _, environment throws(ConfigurationError) in
+                    try NodeCheckCommand(options: options, environment: environment, output: output).run()
+                },
+                .init("check cluster", ClusterCheckOptions.command) {
+                    options, _, environment throws(ConfigurationError) in
+                    try ClusterCheckCommand(options: options, environment: environment, output: output).run()
+                },
+                .init("ui", PageOptions.command) { options, _, _ in
+                    PageCommand(options: options, output: output).run()
+                },
+                .init("support", SupportOptions.command) { options, _, _ in
+                    SupportCommand(options: options, output: output).run()
                 },
                 .init("reference-values", ReferenceValuesOptions.command) {
                     options, operands, _ throws(ConfigurationError) in
@@ -65,7 +79,7 @@ public enum PeerPodControlCommand {
                         (swift build --product fake-azure builds it)
                         """),
             ],
-            usageStatus: ExitStatus.failure, output: output)
+            usageStatus: ExitStatus.failure, manualSection: 1, output: output)
     }
 
     private static func onePod(_ operands: [String]) throws(ConfigurationError) -> String {

@@ -11,13 +11,18 @@ struct StatusOptions: Sendable {
     var watches = false
     var interval = Duration.seconds(2)
     var isJSON = false
+    var allNodes = false
 
     static let command = Command(
-        "peerpodctl status", summary: "list the sandboxes of the node's adaptor",
+        "peerpodctl status", summary: "list the sandboxes of the node's adaptor, or the VMs of all nodes",
         details: """
             ADDRESS is the VM's address, once it is known; AGE counts from CreateVM. Below the table is what is wrong with \
             a sandbox. With -watch, the list is shown \
             repeatedly until Ctrl-C; with -watch and -json, as one line each time.
+
+            With -all-nodes, the list has the VMs in the cloud that have this cluster's tags, by node. The adaptor of this \
+            node asks the cloud, so a VM is shown even if its node has gone. The nodes of a cluster have the same \
+            -cluster-id.
             """,
         defaults: StatusOptions(),
         sections: [
@@ -25,6 +30,9 @@ struct StatusOptions: Sendable {
                 "Flags",
                 [
                     HypervisorOptions.socket(\.socket),
+                    Setting(
+                        "all-nodes", \.allNodes, .bool,
+                        "List the VMs of all nodes of the cluster, as the cloud knows them."),
                     Setting("watch", \.watches, .bool, "Repeat until Ctrl-C."),
                     Setting(
                         "interval", \.interval, .duration(in: .milliseconds(100) ... .seconds(3600)),
@@ -49,6 +57,10 @@ struct StatusCommand: Sendable {
     func show(on loop: EpollLoop, isRepeated: Bool) async -> Int32 {
         do {
             let socket = HypervisorSocket(path: options.socket, loop: loop)
+            if options.allNodes {
+                write(try await ClusterMachines.list(socket), isRepeated: isRepeated)
+                return ExitStatus.success
+            }
             let list = try await socket.call(Sandboxes.list, Empty(), timeout: .seconds(10))
             write(list.sandboxes, isRepeated: isRepeated)
             return ExitStatus.success
@@ -58,6 +70,16 @@ struct StatusCommand: Sendable {
         } catch {
             return ExitStatus.interrupted
         }
+    }
+
+    private func write(_ machines: ClusterMachines, isRepeated: Bool) {
+        if options.isJSON {
+            output.standard(
+                String(decoding: machines.json.encoded(indent: isRepeated ? nil : 2), as: UTF8.self) + "\n")
+            return
+        }
+        if isRepeated { WatchLoop.begin(output) }
+        output.standard(machines.lines(now: .now).map { $0 + "\n" }.joined())
     }
 
     private func write(_ sandboxes: [SandboxStatus], isRepeated: Bool) {
@@ -97,7 +119,7 @@ struct StatusCommand: Sendable {
 }
 
 extension SandboxStatus {
-    fileprivate var json: JSONValue {
+    var json: JSONValue {
         [
             "id": .string(id), "pod": .string(podName), "namespace": .string(podNamespace), "state": .string(state),
             "vm": .string(vm), "address": .string(address), "created": .integer(created),

@@ -52,6 +52,15 @@ struct APIResource: Hashable, Sendable {
             group: "admissionregistration.k8s.io", version: "v1", plural: "mutatingwebhookconfigurations",
             kind: "MutatingWebhookConfiguration", isNamespaced: false),
         .init(
+            group: "apps", version: "v1", plural: "daemonsets", kind: "DaemonSet", isNamespaced: true,
+            shortNames: ["ds"], hasStatus: true),
+        .init(
+            group: "admissionregistration.k8s.io", version: "v1", plural: "validatingadmissionpolicies",
+            kind: "ValidatingAdmissionPolicy", isNamespaced: false, hasStatus: true),
+        .init(
+            group: "admissionregistration.k8s.io", version: "v1", plural: "mutatingadmissionpolicies",
+            kind: "MutatingAdmissionPolicy", isNamespaced: false),
+        .init(
             group: "confidentialcontainers.org", version: "v1alpha1", plural: "peerpods", kind: "PeerPod",
             isNamespaced: true, hasStatus: true, isCustom: true, needsVersion: true),
     ]

@@ -1,22 +1,24 @@
-/// The lexical part of a ``TOMLDocument``.
-struct TOMLReader {
+/// The lexical part of TOML: keys, strings, blanks and comments.
+package struct TOMLReader {
     private let text: [UInt8]
     private var position = 0
 
     private static let newline = UInt8(ascii: "\n")
     private static let backslash = UInt8(ascii: "\\")
 
-    init(_ text: [UInt8]) { self.text = text }
+    /// A reader at the beginning of `text`.
+    package init(_ text: [UInt8]) { self.text = text }
 
-    private var next: UInt8? { position < text.count ? text[position] : nil }
+    /// The next byte; nil at the end.
+    var next: UInt8? { position < text.count ? text[position] : nil }
 
     /// A failure at the current line.
-    func failure(_ reason: String) -> TOMLDocument.Failure {
-        TOMLDocument.Failure(line: 1 + text[..<position].count { $0 == Self.newline }, reason: reason)
+    package func failure(_ reason: String) -> TextFormatError {
+        TextFormatError(line: 1 + text[..<position].count { $0 == Self.newline }, reason: reason)
     }
 
     /// Takes these characters if they come next.
-    mutating func take(_ characters: String) -> Bool {
+    package mutating func take(_ characters: String) -> Bool {
         guard text[position...].starts(with: characters.utf8) else { return false }
         position += characters.utf8.count
         skipBlanks()
@@ -26,7 +28,7 @@ struct TOMLReader {
     private mutating func skipBlanks() { while next == 0x20 || next == 0x09 { position += 1 } }
 
     /// Skips blanks, empty lines and comments. Returns whether more text comes.
-    mutating func skipToContent() throws(TOMLDocument.Failure) -> Bool {
+    package mutating func skipToContent() throws(TextFormatError) -> Bool {
         while true {
             skipBlanks()
             guard let byte = next else { return false }
@@ -35,7 +37,7 @@ struct TOMLReader {
         }
     }
 
-    private mutating func skipComment() throws(TOMLDocument.Failure) {
+    private mutating func skipComment() throws(TextFormatError) {
         while let byte = next, byte != Self.newline {
             try check(byte)
             position += 1
@@ -43,14 +45,14 @@ struct TOMLReader {
     }
 
     /// Takes the rest of a line: blanks and a comment.
-    mutating func endLine() throws(TOMLDocument.Failure) {
+    package mutating func endLine() throws(TextFormatError) {
         skipBlanks()
         if next == UInt8(ascii: "#") { try skipComment() }
         guard next == nil || next == Self.newline else { throw failure("there is text after a value") }
     }
 
-    /// A bare or quoted key. A dotted key is an error.
-    mutating func key() throws(TOMLDocument.Failure) -> String {
+    /// One bare or quoted key, and the blanks after it.
+    package mutating func key() throws(TextFormatError) -> String {
         let key: String
         switch next {
         case UInt8(ascii: "\""): key = try line(until: UInt8(ascii: "\""), unescapes: true)
@@ -62,7 +64,6 @@ struct TOMLReader {
             key = String(decoding: text[start..<position], as: UTF8.self)
         }
         skipBlanks()
-        guard next != UInt8(ascii: ".") else { throw failure("dotted keys are not allowed: quote the key") }
         return key
     }
 
@@ -75,20 +76,26 @@ struct TOMLReader {
         }
     }
 
-    /// A string of any form after an equals sign.
-    mutating func valueAfterEquals() throws(TOMLDocument.Failure) -> String {
-        guard take("=") else { throw failure("a key has no value: key = \"value\" is expected") }
+    /// A string of any form; nil if no string comes next.
+    package mutating func string() throws(TextFormatError) -> String? {
         for quote in [UInt8(ascii: "\""), UInt8(ascii: "'")] where next == quote {
             let unescapes = quote == UInt8(ascii: "\"")
             let isLong = text[position...].prefix(3).count { $0 == quote } == 3
             return isLong
                 ? try lines(until: quote, unescapes: unescapes) : try line(until: quote, unescapes: unescapes)
         }
-        throw failure("a value is not a string")
+        return nil
+    }
+
+    /// The bytes up to one that ends a value: a blank, a line's end, a comma, a bracket, a brace or a comment.
+    mutating func word() -> String {
+        let start = position
+        while let byte = next, byte > 0x20, !",]}#".utf8.contains(byte) { position += 1 }
+        return String(decoding: text[start..<position], as: UTF8.self)
     }
 
     /// A string of one line, from its quote on.
-    private mutating func line(until quote: UInt8, unescapes: Bool) throws(TOMLDocument.Failure) -> String {
+    private mutating func line(until quote: UInt8, unescapes: Bool) throws(TextFormatError) -> String {
         position += 1
         var content: [UInt8] = []
         while let byte = next, byte != Self.newline {
@@ -101,7 +108,7 @@ struct TOMLReader {
     }
 
     /// A string of several lines, from its three quotes on. A newline directly after them is not part of the string.
-    private mutating func lines(until quote: UInt8, unescapes: Bool) throws(TOMLDocument.Failure) -> String {
+    private mutating func lines(until quote: UInt8, unescapes: Bool) throws(TextFormatError) -> String {
         position += 3
         if next == Self.newline { position += 1 }
         var content: [UInt8] = []
@@ -135,7 +142,7 @@ struct TOMLReader {
     }
 
     /// The character of an escape sequence, after its backslash.
-    private mutating func escape(_ content: inout [UInt8]) throws(TOMLDocument.Failure) {
+    private mutating func escape(_ content: inout [UInt8]) throws(TextFormatError) {
         guard let letter = next else { throw failure("an escape sequence has no end") }
         position += 1
         switch letter {
@@ -151,7 +158,7 @@ struct TOMLReader {
         }
     }
 
-    private mutating func unicode(digits: Int, _ content: inout [UInt8]) throws(TOMLDocument.Failure) {
+    private mutating func unicode(digits: Int, _ content: inout [UInt8]) throws(TextFormatError) {
         let text = text[position...].prefix(digits)
         guard text.count == digits, text.allSatisfy({ Character(UnicodeScalar($0)).isHexDigit && $0 < 0x80 }),
             let number = UInt32(String(decoding: text, as: UTF8.self), radix: 16), let scalar = UnicodeScalar(number)
@@ -161,7 +168,7 @@ struct TOMLReader {
     }
 
     /// Refuses control characters other than tab and newline.
-    private func check(_ byte: UInt8) throws(TOMLDocument.Failure) {
+    private func check(_ byte: UInt8) throws(TextFormatError) {
         guard byte >= 0x20 && byte != 0x7F || byte == 0x09 || byte == Self.newline else {
             throw failure("there is a control character, such as a carriage return")
         }

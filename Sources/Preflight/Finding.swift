@@ -1,6 +1,6 @@
-internal import AzureProvider
+internal import Telemetry
 
-/// The result of one check of the preflight.
+/// The result of one check before there are pods.
 package struct Finding: Hashable, Sendable {
     /// What a finding means for pods.
     package enum Verdict: String, Sendable, CaseIterable {
@@ -13,6 +13,9 @@ package struct Finding: Hashable, Sendable {
         case unknown
     }
 
+    /// The longest text of a finding, in characters. The texts of other programs may have megabytes.
+    private static let limit = 2000
+
     /// What was checked: `image`, `quota`.
     package var subject: String
     /// What the finding means for pods.
@@ -22,12 +25,17 @@ package struct Finding: Hashable, Sendable {
     /// The next step, as a clause in the imperative; empty if there is none.
     package var advice: String
 
-    /// A finding; control characters in the texts are replaced.
+    /// A finding; characters in the texts that control a terminal are replaced.
     package init(_ subject: String, _ verdict: Verdict, _ text: String, advice: String = "") {
         self.subject = subject
         self.verdict = verdict
-        // The text of Azure is printed on a terminal, which must not receive control characters.
-        self.text = LogText.sanitized(text)
-        self.advice = LogText.sanitized(advice)
+        self.text = Self.shown(text)
+        self.advice = Self.shown(advice)
+    }
+
+    private static func shown(_ text: String) -> String {
+        let start = text.unicodeScalars.prefix(limit + 1)
+        let cut = start.count > limit ? String(String.UnicodeScalarView(start.dropLast())) + "…" : text
+        return cut.printable()
     }
 }

@@ -5,7 +5,7 @@ internal import PodVMLifecycle
 internal import Telemetry
 
 /// The values of the flags of `peerpodctl check azure`: the adaptor's own flags that affect Azure, and a few more.
-struct CheckOptions: Sendable {
+struct AzureCheckOptions: Sendable {
     var azure = AzureOptions()
     var pods = 1
     var nodeAddress = ""
@@ -23,7 +23,7 @@ struct CheckOptions: Sendable {
             wrong and what to do. The exit status is 0 when pods can start, 1 when something prevents it, and 3 when nothing \
             is known to prevent it but some checks had no answer.
             """,
-        defaults: CheckOptions(),
+        defaults: AzureCheckOptions(),
         sections: [
             .init(
                 "Flags",
@@ -47,7 +47,7 @@ struct CheckOptions: Sendable {
             .init("Flags of Azure", AzureOptions.settings.map { $0.within(\.azure) }),
         ])
 
-    private static let adaptor: [Setting<CheckOptions>] = [
+    private static let adaptor: [Setting<AzureCheckOptions>] = [
         Setting(
             "forwarder-port", environment: "FORWARDER_PORT", \.forwarderPort, .integer(in: 1...65535),
             "The TCP port of agent-protocol-forwarder in the pod VMs."),

@@ -1,21 +1,13 @@
 internal import CYAML
 
-/// A fault in a YAML text, and its line.
-struct YAMLError: Error, Equatable {
-    /// The line number, from 1.
-    let line: Int
-    /// The fault as a clause, without any part of the text.
-    let problem: String
-}
-
 /// Reads YAML as libyaml's stream of events, so the caller keeps only the values that it needs.
 ///
 /// Aliases, anchors and tags are refused. Cloud-config needs none, and with them a short text can grow without limit.
 /// It is safe, because only this file uses the pointers and calls `yaml_` functions. The owner frees the parser and its
 /// text together.
-@safe struct YAMLReader: ~Copyable {
+@safe package struct YAMLReader: ~Copyable {
     /// One event of a document.
-    enum Event: Equatable {
+    package enum Event: Equatable {
         case streamStart, streamEnd, documentStart, documentEnd
         case mappingStart, mappingEnd, sequenceStart, sequenceEnd
         /// Text. `isPlain` means without quotes or `|`, so the value may be something other than text.
@@ -25,9 +17,10 @@ struct YAMLError: Error, Equatable {
     private let parser: UnsafeMutablePointer<yaml_parser_t>
     private let text: UnsafeMutableBufferPointer<UInt8>
     /// The line of the last event, from 1.
-    private(set) var line = 1
+    package private(set) var line = 1
 
-    init(_ bytes: [UInt8]) {
+    /// A reader of `bytes`.
+    package init(_ bytes: [UInt8]) {
         // The parser keeps a pointer to its input, so the input must not move.
         unsafe text = .allocate(capacity: max(1, bytes.count))
         _ = unsafe text.initialize(from: bytes)
@@ -46,11 +39,12 @@ struct YAMLError: Error, Equatable {
     }
 
     /// The next event. A caller must not call it after `streamEnd`.
-    mutating func next() throws(YAMLError) -> Event {
+    package mutating func next() throws(TextFormatError) -> Event {
         var event = unsafe yaml_event_t()
         guard unsafe yaml_parser_parse(parser, &event) == 1 else {
             let problem = unsafe parser.pointee.problem.map { unsafe String(cString: $0) } ?? "it cannot be read"
-            throw unsafe YAMLError(line: Int(parser.pointee.problem_mark.line) + 1, problem: problem)
+            throw unsafe TextFormatError(
+                line: Int(parser.pointee.problem_mark.line) + 1, reason: problem)
         }
         defer { unsafe yaml_event_delete(&event) }
         unsafe line = Int(event.start_mark.line) + 1
@@ -79,7 +73,7 @@ struct YAMLError: Error, Equatable {
         }
     }
 
-    private func refuse(_ isUsed: Bool) throws(YAMLError) {
-        if isUsed { throw YAMLError(line: line, problem: "aliases, anchors and tags are not allowed") }
+    private func refuse(_ isUsed: Bool) throws(TextFormatError) {
+        if isUsed { throw TextFormatError(line: line, reason: "aliases, anchors and tags are not allowed") }
     }
 }

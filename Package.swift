@@ -183,7 +183,8 @@ let package = Package(
         simulator(
             "FakeAzureProgram", ["Configuration", "FakeAzureLauncher", "FakeCloud", "JSON", "LinuxIO", "Telemetry"]),
         simulator(
-            "FakeAgent", ["Configuration", "KataProtocol", "LinuxIO", "MachineIsolation", "TTRPC", "Telemetry"]),
+            "FakeAgent",
+            ["Configuration", "JSON", "KataProtocol", "LinuxIO", "MachineIsolation", "TTRPC", "Telemetry"]),
         simulator(
             "FakePodVM",
             [

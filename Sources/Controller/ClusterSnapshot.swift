@@ -1,3 +1,5 @@
+internal import Telemetry
+
 /// The objects of the cluster, as complete lists that were read after the cloud's lists.
 ///
 /// The order matters: a VM that the cloud lists was created after its node and its pod. So an object that a later list does not
@@ -13,13 +15,23 @@ package struct ClusterSnapshot: Equatable, Sendable {
         package let uid: String
         /// The node; nil before the scheduler has chosen one.
         package let node: String?
+        /// The time of its creation, as the API server writes it: `2026-11-30T13:06:21Z`; empty if it is not known.
+        package let created: String
 
         /// Names a pod.
-        package init(namespace: String, name: String, uid: String, node: String?) {
+        package init(namespace: String, name: String, uid: String, node: String?, created: String = "") {
             self.namespace = namespace
             self.name = name
             self.uid = uid
             self.node = node
+            self.created = created
+        }
+
+        /// Whether the pod may have existed at this time, in seconds since 1970.
+        func mayHaveExisted(at seconds: Int64?) -> Bool {
+            guard let seconds, !created.isEmpty else { return true }
+            // Both are in UTC and have the same form, so that their order as texts is that of the times.
+            return created.prefix(19) <= "\(WallTime(secondsSinceEpoch: seconds))".prefix(19)
         }
     }
 

@@ -23,7 +23,7 @@ package struct Orphan: Equatable, Sendable {
     }
 
     /// What it is.
-    package let subject: Subject
+    let subject: Subject
     /// Why it is an orphan.
     package let reason: Reason
     /// Its node, as its tags say; empty if they do not.
@@ -94,7 +94,7 @@ package struct Orphan: Equatable, Sendable {
     static let kinds = [vmKind, peerPodKind] + Leftover.Kind.allCases.map(\.rawValue)
 
     /// The reason as a sentence without a period.
-    package var explanation: String {
+    var explanation: String {
         switch reason {
         case .nodeGone: "its node \(node) does not exist"
         case .namespaceGone: "the namespace \(namespace) of its pod does not exist"

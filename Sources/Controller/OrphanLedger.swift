@@ -73,7 +73,4 @@ package struct OrphanLedger: Sendable {
         table[orphan.key]?.isBeingDeleted = false
         table[orphan.key]?.failure = failure
     }
-
-    /// Forgets all, because this process does not decide any longer.
-    package mutating func clear() { table = [:] }
 }

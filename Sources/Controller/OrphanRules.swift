@@ -32,14 +32,12 @@ package struct OrphanRules: Sendable {
     private struct Index {
         let snapshot: ClusterSnapshot
         let uids: Set<String>
-        let nodes: [String: Set<String>]
+        let pods: [String: [ClusterSnapshot.Pod]]
 
         init(_ snapshot: ClusterSnapshot) {
             self.snapshot = snapshot
             uids = Set(snapshot.pods.map(\.uid))
-            nodes = snapshot.pods.reduce(into: [:]) { nodes, pod in
-                if let node = pod.node { nodes["\(pod.namespace)/\(pod.name)", default: []].insert(node) }
-            }
+            pods = Dictionary(grouping: snapshot.pods) { "\($0.namespace)/\($0.name)" }
         }
     }
 
@@ -53,21 +51,30 @@ package struct OrphanRules: Sendable {
         else { return nil }
         let namespace = tags[InstanceTags.namespace] ?? ""
         let pod = tags[InstanceTags.pod] ?? ""
+        let time = created ?? tags[InstanceTags.created].flatMap { Int64($0) }
         func orphan(_ reason: Orphan.Reason, _ absent: ClusterObject, _ obstacle: String? = nil) -> Orphan {
             Orphan(
-                subject: subject, reason: reason, node: node, namespace: namespace, pod: pod,
-                created: created ?? tags[InstanceTags.created].flatMap { Int64($0) }, absent: [absent],
-                obstacle: obstacle)
+                subject: subject, reason: reason, node: node, namespace: namespace, pod: pod, created: time,
+                absent: [absent], obstacle: obstacle)
         }
         if !index.snapshot.nodes.contains(node) {
-            // A pod that is still bound to the node may run there, although the Node object was deleted.
-            let isBound = index.nodes["\(namespace)/\(pod)"]?.contains(node) == true
-            return orphan(
-                .nodeGone, .node(node),
-                isBound ? "its pod \(namespace)/\(pod) still exists at the API server and is bound to that node" : nil)
+            return orphan(.nodeGone, .node(node), Self.use(by: index.pods["\(namespace)/\(pod)"] ?? [], node, time))
         }
         guard !namespace.isEmpty, !index.snapshot.namespaces.contains(namespace) else { return nil }
         return orphan(.namespaceGone, .namespace(namespace))
+    }
+
+    /// Why a pod of the same name may still use a VM of a node that does not exist, as a sentence without a period; nil if none does.
+    ///
+    /// A new pod of the name, such as one of a StatefulSet, was created after the VM. A pod that is older may run on this VM: the Node
+    /// object was deleted, or the adaptor has another name for its node (`-node-name`) than the cluster.
+    private static func use(by pods: [ClusterSnapshot.Pod], _ node: String, _ created: Int64?) -> String? {
+        for pod in pods {
+            let name = "its pod \(pod.namespace)/\(pod.name)"
+            if pod.node == node { return "\(name) still exists at the API server and is bound to that node" }
+            if pod.mayHaveExisted(at: created) { return "\(name) still exists, and was created before it" }
+        }
+        return nil
     }
 
     /// A PeerPod whose pod is gone.

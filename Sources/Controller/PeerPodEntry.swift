@@ -50,5 +50,5 @@ package struct PeerPodEntry: Hashable, Sendable {
     package var instanceName: String { instancePath.split(separator: "/").last.map(String.init) ?? "" }
 
     /// Whether the object waits for its VM's end.
-    package var hasFinalizer: Bool { finalizers.contains(Self.finalizer) }
+    var hasFinalizer: Bool { finalizers.contains(Self.finalizer) }
 }

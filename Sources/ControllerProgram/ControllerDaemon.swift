@@ -61,7 +61,6 @@ struct ControllerDaemon: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await kubernetes.run() }
             group.addTask { try await azure.run() }
-            group.addTask { await parts.provider.run() }
             group.addTask { try await status.run() }
             group.addTask { try await self.handle(signals, stop, on: loop) }
             if let webhook { group.addTask { try await webhook.run() } }

@@ -64,6 +64,8 @@ final class ControllerWebhook: Sendable {
         do {
             var limits = HTTPServer.Limits()
             limits.bodyBytes = AdmissionReview.sizeLimit
+            // The API server closes an idle connection after 90 s. If the webhook closed it first, a review could meet its end.
+            limits.idleTimeout = .seconds(120)
             let server = try HTTPServer(
                 on: try Listener.listen(on: address, loop: loop, sharesPort: true), loop: loop, limits: limits,
                 tls: .init(certificate: certificate.server.certificate, key: certificate.server.key), logger: logger,

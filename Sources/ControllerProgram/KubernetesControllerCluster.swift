@@ -17,7 +17,8 @@ struct KubernetesControllerCluster: ControllerCluster {
                 pods: pods.map { pod in
                     .init(
                         namespace: pod.metadata.namespace, name: pod.metadata.name, uid: pod.metadata.uid,
-                        node: pod.node)
+                        node: pod.node,
+                        created: pod.created)
                 }, peerPods: peerPods.map(PeerPodEntry.init))
         } catch {
             throw ClusterFailure("\(error)")

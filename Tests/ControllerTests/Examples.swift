@@ -42,8 +42,10 @@ enum Example {
     }
 
     static let controller = ClusterSnapshot.Pod(
-        namespace: "peerpods", name: "controller-1", uid: "controller", node: "node-1")
-    static let web = ClusterSnapshot.Pod(namespace: "default", name: "web", uid: "pod-1", node: "node-1")
+        namespace: "peerpods", name: "controller-1", uid: "controller", node: "node-1", created: "2026-01-01T00:00:00Z")
+    /// It is newer than the VMs here, so that a VM of another node is not its own.
+    static let web = ClusterSnapshot.Pod(
+        namespace: "default", name: "web", uid: "pod-1", node: "node-1", created: "2026-01-01T00:00:00Z")
     static let own = OwnPlace(node: "node-1", namespace: "peerpods", podUID: "controller")
 
     static func snapshot(

@@ -33,8 +33,23 @@ struct OrphanRulesTests {
         let bound = ClusterSnapshot.Pod(namespace: "default", name: "web", uid: "pod-1", node: "node-9")
         let found = orphans([Example.vm(tags: tags)], in: Example.snapshot(pods: [Example.controller, bound]))
         #expect(found.first?.obstacle == "its pod default/web still exists at the API server and is bound to that node")
-        // A new pod of the same name on another node is another pod.
-        #expect(orphans([Example.vm(tags: tags)]).first?.obstacle == nil)
+    }
+
+    @Test(
+        "a VM stays while its pod exists on another node than its tag says; a pod of the name that is newer than the VM is another pod"
+    )
+    func podElsewhere() {
+        let vm = Example.vm(tags: Example.tags(node: "node-9"))
+        func obstacle(_ created: String) -> String? {
+            let pod = ClusterSnapshot.Pod(
+                namespace: "default", name: "web", uid: "pod-1", node: "node-1", created: created)
+            return orphans([vm], in: Example.snapshot(pods: [Example.controller, pod])).first?.obstacle
+        }
+        // The VM is of 2025-12-31T23:50:00Z.
+        for older in ["2025-12-31T23:49:59Z", "2025-12-31T23:50:00Z", "1999-01-01T00:00:00Z", ""] {
+            #expect(obstacle(older) == "its pod default/web still exists, and was created before it")
+        }
+        for newer in ["2025-12-31T23:50:01Z", "2026-01-01T00:00:00Z"] { #expect(obstacle(newer) == nil) }
     }
 
     @Test("a VM of a namespace that does not exist")

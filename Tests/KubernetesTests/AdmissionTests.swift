@@ -60,7 +60,9 @@ struct AdmissionReviewTests {
         for change in others { #expect(try !AdmissionReview(Self.bytes(Self.review(change))).isPodCreation) }
     }
 
-    @Test("a body that is not a review is refused: other versions, no UID, a UID that is too long or not printable, no JSON")
+    @Test(
+        "a body that is not a review is refused: other versions, no UID, a UID that is too long or not printable, no JSON"
+    )
     func malformed() {
         var bodies: [[UInt8]] = [
             [], Array("{}".utf8), Array("[]".utf8), Array("{\"apiVersion\":".utf8), [0xFF],

@@ -89,7 +89,7 @@ package struct ServingCertificatePlan: Sendable {
     }
 
     /// Why these certificates cannot be served, as a sentence without a period; nil if they can.
-    package func fault(of certificate: ServingCertificate) -> String? {
+    func fault(of certificate: ServingCertificate) -> String? {
         guard let facts = try? CertificateFacts(pem: certificate.server.certificate) else {
             return "the server's certificate cannot be read"
         }
@@ -105,7 +105,7 @@ package struct ServingCertificatePlan: Sendable {
     /// The certificates to store in place of `current`; nil if those are good for longer.
     ///
     /// - Throws: ``TLSError`` when OpenSSL cannot make certificates.
-    package func replacement(for current: ServingCertificate?) throws(TLSError) -> ServingCertificate? {
+    func replacement(for current: ServingCertificate?) throws(TLSError) -> ServingCertificate? {
         guard let current, fault(of: current) == nil,
             let issuer = Self.certificates(in: current.bundle).first,
             let issuerFacts = try? CertificateFacts(pem: issuer),

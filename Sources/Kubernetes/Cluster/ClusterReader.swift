@@ -57,11 +57,23 @@ package struct ClusterReader: Sendable {
         }
     }
 
-    /// All pods, and the node of each; nil for a pod that has none.
-    package func pods() async throws(KubernetesError) -> [(metadata: ObjectMetadata, node: String?)] {
+    /// A pod, as far as VMs depend on it.
+    package struct Pod: Equatable, Sendable {
+        /// Name, namespace and UID.
+        package let metadata: ObjectMetadata
+        /// The node; nil before the scheduler has chosen one.
+        package let node: String?
+        /// The time of its creation, as the API server writes it; empty if it does not say.
+        package let created: String
+    }
+
+    /// All pods.
+    package func pods() async throws(KubernetesError) -> [Pod] {
         try await client.values(ObjectSelection(.pods)) { object throws(JSONError) in
             let node = try object.optionalObject("spec")?.optionalString("nodeName") ?? ""
-            return (try ObjectMetadata(of: object), node.isEmpty ? nil : node)
+            return Pod(
+                metadata: try ObjectMetadata(of: object), node: node.isEmpty ? nil : node,
+                created: try object.object("metadata").optionalString("creationTimestamp") ?? "")
         }
     }
 

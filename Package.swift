@@ -257,6 +257,7 @@ let package = Package(
                 "FakeCloud", "FakeKubernetes", "HTTPTransport", "JSON", "KataProtocol", "LinuxIO", "NetworkRig",
                 "PacketFilter", "PeerPodProtocol", "PodConnection", "PodNetwork", "PodVMLifecycle", "Probes",
                 "ShimRig", "TLS", "TTRPC", "Telemetry", "TestSupport", "agent-protocol-forwarder", "AzureProvider",
+                "Kubernetes",
                 "cloud-api-adaptor", "fake-azure", "fake-pod-vm",
             ]),
         tests(

@@ -22,11 +22,12 @@ struct MachineFixture: Sendable {
 
     /// Runs `body` on a new loop with a new directory of machines; afterwards no process and no file is left.
     static func run(
-        in home: NetworkNamespace? = nil, _ body: @escaping @Sendable (MachineFixture) async throws -> Void
+        in home: NetworkNamespace? = nil, within limit: Duration = .seconds(300),
+        _ body: @escaping @Sendable (MachineFixture) async throws -> Void
     ) async throws {
         let root = try Files.makeTemporaryDirectory(prefix: "/tmp/machines-")
         defer { try? Files.removeTree(root) }
-        try await onLoop { loop in
+        try await onLoop(within: limit) { loop in
             let fixture = MachineFixture(root: root, loop: loop, home: home)
             try fixture.makePrograms()
             let outcome: Result<Void, any Error>

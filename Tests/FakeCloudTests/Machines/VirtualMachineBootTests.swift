@@ -6,7 +6,7 @@ import Testing
 
 @testable import FakeCloud
 
-/// Boots the image that VM_IMAGE names. Emulated, that takes one to five minutes.
+/// Boots the image that VM_IMAGE names. Emulated, that takes one to ten minutes.
 @Suite(
     "A virtual machine that boots an image", .serialized,
     .enabled(if: VMImage.path != nil, "VM_IMAGE names no raw image: scripts/image builds one"),
@@ -18,22 +18,20 @@ struct VirtualMachineBootTests {
     func noUserData() async throws {
         let home = try NetworkNamespace.make(named: "home")
         let image = try #require(VMImage.path)
-        try await onLoop(within: .seconds(900)) { loop in
-            try await MachineFixture.run(in: home) { fixture in
-                let machines = try fixture.machines { $0.virtual.image = image }
-                try await fixture.powerOn("podvm-a", in: machines)
-                let listener = try #require(try machines.metadataListener(of: "podvm-a"))
-                try await alongside({ await VMImage.answer(listener, VMImage.refusal) }) {
-                    let limit = ContinuousClock.now.advanced(by: .seconds(800))
-                    while ContinuousClock.now < limit {
-                        if case .failed? = machines.status(of: "podvm-a") { break }
-                        try await fixture.loop.sleep(for: .milliseconds(500))
-                    }
-                    #expect(machines.status(of: "podvm-a") == .failed("the guest has switched the VM off"))
-                    let log = String(decoding: machines.serialLog(of: "podvm-a") ?? [], as: UTF8.self)
-                    #expect(log.contains("answered with status 400"), "\(log.suffix(2000))")
-                    listener.close()
+        try await MachineFixture.run(in: home, within: .seconds(1800)) { fixture in
+            let machines = try fixture.machines { $0.virtual.image = image }
+            try await fixture.powerOn("podvm-a", in: machines)
+            let listener = try #require(try machines.metadataListener(of: "podvm-a"))
+            try await alongside({ await VMImage.answer(listener, VMImage.refusal) }) {
+                let limit = ContinuousClock.now.advanced(by: .seconds(1700))
+                while ContinuousClock.now < limit {
+                    if case .failed? = machines.status(of: "podvm-a") { break }
+                    try await fixture.loop.sleep(for: .milliseconds(500))
                 }
+                #expect(machines.status(of: "podvm-a") == .failed("the guest has switched the VM off"))
+                let log = String(decoding: machines.serialLog(of: "podvm-a") ?? [], as: UTF8.self)
+                #expect(log.contains("answered with status 400"), "\(log.suffix(2000))")
+                listener.close()
             }
         }
         #expect(try Lab.command("ip -o link", in: home).split(separator: "\n").count == 1)

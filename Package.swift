@@ -257,7 +257,7 @@ let package = Package(
                 "FakeCloud", "FakeKubernetes", "HTTPTransport", "JSON", "KataProtocol", "LinuxIO", "NetworkRig",
                 "PacketFilter", "PeerPodProtocol", "PodConnection", "PodNetwork", "PodVMLifecycle", "Probes",
                 "ShimRig", "TLS", "TTRPC", "Telemetry", "TestSupport", "agent-protocol-forwarder", "AzureProvider",
-                "Kubernetes",
+                "Kubernetes", "ImageRig",
                 "cloud-api-adaptor", "fake-azure", "fake-pod-vm",
             ]),
         tests(
@@ -324,11 +324,13 @@ let package = Package(
             "FakePodVMTests",
             [
                 "Configuration", "FakeAgent", "FakePodVM", "KataProtocol", "LinuxIO", "NetworkRig", "PodNetwork",
-                "ShimRig", "TTRPC", "Encoding",
-                "Telemetry", "fake-pod-vm", "TestSupport",
+                "ShimRig", "TTRPC", "Encoding", "Telemetry", "fake-pod-vm", "TestSupport", "ImageRig",
             ]),
         .target(
             name: "ShimRig", dependencies: ["KataProtocol", "LinuxIO", "TTRPC"], path: "Tests/ShimRig",
+            swiftSettings: strict),
+        .target(
+            name: "ImageRig", dependencies: ["Encoding", "LinuxIO", "TestSupport"], path: "Tests/ImageRig",
             swiftSettings: strict),
         .target(
             name: "NetworkRig", dependencies: ["LinuxIO", "PodNetwork"], path: "Tests/NetworkRig",

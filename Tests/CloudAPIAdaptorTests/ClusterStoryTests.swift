@@ -1,10 +1,13 @@
 import Encoding
 import FakeKubernetes
 import HTTPTransport
+import ImageRig
 import JSON
 import KataProtocol
 import LinuxIO
+import NetworkRig
 import PeerPodProtocol
+import ShimRig
 import TLS
 import TTRPC
 import TestSupport
@@ -165,6 +168,71 @@ struct ClusterStoryTests {
                 #expect(try await daemon.process.wait() == .exited(0))
                 try await daemon.readLog()
                 #expect(!daemon.log.contains("dTpw"))
+            }
+        }
+    }
+
+    /// What the only container of a pod writes, with kata's calls over the pod's agent socket.
+    private func output(
+        of script: String, in container: ShimContainer, at socket: String, on loop: EpollLoop
+    ) async throws -> String {
+        let stream = try await LinuxIO.Stream.connect(to: .unix(path: socket), on: loop)
+        return try await Client.with(stream, on: loop) { client in
+            _ = try await client.call(
+                AgentService.createSandbox,
+                .with { ($0.sandboxID, $0.storages) = (container.sandbox, ShimContainer.sandboxStorages) })
+            _ = try await client.call(
+                AgentService.createContainer, container.request(running: ["sh", "-c", script]))
+            _ = try await client.call(AgentService.startContainer, .with { $0.containerID = container.id })
+            let read = ReadStreamRequest.with {
+                ($0.containerID, $0.execID) = (container.id, container.id)
+                $0.length = 1 << 16
+            }
+            var output: [UInt8] = []
+            while let more = try? await client.call(AgentService.readStdout, read).data { output += more }
+            return String(decoding: output, as: UTF8.self)
+        }
+    }
+
+    @Test(
+        "a pod's image is pulled in its VM with the pod's pull secret, and its container runs in the image's files",
+        .enabled(if: ImageRegistry.isInstalled, Comment(rawValue: ImageRegistry.need)),
+        .enabled(if: canMakeNamespaces, "needs SYS_ADMIN, to make mount namespaces"))
+    func image() async throws {
+        let directory = try TemporaryDirectory()
+        try await onLoop(within: .seconds(200)) { loop in
+            try await ImageRegistry.run(hasUsers: true, in: directory.path + "/registry", on: loop) { registry in
+                try await registry.push("private/web:1")
+                let image = "\(registry.address)/private/web:1"
+                try await withCluster(in: directory, on: loop) { cluster in
+                    let config = registry.authorization(ImageRegistry.user, ImageRegistry.password)
+                    let secret: JSONValue = .string(Base64.encode(Array(config.utf8)))
+                    cluster.api.insert(
+                        ["metadata": ["name": "registry"], "data": [".dockerconfigjson": secret]], "secrets",
+                        in: "default")
+                    let spec: JSONValue = [
+                        "nodeName": "node-1", "containers": [["image": .string(image)]],
+                        "imagePullSecrets": [["name": "registry"]],
+                    ]
+                    cluster.api.insert(["metadata": ["name": "private"], "spec": spec], "pods", in: "default")
+                    var daemon = try RunningDaemon(
+                        in: directory.path, on: loop, boots: true,
+                        arguments: ["-forwarder-port", "15175", "-fake-agent-flags", "-images=pull"],
+                        environment: cluster.environment)
+                    try await daemon.readLog(until: "\"Serving\",\"socket\"")
+                    _ = try await daemon.notification()
+                    let id = "cccc456789abcdef"
+                    let socket = try await daemon.call(Hypervisor.createVM, Self.create("private", id)).agentSocketPath
+                    _ = try await daemon.call(Hypervisor.startVM, .with { $0.id = id })
+                    var container = ShimContainer("web", of: id)
+                    container.image = image
+                    let script = "cat /etc/motd; test -e /usr || echo own files"
+                    let seen = try await output(of: script, in: container, at: socket, on: loop)
+                    #expect(seen == "in the image\nown files\n")
+                    _ = try await daemon.call(Hypervisor.stopVM, .with { $0.id = id })
+                    daemon.process.signal(Signals.terminate)
+                    #expect(try await daemon.process.wait() == .exited(0))
+                }
             }
         }
     }

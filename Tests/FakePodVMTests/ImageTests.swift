@@ -1,3 +1,4 @@
+import ImageRig
 import KataProtocol
 import LinuxIO
 import NetworkRig
@@ -50,7 +51,7 @@ enum ImageRuntime: String, CaseIterable, Sendable {
 
 @Suite(
     "Containers with images",
-    .enabled(if: ImageRegistry.isInstalled, ImageRegistry.need),
+    .enabled(if: ImageRegistry.isInstalled, Comment(rawValue: ImageRegistry.need)),
     .enabled(if: canMakeNamespaces, "needs SYS_ADMIN, to make mount namespaces"))
 struct ImageTests {
     /// Runs `body` with an agent that pulls images, and a registry.
@@ -120,7 +121,7 @@ struct ImageTests {
             try await agent.start(
                 web,
                 running:
-                    "trap 'exit 7' TERM; cat /etc/app/app.conf; echo kept > /scratch/x; while true; do sleep 1; done")
+                    "trap 'exit 7' TERM; echo kept > /scratch/x; cat /etc/app/app.conf; while true; do sleep 1; done")
             #expect(try await agent.read(exec: "web", id: "web") == Array("color=green".utf8))
             _ = try await agent.call(
                 AgentService.execProcess,

@@ -1,27 +1,28 @@
-import Encoding
-import LinuxIO
-import TestSupport
-import Testing
-
-@testable import FakePodVM
+internal import Encoding
+package import LinuxIO
+internal import TestSupport
 
 /// Debian's docker-registry on a loopback address, without TLS, and images that umoci makes of Debian's busybox.
-struct ImageRegistry: Sendable {
-    static let need: Comment =
-        "needs Debian's skopeo, umoci, docker-registry and busybox-static (scripts/setup test)"
-    static let isInstalled =
-        ImageTools.find() != nil && Files.isExecutable("/usr/bin/docker-registry") && Files.isExecutable("/bin/busybox")
-    static let user = "kate", password = "open sesame"
+package struct ImageRegistry: Sendable {
+    /// Why a test that needs it cannot run here.
+    package static let need = "needs Debian's skopeo, umoci, docker-registry and busybox-static (scripts/setup test)"
+    /// Whether this machine has all that it needs.
+    package static let isInstalled = ["/usr/bin/skopeo", "/usr/bin/umoci", "/usr/bin/docker-registry", "/bin/busybox"]
+        .allSatisfy(Files.isExecutable)
+    /// The only user, and the password.
+    package static let user = "kate", password = "open sesame"
     /// The bcrypt hash of the password.
     private static let hash = "$2b$05$abcdefghijklmnopqrstuupx2xBUC4954936wVIjyyPHmUBFu0wCW"
 
-    let address: String
-    let directory: String
-    private let programs: HelperProcesses
+    /// Its host and port.
+    package let address: String
+    /// The directory of its files.
+    package let directory: String
+    private let loop: EpollLoop
     private let hasUsers: Bool
 
     /// Runs `body` with a registry; with `hasUsers` it serves only the user above.
-    static func run(
+    package static func run(
         hasUsers: Bool = false, in directory: String, on loop: EpollLoop,
         _ body: @escaping @Sendable (ImageRegistry) async throws -> Void
     ) async throws {
@@ -43,10 +44,10 @@ struct ImageRegistry: Sendable {
         (options.output, options.error) = (.null, .pipe)
         let server = try ChildProcess.start(options, on: loop)
         defer { server.signal(Signals.kill) }
-        let output = try #require(server.error)
+        guard let output = server.error else { return }
         let address = try await address(in: output)
         let registry = ImageRegistry(
-            address: address, directory: directory, programs: HelperProcesses(on: loop), hasUsers: hasUsers)
+            address: address, directory: directory, loop: loop, hasUsers: hasUsers)
         // Its log must not fill the pipe.
         try await alongside({ while (try? await output.read(upTo: 4096))?.isEmpty == false {} }) {
             try await body(registry)
@@ -62,7 +63,7 @@ struct ImageRegistry: Sendable {
             if let start, text[start...].contains(where: { $0 == "\"" || $0 == "\n" }) {
                 return String(text[start...].prefix { $0.isNumber || $0 == "." || $0 == ":" })
             }
-            try #require(!more.isEmpty, "docker-registry has ended: \(text)")
+            guard !more.isEmpty else { throw Failure(description: "docker-registry has ended: \(text)") }
         }
     }
 
@@ -83,7 +84,7 @@ struct ImageRegistry: Sendable {
 
     /// Makes an image of busybox and further layers, and pushes it; returns its digest.
     @discardableResult
-    func push(_ name: String, _ layers: [TarFile] = []) async throws -> String {
+    package func push(_ name: String, _ layers: [TarFile] = []) async throws -> String {
         let layout = "\(directory)/layout-\(name.split(separator: ":").joined(separator: "-"))"
         try await run("umoci", "init", "--layout", layout)
         try await run("umoci", "new", "--image", layout + ":image")
@@ -108,59 +109,25 @@ struct ImageRegistry: Sendable {
     }
 
     /// auth.json with these credentials for the registry.
-    func authorization(_ user: String, _ password: String) -> String {
+    package func authorization(_ user: String, _ password: String) -> String {
         #"{"auths":{"\#(address)":{"auth":"\#(Base64.encode(Array("\(user):\(password)".utf8)))"}}}"#
     }
 
     private func run(_ words: String...) async throws { try await run(words) }
 
     private func run(_ words: [String]) async throws {
-        let (end, text) = try await programs.run(
-            ChildProcess.Options(executable: words[0], arguments: Array(words.dropFirst())))
-        try #require(end == .exited(0), "\(words.joined(separator: " ")): \(text)")
-    }
-}
-
-/// An archive in the format of a layer, with any names: a well-behaved program would not make some of them.
-struct TarFile: Sendable {
-    private(set) var content: [UInt8] = []
-
-    /// The whole archive.
-    var bytes: [UInt8] { content + [UInt8](repeating: 0, count: 1024) }
-
-    mutating func directory(_ name: String) { add(name + "/", kind: "5", mode: 0o755) }
-    mutating func link(_ name: String, to target: String) { add(name, kind: "2", target: target) }
-    mutating func hardLink(_ name: String, to target: String) { add(name, kind: "1", target: target) }
-
-    mutating func file(_ name: String, _ bytes: [UInt8], mode: Int = 0o644) {
-        add(name, kind: "0", mode: mode, size: bytes.count)
-        content += bytes
-        let rest = bytes.count % 512
-        if rest > 0 { content += [UInt8](repeating: 0, count: 512 - rest) }
-    }
-
-    private mutating func add(_ name: String, kind: Character, target: String = "", mode: Int = 0o777, size: Int = 0) {
-        var header = [UInt8](repeating: 0, count: 512)
-        func put(_ text: String, at offset: Int) {
-            header.replaceSubrange(offset..<offset + text.utf8.count, with: text.utf8)
+        var options = ChildProcess.Options(executable: words[0], arguments: Array(words.dropFirst()))
+        (options.output, options.error) = (.null, .pipe)
+        let child = try ChildProcess.start(options, on: loop)
+        // Not to survive a test that is cancelled.
+        defer { child.signal(Signals.kill) }
+        var text: [UInt8] = []
+        while let more = try await child.error?.read(upTo: 4096), !more.isEmpty { text += more }
+        guard try await child.wait() == .exited(0) else {
+            throw Failure(description: "\(words.joined(separator: " ")): \(String(decoding: text, as: UTF8.self))")
         }
-        func octal(_ number: Int, _ width: Int) -> String {
-            let digits = String(number, radix: 8)
-            return String(repeating: "0", count: width - digits.count) + digits
-        }
-        put(name, at: 0)
-        put(octal(mode, 7), at: 100)
-        put(octal(0, 7), at: 108)
-        put(octal(0, 7), at: 116)
-        put(octal(size, 11), at: 124)
-        put(octal(1_700_000_000, 11), at: 136)
-        put("        ", at: 148)
-        put(String(kind), at: 156)
-        put(target, at: 157)
-        put("ustar", at: 257)
-        put("00", at: 263)
-        put(octal(header.reduce(0) { $0 + Int($1) }, 6), at: 148)
-        header[154] = 0
-        content += header
     }
+
+    /// A program that did not do its part.
+    private struct Failure: Error, CustomStringConvertible { let description: String }
 }

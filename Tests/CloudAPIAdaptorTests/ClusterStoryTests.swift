@@ -94,6 +94,47 @@ struct ClusterStoryTests {
         }
     }
 
+    @Test("the node stays advertised in a roll-out; a standby that is killed or stopped gives the node back")
+    func standby() async throws {
+        let directory = try TemporaryDirectory()
+        try await onLoop(within: .seconds(200)) { loop in
+            try await withCluster(in: directory, on: loop) { cluster in
+                func adaptor(_ uid: String, until text: String) async throws -> RunningDaemon {
+                    var daemon = try RunningDaemon(
+                        in: directory.path, on: loop, manager: uid,
+                        environment: cluster.environment.merging(["POD_UID": uid]) { $1 })
+                    try await daemon.readLog(until: text)
+                    try await isOwned(by: uid)
+                    return daemon
+                }
+                func isOwned(by uid: String) async throws {
+                    try await eventually(on: loop, "the owner \(uid)") {
+                        let node = cluster.api.objects("nodes").first
+                        return node?["metadata"]?["annotations"]?["kata.peerpods.io/caa-owner"] == .string(uid)
+                            && node?["status"]?["capacity"]?["kata.peerpods.io/vm"] == "7"
+                    }
+                }
+                var first = try await adaptor("first", until: "\"Serving\",\"socket\"")
+                for signal in [Signals.kill, Signals.terminate] {
+                    let standby = try await adaptor("standby-\(signal)", until: "\"Standby: another")
+                    try await first.readLog(until: "\"owner\":\"standby-\(signal)\"")
+                    standby.process.signal(signal)
+                    _ = try await standby.process.wait()
+                    try await isOwned(by: "first")
+                }
+                var last = try await adaptor("last", until: "\"Standby: another")
+                first.process.signal(Signals.terminate)
+                #expect(try await first.process.wait() == .exited(0))
+                try await last.readLog(until: "\"Serving\",\"socket\"")
+                try await isOwned(by: "last")
+                last.process.signal(Signals.terminate)
+                #expect(try await last.process.wait() == .exited(0))
+                let capacity = cluster.api.objects("nodes").first?["status"]?["capacity"]
+                #expect(capacity?["kata.peerpods.io/vm"] == nil)
+            }
+        }
+    }
+
     /// The shim's CreateVM for a pod of that name.
     private static func create(_ name: String, _ id: String) -> CreateVMRequest {
         .with {

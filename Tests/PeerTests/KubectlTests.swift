@@ -99,6 +99,31 @@ struct KubectlTests {
         }
     }
 
+    @Test("prints tables as from a real server, and sets faults with the control endpoint")
+    func tables() async throws {
+        try await withKubectl { kubectl, cluster in
+            let pod: JSONValue = ["metadata": ["name": "p1"], "spec": ["containers": [["name": "c"]]]]
+            cluster.insert(pod, "pods", in: "default")
+            func words(_ text: String) -> [[Substring]] { text.split(separator: "\n").map { $0.split(separator: " ") } }
+            let pods = words(try await kubectl("get", "pods"))
+            #expect(pods.first == ["NAME", "READY", "STATUS", "RESTARTS", "AGE"])
+            #expect(pods.last?.prefix(2) == ["p1", "0/1"])
+            let nodes = words(try await kubectl("get", "nodes", "node-1"))
+            #expect(nodes.last?.prefix(2) == ["node-1", "Ready"])
+            #expect(try await kubectl("get", "pods", "-o", "name") == "pod/p1\n")
+
+            let file = kubectl.directory + "/scenario.json"
+            let scenario =
+                #"{"faults": [{"verb": "list", "status": 403, "reason": "Forbidden", "message": "not now"}]}"#
+            try DurableFile.write(Array(scenario.utf8), to: file)
+            try await kubectl("replace", "--raw", "/control/scenario", "-f", file)
+            #expect(try await kubectl("get", "pods", fails: true).contains("(Forbidden): not now"))
+            try await kubectl("delete", "--raw", "/control/scenario")
+            try await kubectl("get", "pods")
+            #expect(try await kubectl("get", "--raw", "/control/requests").contains("admin list /api/v1/namespaces"))
+        }
+    }
+
     @Test("watches changes until a deletion, and lists PeerPods by their kind")
     func watch() async throws {
         try await withKubectl { kubectl, cluster in

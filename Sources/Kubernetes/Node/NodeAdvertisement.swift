@@ -38,7 +38,7 @@ package struct NodeAdvertisement: Equatable, Sendable {
     package let limit: Int
     private var claim = Claim.none
     /// The other adaptor that owned the Node when it was last seen; nil: there was none.
-    private var other: String?
+    private(set) var other: String?
     /// Whether a standby of this adaptor has been seen since the other adaptor owns the Node.
     private var sawStandby = false
 

@@ -146,7 +146,7 @@ package final class NodeAdvertiser: Sendable {
     }
 
     private func takeBack(whileNot standbyWaits: () -> Bool) async {
-        var patience = Self.standbyPatience
+        var (patience, isKnown) = (Self.standbyPatience, false)
         while patience > 0 {
             let waits = standbyWaits()
             if !waits { patience -= 1 }
@@ -156,6 +156,11 @@ package final class NodeAdvertiser: Sendable {
                     "The standby that owned the node has ended; taking the node back", [LogField("node", node.name)])
                 return await advertise()
             case .rest, .wait, .leave: return
+            case .yield where waits && !isKnown:
+                isKnown = true
+                logger.info(
+                    "The standby owns the node; it is taken back if the standby ends",
+                    [LogField("node", node.name), LogField("owner", state.withLock { $0.other } ?? "")])
             case .yield: break
             }
             do { try await clock.sleep(for: Self.standbyPause) } catch { return }

@@ -422,6 +422,7 @@ case "fuzz":
         fuzzer("RegistryAuthorizationsFuzzer", of: "Encoding", "JSON", "Kubernetes", "PodVMLifecycle", "Telemetry"),
         fuzzer("CloudConfigFuzzer", of: "PodVMBoot"),
         fuzzer("InitdataFuzzer", of: "PodVMBoot"),
+        fuzzer("ConfigurationTextFuzzer", of: "JSON", "TextFormats"),
     ]
     package.targets = modules(below: fuzzers, in: package.targets) + fuzzers
 case "simulation":

@@ -53,10 +53,7 @@ enum CompletionScript: String, CaseIterable {
                 case $line in
                 :4) ;;
                 :0) files=yes ;;
-                *)
-                    line=${line//:/\\:}
-                    candidates+=("${line/$'\t'/:}")
-                    ;;
+                *) candidates+=("${line/$'\t'/:}") ;;
                 esac
             done < <("${words[1]}" __complete "${(@)words[2,CURRENT]}" 2>/dev/null)
             (($#candidates)) && _describe -o '\#(program)' candidates

@@ -22,7 +22,7 @@ private final class TOMLTable {
         case value(JSONValue)
         case table(TOMLTable)
         /// `[[name]]`
-        case tables([TOMLTable])
+        case tables(TOMLTableList)
     }
 
     var keys: [String] = []
@@ -40,11 +40,18 @@ private final class TOMLTable {
                 switch items[key] {
                 case .value(let value): (key, value)
                 case .table(let table): (key, .object(table.object))
-                case .tables(let tables): (key, .array(tables.map { .object($0.object) }))
+                case .tables(let tables): (key, .array(tables.elements.map { .object($0.object) }))
                 case nil: nil
                 }
             })
     }
+}
+
+/// The tables of one name, which share it.
+private final class TOMLTableList {
+    var elements: [TOMLTable]
+
+    init(_ first: TOMLTable) { elements = [first] }
 }
 
 /// Parses a document line by line; values recursively.
@@ -60,14 +67,14 @@ private struct TOMLParser {
 
     mutating func document() throws(TextFormatError) -> JSONObject {
         let root = TOMLTable()
-        var current = root
+        var (current, depth) = (root, 0)
         while try reader.skipToContent() {
             if reader.take("[[") {
-                current = try addTable(to: root)
+                (current, depth) = try addTable(to: root)
             } else if reader.take("[") {
-                current = try openTable(in: root)
+                (current, depth) = try openTable(in: root)
             } else {
-                try addEntry(to: current)
+                try addEntry(to: current, depth: depth)
             }
             try reader.endLine()
         }
@@ -79,10 +86,13 @@ private struct TOMLParser {
         guard count <= limits.values else { throw reader.failure("there are more than \(limits.values) values") }
     }
 
-    private mutating func dottedKey() throws(TextFormatError) -> [String] {
+    /// The keys of a name, in a table that is `depth` levels deep.
+    private mutating func dottedKey(depth: Int = 0) throws(TextFormatError) -> [String] {
         var keys = [try reader.key()]
         while reader.take(".") { keys.append(try reader.key()) }
-        guard keys.count <= limits.depth else { throw reader.failure("nested deeper than \(limits.depth) levels") }
+        guard depth + keys.count <= limits.depth else {
+            throw reader.failure("nested deeper than \(limits.depth) levels")
+        }
         try tally()
         return keys
     }
@@ -92,7 +102,7 @@ private struct TOMLParser {
         switch table.items[key] {
         case .table(let next): return next
         case .tables(let tables):
-            guard let last = tables.last else { throw reader.failure("a list of tables is empty") }
+            guard let last = tables.elements.last else { throw reader.failure("a list of tables is empty") }
             return last
         case .value: throw reader.failure("a name is both a value and a table")
         case nil:
@@ -102,17 +112,17 @@ private struct TOMLParser {
         }
     }
 
-    private mutating func openTable(in root: TOMLTable) throws(TextFormatError) -> TOMLTable {
+    private mutating func openTable(in root: TOMLTable) throws(TextFormatError) -> (TOMLTable, depth: Int) {
         let keys = try dottedKey()
         guard reader.take("]") else { throw reader.failure("a table's name has no ]") }
         var table = root
         for key in keys { table = try step(table, key) }
         guard !table.isDefined else { throw reader.failure("a table is defined twice") }
         table.isDefined = true
-        return table
+        return (table, keys.count)
     }
 
-    private mutating func addTable(to root: TOMLTable) throws(TextFormatError) -> TOMLTable {
+    private mutating func addTable(to root: TOMLTable) throws(TextFormatError) -> (TOMLTable, depth: Int) {
         let keys = try dottedKey()
         guard reader.take("]]") else { throw reader.failure("the name of a list of tables has no ]]") }
         var table = root
@@ -121,15 +131,15 @@ private struct TOMLParser {
         new.isDefined = true
         let key = keys[keys.count - 1]
         switch table.items[key] {
-        case .tables(let tables): table.set(key, .tables(tables + [new]))
-        case nil: table.set(key, .tables([new]))
+        case .tables(let tables): tables.elements.append(new)
+        case nil: table.set(key, .tables(TOMLTableList(new)))
         default: throw reader.failure("a name is defined twice")
         }
-        return new
+        return (new, keys.count)
     }
 
-    private mutating func addEntry(to table: TOMLTable, depth: Int = 0) throws(TextFormatError) {
-        let keys = try dottedKey()
+    private mutating func addEntry(to table: TOMLTable, depth: Int) throws(TextFormatError) {
+        let keys = try dottedKey(depth: depth)
         guard reader.take("=") else { throw reader.failure("a key has no value") }
         var table = table
         for key in keys.dropLast() {
@@ -137,7 +147,7 @@ private struct TOMLParser {
             table.isDefined = true
         }
         guard table.items[keys[keys.count - 1]] == nil else { throw reader.failure("a key is defined twice") }
-        table.set(keys[keys.count - 1], .value(try value(depth: depth)))
+        table.set(keys[keys.count - 1], .value(try value(depth: depth + keys.count)))
     }
 
     private mutating func value(depth: Int) throws(TextFormatError) -> JSONValue {

@@ -1,6 +1,7 @@
 import AzureDoubles
 import AzureProvider
 import Doubles
+import Preflight
 import Telemetry
 import Testing
 

@@ -34,12 +34,12 @@ struct ClusterCheckTests {
         cluster.insert(["metadata": ["name": "peerpods-own-node"], "spec": [:]], "validatingadmissionpolicies")
     }
 
-    private func node(_ cluster: FakeKubernetes, _ name: String, _ resources: JSONObject) {
+    private func node(_ cluster: FakeKubernetes, _ name: String, _ resources: JSONValue) {
         cluster.remove("nodes", name)
         cluster.insert(
             [
                 "metadata": ["name": .string(name), "labels": ["katacontainers.io/kata-runtime": "true"]],
-                "status": ["allocatable": .object(resources), "capacity": .object(resources)],
+                "status": ["allocatable": resources, "capacity": resources],
             ], "nodes")
     }
 

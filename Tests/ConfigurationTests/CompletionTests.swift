@@ -163,12 +163,12 @@ struct CompletionScriptTests {
         let directory = try stage("zsh")
         // Outside of the line editor, _describe is replaced: it prints what it gets.
         let script = """
-            compdef() { : }; _describe() { print -l -- ${(P)4} }
+            compdef() { : }; _describe() { print -rl -- ${(P)3} }
             source \(directory.path)/script
             words=(tool check ''); CURRENT=3; _tool
             """
         let run = try await run("zsh", ["-f", "-c", script], in: directory)
-        #expect(run.output == "node:check\\: this\nazure:or that\n")
+        #expect(run.output == "node:check: this\nazure:or that\n")
     }
 
     @Test("a shell that is not known is an error that names the known ones")

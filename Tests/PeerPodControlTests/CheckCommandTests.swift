@@ -1,3 +1,4 @@
+import AzurePreflight
 import AzureProvider
 import Configuration
 import JSON

@@ -85,6 +85,7 @@ struct TOMLTests {
         let texts = [
             String(repeating: "#", count: (1 << 20) + 1), "a = " + String(repeating: "[", count: 100_000),
             "a = " + String(repeating: "{a = ", count: 1000), (0..<20_001).map { "k\($0) = 1\n" }.joined(),
+            "a = " + String(repeating: "{a.b.c.d = ", count: 9) + "1" + String(repeating: "}", count: 9),
             "[" + Array(repeating: "a", count: 1000).joined(separator: ".") + "]",
             (0..<30_000).map { _ in "[[a]]\n" }.joined(),
         ]

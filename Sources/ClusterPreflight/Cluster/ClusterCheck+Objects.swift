@@ -6,8 +6,8 @@ extension ClusterCheck {
     /// The most names in a finding.
     private static var nameLimit: Int { 10 }
 
-    /// The RuntimeClass, and the labels of the nodes that it is for.
-    func checkRuntimeClass() async -> ([Finding], selector: [String: String]) {
+    /// The RuntimeClass, and the labels of the nodes that it is for; nil without a RuntimeClass.
+    func checkRuntimeClass() async -> ([Finding], selector: [String: String]?) {
         let name = options.runtimeClass
         let object: JSONObject
         do {
@@ -18,10 +18,10 @@ extension ClusterCheck {
                     Finding(
                         "runtime class", .failed, "there is no RuntimeClass \(name): no pod can name it",
                         advice: "install kata-deploy (docs/install.md), or set runtimeClass.create=true in the chart")
-                ], [:]
+                ], nil
             )
         } catch {
-            return ([unread("runtime class", error)], [:])
+            return ([unread("runtime class", error)], nil)
         }
         var findings: [Finding] = []
         let handler = object.text("handler") ?? ""

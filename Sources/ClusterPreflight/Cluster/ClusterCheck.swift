@@ -36,7 +36,7 @@ package struct ClusterCheck: Sendable {
         findings += runtimeClass
         let (sets, account) = await checkDaemonSets()
         findings += sets
-        findings += await checkNodes(selector)
+        if let selector { findings += await checkNodes(selector) }
         findings.append(await checkPeerPods())
         findings += await checkPolicies(version)
         findings += await RightsCheck(client).rights(ofServiceAccount: account, in: options.namespace)

@@ -108,7 +108,8 @@ struct SupportTests {
                 options.logs = [directory.path + "/console.log", directory.path + "/missing.log"]
                 // Nothing listens on this port.
                 options.probePort = 1
-                let status = try await Thread.offLoop { SupportCommand(options: options, output: said.output).run() }
+                let command = SupportCommand(options: options, output: said.output)
+                let status = try await Thread.offLoop { command.run() }
                 #expect(status == 0)
             }
             let unpack = ChildProcess.Options(

@@ -7,7 +7,20 @@ struct ManualPage {
     let section: Int
     let commands: [CommandOutline]
 
+    /// The page, without a date, so that two builds give the same bytes.
     var text: String {
+        var lines: [Substring] = []
+        for line in whole.split(separator: "\n") {
+            let last = lines.last ?? ""
+            // A heading begins a paragraph by itself.
+            if line == ".PP", last == ".PP" || last.hasPrefix(".SH ") || last.hasPrefix(".SS ") { continue }
+            if line.hasPrefix(".SH "), last == ".br" { lines.removeLast() }
+            lines.append(line)
+        }
+        return lines.map { $0 + "\n" }.joined()
+    }
+
+    private var whole: String {
         let manual = section == 8 ? "System Manager's Manual" : "User Commands"
         var text = ".TH \(program.uppercased()) \(section) \"\" \"\(program) \(version)\" \"\(manual)\"\n"
         text += ".SH NAME\n\(Self.plain(program)) \\- \(Self.plain(summary))\n.SH SYNOPSIS\n"

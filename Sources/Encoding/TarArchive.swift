@@ -7,8 +7,8 @@ public struct TarArchive: Sendable {
     private let time: Int64
 
     private static let block = 512
-    /// The longest name, in bytes.
-    public static let nameLimit = 100
+    /// The longest last part of a name, and the longest directory before it, in bytes.
+    private static let (nameLimit, prefixLimit) = (100, 155)
 
     /// An empty archive whose files were changed at `time`, in seconds since 1970.
     public init(time: Int64) { self.time = max(0, min(time, 0o77_777_777_777)) }
@@ -18,9 +18,11 @@ public struct TarArchive: Sendable {
         let isSafe = name.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { part in
             !part.isEmpty && part != "." && part != ".."
         }
-        precondition(isSafe && name.utf8.count <= Self.nameLimit && !name.utf8.contains(0), "the name \(name)")
+        guard let parts = Self.parts(of: name), isSafe, !name.utf8.contains(0) else {
+            preconditionFailure("the name \(name)")
+        }
         precondition(bytes.count < 1 << 33, "a file of more than 8 GiB")
-        content += header(name, bytes.count)
+        content += header(parts.name, parts.prefix, bytes.count)
         content += bytes
         let rest = bytes.count % Self.block
         if rest > 0 { content += [UInt8](repeating: 0, count: Self.block - rest) }
@@ -29,12 +31,26 @@ public struct TarArchive: Sendable {
     /// The whole archive.
     public var bytes: [UInt8] { content + [UInt8](repeating: 0, count: 2 * Self.block) }
 
-    private func header(_ name: String, _ size: Int) -> [UInt8] {
+    /// Whether an archive can have a file of this name.
+    public static func fits(_ name: String) -> Bool { parts(of: name) != nil }
+
+    /// The name in the two fields of a header; nil if it is too long for them.
+    private static func parts(of name: String) -> (prefix: Substring, name: Substring)? {
+        if name.utf8.count <= nameLimit { return ("", name[...]) }
+        for slash in name.indices where name[slash] == "/" {
+            let (prefix, rest) = (name[..<slash], name[name.index(after: slash)...])
+            if prefix.utf8.count <= prefixLimit, rest.utf8.count <= nameLimit { return (prefix, rest) }
+        }
+        return nil
+    }
+
+    private func header(_ name: Substring, _ prefix: Substring, _ size: Int) -> [UInt8] {
         var header = [UInt8](repeating: 0, count: Self.block)
         func put(_ text: String, at offset: Int) {
             header.replaceSubrange(offset..<offset + text.utf8.count, with: text.utf8)
         }
-        put(name, at: 0)
+        put(String(name), at: 0)
+        put(String(prefix), at: 345)
         put(Self.octal(0o600, digits: 7), at: 100)
         put(Self.octal(0, digits: 7), at: 108)
         put(Self.octal(0, digits: 7), at: 116)

@@ -188,7 +188,7 @@ struct ManualPageTests {
     func content() {
         let page = Sample.run(["man"])
         #expect(page.hasPrefix(".TH TOOL 1 \"\" \"tool 1.2.3\" \"User Commands\"\n.SH NAME\ntool \\- do things\n"))
-        #expect(page.contains(".SS \"tool check node\"\n.PP\nCheck this node.\n"))
+        #expect(page.contains(".SS \"tool check node\"\nCheck this node.\n"))
         #expect(page.contains(".TP\n.B \\-port \\fIN\\fR\nThe TCP port. Environment: PORT. Default: 15150.\n"))
         #expect(page.contains(".B tool explain\n[\\fIflags\\fR]\nPOD\n"))
         #expect(!page.contains("fly"))
@@ -216,7 +216,9 @@ struct ManualPageTests {
                 let run = try await ProgramRun.of(options, on: loop)
                 return run.text + run.errorText
             }
-            #expect(output.isEmpty, "\(output)")
+            // The page has no date, so that two builds give the same bytes.
+            let problems = output.split(separator: "\n").filter { !$0.contains("missing date") }
+            #expect(problems.isEmpty, "\(output)")
         }
     }
 }

@@ -23,6 +23,19 @@ struct TarArchiveTests {
         #expect(stated == header.reduce(0) { $0 + Int($1) })
     }
 
+    @Test("have names of up to 255 bytes, split at a slash")
+    func names() {
+        let directory = Array(repeating: "directory", count: 12).joined(separator: "/")
+        #expect(TarArchive.fits(directory + "/file"))
+        #expect(!TarArchive.fits(String(repeating: "x", count: 101)))
+        #expect(!TarArchive.fits(Array(repeating: directory, count: 3).joined(separator: "/")))
+        var archive = TarArchive(time: 0)
+        archive.add(directory + "/file", [])
+        let (name, prefix) = (archive.bytes[0..<100], archive.bytes[345..<500])
+        let parts = [prefix, name].map { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        #expect(parts.joined(separator: "/") == directory + "/file")
+    }
+
     @Test("are the same for the same files")
     func reproducible() {
         func make() -> [UInt8] {

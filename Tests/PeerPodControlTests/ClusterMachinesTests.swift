@@ -27,10 +27,10 @@ struct ClusterMachinesTests {
         let lines = ClusterMachines(Self.machines).lines(now: WallTime(secondsSinceEpoch: 1_000_900))
         #expect(
             lines == [
-                "NODE    POD            VM         SIZE                   AGE",
-                "-       n/\\u001b[2J    podvm-x    -                  unknown",
-                "node-1  shop/web       podvm-web  Standard_DC2es_v6       5m",
-                "node-2  shop/db        podvm-db   Standard_DC4es_v6      15m", "", "3 VMs of 3 nodes",
+                "NODE    POD          VM         SIZE                   AGE",
+                "-       n/\\u001b[2J  podvm-x    -                  unknown",
+                "node-1  shop/web     podvm-web  Standard_DC2es_v6       5m",
+                "node-2  shop/db      podvm-db   Standard_DC4es_v6      15m", "", "3 VMs of 3 nodes",
             ])
         #expect(ClusterMachines([]).lines(now: .now) == ["no VMs"])
     }

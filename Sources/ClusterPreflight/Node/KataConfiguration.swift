@@ -79,7 +79,7 @@ enum ShimFlavour: String, Sendable {
     init?(program: [UInt8]) {
         guard program.starts(with: [0x7F, 0x45, 0x4C, 0x46]) else { return nil }
         let owner: [UInt8] = [4, 0, 0, 0, 0x47, 0x6F, 0, 0]
-        let isGo = program.indices.dropLast(owner.count).contains { program[$0...].starts(with: owner) }
+        let isGo = program.indices.dropLast(owner.count - 1).contains { program[$0...].starts(with: owner) }
         self = isGo ? .go : .rust
     }
 }

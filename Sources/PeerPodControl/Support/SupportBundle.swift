@@ -78,8 +78,7 @@ struct SupportBundle {
             String(part.map { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) ? $0 : "_" })
         }.filter { $0 != "." && $0 != ".." }
         let whole = parts.joined(separator: "/")
-        let limit = TarArchive.nameLimit - directory.utf8.count - 1
-        guard whole.utf8.count > limit else { return whole }
-        return "long/" + String(whole.suffix(limit - 5).map { $0 == "/" ? "_" : $0 })
+        if TarArchive.fits("\(directory)/\(whole)") { return whole }
+        return "long/" + String(whole.suffix(60).map { $0 == "/" ? "_" : $0 })
     }
 }

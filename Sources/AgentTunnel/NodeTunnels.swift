@@ -166,6 +166,16 @@ public final class NodeTunnels: Sendable {
         return true
     }
 
+    /// Closes the tunnels that no client uses and no further client can reach, because the agent socket's file is gone.
+    /// Returns their sandboxes.
+    public func closeUnreachable() async -> [String] {
+        let unreachable = state.withLock { $0.tunnels }.filter { _, open in
+            open.tunnel.connections == 0 && !Files.exists(open.plan.socketPath)
+        }
+        for sandbox in unreachable.keys { await close(sandbox) }
+        return unreachable.keys.sorted()
+    }
+
     /// Closes all tunnels and all their connections; returns how many tunnels there were.
     public func closeAll() async -> Int {
         let closing = state.withLock { state in

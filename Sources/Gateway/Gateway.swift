@@ -19,6 +19,7 @@ public final class Gateway: Sendable {
     private let predecessors: Predecessors
     private let taker: TunnelTaker?
     private let tunnels: NodeTunnels
+    private let tunnelCheckInterval: Duration
     private let loop: EpollLoop
     private let logger: Logger
 
@@ -40,6 +41,7 @@ public final class Gateway: Sendable {
         loop = generations.loop
         self.logger = logger
         self.ownControl = ownControl
+        tunnelCheckInterval = options.tunnelCheckInterval
         let (slot, counters) = (AdaptorSlot(), GatewayCounters())
         let answersHealth = options.answersHealth
         tunnels = NodeTunnels(on: loop, logger: logger) { answersHealth ? HealthResponder() : nil }
@@ -134,8 +136,20 @@ public final class Gateway: Sendable {
             { try await self.hypervisor.serve(self.succession.hypervisor) },
             { try await self.control.serve(self.succession.control) { self.admits($0) } },
             { try await self.control.serve(self.ownControl) { self.admits($0) } },
-            { try await ProcessMemory.keepSmall(on: self.loop) },
+            { try await ProcessMemory.keepSmall(on: self.loop) }, { try await self.closeUnreachableTunnels() },
         ]
+    }
+
+    /// Closes tunnels whose sandbox was removed by an adaptor that ended before it could close them.
+    private func closeUnreachableTunnels() async throws {
+        while true {
+            try await loop.sleep(for: tunnelCheckInterval)
+            for sandbox in await tunnels.closeUnreachable() {
+                logger.info(
+                    "Closed a tunnel",
+                    [LogField("sandbox", sandbox), LogField("reason", "the sandbox's directory was removed")])
+            }
+        }
     }
 
     /// Returns when a newer process has the sockets and this process has no tunnels and no connections of shims.

@@ -15,6 +15,8 @@ public struct GatewayOptions: Sendable {
     public var takesConnections = true
     /// Whether the gateway answers kata's health checks while the path to a VM is broken.
     public var answersHealth = true
+    /// The interval of the search for tunnels of sandboxes that no longer exist.
+    public var tunnelCheckInterval = Duration.seconds(60)
     /// What happens to system calls that the gateway does not need.
     public var systemCallFilter = SystemCallFilter.Mode.enforce
     /// The lowest level that is logged.

@@ -84,6 +84,30 @@ struct ControlTests {
         }
     }
 
+    @Test("closes the tunnel of a sandbox that an adaptor removed before it ended, once no client uses the tunnel")
+    func unreachable() async throws {
+        try await Rig.run({ $0.tunnelCheckInterval = .milliseconds(5) }) { rig in
+            for id in ["a", "b"] {
+                try rig.makeSandbox(id)
+                _ = try await rig.control { try await $0.call(GatewayControl.openTunnel, Self.request(id, in: rig)) }
+            }
+            func sandboxes() async throws -> [String] {
+                try await rig.control { try await $0.call(GatewayControl.list, Empty()).tunnels.map(\.sandbox) }
+            }
+            let shim = try await LinuxIO.Stream.connect(to: .unix(path: "\(rig.pods)/a/agent.ttrpc"), on: rig.loop)
+            try await eventually(on: rig.loop) {
+                try await rig.control { try await $0.call(GatewayControl.list, Empty()).tunnels[0].connections == 1 }
+            }
+            try Files.removeTree("\(rig.pods)/a")
+            let removed = ContinuousClock.now
+            // Many checks pass while the client is connected.
+            try await eventually(on: rig.loop) { ContinuousClock.now - removed > .milliseconds(100) }
+            #expect(try await sandboxes() == ["a", "b"])
+            shim.close()
+            try await eventually(on: rig.loop) { try await sandboxes() == ["b"] }
+        }
+    }
+
     @Test("refuses a tunnel with an invalid sandbox, socket, address or TLS setting")
     func invalid() async throws {
         try await Rig.run { rig in

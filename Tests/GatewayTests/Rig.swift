@@ -25,21 +25,25 @@ struct Rig: Sendable {
         return options
     }
 
-    private init(on loop: EpollLoop) throws {
+    private init(_ change: (inout GatewayOptions) -> Void, on loop: EpollLoop) throws {
         self.loop = loop
         directory = try TemporaryDirectory()
         var options = GatewayOptions()
         options.hypervisorSocket = directory.path + "/h.sock"
         options.controlSocket = directory.path + "/gateway.sock"
         options.podsDirectory = directory.path + "/pods"
+        change(&options)
         self.options = options
         try Files.makeDirectory(options.podsDirectory)
     }
 
-    /// Runs `body` beside a gateway, and what it starts in the pool.
-    static func run(_ body: @escaping @Sendable (Rig) async throws -> Void) async throws {
+    /// Runs `body` beside a gateway with changed options, and what it starts in the pool.
+    static func run(
+        _ change: @escaping @Sendable (inout GatewayOptions) -> Void = { _ in },
+        _ body: @escaping @Sendable (Rig) async throws -> Void
+    ) async throws {
         try await onLoop { loop in
-            let rig = try Rig(on: loop)
+            let rig = try Rig(change, on: loop)
             let gateway = try await Gateway.start(rig.options, on: loop, logger: .silent)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { await rig.pool.run() }

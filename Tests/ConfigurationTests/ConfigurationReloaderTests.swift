@@ -27,7 +27,7 @@ struct ConfigurationReloaderTests {
                 command, started: started, changeable: ["port"], logger: logger, metrics: metrics
             ) { [next] () throws(ConfigurationError) in
                 let options = next.withLock { $0 }
-                guard options.port > 0 else { throw ConfigurationError(["the port is 0", "and the socket is missing"]) }
+                guard options.port > 0 else { throw ConfigurationError(["the port is 0", "the socket is missing"]) }
                 return options
             }
         }

@@ -16,8 +16,12 @@ let strict: [SwiftSetting] = [
 /// (full RELRO).
 let bindsAtStart = ["-Xlinker", "-z", "-Xlinker", "relro", "-Xlinker", "-z", "-Xlinker", "now"]
 
-func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+/// The settings of a module in which tests spend much of their time. Without optimisation its generic code takes several
+/// times as long, so that debug builds optimise it, too. They keep what `#if DEBUG` adds, and `@testable`.
+let optimized = strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = [], isOptimized: Bool = false) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: isOptimized ? optimized : strict)
 }
 
 /// A program is one line: its module has the remaining code, so that tests and benchmarks can use that code too.
@@ -68,25 +72,25 @@ let package = Package(
         .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
 
         // 0: ground
-        module("LinuxIO", ["CLinux"]),
-        module("Encoding"),
-        module("Telemetry", ["Encoding", "LinuxIO"]),
-        module("JSON", ["CJansson"]),
+        module("LinuxIO", ["CLinux"], isOptimized: true),
+        module("Encoding", isOptimized: true),
+        module("Telemetry", ["Encoding", "LinuxIO"], isOptimized: true),
+        module("JSON", ["CJansson"], isOptimized: true),
         module("TextFormats", ["CYAML", "JSON"]),
         module("Preflight", ["JSON", "Telemetry"]),
         module("Configuration", ["Encoding", "LinuxIO", "Telemetry"]),
         module("ProcessHardening", ["CSeccomp", "Configuration", "LinuxIO", "Telemetry"]),
 
         // 1: transport
-        module("TTRPC", ["LinuxIO", "Telemetry"]),
+        module("TTRPC", ["LinuxIO", "Telemetry"], isOptimized: true),
         module("HTTPTransport", ["CCurl", "CMicroHTTPD", "Encoding", "LinuxIO", "Telemetry"]),
-        module("TLS", ["COpenSSL", "Encoding", "LinuxIO", "Telemetry"]),
-        module("AgentTunnel", ["LinuxIO", "TLS", "Telemetry"]),
+        module("TLS", ["COpenSSL", "Encoding", "LinuxIO", "Telemetry"], isOptimized: true),
+        module("AgentTunnel", ["LinuxIO", "TLS", "Telemetry"], isOptimized: true),
         module("PodNetwork", ["CNetlink", "Encoding", "LinuxIO", "Telemetry"]),
         module("PacketFilter", ["CNFTables", "LinuxIO"]),
 
         // 2: domain
-        module("PodVMLifecycle", ["Configuration", "Encoding", "JSON", "LinuxIO", "Telemetry"]),
+        module("PodVMLifecycle", ["Configuration", "Encoding", "JSON", "LinuxIO", "Telemetry"], isOptimized: true),
         module("MeasuredBoot", ["Encoding", "JSON", "LinuxIO", "TLS"]),
         module("PodVMBoot", ["CZlib", "Encoding", "JSON", "LinuxIO", "PodNetwork", "TLS", "Telemetry", "TextFormats"]),
         module("KataProtocol", ["TTRPC"]),
@@ -202,7 +206,7 @@ let package = Package(
             name: "TestSupport", dependencies: ["LinuxIO"], path: "Tests/Support", swiftSettings: strict),
         .target(
             name: "Doubles", dependencies: ["LinuxIO", "PodVMLifecycle"], path: "Tests/Doubles",
-            swiftSettings: strict),
+            swiftSettings: optimized),
         .target(
             name: "ScaleRig",
             dependencies: [
@@ -210,7 +214,7 @@ let package = Package(
             ], path: "Tests/ScaleRig", swiftSettings: strict),
         .target(
             name: "Simulation", dependencies: ["LinuxIO", "PodVMLifecycle", "Telemetry"], path: "Tests/Simulation",
-            swiftSettings: strict),
+            swiftSettings: optimized),
         tests("SimulationTests", ["Doubles", "Simulation"]),
         tests("PodVMLifecycleTests", ["Doubles", "LinuxIO", "PodVMLifecycle", "Telemetry", "TestSupport"]),
         tests("ConfigurationTests", ["Configuration", "LinuxIO", "Telemetry", "TestSupport"]),

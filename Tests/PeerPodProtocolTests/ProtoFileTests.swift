@@ -151,6 +151,7 @@ struct ProtoFileTests {
         case is [HistoryStep]: "repeated HistoryStep"
         case is [SandboxHistoryStatus]: "repeated SandboxHistoryStatus"
         case is SandboxStatus?: "SandboxStatus"
+        case is [MachineStatus]: "repeated MachineStatus"
         case is [OrphanStatus]: "repeated OrphanStatus"
         case is OrphansRequest?: "OrphansRequest"
         default: nil

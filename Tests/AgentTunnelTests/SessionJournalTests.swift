@@ -194,36 +194,6 @@ struct SessionJournalTests {
         }
     }
 
-    @Test("an answer for which there is no room stops the agent, until the node has acknowledged bytes")
-    func answersWithoutRoom() async throws {
-        try await onLoop { loop in
-            let (near, agent) = try LinuxIO.Stream.pair(on: loop)
-            defer { agent.close() }
-            let core = SessionCore(near: near, nearFailure: .agentClosed, filter: AnsweringFilter(), responder: nil)
-            var process = Process(core: core, near: near)
-            // Whole messages that fill the window except for one byte.
-            let size = SessionState.window - 1
-            let message = [100] + [UInt8](repeating: 1, count: 100)
-            let first = size % message.count
-            var rest = ([UInt8(first - 1)] + [UInt8](repeating: 1, count: first - 1))[...]
-            rest += Array((0..<size / message.count).map { _ in message }.joined())
-            while process.core.state.outgoing.written < UInt64(size) {
-                let count = unsafe try rest.withUnsafeBytes { unsafe try agent.tryWrite($0) }
-                rest = rest.dropFirst(count ?? 0)
-                _ = try process.core.fill()
-            }
-            #expect(process.core.mayFill)
-            try process.pass([0xF1])
-            _ = try process.core.flush()
-            #expect(process.core.state.outgoing.written == UInt64(size))
-            #expect(!process.core.mayFill, "one byte of room, but the answer comes first")
-            try process.peerReceivesAll()
-            _ = try process.core.flush()
-            #expect(process.core.state.outgoing.keptBytes == [1, 0xF1])
-            #expect(process.core.mayFill)
-        }
-    }
-
     private static func everything(in stream: LinuxIO.Stream) throws -> [UInt8] {
         var all: [UInt8] = []
         let block = BufferPool.privateBlock(size: 300_000)

@@ -149,7 +149,7 @@ struct ClusterCheckTests {
     func extras() async throws {
         let policy = try await onlyProblem { $0.remove("validatingadmissionpolicies", "peerpods-own-node") }
         #expect(policy.verdict == .warning && policy.advice.contains("nodePolicy.enabled"))
-        let definition = try await onlyProblem { cluster in cluster.changeFaults { $0.lacksPeerPods = true } }
+        let definition = try await onlyProblem { cluster in cluster.set(APIScenario(missing: ["peerpods"])) }
         #expect(definition.verdict == .warning && definition.text.contains("CustomResourceDefinition"))
     }
 

@@ -62,9 +62,9 @@ struct ClusterReaderTests {
             let peerPod = try #require(try await reader.peerPods().first)
             #expect(peerPod.owner?.name == "web" && peerPod.owner?.uid == "pod-1")
             #expect(peerPod.instanceID == "/subscriptions/s/x/podvm-web-01234567" && peerPod.cloudProvider == "azure")
-            fake.cluster.changeFaults { $0.lacksPeerPods = true }
+            fake.cluster.set(APIScenario(missing: ["peerpods"]))
             #expect(try await reader.peerPods().isEmpty)
-            fake.cluster.changeFaults { $0.lacksPeerPods = false }
+            fake.cluster.set(APIScenario())
             fake.cluster.changeRules { $0.rights["adaptor"] = [] }
             #expect(await fake.kind { _ = try await reader.peerPods() } == .forbidden)
         }
@@ -79,7 +79,7 @@ struct ClusterReaderTests {
                 try await reader.uid(of: ObjectName(.nodes, "node-1"))
             )
             #expect(missing == nil && present != nil)
-            fake.cluster.changeFaults { $0.lacksPeerPods = true }
+            fake.cluster.set(APIScenario(missing: ["peerpods"]))
             let peerPod = ObjectName(.peerPods, "x", in: "default")
             #expect(await fake.kind { _ = try await reader.uid(of: peerPod) } == .notFound)
         }

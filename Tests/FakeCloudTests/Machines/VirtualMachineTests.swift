@@ -20,7 +20,9 @@ struct VirtualMachineTests {
         func script(_ name: String, _ text: String) throws {
             try Files.write("#!/bin/sh\n\(text)\n".utf8, to: "\(programs)/\(name)", at: 0, mode: 0o755)
         }
-        try script("qemu-system-x86_64", "echo \"$*\" >qemu.arguments; echo 'Linux version 6.12'; \(qemu)")
+        try script(
+            "qemu-system-x86_64",
+            "[ ! -e machine.json ] || echo \"$*\" >qemu.arguments; echo 'Linux version 6.12'; \(qemu)")
         try script("qemu-img", "for last; do :; done; echo \"$*\" >\"$last\"")
         try script("swtpm_setup", "echo \"$*\" >tpm/setup")
         try script("swtpm", "touch tpm.sock; exec sleep 1000")

@@ -257,7 +257,8 @@ let package = Package(
         tests(
             "CloudAPIAdaptorTests",
             [
-                "AzureBackend", "CloudAPIAdaptor", "Configuration", "Doubles", "Encoding", "FakeAzureLauncher",
+                "AzureBackend", "CloudAPIAdaptor", "Configuration", "ControllerProgram", "Doubles", "Encoding",
+                "FakeAzureLauncher",
                 "FakeCloud", "FakeKubernetes", "HTTPTransport", "JSON", "KataProtocol", "LinuxIO", "NetworkRig",
                 "PacketFilter", "PeerPodProtocol", "PodConnection", "PodNetwork", "PodVMLifecycle", "Probes",
                 "ShimRig", "TLS", "TTRPC", "Telemetry", "TestSupport", "agent-protocol-forwarder", "AzureProvider",

@@ -7,7 +7,7 @@ import Telemetry
 import TestSupport
 import Testing
 
-@testable import CloudAPIAdaptor
+@testable import ControllerProgram
 
 @Suite("The controller's endpoints")
 struct ControllerEndpointsTests {

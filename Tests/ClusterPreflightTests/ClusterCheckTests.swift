@@ -156,12 +156,12 @@ struct ClusterCheckTests {
     @Test("names each right that the adaptor's ServiceAccount lacks, and the feature that needs the right")
     func rights() async throws {
         let finding = try await onlyProblem { cluster in
-            cluster.changeRules { $0.rights[Self.account]?.remove(.init("patch", "nodes/status")) }
+            cluster.changeRules { _ = $0.rights[Self.account]?.remove(.init("patch", "nodes/status")) }
         }
         #expect(finding.verdict == .warning)
         #expect(finding.text.contains("may not patch nodes/status: pods start without the feature node-resource"))
         let secrets = try await onlyProblem { cluster in
-            cluster.changeRules { $0.rights[Self.account]?.remove(.init("get", "secrets")) }
+            cluster.changeRules { _ = $0.rights[Self.account]?.remove(.init("get", "secrets")) }
         }
         #expect(secrets.text.contains("may not get secrets") && secrets.advice.contains("rbac.pullSecrets"))
     }

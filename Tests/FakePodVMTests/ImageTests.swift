@@ -7,7 +7,7 @@ import TTRPC
 import TestSupport
 import Testing
 
-@testable import FakePodVM
+@testable import FakeAgent
 
 @Suite("References to images")
 struct ImageReferenceTests {

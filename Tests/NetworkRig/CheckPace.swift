@@ -4,8 +4,8 @@ internal import PodNetwork
 /// What the checks against forged packets cost: the throughput of a pod's tunnel with them and without them.
 ///
 /// The checks are the source check of the pod's frames and the list of senders on the node, and the policy for outer
-/// packets in the VM. Each round has a new lab, and rounds take the two in turns, because what is measured first must make
-/// no difference.
+/// packets in the VM. Each round has a new lab, and rounds measure the two alternately, because what is measured first
+/// must make no difference.
 public struct CheckPace: Sendable {
     /// One TCP stream, in bits per second, a value for each round.
     public struct Series: Sendable {

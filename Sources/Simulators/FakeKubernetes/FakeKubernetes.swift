@@ -44,6 +44,7 @@ package final class FakeKubernetes: Sendable {
     package func run() async { await watchers.run() }
 
     /// Changes who may do what.
+    @discardableResult
     package func changeRules<Result>(_ body: (inout AccessRules) -> Result) -> Result {
         state.withLock { body(&$0.rules) }
     }

@@ -160,7 +160,12 @@ struct ControllerStoryTests {
             rig.api.insert(
                 [
                     "metadata": ["name": "hook"],
-                    "webhooks": [["name": "pods.peerpod.dev", "clientConfig": service]],
+                    "webhooks": [
+                        [
+                            "name": "pods.peerpod.dev", "sideEffects": "None", "admissionReviewVersions": ["v1"],
+                            "clientConfig": service,
+                        ]
+                    ],
                 ], "mutatingwebhookconfigurations")
             let flags = [
                 "-webhook", "-webhook-listen", "127.0.0.1:0", "-webhook-service", "hook", "-webhook-secret", "hook",

@@ -26,7 +26,12 @@ struct CertificateKeeperTests {
         fake.cluster.insert(
             [
                 "metadata": ["name": "one-webhook"],
-                "webhooks": [["name": "pods.peerpod.dev", "clientConfig": ["service": ["name": "webhook"]]]],
+                "webhooks": [
+                    [
+                        "name": "pods.peerpod.dev", "sideEffects": "None", "admissionReviewVersions": ["v1"],
+                        "clientConfig": ["service": ["name": "webhook", "namespace": "default"]],
+                    ]
+                ],
             ], "mutatingwebhookconfigurations")
     }
 

@@ -178,6 +178,24 @@ struct NodeAdvertiserTests {
         }
     }
 
+    @Test("a standby that begins to serve takes the node from a standby that its watch has not reported")
+    func standbyBehindItsWatch() async throws {
+        try await FakeCluster.run { fake in
+            fake.cluster.set(APIScenario([APIFault(.hang, at: "watch")]))
+            let (first, second) = (advertiser(fake, "u2"), advertiser(fake, "u3"))
+            try await alongside({ await first.run() }) {
+                try await eventually(on: fake.loop, "the first standby, and its watch") {
+                    owner(fake) == "u2" && fake.cluster.requests.contains { $0.contains("adaptor watch") }
+                }
+                try await alongside({ await second.run() }) {
+                    try await eventually(on: fake.loop, "the second standby") { owner(fake) == "u3" }
+                }
+                first.serve { false }
+                try await eventually(on: fake.loop, "the first standby as owner") { owner(fake) == "u2" }
+            }
+        }
+    }
+
     @Test("a capacity that was withdrawn is not advertised again, though the watch reports the change")
     func withdrawn() async throws {
         try await FakeCluster.run { fake in

@@ -139,10 +139,20 @@ package final class NodeAdvertiser: Sendable {
         var hasServed = false
         for await _ in yields {
             guard let standbyWaits = standby.withLock({ $0 }) else { continue }
-            if !hasServed, state.withLock({ $0.stepWhenServing }) == .advertise { await advertise() }
-            hasServed = true
+            if !hasServed {
+                hasServed = true
+                await readOwner()
+                if state.withLock({ $0.stepWhenServing }) == .advertise { await advertise() }
+            }
             await takeBack(whileNot: standbyWaits)
         }
+    }
+
+    /// Reads who owns the Node now, because the watch may not have reported the last standby yet. Without the right to
+    /// get the Node, the watch decides.
+    private func readOwner() async {
+        guard let object = try? await client.get(node), let node = try? ClusterNode(object) else { return }
+        _ = state.withLock { $0.step(for: node) }
     }
 
     private func takeBack(whileNot standbyWaits: () -> Bool) async {

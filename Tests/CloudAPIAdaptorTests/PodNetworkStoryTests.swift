@@ -432,8 +432,14 @@ struct PodNetworkStoryTests {
             func descriptors() throws -> Int {
                 let process = "/proc/\(daemon.process.pid)"
                 let table = String(decoding: try DurableFile.read("\(process)/net/tcp", limit: 1 << 20), as: UTF8.self)
-                let established = table.split(separator: "\n").count { $0.split(separator: " ")[3] == "01" }
-                return try Files.list("\(process)/fd").count - established
+                let established = Set(
+                    table.split(separator: "\n").map { $0.split(separator: " ") }.filter { $0[3] == "01" }.map {
+                        "socket:[\($0[9])]"
+                    })
+                // The table has the connections of all processes of the namespace.
+                return try Files.list("\(process)/fd").count { number in
+                    !established.contains((try? Files.target(ofLink: "\(process)/fd/\(number)")) ?? "")
+                }
             }
             func round() async throws {
                 try await withThrowingTaskGroup(of: Void.self) { group in
@@ -456,7 +462,7 @@ struct PodNetworkStoryTests {
             let before = try descriptors()
             try await round()
             // What was closed a moment ago may still be there.
-            while try descriptors() > before { try await node.loop.sleep(for: .milliseconds(5)) }
+            try await eventually(on: node.loop, "the descriptors of before") { try descriptors() <= before }
             try await node.end(daemon)
         }
     }

@@ -66,7 +66,7 @@ struct PublishScriptTests {
         let result = try await rig.run(Self.names + ["--image", rig.image])
         #expect(result.end == .exited(0), "\(result.error)")
         let lines = result.output.split(separator: "\n")
-        #expect(lines.count == 6)
+        try #require(lines.count == 6)
         #expect(lines.allSatisfy { $0.hasPrefix("az ") })
         #expect(lines[1].contains("--features SecurityType=ConfidentialVmSupported"))
         #expect(lines[1].contains("--hyper-v-generation V2"))

@@ -45,7 +45,10 @@ struct PublishScriptTests {
             try await onLoop { [self] loop in
                 var options = ChildProcess.Options(
                     executable: "/bin/bash", arguments: [PublishScriptTests.script] + arguments)
-                options.environment = ["PATH": "\(directory.path)/bin:/usr/bin:/bin"]
+                // The script must not write to the logs of a run of scripts/test, of which this test may be a part.
+                options.environment = [
+                    "PATH": "\(directory.path)/bin:/usr/bin:/bin", "FAILURES_FILE": "\(directory.path)/failures",
+                ]
                 options.output = .pipe
                 options.error = .pipe
                 let child = try ChildProcess.start(options, on: loop)

@@ -67,7 +67,8 @@ struct ClusterStoryTests {
                 let uid = cluster.api.objects("namespaces").first { $0["metadata"]?["name"] == "kube-system" }?[
                     "metadata"]
                 var daemon = try RunningDaemon(
-                    in: directory.path, on: loop, boots: true, arguments: ["-forwarder-port", "15172"],
+                    in: directory.path, on: loop, boots: true,
+                    arguments: ["-drain", "60s", "-forwarder-port", "15172"],
                     environment: cluster.environment)
                 try await daemon.readLog(until: "\"Serving\",\"socket\"")
                 #expect(daemon.log.contains(uid?["uid"]?.stringValue ?? "?"), "\(daemon.log)")
@@ -174,7 +175,8 @@ struct ClusterStoryTests {
                         "data": [".dockerconfigjson": .string(Base64.encode(Array(config.utf8)))],
                     ], "secrets", in: "default")
                 var daemon = try RunningDaemon(
-                    in: directory.path, on: loop, boots: true, arguments: ["-forwarder-port", "15174"],
+                    in: directory.path, on: loop, boots: true,
+                    arguments: ["-drain", "60s", "-forwarder-port", "15174"],
                     environment: cluster.environment.merging(
                         ["AZURE_INSTANCE_SIZES": "auto", "ACCEPTED_TEES": "tdx"]) { $1 })
                 try await daemon.readLog(until: "\"Serving\",\"socket\"")
@@ -258,7 +260,7 @@ struct ClusterStoryTests {
                     cluster.api.insert(["metadata": ["name": "private"], "spec": spec], "pods", in: "default")
                     var daemon = try RunningDaemon(
                         in: directory.path, on: loop, boots: true,
-                        arguments: ["-forwarder-port", "15175", "-fake-agent-flags", "-images=pull"],
+                        arguments: ["-drain", "60s", "-forwarder-port", "15175", "-fake-agent-flags", "-images=pull"],
                         environment: cluster.environment)
                     try await daemon.readLog(until: "\"Serving\",\"socket\"")
                     _ = try await daemon.notification()
@@ -284,7 +286,8 @@ struct ClusterStoryTests {
         try await onLoop(within: .seconds(200)) { loop in
             try await withCluster(in: directory, on: loop, rights: []) { cluster in
                 var daemon = try RunningDaemon(
-                    in: directory.path, on: loop, boots: true, arguments: ["-forwarder-port", "15173"],
+                    in: directory.path, on: loop, boots: true,
+                    arguments: ["-drain", "60s", "-forwarder-port", "15173"],
                     environment: cluster.environment.merging(["CLUSTER_ID": "test"]) { $1 })
                 try await daemon.readLog(until: "\"Serving\",\"socket\"")
                 _ = try await daemon.notification()

@@ -232,7 +232,8 @@ let package = Package(
         .target(
             name: "AzureDoubles",
             dependencies: [
-                "AzureProvider", "Doubles", "HTTPTransport", "JSON", "LinuxIO", "PodVMLifecycle", "Telemetry",
+                "AzureProvider", "Doubles", "FakeCloud", "HTTPTransport", "JSON", "LinuxIO", "PodVMLifecycle",
+                "Telemetry",
             ], path: "Tests/AzureDoubles", swiftSettings: strict),
         tests(
             "AzurePreflightTests",
@@ -257,7 +258,8 @@ let package = Package(
         tests(
             "CloudAPIAdaptorTests",
             [
-                "AzureBackend", "CloudAPIAdaptor", "Configuration", "ControllerProgram", "Doubles", "Encoding",
+                "AzureBackend", "AzureDoubles", "CloudAPIAdaptor", "Configuration", "ControllerProgram", "Doubles",
+                "Encoding",
                 "FakeAzureLauncher",
                 "FakeCloud", "FakeKubernetes", "HTTPTransport", "JSON", "KataProtocol", "LinuxIO", "NetworkRig",
                 "PacketFilter", "PeerPodProtocol", "PodConnection", "PodNetwork", "PodVMLifecycle", "Probes",

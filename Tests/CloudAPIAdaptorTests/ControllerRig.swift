@@ -1,3 +1,4 @@
+import AzureDoubles
 import AzureProvider
 import FakeCloud
 import FakeKubernetes
@@ -67,7 +68,8 @@ struct ControllerRig: Sendable {
             let azure = try FakeAzure(FakeAzureOptions(), machines: RecordOnlyMachines(), on: loop)
             let client = try HTTPClient(on: loop)
             let provider = try AzureProvider(
-                options(azure.account), sender: client, sshPublicKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA test",
+                AzureOptions(azure.account), sender: client,
+                sshPublicKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA test",
                 on: loop)
             try await alongside([
                 { do { try await server.run() } catch is CancellationError {} },
@@ -80,24 +82,6 @@ struct ControllerRig: Sendable {
                 try await body(rig)
             }
         }
-    }
-
-    private static func options(_ account: FakeAzureAccount) -> AzureOptions {
-        var options = AzureOptions()
-        options.subscriptionID = account.subscriptionID
-        options.tenantID = account.tenantID
-        options.clientID = account.clientID
-        options.clientSecret = account.clientSecret
-        options.resourceGroup = account.resourceGroup
-        options.region = account.region
-        options.subnetID = account.subnetID
-        options.securityGroupID = account.securityGroupID
-        options.imageID = account.imageID
-        options.instanceSize = account.instanceSize
-        options.authorityHost = account.authorityHost
-        options.managementEndpoint = account.managementEndpoint
-        options.metadataEndpoint = account.metadataEndpoint
-        return options
     }
 
     /// The identity of this cluster.

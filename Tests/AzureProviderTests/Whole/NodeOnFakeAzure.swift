@@ -1,3 +1,4 @@
+import AzureDoubles
 import Doubles
 import HTTPTransport
 import JSON
@@ -56,21 +57,7 @@ struct NodeOnFakeAzure: Sendable {
     ) throws {
         (self.azure, self.machines, self.client, self.loop) = (azure, machines, client, loop)
         azure.direct(try AzureScenario(parsing: Array(scenario.utf8)))
-        let account = azure.account
-        var options = AzureOptions()
-        options.subscriptionID = account.subscriptionID
-        options.tenantID = account.tenantID
-        options.clientID = account.clientID
-        options.clientSecret = account.clientSecret
-        options.resourceGroup = account.resourceGroup
-        options.region = account.region
-        options.subnetID = account.subnetID
-        options.securityGroupID = account.securityGroupID
-        options.imageID = account.imageID
-        options.instanceSize = account.instanceSize
-        options.authorityHost = account.authorityHost
-        options.managementEndpoint = account.managementEndpoint
-        options.metadataEndpoint = account.metadataEndpoint
+        var options = AzureOptions(azure.account)
         change(&options)
         let clock = AcceleratedClock(factor: hurry, loop: loop)
         calls = CountingSender(client)

@@ -226,8 +226,9 @@ def many():
 def result(given):
     try: return mutated(policy("-sizing"), given)
     except ValueError: return "refused"
+# The evaluator's maps have another order in each process.
 rows = [{"name": name, "pod": given, "result": result(given)} for name, given in many()]
-text = "[\n" + ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows) + "\n]\n"
+text = "[\n" + ",\n".join(json.dumps(row, separators=(",", ":"), sort_keys=True) for row in rows) + "\n]\n"
 path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sized-pods.json")
 if "--write" in sys.argv:
     with open(path, "w", encoding="utf-8") as file: file.write(text)

@@ -18,6 +18,8 @@ package struct AgentConnector: PodConnector {
         let security: TunnelSecurity
         /// Initdata for pods that bring none.
         let initdata: Initdata?
+        /// Whether a pod's initdata must be such that a guest can read it.
+        let checksInitdata: Bool
         let wantsScratchSpace: Bool
         /// Whether pods without a network namespace start although the VMs can be reached from one.
         package var allowsPodsWithoutNetwork: Bool
@@ -101,11 +103,19 @@ package struct AgentConnector: PodConnector {
         document.podNetwork = podNetwork
         let keys = try options.security.makeKeys(vmName: vmName.rawValue, for: &document)
         var userData = UserData(document)
-        userData.initdata = try request.initdata.map { try Initdata(text: Array($0.utf8)) } ?? options.initdata
+        userData.initdata = try initdata(of: request)
         userData.registryCredentials = request.registryCredentials?.reveal()
         userData.wantsScratchSpace = options.wantsScratchSpace
         try files.write(userData: try userData.encoded())
         try files.write(keys)
+    }
+
+    /// The pod's initdata, or that of the node's settings.
+    private func initdata(of request: SandboxRequest) throws(BootError) -> Initdata? {
+        guard let text = request.initdata else { return options.initdata }
+        let initdata = try Initdata(text: Array(text.utf8))
+        if options.checksInitdata { _ = try InitdataContent(initdata) }
+        return initdata
     }
 
     /// Reads the boot document that ``prepare(_:in:vmName:)`` wrote.

@@ -15,6 +15,8 @@ package struct PodConnectionSettings: Sendable {
     package var tls = TLSSettings()
     /// Initdata for pods that bring none.
     package var initdata = Secret("")
+    /// Whether initdata that a guest would refuse is refused before a VM is created.
+    var checksInitdata = true
     /// Whether the VMs set up encrypted scratch space.
     var wantsScratchSpace = false
     /// How the pods' networks reach the VMs.
@@ -46,6 +48,13 @@ package struct PodConnectionSettings: Sendable {
             "initdata", environment: "INITDATA", \.initdata, .secret("BASE64"),
             "Initdata for pods without an initdata annotation: base64(gzip(TOML))."),
         Setting(
+            "check-initdata", environment: "CHECK_INITDATA", \.checksInitdata, .bool,
+            """
+            Refuse initdata that a guest would refuse, before a VM is created: text that is not the TOML of initdata, and \
+            another version or algorithm. false is for images whose guests accept other initdata.
+            """
+        ),
+        Setting(
             "enable-scratch-space", environment: "ENABLE_SCRATCH_SPACE", \.wantsScratchSpace, .bool,
             "Set up encrypted scratch space in the pod VMs."),
     ]
@@ -64,7 +73,9 @@ package struct PodConnectionSettings: Sendable {
         var packed: Initdata?
         if !initdata.reveal().isEmpty {
             do throws(BootError) {
-                packed = try Initdata(packed: initdata.reveal())
+                let given = try Initdata(packed: initdata.reveal())
+                if checksInitdata { _ = try InitdataContent(given) }
+                packed = given
             } catch {
                 problems.append("-initdata: \(error)")
             }
@@ -75,7 +86,8 @@ package struct PodConnectionSettings: Sendable {
         guard let security, problems.isEmpty else { throw ConfigurationError(problems) }
         return AgentConnector.Options(
             forwarderPort: UInt16(clamping: forwarderPort), security: security, initdata: packed,
-            wantsScratchSpace: wantsScratchSpace, allowsPodsWithoutNetwork: network.allowsPodsWithoutNetwork,
+            checksInitdata: checksInitdata, wantsScratchSpace: wantsScratchSpace,
+            allowsPodsWithoutNetwork: network.allowsPodsWithoutNetwork,
             answersHealth: answersHealth)
     }
 

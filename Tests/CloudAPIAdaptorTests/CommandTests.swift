@@ -107,6 +107,15 @@ struct CommandTests {
             (["-peerpods-limit-per-node", "many"], "a whole number"), (["-log-level", "loud"], "one of debug"),
             (["-probe-port", "65536"], "from 0 to 65535"), (["-initdata", "%%%"], "base64"),
             (["-initdata", "aGVsbG8="], "gzip"),
+            // Version 0.2.0; a comment.
+            (
+                [
+                    "-initdata",
+                    "H4sIAAAAAAACA0vMSc8vyizJyFWwVVAqzkg0MjVT4ipLLSrOzM8DCRnoGekZKHFFpySWJMZyAQBd+YvkLgAAAA==",
+                ],
+                "only 0.1.0 is known"
+            ),
+            (["-initdata", "H4sIAAAAAAACA1NWSM7PzU3NK+ECAN3SdNYKAAAA"], "it has no version"),
             (["-pod-subnet-cidrs", "10.0.0.0/8,10.0.0.0"], "\"10.0.0.0\" is not a network"),
             (["-tls-min-version", "VersionTLS11"], "VersionTLS12 or VersionTLS13"),
             (

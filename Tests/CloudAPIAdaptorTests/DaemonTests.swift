@@ -161,8 +161,8 @@ struct DaemonTests {
     func configuration() async throws {
         let directory = try TemporaryDirectory()
         try await onLoop { loop in
-            // gzip of nothing but a comment, in base64.
-            let initdata = "H4sIAAAAAAACA1NWSM7PzU3NK+ECAN3SdNYKAAAA"
+            // Version 0.1.0, without files.
+            let initdata = "H4sIAAAAAAACA0vMSc8vyizJyFWwVVAqzkg0MjVT4ipLLSrOzM8DCRnoGeoZKHFFpySWJMZyAQCtKxWTLgAAAA=="
             var daemon = try RunningDaemon(in: directory.path, on: loop, arguments: ["-initdata", initdata])
             try await daemon.readLog(until: "\"probes\"")
             daemon.process.signal(Signals.terminate)

@@ -113,14 +113,48 @@ struct PreparationTests {
         }
     }
 
+    /// An initdata that a guest accepts.
+    private static func initdata(policy: String) -> String {
+        "algorithm = \"sha256\"\nversion = \"0.1.0\"\n[data]\n\"policy.rego\" = \"\(policy)\"\n"
+    }
+
+    @Test(
+        "no pod whose initdata the guest would refuse, unless configured so; the error says why",
+        arguments: [
+            (["0.1.0": "0.2.0"], "its version is \"0.2.0\", and only 0.1.0 is known"),
+            (["sha256": "md5"], "its algorithm is \"md5\" instead of sha256, sha384 or sha512"),
+            (["[data]": "[data"], "line 3"), (["[data]": ""], "unknown key \"policy.rego\""),
+            (["version": "vers\0ion"], "it is not TOML text"),
+        ])
+    func refusedInitdata(change: [String: String], reason: String) async throws {
+        let text = change.reduce(Self.initdata(policy: "package agent_policy")) { text, change in
+            text.replacing(change.key, with: change.value)
+        }
+        try await scene { scene, _ in
+            let error = await #expect(throws: ConnectorError.self) {
+                try await scene.connector.prepare(
+                    scene.request(initdata: text), in: scene.path, vmName: scene.instance.id)
+            }
+            #expect(error?.code == .invalidRequest)
+            #expect(error?.message.contains(reason) == true, "\(error?.message ?? "")")
+        }
+        // Without the check, only what is not text, or too long, is refused.
+        if text.contains("\0") { return }
+        try await scene({ $0.checksInitdata = false }) { scene, _ in
+            _ = try await scene.connector.prepare(
+                scene.request(initdata: text), in: scene.path, vmName: scene.instance.id)
+        }
+    }
+
     @Test("the pod's initdata instead of the node's, and scratch space when configured so")
     func initdata() async throws {
-        let packed = try Initdata(text: Array("node = 1\n".utf8)).packed
+        let (node, pod) = (Self.initdata(policy: "node"), Self.initdata(policy: "pod"))
+        let packed = try Initdata(text: Array(node.utf8)).packed
         try await scene({
             $0.initdata = Secret(packed)
             $0.wantsScratchSpace = true
         }) { scene, _ in
-            for (own, expected) in [(nil, "node = 1\n"), ("pod = 1\n", "pod = 1\n")] {
+            for (own, expected) in [(nil, node), (pod, pod)] {
                 _ = try await scene.connector.prepare(
                     scene.request(initdata: own), in: scene.path, vmName: scene.instance.id)
                 let text = try await scene.connector.userData(for: scene.sandbox, in: scene.path)
@@ -168,7 +202,8 @@ struct PreparationTests {
             }
             let error = await #expect(throws: ConnectorError.self) {
                 try await scene.connector.prepare(
-                    scene.request(initdata: String(noise)), in: scene.path, vmName: scene.instance.id)
+                    scene.request(initdata: Self.initdata(policy: String(noise))), in: scene.path,
+                    vmName: scene.instance.id)
             }
             #expect(error?.code == .invalidRequest)
             #expect(error?.message.contains("make the initdata smaller") == true)

@@ -7,6 +7,7 @@ enum SupportEnvironment {
     /// The adaptor's variables without those of Azure. `INITDATA` belongs to the workload.
     private static let ownVariables: Set<String> = [
         "ABANDONED_SANDBOX_TIMEOUT", "ALLOW_PODS_WITHOUT_NETWORK", "CACERT_FILE", "CERT_FILE", "CERT_KEY",
+        "CHECK_INITDATA",
         "CLOUD_CONFIG_VERIFY",
         "CLOUD_PROVIDER", "CLUSTER_ID", "CONFIG_FILE", "DELETIONS_AT_ONCE", "DRAIN", "ENABLE_SCRATCH_SPACE",
         "EXTERNAL_NETWORK_VIA_PODVM", "FORWARDER_PORT", "GATEWAY", "GATEWAY_SOCKET", "GATEWAY_TAKE_OVER",

@@ -107,6 +107,29 @@ struct AnswerTests {
         }
     }
 
+    @Test("wait until the client has room for them, and neither they nor the agent's next message are lost")
+    func noRoom() async throws {
+        try await onLoop { loop in
+            let (client, near) = try LinuxIO.Stream.pair(on: loop)
+            let (agent, far) = try LinuxIO.Stream.pair(on: loop)
+            let filler = [UInt8](repeating: 0, count: 4096)
+            var filled = 0
+            while let count = unsafe try filler.withUnsafeBytes({ unsafe try near.tryWrite($0) }) { filled += count }
+            try await alongside([{ try await relay(near, far, filter: AnsweringFilter()) }]) {
+                try await client.write([5, 0xF1, 6])
+                try await agent.write([2, 8, 9])
+                #expect(try await client.readExactly(filled).allSatisfy { $0 == 0 })
+                let received = try await client.readExactly(5)
+                #expect(received == [1, 0xF1, 2, 8, 9] || received == [2, 8, 9, 1, 0xF1])
+                #expect(try await agent.readExactly(2) == [5, 6])
+                // The calls after them are answered, too.
+                try await client.write([0xF2])
+                #expect(try await client.readExactly(2) == [1, 0xF2])
+                client.close()
+            }
+        }
+    }
+
     @Test("of a client that does not read are limited, and the connection ends")
     func unread() async throws {
         try await onLoop { loop in

@@ -17,6 +17,8 @@ final class VirtualGuest: BootedGuest {
 
     /// How long the TPM may take to make its socket.
     private static let socketLimit = Duration.seconds(20)
+    /// How long qemu may run after it has ended the TPM.
+    private static let endLimit = Duration.seconds(60)
 
     init(
         _ machine: MachineRecord, _ hardware: VirtualHardware, in directory: MachineDirectory, on loop: EpollLoop,
@@ -84,6 +86,8 @@ final class VirtualGuest: BootedGuest {
 
     private func runTPM() async throws {
         let end = try await finish(options("swtpm", Emulator.tpmArguments(in: SystemInfo.workingDirectory)))
+        // qemu ends the TPM before itself when the guest switches the VM off; the end of qemu has the reason.
+        if end == .exited(0) { try await loop.sleep(for: Self.endLimit) }
         throw Failure("the TPM ended: \(end)")
     }
 

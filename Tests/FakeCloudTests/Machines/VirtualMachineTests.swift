@@ -13,8 +13,10 @@ import Testing
     .enabled(if: MachineFixture.isBuilt, "fake-pod-vm is not built: run swift build first"),
     .enabled(if: canMakeNamespaces, "needs CAP_NET_ADMIN and CAP_SYS_ADMIN"))
 struct VirtualMachineTests {
-    /// Writes the stand-ins. `qemu` is what follows the console's first line.
-    private static func tools(_ root: String, qemu: String) throws -> VirtualMachineOptions {
+    /// Writes the stand-ins. `qemu` is what follows the console's first line, `tpm` what follows the creation of the socket.
+    private static func tools(_ root: String, qemu: String, tpm: String = "exec sleep 1000") throws
+        -> VirtualMachineOptions
+    {
         let (programs, firmware) = (root + "/tools", root + "/firmware")
         for directory in [programs, firmware] { try Files.makeDirectories(directory) }
         func script(_ name: String, _ text: String) throws {
@@ -25,7 +27,7 @@ struct VirtualMachineTests {
             "[ ! -e machine.json ] || echo \"$*\" >qemu.arguments; echo 'Linux version 6.12'; \(qemu)")
         try script("qemu-img", "for last; do :; done; echo \"$*\" >\"$last\"")
         try script("swtpm_setup", "echo \"$*\" >tpm/setup")
-        try script("swtpm", "touch tpm.sock; exec sleep 1000")
+        try script("swtpm", "touch tpm.sock; \(tpm)")
         try script("ip", "PATH=/usr/sbin:/sbin:/usr/bin:/bin exec ip \"$@\"")
         for file in ["OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd"] {
             try Files.write([1, 2, 3], to: "\(firmware)/\(file)", at: 0)
@@ -41,11 +43,11 @@ struct VirtualMachineTests {
     }
 
     private static func machines(
-        _ fixture: MachineFixture, qemu: String = "exec sleep 1000",
+        _ fixture: MachineFixture, qemu: String = "exec sleep 1000", tpm: String = "exec sleep 1000",
         _ change: (inout LocalMachines.Options) -> Void = { _ in }
     ) throws -> LocalMachines {
         try fixture.machines { options in
-            options.virtual = (try? tools(fixture.root, qemu: qemu)) ?? VirtualMachineOptions()
+            options.virtual = (try? tools(fixture.root, qemu: qemu, tpm: tpm)) ?? VirtualMachineOptions()
             change(&options)
         }
     }
@@ -121,6 +123,21 @@ struct VirtualMachineTests {
                     fixture.processes(of: machines.directoryOf("podvm-a")).isEmpty
                 }
             }
+        }
+    }
+
+    @Test("are off for the guest's reason when qemu ends the TPM before itself")
+    func tpmEndsFirst() async throws {
+        try await Self.run { fixture, _ in
+            // The number of the TPM's process is free when its end has been noticed.
+            let machines = try Self.machines(
+                fixture, qemu: "touch off; while kill -0 $(cat tpm.pid); do sleep 0.01; done; exit 0",
+                tpm: "echo $$ >tpm.pid; while [ ! -e off ]; do sleep 0.01; done; exit 0")
+            try await fixture.powerOn("podvm-a", in: machines)
+            try await fixture.eventually("it is off") {
+                if case .failed? = machines.status(of: "podvm-a") { true } else { false }
+            }
+            #expect(machines.status(of: "podvm-a") == .failed("the guest has switched the VM off"))
         }
     }
 

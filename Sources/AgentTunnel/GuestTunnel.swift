@@ -53,6 +53,7 @@ public struct GuestTunnel: Sendable {
     private let sessions: GuestSessions
     private let store: (any DescriptorStore)?
     private let kept: KeptDescriptors
+    private let journalRoom: JournalRoom
     private let makeFilter: FilterFactory
     private let limits: Limits
     private let loop: EpollLoop
@@ -82,8 +83,10 @@ public struct GuestTunnel: Sendable {
         self.agent = dialer
         self.store = store
         self.kept = kept
+        let room = JournalRoom()
+        journalRoom = room
         sessions = GuestSessions(limit: limits.sessions) { key in
-            let keeper = store.map { GuestSession.Keeper(store: $0, name: StoredSession.newName()) }
+            let keeper = store.map { GuestSession.Keeper(store: $0, name: StoredSession.newName(), room: room) }
             return GuestSession(
                 dialer, limits.session, filter: filter(), keeper: keeper, key: key, on: loop, log: log)
         }
@@ -126,10 +129,11 @@ public struct GuestTunnel: Sendable {
         var sessions: [(GuestSession, GuestSessions.Key)] = []
         for name in StoredSession.names(in: kept) {
             do {
-                let stored = try StoredSession(name, in: kept, on: loop)
+                let stored = try StoredSession(name, in: kept, room: journalRoom, on: loop)
                 let key = GuestSessions.Key(fingerprint: stored.recovery.fingerprint, id: stored.recovery.id)
                 let session = try GuestSession(
-                    continuing: stored, agent, limits.session, filter: makeFilter(), in: store, on: loop, log: log)
+                    continuing: stored, agent, limits.session, filter: makeFilter(),
+                    keeper: GuestSession.Keeper(store: store, name: name, room: journalRoom), on: loop, log: log)
                 sessions.append((session, key))
             } catch {
                 StoredSession.drop(name, from: store)

@@ -26,10 +26,11 @@ private struct ManagedForwarder {
     private let process: ChildProcess
     private let lines: LineReader
 
-    /// With a `crashPoint`, the first process kills itself there.
+    /// With a `crashPoint`, the first process kills itself there. The places are counted from the first one whose text
+    /// contains `first`.
     init(
-        _ guest: Guest, by manager: ForwarderManager, listen: SocketAddress, crashPoint: Int? = nil, on loop: EpollLoop,
-        thisFile: String = #filePath
+        _ guest: Guest, by manager: ForwarderManager, listen: SocketAddress, crashPoint: Int? = nil,
+        countedFrom first: String? = nil, on loop: EpollLoop, thisFile: String = #filePath
     ) throws {
         let tests = Files.parent(of: Files.parent(of: thisFile))
         var options = ChildProcess.Options(
@@ -40,7 +41,9 @@ private struct ManagedForwarder {
                 Requests.podNamespace,
             ] + (crashPoint == nil ? [] : ["-seccomp", "log"]))
         if let crashPoint {
-            options.environment = Environment.all.merging(["PEERPODS_CRASH_POINT": "\(crashPoint)"]) { _, new in new }
+            var variables = ["PEERPODS_CRASH_POINT": "\(crashPoint)"]
+            variables["PEERPODS_CRASH_AFTER"] = first
+            options.environment = Environment.all.merging(variables) { _, new in new }
         }
         options.input = .pipe
         options.output = .pipe
@@ -122,7 +125,7 @@ struct ForwarderCrashTests {
     /// Returns the place at which the forwarder killed itself; nil if it did not pass `crashPoint` places.
     @discardableResult
     private func withForwarder(
-        by manager: ForwarderManager = .script, crashPoint: Int? = nil,
+        by manager: ForwarderManager = .script, crashPoint: Int? = nil, countedFrom first: String? = nil,
         _ body: @escaping @Sendable (Rig) async throws -> Void
     ) async throws -> String? {
         let place = Lock<String?>(nil)
@@ -134,7 +137,8 @@ struct ForwarderCrashTests {
             let address = free.address
             free.close()
             let agent = try Listener.listen(on: .unix(path: guest.agentSocket), loop: loop)
-            let forwarder = try ManagedForwarder(guest, by: manager, listen: address, crashPoint: crashPoint, on: loop)
+            let forwarder = try ManagedForwarder(
+                guest, by: manager, listen: address, crashPoint: crashPoint, countedFrom: first, on: loop)
             try await forwarder.expect("ready")
             let context = try TLSContext.client(trusting: identity.authority, identity: identity.client)
             let security = ClientSecurity(context: context, serverName: Guest.vmName)
@@ -280,6 +284,69 @@ struct ForwarderCrashTests {
             #expect(rig.accepted.withLock { $0 } == 11)
             #expect(try await rig.forwarder.count() == 33)
         }
+    }
+
+    /// A CopyFile whose payload has `size` bytes.
+    private static func copy(_ size: Int) -> [UInt8] {
+        func call(_ count: Int) -> [UInt8] {
+            let content = (0..<count).map { UInt8(truncatingIfNeeded: $0 * 11 + $0 >> 8) }
+            let request = Requests.message {
+                $0.string(1, "\(FileCopy.directory)/c1/file")
+                $0.varint(2, UInt64(count))
+                $0.varint(3, 0o100644)
+                $0.bytes(8, content)
+            }
+            return Requests.frame("CopyFile", request, stream: 11)
+        }
+        let empty = call(size / 2).count - size / 2
+        return call(size + FrameHeader.size - empty)
+    }
+
+    @Test("while it holds the largest calls loses no byte of them", arguments: [1 << 20, 4 << 20])
+    func whileHolding(size: Int) async throws {
+        let call = Self.copy(size)
+        #expect(call.count == size + FrameHeader.size)
+        try await withForwarder { rig in
+            let client = try await rig.connect()
+            for _ in 0..<3 {
+                // The node's end keeps less than that, so the forwarder has acknowledged bytes of the call.
+                for part in [call[..<(size - 1)], call[(size - 1)...]] {
+                    try await client.write(Array(part))
+                    try await rig.forwarder.kill()
+                }
+                let isEqual = try await client.readExactly(call.count) == call
+                #expect(isEqual)
+            }
+            client.shutdownWriting()
+            #expect(try await client.readToEnd().isEmpty)
+            #expect(rig.accepted.withLock { $0 } == 1)
+        }
+    }
+
+    @Test(
+        "at a write of the journal while it holds a call keeps the call",
+        .enabled(if: Needs.hasCrashPoints, "only a debug build can be killed at a chosen place"),
+        arguments: [1 << 20, 4 << 20])
+    func everyWriteWhileHolding(size: Int) async throws {
+        let call = Self.copy(size)
+        var places: [String] = []
+        // Not a multiple of the places of one write.
+        let step = Environment.all["CRASH_POINTS"] == "all" ? 1 : size >> 15 | 1
+        for point in stride(from: 1, through: 1 << 16, by: step) {
+            let place = try await withForwarder(crashPoint: point, countedFrom: "held bytes") { rig in
+                let client = try await rig.connect()
+                try await client.write(call)
+                let isEqual = try await client.readExactly(call.count) == call
+                #expect(isEqual)
+                client.shutdownWriting()
+                #expect(try await client.readToEnd().isEmpty)
+                #expect(rig.accepted.withLock { $0 } <= 2)
+            }
+            guard let place else { break }
+            places.append(place)
+        }
+        for place in Set(places).sorted() { print(place) }
+        #expect(places.contains { $0.contains("held bytes") }, "\(places)")
     }
 
     @Test(

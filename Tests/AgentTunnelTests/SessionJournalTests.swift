@@ -1,3 +1,4 @@
+import Glibc
 import LinuxIO
 import TestSupport
 import Testing
@@ -6,13 +7,13 @@ import Testing
 
 @Suite("The journal of a session")
 struct SessionJournalTests {
-    private static let id = SessionID(high: 1, low: 2)
+    static let id = SessionID(high: 1, low: 2)
 
     // As the programs do: sendfile(2) has no flag against the signal.
     init() { Signals.ignoreBrokenPipes() }
 
     /// A store in this process.
-    private final class Store: DescriptorStore {
+    final class Store: DescriptorStore {
         private let numbers = Lock<[String: CInt]>([:])
 
         func keep(_ descriptor: CInt, as name: String) throws(SystemCallError) {
@@ -22,6 +23,20 @@ struct SessionJournalTests {
 
         func drop(_ name: String) {
             if let number = numbers.withLock({ $0.removeValue(forKey: name) }) { _ = OwnedFD(owning: number) }
+        }
+
+        /// Changes the file `name`.
+        func write(_ bytes: UnsafeRawBufferPointer, to name: String, at position: Int) throws {
+            let number = numbers.withLock { $0[name] } ?? -1
+            let file = MemoryFile(try OwnedFD(duplicating: number), named: name)
+            unsafe try file.write(bytes, at: UInt64(position))
+        }
+
+        /// The bytes of memory that the file `name` uses.
+        func memory(of name: String) -> Int {
+            var info = stat()
+            let number = numbers.withLock { $0[name] } ?? -1
+            return unsafe fstat(number, &info) == 0 ? Int(info.st_blocks) * 512 : -1
         }
 
         /// Gives the descriptors to the next process.
@@ -35,7 +50,7 @@ struct SessionJournalTests {
     }
 
     /// A session's end as one process has it.
-    private struct Process {
+    struct Process {
         var core: SessionCore
         let near: LinuxIO.Stream
 
@@ -55,11 +70,12 @@ struct SessionJournalTests {
         }
     }
 
-    private func begin(
-        _ store: Store, _ near: LinuxIO.Stream, filter: sending (any StreamFilter)? = nil
+    func begin(
+        _ store: Store, _ near: LinuxIO.Stream, filter: sending (any StreamFilter)? = nil,
+        room: JournalRoom = JournalRoom()
     ) throws -> Process {
         var core = SessionCore(near: nil, nearFailure: .agentClosed, filter: filter, responder: nil)
-        let journal = try SessionJournal(Self.id, fingerprint: [9, 8, 7])
+        let journal = try SessionJournal(Self.id, fingerprint: [9, 8, 7], room: room)
         try journal.keep(in: store, as: "session-1")
         core.use(journal)
         try core.keep(near, in: store, as: "session-1")
@@ -67,7 +83,7 @@ struct SessionJournalTests {
         return Process(core: core, near: near)
     }
 
-    private func next(
+    func next(
         _ store: Store, filter: sending (any StreamFilter)? = nil, on loop: EpollLoop
     ) throws -> (Process, SessionJournal.Recovery) {
         let stored = try StoredSession("session-1", in: store.take(), on: loop)
@@ -194,7 +210,7 @@ struct SessionJournalTests {
         }
     }
 
-    private static func everything(in stream: LinuxIO.Stream) throws -> [UInt8] {
+    static func everything(in stream: LinuxIO.Stream) throws -> [UInt8] {
         var all: [UInt8] = []
         let block = BufferPool.privateBlock(size: 300_000)
         while let count = unsafe try stream.tryRead(into: block.bytes), count > 0 {

@@ -16,6 +16,7 @@ final class GuestSession: Sendable {
     struct Keeper: Sendable {
         let store: any DescriptorStore
         let name: String
+        let room: JournalRoom
     }
 
     private struct State {
@@ -49,7 +50,7 @@ final class GuestSession: Sendable {
             return
         }
         do {
-            let journal = try SessionJournal(key.id, fingerprint: key.fingerprint)
+            let journal = try SessionJournal(key.id, fingerprint: key.fingerprint, room: keeper.room)
             try journal.keep(in: keeper.store, as: keeper.name)
             session.use(journal)
             self.keeper = keeper
@@ -66,12 +67,12 @@ final class GuestSession: Sendable {
     /// - Throws: ``SessionFault/malformedSnapshot``.
     init(
         continuing stored: sending StoredSession, _ agent: AgentDialer, _ times: SessionTimes,
-        filter: sending (any StreamFilter)?, in store: any DescriptorStore, on loop: EpollLoop, log: RateLimitedLogger
+        filter: sending (any StreamFilter)?, keeper: Keeper, on loop: EpollLoop, log: RateLimitedLogger
     ) throws(SessionFault) {
         session = Self.session(times, filter: filter, on: loop)
         (self.agent, self.times, self.loop, self.log) = (agent, times, loop, log)
         connected = stored.agent
-        keeper = Keeper(store: store, name: stored.name)
+        self.keeper = keeper
         try session.restore(stored.recovery, stored.journal)
     }
 

@@ -44,9 +44,6 @@ struct SessionCore {
     private(set) var answered = 0
     /// The bytes for the near socket that it has not accepted, oldest first.
     private var held: [HeldBytes] = []
-    /// The bytes that the filter holds and that do not count as passed on. If the process ends, the peer sends them
-    /// again.
-    private var unsettled = 0
     /// Keeps the session for the time after a crash.
     private var journal: SessionJournal?
     private var filtered: [UInt8] = []
@@ -101,12 +98,21 @@ struct SessionCore {
         guard filter?.resume(recovery.checkpoint) ?? recovery.checkpoint.isEmpty,
             boundary?.resume(recovery.boundary) ?? true
         else { throw .malformedSnapshot }
+        guard recovery.held.isEmpty || holdAgain(recovery.held) else { throw .unfinishedCall }
         unsafe recovery.followed.withUnsafeBytes { unsafe boundary?.follow($0) }
         answers = recovery.answers
         self.journal = journal
         state = recovery.state
         isEstablished = true
         if recovery.unsent > 0 { held = [.written(to: journal, count: recovery.unsent, credit: 0)] }
+    }
+
+    /// Gives the filter the bytes that an earlier one held. Returns whether it holds them too.
+    private mutating func holdAgain(_ bytes: [UInt8]) -> Bool {
+        var output: [UInt8] = []
+        let verdict = try? unsafe bytes.withUnsafeBytes { try unsafe filter?.process($0, into: &output) }
+        return verdict == .replaced && output.isEmpty && filter?.heldBack == bytes.count
+            && filter?.takeAnswers().isEmpty == true
     }
 
     /// Ends the session here without a message to the peer, so that another process continues it with the near socket.
@@ -301,11 +307,6 @@ struct SessionCore {
         }
         // A client that does not wait for the agent needs no connection to the agent.
         if near == nil, state.incoming.isFinished { throw Failure(reason: .clientClosed) }
-        if state.incoming.isFinished, unsettled > 0 {
-            // The stream ends within a call, which the agent does not get.
-            state.consume(unsettled)
-            unsettled = 0
-        }
         try passOnEnd()
     }
 
@@ -361,8 +362,7 @@ struct SessionCore {
         let bytes = unsafe UnsafeRawBufferPointer(rebasing: room.bytes[..<count])
         let verdict = unsafe try examine(bytes)
         try takeFilterAnswers()
-        let credit = credit(for: count)
-        if let journal { return unsafe try passOn(verdict == .replaced ? nil : bytes, credit, through: journal) }
+        if let journal { return unsafe try passOn(bytes, verdict, through: journal) }
         guard verdict == .replaced else {
             let written = try unsafe writeNow(bytes)
             state.consume(written)
@@ -370,49 +370,38 @@ struct SessionCore {
             return
         }
         let written = try unsafe filtered.withUnsafeBytes { try unsafe writeNow($0) }
-        if written < filtered.count {
+        // Bytes that the filter holds count, but not before earlier bytes.
+        if written < filtered.count || isHolding {
             unsafe filtered.withUnsafeBytes { bytes in
                 let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[written...])
-                unsafe held.append(.copy(rest, credit: credit))
+                unsafe held.append(.copy(rest, credit: count))
             }
         } else {
-            state.consume(credit)
+            state.consume(count)
         }
         filtered = []
     }
 
     /// Passes on the filter's output, or `bytes` if they are not changed, through the journal's output file.
     private mutating func passOn(
-        _ bytes: UnsafeRawBufferPointer?, _ credit: Int, through journal: SessionJournal
+        _ bytes: UnsafeRawBufferPointer, _ verdict: FilterVerdict, through journal: SessionJournal
     ) throws {
         let start = journal.outputEnd
         do {
-            if let bytes = unsafe bytes {
-                try unsafe journal.append(bytes)
-            } else {
+            switch verdict {
+            case .unchanged: try unsafe journal.append(bytes)
+            case .replaced:
                 try unsafe filtered.withUnsafeBytes { unsafe try journal.append($0) }
                 filtered = []
             }
         } catch {
             throw Failure(reason: .refused, detail: "the bytes for the agent cannot be stored: \(error)")
         }
-        let isComplete = unsettled == filter?.heldBack ?? 0
-        journal.settle(
-            received: isComplete ? state.incoming.received - UInt64(unsettled) : nil,
+        unsafe journal.settle(
+            bytes, received: state.incoming.received, held: filter?.heldBack ?? 0,
             checkpoint: filter?.checkpoint ?? [])
-        held.append(.written(to: journal, count: Int(journal.outputEnd - start), credit: credit))
+        held.append(.written(to: journal, count: Int(journal.outputEnd - start), credit: bytes.count))
         try drain()
-    }
-
-    /// The bytes that count as passed on after `count` more bytes came to the filter.
-    ///
-    /// The bytes of a call that the filter holds do not count before the call is complete, because the peer has to send
-    /// them again after a crash. The bytes of a large call count at once: otherwise the window would be full.
-    private mutating func credit(for count: Int) -> Int {
-        let heldBack = filter?.heldBack ?? 0
-        let kept = heldBack <= SessionState.window / 2 ? heldBack : 0
-        defer { unsettled = kept }
-        return max(unsettled + count - kept, 0)
     }
 
     /// Lets the filter or the responder process bytes for the near socket.

@@ -73,7 +73,7 @@ package enum SessionFault: Error, Equatable, Sendable {
     case duplicateIdentifier
     /// Another process has described a session in a way that is not possible.
     case malformedSnapshot
-    /// The program ended while it held a call that the peer does not have any longer.
+    /// The program ended while it held a call that its journal could not keep, or that it cannot hold again.
     case unfinishedCall
 }
 
@@ -92,7 +92,7 @@ extension SessionFault: CustomStringConvertible {
         case .malformedHello: "the peer's first message is malformed"
         case .duplicateIdentifier: "the peer began a session with the identifier of another one"
         case .unfinishedCall:
-            "the program ended while it held a large call, whose bytes the peer does not have any longer"
+            "the program ended while it held a call for which the memory was not sufficient"
         case .malformedSnapshot: "the description of a session is malformed, or has another version"
         }
     }

@@ -6,13 +6,16 @@ internal import LinuxIO
 ///
 /// - Bytes from the agent are read into the ring, which is in the state file. The kernel counts them
 ///   (`Stream.readCount()`).
-/// - Bytes for the agent are written to the end of the output file. Then ``settle(received:output:checkpoint:)`` makes
+/// - Bytes for the agent are written to the end of the output file. Then ``settle(_:received:held:checkpoint:)`` makes
 ///   them a part of the session, together with the filter's state, in one store. They are sent with sendfile(2), so the
 ///   file's offset is the number of bytes that the agent's socket has accepted.
-/// - Answers of the filter are written to a queue in the state file, and the store of ``settle(received:checkpoint:)``
-///   counts them too. When they are in the ring, one store says so: then they are no longer in the queue.
+/// - Bytes that the filter holds are written to the state file too, each at the place of its position in the node's
+///   stream. The store of ``settle(_:received:held:checkpoint:)`` says how many of them are valid, and the next process
+///   gives them to its filter. When the filter has passed them on, their memory is freed.
+/// - Answers of the filter are written to a queue in the state file, and the store of
+///   ``settle(_:received:held:checkpoint:)`` counts them too. When they are in the ring, one store says so: then they are no longer in the queue.
 ///
-/// The state file has a page of words, the queue, and then the ring. All of it belongs to one session and its lock.
+/// The state file has a page of words, the queue, the ring, and then the held bytes. All of it belongs to one session and its lock.
 final class SessionJournal {
     /// The words of the state file's first page.
     private enum Word {
@@ -53,9 +56,11 @@ final class SessionJournal {
         static let checkpointLimit = 24
         /// The bytes of answers that the filter has made.
         static let answers = 27
+        /// The number of the last received bytes that the filter holds.
+        static let held = 28
     }
 
-    private static let magic: UInt64 = 0x7065_6572_706F_6402
+    private static let magic: UInt64 = 0x7065_6572_706F_6403
     private static let pageSize = 4096
     private static let fingerprintLimit = 32
     /// The kernel's count of reads begins again before it can overflow.
@@ -73,6 +78,13 @@ final class SessionJournal {
     /// The size of the state file.
     static let stateSize = ringStart + ringSize
 
+    /// Every call that a filter holds has fewer bytes.
+    private static let heldLimit: UInt64 = 8 << 20
+    /// The held bytes of the stream's first position would be here.
+    private static let heldStart = UInt64(stateSize)
+    /// No file has bytes of later positions.
+    private static let heldEnd = UInt64(Int64.max) - heldStart
+
     private let state: MemoryFile
     private let output: MemoryFile
     private let memory: SharedMemory
@@ -87,14 +99,20 @@ final class SessionJournal {
     private var answersEnd: UInt64 = 0
     /// Those that are in the ring.
     private var answered: UInt64 = 0
+    private let room: JournalRoom
+    /// The positions whose bytes the state file has for the filter.
+    private var held: Range<UInt64> = 0..<0
+    /// The first position for which the state file may have memory; nil without any.
+    private var occupied: UInt64?
 
-    /// Begins the journal of a session.
+    /// Begins the journal of a session. It keeps held bytes while `room` has space for them.
     ///
     /// - Throws: `SystemCallError` if the kernel has no memory or descriptor for it.
     init(
-        _ id: SessionID, fingerprint: [UInt8], countLimit: Int = SessionJournal.countLimit
+        _ id: SessionID, fingerprint: [UInt8], room: JournalRoom = JournalRoom(),
+        countLimit: Int = SessionJournal.countLimit
     ) throws(SystemCallError) {
-        self.countLimit = countLimit
+        (self.room, self.countLimit) = (room, countLimit)
         state = try MemoryFile(named: "session-state")
         output = try MemoryFile(named: "session-output")
         try state.resize(to: Self.stateSize)
@@ -113,8 +131,8 @@ final class SessionJournal {
     /// Continues the journal of an earlier process.
     ///
     /// - Throws: `SessionFault.malformedSnapshot`, or `SystemCallError`.
-    init(continuing state: MemoryFile, output: MemoryFile) throws {
-        (self.state, self.output) = (state, output)
+    init(continuing state: MemoryFile, output: MemoryFile, room: JournalRoom = JournalRoom()) throws {
+        (self.state, self.output, self.room) = (state, output, room)
         countLimit = Self.countLimit
         memory = try state.map(Self.stateSize)
         guard memory.word(Word.magic) == Self.magic else { throw SessionFault.malformedSnapshot }
@@ -123,7 +141,19 @@ final class SessionJournal {
         countedFrom = memory.word(Word.countedFrom)
         answersEnd = try slot(Slot.answers)
         answered = memory.word(Word.answered)
+        let (received, count) = (try slot(Slot.received), try slot(Slot.held))
+        guard count <= min(received, Self.heldLimit), received <= Self.heldEnd else {
+            throw SessionFault.malformedSnapshot
+        }
+        held = received - count..<received
+        room.take(Int(count))
+        // The process may have ended before it freed earlier bytes, or between the later bytes and their state.
+        occupied = 0
+        free()
+        occupied = held.lowerBound
     }
+
+    deinit { room.release(held.count) }
 
     // MARK: Bytes from the agent
 
@@ -190,23 +220,64 @@ final class SessionJournal {
 
     /// Makes the end of the output file, and the filter's state, a part of the session.
     ///
-    /// `received` is the number of bytes from the node that led to them; nil if the filter holds more bytes than the
-    /// node keeps, so that the session could not be continued now.
-    func settle(received: UInt64?, checkpoint: [UInt64]?) {
+    /// `received` is the number of bytes from the node that led to them, of which `bytes` are the last ones. The filter
+    /// holds the last `count` bytes. If they cannot be kept, the session cannot be continued before the filter has
+    /// passed them on.
+    func settle(_ bytes: UnsafeRawBufferPointer, received: UInt64, held count: Int, checkpoint: [UInt64]) {
+        let isKept = unsafe hold(bytes, received, count)
         let next = 1 - (memory.word(Word.slot) & 1)
         let start = Word.slots[Int(next)]
-        let words = received == nil ? nil : checkpoint
-        memory.store(received ?? 0, at: start + Slot.received)
+        memory.store(received, at: start + Slot.received)
         memory.store(outputEnd, at: start + Slot.output)
         memory.store(answersEnd, at: start + Slot.answers)
-        if let words, words.count <= Slot.checkpointLimit {
-            memory.store(UInt64(words.count), at: start + Slot.checkpointSize)
-            for (index, word) in words.enumerated() { memory.store(word, at: start + Slot.checkpoint + index) }
+        memory.store(UInt64(held.count), at: start + Slot.held)
+        if isKept, checkpoint.count <= Slot.checkpointLimit {
+            memory.store(UInt64(checkpoint.count), at: start + Slot.checkpointSize)
+            for (index, word) in checkpoint.enumerated() { memory.store(word, at: start + Slot.checkpoint + index) }
         } else {
             memory.store(Word.none, at: start + Slot.checkpointSize)
         }
         memory.store(next, at: Word.slot)
         Self.reach("after the state of output")
+        if let occupied, occupied < held.lowerBound || held.isEmpty { free() }
+    }
+
+    /// Writes the held bytes that the state file does not have. Returns whether it has all of them.
+    ///
+    /// A byte of the stream has one place only, so the bytes that are valid now are not overwritten.
+    private func hold(_ bytes: UnsafeRawBufferPointer, _ received: UInt64, _ count: Int) -> Bool {
+        let fresh = min(count, bytes.count)
+        let (start, earlier) = (received - UInt64(count), held)
+        held = received..<received
+        room.release(earlier.count)
+        if count == 0 { return true }
+        guard count <= Self.heldLimit, received <= Self.heldEnd, room.acquire(count) else { return false }
+        let isComplete =
+            fresh == count || earlier.lowerBound <= start && earlier.upperBound == received - UInt64(fresh)
+        do {
+            guard isComplete else { throw SessionFault.unfinishedCall }
+            let end = unsafe UnsafeRawBufferPointer(rebasing: bytes.suffix(fresh))
+            unsafe try state.write(end, at: Self.heldStart + received - UInt64(fresh))
+        } catch {
+            room.release(count)
+            return false
+        }
+        held = start..<received
+        if occupied == nil { occupied = start }
+        Self.reach("after held bytes")
+        return true
+    }
+
+    /// Frees the memory of bytes that the filter does not hold any longer.
+    private func free() {
+        guard let first = occupied else { return }
+        let page = UInt64(Self.pageSize)
+        let end = held.isEmpty ? (held.upperBound + page - 1) / page * page : held.lowerBound / page * page
+        // Without it the memory stays in use until the session's end, and nothing else fails.
+        let start = first / page * page
+        if start < end { try? state.free(Self.heldStart + start..<Self.heldStart + end) }
+        occupied = held.isEmpty ? nil : held.lowerBound
+        Self.reach("after held bytes were freed")
     }
 
     /// Sends up to `count` bytes of the output file to `agent`. Returns their number, nil if none fit.
@@ -265,8 +336,9 @@ extension SessionJournal {
         let state: SessionState
         /// The bytes of the output file that the agent's socket has not accepted.
         let unsent: Int
-        /// What a `StreamFilter` needs to continue.
+        /// What a `StreamFilter` needs to continue before the bytes `held`, which it holds again.
         let checkpoint: [UInt64]
+        let held: [UInt8]
         /// The answers of the filter that are not in the ring.
         let answers: [UInt8]
         /// What a `MessageBoundary` needs to continue before the bytes `followed`.
@@ -298,6 +370,8 @@ extension SessionJournal {
         guard position >= outgoing.origin, position <= outgoing.written,
             outgoing.written - position <= UInt64(Self.ringSize)
         else { throw SessionFault.malformedSnapshot }
+        let held = try state.read(held.count, at: Self.heldStart + held.lowerBound)
+        guard held.count == self.held.count else { throw SessionFault.malformedSnapshot }
         return Recovery(
             id: SessionID(high: memory.word(Word.idHigh), low: memory.word(Word.idLow)),
             fingerprint: Array(fingerprint.prefix(fingerprintSize)),
@@ -307,7 +381,7 @@ extension SessionJournal {
                     settled: try slot(Slot.received), isFinished: memory.word(Word.hasPeerEnded) == 1,
                     window: SessionState.window)),
             unsent: Int(outputEnd - sent), checkpoint: (0..<Int(checkpointSize)).map { memory.word(start + $0) },
-            answers: try waitingAnswers(), boundary: memory.word(boundary + 1),
+            held: held, answers: try waitingAnswers(), boundary: memory.word(boundary + 1),
             followed: outgoing.bytes(from: position))
     }
 

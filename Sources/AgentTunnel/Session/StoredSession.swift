@@ -40,7 +40,9 @@ struct StoredSession {
     /// Takes the session `name` out of `kept`.
     ///
     /// - Throws: ``Incomplete``, `SessionFault`, or `SystemCallError`.
-    init(_ name: String, in kept: KeptDescriptors, on loop: EpollLoop) throws {
+    init(
+        _ name: String, in kept: KeptDescriptors, room: JournalRoom = JournalRoom(), on loop: EpollLoop
+    ) throws {
         self.name = name
         guard let state = kept.take(name + Self.stateSuffix) else { throw Incomplete(suffix: Self.stateSuffix) }
         guard let output = kept.take(name + Self.outputSuffix) else { throw Incomplete(suffix: Self.outputSuffix) }
@@ -50,7 +52,8 @@ struct StoredSession {
             agent = nil
         }
         journal = try SessionJournal(
-            continuing: MemoryFile(state, named: "session-state"), output: MemoryFile(output, named: "session-output"))
+            continuing: MemoryFile(state, named: "session-state"), output: MemoryFile(output, named: "session-output"),
+            room: room)
         recovery = try journal.recover(agent: agent)
     }
 }

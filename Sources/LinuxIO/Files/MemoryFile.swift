@@ -44,6 +44,11 @@ public final class MemoryFile: Sendable {
         }
     }
 
+    /// Reads up to `count` bytes at `position`; fewer at the end of the file. The offset stays.
+    public func read(_ count: Int, at position: UInt64) throws(SystemCallError) -> [UInt8] {
+        try RandomAccessFile.read(file.rawValue, count, at: off_t(position), name: name)
+    }
+
     /// Frees the memory of the bytes in `range`, which are zero afterwards.
     public func free(_ range: Range<UInt64>) throws(SystemCallError) {
         if range.isEmpty { return }

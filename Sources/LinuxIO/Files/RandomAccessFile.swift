@@ -19,13 +19,20 @@ public final class RandomAccessFile: Sendable {
     /// Reads up to `count` bytes at `offset`; fewer at the end of the file.
     public func read(_ count: Int, at offset: Int64) throws(SystemCallError) -> [UInt8] {
         guard offset >= 0, offset < size, count > 0 else { return [] }
-        var bytes = [UInt8](repeating: 0, count: Int(min(Int64(count), size - offset)))
+        return try Self.read(file.rawValue, Int(min(Int64(count), size - offset)), at: off_t(offset), name: path)
+    }
+
+    /// Reads up to `count` bytes of a descriptor at `offset`.
+    static func read(
+        _ descriptor: CInt, _ count: Int, at offset: off_t, name: String
+    ) throws(SystemCallError) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
         var filled = 0
         while filled < bytes.count {
-            let read = try systemCall("pread", on: path) {
+            let read = try systemCall("pread", on: name) {
                 unsafe bytes.withUnsafeMutableBytes { buffer in
                     let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
-                    return unsafe pread(file.rawValue, rest.baseAddress, rest.count, off_t(offset) + off_t(filled))
+                    return unsafe pread(descriptor, rest.baseAddress, rest.count, offset + off_t(filled))
                 }
             }
             if read == 0 { break }

@@ -6,7 +6,7 @@ usage: manager.py PROGRAM ARGUMENT...
 As sd_notify(3) and sd_listen_fds_with_names(3) say. Commands are lines on standard input: `kill` (SIGKILL) and `count`
 (the number of stored descriptors). Events are lines on standard output: `ready`, `killed`, `count N`, `exited STATUS`.
 The end of standard input ends the service with SIGTERM. A service that ends before that is started again. Only the first
-process has the variable PEERPODS_CRASH_POINT.
+process has the variables PEERPODS_CRASH_POINT and PEERPODS_CRASH_AFTER.
 """
 import fcntl
 import os
@@ -70,8 +70,8 @@ def main():
         wake, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(waker)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
-        crash = "PEERPODS_CRASH_POINT"
-        pid = start(arguments, path, {crash: os.environ[crash]} if crash in os.environ else {})
+        crash = {name: value for name, value in os.environ.items() if name.startswith("PEERPODS_CRASH_")}
+        pid = start(arguments, path, crash)
         buffer = b""
         while True:
             readable, _, _ = select.select([0, notify, wake], [], [])

@@ -61,13 +61,41 @@ struct SessionJournalTests {
             try core.passOn(&room, bytes.count)
         }
 
-        /// Sends all frames to a peer that acknowledges them.
-        mutating func peerReceivesAll() throws {
-            while let frame = core.state.nextFrame(room: 1 << 20) { core.state.noteSent(frame) }
+        /// Sends all frames that are due. Returns their payloads.
+        mutating func takeFrames() -> [UInt8] {
+            var payloads: [UInt8] = []
+            while let frame = core.state.nextFrame(room: 1 << 20) {
+                if frame.kind == .data {
+                    unsafe core.state.outgoing.withUnsent(frame.value) { unsafe payloads += $0 }
+                }
+                core.state.noteSent(frame)
+            }
+            return payloads
+        }
+
+        /// The peer acknowledges all bytes.
+        mutating func acknowledge() throws {
             let all = core.state.outgoing.written
             _ = try core.state.receive(SessionFrame(.acknowledgement, value: 0, consumed: all))
             core.idle(ping: false)
         }
+
+        /// Sends all frames to a peer that acknowledges them.
+        mutating func peerReceivesAll() throws {
+            _ = takeFrames()
+            try acknowledge()
+        }
+    }
+
+    /// The agent's messages among these bytes with their lengths, and the answers of an ``AnsweringFilter`` without them.
+    static func sorted(_ bytes: [UInt8]) -> (messages: [UInt8], answers: [UInt8]) {
+        var (offset, messages, answers): (Int, [UInt8], [UInt8]) = (0, [], [])
+        while offset < bytes.count {
+            let message = bytes[offset..<min(offset + 1 + Int(bytes[offset]), bytes.count)]
+            if message.count == 2 { answers += message.dropFirst() } else { messages += message }
+            offset += message.count
+        }
+        return (messages, answers)
     }
 
     func begin(
@@ -155,14 +183,6 @@ struct SessionJournalTests {
             var process = try begin(store, near, filter: AnsweringFilter())
             var random = SplitMix(seed: 12)
             var (given, received, calls): ([UInt8], [UInt8], Int) = ([], [], 0)
-            func receive(_ process: inout Process) throws {
-                while let frame = process.core.state.nextFrame(room: 1 << 20) {
-                    if frame.kind == .data {
-                        unsafe process.core.state.outgoing.withUnsent(frame.value) { unsafe received += $0 }
-                    }
-                    process.core.state.noteSent(frame)
-                }
-            }
             for round in 0..<300 {
                 if Bool.random(using: &random) {
                     calls += 1
@@ -177,10 +197,8 @@ struct SessionJournalTests {
                     _ = try process.core.flush()
                 }
                 if round % 4 == 0 {
-                    try receive(&process)
-                    let all = process.core.state.outgoing.written
-                    _ = try process.core.state.receive(SessionFrame(.acknowledgement, value: 0, consumed: all))
-                    process.core.idle(ping: false)
+                    received += process.takeFrames()
+                    try process.acknowledge()
                 }
                 if round % 2 == 0 {
                     _ = try? process.near.release()
@@ -195,18 +213,50 @@ struct SessionJournalTests {
             given += rest
             repeat {
                 _ = try process.core.flush()
-                try receive(&process)
-                let all = process.core.state.outgoing.written
-                _ = try process.core.state.receive(SessionFrame(.acknowledgement, value: 0, consumed: all))
+                received += process.takeFrames()
+                try process.acknowledge()
             } while try process.core.mayFill && process.core.fill() != nil
-            var (offset, messages, answers): (Int, [UInt8], [UInt8]) = (0, [], [])
-            while offset < received.count {
-                let message = received[offset..<min(offset + 1 + Int(received[offset]), received.count)]
-                if message.count == 2 { answers += message.dropFirst() } else { messages += message }
-                offset += message.count
-            }
+            let (messages, answers) = Self.sorted(received)
             #expect(messages == given)
             #expect(answers == (1...calls).map { 0xF0 + UInt8($0 % 16) })
+        }
+    }
+
+    @Test("an answer of the filter waits for acknowledgements of the peer, and the agent's messages wait with it")
+    func noRoomForAnswer() async throws {
+        try await onLoop { loop in
+            let (near, agent) = try LinuxIO.Stream.pair(on: loop)
+            var process = try begin(Store(), near, filter: AnsweringFilter())
+            let message = [UInt8](repeating: 100, count: 101)
+            let given = Array((0..<SessionState.window / 100).map { _ in message }.joined())
+            var (sent, received): (Int, [UInt8]) = (0, [])
+            // The agent sends all that its socket takes, and the session reads all that its window takes.
+            func transfer() throws {
+                while true {
+                    let count = unsafe try given.withUnsafeBytes { bytes in
+                        unsafe try agent.tryWrite(UnsafeRawBufferPointer(rebasing: bytes[sent...]))
+                    }
+                    sent += count ?? 0
+                    guard process.core.mayFill, try process.core.fill() != nil else { break }
+                    _ = try process.core.flush()
+                }
+            }
+            try transfer()
+            try #require(!process.core.state.outgoing.hasRoom)
+            try process.pass([1, 0xF1, 2])
+            _ = try process.core.flush()
+            received += process.takeFrames()
+            #expect(received.count == Int(process.core.state.outgoing.written))
+            #expect(Self.sorted(received).answers.isEmpty)
+            while sent < given.count || !process.core.state.outgoing.keptBytes.isEmpty {
+                try process.acknowledge()
+                _ = try process.core.flush()
+                try transfer()
+                received += process.takeFrames()
+            }
+            let (messages, answers) = Self.sorted(received)
+            #expect(messages == given)
+            #expect(answers == [0xF1])
         }
     }
 

@@ -1,11 +1,11 @@
 # The tasks of this repository. Each target calls a script; "scripts/NAME --help" explains the options.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup hooks build test demo lint format words docs deploy bench fuzz simulate soak ci release image images sbom
+.PHONY: help setup hooks build test test-unit demo lint format words docs deploy bench fuzz simulate soak ci release image images sbom
 .PHONY: reproducible clean
 
 help: ## List the targets
-	@sed -n -E 's/^([a-z]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@sed -n -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 setup: ## Install the Debian packages that are missing
 	scripts/setup
@@ -18,6 +18,9 @@ build: ## Build the programs (debug)
 
 test: ## Build, and run all tests, also under ThreadSanitizer
 	scripts/test
+
+test-unit: ## Build, and run the unit tests alone
+	scripts/test --unit
 
 demo: ## Run pods in VMs on this machine, from the first to the last step
 	scripts/demo

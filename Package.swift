@@ -203,7 +203,7 @@ let package = Package(
         simulatorProgram("fake-kata-agent", runs: "FakeAgent"),
 
         .target(
-            name: "TestSupport", dependencies: ["LinuxIO"], path: "Tests/Support", swiftSettings: strict),
+            name: "TestSupport", dependencies: ["LinuxIO"], path: "Tests/Support", swiftSettings: optimized),
         .target(
             name: "Doubles", dependencies: ["LinuxIO", "PodVMLifecycle"], path: "Tests/Doubles",
             swiftSettings: optimized),
@@ -258,14 +258,19 @@ let package = Package(
         tests(
             "CloudAPIAdaptorTests",
             [
-                "AzureBackend", "AzureDoubles", "CloudAPIAdaptor", "Configuration", "ControllerProgram", "Doubles",
-                "Encoding",
-                "FakeAzureLauncher",
-                "FakeCloud", "FakeKubernetes", "HTTPTransport", "JSON", "KataProtocol", "LinuxIO", "NetworkRig",
-                "PacketFilter", "PeerPodProtocol", "PodConnection", "PodNetwork", "PodVMLifecycle", "Probes",
-                "ShimRig", "TLS", "TTRPC", "Telemetry", "TestSupport", "agent-protocol-forwarder", "AzureProvider",
-                "Kubernetes", "ImageRig",
-                "cloud-api-adaptor", "fake-azure", "fake-pod-vm",
+                "AzureBackend", "CloudAPIAdaptor", "Configuration", "ControllerProgram", "Doubles", "HTTPTransport",
+                "JSON", "Kubernetes", "LinuxIO", "PodConnection", "PodVMLifecycle", "Probes", "Telemetry",
+                "TestSupport",
+            ]),
+        // The programs as processes. scripts/test runs these tests after the unit tests.
+        tests(
+            "ProgramTests",
+            [
+                "AzureDoubles", "AzureProvider", "CloudAPIAdaptor", "Configuration", "Doubles", "Encoding",
+                "FakeAzureLauncher", "FakeCloud", "FakeKubernetes", "HTTPTransport", "ImageRig", "JSON", "KataProtocol",
+                "LinuxIO", "NetworkRig", "PacketFilter", "PeerPodProtocol", "PodNetwork", "PodVMLifecycle", "ShimRig",
+                "TLS", "TTRPC", "Telemetry", "TestSupport", "agent-protocol-forwarder", "cloud-api-adaptor",
+                "fake-azure", "fake-pod-vm",
             ]),
         tests(
             "FakeAzureLauncherTests",

@@ -47,7 +47,8 @@ struct AgentCallRewriterTests {
             var output: [UInt8] = []
             switch try unsafe chunk.withUnsafeBytes({ try unsafe rewriter.process($0, into: &output) }) {
             case .unchanged:
-                #expect(output.isEmpty)
+                // An expectation for each chunk takes longer than the rewriter.
+                if !output.isEmpty { Issue.record("\(output.count) bytes were written beside an unchanged chunk") }
                 result += chunk
                 tell(chunk)
             case .replaced:

@@ -212,7 +212,7 @@ struct ForwarderCrashTests {
                     "CreateContainer",
                     Requests.createContainer(namespaces: [Requests.namespace("network", "/x")], padding: padding))
             } else {
-                let content = (0..<Int.random(in: 0...40_000, using: &random)).map { UInt8(truncatingIfNeeded: $0) }
+                let content = randomBytes(.random(in: 0...40_000, using: &random), seed: UInt64(stream))
                 bytes += Requests.frame("WriteStdin", content)
             }
         }

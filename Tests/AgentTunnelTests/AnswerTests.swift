@@ -73,10 +73,11 @@ struct AnswerTests {
             let (client, near) = try LinuxIO.Stream.pair(on: loop)
             let (agent, far) = try LinuxIO.Stream.pair(on: loop)
             let message = [200] + [UInt8](repeating: 7, count: 200)
-            let messages = Array((0..<10_000).map { _ in message }.joined())
+            var messages: [UInt8] = []
+            for _ in 0..<10_000 { messages += message }
             try await alongside([
                 { try await relay(near, far, filter: AnsweringFilter()) },
-                {
+                { [messages] in
                     try await agent.write(messages)
                     agent.shutdownWriting()
                 },

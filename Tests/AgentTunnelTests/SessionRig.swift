@@ -48,7 +48,7 @@ final class SessionRig: Sendable {
     func stream(interruptedBy interrupt: @escaping @Sendable () throws -> Void) async throws {
         let client = try await connect()
         let size = 6 << 20
-        let sent = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 13) }
+        let sent = randomBytes(size, seed: 13)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 try await client.write(sent)

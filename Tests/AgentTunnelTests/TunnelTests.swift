@@ -225,7 +225,7 @@ struct TunnelTests {
     }
 
     private func send(_ size: Int, to client: Stream) async throws -> Checksum {
-        let chunk = (0..<(1 << 20)).map { _ in UInt8.random(in: 0...255) }
+        let chunk = randomBytes(1 << 20, seed: .random(in: 0 ... .max))
         var sum = Checksum()
         var offset = 0
         while sum.count < size {
@@ -236,24 +236,6 @@ struct TunnelTests {
             offset = (offset + 4099) % chunk.count
         }
         return sum
-    }
-}
-
-/// Adler-like, in words of 64 bits: notices lost, changed and reordered ones.
-struct Checksum: Equatable, Sendable {
-    private(set) var count = 0
-    private var sum: UInt64 = 0
-    private var position: UInt64 = 0
-
-    /// Takes whole words.
-    mutating func add(_ bytes: [UInt8]) {
-        unsafe bytes.withUnsafeBytes { buffer in
-            for offset in stride(from: 0, to: buffer.count, by: 8) {
-                sum = unsafe sum &+ buffer.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
-                position = position &+ sum
-            }
-        }
-        count += bytes.count
     }
 }
 

@@ -1,6 +1,7 @@
 import KataProtocol
 import LinuxIO
 import TTRPC
+import TestSupport
 import Testing
 
 @testable import FakeAgent
@@ -50,11 +51,7 @@ import Testing
     func bulk() async throws {
         try await AgentFixture.run { agent in
             try await agent.start(["cat"])
-            var state: UInt64 = 42
-            let sent = (0..<10_000_000).map { _ -> UInt8 in
-                state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-                return UInt8(truncatingIfNeeded: state >> 56)
-            }
+            let sent = randomBytes(10_000_000, seed: 42)
             async let received = agent.readAll()
             for start in stride(from: 0, to: sent.count, by: 1 << 20) {
                 try await agent.write(Array(sent[start..<min(start + 1 << 20, sent.count)]))

@@ -2,7 +2,7 @@
 
 /// A disk in memory.
 struct DiskInMemory: DiskReader {
-    let bytes: [UInt8]
+    var bytes: [UInt8]
 
     var size: Int64 { Int64(bytes.count) }
 

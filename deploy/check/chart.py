@@ -51,6 +51,11 @@ def judge(name, objects, release):
             problems.append(f"{name}: {kind} {title} is not in the release's namespace")
         if kind != "CustomResourceDefinition" and metadata.get("labels", {}).get("app.kubernetes.io/instance") != release:
             problems.append(f"{name}: {kind} {title} has no label with the release")
+        pod = item["spec"] if kind == "Pod" else item.get("spec", {}).get("template", {}).get("spec", {})
+        volumes = {volume["name"] for volume in pod.get("volumes", [])}
+        for container in pod.get("containers", []) + pod.get("initContainers", []):
+            for mount in container.get("volumeMounts", []):
+                if mount["name"] not in volumes: problems.append(f"{name}: {kind} {title} mounts {mount['name']}, which is no volume")
         if kind == "ClusterRole":
             for rule in item["rules"]:
                 wide = {"*", "delete", "deletecollection", "escalate", "bind", "impersonate"} & set(rule["verbs"])
@@ -194,6 +199,16 @@ require(paths[0] == paths[1], f"the adaptor looks for the fake Azure in {paths}"
 require("scheduling" not in simulated[("RuntimeClass", "kata-remote")], "the fake's RuntimeClass selects nodes")
 test = simulated[("Pod", "one-test-adaptor")]["spec"]
 require(test["nodeSelector"] == adaptor["nodeSelector"] and "run" in test["containers"][0]["command"], "the fake's test does not run a pod beside an adaptor")
+# A fake whose VMs have interfaces refuses a pod without a network, as Azure's adaptor does. The test makes one on the node.
+def has_network(test):
+    tester = test["containers"][0]
+    mounts = {mount["mountPath"]: mount.get("mountPropagation") for mount in tester["volumeMounts"]}
+    return ("-network" in tester["command"] and test.get("hostNetwork") and tester["securityContext"] == {"privileged": True}
+            and mounts.get("/run/netns") == "Bidirectional")
+require(has_network(test), "the fake's test starts a pod without a network, which the adaptor refuses")
+loopback = render("simulated-loopback", [fake, 'providerConfigs={"azure": {"FAKE_CLOUD": "true", "FAKE_NETWORK": "loopback"}}'])
+loopback = loopback[("Pod", "one-test-adaptor")]["spec"]
+require(not has_network(loopback) and "privileged" not in loopback["containers"][0]["securityContext"], "the test of a fake without networks has the node's rights")
 
 # Errors that the schema or the chart finds.
 refuses("typing error in a value", [azure, "gatway.mode=1"], "gatway")

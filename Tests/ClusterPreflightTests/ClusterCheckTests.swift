@@ -149,6 +149,10 @@ struct ClusterCheckTests {
     func extras() async throws {
         let policy = try await onlyProblem { $0.remove("validatingadmissionpolicies", "peerpods-own-node") }
         #expect(policy.verdict == .warning && policy.advice.contains("nodePolicy.enabled"))
+        let older = try await onlyProblem { cluster in
+            cluster.set(APIScenario(missing: ["validatingadmissionpolicies"]))
+        }
+        #expect(older.verdict == .warning && older.text.contains("no ValidatingAdmissionPolicy"))
         let definition = try await onlyProblem { cluster in cluster.set(APIScenario(missing: ["peerpods"])) }
         #expect(definition.verdict == .warning && definition.text.contains("CustomResourceDefinition"))
     }

@@ -83,6 +83,24 @@ struct NodeLimitsTests {
         #expect(try await node.onlyProblem()?.text == "the adaptor (process 42) lacks SYS_ADMIN")
     }
 
+    @Test("takes the adaptor by its name in the chart's pods, and neither the gateway nor a script for the adaptor")
+    func adaptorOfTheChart() async throws {
+        let node = try NodeTree()
+        let status = "CapEff:\t0000000000000000\n"
+        node.write("/proc/41/comm", "cloud-api-adapt\n")
+        node.write("/proc/41/cmdline", "/usr/local/bin/cloud-api-adaptor\0gateway\0")
+        node.write("/proc/41/status", status)
+        node.write("/proc/40/comm", "entrypoint.sh\n")
+        node.write("/proc/40/cmdline", "/bin/sh\0/entrypoint.sh\0")
+        node.write("/proc/40/status", status)
+        #expect(try await node.onlyProblem()?.text == "[]")
+        node.write("/proc/42/comm", "entrypoint.sh\n")
+        node.write("/proc/42/cmdline", "/usr/local/bin/entrypoint.sh\0")
+        #expect(try await node.onlyProblem()?.text == "[]")
+        node.write("/proc/42/status", status)
+        #expect(try await node.onlyProblem()?.text == "the adaptor (process 42) lacks NET_ADMIN and SYS_ADMIN")
+    }
+
     @Test("finds out that the shim's program is not the one that its configuration is for")
     func flavour() async throws {
         let node = try NodeTree()

@@ -173,7 +173,11 @@ extension ClusterCheck {
                         advice: "set nodePolicy.enabled=true in the chart"))
             }
         } catch {
-            findings.append(unread("policies", error))
+            let older = Finding(
+                "policies", .warning,
+                "the server has no ValidatingAdmissionPolicy (1.30 or newer has it): a stolen token can change every node's status",
+                advice: "upgrade the cluster")
+            findings.append(error.kind == .notFound ? older : unread("policies", error))
         }
         findings.append(await checkSizingPolicy())
         return findings

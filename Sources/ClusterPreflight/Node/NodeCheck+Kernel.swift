@@ -66,7 +66,7 @@ extension NodeCheck {
 
     /// The capabilities of the adaptor's process; without one, of this process.
     func checkCapabilities() -> Finding {
-        let adaptor = NodeProcess.find("cloud-api-adaptor", node)
+        let adaptor = NodeProcess.adaptor(node)
         let status = adaptor.map { node.text("/proc/\($0.pid)/status") } ?? ""
         guard let adaptor, !status.isEmpty else {
             return Finding(

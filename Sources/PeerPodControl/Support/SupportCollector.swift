@@ -46,7 +46,7 @@ struct SupportCollector {
 
     /// The adaptor's environment first: it names secrets that other files may contain.
     private mutating func collectEnvironment() {
-        guard let adaptor = NodeProcess.find("cloud-api-adaptor", node) else {
+        guard let adaptor = NodeProcess.adaptor(node) else {
             return bundle.note("environment: no adaptor runs on this node, as far as /proc shows")
         }
         let content = node.text("/proc/\(adaptor.pid)/environ")

@@ -55,7 +55,7 @@ def judge(name, objects, release):
         volumes = {volume["name"] for volume in pod.get("volumes", [])}
         for container in pod.get("containers", []) + pod.get("initContainers", []):
             for mount in container.get("volumeMounts", []):
-                if mount["name"] not in volumes: problems.append(f"{name}: {kind} {title} mounts {mount['name']}, which is no volume")
+                if mount["name"] not in volumes: problems.append(f"{name}: {kind} {title} has no volume for the mount {mount['name']}")
         if kind == "ClusterRole":
             for rule in item["rules"]:
                 wide = {"*", "delete", "deletecollection", "escalate", "bind", "impersonate"} & set(rule["verbs"])

@@ -120,7 +120,10 @@ render("azure-webhook", [azure] + WEBHOOK, *MONITORING)
 render("azure-webhook-openshift", [azure] + WEBHOOK + options["openshift"] + options["metrics"], *MONITORING)
 for first, second in itertools.combinations(["in-process", "openshift", "metrics", "certificates", "trusted-ca"], 2):
     render(f"azure-{first}-{second}", [azure] + options[first] + options[second], *MONITORING, *MUTATING)
-render("everything", [azure] + sum((values for name, values in options.items() if not name.startswith("no-")), []), *MONITORING, *MUTATING)
+render("everything", [azure] + sum((values for name, values in options.items() if not name.startswith("no-")), [])
+       + ["runtimeClass.countsPodVM=false"], *MONITORING, *MUTATING)
+for other, more in (("sizingPolicy", MUTATING), ("controller.webhook", [])):
+    refuses(f"{other}-counted-twice", [azure] + options["runtime-class"] + [f"{other}.enabled=true"], "count each pod twice", *more)
 
 # What upstream documents is accepted, and reaches the adaptor.
 with open(upstream, encoding="utf-8") as file: documented = yaml.safe_load(file)["providerConfigs"]["azure"]

@@ -197,6 +197,8 @@ struct HeldWriteTests {
     @Test("any of StartVM's: the VM of a caller that closes its connection is deleted", arguments: 0...2)
     func hangUpDuringStart(write: Int) async throws {
         let node = Node()
+        // Otherwise the start can end before its caller sees the cancellation.
+        if write == 0 { node.cloud.provisioning.append(.wait(Event())) }
         try await created(node) { supervisor in
             let error = try await during(node, { await failure { try await supervisor.start(id) } }, passing: write) {
                 $0.cancel()
@@ -300,8 +302,11 @@ struct HeldWriteTests {
         let next = Node(store: node.store.afterPowerCut(), cloud: node.cloud)
         try await next.run { supervisor in
             #expect(next.states == ["running"])
+            let cloudIsBack = Event()
+            next.cloud.deletion.append(.wait(cloudIsBack))
             try await supervisor.stop("a")
             #expect(next.store.afterPowerCut().directories == [id])
+            cloudIsBack.set()
             await next.settled()
             next.expectNothingLeft()
         }

@@ -44,6 +44,20 @@ adapt_chart() {
     sed -i -e '/maxSurge:/d' -e 's/maxUnavailable: .*/maxUnavailable: 1/' "$chart/templates/daemonset.yaml"
 }
 
+# validate: all renderings of the chart, as the API server checks them. The kinds that it does not have are counted.
+validate() {
+    local rendered=$directory/rendered file errors status=0 later='no matches for kind "(Validating|Mutating)AdmissionPolicy(Binding)?"|no matches for kind "(PodMonitor|PrometheusRule)"'
+    mkdir "$rendered"
+    # chart.py judges the chart too, and ends at the first field that the copy does not have; the renderings until then count.
+    CHART=$chart "$manifest_tools/bin/python" deploy/check/chart.py "$kubernetes_tools/helm" "$rendered" >"$rendered/judgement" || true
+    for file in "$rendered"/*.yaml; do
+        errors=$(kubectl apply --dry-run=server --filename "$file" 2>&1 >/dev/null | grep -vE "$later|ensure CRDs are installed first|^Warning" || true)
+        [[ -z $errors ]] || { say "error: $(basename "$file"): $errors" && status=1; }
+    done
+    say "$(find "$rendered" -name '*.yaml' | wc -l) renderings checked"
+    return "$status"
+}
+
 adaptors_ready() { in_adaptors_namespace rollout status daemonset/cloud-api-adaptor-daemonset --timeout 120s; }
 advertised() { [[ $(kubectl get nodes -o 'jsonpath={.items[*].status.allocatable.kata\.peerpods\.io/vm}') == "$1" ]]; }
 
@@ -233,6 +247,24 @@ a_namespace_is_deleted() {
     in_adaptors_namespace logs --selector app.kubernetes.io/component=controller --container controller --tail 100 | grep 'The PeerPod is deleted'
 }
 
+no_vm() { [[ $(shim "$1" peerpodctl status -all-nodes) == 'no VMs' ]]; }
+# The VMs of node-1 have no shim, no kubelet and no Node object any longer.
+a_node_is_deleted() {
+    make_pod default lost node-1
+    run_pod default lost node-1 600
+    kill -KILL "${services[kubelet-node-1]}"
+    unset 'services[kubelet-node-1]'
+    kubectl delete node node-1
+    # The pods of a node that is gone are collected after a minute, and the grace time follows.
+    patience=300 await "The PeerPods' end" peer_pods 0
+    wait "$pod" || true
+    start_kubelet node-1
+    await "The nodes" all_ready nodes 2
+    adaptors_ready
+    await "The nodes' resource" advertised "10 10"
+    await "The VMs' end" no_vm node-1
+}
+
 tools_work() {
     shim node-1 peerpodctl status -all-nodes
     shim node-1 peerpodctl check node -json >"$directory/check-node.json" || true
@@ -278,6 +310,24 @@ upgrade_and_roll_back() {
     await "The former limit" advertised "10 10"
 }
 
+unadvertised() { [[ -z $(kubectl get nodes -o 'jsonpath={.items[*].status.capacity.kata\.peerpods\.io/vm}') ]]; }
+# What the release has left, apart from the CustomResourceDefinition.
+left() {
+    kubectl get all,configmaps,secrets,serviceaccounts,roles,rolebindings,networkpolicies,pdb,leases --namespace "$namespace" -o name |
+        grep -vE 'kube-root-ca|/default(-token-.*)?$' || true
+    kubectl get clusterroles,clusterrolebindings,runtimeclasses,mutatingwebhookconfigurations -o name | grep peerpods || true
+}
+nothing_left() { [[ -z $(left | tee /dev/stderr) ]]; }
+uninstall() {
+    kubectl delete --filename "$directory/controller.yaml"
+    # helm does not wait for pods: they would lose their rights before they withdraw the nodes' resource.
+    in_adaptors_namespace delete daemonset cloud-api-adaptor-daemonset --cascade=foreground
+    helm uninstall peerpods --namespace "$namespace" --wait
+    in_adaptors_namespace delete lease peerpods-controller
+    await "The end of the nodes' resource" unadvertised
+    await "The end of all objects" nothing_left
+}
+
 walk() {
     adapt_chart
     check "helm install, both nodes advertise 10 pod VMs" install
@@ -292,4 +342,8 @@ walk() {
     check "the tools" tools_work
     check "the rights suffice" rights_suffice
     check "helm upgrade and rollback" upgrade_and_roll_back
+    check "a node is deleted, with a pod that runs" a_node_is_deleted
+    # With what the chart has installed: a dry run looks up a pod's ServiceAccount and RuntimeClass.
+    check "server-side dry run of all renderings" validate
+    check "helm uninstall leaves nothing" uninstall
 }

@@ -3,12 +3,13 @@
 
 usage: chart.py HELM DIRECTORY
 
-Writes each rendering to DIRECTORY/NAME.yaml, for the checks of other programs.
+Writes each rendering to DIRECTORY/NAME.yaml, for the checks of other programs. The variable CHART names another
+copy of the chart.
 """
 import itertools, os, re, subprocess, sys, yaml
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-CHART = f"{ROOT}/deploy/charts/peerpods"
+CHART = os.environ.get("CHART", f"{ROOT}/deploy/charts/peerpods")
 NAMESPACE, RELEASE = "confidential-containers-system", "one"
 MONITORING = ["--api-versions", "monitoring.coreos.com/v1/PodMonitor", "--api-versions", "monitoring.coreos.com/v1/PrometheusRule"]
 MUTATING = ["--api-versions", "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy"]

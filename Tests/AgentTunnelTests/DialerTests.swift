@@ -27,7 +27,7 @@ struct DialerTests {
         try await onLoop { loop in
             let dialer = Dialer(to: try freePort(loop), security: nil, on: loop)
             let error = await #expect(throws: DialError.self) {
-                try await dialer.connect(deadline: .now + .milliseconds(60))
+                try await dialer.connect(deadline: .now + .milliseconds(300))
             }
             #expect(error?.cause == .refused)
             #expect(error.map { $0.attempts > 1 } == true)

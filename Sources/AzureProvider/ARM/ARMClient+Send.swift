@@ -96,8 +96,12 @@ extension ARMClient {
     ) {
         guard case .failure(let failure) = outcome, response.status == 429, !ARMRetry.isConflict(failure.error)
         else {
-            return throttle.served(permit, response.headers)
+            if let share = throttle.served(permit, response.headers) {
+                metrics.bucket.set(share, permit.callClass.rawValue)
+            }
+            return
         }
+        metrics.bucket.set(0, permit.callClass.rawValue)
         metrics.throttled.increment(permit.callClass.rawValue)
         throttle.refused(permit, response.headers)
     }

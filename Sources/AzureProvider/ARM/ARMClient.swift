@@ -63,6 +63,8 @@ struct ARMMetrics: Sendable {
     /// The requests, by method and by status class: `2xx`, `429`, `none` and so on.
     let requests: Counter
     let throttled: Counter
+    /// How full Azure's bucket was, by class, as the latest answer reported.
+    let bucket: Gauge
     let latency: Histogram
     let waiting: Histogram
 
@@ -72,6 +74,10 @@ struct ARMMetrics: Sendable {
             labels: ["method", "status"])
         throttled = metrics.counter(
             "peerpods_azure_throttled_total", "Answers of Azure Resource Manager that said: too many requests (429).",
+            labels: ["class"])
+        bucket = metrics.gauge(
+            "peerpods_azure_bucket_fill_ratio",
+            "How full Azure's bucket for the subscription's calls is, by its latest answer; 0 after a refusal (429).",
             labels: ["class"])
         latency = metrics.histogram(
             "peerpods_azure_request_seconds", "How long Azure Resource Manager took to answer.", labels: ["method"])

@@ -71,12 +71,16 @@ final class ARMThrottle: Sendable {
         }
     }
 
-    /// Azure gave another answer than a refusal.
-    func served(_ permit: Permit, _ headers: HTTPHeaders) {
+    /// Azure gave another answer than a refusal. Returns the fill level of Azure's bucket, in `0...1`, if the answer
+    /// reports it.
+    @discardableResult
+    func served(_ permit: Permit, _ headers: HTTPHeaders) -> Double? {
+        var share: Double?
         learn(permit) { state, now in
-            let share = state.share(of: QuotaHeaders.remaining(headers))
+            share = state.share(of: QuotaHeaders.remaining(headers))
             state.pacer.served(at: now, takenIn: permit.epoch, share: share, random: clock.random())
         }
+        return share
     }
 
     /// The call was not sent, or no answer came.

@@ -189,4 +189,16 @@ struct ARMRetryTests {
         #expect(text.contains("peerpods_azure_wait_seconds_count{class=\"reads\"} 4\n"))
         #expect(text.contains("peerpods_azure_token_requests_total{outcome=\"success\"} 1\n"))
     }
+
+    @Test("shows how full Azure's bucket is, and an empty one after a refusal")
+    func bucket() async throws {
+        let metrics = Metrics()
+        let client = arm.client(clock, metrics: metrics)
+        let header = "x-ms-ratelimit-remaining-subscription-reads"
+        arm.on("GET", "/vm-1", .empty(404, [(header, "200")]), .empty(429, [(header, "0")]), .empty(404))
+        _ = try? await client.send(request("GET"))
+        #expect(metrics.render().contains("peerpods_azure_bucket_fill_ratio{class=\"reads\"} 0.8\n"))
+        _ = try? await client.send(request("GET"))
+        #expect(metrics.render().contains("peerpods_azure_bucket_fill_ratio{class=\"reads\"} 0\n"))
+    }
 }

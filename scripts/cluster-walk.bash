@@ -269,7 +269,6 @@ tools_work() {
     shim node-1 peerpodctl status -all-nodes
     shim node-1 peerpodctl check node -json >"$directory/check-node.json" || true
     # This server is older than what the chart needs, which is the one failure.
-    shim node-2 busybox true
     cp "$programs/peerpodctl" "$directory/kubectl-peerpods"
     PATH=$directory:$PATH kubectl peerpods check cluster | tee "$directory/check-cluster" || true
     [[ $(grep -c '^failed' "$directory/check-cluster") == 1 ]]

@@ -1,3 +1,4 @@
+import AzureDoubles
 import AzureProvider
 import Doubles
 import FakeCloud
@@ -97,20 +98,7 @@ struct FakeAzureCheckTests {
 extension AzureOptions {
     /// What an adaptor of a fake Azure is told.
     init(of account: FakeAzureAccount) {
-        self.init()
-        subscriptionID = account.subscriptionID
-        tenantID = account.tenantID
-        clientID = account.clientID
-        clientSecret = account.clientSecret
-        resourceGroup = account.resourceGroup
-        region = account.region
-        subnetID = account.subnetID
-        securityGroupID = account.securityGroupID
-        imageID = account.imageID
-        instanceSize = account.instanceSize
-        authorityHost = account.authorityHost
-        managementEndpoint = account.managementEndpoint
-        metadataEndpoint = account.metadataEndpoint
+        self.init(account)
         authorityFile = account.authorityFile
     }
 }

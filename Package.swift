@@ -328,7 +328,8 @@ let package = Package(
             "FakeCloudTests",
             [
                 "FakeCloud", "HTTPTransport", "JSON", "KataProtocol", "LinuxIO", "NetworkRig", "PodNetwork",
-                "PodVMBoot", "PodVMLifecycle", "TTRPC", "Telemetry", "agent-protocol-forwarder", "fake-azure",
+                "PodVMBoot", "PodVMLifecycle", "ShimRig", "TTRPC", "Telemetry", "agent-protocol-forwarder",
+                "fake-azure",
                 "TestSupport",
                 "fake-pod-vm",
             ]),

@@ -226,14 +226,7 @@ struct ClusterStoryTests {
                 .with { ($0.sandboxID, $0.storages) = (container.sandbox, ShimContainer.sandboxStorages) })
             _ = try await client.call(
                 AgentService.createContainer, container.request(running: ["sh", "-c", script]))
-            _ = try await client.call(AgentService.startContainer, .with { $0.containerID = container.id })
-            let read = ReadStreamRequest.with {
-                ($0.containerID, $0.execID) = (container.id, container.id)
-                $0.length = 1 << 16
-            }
-            var output: [UInt8] = []
-            while let more = try? await client.call(AgentService.readStdout, read).data { output += more }
-            return String(decoding: output, as: UTF8.self)
+            return try await client.output(ofContainer: container.id)
         }
     }
 

@@ -1,5 +1,6 @@
 import KataProtocol
 import LinuxIO
+import ShimRig
 import TTRPC
 
 /// Runs shell scripts in a pod, over its agent socket on the node.
@@ -30,14 +31,7 @@ struct PodShell: Sendable {
         let stream = try await Stream.connect(to: .unix(path: socket), on: loop)
         return try await Client.with(stream, on: loop) { client in
             _ = try await client.call(AgentService.createContainer, create)
-            _ = try await client.call(AgentService.startContainer, .with { $0.containerID = id })
-            let read = ReadStreamRequest.with {
-                ($0.containerID, $0.execID) = (id, id)
-                $0.length = 1 << 16
-            }
-            var output: [UInt8] = []
-            while let more = try? await client.call(AgentService.readStdout, read).data { output += more }
-            return String(decoding: output, as: UTF8.self)
+            return try await client.output(ofContainer: id)
         }
     }
 }

@@ -3,6 +3,7 @@ import KataProtocol
 import LinuxIO
 import NetworkRig
 import PodNetwork
+import ShimRig
 import TTRPC
 import Telemetry
 import TestSupport
@@ -239,13 +240,6 @@ struct AgentClient: Sendable {
             }
         }
         _ = try await client.call(AgentService.createContainer, create)
-        _ = try await client.call(AgentService.startContainer, .with { $0.containerID = id })
-        let read = ReadStreamRequest.with {
-            ($0.containerID, $0.execID) = (id, id)
-            $0.length = 1 << 16
-        }
-        var output: [UInt8] = []
-        while let more = try? await client.call(AgentService.readStdout, read).data { output += more }
-        return String(decoding: output, as: UTF8.self)
+        return try await client.output(ofContainer: id)
     }
 }

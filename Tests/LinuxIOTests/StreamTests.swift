@@ -125,11 +125,13 @@ struct StreamTests {
         let path = "\(directory.path)/s"
         let isOver = Lock(false)
         async let missing = Thread.offLoop {
-            while !Files.exists(path) {}
+            while !Files.exists(path), !isOver.withLock({ $0 }) {}
             var missing = 0
             while !isOver.withLock({ $0 }) { missing += Files.exists(path) ? 0 : 1 }
             return missing
         }
+        // Also after an error, so that the thread ends.
+        defer { isOver.withLock { $0 = true } }
         try await onLoop { loop in
             for _ in 0..<200 {
                 let listener = try Listener.listen(on: .unix(path: path), loop: loop)

@@ -4,15 +4,17 @@ import NetworkRig
 
 /// benchmarks PROGRAMS PEER [--quick] [--only PART] [--pods-dir DIRECTORY] [--json FILE] [--thresholds FILE] [--check]
 ///
-/// PART is tunnel, pods, create, hostile, network, network-checks, pods-network, scale, scale-at-once, scale-spread or scale-alone.
+/// PART is tunnel, sessions, pods, create, hostile, network, network-checks, pods-network, scale, scale-at-once, scale-spread or scale-alone.
 @main
 enum Main {
     static func main() { Process.run { arguments, _ in run(arguments) } }
 
     private static func run(_ arguments: [String]) -> Int32 {
         do {
-            if arguments.first == "node-end", arguments.count == 4 {
-                try NodeEndProcess.run(directory: arguments[1], forwarder: arguments[2], socket: arguments[3])
+            if arguments.first == "node-end", arguments.count == 5 {
+                try NodeEndProcess.run(
+                    directory: arguments[1], forwarder: arguments[2], socket: arguments[3],
+                    hasSessions: arguments[4] == "sessions")
                 return 0
             }
             return try measure(arguments)
@@ -54,6 +56,7 @@ enum Main {
             // Records are in memory, as under /run, unless --pods-dir names another directory.
             let directory = try Files.makeTemporaryDirectory(prefix: "/dev/shm/bench-")
             defer { try? Files.removeTree(directory) }
+            if only == "sessions" { return try await sessions(tools, in: directory) }
             if only == "create" { return try await creations(tools, in: directory) }
             if only == "hostile" { return try await HostileBenchmark(tools: tools, directory: directory).run() }
             if only == "pods-network" { return try await podsWithNetwork(tools, in: directory) }
@@ -84,6 +87,11 @@ enum Main {
             let figures = try await TunnelBenchmark(tools: tools, rig: rig).run()
             return figures + idle + (try await memory.afterLoad())
         }
+    }
+
+    private static func sessions(_ tools: Tools, in directory: String) async throws -> [Figure] {
+        let rig = try await TunnelRig.start(tools, in: directory)
+        return try await with(rig.children) { try await SessionBenchmark(tools: tools, rig: rig).run(in: directory) }
     }
 
     private static func podsWithNetwork(_ tools: Tools, in directory: String) async throws -> [Figure] {

@@ -8,6 +8,8 @@ import Telemetry
 /// adaptor does.
 struct TunnelRig {
     let directory: String
+    private let store: DescriptorKeeper
+    let address: SocketAddress
     let agentSocket: String
     let tunnelSocket: String
     let agent: ChildProcess
@@ -17,6 +19,15 @@ struct TunnelRig {
     var children: [ChildProcess] { [node, forwarder, agent] }
 
     static let vmName = "podvm-benchmark"
+
+    private init(
+        directory: String, store: DescriptorKeeper, address: SocketAddress, agentSocket: String, tunnelSocket: String,
+        agent: ChildProcess, forwarder: ChildProcess, node: ChildProcess
+    ) {
+        (self.directory, self.store, self.address) = (directory, store, address)
+        (self.agentSocket, self.tunnelSocket) = (agentSocket, tunnelSocket)
+        (self.agent, self.forwarder, self.node) = (agent, forwarder, node)
+    }
 
     static func start(_ tools: Tools, in directory: String) async throws -> TunnelRig {
         let loop = tools.loop
@@ -35,24 +46,40 @@ struct TunnelRig {
         ] { try DurableFile.write(Array(text.utf8), to: "\(directory)/\(name)") }
 
         let address = try freeAddress(on: loop)
+        let store = try DescriptorKeeper(at: "\(directory)/notify", on: loop)
         var options = ChildProcess.Options(
             executable: tools.program("agent-protocol-forwarder"),
             arguments: [
                 "-config", "\(directory)/apf.json", "-listen", "\(address)", "-kata-agent-socket", agentSocket,
             ])
         options.error = .file(path: "\(directory)/forwarder.log")
+        options.environment = Environment.all.merging(store.environment) { $1 }
         let forwarder = try ChildProcess.start(options, on: loop)
         try await answers(address, on: loop)
 
         let tunnelSocket = "\(directory)/agent.ttrpc"
-        var nodeOptions = ChildProcess.Options(
-            executable: SystemInfo.executablePath, arguments: ["node-end", directory, "\(address)", tunnelSocket])
-        nodeOptions.error = .file(path: "\(directory)/node.log")
-        let node = try ChildProcess.start(nodeOptions, on: loop)
-        try await answers(.unix(path: tunnelSocket), on: loop)
+        let node = try await startNode(tools, in: directory, to: address, on: tunnelSocket, hasSessions: true)
         return TunnelRig(
-            directory: directory, agentSocket: agentSocket, tunnelSocket: tunnelSocket, agent: agent,
+            directory: directory, store: store, address: address, agentSocket: agentSocket, tunnelSocket: tunnelSocket,
+            agent: agent,
             forwarder: forwarder, node: node)
+    }
+
+    /// Starts another node end of the same VM, which listens on `socket`.
+    func startNode(_ tools: Tools, on socket: String, hasSessions: Bool) async throws -> ChildProcess {
+        try await Self.startNode(tools, in: directory, to: address, on: socket, hasSessions: hasSessions)
+    }
+
+    private static func startNode(
+        _ tools: Tools, in directory: String, to address: SocketAddress, on socket: String, hasSessions: Bool
+    ) async throws -> ChildProcess {
+        var options = ChildProcess.Options(
+            executable: SystemInfo.executablePath,
+            arguments: ["node-end", directory, "\(address)", socket, hasSessions ? "sessions" : "plain"])
+        options.error = .file(path: "\(socket).log")
+        let node = try ChildProcess.start(options, on: tools.loop)
+        try await answers(.unix(path: socket), on: tools.loop)
+        return node
     }
 
     private static func freeAddress(on loop: EpollLoop) throws -> SocketAddress {
@@ -64,7 +91,7 @@ struct TunnelRig {
 
 /// The node's end. It is a separate process, so that its CPU time can be measured.
 enum NodeEndProcess {
-    static func run(directory: String, forwarder: String, socket: String) throws {
+    static func run(directory: String, forwarder: String, socket: String, hasSessions: Bool) throws {
         func text(_ name: String) throws -> String {
             String(decoding: try DurableFile.read("\(directory)/\(name)", limit: 65536), as: UTF8.self)
         }
@@ -76,8 +103,47 @@ enum NodeEndProcess {
             let listener = try Listener.listen(on: .unix(path: socket), loop: loop)
             let security = ClientSecurity(context: context, serverName: TunnelRig.vmName)
             let dialer = Dialer(to: address, security: security, on: loop)
+            var limits = NodeTunnel.Limits()
+            if !hasSessions { limits.sessions = 0 }
             ProcessMemory.forgetStartUp()
-            try await NodeTunnel(listener, to: dialer, on: loop).run()
+            try await NodeTunnel(listener, to: dialer, limits: limits, on: loop).run()
         }
     }
+}
+
+/// The service manager of the forwarder: it keeps the sessions' descriptors, as systemd does in a pod VM.
+private final class DescriptorKeeper: Sendable {
+    private let path: String
+    private let reader: Task<Void, Never>
+
+    init(at path: String, on loop: EpollLoop) throws {
+        self.path = path
+        let notifications = try ServiceManager.listen(at: path, on: loop)
+        reader = Task {
+            var kept: [String: OwnedDescriptor] = [:]
+            while true {
+                while let message = try? notifications.tryReceiveMessage(upTo: 4096) {
+                    let text = String(decoding: message.bytes, as: UTF8.self)
+                    let name = text.split(separator: "\n").first { $0.hasPrefix("FDNAME=") }.map(String.init) ?? ""
+                    if let descriptor = message.descriptors.takeFirst() {
+                        kept[name] = OwnedDescriptor(descriptor)
+                    } else if text.hasPrefix("FDSTOREREMOVE") {
+                        kept[name] = nil
+                    }
+                }
+                guard (try? await notifications.wait(for: .reading)) != nil else { return }
+            }
+        }
+    }
+
+    deinit { reader.cancel() }
+
+    /// What the forwarder finds in its environment.
+    var environment: [String: String] { ["NOTIFY_SOCKET": path, "FDSTORE": "256"] }
+}
+
+/// A descriptor that is closed with the last reference.
+private final class OwnedDescriptor {
+    private let descriptor: OwnedFD
+    init(_ descriptor: consuming OwnedFD) { self.descriptor = descriptor }
 }

@@ -294,31 +294,59 @@ struct SessionCore {
 
     /// Reads all frames that have arrived.
     mutating func receive() throws {
-        var room = BufferPool.shared.borrow()
         link?.heard = .now
-        while !isOver, let link {
-            if self.link?.reader.payloadLeft ?? 0 > 0 {
-                guard try receivePayload(of: link.stream, &room) else { break }
-            } else if link.answer != nil {
-                guard try receiveAnswer(of: link.stream) else { break }
-            } else {
-                guard try receiveHeader(of: link.stream) else { break }
-            }
+        var payload = ReceivedPayload()
+        do {
+            try receive(&payload)
+        } catch {
+            // These bytes have arrived, so the peer does not send them again.
+            try passOn(&payload)
+            throw error
         }
+        try passOn(&payload)
         // A client that does not wait for the agent needs no connection to the agent.
         if near == nil, state.incoming.isFinished { throw Failure(reason: .clientClosed) }
         try passOnEnd()
     }
 
-    private mutating func receivePayload(of stream: TLSStream, _ room: inout PooledBuffer) throws -> Bool {
+    /// The payload of frames that has arrived and was not passed on. The near socket gets the payloads of several frames
+    /// with one system call.
+    private struct ReceivedPayload: ~Copyable {
+        var room = BufferPool.shared.borrow()
+        var count = 0
+
+        /// The memory for further bytes.
+        var rest: UnsafeMutableRawBufferPointer { unsafe UnsafeMutableRawBufferPointer(rebasing: room.bytes[count...]) }
+    }
+
+    private mutating func receive(_ payload: inout ReceivedPayload) throws {
+        while !isOver, let link {
+            if self.link?.reader.payloadLeft ?? 0 > 0 {
+                guard try receivePayload(of: link.stream, &payload) else { return }
+            } else if link.answer != nil {
+                guard try receiveAnswer(of: link.stream) else { return }
+            } else {
+                guard try receiveHeader(of: link.stream) else { return }
+            }
+        }
+    }
+
+    private mutating func receivePayload(of stream: TLSStream, _ payload: inout ReceivedPayload) throws -> Bool {
         guard let left = link?.reader.payloadLeft else { return false }
-        let target = unsafe UnsafeMutableRawBufferPointer(rebasing: room.bytes.prefix(left))
+        let target = unsafe UnsafeMutableRawBufferPointer(rebasing: payload.rest.prefix(left))
         guard let count = unsafe try stream.tryRead(into: target) else { return false }
         if count == 0 { throw LinkEnded() }
         link?.reader.skipPayload(count)
         state.receivePayload(count)
-        try passOn(&room, count)
+        payload.count += count
+        if unsafe payload.rest.isEmpty { try passOn(&payload) }
         return true
+    }
+
+    private mutating func passOn(_ payload: inout ReceivedPayload) throws {
+        guard payload.count > 0 else { return }
+        defer { payload.count = 0 }
+        try passOn(&payload.room, payload.count)
     }
 
     private mutating func receiveHeader(of stream: TLSStream) throws -> Bool {

@@ -230,7 +230,7 @@ struct SessionJournalTests {
             let given = Array((0..<SessionState.window / 100).map { _ in message }.joined())
             try await alongside({ try await agent.write(given) }) {
                 var process = try begin(Store(), near, filter: AnsweringFilter())
-                while process.core.state.outgoing.hasRoom {
+                while process.core.state.outgoing.room > 0 {
                     if try process.core.fill() == nil { try await near.wait(for: .reading) }
                 }
                 try process.pass([1, 0xF1, 2])

@@ -39,7 +39,7 @@ struct SessionStateTests {
     func window() throws {
         var state = SessionState(window: 100)
         var taken = 0
-        while state.outgoing.hasRoom { taken += fill(&state, [UInt8](repeating: 7, count: 30)) }
+        while state.outgoing.hasRoom { taken += fill(&state, [UInt8](repeating: 7, count: 60)) }
         #expect(taken == 100)
         #expect(send(&state) == SessionFrame(.data, value: 100, consumed: 0))
         _ = try state.receive(SessionFrame(.acknowledgement, consumed: 60))
@@ -49,6 +49,16 @@ struct SessionStateTests {
         _ = try state.receive(SessionFrame(.acknowledgement, consumed: 160))
         state.idle(ping: false)
         #expect(state.outgoing.capacity == 0)
+    }
+
+    @Test("does not read into the last quarter of the window, and goes on once the peer has acknowledged half a window")
+    func smallRest() throws {
+        var state = SessionState(window: 100)
+        #expect(fill(&state, [UInt8](repeating: 7, count: 76)) == 76)
+        #expect(!state.outgoing.hasRoom)
+        _ = send(&state)
+        _ = try state.receive(SessionFrame(.acknowledgement, consumed: 50))
+        #expect(state.outgoing.hasRoom)
     }
 
     @Test("reports received bytes with each frame, and on its own after half a window")

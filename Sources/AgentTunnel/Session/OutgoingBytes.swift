@@ -27,6 +27,8 @@ struct OutgoingBytes {
     /// Whether the source has ended.
     private(set) var isFinished = false
 
+    /// The room for which a read is worth its system calls.
+    private static let worthReading = 64 << 10
     /// The ring's first size. Most messages fit.
     private static let firstSize = 4 << 10
 
@@ -87,8 +89,11 @@ struct OutgoingBytes {
     /// The memory for kept bytes.
     var capacity: Int { ring.count }
 
-    /// Whether another byte of the source fits.
-    var hasRoom: Bool { !isFinished && room > 0 }
+    /// Whether the source is to be read: many bytes fit.
+    ///
+    /// A read into a small rest of the window would send a small frame. The peer acknowledges when half a window is not
+    /// acknowledged, so the room grows again.
+    var hasRoom: Bool { !isFinished && room >= max(1, min(window / 4, OutgoingBytes.worthReading)) }
 
     /// The number of bytes of the source that fit.
     var room: Int { window - reserve - kept }
@@ -122,7 +127,7 @@ struct OutgoingBytes {
 
     /// Reads bytes of the source with `read`, which has the results of `ByteStream.tryRead`.
     ///
-    /// Requires ``hasRoom``. A read of 0 bytes ends the stream.
+    /// Requires ``room``. A read of 0 bytes ends the stream.
     mutating func fill(_ read: (UnsafeMutableRawBufferPointer) throws -> Int?) rethrows -> Int? {
         try unsafe fill(upTo: room, read)
     }

@@ -10,7 +10,7 @@ import Testing
 @testable import FakeAgent
 
 @Suite("References to images")
-struct ImageReferenceTests {
+struct ContainerImageReferenceTests {
     @Test(
         "keep their name, lose a tag beside a digest, and name their registry",
         arguments: [
@@ -20,7 +20,7 @@ struct ImageReferenceTests {
             ("r.io:5000/a@sha256:00ff", "r.io:5000/a@sha256:00ff", "r.io:5000"),
         ])
     func valid(text: String, reference: String, registry: String) throws {
-        let found = try ImageReference(text)
+        let found = try ContainerImageReference(text)
         #expect(found.description == reference && found.registry == registry)
     }
 
@@ -29,15 +29,15 @@ struct ImageReferenceTests {
         arguments: [
             "", "-a", "/a", "a b", "a\n", "a@b@c", "@sha256:00", "a,b", "a\u{0}", String(repeating: "a", count: 513),
         ])
-    func invalid(text: String) { #expect(throws: Status.self) { try ImageReference(text) } }
+    func invalid(text: String) { #expect(throws: Status.self) { try ContainerImageReference(text) } }
 
     @Test("with a loopback address are on this machine, and no others")
     func local() throws {
         for text in ["localhost/a", "localhost:5000/a", "127.0.0.1:1/a", "127.9.9.9/a", "[::1]:5000/a"] {
-            #expect(try ImageReference(text).isLocal, "\(text)")
+            #expect(try ContainerImageReference(text).isLocal, "\(text)")
         }
         for text in ["localhost.example.com/a", "r.io/127.0.0.1", "128.0.0.1/a", "nginx"] {
-            #expect(try !ImageReference(text).isLocal, "\(text)")
+            #expect(try !ContainerImageReference(text).isLocal, "\(text)")
         }
     }
 }

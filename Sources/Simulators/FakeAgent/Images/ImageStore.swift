@@ -47,7 +47,7 @@ final class ImageStore: Sendable {
         guard let storage = request.storages.first(where: { $0.driver == Self.driver }), !request.isSandbox else {
             return nil
         }
-        let reference = try ImageReference(storage.source)
+        let reference = try ContainerImageReference(storage.source)
         let bundle = try bundle(of: request.containerID, at: storage.mountPoint)
         do {
             try Files.makeDirectories(home, mode: 0o700)
@@ -91,7 +91,7 @@ final class ImageStore: Sendable {
     }
 
     /// Copies the image into the layout; returns its tag there.
-    private func pull(_ reference: ImageReference) async throws -> String {
+    private func pull(_ reference: ContainerImageReference) async throws -> String {
         let tag =
             "image-"
             + String(
@@ -108,14 +108,14 @@ final class ImageStore: Sendable {
         return tag
     }
 
-    private func unpack(_ tag: String, _ reference: ImageReference, to bundle: String) async throws {
+    private func unpack(_ tag: String, _ reference: ContainerImageReference, to bundle: String) async throws {
         let rights = ProcessTree.isRoot ? [] : ["--rootless"]
         try await run(
             tools.umoci, ["unpack"] + rights + ["--image", "\(layout):\(tag)", bundle], reference, "unpacked")
     }
 
     private func run(
-        _ program: String, _ arguments: [String], _ reference: ImageReference, _ verb: String
+        _ program: String, _ arguments: [String], _ reference: ContainerImageReference, _ verb: String
     ) async throws {
         var options = ChildProcess.Options(executable: program, arguments: arguments)
         options.environment = Environment.all.merging(["HOME": home, "XDG_RUNTIME_DIR": home]) { $1 }

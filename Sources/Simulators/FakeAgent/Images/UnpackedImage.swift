@@ -5,7 +5,7 @@ internal import LinuxIO
 struct UnpackedImage: Sendable {
     private static let configurationLimit = 1 << 20
 
-    let reference: ImageReference
+    let reference: ContainerImageReference
     /// The directory of the bundle.
     let bundle: String
     /// The OCI configuration that umoci derived from the image's.
@@ -16,7 +16,7 @@ struct UnpackedImage: Sendable {
     var root: String { bundle + "/rootfs" }
 
     /// Reads the bundle's configuration.
-    init(_ reference: ImageReference, at bundle: String) throws {
+    init(_ reference: ContainerImageReference, at bundle: String) throws {
         self.reference = reference
         self.bundle = bundle
         let bytes = try DurableFile.read(bundle + "/config.json", limit: Self.configurationLimit)

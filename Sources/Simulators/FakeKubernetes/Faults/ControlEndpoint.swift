@@ -13,7 +13,7 @@ internal import LinuxIO
 ///     DELETE /control/watches                ends all watches
 ///
 /// kubectl can call it, with `get --raw`, `replace --raw -f` and `delete --raw`.
-struct ControlAPI {
+struct ControlEndpoint {
     let cluster: FakeKubernetes
 
     func answer(_ request: HTTPRequest, _ path: [String]) -> HTTPResponse {

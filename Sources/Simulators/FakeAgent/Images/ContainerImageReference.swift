@@ -2,7 +2,7 @@ internal import TTRPC
 internal import Telemetry
 
 /// A reference to an image that is safe as an argument of a program; skopeo decides whether it is valid.
-struct ImageReference: Equatable, Sendable, CustomStringConvertible {
+struct ContainerImageReference: Equatable, Sendable, CustomStringConvertible {
     private static let lengthLimit = 512
 
     /// The reference. With a digest it has no tag, because skopeo refuses both together and the digest decides.

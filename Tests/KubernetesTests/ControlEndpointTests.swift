@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 @Suite("The control endpoint of the fake API server")
-struct ControlAPITests {
+struct ControlEndpointTests {
     private func send(
         _ method: String, _ target: String, _ body: String = "", token: String = "admin",
         from peer: String = "127.0.0.1",

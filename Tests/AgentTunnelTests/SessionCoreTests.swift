@@ -69,4 +69,22 @@ struct SessionCoreTests {
             #expect(core.state.incoming.received == (isFault ? 2 : 4))
         }
     }
+
+    @Test("reads a health check into a small rest of the window while the session is suspended, and not otherwise")
+    func smallRest() async throws {
+        try await onLoop { loop in
+            let (near, client) = try LinuxIO.Stream.pair(on: loop)
+            var core = SessionCore(near: near, nearFailure: .clientClosed, filter: nil, responder: nil)
+            try await alongside({ try await client.write([UInt8](repeating: 7, count: 200 << 10)) }) {
+                while core.state.outgoing.written < 200 << 10 {
+                    if try core.fill() == nil { try await near.wait(for: .reading) }
+                }
+            }
+            #expect(!core.mayFill)
+            core.suspend()
+            #expect(core.mayFill)
+            core.endSuspension()
+            #expect(!core.mayFill)
+        }
+    }
 }

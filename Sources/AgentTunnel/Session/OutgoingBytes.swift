@@ -95,6 +95,9 @@ struct OutgoingBytes {
     /// acknowledged, so the room grows again.
     var hasRoom: Bool { !isFinished && room >= max(1, min(window / 4, OutgoingBytes.worthReading)) }
 
+    /// Whether another byte of the source fits.
+    var fits: Bool { !isFinished && room > 0 }
+
     /// The number of bytes of the source that fit.
     var room: Int { window - reserve - kept }
 
@@ -127,7 +130,7 @@ struct OutgoingBytes {
 
     /// Reads bytes of the source with `read`, which has the results of `ByteStream.tryRead`.
     ///
-    /// Requires ``room``. A read of 0 bytes ends the stream.
+    /// Requires ``fits``. A read of 0 bytes ends the stream.
     mutating func fill(_ read: (UnsafeMutableRawBufferPointer) throws -> Int?) rethrows -> Int? {
         try unsafe fill(upTo: room, read)
     }

@@ -225,7 +225,7 @@ final class Session: Sendable {
             // The connection's end may arrive with the last acknowledgement.
             core.noteCompletion()
             wakes.formUnion(
-                core.isOver ? .all : [core.state.outgoing.hasRoom ? .room : [], core.isHolding ? .held : []])
+                core.isOver ? .all : [core.hasRoom ? .room : [], core.isHolding ? .held : []])
         }
         if let failure { settle(failure, of: current) }
         wake(wakes)

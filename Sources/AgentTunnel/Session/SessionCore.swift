@@ -213,7 +213,10 @@ struct SessionCore {
     // MARK: The filter's answers
 
     /// Whether bytes of the near socket may be read now: there is room, and no answer has to come first.
-    var mayFill: Bool { state.outgoing.hasRoom && (answers.isEmpty || boundary?.bytesLeft != 0) }
+    var mayFill: Bool { hasRoom && (answers.isEmpty || boundary?.bytesLeft != 0) }
+
+    /// Whether there is room for the near socket's bytes. While the session is suspended, room for a health check counts.
+    var hasRoom: Bool { isSuspended ? state.outgoing.fits : state.outgoing.hasRoom }
 
     /// How many bytes may be read next, so that the waiting answers are not delayed further.
     private var readLimit: Int {

@@ -67,9 +67,10 @@ static inline void copenssl_cache_server_sessions(SSL_CTX *context, long limit) 
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER);
     SSL_CTX_sess_set_cache_size(context, limit);
 }
-static inline long copenssl_add_chain(SSL_CTX *context, X509 *certificate) {
+static inline long copenssl_add_context_chain(SSL_CTX *context, X509 *certificate) {
     return SSL_CTX_add1_chain_cert(context, certificate);
 }
+static inline long copenssl_add_chain(SSL *ssl, X509 *certificate) { return SSL_add1_chain_cert(ssl, certificate); }
 static inline int copenssl_trust_partial_chains(SSL_CTX *context) {
     return X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), X509_V_FLAG_PARTIAL_CHAIN);
 }

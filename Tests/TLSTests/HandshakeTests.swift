@@ -80,6 +80,32 @@ struct HandshakeTests {
         }
     }
 
+    @Test("clients with other authorities and certificates have one SSL_CTX, and each trusts and shows only its own")
+    func sharedContext() async throws {
+        try await onLoop { [identity] loop in
+            let other = try TestIdentity.make(name: "podvm-a")
+            let (one, two) = (try identity.clientContext(), try other.clientContext())
+            #expect(unsafe one.pointer == two.pointer)
+            for (client, server) in [(one, other), (two, identity)] {
+                let handshake = try await Handshake.run(client, server.serverContext(), on: loop)
+                #expect(handshake.clientCode == .untrustedPeer)
+            }
+            let expected = try await Self.shown(to: identity, by: one, on: loop)
+            #expect(try await Self.shown(to: identity, by: one, on: loop) == expected)
+            #expect(try await Self.shown(to: other, by: two, on: loop) != expected)
+        }
+    }
+
+    /// The hash of the certificate that a client shows in a full handshake.
+    private static func shown(
+        to identity: TestIdentity, by client: TLSContext, on loop: EpollLoop
+    ) async throws -> [UInt8] {
+        let handshake = try await Handshake.run(client, identity.serverContext(), on: loop)
+        let ends = try handshake.ends()
+        #expect(!ends.client.isResumed)
+        return try #require(ends.server.peerFingerprint)
+    }
+
     @Test("with verification switched off, a server accepts every client, and a client accepts every server")
     func skipping() async throws {
         try await onLoop { [identity] loop in

@@ -20,10 +20,9 @@ enum CertificateDates {
         }
     }
 
-    /// The validity of the certificate that `ssl` sends; nil if it sends none.
-    static func ofOwnCertificate(_ ssl: OpaquePointer) -> String? {
-        guard let certificate = unsafe SSL_get_certificate(ssl) else { return nil }
-        return unsafe "our certificate is valid from \(text(X509_get0_notBefore(certificate)))"
+    /// The validity of the certificate of this end.
+    static func ofOwnCertificate(_ certificate: OpaquePointer) -> String {
+        unsafe "our certificate is valid from \(text(X509_get0_notBefore(certificate)))"
             + " until \(text(X509_get0_notAfter(certificate)))"
     }
 

@@ -22,7 +22,7 @@ enum OpenSSLError {
         }
         let code = code(of: reason)
         // The other end sends no reason. Its clock may be wrong.
-        let dates = code == .refusedByPeer ? unsafe CertificateDates.ofOwnCertificate(ssl) : nil
+        let dates = code == .refusedByPeer ? peer.credentials?.dates : nil
         return TLSError(code, [operation, text(of: error), dates].compactMap(\.self).joined(separator: ": "))
     }
 

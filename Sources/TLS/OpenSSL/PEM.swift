@@ -22,7 +22,8 @@ internal import COpenSSL
         return list
     }
 
-    private init() { unsafe certificates = [] }
+    /// No certificates.
+    init() { unsafe certificates = [] }
 
     deinit {
         for index in unsafe certificates.indices { unsafe X509_free(certificates[index]) }

@@ -1,12 +1,17 @@
 internal import COpenSSL
+internal import LinuxIO
 internal import Telemetry
 
 /// The common settings of one end's connections: trusted authorities, own certificate, versions and cipher suites.
+///
+/// All clients with the same profile have one `SSL_CTX`, which takes 14 kB, and differ in their credentials.
 ///
 /// It is Sendable and safe, because the `SSL_CTX` is complete before other code gets it, and does not change later.
 /// OpenSSL counts its references, and only this folder uses it.
 @safe public final class TLSContext: @unchecked Sendable {
     let pointer: OpaquePointer
+    /// What a client's end has for itself alone; nil at the VM's end.
+    let credentials: ClientCredentials?
 
     /// The node's end.
     ///
@@ -20,21 +25,55 @@ internal import Telemetry
         guard authorities == nil || verifiesPeer else {
             throw TLSError(.unusableProfile, "tls-skip-verify and an authority exclude each other: give one of them")
         }
-        let context = try unsafe TLSContext(TLS_client_method(), profile)
-        if verifiesPeer { unsafe TLSPeer.verify(in: context.pointer, SSL_VERIFY_PEER) }
-        if let authorities {
-            try context.trust(authorities)
-        } else if verifiesPeer {
-            try context.check(
-                unsafe SSL_CTX_set_default_verify_paths(context.pointer), "the system's authorities",
-                .unusableIdentity)
+        let trust: ClientTrust = verifiesPeer ? authorities == nil ? .system : .own : .everyone
+        let shared = try sharedClient(trust, profile)
+        return try unsafe TLSContext(
+            shared, ClientCredentials(authorities: authorities, identity: identity, for: shared.pointer))
+    }
+
+    /// Whom the clients of an `SSL_CTX` trust.
+    private enum ClientTrust {
+        /// The authorities of their own credentials.
+        case own
+        /// The system's authorities.
+        case system
+        case everyone
+    }
+
+    private struct SharedClient {
+        let trust: ClientTrust
+        let profile: TLSProfile
+        let context: TLSContext
+    }
+
+    /// A process uses few profiles.
+    private static let sharedClients = Lock<[SharedClient]>([])
+
+    private static func sharedClient(_ trust: ClientTrust, _ profile: TLSProfile) throws(TLSError) -> TLSContext {
+        try sharedClients.withLock { (shared) throws(TLSError) in
+            if let found = shared.first(where: { $0.trust == trust && $0.profile == profile }) { return found.context }
+            let context = try unsafe TLSContext(TLS_client_method(), profile)
+            try context.setUpClients(trust)
+            // The system's authorities are read again for each use, because they may change.
+            if trust != .system { shared.append(SharedClient(trust: trust, profile: profile, context: context)) }
+            return context
         }
-        if let identity { try context.use(identity) }
-        unsafe copenssl_cache_client_sessions(context.pointer)
-        unsafe SSL_CTX_sess_set_new_cb(context.pointer) { ssl, session in
+    }
+
+    private func setUpClients(_ trust: ClientTrust) throws(TLSError) {
+        if trust != .everyone { unsafe TLSPeer.verify(in: pointer, SSL_VERIFY_PEER) }
+        switch trust {
+        case .own: try trustPartialChains()
+        case .system:
+            try TLSContext.check(
+                unsafe SSL_CTX_set_default_verify_paths(pointer), "the system's authorities", .unusableIdentity)
+        case .everyone: break
+        }
+        unsafe ClientCredentials.install(in: pointer)
+        unsafe copenssl_cache_client_sessions(pointer)
+        unsafe SSL_CTX_sess_set_new_cb(pointer) { ssl, session in
             unsafe TLSSessionCache.keep(session, from: ssl)
         }
-        return context
     }
 
     /// The VM's end.
@@ -57,7 +96,7 @@ internal import Telemetry
         // OpenSSL 3.0 more than the rest of a resumed handshake.
         unsafe copenssl_cache_server_sessions(context.pointer, 64)
         let purpose = Array("agent-tunnel".utf8)
-        try context.check(
+        try TLSContext.check(
             unsafe SSL_CTX_set_session_id_context(context.pointer, purpose, UInt32(purpose.count)),
             "session tickets", .failed)
         // The server sends one ticket for each full handshake. Only a full handshake requests a certificate. A
@@ -71,11 +110,18 @@ internal import Telemetry
     private init(_ method: OpaquePointer?, _ profile: TLSProfile) throws(TLSError) {
         guard let pointer = unsafe SSL_CTX_new(method) else { throw OpenSSLError.last("making a TLS context") }
         unsafe self.pointer = pointer
+        credentials = nil
         unsafe _ = copenssl_set_mode(pointer)
         unsafe _ = copenssl_set_options(pointer)
         unsafe copenssl_read_ahead(pointer)
         unsafe copenssl_limit_certificates(pointer, HandshakeLimit.bytes)
         try offer(profile)
+    }
+
+    private init(_ shared: TLSContext, _ credentials: ClientCredentials) {
+        unsafe pointer = shared.pointer
+        unsafe _ = SSL_CTX_up_ref(pointer)
+        self.credentials = credentials
     }
 
     deinit { unsafe SSL_CTX_free(pointer) }
@@ -92,21 +138,22 @@ internal import Telemetry
 
     private func offer(_ profile: TLSProfile) throws(TLSError) {
         let version = profile.minimumVersion == .tls13 ? TLS1_3_VERSION : TLS1_2_VERSION
-        try check(unsafe CInt(copenssl_set_min_version(pointer, version)), "tls-min-version", .unusableProfile)
+        try TLSContext.check(
+            unsafe CInt(copenssl_set_min_version(pointer, version)), "tls-min-version", .unusableProfile)
         let names = profile.cipherSuites.compactMap(TLSContext.nameOfCipher)
         let modern = names.filter { $0.hasPrefix("TLS_") }
         let older = names.filter { !$0.hasPrefix("TLS_") }
         // AES-128 comes first, because it is secure and costs a quarter less than AES-256.
         let suites = modern.isEmpty ? TLSContext.modernSuites : modern
-        try check(
+        try TLSContext.check(
             unsafe SSL_CTX_set_ciphersuites(pointer, suites.joined(separator: ":")), "tls-cipher-suites",
             .unusableProfile)
         if !older.isEmpty {
-            try check(
+            try TLSContext.check(
                 unsafe SSL_CTX_set_cipher_list(pointer, older.joined(separator: ":")), "tls-cipher-suites",
                 .unusableProfile)
         } else if !modern.isEmpty {
-            try check(
+            try TLSContext.check(
                 unsafe CInt(copenssl_set_min_version(pointer, TLS1_3_VERSION)), "tls-cipher-suites", .unusableProfile)
         }
     }
@@ -120,17 +167,13 @@ internal import Telemetry
         for index in 0..<chain.count {
             let result =
                 unsafe index == 0
-                ? SSL_CTX_use_certificate(pointer, chain[index]) : CInt(copenssl_add_chain(pointer, chain[index]))
-            try check(result, "certificate", .unusableIdentity)
+                ? SSL_CTX_use_certificate(pointer, chain[index])
+                : CInt(copenssl_add_context_chain(pointer, chain[index]))
+            try TLSContext.check(result, "certificate", .unusableIdentity)
         }
         let key = try PrivateKey.parse(identity.key.reveal())
-        try check(unsafe SSL_CTX_use_PrivateKey(pointer, key.pointer), "private key", .unusableIdentity)
-        try check(unsafe SSL_CTX_check_private_key(pointer), "private key", .unusableIdentity)
-    }
-
-    private func trust(_ authorities: String) throws(TLSError) {
-        let list = try CertificateList.parse(authorities, "authority")
-        try trust(list, first: list.count)
+        try TLSContext.check(unsafe SSL_CTX_use_PrivateKey(pointer, key.pointer), "private key", .unusableIdentity)
+        try TLSContext.check(unsafe SSL_CTX_check_private_key(pointer), "private key", .unusableIdentity)
     }
 
     private func trust(clients authorities: String) throws(TLSError) {
@@ -141,14 +184,19 @@ internal import Telemetry
     private func trust(_ list: borrowing CertificateList, first count: Int) throws(TLSError) {
         let store = unsafe SSL_CTX_get_cert_store(pointer)
         for index in 0..<count {
-            try check(unsafe X509_STORE_add_cert(store, list[index]), "authority", .unusableIdentity)
+            try TLSContext.check(unsafe X509_STORE_add_cert(store, list[index]), "authority", .unusableIdentity)
         }
-        // Each certificate in the list is trusted, self-signed or not. The node's certificate is its own authority, and
-        // Go accepts an intermediate certificate too.
-        try check(unsafe copenssl_trust_partial_chains(pointer), "authority", .failed)
+        try trustPartialChains()
     }
 
-    private func check(_ result: CInt, _ subject: String, _ code: TLSError.Code) throws(TLSError) {
+    /// Trusts each given certificate, self-signed or not. The node's certificate is its own authority, and Go accepts an
+    /// intermediate certificate too.
+    private func trustPartialChains() throws(TLSError) {
+        try TLSContext.check(unsafe copenssl_trust_partial_chains(pointer), "authority", .failed)
+    }
+
+    /// Throws OpenSSL's latest error if `result` is not 1.
+    static func check(_ result: CInt, _ subject: String, _ code: TLSError.Code) throws(TLSError) {
         if result != 1 {
             defer { OpenSSLError.clear() }
             throw OpenSSLError.last(subject, as: code)

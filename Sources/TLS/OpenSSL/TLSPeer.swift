@@ -5,6 +5,8 @@ internal import COpenSSL
 /// It is used only under the lock of the connection's ``TLSStream``, because OpenSSL invokes callbacks only during a
 /// call of the stream.
 final class TLSPeer {
+    /// A client's authorities and certificate; nil at a server's end.
+    let credentials: ClientCredentials?
     /// The store of a client's sessions; nil at a server's end.
     let cache: TLSSessionCache?
     /// The application protocols of a server; nil at a client's end.
@@ -16,7 +18,8 @@ final class TLSPeer {
     /// The fault in the dates of the peer's certificates; nil if there is none.
     private(set) var dateProblem: String?
 
-    init(cache: TLSSessionCache?, protocols: ApplicationProtocols?) {
+    init(_ credentials: ClientCredentials?, cache: TLSSessionCache?, protocols: ApplicationProtocols?) {
+        self.credentials = credentials
         self.cache = cache
         self.protocols = protocols
     }

@@ -25,7 +25,8 @@ internal import LinuxIO
         _ context: TLSContext, over transport: TLSTransport, serverName: String?, cache: TLSSessionCache,
         speaking protocolName: String? = nil
     ) throws(TLSError) -> TLSSession {
-        let session = try TLSSession.make(context, over: transport, TLSPeer(cache: cache, protocols: nil))
+        let peer = TLSPeer(context.credentials, cache: cache, protocols: nil)
+        let session = try TLSSession.make(context, over: transport, peer)
         if let serverName {
             guard unsafe copenssl_set_server_name(session.ssl, serverName) == 1,
                 unsafe SSL_set1_host(session.ssl, serverName) == 1
@@ -47,7 +48,7 @@ internal import LinuxIO
     static func server(
         _ context: TLSContext, over transport: TLSTransport, protocols: ApplicationProtocols? = nil
     ) throws(TLSError) -> TLSSession {
-        let session = try TLSSession.make(context, over: transport, TLSPeer(cache: nil, protocols: protocols))
+        let session = try TLSSession.make(context, over: transport, TLSPeer(nil, cache: nil, protocols: protocols))
         unsafe SSL_set_accept_state(session.ssl)
         return session
     }
@@ -83,6 +84,11 @@ internal import LinuxIO
         let result = unsafe SSL_do_handshake(ssl)
         if result == 1 {
             peer.isEstablished = true
+            if let credentials = peer.credentials {
+                // There is no second handshake: renegotiation is off.
+                credentials.release()
+                unsafe SSL_certs_clear(ssl)
+            }
             transport.endHandshake()
             // After the handshake one system call reads many records; before, it reads one record.
             unsafe SSL_set_default_read_buffer_len(ssl, TLSSession.readSize)

@@ -42,8 +42,8 @@ public struct NodeTunnel: Sendable {
     private let sessions: ConnectionLimit
     private let movable = MovableConnections()
     private let hasLeft = Event()
-    /// Runs the connections that began in another process.
-    private let adopted = TaskPool()
+    /// The tasks that make connections in advance, and those of connections that began in another process.
+    private let inbox: TaskInbox
 
     /// The last time at which a client was connected to the agent socket. It is now while a client is connected, and
     /// nil before the first client.
@@ -63,7 +63,11 @@ public struct NodeTunnel: Sendable {
     ) {
         self.listener = listener
         self.dialer = dialer
-        preconnector = Preconnector(first: preconnected, idleTimeout: limits.preconnectedIdle)
+        let inbox = TaskInbox { listener.wake() }
+        self.inbox = inbox
+        preconnector = Preconnector(
+            first: preconnected, idleTimeout: limits.preconnectedIdle, on: loop, start: { inbox.start($0) },
+            dial: { try await dialer.connectForSession(deadline: .now.advanced(by: limits.dialing)) })
         self.limits = limits
         self.loop = loop
         log = RateLimitedLogger(logger)
@@ -82,9 +86,16 @@ public struct NodeTunnel: Sendable {
         }
         let connections = ConnectionLimit(limits.connections)
         try await withThrowingDiscardingTaskGroup { group in
-            group.addTask { await preconnector.run(on: loop) { try await dial() } }
-            group.addTask { await adopted.run() }
-            while let near = try await nextClient() {
+            // Clients that wait for a connection would otherwise wait without end.
+            defer { preconnector.close() }
+            while true {
+                while let body = inbox.take() { group.addTask { await body() } }
+                guard !hasLeft.isSet else {
+                    let body = try await inbox.next()
+                    group.addTask { await body() }
+                    continue
+                }
+                guard let near = try await nextClient() else { continue }
                 guard connections.acquire() else {
                     log.warning("Refused a connection to the agent socket: too many are open")
                     near.close()
@@ -102,9 +113,13 @@ public struct NodeTunnel: Sendable {
         }
     }
 
-    /// The next client; nil after ``leave()``.
+    /// The next client; nil if there is something else to do.
     private func nextClient() async throws -> Stream? {
-        do { return try await listener.accept() } catch is StreamClosed { return nil }
+        do {
+            return try await listener.acceptOrWake()
+        } catch is StreamClosed where hasLeft.isSet {
+            return nil
+        }
     }
 
     // MARK: Other processes
@@ -138,7 +153,7 @@ public struct NodeTunnel: Sendable {
                 use.begin()
                 // The next move may come before the task runs.
                 if let session { movable.insert(session, of: stream) }
-                adopted.start {
+                inbox.start {
                     defer { use.end() }
                     if let session { await carry(stream, session, on: nil) } else { await carry(stream) }
                 }

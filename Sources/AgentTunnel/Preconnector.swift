@@ -38,15 +38,25 @@ final class Preconnector: Sendable {
     private static let handshakes = 2
 
     private let state: Lock<State>
-    private let requests: AsyncStream<Void>
-    private let request: AsyncStream<Void>.Continuation
+    private let handshakes = AsyncSemaphore(Preconnector.handshakes)
     private let idleTimeout: Duration
+    private let loop: EpollLoop
+    private let start: @Sendable (@escaping @Sendable () async -> Void) -> Void
+    private let dial: @Sendable () async throws -> any ByteStream
 
     /// `first` is the connection for the first client; later ones are closed after `idleTimeout` without a client.
-    init(first: (any ByteStream)?, idleTimeout: Duration) {
+    ///
+    /// `start` runs a task in which `dial` makes a connection.
+    init(
+        first: (any ByteStream)?, idleTimeout: Duration, on loop: EpollLoop,
+        start: @escaping @Sendable (@escaping @Sendable () async -> Void) -> Void,
+        dial: @escaping @Sendable () async throws -> any ByteStream
+    ) {
         state = Lock(State(ready: first.map { [Connection($0)] } ?? []))
-        (requests, request) = AsyncStream.makeStream()
         self.idleTimeout = idleTimeout
+        self.loop = loop
+        self.start = start
+        self.dial = dial
     }
 
     /// The number of connections that wait for clients.
@@ -74,25 +84,16 @@ final class Preconnector: Sendable {
         return stream.isQuiet() ? stream : nil
     }
 
-    /// Makes connections with `dial` when clients are likely to take them, until cancelled.
-    func run(on loop: EpollLoop, _ dial: @escaping @Sendable () async throws -> any ByteStream) async {
-        let handshakes = AsyncSemaphore(Preconnector.handshakes)
-        await withDiscardingTaskGroup { group in
-            for await _ in requests {
-                group.addTask { [self] in
-                    let stream = try? await handshakes.withPermit { try await dial() }
-                    guard let connection = offer(stream) else { return }
-                    do {
-                        let deadline = ContinuousClock.now.advanced(by: idleTimeout)
-                        try await withDeadline(deadline, on: loop) { await connection.taken.wait() }
-                    } catch {
-                        expire(connection)
-                    }
-                }
-            }
-            group.cancelAll()
+    /// Makes a connection, and keeps it until a client takes it.
+    private func connect() async {
+        let stream = try? await handshakes.withPermit { try await dial() }
+        guard let connection = offer(stream) else { return }
+        do {
+            let deadline = ContinuousClock.now.advanced(by: idleTimeout)
+            try await withDeadline(deadline, on: loop) { await connection.taken.wait() }
+        } catch {
+            expire(connection)
         }
-        close()
     }
 
     /// The oldest ready connection that the VM has not broken.
@@ -124,7 +125,7 @@ final class Preconnector: Sendable {
             state.dialing += missing
             return missing
         }
-        for _ in 0..<missing { request.yield() }
+        for _ in 0..<missing { start { [self] in await connect() } }
     }
 
     /// Gives a new connection to the client that has waited for longest. Without one, keeps the connection for the next
@@ -156,7 +157,6 @@ final class Preconnector: Sendable {
 
     /// Closes the connections that are ready, and makes no others.
     func close() {
-        request.finish()
         let (ready, clients) = state.withLock { state in
             defer { (state.ready, state.clients, state.isClosed) = ([], [], true) }
             return (state.ready, state.clients)

@@ -147,6 +147,15 @@ public final class TLSStream: ByteStream {
         try await stream.wait(for: direction)
     }
 
+    /// Calls `body` once when another attempt to write can succeed: see `Stream.callWhenWritable(_:)`.
+    package func callWhenWritable(_ body: @escaping @Sendable () -> Void) { stream.callWhenWritable(body) }
+
+    /// Forgets the body of ``callWhenWritable(_:)``.
+    package func cancelCall() { stream.cancelCall() }
+
+    /// Makes the current or next ``wait(for:)`` for reading return too early.
+    package func wakeReader() { stream.wakeReader() }
+
     /// Sends `close_notify`, so the peer reads an end after the written bytes. Reading is still possible.
     public func finishWriting() async throws {
         state.withLock { state in state.session.sendCloseNotify() }

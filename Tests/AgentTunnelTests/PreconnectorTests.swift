@@ -73,21 +73,22 @@ struct PreconnectorTests {
     @Test("when the tunnel closes, ready connections close, and a client that waits for one gets none")
     func close() async throws {
         try await onLoop { loop in
-            let spares = Preconnector(first: nil, idleTimeout: .seconds(60))
-            let hasDialed = Event()
+            let (pool, hasDialed) = (TaskPool(), Event())
+            let spares = Preconnector(
+                first: nil, idleTimeout: .seconds(60), on: loop, start: { pool.start($0) },
+                dial: {
+                    hasDialed.set()
+                    try await loop.sleep(for: .seconds(60))
+                    throw CancellationError()
+                })
             await withTaskGroup(of: Void.self) { group in
-                group.addTask {
-                    await spares.run(on: loop) {
-                        hasDialed.set()
-                        try await loop.sleep(for: .seconds(60))
-                        throw CancellationError()
-                    }
-                }
+                group.addTask { await pool.run() }
                 _ = await spares.take()
                 _ = await spares.take()
                 await hasDialed.wait()
                 async let waiting = spares.take()
                 await Task.yield()
+                spares.close()
                 group.cancelAll()
                 #expect(await waiting == nil)
             }
@@ -114,9 +115,10 @@ struct PreconnectorTests {
     ) async throws {
         try await onLoop { loop in
             let dialed = Lock<[Stream]>([])
-            let spares = Preconnector(first: nil, idleTimeout: idleTimeout)
-            try await alongside({
-                await spares.run(on: loop) {
+            let pool = TaskPool()
+            let spares = Preconnector(
+                first: nil, idleTimeout: idleTimeout, on: loop, start: { pool.start($0) },
+                dial: {
                     let (near, far) = try Stream.pair(on: loop)
                     dialed.withLock { $0.append(far) }
                     switch guest {
@@ -126,8 +128,8 @@ struct PreconnectorTests {
                     case .refuses: throw StreamClosed()
                     }
                     return near
-                }
-            }) { try await body(loop, spares, dialed) }
+                })
+            try await alongside({ await pool.run() }) { try await body(loop, spares, dialed) }
         }
     }
 }

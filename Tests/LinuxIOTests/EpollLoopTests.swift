@@ -137,9 +137,75 @@ struct EpollLoopTests {
     func lateTimer(milliseconds: Int) async throws {
         try await Waiter.suspend { waiter in
             var timers = TimerQueue()
-            timers.insert(waiter, id: 1, due: .now - .milliseconds(milliseconds))
+            timers.insert(.task(waiter), id: 1, due: .now - .milliseconds(milliseconds))
             #expect(timers.nanosecondsToNext() == 0)
-            for due in timers.takeDue() { due.resume() }
+            for due in timers.takeDue() { due.fire() }
+        }
+    }
+
+    @Test("makes calls at their times, and not those that were cancelled")
+    func calls() async throws {
+        try await onLoop { loop in
+            let (made, last) = (Lock<[Int]>([]), Event())
+            let now = ContinuousClock.now
+            _ = loop.call(at: now + .milliseconds(20)) { last.set() }
+            _ = loop.call(at: now + .milliseconds(10)) { made.withLock { $0.append(2) } }
+            let cancelled = loop.call(at: now + .milliseconds(5)) { made.withLock { $0.append(1) } }
+            _ = loop.call(at: now) { made.withLock { $0.append(0) } }
+            loop.cancelCall(cancelled)
+            await last.wait()
+            #expect(made.withLock { $0 } == [0, 2])
+        }
+    }
+
+    @Test("calls once when a stream can be written again, and not after its end or a cancellation")
+    func writableCalls() async throws {
+        try await onLoop { loop in
+            let (near, far) = try Stream.pair(on: loop)
+            let (calls, called) = (Lock(0), Event())
+            let block = [UInt8](repeating: 7, count: 64 << 10)
+            let fill = { @Sendable in
+                while try unsafe block.withUnsafeBytes({ unsafe try near.tryWrite($0) }) != nil {}
+            }
+            let empty = { @Sendable in
+                var block = [UInt8](repeating: 0, count: 64 << 10)
+                while try unsafe block.withUnsafeMutableBytes({ unsafe try far.tryRead(into: $0) }) != nil {}
+            }
+            try fill()
+            // Forgotten, or replaced by the next one.
+            near.callWhenWritable { Issue.record("was cancelled") }
+            near.cancelCall()
+            near.callWhenWritable { Issue.record("was replaced") }
+            near.callWhenWritable {
+                calls.withLock { $0 += 1 }
+                called.set()
+            }
+            try empty()
+            await called.wait()
+            // The one call was the last.
+            try fill()
+            near.callWhenWritable { Issue.record("was closed") }
+            near.close()
+            while try await !far.read(upTo: 64 << 10).isEmpty {}
+            #expect(calls.withLock { $0 } == 1)
+        }
+    }
+
+    @Test("a listener returns when it is woken, also before it waits")
+    func wakingListener() async throws {
+        try await onLoop { loop in
+            let directory = try TemporaryDirectory()
+            let path = "\(directory.path)/socket"
+            let listener = try Listener.listen(on: .unix(path: path), loop: loop)
+            listener.wake()
+            #expect(try await listener.acceptOrWake() == nil)
+            async let woken = listener.acceptOrWake()
+            await loop.yield()
+            listener.wake()
+            #expect(try await woken == nil)
+            async let client = Stream.connect(to: .unix(path: path), on: loop)
+            _ = try await listener.accept()
+            _ = try await client
         }
     }
 

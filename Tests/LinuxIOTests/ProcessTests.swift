@@ -128,6 +128,24 @@ struct TaskPoolTests {
         }
     }
 
+    @Test("a child that is cancelled before it begins runs as a cancelled task")
+    func cancelEarly() async throws {
+        try await onLoop { loop in
+            let pool = TaskPool()
+            let wasCancelled = Lock<Bool?>(nil)
+            let early = pool.start { wasCancelled.withLock { $0 = Task.isCancelled } }
+            early.cancel()
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await pool.run() }
+                await early.finished()
+                // It has ended, so that nothing is left to cancel.
+                early.cancel()
+                group.cancelAll()
+            }
+            #expect(wasCancelled.withLock { $0 } == true)
+        }
+    }
+
     @Test("ends with its children, and a task that is added later counts as finished")
     func ends() async throws {
         try await onLoop { loop in

@@ -127,6 +127,8 @@ final class GuestSession: Sendable {
                 await session.ended.wait()
                 changed.notifyAll()
             }
+            // The agent is connected before frames are read: a session whose client has ended does not connect to it.
+            await loop.yield()
             await serve(first)
             session.end(.stopping)
             group.cancelAll()

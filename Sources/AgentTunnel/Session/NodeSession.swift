@@ -46,22 +46,13 @@ struct NodeSession: Sendable {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await session.carry(near) }
             if let stream { session.begin(on: stream, sending: SessionHello(.new, id)) }
-            await serveUntilDetached(stream)
+            await serve(stream)
             session.end(.stopping)
             await group.waitForAll()
         }
         guard let failure = session.failure, failure.isNews else { return }
         counters.lose(failure.reason)
         log.warning("A session with \(dialer.address) ended: \(failure)")
-    }
-
-    private func serveUntilDetached(_ stream: TLSStream?) async {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await serve(stream) }
-            group.addTask { await session.isDetached.wait() }
-            await group.next()
-            group.cancelAll()
-        }
     }
 
     private func serve(_ first: TLSStream?) async {
@@ -84,7 +75,7 @@ struct NodeSession: Sendable {
         counters.suspend()
         session.suspend()
         do {
-            let stream = try await reconnect(until: start + times.suspension)
+            let stream = try await reconnectUnlessDetached(until: start + times.suspension)
             counters.endSuspension(resumed: true, answered: session.answered)
             log.warning(
                 """
@@ -97,6 +88,32 @@ struct NodeSession: Sendable {
             session.end(error.reason, error.detail)
             return nil
         }
+    }
+
+    private func reconnectUnlessDetached(
+        until deadline: ContinuousClock.Instant
+    ) async throws(SessionCore.Failure) -> TLSStream {
+        let result = await withTaskGroup(of: Result<TLSStream, SessionCore.Failure>?.self) { group in
+            group.addTask {
+                do throws(SessionCore.Failure) {
+                    return .success(try await reconnect(until: deadline))
+                } catch {
+                    return .failure(error)
+                }
+            }
+            group.addTask {
+                await session.isDetached.wait()
+                return nil
+            }
+            var result: Result<TLSStream, SessionCore.Failure>?
+            for await ended in group {
+                result = result ?? ended
+                group.cancelAll()
+            }
+            return result
+        }
+        guard let result else { throw SessionCore.Failure(reason: .stopping) }
+        return try result.get()
     }
 
     /// Dials until the session is resumed.

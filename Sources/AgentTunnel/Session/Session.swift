@@ -3,10 +3,10 @@ internal import TLS
 
 /// One connection of the agent socket, or of the agent, over a sequence of TLS connections to the peer.
 ///
-/// Concurrency: a lock protects the core. While there is a connection, ``serve(_:)`` runs three tasks for it: one reads
-/// frames and passes their bytes on, one waits while the connection accepts no bytes, and one detects silence.
-/// ``carry(_:)`` runs two tasks for the near socket: one reads it, and one waits while it accepts no bytes. Any task
-/// sends frames, in ``SessionCore/flush()``.
+/// Concurrency: a lock protects the core. While there is a connection, the task in ``serve(_:)`` reads its frames and
+/// passes their bytes on. The task in ``carry(_:)`` reads the near socket. Both send frames, in ``SessionCore/flush()``.
+/// Nearly always, no bytes wait for a socket, and a task that waits takes two kilobytes. So calls of the loop, without a
+/// task, detect silence, and continue to write when a socket accepts bytes again.
 final class Session: Sendable {
     /// How an end behaves.
     struct Manner: Sendable {
@@ -27,10 +27,6 @@ final class Session: Sendable {
     private let loop: EpollLoop
     /// There is room for the near socket's bytes, or the session is over.
     private let room = AsyncCondition()
-    /// There are bytes for the near socket, or the session is over.
-    private let held = AsyncCondition()
-    /// The connection is blocked, or the session is over.
-    private let blocked = AsyncCondition()
 
     /// Without `near`, the session begins without its near socket, and ``carry(_:)`` gets the socket later.
     init(
@@ -79,7 +75,7 @@ final class Session: Sendable {
             _ = try? core.flush()
             core.near?.close()
         }
-        wake(.all)
+        wake(.over)
     }
 
     // MARK: Other processes
@@ -112,7 +108,7 @@ final class Session: Sendable {
         let connection = core.withLock { $0.detach(id) }
         if connection != nil {
             isDetached.set()
-            wake(.all)
+            wake(.over)
         }
         return connection
     }
@@ -152,19 +148,15 @@ final class Session: Sendable {
             core.link?.stream.close()
             core.link = nil
         }
-        blocked.notifyAll()
     }
 
     /// Serves the connection `stream` until it breaks, the session ends or the caller is cancelled. Then it is closed.
     func serve(_ stream: TLSStream) async {
         act(on: stream) { _ in }
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await self.receive(from: stream) }
-            group.addTask { await self.unblock(stream) }
-            group.addTask { await self.watch(stream) }
-            await group.next()
-            group.cancelAll()
-        }
+        watch(stream)
+        await receive(from: stream)
+        if let timer = core.withLock({ $0.timer.take() }) { loop.cancelCall(timer) }
+        stream.cancelCall()
         if isOver { await shutDown(stream) }
         lose(stream)
     }
@@ -175,34 +167,28 @@ final class Session: Sendable {
         }
     }
 
-    /// Waits while the connection accepts no bytes.
-    private func unblock(_ stream: TLSStream) async {
-        while !Task.isCancelled {
-            let generation = blocked.generation
-            let isBlocked = core.withLock { core in
-                core.link?.stream === stream && !core.isOver ? core.link?.isBlocked : nil
-            }
-            guard let isBlocked else { return }
-            if isBlocked {
-                guard (try? await stream.wait(for: .writing)) != nil else { return }
-                act(on: stream) { core in core.link?.isBlocked = try !stream.flushEnqueued() }
-            } else {
-                await blocked.wait(past: generation)
+    /// Continues to send when the connection accepts bytes again.
+    private func unblock(_ stream: TLSStream) {
+        stream.callWhenWritable { [self] in
+            act(on: stream) { core in
+                core.link?.awaitsRoom = false
+                core.link?.isBlocked = try !stream.flushEnqueued()
             }
         }
     }
 
     /// Detects silence, and uses it to acknowledge bytes and to free memory.
-    private func watch(_ stream: TLSStream) async {
-        while true {
-            let heard = core.withLock { core in core.link?.stream === stream ? core.link?.heard : nil }
-            guard let heard else { return }
-            let now = ContinuousClock.now
-            if now - heard >= manner.silence { return }
-            let isIdle = now - heard >= manner.idle
-            act(on: stream) { core in core.idle(ping: isIdle && manner.pings) }
-            let next = min(isIdle ? now + manner.idle : heard + manner.idle, heard + manner.silence)
-            guard (try? await loop.sleep(until: next)) != nil else { return }
+    private func watch(_ stream: TLSStream) {
+        let heard = core.withLock { core in core.link?.stream === stream && !core.isOver ? core.link?.heard : nil }
+        guard let heard else { return }
+        let now = ContinuousClock.now
+        if now - heard >= manner.silence { return lose(stream) }
+        let isIdle = now - heard >= manner.idle
+        act(on: stream) { core in core.idle(ping: isIdle && manner.pings) }
+        let next = min(isIdle ? now + manner.idle : heard + manner.idle, heard + manner.silence)
+        core.withLock { core in
+            guard core.link?.stream === stream else { return }
+            core.timer = loop.call(at: next) { [self] in watch(stream) }
         }
     }
 
@@ -212,39 +198,60 @@ final class Session: Sendable {
     private func act<Result>(on stream: TLSStream? = nil, _ body: (inout SessionCore) throws -> Result) -> Result? {
         var result: Result?
         var failure: (any Error)?
-        var (current, wakes): (TLSStream?, Wakes) = (nil, [])
+        var (current, near, wakes): (TLSStream?, Stream?, Wakes) = (nil, nil, [])
         core.withLock { core in
             current = core.link?.stream
             guard !core.isOver, stream == nil || stream === current else { return }
             do {
                 result = try body(&core)
-                if try core.flush() { wakes.insert(.blocked) }
+                _ = try core.flush()
             } catch {
                 failure = error
             }
             // The connection's end may arrive with the last acknowledgement.
             core.noteCompletion()
-            wakes.formUnion(
-                core.isOver ? .all : [core.hasRoom ? .room : [], core.isHolding ? .held : []])
+            wakes = Wakes(&core)
+            near = core.near
         }
         if let failure { settle(failure, of: current) }
+        if wakes.contains(.blocked), let current { unblock(current) }
+        if wakes.contains(.held), let near { drain(to: near) }
         wake(wakes)
         return result
     }
 
     private struct Wakes: OptionSet {
         let rawValue: UInt8
+        /// There is room for the near socket's bytes.
         static let room = Wakes(rawValue: 1)
+        /// There are bytes for the near socket, and nothing waits for it yet.
         static let held = Wakes(rawValue: 2)
+        /// The connection is blocked, and nothing waits for it yet.
         static let blocked = Wakes(rawValue: 4)
-        static let all: Wakes = [.room, .held, .blocked]
+        static let over = Wakes(rawValue: 8)
+
+        init(rawValue: UInt8) { self.rawValue = rawValue }
+
+        /// What `core` requires now. The caller does it.
+        init(_ core: inout SessionCore) {
+            self = core.isOver ? .over : core.hasRoom ? .room : []
+            if core.isOver { return }
+            if core.isHolding, core.near != nil, !core.isDraining {
+                core.isDraining = true
+                insert(.held)
+            }
+            if core.link?.isBlocked == true, core.link?.awaitsRoom == false {
+                core.link?.awaitsRoom = true
+                insert(.blocked)
+            }
+        }
     }
 
     private func wake(_ wakes: Wakes) {
-        if wakes == .all, isOver { ended.set() }
-        if wakes.contains(.room) { room.notifyAll() }
-        if wakes.contains(.held) { held.notifyAll() }
-        if wakes.contains(.blocked) { blocked.notifyAll() }
+        if !wakes.isDisjoint(with: [.room, .over]) { room.notifyAll() }
+        guard wakes.contains(.over) else { return }
+        ended.set()
+        core.withLock { $0.link?.stream }?.wakeReader()
     }
 
     /// Ends the session if the peer or the near socket is at fault, otherwise only the connection.
@@ -261,7 +268,6 @@ final class Session: Sendable {
     private func lose(_ stream: TLSStream) {
         core.withLock { core in if core.link?.stream === stream { core.link = nil } }
         stream.close()
-        blocked.notifyAll()
     }
 
     /// Tells the peer that no more frames follow, and waits until it closes the connection too.
@@ -282,11 +288,9 @@ final class Session: Sendable {
     /// Carries the bytes of `near` until the session is over. Then `near` is closed.
     func carry(_ near: Stream) async {
         core.withLock { $0.near = near }
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await self.drain(to: near) }
-            await fill(from: near)
-            await group.waitForAll()
-        }
+        await fill(from: near)
+        await ended.wait()
+        end(.stopping)
         near.close()
     }
 
@@ -320,20 +324,12 @@ final class Session: Sendable {
         return result ?? .ended
     }
 
-    /// Waits while the near socket accepts no bytes.
-    private func drain(to near: Stream) async {
-        while true {
-            let generation = held.generation
-            let isHolding = act { core throws in
+    /// Continues to write when the near socket accepts bytes again.
+    private func drain(to near: Stream) {
+        near.callWhenWritable { [self] in
+            act { core throws in
+                core.isDraining = false
                 try core.drain()
-                return core.isHolding
-            }
-            guard let isHolding else { return }
-            if isHolding {
-                if (try? await near.wait(for: .writing)) == nil { return end(.stopping) }
-            } else {
-                await held.wait(past: generation)
-                if Task.isCancelled { return end(.stopping) }
             }
         }
     }

@@ -10,6 +10,8 @@ struct SessionCore {
         var reader = SessionFrameReader()
         /// Whether enqueued bytes wait for the socket.
         var isBlocked = false
+        /// Whether a call of the loop continues to send when the socket accepts bytes.
+        var awaitsRoom = false
         /// The bytes of the peer's answer, while the node waits for it; nil after it.
         var answer: [UInt8]?
         /// When bytes arrived last.
@@ -31,6 +33,10 @@ struct SessionCore {
     var link: Link?
     /// The socket of the client or of the agent; nil until there is one.
     var near: Stream?
+    /// Whether a call of the loop continues to write when the near socket accepts bytes.
+    var isDraining = false
+    /// The loop's next call that detects silence.
+    var timer: UInt64?
     /// Changes the bytes for the near socket.
     private var filter: (any StreamFilter)?
     /// Follows the bytes of the near socket, if the filter has answers.

@@ -12,16 +12,32 @@ extension EpollLoop {
                 let refusal: (any Error)? = state.withLock { state in
                     if state.isStopped { return LoopStopped() }
                     if Task.isCancelled { return CancellationError() }
-                    state.timers.insert(waiter, id: id, due: instant)
+                    state.timers.insert(.task(waiter), id: id, due: instant)
                     return nil
                 }
                 if let refusal { waiter.resume(throwing: refusal) } else { noticeTimer() }
             }
         } onCancel: {
             let waiter = state.withLock { state in state.timers.remove(id) }
-            if let waiter { waiter.resume(throwing: CancellationError()) }
+            waiter?.fail(CancellationError())
         }
     }
+
+    /// Calls `body` at `instant`, on the loop's thread, unless the loop has stopped. The result is for ``cancelCall(_:)``.
+    ///
+    /// Use this instead of ``sleep(until:)`` where very many tasks would sleep.
+    package func call(at instant: ContinuousClock.Instant, _ body: @escaping @Sendable () -> Void) -> UInt64 {
+        let id = state.withLock { state in
+            state.nextTag += 1
+            if !state.isStopped { state.timers.insert(.call(body), id: state.nextTag - 1, due: instant) }
+            return state.nextTag - 1
+        }
+        noticeTimer()
+        return id
+    }
+
+    /// Forgets a call that was not made yet.
+    package func cancelCall(_ id: UInt64) { state.withLock { state in _ = state.timers.remove(id) } }
 
     /// Suspends for `duration`.
     ///

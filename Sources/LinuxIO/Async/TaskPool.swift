@@ -31,27 +31,41 @@ public final class TaskPool: Sendable {
     }
 
     /// One task of a pool.
-    public final class Child: Sendable {
+    ///
+    /// It is safe, because the task removes its reference, under the lock, before it ends. A task whose end waits for a
+    /// second task, which waits for the cancellation, would take twice the memory.
+    @safe public final class Child: Sendable {
+        @safe private struct State {
+            var task: UnsafeCurrentTask?
+            var isCancelled = false
+        }
+
         private let body: @Sendable () async -> Void
-        private let cancellation = Event()
+        private let state = Lock(State())
         private let end = Event()
 
         fileprivate init(_ body: @escaping @Sendable () async -> Void) { self.body = body }
 
         /// Cancels the task and does not wait for its end. Idempotent.
-        public func cancel() { cancellation.set() }
+        public func cancel() {
+            state.withLock { state in
+                state.isCancelled = true
+                unsafe state.task?.cancel()
+            }
+        }
 
         /// Returns when the task has ended (or will never begin), or when the caller is cancelled.
         public func finished() async { await end.wait() }
 
         fileprivate func run() async {
-            let (body, cancellation) = (body, cancellation)
-            await withTaskGroup(of: Void.self) { group in
-                group.addTask { await body() }
-                group.addTask { await cancellation.wait() }
-                await group.next()
-                group.cancelAll()
+            unsafe withUnsafeCurrentTask { task in
+                state.withLock { state in
+                    unsafe state.task = unsafe task
+                    if state.isCancelled { unsafe task?.cancel() }
+                }
             }
+            await body()
+            state.withLock { state in unsafe state.task = nil }
             end.set()
         }
 

@@ -86,7 +86,7 @@ public final class EpollLoop: TaskExecutor, Sendable {
                 dispatch(
                     events[index].tag, events[index].mask)
             }
-            for timer in state.withLock({ $0.timers.takeDue() }) { timer.resume() }
+            for timer in state.withLock({ $0.timers.takeDue() }) { timer.fire() }
         }
     }
 
@@ -137,7 +137,7 @@ extension EpollLoop {
             return (state.watches, state.timers.takeAll())
         }
         for watch in watches.values { watch.fail(LoopStopped()) }
-        for timer in timers { timer.resume(throwing: LoopStopped()) }
+        for timer in timers { timer.fail(LoopStopped()) }
         return state.withLock { state in
             state.hasEnded = state.jobs.isEmpty
             return !state.hasEnded

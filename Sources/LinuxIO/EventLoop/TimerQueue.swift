@@ -1,6 +1,23 @@
-/// Tasks that wait for a time, the earliest first.
+/// What waits for its time.
+enum LoopTimer {
+    case task(Waiter)
+    case call(@Sendable () -> Void)
+
+    /// Resumes the task, or makes the call.
+    func fire() {
+        switch self {
+        case .task(let waiter): waiter.resume()
+        case .call(let body): body()
+        }
+    }
+
+    /// Resumes the task with `error`. A call is not made.
+    func fail(_ error: any Error) { if case .task(let waiter) = self { waiter.resume(throwing: error) } }
+}
+
+/// Tasks and calls that wait for a time, the earliest first.
 ///
-/// The queue is a binary heap of times and a table of waiters. A cancelled timer leaves the table immediately. It
+/// The queue is a binary heap of times and a table of what waits. A cancelled timer leaves the table immediately. It
 /// leaves the heap at its time, or when the heap has more cancelled timers than waiting ones. A call's deadline is
 /// nearly always cancelled long before its time.
 struct TimerQueue {
@@ -10,20 +27,20 @@ struct TimerQueue {
     }
 
     private var heap: [Entry] = []
-    private var waiters: [UInt64: Waiter] = [:]
+    private var waiters: [UInt64: LoopTimer] = [:]
 
     /// The number of entries in the heap, including cancelled timers.
     var size: Int { heap.count }
 
     /// Adds `waiter` under `id`. The caller chooses the id and uses it once.
-    mutating func insert(_ waiter: Waiter, id: UInt64, due: ContinuousClock.Instant) {
+    mutating func insert(_ waiter: LoopTimer, id: UInt64, due: ContinuousClock.Instant) {
         waiters[id] = waiter
         heap.append(Entry(due: due, id: id))
         siftUp(from: heap.count - 1)
     }
 
     /// Removes one waiter if it still waits.
-    mutating func remove(_ id: UInt64) -> Waiter? {
+    mutating func remove(_ id: UInt64) -> LoopTimer? {
         let waiter = waiters.removeValue(forKey: id)
         if heap.count > 2 * waiters.count + 64 {
             heap = heap.filter { waiters[$0.id] != nil }.sorted { $0.due < $1.due }
@@ -42,10 +59,10 @@ struct TimerQueue {
     }
 
     /// Removes and returns all waiters that are due.
-    mutating func takeDue() -> [Waiter] {
+    mutating func takeDue() -> [LoopTimer] {
         guard !heap.isEmpty else { return [] }
         let now = ContinuousClock.now
-        var due: [Waiter] = []
+        var due: [LoopTimer] = []
         while let first = heap.first, first.due <= now {
             removeFirst()
             if let waiter = waiters.removeValue(forKey: first.id) { due.append(waiter) }
@@ -54,7 +71,7 @@ struct TimerQueue {
     }
 
     /// Removes and returns all waiters.
-    mutating func takeAll() -> [Waiter] {
+    mutating func takeAll() -> [LoopTimer] {
         defer {
             heap = []
             waiters = [:]

@@ -18,6 +18,7 @@ final class Watch: Sendable {
         case idle
         case edge
         case waiting(Waiter)
+        case calling(@Sendable () -> Void)
         case failed(any Error)
     }
 
@@ -73,6 +74,36 @@ final class Watch: Sendable {
         }
     }
 
+    /// Calls `body` once: when the kernel reports that `fd` can be written, or immediately if this was reported after the
+    /// last wait. Without a task that waits, this takes little memory. A later call replaces an earlier one.
+    ///
+    /// `body` is not called after ``fail(_:)`` or ``cancelCall()``.
+    /// - Throws: ``SystemCallError``.
+    func callWhenWritable(_ fd: CInt, _ body: @escaping @Sendable () -> Void) throws(SystemCallError) {
+        try register(fd, clinux_modify, clinux_readable | clinux_writable)
+        let isReady = state.withLock { state in
+            switch state.writing {
+            case .failed: return false
+            case .edge:
+                state.writing = .idle
+                return true
+            case .idle, .calling:
+                state.writing = .calling(body)
+                return false
+            case .waiting: preconditionFailure("a task waits for writing on the descriptor")
+            }
+        }
+        if isReady { body() }
+    }
+
+    /// Forgets the body of ``callWhenWritable(_:_:)``.
+    func cancelCall() {
+        state.withLock { state in if case .calling = state.writing { state.writing = .idle } }
+    }
+
+    /// Resumes the task that waits for reading, or the next one that waits, although nothing has arrived.
+    func wakeReader() { settle(.reading) }
+
     /// Throws the error of ``fail(_:)``, if that function was called.
     func check() throws {
         if case .failed(let error) = state.withLock({ $0.reading }) { throw error }
@@ -112,7 +143,7 @@ final class Watch: Sendable {
                 if Task.isCancelled { return .failure(CancellationError()) }
                 state[direction] = .waiting(waiter)
                 return nil
-            case .waiting:
+            case .waiting, .calling:
                 preconditionFailure("two tasks wait for \(direction) on one descriptor")
             }
         }
@@ -124,19 +155,20 @@ final class Watch: Sendable {
     }
 
     private func settle(_ direction: Direction) {
-        let waiter: Waiter? = state.withLock { state in
-            switch state[direction] {
-            case .waiting(let waiter):
-                state[direction] = .idle
-                return waiter
-            case .idle, .edge:
-                state[direction] = .edge
-                return nil
-            case .failed:
-                return nil
+        let waiting = state.withLock { state in
+            let slot = state[direction]
+            switch slot {
+            case .waiting, .calling: state[direction] = .idle
+            case .idle, .edge: state[direction] = .edge
+            case .failed: break
             }
+            return slot
         }
-        if let waiter { waiter.resume() }
+        switch waiting {
+        case .waiting(let waiter): waiter.resume()
+        case .calling(let body): body()
+        case .idle, .edge, .failed: break
+        }
     }
 
     private func cancel(_ direction: Direction) {

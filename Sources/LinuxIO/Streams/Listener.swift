@@ -93,26 +93,35 @@ public final class Listener: Sendable {
     /// - Throws: ``StreamClosed`` after ``close()``, `CancellationError`, or ``SystemCallError``.
     public func accept() async throws -> Stream {
         while true {
-            do {
-                let fd = try stream.withDescriptor { listening in
-                    try tryingSystemCall("accept4", on: address.description) { Int(clinux_accept(listening)) }
-                }
-                if let fd {
-                    let connection = try Stream(nonBlocking: OwnedFD(owning: CInt(fd)), on: stream.loop)
-                    if isTurnOver() { await stream.loop.yield() }
-                    return connection
-                }
-                acceptedInARow.withLock { $0 = 0 }
-                try await stream.wait(for: .reading)
-            } catch let error as SystemCallError {
-                switch error.errno {
-                case ECONNABORTED, EPROTO, ENETDOWN, EHOSTDOWN, ENETUNREACH, EHOSTUNREACH: continue
-                case EMFILE, ENFILE, ENOBUFS, ENOMEM: try await stream.loop.sleep(for: .milliseconds(20))
-                default: throw error
-                }
-            }
+            if let connection = try await acceptOrWake() { return connection }
         }
     }
+
+    /// Waits for the next connection, as ``accept()`` does, or for ``wake()``. It may also return nil too early.
+    package func acceptOrWake() async throws -> Stream? {
+        do {
+            let fd = try stream.withDescriptor { listening in
+                try tryingSystemCall("accept4", on: address.description) { Int(clinux_accept(listening)) }
+            }
+            if let fd {
+                let connection = try Stream(nonBlocking: OwnedFD(owning: CInt(fd)), on: stream.loop)
+                if isTurnOver() { await stream.loop.yield() }
+                return connection
+            }
+            acceptedInARow.withLock { $0 = 0 }
+            try await stream.wait(for: .reading)
+        } catch let error as SystemCallError {
+            switch error.errno {
+            case ECONNABORTED, EPROTO, ENETDOWN, EHOSTDOWN, ENETUNREACH, EHOSTUNREACH: break
+            case EMFILE, ENFILE, ENOBUFS, ENOMEM: try await stream.loop.sleep(for: .milliseconds(20))
+            default: throw error
+            }
+        }
+        return nil
+    }
+
+    /// Makes the current or next ``acceptOrWake()`` return.
+    package func wake() { stream.wakeReader() }
 
     /// Counts a connection. Returns whether the turn is over.
     private func isTurnOver() -> Bool {

@@ -97,6 +97,22 @@ public final class Stream: ByteStream {
         }
     }
 
+    /// Calls `body` once when an edge for writing has arrived since the last wait: on the loop's thread, or in this call.
+    /// It may be called too early. It is not called after ``close()`` or ``cancelCall()``.
+    ///
+    /// Use this instead of ``wait(for:)`` where a task would wait long or often. A later call replaces an earlier one.
+    package func callWhenWritable(_ body: @escaping @Sendable () -> Void) {
+        guard let fd = state.withLock({ state in state.fd?.rawValue }) else { return }
+        // It fails only if the descriptor was closed meanwhile.
+        try? watch.callWhenWritable(fd, body)
+    }
+
+    /// Forgets the body of ``callWhenWritable(_:)``.
+    package func cancelCall() { watch.cancelCall() }
+
+    /// Makes the current or next ``wait(for:)`` for reading return too early.
+    package func wakeReader() { watch.wakeReader() }
+
     /// Closes the write direction. The peer reads the written bytes and then the end.
     public func finishWriting() async throws { shutdownWriting() }
 

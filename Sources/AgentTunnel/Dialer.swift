@@ -6,7 +6,7 @@ internal import TLS
 /// A booting VM first drops packets, then refuses connections, then answers. Each attempt is short, so the dialer
 /// detects the answer within 0.5 seconds after dropped packets, and within the longest pause (0.2 seconds) after
 /// refusals.
-public struct Dialer: Sendable {
+public final class Dialer: Sendable {
     /// The time limits of single steps.
     public struct Timeouts: Sendable {
         /// One connection attempt. The kernel repeats a lost SYN only after a second.
@@ -30,7 +30,6 @@ public struct Dialer: Sendable {
     private let security: ClientSecurity?
     private let loop: EpollLoop
     private let timeouts: Timeouts
-    /// The copies of this dialer share it.
     private let semaphore = AsyncSemaphore(Dialer.attemptsAtOnce)
 
     /// The limit of simultaneous attempts. It is lower than the forwarder's limit of handshakes, so the forwarder does

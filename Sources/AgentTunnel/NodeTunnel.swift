@@ -8,7 +8,9 @@ public import Telemetry
 /// closes, the other closes too. If the forwarder supports sessions, the connection is a session: when the path to the
 /// VM breaks, it waits for up to a minute and continues. Without sessions, and after that time, the tunnel closes the
 /// shim's connection, and ttrpc's clients return an error for each call in flight. The next connection dials again.
-public struct NodeTunnel: Sendable {
+///
+/// It is a class, because the tasks of a tunnel would otherwise have copies in their stacks.
+public final class NodeTunnel: Sendable {
     /// The limits of one sandbox.
     public struct Limits: Sendable {
         /// The limit of simultaneous connections; further ones are closed. Idle ones have no connection to the VM.
@@ -102,7 +104,7 @@ public struct NodeTunnel: Sendable {
                     continue
                 }
                 use.begin()
-                group.addTask {
+                group.addTask { [self] in
                     defer {
                         connections.release()
                         use.end()
@@ -148,12 +150,12 @@ public struct NodeTunnel: Sendable {
         let sessions = try connections.map { connection in
             (connection.stream, try connection.snapshot.map { try session(of: connection.stream, continuing: $0) })
         }
-        return {
+        return { [self] in
             for (stream, session) in sessions {
                 use.begin()
                 // The next move may come before the task runs.
                 if let session { movable.insert(session, of: stream) }
-                inbox.start {
+                inbox.start { [self] in
                     defer { use.end() }
                     if let session { await carry(stream, session, on: nil) } else { await carry(stream) }
                 }
@@ -163,19 +165,11 @@ public struct NodeTunnel: Sendable {
 
     private func carry(_ near: Stream) async {
         do {
-            // An agent only answers, so the tunnel waits for the client's first byte. A client that sends nothing
-            // costs no handshake, and does not delay the handshakes of other clients.
-            guard try await isReady(near) else { return }
-            let far: any ByteStream
-            if let ready = await preconnector.take() {
-                far = ready
-            } else {
-                far = try await dial()
+            switch try await far(for: near) {
+            case nil: return
+            case .plain(let far): try await relayPlain(near, far)
+            case .session(let session, let far): await carry(near, session, on: far)
             }
-            if let far = far as? TLSStream, far.applicationProtocol == SessionHello.applicationProtocol {
-                return try await carry(near, far)
-            }
-            try await relay(near, far)
         } catch is CancellationError {
             near.close()
         } catch {
@@ -183,6 +177,37 @@ public struct NodeTunnel: Sendable {
             log.warning("A tunnel connection failed: \(error)")
         }
     }
+
+    private enum Far {
+        case session(NodeSession, TLSStream)
+        case plain(any ByteStream)
+    }
+
+    /// The VM's end of a client's connection; nil if the client sends nothing.
+    ///
+    /// The stack of a task grows by what this function needs, and a session's task waits for long. So it is not inlined.
+    @inline(never)
+    private func far(for near: Stream) async throws -> Far? {
+        // An agent only answers, so the tunnel waits for the client's first byte. A client that sends nothing
+        // costs no handshake, and does not delay the handshakes of other clients.
+        guard try await isReady(near) else { return nil }
+        let far: any ByteStream
+        if let ready = await preconnector.take() {
+            far = ready
+        } else {
+            far = try await dial()
+        }
+        guard let far = far as? TLSStream, far.applicationProtocol == SessionHello.applicationProtocol else {
+            return .plain(far)
+        }
+        let session = try session(of: near)
+        if sessions.acquire() { return .session(session, far) }
+        far.close()
+        return .plain(try await dialer.connect(deadline: .now.advanced(by: limits.dialing)))
+    }
+
+    @inline(never)
+    private func relayPlain(_ near: Stream, _ far: any ByteStream) async throws { try await relay(near, far) }
 
     /// Waits for a client's first byte. Returns false if the client ends without one, or another process continues the
     /// connection.
@@ -204,16 +229,6 @@ public struct NodeTunnel: Sendable {
         try await dialer.connectForSession(deadline: .now.advanced(by: limits.dialing))
     }
 
-    /// Carries a client in a session.
-    private func carry(_ near: Stream, _ far: TLSStream) async throws {
-        guard sessions.acquire() else {
-            far.close()
-            return try await relay(near, try await dialer.connect(deadline: .now.advanced(by: limits.dialing)))
-        }
-        defer { sessions.release() }
-        await carry(near, try session(of: near), on: far)
-    }
-
     private func session(of near: Stream, continuing snapshot: SessionSnapshot? = nil) throws -> NodeSession {
         try NodeSession(
             near, continuing: snapshot, to: dialer, limits.session, counters, makeResponder(), on: loop, log: log)
@@ -221,7 +236,10 @@ public struct NodeTunnel: Sendable {
 
     private func carry(_ near: Stream, _ session: NodeSession, on far: TLSStream?) async {
         movable.insert(session, of: near)
-        defer { movable.remove(near) }
+        defer {
+            movable.remove(near)
+            if far != nil { sessions.release() }
+        }
         await session.run(on: far)
     }
 }

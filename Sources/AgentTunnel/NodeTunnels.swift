@@ -13,10 +13,17 @@ public final class NodeTunnels: Sendable {
         public let lastUse: ContinuousClock.Instant?
     }
 
-    private struct OpenTunnel {
+    /// It is a class, because the table of tunnels has room for many more than there are.
+    private final class OpenTunnel: Sendable {
         let plan: TunnelPlan
         let tunnel: NodeTunnel
         let child: TaskPool.Child
+
+        init(_ plan: TunnelPlan, _ tunnel: NodeTunnel, _ child: TaskPool.Child) {
+            self.plan = plan
+            self.tunnel = tunnel
+            self.child = child
+        }
     }
 
     private struct State {
@@ -90,7 +97,7 @@ public final class NodeTunnels: Sendable {
                 responder: makeResponder)
             let child = pool.start { await Self.serve(tunnel, logger) }
             state.withLock { state in
-                state.tunnels[sandbox] = OpenTunnel(plan: plan, tunnel: tunnel, child: child)
+                state.tunnels[sandbox] = OpenTunnel(plan, tunnel, child)
                 state.attempts[sandbox] = nil
             }
         } catch {
@@ -147,7 +154,7 @@ public final class NodeTunnels: Sendable {
         return { [self] in
             beginConnections()
             let child = pool.start { await Self.serve(tunnel, logger) }
-            state.withLock { $0.tunnels[sandbox] = OpenTunnel(plan: plan, tunnel: tunnel, child: child) }
+            state.withLock { $0.tunnels[sandbox] = OpenTunnel(plan, tunnel, child) }
         }
     }
 

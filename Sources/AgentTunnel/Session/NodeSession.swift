@@ -2,7 +2,7 @@ internal import LinuxIO
 internal import TLS
 
 /// The node's end of one session: it dials again when the connection breaks.
-struct NodeSession: Sendable {
+final class NodeSession: Sendable {
     private let id: SessionID
     private let near: Stream
     private let session: Session
@@ -44,7 +44,7 @@ struct NodeSession: Sendable {
     /// stream.
     func run(on stream: TLSStream?) async {
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await session.carry(near) }
+            group.addTask { [session, near] in await session.carry(near) }
             if let stream { session.begin(on: stream, sending: SessionHello(.new, id)) }
             await serve(stream)
             session.end(.stopping)
@@ -94,14 +94,14 @@ struct NodeSession: Sendable {
         until deadline: ContinuousClock.Instant
     ) async throws(SessionCore.Failure) -> TLSStream {
         let result = await withTaskGroup(of: Result<TLSStream, SessionCore.Failure>?.self) { group in
-            group.addTask {
+            group.addTask { [self] in
                 do throws(SessionCore.Failure) {
                     return .success(try await reconnect(until: deadline))
                 } catch {
                     return .failure(error)
                 }
             }
-            group.addTask {
+            group.addTask { [session] in
                 await session.isDetached.wait()
                 return nil
             }

@@ -33,16 +33,18 @@ func program(_ name: String, runs module: Target.Dependency, in directory: Strin
 
 /// A module of the simulators, which replace Azure, a pod VM and kata's agent. No program of the product links a
 /// simulator.
-func simulator(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .target(name: name, dependencies: dependencies, path: "Sources/Simulators/\(name)", swiftSettings: strict)
+func simulator(_ name: String, _ dependencies: [Target.Dependency], isOptimized: Bool = false) -> Target {
+    .target(
+        name: name, dependencies: dependencies, path: "Sources/Simulators/\(name)",
+        swiftSettings: isOptimized ? optimized : strict)
 }
 
 func simulatorProgram(_ name: String, runs module: Target.Dependency) -> Target {
     program(name, runs: module, in: "Sources/Simulators/Programs")
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+func tests(_ name: String, _ dependencies: [Target.Dependency], isOptimized: Bool = false) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: isOptimized ? optimized : strict)
 }
 
 // The floors of docs/architecture.md: a module imports only modules of lower floors.
@@ -76,14 +78,14 @@ let package = Package(
         module("Encoding", isOptimized: true),
         module("Telemetry", ["Encoding", "LinuxIO"], isOptimized: true),
         module("JSON", ["CJansson"], isOptimized: true),
-        module("TextFormats", ["CYAML", "JSON"]),
+        module("TextFormats", ["CYAML", "JSON"], isOptimized: true),
         module("Preflight", ["JSON", "Telemetry"]),
         module("Configuration", ["Encoding", "LinuxIO", "Telemetry"]),
         module("ProcessHardening", ["CSeccomp", "Configuration", "LinuxIO", "Telemetry"]),
 
         // 1: transport
         module("TTRPC", ["LinuxIO", "Telemetry"], isOptimized: true),
-        module("HTTPTransport", ["CCurl", "CMicroHTTPD", "Encoding", "LinuxIO", "Telemetry"]),
+        module("HTTPTransport", ["CCurl", "CMicroHTTPD", "Encoding", "LinuxIO", "Telemetry"], isOptimized: true),
         module("TLS", ["COpenSSL", "Encoding", "LinuxIO", "Telemetry"], isOptimized: true),
         module("AgentTunnel", ["LinuxIO", "TLS", "Telemetry"], isOptimized: true),
         module("PodNetwork", ["CNetlink", "Encoding", "LinuxIO", "Telemetry"]),
@@ -91,9 +93,9 @@ let package = Package(
 
         // 2: domain
         module("PodVMLifecycle", ["Configuration", "Encoding", "JSON", "LinuxIO", "Telemetry"], isOptimized: true),
-        module("MeasuredBoot", ["Encoding", "JSON", "LinuxIO", "TLS"]),
+        module("MeasuredBoot", ["Encoding", "JSON", "LinuxIO", "TLS"], isOptimized: true),
         module("PodVMBoot", ["CZlib", "Encoding", "JSON", "LinuxIO", "PodNetwork", "TLS", "Telemetry", "TextFormats"]),
-        module("KataProtocol", ["TTRPC"]),
+        module("KataProtocol", ["TTRPC"], isOptimized: true),
         module("AgentHealth", ["AgentTunnel", "KataProtocol", "TTRPC"]),
         module("PeerPodProtocol", ["AgentTunnel", "LinuxIO", "PodNetwork", "TLS", "TTRPC", "Telemetry"]),
 
@@ -132,14 +134,15 @@ let package = Package(
             ["KataProtocol", "LinuxIO", "PeerPodProtocol", "PodVMLifecycle", "TTRPC", "Telemetry"]),
         module(
             "AzureProvider",
-            ["Configuration", "Encoding", "HTTPTransport", "JSON", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
+            ["Configuration", "Encoding", "HTTPTransport", "JSON", "LinuxIO", "PodVMLifecycle", "Telemetry"],
+            isOptimized: true),
 
         module(
             "Kubernetes",
             [
                 "Configuration", "Encoding", "HTTPTransport", "JSON", "LinuxIO", "PodVMLifecycle", "TLS", "Telemetry",
                 "TextFormats",
-            ]),
+            ], isOptimized: true),
         module("Controller", ["JSON", "LinuxIO", "PodVMLifecycle", "Telemetry"]),
 
         // 4: programs
@@ -147,7 +150,7 @@ let package = Package(
             "ControllerProgram",
             [
                 "AzureProvider", "Configuration", "Controller", "Encoding", "HTTPTransport", "JSON", "Kubernetes",
-                "LinuxIO", "PodVMLifecycle", "ProcessHardening", "TLS", "Telemetry",
+                "LinuxIO", "PodVMLifecycle", "Probes", "ProcessHardening", "TLS", "Telemetry",
             ]),
         module(
             "CloudAPIAdaptor",
@@ -162,7 +165,7 @@ let package = Package(
             [
                 "AgentTunnel", "Configuration", "Encoding", "JSON", "LinuxIO", "MeasuredBoot", "PeerPodProtocol",
                 "PodNetwork", "PodVMBoot", "ProcessHardening", "TLS", "TTRPC", "Telemetry",
-            ]),
+            ], isOptimized: true),
         module(
             "PeerPodControl",
             [
@@ -170,7 +173,7 @@ let package = Package(
                 "Encoding",
                 "KataProtocol", "Kubernetes", "LinuxIO", "MeasuredBoot", "PodNetwork", "PodVMBoot", "PodVMLifecycle",
                 "Preflight", "TTRPC", "Telemetry", "PeerPodProtocol",
-            ]),
+            ], isOptimized: true),
         program("cloud-api-adaptor", runs: "CloudAPIAdaptor"),
         program("agent-protocol-forwarder", runs: "AgentProtocolForwarder"),
         program("peerpodctl", runs: "PeerPodControl"),
@@ -180,10 +183,9 @@ let package = Package(
         simulator(
             "FakeCloud",
             [
-                "Configuration", "Encoding", "HTTPTransport", "JSON", "LinuxIO", "MachineIsolation", "PodNetwork",
-                "PodVMLifecycle",
+                "Encoding", "HTTPTransport", "JSON", "LinuxIO", "MachineIsolation", "PodNetwork",
                 "TLS", "Telemetry",
-            ]),
+            ], isOptimized: true),
         simulator(
             "FakeAzureProgram", ["Configuration", "FakeAzureLauncher", "FakeCloud", "JSON", "LinuxIO", "Telemetry"]),
         simulator(
@@ -196,7 +198,8 @@ let package = Package(
                 "Telemetry",
             ]),
         simulator(
-            "FakeKubernetes", ["Configuration", "Encoding", "HTTPTransport", "JSON", "LinuxIO", "TLS", "Telemetry"]),
+            "FakeKubernetes", ["Configuration", "Encoding", "HTTPTransport", "JSON", "LinuxIO", "TLS", "Telemetry"],
+            isOptimized: true),
         simulatorProgram("fake-kubernetes", runs: "FakeKubernetes"),
         simulatorProgram("fake-azure", runs: "FakeAzureProgram"),
         simulatorProgram("fake-pod-vm", runs: "FakePodVM"),
@@ -216,7 +219,8 @@ let package = Package(
             name: "Simulation", dependencies: ["LinuxIO", "PodVMLifecycle", "Telemetry"], path: "Tests/Simulation",
             swiftSettings: optimized),
         tests("SimulationTests", ["Doubles", "Simulation"]),
-        tests("PodVMLifecycleTests", ["Doubles", "LinuxIO", "PodVMLifecycle", "Telemetry", "TestSupport"]),
+        tests(
+            "PodVMLifecycleTests", ["Doubles", "LinuxIO", "PodVMLifecycle", "Telemetry", "TestSupport"]),
         tests("ConfigurationTests", ["Configuration", "LinuxIO", "Telemetry", "TestSupport"]),
         tests("LinuxIOTests", ["LinuxIO", "TestSupport"]),
         tests("MachineIsolationTests", ["LinuxIO", "MachineIsolation", "TestSupport"]),
@@ -227,7 +231,7 @@ let package = Package(
             [
                 "AgentHealth", "AgentTunnel", "COpenSSL", "KataProtocol", "LinuxIO", "TLS", "TTRPC", "Telemetry",
                 "TestSupport",
-            ]),
+            ], isOptimized: true),
         tests("HTTPTransportTests", ["HTTPTransport", "LinuxIO", "TLS", "Telemetry", "TestSupport"]),
         .target(
             name: "AzureDoubles",
@@ -266,18 +270,19 @@ let package = Package(
         tests(
             "ProgramTests",
             [
-                "AzureDoubles", "AzureProvider", "CloudAPIAdaptor", "Configuration", "Doubles", "Encoding",
-                "FakeAzureLauncher", "FakeCloud", "FakeKubernetes", "HTTPTransport", "ImageRig", "JSON", "KataProtocol",
-                "LinuxIO", "NetworkRig", "PacketFilter", "PeerPodProtocol", "PodNetwork", "PodVMLifecycle", "ShimRig",
-                "TLS", "TTRPC", "Telemetry", "TestSupport", "agent-protocol-forwarder", "cloud-api-adaptor",
-                "fake-azure", "fake-pod-vm",
+                "AgentProtocolForwarder", "AgentTunnel", "AzureDoubles", "AzureProvider", "CloudAPIAdaptor",
+                "Configuration", "Doubles", "Encoding", "FakeAzureLauncher", "FakeCloud", "FakeKubernetes",
+                "ForwarderRig", "HTTPTransport", "ImageRig", "JSON", "KataProtocol", "LinuxIO", "NetworkRig",
+                "PacketFilter", "PeerPodProtocol", "PodNetwork", "PodVMBoot", "PodVMLifecycle", "ShimRig", "TLS",
+                "TTRPC", "Telemetry", "TestSupport", "agent-protocol-forwarder", "cloud-api-adaptor", "fake-azure",
+                "fake-pod-vm",
             ]),
         tests(
             "FakeAzureLauncherTests",
             [
                 "Configuration", "FakeAzureLauncher", "FakeCloud", "LinuxIO", "Telemetry", "TestSupport",
             ]),
-        tests("TelemetryTests", ["Telemetry"]),
+        tests("TelemetryTests", ["Telemetry"], isOptimized: true),
         tests(
             "ControllerTests",
             ["Controller", "Doubles", "JSON", "LinuxIO", "PodVMLifecycle", "Telemetry", "TestSupport"]),
@@ -315,29 +320,27 @@ let package = Package(
             [
                 "ClusterPreflight", "FakeKubernetes", "HTTPTransport", "JSON", "Kubernetes", "LinuxIO",
                 "PodVMLifecycle",
-                "Preflight", "Telemetry", "TestSupport",
+                "Preflight", "TestSupport",
             ]),
+        .target(
+            name: "ForwarderRig", dependencies: ["AgentTunnel", "LinuxIO", "PodVMBoot", "TLS", "TTRPC"],
+            path: "Tests/ForwarderRig", swiftSettings: optimized),
         tests(
             "AgentProtocolForwarderTests",
             [
-                "AgentProtocolForwarder", "AgentTunnel", "Configuration", "Doubles", "Encoding", "JSON", "KataProtocol",
+                "AgentProtocolForwarder", "AgentTunnel", "Configuration", "Doubles", "ForwarderRig", "JSON",
+                "KataProtocol",
                 "LinuxIO", "MeasuredBoot", "NetworkRig", "PeerPodProtocol", "PodNetwork", "PodVMBoot", "TLS", "TTRPC",
                 "Telemetry", "TestSupport",
-            ]),
+            ], isOptimized: true),
         tests(
             "FakeCloudTests",
-            [
-                "FakeCloud", "HTTPTransport", "JSON", "KataProtocol", "LinuxIO", "NetworkRig", "PodNetwork",
-                "PodVMBoot", "PodVMLifecycle", "ShimRig", "TTRPC", "Telemetry", "agent-protocol-forwarder",
-                "fake-azure",
-                "TestSupport",
-                "fake-pod-vm",
-            ]),
+            ["FakeCloud", "HTTPTransport", "JSON", "LinuxIO", "Telemetry", "TestSupport"]),
         tests(
             "FakePodVMTests",
             [
                 "Configuration", "FakeAgent", "FakePodVM", "KataProtocol", "LinuxIO", "NetworkRig", "PodNetwork",
-                "ShimRig", "TTRPC", "Encoding", "Telemetry", "fake-pod-vm", "TestSupport", "ImageRig",
+                "ShimRig", "TTRPC", "Telemetry", "fake-pod-vm", "TestSupport", "ImageRig",
             ]),
         .target(
             name: "ShimRig", dependencies: ["KataProtocol", "LinuxIO", "TTRPC"], path: "Tests/ShimRig",
@@ -349,7 +352,7 @@ let package = Package(
             name: "NetworkRig", dependencies: ["LinuxIO", "PodNetwork"], path: "Tests/NetworkRig",
             swiftSettings: strict),
         tests("PodNetworkTests", ["LinuxIO", "NetworkRig", "PacketFilter", "PodNetwork"]),
-        tests("MeasuredBootTests", ["Encoding", "LinuxIO", "MeasuredBoot", "TestSupport"]),
+        tests("MeasuredBootTests", ["Encoding", "LinuxIO", "MeasuredBoot", "TestSupport"], isOptimized: true),
         tests("PodVMBootTests", ["Encoding", "LinuxIO", "PodNetwork", "PodVMBoot", "Telemetry", "TestSupport"]),
         tests(
             "PeerPodControlTests",

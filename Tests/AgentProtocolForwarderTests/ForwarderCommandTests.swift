@@ -1,5 +1,6 @@
 import AgentTunnel
 import Configuration
+import ForwarderRig
 import LinuxIO
 import MeasuredBoot
 import PodVMBoot

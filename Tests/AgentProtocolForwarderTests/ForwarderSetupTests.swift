@@ -1,4 +1,5 @@
 import AgentTunnel
+import ForwarderRig
 import LinuxIO
 import PodVMBoot
 import TLS

@@ -1,4 +1,5 @@
 import Doubles
+import ForwarderRig
 import LinuxIO
 import NetworkRig
 import PodVMBoot

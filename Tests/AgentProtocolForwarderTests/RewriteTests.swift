@@ -1,5 +1,6 @@
 import AgentProtocolForwarder
 import AgentTunnel
+import ForwarderRig
 import KataProtocol
 import TTRPC
 import Testing

@@ -1,5 +1,6 @@
 import AgentProtocolForwarder
 import AgentTunnel
+import ForwarderRig
 import TTRPC
 import TestSupport
 import Testing

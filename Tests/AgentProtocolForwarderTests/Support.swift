@@ -1,39 +1,13 @@
 import AgentTunnel
+import ForwarderRig
 import LinuxIO
-import PodVMBoot
-import TLS
 import TTRPC
 import Telemetry
 import Testing
 
 @testable import AgentProtocolForwarder
 
-/// A pod VM's directory: its boot document, the agent's socket.
-final class Guest: Sendable {
-    static let vmName = "podvm-a"
-    let path: String
-
-    init() throws { path = try Files.makeTemporaryDirectory(prefix: "/tmp/forwarder-") }
-    deinit { try? Files.removeTree(path) }
-
-    var config: String { "\(path)/apf.json" }
-    var agentSocket: String { "\(path)/agent.sock" }
-
-    func write(_ text: String, to name: String) throws -> String {
-        try DurableFile.write(Array(text.utf8), to: "\(path)/\(name)")
-        return "\(path)/\(name)"
-    }
-
-    /// Writes the boot document that a node would send.
-    func write(_ identity: SandboxIdentity?, _ change: (inout BootDocument) -> Void = { _ in }) throws {
-        var document = BootDocument(podName: "pod", podNamespace: "default")
-        document.serverKey = identity?.server.key
-        document.serverCertificate = identity?.server.certificate
-        document.clientCA = identity?.client.certificate
-        change(&document)
-        try DurableFile.write(document.encoded, to: config)
-    }
-
+extension Guest {
     /// Options for this directory, with a port of the kernel's choice. The node may make all calls.
     var options: ForwarderOptions {
         var options = ForwarderOptions()

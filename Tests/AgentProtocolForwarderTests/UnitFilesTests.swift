@@ -1,3 +1,4 @@
+import ForwarderRig
 import LinuxIO
 import NetworkRig
 import TestSupport

@@ -1,4 +1,5 @@
 import AgentTunnel
+import ForwarderRig
 import Glibc
 import LinuxIO
 import NetworkRig

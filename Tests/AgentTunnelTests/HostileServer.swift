@@ -27,6 +27,8 @@ final class HostileServer: Sendable {
     private let listener: CInt
     private let context: TLSContext
     private let flood: Flood
+    /// The content of a full record.
+    private static let record = [UInt8](repeating: 7, count: 16 << 10)
 
     init(_ identity: SandboxIdentity, _ flood: Flood) throws {
         context = try identity.serverContext()
@@ -80,7 +82,7 @@ final class HostileServer: Sendable {
     }
 
     private func send(_ round: Int, to ssl: OpaquePointer) -> Bool {
-        let bytes = [UInt8](repeating: 7, count: 16 << 10)
+        let bytes = Self.record
         switch flood {
         case .tickets:
             unsafe _ = SSL_new_session_ticket(ssl)

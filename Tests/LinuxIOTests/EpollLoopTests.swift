@@ -84,7 +84,7 @@ struct EpollLoopTests {
     func endsWhileResumed() async throws {
         // ThreadSanitizer reports a thread that still uses the loop. The loop does not sleep, so it ends as early as possible.
         try await Thread.offLoop {
-            for number in 0..<500 {
+            for number in 0..<100 {
                 let answer = try EpollLoop.run { loop in
                     let isOver = Lock(false)
                     async let busy: Void = { while !isOver.withLock({ $0 }) { await loop.yield() } }()

@@ -186,7 +186,7 @@ struct ShimPodTests {
 
     @Test("passes on every byte of both outputs, and the command's own status")
     func outputs() async throws {
-        let noise = (0..<40).map { piece in (0..<(32 << 10)).map { UInt8(truncatingIfNeeded: $0 &* (piece + 3)) } }
+        let noise = (0..<40).map { randomBytes(32 << 10, seed: UInt64($0)) }
         try await onLoop { loop in
             let node = try StandInNode(on: loop) {
                 $0.output = noise

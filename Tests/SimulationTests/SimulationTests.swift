@@ -4,9 +4,8 @@ import Testing
 
 @Suite("The simulation of the lifecycle")
 struct SimulationTests {
-    /// ThreadSanitizer makes a schedule ten times slower.
     // Each fault and each rule occurs in 200 schedules. scripts/simulate runs 100,000.
-    private let schedules = hasThreadSanitizer ? 200 : 600
+    private let schedules = 300
 
     @Test("every rule holds, and is checked, while every fault is injected")
     func rules() async throws {

@@ -26,13 +26,23 @@ package final class SoftwareTPM {
         options.error = .null
         process = try ChildProcess.start(options, on: loop)
         let deadline = ContinuousClock.now + .seconds(20)
-        while !Files.exists(path) {
+        while !Self.isListening(path) {
             guard ContinuousClock.now < deadline else { throw Silent() }
             try await loop.sleep(for: .milliseconds(10))
         }
     }
 
     private struct Silent: Error {}
+
+    /// Whether a process listens on the socket file. The file exists before that, and a connection would end swtpm.
+    private static func isListening(_ path: String) -> Bool {
+        guard let sockets = try? DurableFile.read("/proc/net/unix", limit: 16 << 20) else { return false }
+        // The fourth field is 00010000 (SO_ACCEPTCON), the last one is the path.
+        return String(decoding: sockets, as: UTF8.self).split(separator: "\n").contains {
+            let fields = $0.split(separator: " ")
+            return fields.count == 8 && fields[3] == "00010000" && fields[7] == path
+        }
+    }
 
     deinit { process.signal(9) }
 }

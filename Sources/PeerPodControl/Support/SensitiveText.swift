@@ -7,6 +7,7 @@ enum SensitiveText {
         "clientkey",
         "authorization", "sharedaccess", "connectionstring", "passphrase", "assertion",
     ]
+    private static let shortestWord = words.map(\.count).min() ?? 0
     /// Names that end with these name a secret's place, kind or time.
     private static let harmlessEnds = [
         "file", "path", "dir", "directory", "name", "names", "url", "uri", "endpoint", "type", "kind", "expires",
@@ -79,9 +80,11 @@ enum SensitiveText {
 
     private static func isSensitive(_ name: Substring) -> Bool {
         let plain = name.lowercased().filter { $0.isLetter || $0.isNumber }
-        guard !plain.isEmpty, plain.count <= 80, !harmlessEnds.contains(where: plain.hasSuffix) else { return false }
-        return plain == "auth" || plain == "pass" || plain == "pwd" || plain == "sig"
-            || words.contains(where: plain.contains)
+        if ["auth", "pass", "pwd", "sig"].contains(plain) { return true }
+        guard (shortestWord...80).contains(plain.count), !harmlessEnds.contains(where: plain.hasSuffix) else {
+            return false
+        }
+        return words.contains(where: plain.contains)
     }
 
     /// The value at the beginning of `text`; nil for an empty or harmless one, and for lists and tables.

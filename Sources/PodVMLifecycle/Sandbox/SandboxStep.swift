@@ -64,14 +64,6 @@ extension String {
     /// The text with at most `limit` bytes, and without the characters that JSON writes with more bytes than they have. The end
     /// stays: it has the cloud's request id.
     fileprivate func cut(to limit: Int) -> String {
-        let clean = unicodeScalars.map { scalar -> Unicode.Scalar in
-            switch scalar {
-            case "\"": "'"
-            case "\\": "/"
-            default: scalar.value < 0x20 || scalar.value == 0x7f ? " " : scalar
-            }
-        }
-        if utf8.count <= limit { return String(String.UnicodeScalarView(clean)) }
         func part(_ scalars: some Sequence<Unicode.Scalar>, bytes: Int) -> [Unicode.Scalar] {
             var left = bytes
             return scalars.prefix { scalar in
@@ -79,9 +71,20 @@ extension String {
                 return left >= 0
             }
         }
-        let end = part(clean.reversed(), bytes: limit / 2 - 3).reversed()
-        let kept = part(clean, bytes: limit - limit / 2) + ["…"] + end
-        return String(String.UnicodeScalarView(kept))
+        // Not a pass over the whole text: the cloud chooses its length.
+        let kept =
+            utf8.count <= limit
+            ? Array(unicodeScalars)
+            : part(unicodeScalars, bytes: limit - limit / 2) + ["…"]
+                + part(unicodeScalars.reversed(), bytes: limit / 2 - 3).reversed()
+        let clean = kept.map { scalar -> Unicode.Scalar in
+            switch scalar {
+            case "\"": "'"
+            case "\\": "/"
+            default: scalar.value < 0x20 || scalar.value == 0x7f ? " " : scalar
+            }
+        }
+        return String(String.UnicodeScalarView(clean))
     }
 }
 

@@ -1,11 +1,11 @@
-import TTRPC
+package import TTRPC
 
 /// Frames as a shim sends them, and what the agent is to get.
-enum Requests {
-    static let podNamespace = "/run/netns/podns"
+package enum Requests {
+    package static let podNamespace = "/run/netns/podns"
 
     /// A request of any method.
-    static func frame(
+    package static func frame(
         _ method: String, _ payload: [UInt8], service: String = "grpc.AgentService", stream: UInt32 = 1
     ) -> [UInt8] {
         var envelope = RequestEnvelope(
@@ -15,14 +15,14 @@ enum Requests {
     }
 
     /// A request with an envelope of one's own making.
-    static func frame(envelope: [UInt8], stream: UInt32 = 1) -> [UInt8] {
+    package static func frame(envelope: [UInt8], stream: UInt32 = 1) -> [UInt8] {
         var bytes: [UInt8] = []
         Frame(stream: StreamID(rawValue: stream), .request, payload: envelope).encode(into: &bytes)
         return bytes
     }
 
     /// A message of the fields that `body` writes.
-    static func message(_ body: (inout ProtobufWriter) -> Void) -> [UInt8] {
+    package static func message(_ body: (inout ProtobufWriter) -> Void) -> [UInt8] {
         var writer = ProtobufWriter()
         body(&writer)
         return writer.bytes
@@ -30,7 +30,7 @@ enum Requests {
 
     /// CreateContainer as kata sends it, with fields that no schema of ours knows at each level, and `padding` of them;
     /// `last` is a namespace entry behind all else in the Linux part.
-    static func createContainer(namespaces: [[UInt8]], last: [UInt8]? = nil, padding: Int = 0) -> [UInt8] {
+    package static func createContainer(namespaces: [[UInt8]], last: [UInt8]? = nil, padding: Int = 0) -> [UInt8] {
         message { request in
             request.string(1, "c1")
             request.string(2, "c1")
@@ -51,7 +51,7 @@ enum Requests {
     }
 
     /// A namespace entry as the shim sends it.
-    static func namespace(_ type: String, _ path: String) -> [UInt8] {
+    package static func namespace(_ type: String, _ path: String) -> [UInt8] {
         message {
             $0.string(1, type)
             $0.string(2, path)
@@ -60,20 +60,20 @@ enum Requests {
     }
 
     /// The entry that the forwarder appends.
-    static let appended = message {
+    package static let appended = message {
         $0.string(1, "network")
         $0.string(2, podNamespace)
     }
 
     /// The entry that the forwarder makes of one that is there.
-    static let replaced = message {
+    package static let replaced = message {
         $0.string(1, "network")
         $0.string(9, "unknown to us")
         $0.string(2, podNamespace)
     }
 
     /// CreateSandbox with or without the node's resolver.
-    static func createSandbox(dns: [String]) -> [UInt8] {
+    package static func createSandbox(dns: [String]) -> [UInt8] {
         message {
             $0.string(1, "pod")
             $0.strings(2, dns)

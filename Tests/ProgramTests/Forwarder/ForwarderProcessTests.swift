@@ -1,5 +1,6 @@
 import AgentTunnel
 import Doubles
+import ForwarderRig
 import LinuxIO
 import NetworkRig
 import TestSupport

@@ -1,4 +1,5 @@
 import AgentTunnel
+import ForwarderRig
 import LinuxIO
 import NetworkRig
 import TLS
@@ -32,7 +33,7 @@ private struct ManagedForwarder {
         _ guest: Guest, by manager: ForwarderManager, listen: SocketAddress, crashPoint: Int? = nil,
         countedFrom first: String? = nil, on loop: EpollLoop, thisFile: String = #filePath
     ) throws {
-        let tests = Files.parent(of: Files.parent(of: thisFile))
+        let tests = Files.parent(of: Files.parent(of: Files.parent(of: thisFile)))
         var options = ChildProcess.Options(
             executable: Needs.python ?? "python3",
             arguments: [
@@ -289,7 +290,7 @@ struct ForwarderCrashTests {
     /// A CopyFile whose payload has `size` bytes.
     private static func copy(_ size: Int) -> [UInt8] {
         func call(_ count: Int) -> [UInt8] {
-            let content = (0..<count).map { UInt8(truncatingIfNeeded: $0 * 11 + $0 >> 8) }
+            let content = randomBytes(count, seed: 11)
             let request = Requests.message {
                 $0.string(1, "\(FileCopy.directory)/c1/file")
                 $0.varint(2, UInt64(count))

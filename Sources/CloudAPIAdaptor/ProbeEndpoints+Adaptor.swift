@@ -12,15 +12,20 @@ extension ProbeEndpoints {
         features: ClusterFeatures = ClusterFeatures(), loop: EpollLoop
     ) -> ProbeEndpoints {
         ProbeEndpoints(
-            metrics: metrics, startup: { await reach(hypervisorSocket, features, on: loop) },
-            // An answer shows that the loop runs and that the supervisor's lock is free.
-            health: { .text("ok, \(supervisor.sandboxes().count) sandboxes\n") })
+            metrics: metrics,
+            handlers: [
+                "/startup": { _ in await reach(hypervisorSocket, features, on: loop) },
+                // An answer shows that the loop runs and that the supervisor's lock is free.
+                "/healthz": { _ in .text("ok, \(supervisor.sandboxes().count) sandboxes\n") },
+            ])
     }
 
     /// The probes of an adaptor that waits for another one to end. They succeed: Kubernetes ends the old pod of a
     /// DaemonSet only when the new pod is ready.
     static func standby(metrics: Metrics) -> ProbeEndpoints {
-        ProbeEndpoints(metrics: metrics, startup: { .text("standby\n") }, health: { .text("standby\n") })
+        ProbeEndpoints(
+            metrics: metrics,
+            handlers: ["/startup": { _ in .text("standby\n") }, "/healthz": { _ in .text("standby\n") }])
     }
 
     /// The timeout of a connection to the hypervisor socket.

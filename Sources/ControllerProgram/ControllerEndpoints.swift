@@ -1,6 +1,7 @@
 internal import Controller
 internal import HTTPTransport
 internal import JSON
+internal import Probes
 internal import Telemetry
 
 /// The controller's HTTP endpoints for the kubelet, Prometheus and operators.
@@ -17,26 +18,27 @@ struct ControllerEndpoints: Sendable {
         let leader: String
     }
 
-    func answer(_ request: HTTPRequest) async -> HTTPResponse {
-        guard ["GET", "HEAD"].contains(request.method) else {
-            var refusal = HTTPResponse.text("method not allowed: use GET or HEAD\n", status: 405)
-            refusal.headers["Allow"] = "GET, HEAD"
-            return refusal
-        }
-        switch request.path {
-        // An answer shows that the loop runs.
-        case "/healthz": return .text("ok\n")
-        case "/readyz": return obstacle().map { .text("\($0)\n", status: 503) } ?? .text("ok\n")
-        case "/metrics":
-            return HTTPResponse(
-                status: 200, headers: ["Content-Type": "text/plain; version=0.0.4; charset=utf-8"],
-                body: Array(metrics.render().utf8))
-        // The report names pods of all namespaces. kubectl port-forward connects from the pod's own loopback address.
-        case "/orphans" where !["127.0.0.1", "::1"].contains(request.peer):
-            return .text("/orphans is answered only on the loopback address: use kubectl port-forward\n", status: 403)
-        case "/orphans": return report
-        default: return .text("not found: there are /healthz, /readyz, /metrics and /orphans\n", status: 404)
-        }
+    /// The answer to a request.
+    func answer(_ request: HTTPRequest) async -> HTTPResponse { await endpoints.answer(request) }
+
+    private var endpoints: ProbeEndpoints {
+        ProbeEndpoints(
+            metrics: metrics,
+            handlers: [
+                // An answer shows that the loop runs.
+                "/healthz": { _ in .text("ok\n") },
+                "/readyz": { _ in obstacle().map { .text("\($0)\n", status: 503) } ?? .text("ok\n") },
+                "/orphans": { request in
+                    // The report names pods of all namespaces. kubectl port-forward connects from the pod's own loopback
+                    // address.
+                    guard ["127.0.0.1", "::1"].contains(request.peer) else {
+                        return .text(
+                            "/orphans is answered only on the loopback address: use kubectl port-forward\n", status: 403
+                        )
+                    }
+                    return report
+                },
+            ])
     }
 
     private var report: HTTPResponse {

@@ -2,20 +2,18 @@ package import HTTPTransport
 package import LinuxIO
 package import Telemetry
 
-/// The HTTP endpoints of a daemon for the kubelet, Prometheus and operators: `/startup`, `/healthz` and `/metrics`.
+/// The HTTP endpoints of a daemon for the kubelet, Prometheus and operators: `/metrics`, and the paths that the daemon adds.
 package struct ProbeEndpoints: Sendable {
-    private let metrics: Metrics
-    private let startup: @Sendable () async -> HTTPResponse
-    private let health: @Sendable () -> HTTPResponse
+    /// Answers a GET or HEAD request of one path.
+    package typealias Handler = @Sendable (HTTPRequest) async -> HTTPResponse
 
-    /// The endpoints of a daemon whose state `startup` and `health` answer.
-    package init(
-        metrics: Metrics, startup: @escaping @Sendable () async -> HTTPResponse,
-        health: @escaping @Sendable () -> HTTPResponse
-    ) {
+    private let metrics: Metrics
+    private let handlers: KeyValuePairs<String, Handler>
+
+    /// The endpoints of a daemon that answers the paths of `handlers`, such as `/healthz`, and `/metrics`.
+    package init(metrics: Metrics, handlers: KeyValuePairs<String, Handler>) {
         self.metrics = metrics
-        self.startup = startup
-        self.health = health
+        self.handlers = handlers
     }
 
     /// A server of these endpoints on this port of 127.0.0.1; 0: any free port.
@@ -29,21 +27,20 @@ package struct ProbeEndpoints: Sendable {
         return try HTTPServer(on: listener, loop: loop, logger: logger, handler: answer)
     }
 
-    /// The answer to a request.
+    /// The answer to a request. Other methods than GET and HEAD are refused, and other paths are not found.
     package func answer(_ request: HTTPRequest) async -> HTTPResponse {
         guard ["GET", "HEAD"].contains(request.method) else {
             var refusal = HTTPResponse.text("method not allowed: use GET or HEAD\n", status: 405)
             refusal.headers["Allow"] = "GET, HEAD"
             return refusal
         }
-        switch request.path {
-        case "/startup": return await startup()
-        case "/healthz": return health()
-        case "/metrics":
-            return HTTPResponse(
-                status: 200, headers: ["Content-Type": "text/plain; version=0.0.4; charset=utf-8"],
-                body: Array(metrics.render().utf8))
-        default: return .text("not found: there are /startup, /healthz and /metrics\n", status: 404)
+        if let handler = handlers.first(where: { $0.key == request.path })?.value { return await handler(request) }
+        guard request.path == "/metrics" else {
+            let paths = handlers.map(\.key).joined(separator: ", ")
+            return .text("not found: there are \(paths) and /metrics\n", status: 404)
         }
+        return HTTPResponse(
+            status: 200, headers: ["Content-Type": "text/plain; version=0.0.4; charset=utf-8"],
+            body: Array(metrics.render().utf8))
     }
 }

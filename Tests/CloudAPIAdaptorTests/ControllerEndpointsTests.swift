@@ -46,10 +46,18 @@ struct ControllerEndpointsTests {
         #expect(await answer(endpoints(), "GET", "/readyz").status == 200)
     }
 
+    @Test("has the metrics, and answers HEAD as GET")
+    func metrics() async {
+        #expect(await answer(endpoints(), "GET", "/metrics").status == 200)
+        #expect(await answer(endpoints(), "HEAD", "/healthz").status == 200)
+    }
+
     @Test("other methods and paths are refused")
     func refused() async {
         #expect(await answer(endpoints(), "POST", "/orphans").status == 405)
-        #expect(await answer(endpoints(), "GET", "/other").status == 404)
+        let other = await answer(endpoints(), "GET", "/other")
+        #expect(other.status == 404)
+        #expect(other.text == "not found: there are /healthz, /readyz, /orphans and /metrics\n")
     }
 
     @Test("the webhook refuses what is not a review, and permits other kinds unchanged")

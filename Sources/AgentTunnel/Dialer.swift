@@ -82,7 +82,7 @@ public final class Dialer: Sendable {
     /// The application protocol of the result tells which.
     ///
     /// - Throws: ``DialError``, or `CancellationError`.
-    package func connectForSession(deadline: ContinuousClock.Instant) async throws -> any ByteStream {
+    func connectForSession(deadline: ContinuousClock.Instant) async throws -> any ByteStream {
         try await connect(deadline: deadline, noting: { _ in }) { () async throws -> any ByteStream in
             do {
                 return try await attempt(until: deadline, speaking: SessionHello.applicationProtocol)

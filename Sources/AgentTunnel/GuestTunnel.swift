@@ -19,7 +19,7 @@ public struct GuestTunnel: Sendable {
         var handshakes = 128
         /// The time of a normal handshake on a busy machine. The number of younger handshakes may be four times
         /// ``handshakes``.
-        public var grace = Duration.seconds(1)
+        var grace = Duration.seconds(1)
         /// The limit of simultaneous connections, with handshakes.
         public var connections = 4096
         /// The limit of simultaneous connections with an application protocol.

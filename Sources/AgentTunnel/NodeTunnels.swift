@@ -196,4 +196,4 @@ public final class NodeTunnels: Sendable {
 }
 
 /// A connection came without the listening socket of its tunnel, which this process does not serve.
-public struct TunnelNotOpen: Error {}
+struct TunnelNotOpen: Error {}

@@ -1,9 +1,9 @@
-package import PodVMLifecycle
+internal import PodVMLifecycle
 
 /// Something in the cloud, or a PeerPod, whose reason to exist is gone.
 package struct Orphan: Equatable, Sendable {
     /// What became unnecessary.
-    package enum Subject: Hashable, Sendable {
+    enum Subject: Hashable, Sendable {
         /// A VM with this cluster's tags.
         case vm(ListedInstance)
         /// An interface, a disk or a public address with this cluster's tags and without a VM.

@@ -1,9 +1,9 @@
 internal import LinuxIO
 
 /// The reason why one of the gateway's sockets cannot be served.
-public struct GatewaySocketError: Error, Equatable, Sendable, CustomStringConvertible {
+struct GatewaySocketError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The path, the reason and the advice, as sentences.
-    public let description: String
+    let description: String
 
     private init(_ path: String, _ reason: String, _ advice: String) {
         description = "The gateway's socket \(path) cannot be served: \(reason). Try this: \(advice)."

@@ -20,7 +20,7 @@ public final class HTTPBodyStream: Sendable, Equatable {
     public init() {}
 
     /// The number of bytes that are written and not yet sent.
-    public var pending: Int { state.withLock { $0.bytes.count } }
+    var pending: Int { state.withLock { $0.bytes.count } }
 
     /// Adds bytes at the end. Returns false if the connection no longer exists.
     @discardableResult

@@ -6,17 +6,17 @@ public import TLS
 /// have no predicted values.
 public struct BootMeasurements: Equatable, Sendable {
     /// The programs that the firmware starts, if the firmware measures as EDK II (OVMF) does. Not known for Azure's firmware.
-    public let pcr4: PCRValue
+    let pcr4: PCRValue
     /// The sections of the unified kernel image: kernel, command line, initrd, descriptions.
-    public let pcr11: PCRValue
+    let pcr11: PCRValue
     /// Command lines from outside of the image. Not zero when an addon file on the ESP has changed the command line, which
     /// leaves PCR 11 as it is.
-    public let pcr12 = PCRValue.zero
+    let pcr12 = PCRValue.zero
     /// System extensions for the initrd from outside of the image.
-    public let pcr13 = PCRValue.zero
+    let pcr13 = PCRValue.zero
 
     /// The register that the guest extends with the digest of the initdata.
-    public static let initdataRegister = 8
+    static let initdataRegister = 8
 
     /// Computes the values of an image.
     ///
@@ -36,7 +36,7 @@ public struct BootMeasurements: Equatable, Sendable {
     }
 
     /// The 32 bytes with which the guest extends PCR 8.
-    public static func event(ofInitdataDigest digest: [UInt8]) -> [UInt8] {
+    static func event(ofInitdataDigest digest: [UInt8]) -> [UInt8] {
         Array(digest.prefix(32)) + [UInt8](repeating: 0, count: max(0, 32 - digest.count))
     }
 

@@ -1,5 +1,5 @@
 internal import Encoding
-public import TLS
+internal import TLS
 
 /// The value of a platform configuration register (PCR) of a TPM, in the SHA-256 bank.
 public struct PCRValue: Hashable, Sendable, CustomStringConvertible {
@@ -20,7 +20,7 @@ public struct PCRValue: Hashable, Sendable, CustomStringConvertible {
     /// The value after the TPM has extended the register with `digest` (TPM 2.0 Part 1, "PCR Operations").
     ///
     /// - Throws: ``TLSError`` from OpenSSL.
-    public func extended(with digest: [UInt8]) throws(TLSError) -> PCRValue {
+    func extended(with digest: [UInt8]) throws(TLSError) -> PCRValue {
         PCRValue(bytes: try HashFunction.sha256.hash(of: bytes + digest))
     }
 

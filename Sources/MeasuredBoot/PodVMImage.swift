@@ -6,11 +6,11 @@ internal import TLS
 /// verity tree.
 public struct PodVMImage: Sendable {
     /// The program that the firmware starts: `EFI/BOOT/BOOTX64.EFI`.
-    public let kernelImage: UnifiedKernelImage
+    let kernelImage: UnifiedKernelImage
     /// The root hash of the verity tree, in hexadecimal; nil if the image has no tree.
-    public let rootHash: String?
+    let rootHash: String?
     /// The SHA-256 hash of the disk without a VHD's footer, in hexadecimal.
-    public let diskHash: String
+    let diskHash: String
     /// The size of the disk without a VHD's footer, in bytes.
     public let size: Int64
 

@@ -7,7 +7,7 @@ extension PortableExecutable {
     /// The hash leaves out the checksum, the entry of the certificate table, and the table.
     ///
     /// - Throws: ``ImageError`` when the certificate table is not at the end of the file; ``TLSError`` from OpenSSL.
-    public func authenticodeHash() throws -> [UInt8] {
+    func authenticodeHash() throws -> [UInt8] {
         let reader = Bytes(bytes)
         let certificates = Int(reader.little(at: certificateEntry + 4, UInt32.self) ?? 0)
         let tableOffset = Int(reader.little(at: certificateEntry, UInt32.self) ?? 0)

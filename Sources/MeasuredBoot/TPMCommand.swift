@@ -4,7 +4,7 @@
 /// big-endian). Only the SHA-256 bank is used.
 public enum TPMCommand {
     /// The longest answer that is read, in bytes. Answers to these commands have at most 62.
-    public static let answerLimit = 4096
+    static let answerLimit = 4096
 
     private static let sha256: UInt16 = 0x000B
 
@@ -43,7 +43,7 @@ public enum TPMCommand {
     /// Checks the answer to ``extend(register:with:)``.
     ///
     /// - Throws: ``TPMError``.
-    public static func checkExtended(_ answer: [UInt8]) throws(TPMError) { _ = try body(of: answer, "PCR_Extend") }
+    static func checkExtended(_ answer: [UInt8]) throws(TPMError) { _ = try body(of: answer, "PCR_Extend") }
 
     /// The value in the answer to ``read(register:)`` for this register.
     ///

@@ -2,9 +2,9 @@
 /// (Microsoft's "Virtual Hard Disk Image Format Specification").
 public enum VirtualHardDisk {
     /// The size of the footer, in bytes.
-    public static let footerSize = 512
+    static let footerSize = 512
     /// Azure takes only disks whose size is a multiple of this: 1 MiB.
-    public static let sizeUnit: Int64 = 1 << 20
+    static let sizeUnit: Int64 = 1 << 20
     /// The largest fixed disk for a generation 2 VM's system disk, in bytes: 4 TiB.
     static let sizeLimit: Int64 = 4 << 40
 

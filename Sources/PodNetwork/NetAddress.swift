@@ -126,7 +126,7 @@ public struct NetPrefix: Hashable, Sendable, CustomStringConvertible {
     func contains(_ other: NetPrefix) -> Bool { length <= other.length && contains(other.address) }
 
     /// Whether both have an address in common.
-    package func overlaps(_ other: NetPrefix) -> Bool { contains(other) || other.contains(self) }
+    func overlaps(_ other: NetPrefix) -> Bool { contains(other) || other.contains(self) }
 }
 
 extension NetAddress {

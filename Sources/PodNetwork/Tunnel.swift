@@ -24,7 +24,7 @@ public struct Tunnel: Hashable, Sendable, CustomStringConvertible {
     ///
     /// The MTU of a pod's interface must be smaller than the underlay's by this size. Otherwise the node fragments each
     /// packet to the VM, which reduces the speed to a quarter.
-    public var overhead: Int { 14 + 8 + 8 + (remote.isVersion6 ? 40 : 20) }
+    var overhead: Int { 14 + 8 + 8 + (remote.isVersion6 ? 40 : 20) }
 
     /// The largest MTU inside the tunnel: the pod's MTU, or the underlay's MTU minus the overhead.
     public func mtu(pod: Int, underlay: Int) -> Int { min(pod, underlay - overhead) }

@@ -30,7 +30,7 @@ package enum Gzip {
     }
 
     /// Unpacks all members in order, like gzip and Go, to at most `limit` bytes in total.
-    package static func decompress(_ bytes: [UInt8], limit: Int) throws(Failure) -> [UInt8] {
+    static func decompress(_ bytes: [UInt8], limit: Int) throws(Failure) -> [UInt8] {
         let stream = unsafe Stream { stream, version, size in unsafe inflateInit2_(stream, 15 + 16, version, size) }
         defer { unsafe inflateEnd(stream.pointer) }
         var input = bytes

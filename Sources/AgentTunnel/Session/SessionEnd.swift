@@ -22,7 +22,7 @@ public enum SessionEnd: Int, Error, CaseIterable, Sendable {
     case distrusted = 9
 
     /// The reason for a metric's label.
-    package var label: String {
+    var label: String {
         switch self {
         case .other: "other"
         case .clientClosed: "client_closed"

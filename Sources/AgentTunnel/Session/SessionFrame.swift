@@ -22,7 +22,7 @@ package struct SessionFrame: Equatable, Sendable {
     }
 
     /// Bytes in a header.
-    package static let headerSize = 12
+    static let headerSize = 12
     /// The most bytes of payload.
     package static let payloadLimit = 256 << 10
 

@@ -6,7 +6,7 @@ internal import Telemetry
 extension ARMClient {
     /// Watches the operation that `answer` began, if it began one, until it succeeds. Throws when it fails, or when ARM
     /// does not report its end within half an hour.
-    package func finish(_ answer: ARMAnswer, of request: ARMRequest) async throws(ARMError) {
+    func finish(_ answer: ARMAnswer, of request: ARMRequest) async throws(ARMError) {
         guard var operation = ARMOperation(answer, of: request) else { return }
         let begun = clock.now
         var pauses = PollPauses()
@@ -35,7 +35,7 @@ extension ARMClient {
     }
 
     /// Reads the operation once.
-    package func look(_ operation: ARMOperation) async throws(ARMError) -> ARMOperation.Status {
+    func look(_ operation: ARMOperation) async throws(ARMError) -> ARMOperation.Status {
         let call = call(for: operation)
         let answer: ARMAnswer
         do throws(ARMError) {

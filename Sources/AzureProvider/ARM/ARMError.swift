@@ -53,7 +53,7 @@ package struct ARMError: Error, Sendable, CustomStringConvertible {
     package var isNotFound: Bool { status == 404 }
 
     /// Whether ARM named this code, in the outer error or at the root of the details.
-    package func hasCode(_ code: String) -> Bool {
+    func hasCode(_ code: String) -> Bool {
         [self.code, innermost?.code ?? ""].contains { $0.lowercased() == code.lowercased() }
     }
 

@@ -5,7 +5,7 @@ internal import JSON
 ///
 /// The answer says where the operation's end can be read: the header `Azure-AsyncOperation`, else `Location`, else the
 /// resource's own `provisioningState` (azure-core's base_polling, Microsoft's "Track asynchronous Azure operations").
-package struct ARMOperation: Sendable {
+struct ARMOperation: Sendable {
     /// The URL or resource to read.
     enum Place: Equatable, Sendable {
         /// An operation with a `status`. The URL is signed, and must not be changed.
@@ -17,7 +17,7 @@ package struct ARMOperation: Sendable {
     }
 
     /// The operation's state.
-    package enum Status: Sendable {
+    enum Status: Sendable {
         /// ARM may say when to read the operation again.
         case running(retryAfter: Duration?)
         case succeeded
@@ -27,14 +27,14 @@ package struct ARMOperation: Sendable {
     }
 
     /// The request that began the operation.
-    package let request: ARMRequest
+    let request: ARMRequest
     var place: Place
     /// The wait before the first read that ARM asks for.
-    package var retryAfter: Duration?
+    var retryAfter: Duration?
     let clientRequestID: String?
 
     /// Nil when the answer says that the work is complete.
-    package init?(_ answer: ARMAnswer, of request: ARMRequest) {
+    init?(_ answer: ARMAnswer, of request: ARMRequest) {
         self.request = request
         clientRequestID = answer.clientRequestID
         guard request.method != "GET", answer.status != 204 else { return nil }

@@ -135,7 +135,7 @@ extension CallClass {
 ///
 /// ARM itself counts reads, writes and deletions, for each subscription and principal. The compute provider counts
 /// lists separately from reads of one resource, and allows far fewer lists.
-package enum CallClass: String, CaseIterable, Hashable, Sendable {
+enum CallClass: String, CaseIterable, Hashable, Sendable {
     case reads
     case lists
     case writes

@@ -1,7 +1,7 @@
 /// Text from Azure or from a pod, for a log line or an error.
-package enum LogText {
+enum LogText {
     /// One line of at most `limit` characters, without control characters.
-    package static func sanitized(_ text: some StringProtocol, limit: Int = 2000) -> String {
+    static func sanitized(_ text: some StringProtocol, limit: Int = 2000) -> String {
         // The loop reads only the needed part: the text may have megabytes.
         var result = ""
         var count = 0

@@ -52,16 +52,16 @@ extension AzureCloud {
 }
 
 /// The URL of a service that has only a scheme, a host and maybe a port.
-package struct EndpointURL: Hashable, Sendable {
+struct EndpointURL: Hashable, Sendable {
     /// Whether the scheme is `https`.
-    package let isSecure: Bool
+    let isSecure: Bool
     /// A name, or an address; an IPv6 address has brackets.
-    package let host: String
+    let host: String
     /// The port of the URL; nil: that of the scheme.
-    package let port: UInt16?
+    let port: UInt16?
 
     /// Nil when `text` has anything else: another scheme, a path, a user, a space.
-    package init?(_ text: String) {
+    init?(_ text: String) {
         let (scheme, rest) = (text.prefix { $0 != ":" }, text.drop { $0 != ":" })
         guard rest.hasPrefix("://"), ["http", "https"].contains(scheme.lowercased()) else { return nil }
         isSecure = scheme.lowercased() == "https"
@@ -83,10 +83,10 @@ package struct EndpointURL: Hashable, Sendable {
     }
 
     /// The normal form: in lower case, without a `/` at the end.
-    package var text: String { "http\(isSecure ? "s" : "")://\(host.lowercased())" + (port.map { ":\($0)" } ?? "") }
+    var text: String { "http\(isSecure ? "s" : "")://\(host.lowercased())" + (port.map { ":\($0)" } ?? "") }
 
     /// Whether the traffic to this URL never leaves this machine.
-    package var isLoopback: Bool {
+    var isLoopback: Bool {
         ["localhost", "[::1]"].contains(host.lowercased()) || host.hasPrefix("127.") && IPv4Range(host) != nil
     }
 

@@ -39,7 +39,7 @@ package struct ResourceID: Sendable, CustomStringConvertible {
     package var name: String { parts[parts.count - 1].name }
 
     /// Whether the resource has this type, ignoring case.
-    package func isOf(_ type: String) -> Bool { self.type.lowercased() == type.lowercased() }
+    func isOf(_ type: String) -> Bool { self.type.lowercased() == type.lowercased() }
 
     /// The resource that contains it, such as a subnet's network; nil for a resource directly in a group.
     package var parent: ResourceID? {

@@ -115,7 +115,7 @@ extension VMSize {
     }
 
     /// Orders by size, the smaller first. A total order: the name decides last.
-    package static func isSmaller(_ one: VMSize, _ other: VMSize) -> Bool {
+    static func isSmaller(_ one: VMSize, _ other: VMSize) -> Bool {
         (one.vcpus, one.memoryMiB, one.gpus, one.name) < (other.vcpus, other.memoryMiB, other.gpus, other.name)
     }
 }

@@ -5,7 +5,7 @@
 /// Node back.
 package struct NodeAdvertisement: Equatable, Sendable {
     /// The annotation that names the adaptor's pod, by its UID.
-    package static let ownerAnnotation = "kata.peerpods.io/caa-owner"
+    static let ownerAnnotation = "kata.peerpods.io/caa-owner"
     /// The resource that counts pod VMs.
     package static let resource = "kata.peerpods.io/vm"
 
@@ -79,15 +79,15 @@ package struct NodeAdvertisement: Equatable, Sendable {
     }
 
     /// The step of an adaptor that begins to serve this node: it was a standby, and others may have been, too.
-    package var stepWhenServing: Step { claim == .made && other != nil ? .advertise : .rest }
+    var stepWhenServing: Step { claim == .made && other != nil ? .advertise : .rest }
 
     private mutating func keep() { (other, sawStandby) = (nil, false) }
 
     /// Whether this adaptor has not written its Node yet.
-    package var hasNoClaim: Bool { claim == .none }
+    var hasNoClaim: Bool { claim == .none }
 
     /// Whether the capacity must not be written again.
-    package var isWithdrawn: Bool { claim == .withdrawn }
+    var isWithdrawn: Bool { claim == .withdrawn }
 
     /// Records that the Node was written.
     package mutating func claimed() {
@@ -99,7 +99,7 @@ package struct NodeAdvertisement: Equatable, Sendable {
     package mutating func withdrawn() { claim = .withdrawn }
 
     /// The owner for whom the capacity is withdrawn: this adaptor, or its standby that has ended before it.
-    package func ownerToWithdraw(standbyWaits: Bool) -> String {
+    func ownerToWithdraw(standbyWaits: Bool) -> String {
         sawStandby && !standbyWaits ? other ?? owner : owner
     }
 }

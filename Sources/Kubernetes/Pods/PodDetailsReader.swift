@@ -5,7 +5,7 @@ package import PodVMLifecycle
 /// Reads a pod's size, required technologies and pull secrets from the API server, within a short time.
 package struct PodDetailsReader: PodDetailsSource {
     /// The annotation with which a pod requires a technology: `tdx`, `snp` or both.
-    package static let teeAnnotation = "peerpod.dev/tee"
+    static let teeAnnotation = "peerpod.dev/tee"
     /// The longest time that CreateVM waits for the pod, and for its secrets.
     private static let patience = Duration.seconds(2)
     private static let secretLimit = 32

@@ -4,10 +4,10 @@ package import PodVMLifecycle
 /// An event as users see it on a pod.
 package struct PodEvent: Hashable, Sendable {
     /// The longest note that an API server accepts, in bytes.
-    package static let noteLimit = 1024
+    static let noteLimit = 1024
 
     /// Whether something is wrong.
-    package let isWarning: Bool
+    let isWarning: Bool
     /// The reason in one word.
     package let reason: String
     /// What the adaptor did.

@@ -1,7 +1,7 @@
 /// The name of one request to the kernel in errors.
 package struct NetlinkCall: Equatable, Sendable, CustomStringConvertible {
     /// The kind of object; the remedy depends on it.
-    package enum Kind: Sendable { case socket, link, tunnel, linkState, address, route, neighbor, redirect, policy }
+    enum Kind: Sendable { case socket, link, tunnel, linkState, address, route, neighbor, redirect, policy }
 
     let kind: Kind
     /// The verb in "the kernel refuses to … it".

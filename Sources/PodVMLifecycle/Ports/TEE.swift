@@ -8,7 +8,7 @@ public enum TEE: String, Hashable, Sendable, CaseIterable {
     case none
 
     /// The technologies that a pod or an operator can require, by their names.
-    public static let selectable = allCases.filter { $0 != .none }
+    static let selectable = allCases.filter { $0 != .none }
 
     /// Reads a list such as `tdx,snp`; nil if a name is not known, or there is none.
     public static func set(_ list: some StringProtocol, separator: Character = ",") -> Set<TEE>? {

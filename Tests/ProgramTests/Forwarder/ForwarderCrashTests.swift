@@ -134,9 +134,9 @@ struct ForwarderCrashTests {
         let identity = try SandboxIdentity.make(vmName: Guest.vmName)
         try guest.write(identity)
         try await onLoop(within: .seconds(120)) { loop in
-            let free = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
-            let address = free.address
-            free.close()
+            // An address of its own: no other test can take the port while the forwarder is restarted.
+            let host = "127.\(Int.random(in: 32..<255)).\(Int.random(in: 0..<255)).\(Int.random(in: 1..<255))"
+            let address = SocketAddress.tcp(host: host, port: 15150)
             let agent = try Listener.listen(on: .unix(path: guest.agentSocket), loop: loop)
             let forwarder = try ManagedForwarder(
                 guest, by: manager, listen: address, crashPoint: crashPoint, countedFrom: first, on: loop)

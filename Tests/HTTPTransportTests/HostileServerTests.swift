@@ -146,6 +146,8 @@ struct HostileServerTests {
             try await ScriptedServer.run(on: loop) { connection, number in
                 _ = try await connection.request()
                 try await connection.say("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n\(number)")
+                // A close alone does not end the connection while a child that another test starts has the descriptor, too.
+                connection.stream.shutdownWriting()
                 connection.stream.close()
                 closed.set()
             } _: { server in

@@ -295,6 +295,28 @@ struct SessionTests {
         }
     }
 
+    @Test("ends at once when the forwarder stops, and the node knows the reason")
+    func stoppedForwarder() async throws {
+        try await onLoop { loop in
+            let rig = try SessionRig(on: loop)
+            let restart = Event()
+            try await rig.run { tunnel in
+                let client = try await tunnel.connect()
+                try await client.write([1])
+                #expect(try await client.readExactly(1) == [1])
+                restart.set()
+                #expect(try await client.readToEnd() == [])
+                // With a forwarder that has ended without a message, the reason would be that the next one does not have the
+                // session.
+                try await eventually(on: loop) {
+                    tunnel.shown("peerpods_tunnel_sessions_lost_total{reason=\"stopping\"} 1")
+                }
+            } restartingForwarderAt: {
+                await restart.wait()
+            }
+        }
+    }
+
     private func withCuts(
         _ times: SessionTimes = SessionTimes(),
         agent: @escaping @Sendable (Stream) async throws -> Void = TestTunnel.echo,

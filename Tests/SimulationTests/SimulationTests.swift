@@ -4,8 +4,9 @@ import Testing
 
 @Suite("The simulation of the lifecycle")
 struct SimulationTests {
-    // Each fault and each rule occurs in 200 schedules. scripts/simulate runs 100,000.
-    private let schedules = 300
+    /// ThreadSanitizer makes a schedule ten times slower.
+    // Each fault and each rule occurs in these schedules. scripts/simulate runs 100,000.
+    private let schedules = hasThreadSanitizer ? 200 : 600
 
     @Test("every rule holds, and is checked, while every fault is injected")
     func rules() async throws {

@@ -155,6 +155,8 @@ final class Session: Sendable {
         act(on: stream) { _ in }
         watch(stream)
         await receive(from: stream)
+        // The peer is told while there is a connection.
+        if Task.isCancelled { end(.stopping) }
         if let timer = core.withLock({ $0.timer.take() }) { loop.cancelCall(timer) }
         stream.cancelCall()
         if isOver { await shutDown(stream) }

@@ -42,7 +42,7 @@ private enum Nesting {
 
 /// How many tests' loops run at once; PEERPODS_TEST_LOOPS sets another number. With four, the processors are idle for a third of
 /// the time, while tests wait for processes and timers.
-private let loops = AsyncSemaphore(Environment.all["PEERPODS_TEST_LOOPS"].flatMap { Int($0) } ?? 16)
+private let loops = AsyncSemaphore(Environment.all["PEERPODS_TEST_LOOPS"].flatMap { Int($0) } ?? 8)
 
 /// Runs `body` while `services` run beside it, which are cancelled when the body has returned.
 package func alongside(

@@ -306,8 +306,7 @@ struct SessionTests {
                 #expect(try await client.readExactly(1) == [1])
                 restart.set()
                 #expect(try await client.readToEnd() == [])
-                // With a forwarder that has ended without a message, the reason would be that the next one does not have the
-                // session.
+                // After an end without a message, the node would resume, and the reason would be "unknown".
                 try await eventually(on: loop) {
                     tunnel.shown("peerpods_tunnel_sessions_lost_total{reason=\"stopping\"} 1")
                 }

@@ -12,7 +12,9 @@ extension FakeKubernetes {
     /// Answers a request.
     package func answer(_ request: HTTPRequest) async -> HTTPResponse {
         let segments = request.segments
-        if segments.first == "control" { return ControlEndpoint(cluster: self).answer(request, Array(segments.dropFirst())) }
+        if segments.first == "control" {
+            return ControlEndpoint(cluster: self).answer(request, Array(segments.dropFirst()))
+        }
         do throws(APIStatus) {
             return try await handle(request)
         } catch {

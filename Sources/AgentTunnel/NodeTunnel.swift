@@ -82,10 +82,7 @@ public final class NodeTunnel: Sendable {
     ///
     /// - Throws: `CancellationError`, or `SystemCallError` when the socket can no longer be served.
     public func run() async throws {
-        defer {
-            listener.close()
-            preconnector.close()
-        }
+        defer { listener.close() }
         let connections = ConnectionLimit(limits.connections)
         try await withThrowingDiscardingTaskGroup { group in
             // Clients that wait for a connection would otherwise wait without end.

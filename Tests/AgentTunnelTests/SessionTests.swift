@@ -267,49 +267,48 @@ struct SessionTests {
 
     @Test("that the forwarder does not have after its restart ends with this reason")
     func restartedForwarder() async throws {
-        try await onLoop { loop in
-            let rig = try SessionRig(on: loop)
-            let restart = Event()
-            try await rig.run { tunnel in
-                let client = try await tunnel.connect()
-                try await client.write([1])
-                #expect(try await client.readExactly(1) == [1])
-                // A crash does not tell the node anything.
-                tunnel.proxy.set(.refusing)
-                tunnel.proxy.cut()
-                restart.set()
-                try await eventually(on: loop) { tunnel.forwarders == 2 }
-                tunnel.proxy.set(.open)
-                #expect(try await client.readToEnd() == [])
-                // The client sees the end of the connection before the node's end has been reported.
-                try await eventually(on: loop) {
-                    tunnel.logged("does not have the session")
-                        && tunnel.shown("peerpods_tunnel_sessions_lost_total{reason=\"unknown\"} 1")
-                }
-                let next = try await tunnel.connect()
-                try await next.write([2])
-                #expect(try await next.readExactly(1) == [2])
-            } restartingForwarderAt: {
-                await restart.wait()
+        try await withRestart { tunnel, client, restart in
+            // A crash does not tell the node anything.
+            tunnel.proxy.set(.refusing)
+            tunnel.proxy.cut()
+            restart.set()
+            try await eventually(on: tunnel.loop) { tunnel.forwarders == 2 }
+            tunnel.proxy.set(.open)
+            #expect(try await client.readToEnd() == [])
+            // The client sees the end of the connection before the node's end has been reported.
+            try await eventually(on: tunnel.loop) {
+                tunnel.logged("does not have the session")
+                    && tunnel.shown("peerpods_tunnel_sessions_lost_total{reason=\"unknown\"} 1")
             }
+            let next = try await tunnel.connect()
+            try await next.write([2])
+            #expect(try await next.readExactly(1) == [2])
         }
     }
 
     @Test("ends at once when the forwarder stops, and the node knows the reason")
     func stoppedForwarder() async throws {
+        try await withRestart { tunnel, client, restart in
+            restart.set()
+            #expect(try await client.readToEnd() == [])
+            // After an end without a message, the node would resume, and the reason would be "unknown".
+            try await eventually(on: tunnel.loop) {
+                tunnel.shown("peerpods_tunnel_sessions_lost_total{reason=\"stopping\"} 1")
+            }
+        }
+    }
+
+    /// Runs `body` with a client whose session has begun, and with the event at which the forwarder is replaced.
+    private func withRestart(
+        _ body: @escaping @Sendable (SessionRig, LinuxIO.Stream, Event) async throws -> Void
+    ) async throws {
         try await onLoop { loop in
-            let rig = try SessionRig(on: loop)
-            let restart = Event()
+            let (rig, restart) = (try SessionRig(on: loop), Event())
             try await rig.run { tunnel in
                 let client = try await tunnel.connect()
                 try await client.write([1])
                 #expect(try await client.readExactly(1) == [1])
-                restart.set()
-                #expect(try await client.readToEnd() == [])
-                // After an end without a message, the node would resume, and the reason would be "unknown".
-                try await eventually(on: loop) {
-                    tunnel.shown("peerpods_tunnel_sessions_lost_total{reason=\"stopping\"} 1")
-                }
+                try await body(tunnel, client, restart)
             } restartingForwarderAt: {
                 await restart.wait()
             }

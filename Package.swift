@@ -401,7 +401,8 @@ case "benchmarks":
         .executableTarget(
             name: "benchmarks",
             dependencies: [
-                "AgentTunnel", "Configuration", "JSON", "KataProtocol", "LinuxIO", "NetworkRig", "PodVMBoot",
+                "AgentTunnel", "Configuration", "FakePodVM", "JSON", "KataProtocol", "LinuxIO", "NetworkRig",
+                "PodVMBoot",
                 "ScaleRig", "TLS", "TTRPC", "Telemetry",
             ],
             path: "Benchmarks/Sources/Benchmarks",

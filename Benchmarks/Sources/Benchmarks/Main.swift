@@ -90,7 +90,7 @@ enum Main {
     }
 
     private static func sessions(_ tools: Tools, in directory: String) async throws -> [Figure] {
-        let rig = try await TunnelRig.start(tools, in: directory)
+        let rig = try await TunnelRig.start(tools, in: directory, keepsSessions: true)
         return try await with(rig.children) { try await SessionBenchmark(tools: tools, rig: rig).run(in: directory) }
     }
 

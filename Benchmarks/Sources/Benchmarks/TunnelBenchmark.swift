@@ -6,28 +6,6 @@ struct TunnelBenchmark {
     let tools: Tools
     let rig: TunnelRig
 
-    private struct Scenario {
-        let name: String
-        var inFlight = 1
-        var size = 0
-        /// Between two calls of one caller.
-        var pauseMilliseconds = 0
-    }
-
-    /// The measurements of the direct connection and of the tunnel, several of each.
-    private struct Pair {
-        let direct: [Peer.Measurement]
-        let tunnel: [Peer.Measurement]
-
-        func ratio(_ value: (Peer.Measurement) -> Double) -> Double {
-            median(tunnel.map(value)) / median(direct.map(value))
-        }
-
-        func detail(_ value: (Peer.Measurement) -> Double, _ unit: String) -> String {
-            "\(plain(median(tunnel.map(value)))) / \(plain(median(direct.map(value)))) \(unit)"
-        }
-    }
-
     func run() async throws -> [Figure] {
         var figures = try await latency()
         figures += try await throughput()
@@ -45,7 +23,7 @@ struct TunnelBenchmark {
         let spaced = try await measure(Scenario(name: "connect", pauseMilliseconds: 20))
         let mixed = try await measure(Scenario(name: "mixed"))
         func figure(
-            _ name: String, _ pair: Pair, _ value: (Peer.Measurement) -> Double, _ limit: Double, original: String
+            _ name: String, _ pair: Comparison, _ value: (Peer.Measurement) -> Double, _ limit: Double, original: String
         ) -> Figure {
             Figure(
                 group: group, name: name, value: pair.ratio(value), unit: "x", detail: pair.detail(value, "us"),
@@ -61,7 +39,7 @@ struct TunnelBenchmark {
             figure("ReadStdout 64 KiB, p50", large, \.p50, 2.2, original: "5.0 x"),
             figure("connect + first Check, p50", connect, \.p50, 6, original: "3.3 x"),
             Figure(
-                group: group, name: "connect + first Check, p99", value: median(connect.tunnel.map(\.p99)) / 1000,
+                group: group, name: "connect + first Check, p99", value: median(connect.measured.map(\.p99)) / 1000,
                 unit: "ms", detail: connect.detail(\.p99, "us"), goal: .atMost(3, "ms", original: "")),
             figure("connect + first Check, 20 ms between clients, p50", spaced, \.p50, 3.3, original: "3.3 x"),
             figure("Check behind eight 1 MiB reads, p50", mixed, \.p50, 1.2, original: "2 x"),
@@ -133,17 +111,7 @@ struct TunnelBenchmark {
 
     private func seconds(_ child: ChildProcess) -> Double { SystemInfo.processorSeconds(of: child.pid) ?? .nan }
 
-    private func measure(_ scenario: Scenario) async throws -> Pair {
-        var (direct, tunnel): ([Peer.Measurement], [Peer.Measurement]) = ([], [])
-        for _ in 0..<tools.rounds {
-            for (socket, isTunnel) in [(rig.agentSocket, false), (rig.tunnelSocket, true)] {
-                let measured = try await tools.peer.load(
-                    scenario.name, on: socket, inFlight: scenario.inFlight, size: scenario.size,
-                    pauseMilliseconds: scenario.pauseMilliseconds, seconds: tools.seconds)
-                if isTunnel { tunnel.append(measured) } else { direct.append(measured) }
-            }
-        }
-        tools.progress("\(scenario.name) \(scenario.inFlight) in flight \(scenario.size) bytes")
-        return Pair(direct: direct, tunnel: tunnel)
+    private func measure(_ scenario: Scenario) async throws -> Comparison {
+        try await tools.compare(scenario, on: rig.tunnelSocket, with: rig.agentSocket)
     }
 }

@@ -1,4 +1,5 @@
 import AgentTunnel
+import FakePodVM
 import LinuxIO
 import PodVMBoot
 import TLS
@@ -8,7 +9,7 @@ import Telemetry
 /// adaptor does.
 struct TunnelRig {
     let directory: String
-    private let store: DescriptorKeeper
+    private let manager: ForwarderManager?
     let address: SocketAddress
     let agentSocket: String
     let tunnelSocket: String
@@ -21,15 +22,18 @@ struct TunnelRig {
     static let vmName = "podvm-benchmark"
 
     private init(
-        directory: String, store: DescriptorKeeper, address: SocketAddress, agentSocket: String, tunnelSocket: String,
-        agent: ChildProcess, forwarder: ChildProcess, node: ChildProcess
+        directory: String, manager: ForwarderManager?, address: SocketAddress, agentSocket: String,
+        tunnelSocket: String, agent: ChildProcess, forwarder: ChildProcess, node: ChildProcess
     ) {
-        (self.directory, self.store, self.address) = (directory, store, address)
+        (self.directory, self.manager, self.address) = (directory, manager, address)
         (self.agentSocket, self.tunnelSocket) = (agentSocket, tunnelSocket)
         (self.agent, self.forwarder, self.node) = (agent, forwarder, node)
     }
 
-    static func start(_ tools: Tools, in directory: String) async throws -> TunnelRig {
+    /// With `keepsSessions`, the forwarder has a service manager, so that it writes the journals of sessions.
+    static func start(
+        _ tools: Tools, in directory: String, keepsSessions: Bool = false
+    ) async throws -> TunnelRig {
         let loop = tools.loop
         let agentSocket = "\(directory)/agent.sock"
         let agent = try await tools.peer.agent(on: agentSocket)
@@ -46,21 +50,22 @@ struct TunnelRig {
         ] { try DurableFile.write(Array(text.utf8), to: "\(directory)/\(name)") }
 
         let address = try freeAddress(on: loop)
-        let store = try DescriptorKeeper(at: "\(directory)/notify", on: loop)
+        let manager = keepsSessions ? try ForwarderManager(at: "\(directory)/notify", on: loop) : nil
         var options = ChildProcess.Options(
             executable: tools.program("agent-protocol-forwarder"),
             arguments: [
                 "-config", "\(directory)/apf.json", "-listen", "\(address)", "-kata-agent-socket", agentSocket,
             ])
         options.error = .file(path: "\(directory)/forwarder.log")
-        options.environment = Environment.all.merging(store.environment) { $1 }
+        if let manager { options.environment = Environment.all.merging(manager.environment) { $1 } }
         let forwarder = try ChildProcess.start(options, on: loop)
         try await answers(address, on: loop)
 
         let tunnelSocket = "\(directory)/agent.ttrpc"
         let node = try await startNode(tools, in: directory, to: address, on: tunnelSocket, hasSessions: true)
         return TunnelRig(
-            directory: directory, store: store, address: address, agentSocket: agentSocket, tunnelSocket: tunnelSocket,
+            directory: directory, manager: manager, address: address, agentSocket: agentSocket,
+            tunnelSocket: tunnelSocket,
             agent: agent,
             forwarder: forwarder, node: node)
     }
@@ -112,38 +117,16 @@ enum NodeEndProcess {
 }
 
 /// The service manager of the forwarder: it keeps the sessions' descriptors, as systemd does in a pod VM.
-private final class DescriptorKeeper: Sendable {
-    private let path: String
+private final class ForwarderManager: Sendable {
+    /// What the forwarder finds in its environment.
+    let environment: [String: String]
     private let reader: Task<Void, Never>
 
     init(at path: String, on loop: EpollLoop) throws {
-        self.path = path
-        let notifications = try ServiceManager.listen(at: path, on: loop)
-        reader = Task {
-            var kept: [String: OwnedDescriptor] = [:]
-            while true {
-                while let message = try? notifications.tryReceiveMessage(upTo: 4096) {
-                    let text = String(decoding: message.bytes, as: UTF8.self)
-                    let name = text.split(separator: "\n").first { $0.hasPrefix("FDNAME=") }.map(String.init) ?? ""
-                    if let descriptor = message.descriptors.takeFirst() {
-                        kept[name] = OwnedDescriptor(descriptor)
-                    } else if text.hasPrefix("FDSTOREREMOVE") {
-                        kept[name] = nil
-                    }
-                }
-                guard (try? await notifications.wait(for: .reading)) != nil else { return }
-            }
-        }
+        let store = FakeDescriptorStore(try ServiceManager.listen(at: path, on: loop))
+        environment = store.environment.merging(["NOTIFY_SOCKET": path]) { $1 }
+        reader = Task { while (try? store.readMessages()) != nil, (try? await store.wait()) != nil {} }
     }
 
     deinit { reader.cancel() }
-
-    /// What the forwarder finds in its environment.
-    var environment: [String: String] { ["NOTIFY_SOCKET": path, "FDSTORE": "256"] }
-}
-
-/// A descriptor that is closed with the last reference.
-private final class OwnedDescriptor {
-    private let descriptor: OwnedFD
-    init(_ descriptor: consuming OwnedFD) { self.descriptor = descriptor }
 }

@@ -1,7 +1,7 @@
-internal import LinuxIO
+package import LinuxIO
 
-/// systemd's store of descriptors (FDSTORE of sd_notify(3)), for the forwarder of a fake VM.
-final class FakeDescriptorStore: Sendable {
+/// systemd's store of descriptors (FDSTORE of sd_notify(3)), for the forwarder of a fake VM and of a benchmark.
+package final class FakeDescriptorStore: Sendable {
     /// As `FileDescriptorStoreMax=` in the forwarder's unit of the image.
     private static let limit = 256
     private static let messageLimit = 4096
@@ -14,12 +14,12 @@ final class FakeDescriptorStore: Sendable {
     private let numbers = Lock<[String: CInt]>([:])
 
     /// Reads the messages that arrive on `notifications`.
-    init(_ notifications: Stream) { self.notifications = notifications }
+    package init(_ notifications: Stream) { self.notifications = notifications }
 
     deinit { for name in numbers.withLock({ Array($0.keys) }) { drop(name) } }
 
     /// What the service finds in its environment.
-    var environment: [String: String] { ["FDSTORE": "\(Self.limit)"] }
+    package var environment: [String: String] { ["FDSTORE": "\(Self.limit)"] }
 
     /// The stored descriptors, for the next process of the service, and their names in that order.
     var passed: (names: [String], descriptors: [(number: CInt, from: CInt)]) {
@@ -35,7 +35,7 @@ final class FakeDescriptorStore: Sendable {
     }
 
     /// Reads all messages that have arrived. Returns whether one of them says that the service is ready.
-    func readMessages() throws -> Bool {
+    package func readMessages() throws -> Bool {
         var isReady = false
         while let message = try notifications.tryReceiveMessage(upTo: Self.messageLimit) {
             let lines = String(decoding: message.bytes, as: UTF8.self).split(separator: "\n")
@@ -50,7 +50,7 @@ final class FakeDescriptorStore: Sendable {
     }
 
     /// Waits for the next messages.
-    func wait() async throws { try await notifications.wait(for: .reading) }
+    package func wait() async throws { try await notifications.wait(for: .reading) }
 
     private func keep(_ number: CInt, as name: String) {
         let unwanted = numbers.withLock { numbers in

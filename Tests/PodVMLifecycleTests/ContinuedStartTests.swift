@@ -135,6 +135,54 @@ struct ContinuedStartTests {
         }
     }
 
+    @Test("keeps its VM while a full disk refuses the record of its failure: the next process may continue the start")
+    func unrecordedFailure() async throws {
+        let first = Node(callersSurvive: true)
+        let vm = try await first.run { supervisor in
+            _ = try await supervisor.create(request("a"))
+            // "creating" and "booting" are the last records that the disk takes.
+            first.store.fail(with: .full, after: 2)
+            #expect(await failure { try await supervisor.start(id) }?.code == .resourceExhausted)
+            // The first sleep was the wait for the agent.
+            await first.clock.slept(2)
+            first.clock.advance(by: .seconds(1))
+            await first.clock.slept(3)
+            #expect(first.store.writes.last == "booting" && first.cloud.calls[.delete] == 0)
+            return first.cloud.machines
+        }
+        first.store.fail(with: nil)
+        let next = Node(store: first.store, cloud: first.cloud, callersSurvive: true)
+        try await next.run { supervisor in
+            try await supervisor.start(id)
+            #expect(next.states == ["running"])
+        }
+        #expect(first.cloud.calls[.delete] == 0 && first.cloud.machines == vm)
+    }
+
+    @Test("that has failed has its VM deleted once its failure is on record, or the disk has refused that for 10 seconds")
+    func unrecordedDeletion() async throws {
+        for isMended in [true, false] {
+            let node = Node(callersSurvive: true)
+            try await node.run { supervisor in
+                _ = try await supervisor.create(request("a"))
+                node.store.fail(with: .full, after: 2)
+                #expect(await failure { try await supervisor.start(id) } != nil)
+                // The first sleep was the wait for the agent.
+                await node.clock.slept(2)
+                if isMended { node.store.fail(with: nil) }
+                for (nap, seconds) in [1, 2, 4, 3].enumerated() {
+                    #expect(node.cloud.calls[.delete] == 0)
+                    node.clock.advance(by: .seconds(seconds))
+                    if isMended { break }
+                    if nap < 3 { await node.clock.slept(nap + 3) }
+                }
+                await node.settled()
+                #expect(node.store.writes.contains("deleting") == isMended)
+                node.expectNothingLeft()
+            }
+        }
+    }
+
     @Test("is undone at once by a process that holds its shims' connections itself", arguments: Phase.allCases)
     func inProcess(phase: Phase) async throws {
         let first = try await interruptedNode(phase)

@@ -2,6 +2,9 @@ internal import LinuxIO
 internal import Telemetry
 
 extension SandboxSupervisor {
+    /// How long a deletion waits for a disk that refuses the record, so that the callers of a failed start have their answer.
+    private static var recordTimeout: Duration { .seconds(10) }
+
     /// StopVM: records that the sandbox ends, closes its tunnel, and answers. The VM's deletion continues in the
     /// background, across restarts, until the cloud has confirmed it.
     ///
@@ -123,13 +126,38 @@ extension SandboxSupervisor {
             logger(of: record).error("The VM cannot be deleted; a later process deletes it", [LogField("error", fault)])
             return false
         }
-        guard await deleteForGood(vm, of: record) else { return false }
+        guard await recordEnd(of: record.id), await deleteForGood(vm, of: record) else { return false }
         metrics.deletions.increment()
         logger(of: record).info("The VM is deleted")
         note(.deleted, of: record)
         observer.didDeleteInstance(of: observed(record))
         await recordDeletion(of: record.id)
         return true
+    }
+
+    /// Tries to record the end that the disk has refused, for a short time. Returns false when cancelled.
+    ///
+    /// Where callers survive a restart, the next process continues a start whose failure is neither recorded nor answered. A
+    /// deletion that is on its way then would delete the VM of a pod that runs. After the wait, the callers have the answer,
+    /// so that no process continues the start.
+    private func recordEnd(of id: SandboxID) async -> Bool {
+        guard options.callersSurviveRestart else { return true }
+        let deadline = clock.now.advanced(by: Self.recordTimeout)
+        var backoff = Backoff()
+        while await isEndRefused(of: id), clock.now < deadline {
+            let wait = min(backoff.wait(random: clock.random()), clock.now.duration(to: deadline))
+            guard (try? await clock.sleep(for: wait)) != nil else { return false }
+        }
+        return true
+    }
+
+    /// Records the sandbox's end, unless that is done; whether the disk has refused the record.
+    private func isEndRefused(of id: SandboxID) async -> Bool {
+        let failure = await decide(on: id) { sandbox in
+            await sandbox.abandon(sandbox.state.stop(), in: store, at: clock.millisecondsSince1970).failure
+        }
+        if case .some(.some) = failure { return true }
+        return false
     }
 
     /// Deletes the VM. If a request of an earlier process could still create the VM when the deletion began, deletes the VM

@@ -167,7 +167,7 @@ step() {
         say "${clear}${red}✗${plain} $name ${dim}$(seconds_since "$started"), exit status $status${plain}"
         [[ -n $verbose ]] || explain_failure "$log"
         failed_steps+=("$name")
-        { say "$name:" && errors_of "$log" | head -n 12 | sed 's/^/    /'; } >>"$FAILURES_FILE"
+        { say "$name:" && summary_of "$log" | sed 's/^/    /'; } >>"$FAILURES_FILE"
     fi
     return "$status"
 }
@@ -189,8 +189,15 @@ errors_of() {
     awk '/WARNING: ThreadSanitizer/ { report = 1 }
         report && /\/(Sources|Tests)\// { sub(/ \(cloud-api-adaptorPackageTests.*/, ""); print; next }
         report && /^  [A-Z]/ { print; next }
-        /error:|✘|FAIL|^ERROR|SUMMARY: |WARNING: ThreadSanitizer|panic:/ { print }
+        /error:|✘|FAIL|^ERROR|SUMMARY: |WARNING: ThreadSanitizer|panic:|: broken: / { print }
         /SUMMARY: / { report = 0 }' "$1" | awk '!seen[$0]++' | head -n 60
+}
+
+# The first errors of a log; the end of a log that names none.
+summary_of() {
+    local errors
+    errors=$(errors_of "$1" | head -n 12)
+    if [[ -n $errors ]]; then printf '%s\n' "$errors"; else tail -n 5 "$1"; fi
 }
 
 explain_failure() {

@@ -34,7 +34,7 @@ public final class NodeTunnel: Sendable {
 
     private let listener: Listener
     private let dialer: Dialer
-    private let preconnector: Preconnector
+    let preconnector: Preconnector
     private let limits: Limits
     private let loop: EpollLoop
     private let log: RateLimitedLogger

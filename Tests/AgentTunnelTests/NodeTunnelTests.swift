@@ -121,7 +121,7 @@ struct NodeTunnelTests {
         "clients that connect one after the other find a ready connection; a single client causes no second connection")
     func preconnector() async throws {
         try await onLoop { loop in
-            try await withForwarder(on: loop) { socket, accepted in
+            try await withForwarder(on: loop) { socket, node, accepted in
                 func talk() async throws {
                     let client = try await Stream.connect(to: socket, on: loop)
                     try await client.write([1])
@@ -133,8 +133,10 @@ struct NodeTunnelTests {
                 #expect(accepted.withLock { $0 } == 1)
                 for round in 2...5 {
                     try await talk()
-                    // Its own, or the one that was ready; and the next.
-                    while accepted.withLock({ $0 }) < round + 1 { try await loop.sleep(for: .milliseconds(1)) }
+                    // Its own, or the one that was ready; and the next, which the next client finds ready.
+                    try await eventually(on: loop) {
+                        node.preconnector.readyCount == 1 && accepted.withLock { $0 } == round + 1
+                    }
                 }
                 try await loop.sleep(for: .milliseconds(30))
                 #expect(accepted.withLock { $0 } == 6)
@@ -148,7 +150,7 @@ struct NodeTunnelTests {
             var limits = NodeTunnel.Limits()
             limits.preconnectedIdle = .milliseconds(200)
             let ended = Lock(0)
-            try await withForwarder(limits, on: loop, noting: ended) { socket, accepted in
+            try await withForwarder(limits, on: loop, noting: ended) { socket, _, accepted in
                 for _ in 0..<2 {
                     let client = try await Stream.connect(to: socket, on: loop)
                     try await client.write([1])
@@ -165,7 +167,7 @@ struct NodeTunnelTests {
     /// Runs a node's end before a forwarder that echoes, in the clear, and counts connections accepted and ended.
     private func withForwarder(
         _ limits: NodeTunnel.Limits = NodeTunnel.Limits(), on loop: EpollLoop, noting ended: Lock<Int> = Lock(0),
-        _ body: @escaping @Sendable (SocketAddress, Lock<Int>) async throws -> Void
+        _ body: @escaping @Sendable (SocketAddress, NodeTunnel, Lock<Int>) async throws -> Void
     ) async throws {
         let directory = try TemporaryDirectory()
         let forwarder = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
@@ -186,7 +188,7 @@ struct NodeTunnelTests {
                         }
                     }
                 }
-            }) { try await body(directory.socket("agent.ttrpc"), accepted) }
+            }) { try await body(directory.socket("agent.ttrpc"), node, accepted) }
         }
     }
 }

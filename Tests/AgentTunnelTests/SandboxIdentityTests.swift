@@ -22,9 +22,11 @@ struct SandboxIdentityTests {
         #expect(authority.contains("CA:TRUE"))
         #expect(authority.contains("TLS Web Server Authentication"))
         #expect(authority.contains("Certificate Sign"))
+        #expect(authority.contains("NIST CURVE: P-256"))
         let client = try await describe(identity.client.certificate)
         #expect(client.contains("Subject: O = cloud-api-adaptor\n"))
         #expect(client.contains("TLS Web Client Authentication"))
+        #expect(client.contains("NIST CURVE: P-256"))
         #expect(identity.server.key.reveal().hasPrefix("-----BEGIN PRIVATE KEY-----\n"))
     }
 
@@ -52,13 +54,6 @@ struct SandboxIdentityTests {
         var dumped = ""
         dump(one, to: &dumped)
         #expect(!dumped.contains("PRIVATE KEY"))
-    }
-
-    @Test("creating an identity takes about a millisecond or less")
-    func speed() throws {
-        let clock = ContinuousClock()
-        let fastest = try (0..<20).map { _ in try clock.measure { _ = try SandboxIdentity.make(vmName: "a") } }.min()
-        #expect(try #require(fastest) < .milliseconds(5))
     }
 
     @Test(

@@ -218,7 +218,7 @@ let package = Package(
         .target(
             name: "Simulation", dependencies: ["LinuxIO", "PodVMLifecycle", "Telemetry"], path: "Tests/Simulation",
             swiftSettings: optimized),
-        tests("SimulationTests", ["Doubles", "Simulation"]),
+        tests("SimulationTests", ["Simulation"]),
         tests(
             "PodVMLifecycleTests", ["Doubles", "LinuxIO", "PodVMLifecycle", "Telemetry", "TestSupport"]),
         tests("ConfigurationTests", ["Configuration", "LinuxIO", "Telemetry", "TestSupport"]),

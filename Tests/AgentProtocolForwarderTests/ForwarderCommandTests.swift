@@ -136,8 +136,8 @@ struct ForwarderCommandTests {
     @Test(
         "measures the initdata with the TPM before it writes files, once for each boot of the VM",
         .enabled(if: SoftwareTPM.isInstalled, "needs swtpm"))
-    func measured() throws {
-        try EpollLoop.run { loop in
+    func measured() async throws {
+        try await onLoop { loop in
             let root = "\(guest.path)/run"
             let file = try measuredUserData()
             let digest = try HashFunction.sha256.hash(of: Array(initdata.utf8))

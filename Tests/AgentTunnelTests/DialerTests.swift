@@ -10,7 +10,7 @@ struct DialerTests {
     @Test("a forwarder is reached soon after it starts to listen, however long the port refused connections before")
     func lateForwarder() async throws {
         try await onLoop { loop in
-            let address = try freePort(loop)
+            let address = try freeAddress(on: loop)
             let dialer = Dialer(to: address, security: nil, on: loop)
             async let connection = dialer.connect(deadline: .now + .seconds(20))
             try await loop.sleep(for: .milliseconds(300))
@@ -25,7 +25,7 @@ struct DialerTests {
     @Test("dialing a port where no process listens fails, and the error gives the reason and the number of tries")
     func refused() async throws {
         try await onLoop { loop in
-            let dialer = Dialer(to: try freePort(loop), security: nil, on: loop)
+            let dialer = Dialer(to: try freeAddress(on: loop), security: nil, on: loop)
             let error = await #expect(throws: DialError.self) {
                 try await dialer.connect(deadline: .now + .milliseconds(300))
             }
@@ -106,18 +106,12 @@ struct DialerTests {
     @Test("cancelling ends the dialing at once")
     func cancelling() async throws {
         try await onLoop { loop in
-            let dialer = Dialer(to: try freePort(loop), security: nil, on: loop)
+            let dialer = Dialer(to: try freeAddress(on: loop), security: nil, on: loop)
             await #expect(throws: DeadlineExceeded.self) {
                 try await withDeadline(.now + .milliseconds(20), on: loop) {
                     _ = try await dialer.connect(deadline: .now + .seconds(3600))
                 }
             }
         }
-    }
-
-    private func freePort(_ loop: EpollLoop) throws -> SocketAddress {
-        let listener = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
-        defer { listener.close() }
-        return listener.address
     }
 }

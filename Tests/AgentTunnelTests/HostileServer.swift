@@ -19,20 +19,30 @@ final class HostileServer: Sendable {
         case tinyRecords
         case fullRecords
 
-        /// How often it is repeated; enough to hold a loop for seconds that takes all of it in one go.
-        var count: Int { self == .fullRecords ? 20_000 : 200_000 }
+        /// How often it is repeated to hold a loop for seconds that takes all of it in one go. What a client refuses is repeated
+        /// less often, because the server, too, spends processor time on it.
+        var endless: Int {
+            switch self {
+            case .tinyRecords: 200_000
+            case .tickets, .keyUpdates, .requestedKeyUpdates, .keyUpdatesAndBytes, .fullRecords: 20_000
+            }
+        }
     }
 
     let address: SocketAddress
     private let listener: CInt
     private let context: TLSContext
     private let flood: Flood
+    private let count: Int
+    private let floods = Lock(0)
     /// The content of a full record.
     private static let record = [UInt8](repeating: 7, count: 16 << 10)
 
-    init(_ identity: SandboxIdentity, _ flood: Flood) throws {
+    /// A server that repeats what it does `count` times on each connection.
+    init(_ identity: SandboxIdentity, _ flood: Flood, count: Int) throws {
         context = try identity.serverContext()
         self.flood = flood
+        self.count = count
         signal(SIGPIPE, SIG_IGN)
         let listener = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
         var name = sockaddr_in()
@@ -64,6 +74,9 @@ final class HostileServer: Sendable {
         }
     }
 
+    /// Whether it has begun to flood a connection.
+    var hasFlooded: Bool { floods.withLock { $0 > 0 } }
+
     func stop() { shutdown(listener, CInt(SHUT_RDWR)) }
 
     private func misbehave(on connection: CInt) {
@@ -74,7 +87,8 @@ final class HostileServer: Sendable {
         unsafe SSL_set_bio(ssl, BIO_new_socket(connection, 0), writing)
         unsafe SSL_set_accept_state(ssl)
         guard unsafe SSL_do_handshake(ssl) == 1 else { return }
-        for round in 0..<flood.count where unsafe !send(round, to: ssl) { return }
+        floods.withLock { $0 += 1 }
+        for round in 0..<count where unsafe !send(round, to: ssl) { return }
         unsafe _ = BIO_ctrl(writing, BIO_CTRL_FLUSH, 0, nil)
         // What comes is read, so that nothing but the flood ends the connection.
         var byte: UInt8 = 0

@@ -63,10 +63,8 @@ struct NodeTunnelTests {
     func silentEnd() async throws {
         try await onLoop { loop in
             let directory = try TemporaryDirectory()
-            let closed = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
-            closed.close()
             let socket = try Listener.listen(on: directory.socket("agent.ttrpc"), loop: loop)
-            let node = NodeTunnel(socket, to: Dialer(to: closed.address, security: nil, on: loop), on: loop)
+            let node = NodeTunnel(socket, to: Dialer(to: try freeAddress(on: loop), security: nil, on: loop), on: loop)
             try await alongside({ try await node.run() }) {
                 let client = try await Stream.connect(to: socket.address, on: loop)
                 try await eventually(on: loop) { node.connections == 1 }
@@ -101,12 +99,10 @@ struct NodeTunnelTests {
     func unreachable() async throws {
         try await onLoop { loop in
             let directory = try TemporaryDirectory()
-            let closed = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop)
-            closed.close()
             let socket = try Listener.listen(on: directory.socket("agent.ttrpc"), loop: loop)
             var limits = NodeTunnel.Limits()
             limits.dialing = .milliseconds(30)
-            let dialer = Dialer(to: closed.address, security: nil, on: loop)
+            let dialer = Dialer(to: try freeAddress(on: loop), security: nil, on: loop)
             let node = NodeTunnel(socket, to: dialer, limits: limits, on: loop)
             try await alongside({ try await node.run() }) {
                 let client = try await Stream.connect(to: socket.address, on: loop)

@@ -1,3 +1,4 @@
+import Doubles
 import Encoding
 import FakeKubernetes
 import JSON
@@ -18,7 +19,7 @@ struct CertificateKeeperTests {
     private func keeper(_ fake: FakeCluster) -> CertificateKeeper {
         CertificateKeeper(
             fake.client, secret: "webhook", in: "default", configuration: "one-webhook",
-            plan: ServingCertificatePlan(service: "webhook", namespace: "default"), clock: LoopClock(loop: fake.loop))
+            plan: ServingCertificatePlan(service: "webhook", namespace: "default"), clock: FastClock(loop: fake.loop))
     }
 
     private func prepare(_ fake: FakeCluster) {

@@ -1,3 +1,4 @@
+import Doubles
 import FakeKubernetes
 import HTTPTransport
 import JSON
@@ -45,7 +46,7 @@ struct FakeCluster: Sendable {
                 tokenFile: try directory.write("t1", to: "token"))
             let metrics = Metrics()
             let client = KubernetesClient(
-                access, sender: sender, clock: LoopClock(loop: loop), metrics: metrics, limits: limits)
+                access, sender: sender, clock: FastClock(loop: loop), metrics: metrics, limits: limits)
             try await alongside([
                 { do { try await server.run() } catch is CancellationError {} },
                 { do { try await sender.run() } catch is CancellationError {} },
@@ -66,7 +67,7 @@ struct FakeCluster: Sendable {
         options.environment = [:]
         let sender = try HTTPClient(options, on: loop)
         let access = ClusterAccess(endpoint: endpoint, authorityFile: nil, tokenFile: token)
-        return (KubernetesClient(access, sender: sender, clock: LoopClock(loop: loop), limits: limits), sender)
+        return (KubernetesClient(access, sender: sender, clock: FastClock(loop: loop), limits: limits), sender)
     }
 
     /// The kind of the failure of `body`.

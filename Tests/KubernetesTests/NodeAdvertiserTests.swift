@@ -15,7 +15,7 @@ struct NodeAdvertiserTests {
     ) -> NodeAdvertiser {
         NodeAdvertiser(
             fake.client, node: "node-1", owner: owner, limit: limit,
-            features: features ?? ClusterFeatures(metrics: fake.metrics), clock: LoopClock(loop: fake.loop))
+            features: features ?? ClusterFeatures(metrics: fake.metrics), clock: FastClock(loop: fake.loop))
     }
 
     private func capacity(_ fake: FakeCluster) -> JSONValue? {

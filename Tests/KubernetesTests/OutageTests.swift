@@ -1,3 +1,4 @@
+import Doubles
 import FakeKubernetes
 import JSON
 import Kubernetes
@@ -40,7 +41,7 @@ struct OutageTests {
             let features = ClusterFeatures(metrics: fake.metrics)
             let advertiser = NodeAdvertiser(
                 fake.client, node: "node-1", owner: "u1", limit: 10, features: features,
-                clock: LoopClock(loop: fake.loop))
+                clock: FastClock(loop: fake.loop))
             try await alongside({ await advertiser.run() }) {
                 for moment in ["at the start", "later"] {
                     try await eventually(on: fake.loop, "the failure \(moment)") {
@@ -50,6 +51,9 @@ struct OutageTests {
                     try await eventually(on: fake.loop, "the capacity after the outage \(moment)") {
                         Self.capacity(fake) == "10" && features.missing.isEmpty
                     }
+                    if moment == "later" { break }
+                    // A watch that begins during the outage would wait for its answer for minutes.
+                    try await eventually(on: fake.loop, "the watch") { fake.cluster.watches == 1 }
                     fake.cluster.set(outage)
                     // The kubelet registers the Node as a new object, which the adaptor cannot see yet.
                     fake.cluster.remove("nodes", "node-1")

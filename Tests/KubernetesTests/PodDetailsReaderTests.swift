@@ -1,3 +1,4 @@
+import Doubles
 import Encoding
 import FakeKubernetes
 import JSON
@@ -55,7 +56,7 @@ private struct DetailsRig: Sendable {
     func details() async throws -> PodDetails {
         let reader = PodDetailsReader(
             fake.client, PodIdentities(fake.client), node: "node-1", options: options, features: features,
-            clock: LoopClock(loop: fake.loop))
+            clock: FastClock(loop: fake.loop))
         return try await reader.details(
             of: ObservedPod(
                 name: "web", namespace: "default", sandbox: try SandboxID(validating: "0123456789abcdef0123"),

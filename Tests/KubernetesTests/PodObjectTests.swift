@@ -1,3 +1,4 @@
+import Doubles
 import FakeKubernetes
 import JSON
 import Kubernetes
@@ -25,7 +26,7 @@ private struct ObserverRig: Sendable {
             }
             let features = ClusterFeatures(metrics: fake.metrics)
             let identities = PodIdentities(fake.client)
-            let clock = LoopClock(loop: fake.loop)
+            let clock = FastClock(loop: fake.loop)
             let observer = ClusterObserver(
                 events: EventReporter(
                     fake.client, identities, node: "node-1", features: features, clock: clock, metrics: fake.metrics),

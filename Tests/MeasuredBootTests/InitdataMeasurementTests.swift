@@ -77,8 +77,8 @@ struct InitdataMeasurementTests {
     @Test(
         "a software TPM has the computed value afterwards, and refuses a second measurement",
         .enabled(if: SoftwareTPM.isInstalled, "needs swtpm"))
-    func software() throws {
-        try EpollLoop.run { loop in
+    func software() async throws {
+        try await onLoop { loop in
             let software = try await SoftwareTPM(on: loop)
             let tpm = try TPMDevice(software.path)
             try InitdataMeasurement.checkUntouched(tpm)
@@ -90,10 +90,10 @@ struct InitdataMeasurementTests {
     }
 
     @Test("a device that is missing, that hangs up, that says nothing or too much, is an error")
-    func devices() throws {
+    func devices() async throws {
         #expect(throws: TPMError.self) { try TPMDevice("/dev/does-not-exist") }
         let directory = try TemporaryDirectory()
-        try EpollLoop.run { loop in
+        try await onLoop { loop in
             for (index, answer) in [[], [UInt8](repeating: 0xFF, count: 5000), Self.pcr(.zero).dropLast()].enumerated()
             {
                 let path = "\(directory.path)/\(index)"

@@ -56,8 +56,8 @@ struct KernelImageTests {
     @Test(
         "its Authenticode hash is the one that pesign computes",
         .enabled(if: Tool.areInstalled("pesign"), "needs pesign"))
-    func authenticode() throws {
-        try EpollLoop.run { loop in
+    func authenticode() async throws {
+        try await onLoop { loop in
             let directory = try TemporaryDirectory()
             for program in [Program.bytes(), try Program.kernelImage().program.bytes] {
                 let path = directory.path + "/program.efi"

@@ -67,8 +67,8 @@ struct PodVMImageTests {
     }
 
     @Test("reads kernel image and root hash from a disk that Debian's tools have made, raw or as a VHD")
-    func whole() throws {
-        try EpollLoop.run { loop in
+    func whole() async throws {
+        try await onLoop { loop in
             let disk = try await Disk(on: loop)
             let hash = try await disk.finish()
             let image = try PodVMImage(path: disk.path)
@@ -88,8 +88,8 @@ struct PodVMImageTests {
     @Test(
         "refuses a disk whose EFI system partition has another file: an addon changes the command line, and PCR 11 stays",
         arguments: ["/EFI/BOOT/BOOTX64.EFI.extra.d", "/loader", "/EFI/debian"])
-    func addon(directory: String) throws {
-        try EpollLoop.run { loop in
+    func addon(directory: String) async throws {
+        try await onLoop { loop in
             let disk = try await Disk(on: loop)
             try await disk.run("mmd", ["-i", disk.system, "::\(directory)"])
             try await disk.add("uki.efi", as: "\(directory)/x.addon.efi")
@@ -102,8 +102,8 @@ struct PodVMImageTests {
     }
 
     @Test("refuses a disk whose partitions do not have the root hash as their identifiers")
-    func otherHash() throws {
-        try EpollLoop.run { loop in
+    func otherHash() async throws {
+        try await onLoop { loop in
             let disk = try await Disk(on: loop)
             _ = try await disk.finish { "00" + $0.dropFirst(2) }
             #expect(throws: ImageError.self) { try PodVMImage(path: disk.path) }
@@ -113,8 +113,8 @@ struct PodVMImageTests {
     @Test(
         "a disk that is cut, or has a changed byte in its table or its file system, is read or refused, and never crashes"
     )
-    func hostile() throws {
-        try EpollLoop.run { loop in
+    func hostile() async throws {
+        try await onLoop { loop in
             let disk = try await Disk(on: loop)
             _ = try await disk.finish()
             let bytes = try DurableFile.read(disk.path, limit: 8 << 20)
@@ -144,8 +144,8 @@ struct PodVMImageTests {
     @Test(
         "the VHD's footer has the size and the type that qemu reads",
         .enabled(if: Tool.areInstalled("qemu-img"), "needs qemu-img"))
-    func footer() throws {
-        try EpollLoop.run { loop in
+    func footer() async throws {
+        try await onLoop { loop in
             let directory = try TemporaryDirectory()
             let path = directory.path + "/disk.vhd"
             let footer = try VirtualHardDisk.footer(

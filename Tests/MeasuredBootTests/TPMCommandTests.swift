@@ -10,8 +10,8 @@ struct TPMCommandTests {
     @Test(
         "extends and reads PCR 8 of a software TPM: the value is the computed one",
         .enabled(if: SoftwareTPM.isInstalled, "needs swtpm"))
-    func software() throws {
-        try EpollLoop.run { loop in
+    func software() async throws {
+        try await onLoop { loop in
             let software = try await SoftwareTPM(on: loop)
             let tpm = try TPMDevice(software.path)
             let digest = try #require(

@@ -73,10 +73,10 @@ struct InitdataContentTests {
     @Test(
         "reads every allowed form as Python's tomllib does", .enabled(if: python != nil, "needs python3"),
         arguments: forms)
-    func tomllib(form: String) throws {
+    func tomllib(form: String) async throws {
         let text = Self.head + form
         let files = try Self.content(text).files
-        try EpollLoop.run { loop in
+        try await onLoop { loop in
             let directory = try TemporaryDirectory()
             let document = try directory.write(text, to: "document")
             // Prints each key and value in hexadecimal.

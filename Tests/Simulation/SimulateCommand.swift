@@ -3,8 +3,12 @@ internal import LinuxIO
 /// The program `simulate`: runs schedules and prints a summary.
 package enum SimulateCommand {
     private static let usage = """
-        usage: simulate [--schedules N] [--seed SEED] [--threads N] [--defect NAME] [--trace]
+        usage: simulate [--schedules N] [--seed SEED] [--threads N] [--defect NAME | --defects] [--trace]
         """
+    /// From this number of schedules on, each kind of fault must have been injected, and each rule checked.
+    private static let completeness = 20_000
+    /// The schedules within which a planted defect must break a rule.
+    private static let searched = 50_000
 
     /// Returns the exit status: 0 when every rule held, 1 when one was broken, 2 for wrong arguments.
     package static func main(arguments: [String], environment: [String: String]) -> Int32 {
@@ -14,7 +18,9 @@ package enum SimulateCommand {
         }
         if options.isTraced { return trace(options) }
         do {
-            return try EpollLoop.run { _ in try await run(options) }
+            return try EpollLoop.run { _ in
+                options.plantsAll ? try await plantDefects(options) : try await run(options)
+            }
         } catch {
             StandardError.write("simulate: \(error)\n")
             return 2
@@ -42,7 +48,26 @@ package enum SimulateCommand {
         for (seed, violation) in report.failures {
             StandardOutput.write("seed \(seed): \(violation)\n  scripts/simulate --seed \(seed) --trace\(flags)\n")
         }
-        return report.failures.isEmpty ? 0 : 1
+        let missing = options.defect == nil && report.schedules >= completeness ? report.missing : []
+        for name in missing { StandardOutput.write("error: the schedules had no check or fault of this kind: \(name)\n") }
+        return report.failures.isEmpty && missing.isEmpty ? 0 : 1
+    }
+
+    /// Plants each defect; each must break a rule.
+    private static func plantDefects(_ options: Options) async throws -> Int32 {
+        var unnoticed = 0
+        for defect in Defect.allCases {
+            let report = try await Simulator.run(
+                first: options.seed, count: searched, threads: options.threads, defect: defect)
+            guard let (seed, violation) = report.failures.min(by: { $0.seed < $1.seed }) else {
+                StandardOutput.write("error: \(defect.rawValue) broke no rule in \(searched) schedules\n")
+                unnoticed += 1
+                continue
+            }
+            StandardOutput.write("\(defect.rawValue): seed \(seed) breaks a rule: \(violation.invariant.rawValue)\n")
+        }
+        StandardOutput.write("\(Defect.allCases.count) defects planted, \(unnoticed) not found\n")
+        return unnoticed == 0 ? 0 : 1
     }
 
     private struct Options: Sendable {
@@ -51,16 +76,18 @@ package enum SimulateCommand {
         var threads = 2
         var defect: Defect?
         var isTraced = false
+        var plantsAll = false
 
         init?(_ arguments: [String]) {
             var rest = arguments[...]
             while let flag = rest.popFirst() {
-                if flag == "--trace" {
-                    isTraced = true
-                    continue
+                switch flag {
+                case "--trace": isTraced = true
+                case "--defects": plantsAll = true
+                default: guard let value = rest.popFirst(), set(flag, value) else { return nil }
                 }
-                guard let value = rest.popFirst(), set(flag, value) else { return nil }
             }
+            if plantsAll, isTraced || defect != nil { return nil }
         }
 
         private mutating func set(_ flag: String, _ value: String) -> Bool {
@@ -85,6 +112,11 @@ package enum SimulateCommand {
 }
 
 extension Simulator.Report {
+    /// The rules that were never checked, and the faults that were never injected.
+    fileprivate var missing: [String] {
+        Invariant.allCases.filter { checks[$0] == 0 }.map(\.rawValue) + Fault.allCases.filter { faults[$0] == 0 }.map(\.rawValue)
+    }
+
     /// The figures as text.
     fileprivate func summary(_ seed: UInt64, _ seconds: Double) -> String {
         func line(_ count: Int, _ text: String) -> String {

@@ -40,9 +40,9 @@ private enum Nesting {
     @TaskLocal static var isInLoop = false
 }
 
-/// How many tests' loops run at once; PEERPODS_TEST_LOOPS sets another number. With two, the processors are idle while tests wait for
-/// processes. With more than four, tests that count what the whole process has fail sometimes.
-private let loops = AsyncSemaphore(Environment.all["PEERPODS_TEST_LOOPS"].flatMap { Int($0) } ?? 4)
+/// How many tests' loops run at once; PEERPODS_TEST_LOOPS sets another number. With four, the processors are idle while tests wait
+/// for processes. With sixteen, tests that count what the whole process has fail sometimes.
+private let loops = AsyncSemaphore(Environment.all["PEERPODS_TEST_LOOPS"].flatMap { Int($0) } ?? 8)
 
 /// Runs `body` while `services` run beside it, which are cancelled when the body has returned.
 package func alongside(

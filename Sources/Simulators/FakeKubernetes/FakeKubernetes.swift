@@ -72,6 +72,9 @@ package final class FakeKubernetes: Sendable {
         for watch in watches.values { watch.stream.finish() }
     }
 
+    /// The number of watches that are open.
+    package var watches: Int { state.withLock { $0.watches.count } }
+
     /// The requests until now, as `user verb path`.
     package var requests: [String] { state.withLock { $0.log } }
 

@@ -47,26 +47,32 @@ final class SessionRig: Sendable {
     /// Sends 6 MiB to an agent that echoes, and interrupts the session twenty times on the way; every byte must come back.
     func stream(interruptedBy interrupt: @escaping @Sendable () throws -> Void) async throws {
         let client = try await connect()
-        let size = 6 << 20
-        let sent = randomBytes(size, seed: 13)
+        let (interruptions, piece) = (20, 300 << 10)
+        let sent = randomBytes((interruptions + 1) * piece, seed: 13)
+        let done = Lock(0)
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                try await client.write(sent)
+            group.addTask { [loop] in
+                // A piece waits for the interruption of the one before, so that the stream does not end before the last one.
+                for number in 0...interruptions {
+                    try await eventually(on: loop, "interruption \(number - 1)") { done.withLock { $0 } >= number - 1 }
+                    try await client.write(Array(sent[number * piece..<(number + 1) * piece]))
+                }
                 client.shutdownWriting()
             }
             group.addTask { [self] in
-                for interruption in 1...20 {
-                    // Each interruption has a connection of its own.
-                    try await eventually(on: loop) {
-                        proxy.carried > interruption * (size / 12) && proxy.accepted >= interruption
+                for interruption in 1...interruptions {
+                    // In the middle of a piece's way to the agent and back. Each interruption has a connection of its own.
+                    try await eventually(on: loop, "the bytes before interruption \(interruption)") {
+                        proxy.carried > (2 * interruption - 1) * piece && proxy.accepted >= interruption
                     }
                     try interrupt()
+                    done.withLock { $0 = interruption }
                 }
             }
             #expect(try await client.readToEnd() == sent)
             try await group.waitForAll()
         }
-        #expect(proxy.accepted > 20)
+        #expect(proxy.accepted > interruptions)
     }
 
     /// Runs everything while `body` runs. The forwarder ends, and another begins, when `restart` returns.

@@ -159,7 +159,8 @@ struct ContinuedStartTests {
         #expect(first.cloud.calls[.delete] == 0 && first.cloud.machines == vm)
     }
 
-    @Test("that has failed has its VM deleted once its failure is on record, or the disk has refused that for 10 seconds")
+    @Test(
+        "that has failed has its VM deleted once its failure is on record, or the disk has refused that for 10 seconds")
     func unrecordedDeletion() async throws {
         for isMended in [true, false] {
             let node = Node(callersSurvive: true)

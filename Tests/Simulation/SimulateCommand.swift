@@ -49,7 +49,9 @@ package enum SimulateCommand {
             StandardOutput.write("seed \(seed): \(violation)\n  scripts/simulate --seed \(seed) --trace\(flags)\n")
         }
         let missing = options.defect == nil && report.schedules >= completeness ? report.missing : []
-        for name in missing { StandardOutput.write("error: the schedules had no check or fault of this kind: \(name)\n") }
+        for name in missing {
+            StandardOutput.write("error: the schedules had no check or fault of this kind: \(name)\n")
+        }
         return report.failures.isEmpty && missing.isEmpty ? 0 : 1
     }
 
@@ -114,7 +116,8 @@ package enum SimulateCommand {
 extension Simulator.Report {
     /// The rules that were never checked, and the faults that were never injected.
     fileprivate var missing: [String] {
-        Invariant.allCases.filter { checks[$0] == 0 }.map(\.rawValue) + Fault.allCases.filter { faults[$0] == 0 }.map(\.rawValue)
+        Invariant.allCases.filter { checks[$0] == 0 }.map(\.rawValue)
+            + Fault.allCases.filter { faults[$0] == 0 }.map(\.rawValue)
     }
 
     /// The figures as text.

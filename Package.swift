@@ -115,7 +115,8 @@ let package = Package(
         module("Probes", ["HTTPTransport", "LinuxIO", "Telemetry"]),
         module(
             "AzurePreflight",
-            ["AzureProvider", "HTTPTransport", "JSON", "LinuxIO", "PodVMLifecycle", "Preflight", "Telemetry"]),
+            ["AzureProvider", "HTTPTransport", "JSON", "LinuxIO", "PodVMLifecycle", "Preflight", "Telemetry"],
+            isOptimized: true),
         module(
             "ClusterPreflight",
             [

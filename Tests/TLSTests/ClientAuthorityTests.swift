@@ -53,12 +53,15 @@ struct ClientAuthorityTests {
         }
     }
 
+    /// One chain for all tests, because openssl makes each key and each certificate in a process of its own.
+    private static let made = Task { try await Chain() }
+
     private let identity: TestIdentity
     private let chain: Chain
 
     init() async throws {
         identity = try TestIdentity.make(name: "podvm-a")
-        chain = try await Chain()
+        chain = try await Self.made.value
     }
 
     @Test("a chain admits the node's own certificate, and no other certificate of the same intermediate")

@@ -267,7 +267,7 @@ struct StreamTests {
     private static let rounds = 200
 
     private func settles(_ condition: () -> Bool) async -> Bool {
-        for _ in 0..<200 {
+        for _ in 0..<3000 {
             if condition() { return true }
             try? await Task.sleep(for: .milliseconds(20))
         }

@@ -108,16 +108,13 @@ struct Daemon: Sendable {
     }
 
     /// Makes the services, in an order in which no client is accepted before its service is ready.
-    private func start(
-        _ parts: Start, _ network: AgentConnector.Network, on loop: EpollLoop
-    ) async throws -> Node {
+    private func start(_ parts: Start, _ network: AgentConnector.Network, on loop: EpollLoop) async throws -> Node {
         let (cloud, lock, metrics) = (parts.cloud, parts.lock, parts.metrics)
         var options = connectorOptions
         // The fake Azure's VMs run this project's forwarder, which works without a pod network.
         if cloud.isFake { options.allowsPodsWithoutNetwork = true }
         let gateway = configuration.gateway.tunnels(on: loop, logger: logger)
-        let connector = AgentConnector(
-            options: options, network: network, tunnels: gateway, on: loop, logger: logger)
+        let connector = AgentConnector(options: options, network: network, tunnels: gateway, on: loop, logger: logger)
         var lifecycle = configuration.lifecycle
         lifecycle.proxyTimeout = proxyTimeout
         lifecycle.node = configuration.cluster.effectiveNodeName
@@ -126,8 +123,7 @@ struct Daemon: Sendable {
         let supervisor = SandboxSupervisor(
             podsDirectory: configuration.podsDirectory, provider: cloud.provider, connector: connector,
             observer: parts.kubernetes.observer, details: parts.kubernetes.details, loop: loop,
-            logger: logger, metrics: metrics,
-            options: lifecycle)
+            logger: logger, metrics: metrics, options: lifecycle)
         // Before the records are read: an adaptor with another pods directory and the same socket must not change a record.
         let hypervisor = try HypervisorServer.listen(
             on: configuration.servedSocket,

@@ -52,7 +52,7 @@ struct HostilePeerTests {
                     group.addTask { try await Self.watch(loop, noting: worst) }
                     let client = try await tunnel.connect()
                     var round: UInt8 = 0
-                    while round < 2 || !servers.allSatisfy(\.hasFlooded) {
+                    while round < 10 || !servers.allSatisfy(\.hasFlooded) {
                         try await client.write([round])
                         #expect(try await client.readExactly(1) == [round])
                         try await loop.sleep(for: .milliseconds(5))

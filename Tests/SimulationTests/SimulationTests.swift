@@ -16,7 +16,7 @@ struct SimulationTests {
 
     @Test("the same seed makes the same steps")
     func replay() {
-        for seed in UInt64(1)...10 {
+        for seed in UInt64(1)...50 {
             let isSame = Simulator.trace(seed: seed).lines == Simulator.trace(seed: seed).lines
             #expect(isSame, "Seed \(seed) is not repeatable. Does the lifecycle act in the order of a dictionary?")
         }

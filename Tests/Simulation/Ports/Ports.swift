@@ -30,6 +30,23 @@ package enum Defect: String, CaseIterable, Sendable {
     case noLeftovers = "no-leftovers"
     /// A port continues on Swift's own pool.
     case escape = "escape"
+
+    /// The rules of which the first broken one must be one.
+    var rules: [Invariant] {
+        switch self {
+        case .noRecord, .deleteAtLoad, .noLock: [.recordsMoveForward]
+        case .noSync: [.recordBeforeEffect]
+        case .noSweep: [.noVMWithoutOwner]
+        case .trustFailedDeletion, .earlyRelease, .noUntagged: [.numberHeldUntilDeletion]
+        case .earlyDiscard: [.documentKept]
+        case .noAdoption: [.numberNotShared]
+        case .forgetDamaged: [.stoppedIsGone]
+        case .noVMID: [.recordOfThisVM]
+        case .noLeftovers: [.noLeftover]
+        // A crash, or the rest of the schedule, can come before the escaped task returns; then another rule is broken.
+        case .escape: [.noEscape, .processUnwinds, .stoppedIsGone, .comesToRest]
+        }
+    }
 }
 
 /// The ports of one simulated process.
